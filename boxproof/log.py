@@ -1,0 +1,75 @@
+"""Progress on standard error: nested, timed steps; a spinner on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+_local = threading.local()
+_sinks: list[Callable[[str, float], None]] = []
+
+
+def on_step(sink: Callable[[str, float], None]) -> None:
+    """Have ``sink(name, seconds)`` called at the end of every step (for ``timings``)."""
+    _sinks.append(sink)
+
+
+def say(text: str, *, style: str | None = None) -> None:
+    """Print one line of progress at the depth of the current step."""
+    console.print("  " * _depth() + text, style=style, markup=False)
+
+
+@contextmanager
+def step(name: str) -> Iterator[Callable[[str], None]]:
+    """Announce a step and print its time at the end; gives a function for its latest detail.
+
+    On a terminal a spinner shows the detail; elsewhere one plain line is printed each ten seconds.
+    """
+    say(f"{name} …")
+    started = time.monotonic()
+    _local.depth = _depth() + 1
+    report, close = _live(name) if console.is_terminal and _depth() == 1 else _plain()
+    outcome = "failed after"
+    try:
+        yield report
+        outcome = "done in"
+    finally:
+        close()
+        _local.depth = _depth() - 1
+        seconds = time.monotonic() - started
+        say(f"{name}: {outcome} {seconds:.1f} s", style="red" if outcome[0] == "f" else None)
+        for sink in _sinks:
+            sink(name, seconds)
+
+
+def _depth() -> int:
+    return int(getattr(_local, "depth", 0))
+
+
+def _live(name: str) -> tuple[Callable[[str], None], Callable[[], None]]:
+    status = console.status(name)
+    status.start()
+    return lambda text: status.update(f"{name}: {text[-120:]}"), status.stop
+
+
+def _plain() -> tuple[Callable[[str], None], Callable[[], None]]:
+    last = time.monotonic()
+
+    def report(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 10:
+            last = time.monotonic()
+            say(text[-200:])
+
+    return report, lambda: None
+
+
+def fail(message: str, hint: str = "") -> None:
+    """Print a one-line error, with the next step in brackets."""
+    print(f"boxproof: {message}" + (f" ({hint})" if hint else ""), file=sys.stderr)

@@ -1,0 +1,203 @@
+"""The one place that runs processes: argv lists, a built environment, a deadline for each."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from boxproof.errors import EnvironmentFault
+
+KILL_AFTER = 5.0  # seconds between TERM and KILL for a command that overran
+PASSED_ON = (  # host facts a child may need; everything else stays out
+    "PATH", "HOME", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "XDG_CACHE_HOME", "XDG_STATE_HOME",
+    "XDG_CONFIG_HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
+    "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOFLAGS",
+    "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
+)  # fmt: skip
+PASSED_ON_PREFIXES = ("PIP_", "npm_config_", "NPM_CONFIG_", "BOXPROOF_")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished command; ``seconds`` is its wall time."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command ended with 0."""
+        return self.code == 0
+
+    def describe(self) -> str:
+        """Return a line to paste into a shell, the exit code and the last ten lines of output."""
+        tail = (self.stderr.strip() or self.stdout.strip()).splitlines()[-10:]
+        return "\n".join([f"$ {shlex.join(self.argv)}", f"exit code {self.code}", *tail])
+
+
+class CommandFailed(EnvironmentFault):
+    """A command that had to succeed did not."""
+
+    def __init__(self, result: Result, *, hint: str = "") -> None:
+        super().__init__(result.describe(), hint=hint)
+        self.result = result
+
+
+class CommandTimedOut(EnvironmentFault):
+    """A command overran its deadline and was ended, with everything it had started."""
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment children get: a short list from ours, then ``extra``."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
+    }
+    return kept | dict(extra or {})
+
+
+def end_group(process: subprocess.Popen[bytes], *, grace: float = KILL_AFTER) -> None:
+    """TERM the process group of ``process``, then KILL what is left after ``grace`` seconds."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    timeout: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | IO[bytes] | None = None,
+    check: bool = True,
+    on_line: Callable[[str], None] | None = None,
+) -> Result:
+    """Run ``argv`` and return its result; ``env`` is added to the built environment.
+
+    ``stdin`` is bytes or an open file; ``on_line`` sees each line of standard error as it comes.
+    Raises CommandFailed (with ``check``), CommandTimedOut, or EnvironmentFault if it cannot start.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    started = time.monotonic()
+    data = stdin if isinstance(stdin, bytes) else None
+    source = subprocess.PIPE if data is not None else stdin or subprocess.DEVNULL
+    process = _start(words, cwd, env, source, subprocess.PIPE, subprocess.PIPE)
+    collected = {"out": bytearray(), "err": bytearray()}
+    readers = [
+        threading.Thread(target=_drain, args=(process.stdout, collected, "out", None), daemon=True),
+        threading.Thread(target=_drain, args=(process.stderr, collected, "err", on_line), daemon=True),
+    ]
+    if data is not None and process.stdin:
+        feeder = threading.Thread(target=_feed, args=(process.stdin, data), daemon=True)
+        readers.append(feeder)
+    for reader in readers:
+        reader.start()
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        end_group(process)
+        raise CommandTimedOut(f"no end within {timeout:.0f} s: {shlex.join(words)}") from None
+    except BaseException:
+        end_group(process)
+        raise
+    for reader in readers:
+        reader.join(KILL_AFTER)
+    out, err = (collected[key].decode(errors="replace") for key in ("out", "err"))
+    result = Result(words, process.returncode, out, err, time.monotonic() - started)
+    if check and not result.ok:
+        raise CommandFailed(result)
+    return result
+
+
+@contextmanager
+def piped(
+    argv: Sequence[str | os.PathLike[str]], *, env: Mapping[str, str] | None = None
+) -> Iterator[IO[bytes]]:
+    """Run ``argv`` and give its standard output as a stream; raise CommandFailed if it failed."""
+    words = tuple(os.fspath(word) for word in argv)
+    started = time.monotonic()
+    process = _start(words, None, env, subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
+    errors = {"err": bytearray()}
+    reader = threading.Thread(target=_drain, args=(process.stderr, errors, "err", None), daemon=True)
+    reader.start()
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    except BaseException:
+        end_group(process)
+        raise
+    process.stdout.close()
+    code = process.wait(KILL_AFTER)
+    reader.join(KILL_AFTER)
+    if code:
+        text = errors["err"].decode(errors="replace")
+        raise CommandFailed(Result(words, code, "", text, time.monotonic() - started))
+
+
+def daemon(
+    argv: Sequence[str | os.PathLike[str]], *, log: Path, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a process that outlives us, in a session of its own, with its output appended to ``log``."""
+    words = tuple(os.fspath(word) for word in argv)
+    with log.open("ab") as sink:
+        return _start(words, None, env, subprocess.DEVNULL, sink, sink)
+
+
+def _start(
+    words: tuple[str, ...],
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    stdin: int | IO[bytes],
+    stdout: int | IO[bytes],
+    stderr: int | IO[bytes],
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            words, cwd=cwd, env=environment(env), stdin=stdin, stdout=stdout, stderr=stderr,
+            start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise EnvironmentFault(f"cannot start {words[0]}: {error.strerror}") from error
+
+
+def _drain(
+    stream: IO[bytes] | None,
+    into: dict[str, bytearray],
+    key: str,
+    on_line: Callable[[str], None] | None,
+) -> None:
+    assert stream is not None
+    for line in stream:
+        into[key] += line
+        if on_line:
+            on_line(line.decode(errors="replace").rstrip())
+
+
+def _feed(stream: IO[bytes], data: bytes) -> None:
+    try:
+        stream.write(data)
+        stream.close()
+    except BrokenPipeError:  # the command ended early: its exit code says why
+        pass

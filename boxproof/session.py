@@ -1,0 +1,105 @@
+"""What a run knows about itself: written once by the session that owns the cluster, read by the workers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineInfo:
+    """The engine in use: ``way`` is "user" or "embedded"; ``host`` a DOCKER_HOST address."""
+
+    way: str
+    host: str
+    version: str
+    client: str  # path of the docker client
+    config: str = ""  # DOCKER_CONFIG directory with the plug-ins, or ""
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that point a docker client, or kind, at this engine."""
+        extra = {"DOCKER_CONFIG": self.config} if self.config else {}
+        path = str(Path(self.client).parent)
+        return {"DOCKER_HOST": self.host, "BOXPROOF_DOCKER_BIN": path} | extra
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterInfo:
+    """A KIND cluster; versions are what the live cluster says."""
+
+    name: str
+    kubeconfig: str
+    nodes: tuple[str, ...]
+    kind: str
+    kubernetes: str = ""
+    containerd: str = ""
+    runc: str = ""
+    kernel: str = ""
+    cni: str = ""
+    cgroup: str = ""
+    apiserver: str = ""  # address pods reach, "IP:PORT"
+    kubectl: str = ""  # path of a kubectl for the host
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageInfo:
+    """An image by content: ``config_digest`` is "sha256:…"; ``nonce`` was baked in at build time."""
+
+    reference: str
+    config_digest: str
+    nonce: str
+    base: str = ""
+    compressed_bytes: int = 0
+    unpacked_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StubInfo:
+    """The stub Anthropic API: its address on the cluster's network, its CA and its control URL."""
+
+    address: str
+    ca: str  # PEM text
+    control: str  # http://IP:PORT of the control side, reachable from this machine
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One run; ``sabotage`` names the sabotage in force, "" for the untouched subject."""
+
+    run: str
+    directory: str
+    subject: str
+    cache: str
+    state: str
+    engine: EngineInfo | None = None
+    cluster: ClusterInfo | None = None
+    image: ImageInfo | None = None
+    probe_image: str = ""
+    stub: StubInfo | None = None
+    suffix: str = ""  # of the instance under test; "" for the first
+    sabotage: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def save(self, path: Path) -> Path:
+        """Write the session as JSON and return ``path``."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=2))
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Session:
+        """Read a session written by ``save``; raises OSError or ValueError."""
+        data: dict[str, Any] = json.loads(path.read_text())
+        parts = {"engine": EngineInfo, "cluster": ClusterInfo, "image": ImageInfo, "stub": StubInfo}
+        for name, kind in parts.items():
+            if data.get(name):
+                values = {
+                    key: tuple(value) if isinstance(value, list) else value
+                    for key, value in data[name].items()
+                }
+                data[name] = kind(**values)
+        return cls(**data)

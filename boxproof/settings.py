@@ -1,0 +1,105 @@
+"""All settings, from options, then ``BOXPROOF_*`` variables, then defaults; the one reader of the environment."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import platformdirs
+
+from boxproof.errors import UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "BOXPROOF_"
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """Return ", did you mean …?" for the nearest of ``allowed``, or the whole list."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"allowed: {', '.join(names)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a run was asked for; versions are without a leading ``v``."""
+
+    subject: Path = ROOT
+    claims: tuple[str, ...] = ()
+    kind: str = "0.33.0"
+    containerd: str = "2.1"
+    kubernetes: str = "1.34.2"
+    cluster: str = "boxproof"
+    keep: bool = False
+    workers: int = 4
+    registry: str = ""
+    engine: str = "auto"
+    binary_cache: str = ""
+    reports: Path = ROOT / "reports"
+    cache: Path = field(default_factory=lambda: platformdirs.user_cache_path("boxproof"))
+    state: Path = field(default_factory=lambda: platformdirs.user_state_path("boxproof"))
+
+    @classmethod
+    def load(cls, options: Mapping[str, object] | None = None) -> Settings:
+        """Return the settings; raises UsageError for an unknown name or an unusable value."""
+        known = {each.name: each for each in fields(cls)}
+        chosen: dict[str, object] = {}
+        for name, value in os.environ.items():
+            if not name.startswith(PREFIX) or name in INTERNAL:
+                continue
+            key = name.removeprefix(PREFIX).lower()
+            if key not in known:
+                hint = nearest(name, [PREFIX + each.upper() for each in known])
+                raise UsageError(f"unknown setting {name}", hint=hint)
+            chosen[key] = _convert(name, key, value)
+        for key, value in (options or {}).items():
+            if value is None:
+                continue
+            if key not in known:
+                raise UsageError(f"unknown option --{key}", hint=nearest(key, known))
+            chosen[key] = _convert(f"--{key}", key, value)
+        return cls(**chosen)  # type: ignore[arg-type]
+
+
+INTERNAL = frozenset({"BOXPROOF_SESSION"})  # how a run tells its own workers where it is
+
+
+def session_file() -> str:
+    """Return the path of the session file a run hands to its workers, or ""."""
+    return os.environ.get("BOXPROOF_SESSION", "")
+
+
+def docker_host() -> str:
+    """Return the user's DOCKER_HOST, or ""."""
+    return os.environ.get("DOCKER_HOST", "")
+
+
+def search_path() -> list[Path]:
+    """Return the directories of PATH."""
+    return [Path(each) for each in os.environ.get("PATH", "").split(os.pathsep) if each]
+
+
+def in_ci() -> bool:
+    """Return whether this runs under CI."""
+    return os.environ.get("CI", "") not in ("", "0", "false")
+
+
+def _convert(shown: str, key: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if key in {"subject", "reports", "cache", "state"}:
+        return Path(value).expanduser().resolve()
+    if key == "claims":
+        return tuple(each.strip() for each in value.split(",") if each.strip())
+    if key == "keep":
+        if value.lower() not in {"1", "0", "true", "false", "yes", "no"}:
+            raise UsageError(f"{shown}={value!r}", hint="allowed: 1, 0, true, false, yes, no")
+        return value.lower() in {"1", "true", "yes"}
+    if key == "workers":
+        if not value.isdigit() or not 1 <= int(value) <= 64:
+            raise UsageError(f"{shown}={value!r}", hint="allowed: a whole number from 1 to 64")
+        return int(value)
+    return value
