@@ -201,3 +201,39 @@ def _feed(stream: IO[bytes], data: bytes) -> None:
         stream.close()
     except BrokenPipeError:  # the command ended early: its exit code says why
         pass
+
+
+def foreground(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    grace: float = 10.0,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> int:
+    """Run ``argv`` on our own terminal and return its exit code, 130 if INT or TERM ended it.
+
+    INT and TERM sent to us are passed on once; after ``grace`` seconds the whole group is killed.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    deadline: list[float] = []
+    process = subprocess.Popen(words, cwd=cwd, env=environment(env), start_new_session=True)
+
+    def pass_on(number: int, _frame: object) -> None:
+        if not deadline:
+            deadline.append(time.monotonic() + grace)
+            process.send_signal(number)
+
+    before = {each: signal.signal(each, pass_on) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while process.poll() is None:
+            try:
+                process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                if deadline and time.monotonic() > deadline[0]:
+                    end_group(process, grace=0.5)
+    finally:
+        if process.poll() is None:
+            end_group(process, grace=0.5)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    return 130 if deadline or process.returncode < 0 else process.returncode

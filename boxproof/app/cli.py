@@ -1,0 +1,78 @@
+"""The command line of the runs: strict options, one-line errors, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from boxproof import log
+from boxproof.errors import BoxproofError, ExitCode, UsageError
+from boxproof.settings import Settings, nearest
+
+Command = Callable[[Settings], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument errors as UsageError, with the nearest option for a misspelt one."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError; a misspelt option gets the nearest valid one as its hint."""
+        if "unrecognized arguments:" in message:
+            word = message.split("unrecognized arguments:")[1].split()[0]
+            options = [each for action in self._actions for each in action.option_strings]
+            raise UsageError(f"unknown argument {word!r}", hint=nearest(word.split("=")[0], options))
+        raise UsageError(message, hint=f"see nox -s {self.prog} -- --help")
+
+
+def parser(command: str, about: str) -> Parser:
+    """Return the parser of one command."""
+    made = Parser(prog=command, description=about, allow_abbrev=False)
+    option = made.add_argument
+    option("--claims", action="append", metavar="IDS", help="claim ids and globs, comma-separated; repeatable")
+    option("--subject", metavar="DIR", help="the subject: a directory with a subject.toml (default: this repository)")
+    option("--kind", metavar="V", help="KIND version, for example 0.33.0")
+    option("--containerd", metavar="V", help="containerd version, for example 2.1")
+    option("--kubernetes", metavar="V", help="Kubernetes version, for example 1.34.2")
+    option("--cluster", metavar="NAME", help="name of the KIND cluster (default: boxproof)")
+    option("--workers", metavar="N", help="how many checks run side by side (default: 4)")
+    option("--registry", metavar="HOST", help="take kindest/node by digest from this registry")
+    option("--keep", action="store_const", const="true", help="keep the instances for a look by hand")
+    return made
+
+
+def settings_of(words: Sequence[str], command: str, about: str) -> Settings:
+    """Parse ``words``; raises UsageError."""
+    options = dict(vars(parser(command, about).parse_args(words)))
+    if options["claims"]:
+        options["claims"] = ",".join(options["claims"])
+    return Settings.load(options)
+
+
+def commands() -> dict[str, tuple[Command, str]]:
+    """Return each command with its one-line description."""
+    from boxproof.app import e2e, sabotage
+
+    return {
+        "e2e": (e2e.main, "Prove the box on one cell, from a bare machine to the report."),
+        "sabotage": (sabotage.main, "Apply every sabotage and expect its checks to refute."),
+    }
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command and return its exit code (design.md, "Commands and contracts")."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        known = commands()
+        if not words or words[0] not in known:
+            shown = words[0] if words else ""
+            raise UsageError(f"unknown command {shown!r}", hint=nearest(shown, known))
+        command, about = known[words[0]]
+        return command(settings_of(words[1:], words[0], about))
+    except BoxproofError as error:
+        log.fail(error.message, error.hint)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        log.fail("interrupted")
+        return int(ExitCode.INTERRUPTED)

@@ -1,0 +1,60 @@
+"""Runs: each session below is one command. ``nox -l`` lists them, ``nox -s e2e -- --help`` teaches one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))
+
+from boxproof.run import foreground  # noqa: E402
+
+nox.options.default_venv_backend = "uv|venv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "tests"]
+
+
+def install(session: nox.Session) -> None:
+    """Install what CI locked, with hashes, and boxproof itself from this tree."""
+    session.install("--require-hashes", "-r", "requirements/all.txt")
+    session.install("--no-deps", "--no-build-isolation", "-e", ".")
+
+
+def boxproof(session: nox.Session, command: str) -> None:
+    """Run one of boxproof's commands and end with its exit code: nox alone would make it 1."""
+    install(session)
+    python = Path(session.bin) / "python"
+    code = foreground([python, "-m", "boxproof", command, *session.posargs], cwd=ROOT)
+    if code:
+        sys.exit(code)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Prove the box: engine, images, cluster, deploy, suites, report."""
+    boxproof(session, "e2e")
+
+
+@nox.session
+def sabotage(session: nox.Session) -> None:
+    """Apply every sabotage and see its checks turn red: the kill table."""
+    boxproof(session, "sabotage")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the harness's own tests (no Docker, under a minute)."""
+    install(session)
+    session.run("python", "-m", "pytest", "tests", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run ruff, mypy strict and the import rules."""
+    install(session)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
