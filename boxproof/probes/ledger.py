@@ -1,0 +1,138 @@
+"""What the probes of the running check asked and were told; decides which controls count."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, is_dataclass
+from enum import Enum
+from typing import Any
+
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+NEVER_DECIDES = frozenset({"seconds"})  # two measured times always differ and show nothing
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One answer of one probe; ``control`` is the sentence of the control it was made in, or ""."""
+
+    kind: str
+    asked: str
+    answer: Any
+    control: str = ""
+    phase: str = "call"
+    decides: str = ""  # the canonical form two answers are compared by
+
+    @property
+    def in_control(self) -> bool:
+        """Whether it was made inside a control."""
+        return bool(self.control)
+
+
+@dataclass
+class Ledger:
+    """The observations of one check; only those of its own body (phase "call") count."""
+
+    observations: list[Observation] = field(default_factory=list)
+    controls: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    phase: str = "call"
+    _open: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, kind: str, asked: str, answer: object, decides: object = None) -> None:
+        """Record an answer; probes may call this from several threads."""
+        plain = normalise(answer)
+        key = canonical(plain if decides is None else normalise(decides))
+        with self._lock:
+            inside = self._open[-1] if self._open else ""
+            self.observations.append(Observation(kind, asked, plain, inside, self.phase, key))
+
+    @contextmanager
+    def control(self, sentence: str) -> Iterator[None]:
+        """Mark what is recorded inside as the control ``sentence``."""
+        self.controls.append(sentence)
+        self._open.append(sentence)
+        try:
+            yield
+        finally:
+            self._open.pop()
+
+    def counting(self) -> list[str]:
+        """Return the controls that saw an answer of a kind that also answered otherwise outside."""
+        body = [each for each in self.observations if each.phase == "call"]
+        outside: dict[str, set[str]] = {}
+        for each in body:
+            if not each.in_control:
+                outside.setdefault(each.kind, set()).add(each.decides)
+        shown = {
+            each.control
+            for each in body
+            if each.in_control and outside.get(each.kind, set()) - {each.decides}
+        }
+        return [each for each in dict.fromkeys(self.controls) if each in shown]
+
+
+_current: Ledger | None = None  # one per process: a worker runs one check at a time, its probes may use threads
+
+
+@contextmanager
+def opened() -> Iterator[Ledger]:
+    """Give a new ledger that ``record`` writes to until the end of the block."""
+    global _current
+    before, _current = _current, Ledger()
+    try:
+        yield _current
+    finally:
+        _current = before
+
+
+def current() -> Ledger | None:
+    """Return the ledger of the running check, None outside a check."""
+    return _current
+
+
+def record(kind: str, asked: str, answer: object, *, decides: object = None) -> None:
+    """Record one observation: the kind of probe, what it asked, what was answered.
+
+    ``decides`` stands for the answer where two answers are compared (default: the answer, without
+    its ``seconds``). Outside a check nothing is recorded.
+    """
+    ledger = _current
+    if ledger is not None:
+        ledger.add(kind, asked, answer, decides)
+
+
+def normalise(value: object) -> Any:
+    """Return ``value`` as plain JSON data; what JSON has no form for becomes its repr."""
+    if isinstance(value, Enum):
+        return normalise(value.value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if is_dataclass(value) and not isinstance(value, type):
+        return normalise(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(normalise(key)): normalise(each) for key, each in value.items()}
+    if isinstance(value, Set):
+        return sorted((normalise(each) for each in value), key=canonical)
+    if isinstance(value, list | tuple):
+        return [normalise(each) for each in value]
+    return ADDRESS.sub("", repr(value))
+
+
+def canonical(plain: Any) -> str:
+    """Return the form two normalised answers are compared by; measured times are left out."""
+    return json.dumps(_timeless(plain), sort_keys=True, ensure_ascii=False)
+
+
+def _timeless(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return {key: _timeless(each) for key, each in plain.items() if key not in NEVER_DECIDES}
+    if isinstance(plain, list):
+        return [_timeless(each) for each in plain]
+    return plain

@@ -1,0 +1,46 @@
+"""The words of a check: which claims it proves, its control, the simple facts it observes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import pytest
+
+from boxproof.errors import EnvironmentFault
+from boxproof.probes import ledger
+
+T = TypeVar("T")
+
+
+class ControlFailed(EnvironmentFault):
+    """A control did not show what it promised: the probe cannot be trusted, the check is blocked."""
+
+
+def claim(*ids: str) -> pytest.MarkDecorator:
+    """Mark a check as proof of the claims ``ids``; unknown ids are errors at collection."""
+    return pytest.mark.claim(*ids)
+
+
+@contextmanager
+def control(sentence: str) -> Iterator[None]:
+    """Show that the probe can see the opposite; ``sentence`` says how.
+
+    It counts only if an observation inside answers otherwise than one of the same kind outside.
+    Raises ControlFailed for any exception or failed assertion inside.
+    """
+    book = ledger.current() or ledger.Ledger()
+    try:
+        with book.control(sentence):
+            yield
+    except (Exception, pytest.fail.Exception) as error:
+        book.failed.append(sentence)
+        text = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ControlFailed(f"control failed: {sentence}: {text}") from error
+
+
+def observe(kind: str, asked: str, answer: T) -> T:
+    """Record a simple fact the check has read for itself, and return it."""
+    ledger.record(kind, asked, answer)
+    return answer
