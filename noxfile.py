@@ -18,18 +18,24 @@ nox.options.sessions = ["lint", "tests"]
 
 
 def install(session: nox.Session) -> None:
-    """Install what CI locked, with hashes, and boxproof itself from this tree."""
+    """Install what CI locked, with hashes, and boxproof itself; with --no-venv use what is there."""
+    if session.virtualenv.venv_backend == "none":
+        return
     session.install("--require-hashes", "-r", "requirements/all.txt")
     session.install("--no-deps", "--no-build-isolation", "-e", ".")
 
 
-def boxproof(session: nox.Session, command: str) -> None:
-    """Run one of boxproof's commands and end with its exit code: nox alone would make it 1."""
-    install(session)
-    python = Path(session.bin) / "python"
-    code = foreground([python, "-m", "boxproof", command, *session.posargs], cwd=ROOT)
+def exit_with(code: int) -> None:
+    """End nox with ``code``: a failed command alone would make it 1."""
     if code:
         sys.exit(code)
+
+
+def boxproof(session: nox.Session, command: str) -> None:
+    """Run one of boxproof's commands and end with its exit code."""
+    install(session)
+    python = Path(session.bin) / "python" if session.bin else Path(sys.executable)
+    exit_with(foreground([python, "-m", "boxproof", command, *session.posargs], cwd=ROOT))
 
 
 @nox.session

@@ -1,0 +1,77 @@
+"""The real nox hands on our exit codes, and INT and TERM reach the command and end it in time."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from boxproof.settings import ROOT
+from boxproof.wait import until
+
+NOXFILE = """
+import importlib.util, sys
+import nox
+spec = importlib.util.spec_from_file_location("real", {real!r})
+real = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(real)
+
+@nox.session(venv_backend="none")
+def it(session):
+    real.exit_with(real.foreground([sys.executable, "-c", {program!r}], grace=2.0))
+"""
+WAITS = """
+import pathlib, sys, time
+def clean_up():
+    pathlib.Path({mark!r}).write_text("cleaned up")
+import signal
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+try:
+    pathlib.Path({started!r}).write_text("")
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    clean_up()
+    sys.exit(130)
+"""
+
+
+def start(tmp_path: Path, program: str) -> subprocess.Popen[bytes]:
+    """Start nox on a noxfile whose session runs ``program`` through the real noxfile's helpers."""
+    noxfile = tmp_path / "noxfile.py"
+    noxfile.write_text(NOXFILE.format(real=str(ROOT / "noxfile.py"), program=program))
+    return subprocess.Popen([sys.executable, "-m", "nox", "-f", noxfile, "-s", "it"])
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 130])
+def test_nox_ends_with_the_code_of_the_command(tmp_path: Path, code: int) -> None:
+    assert start(tmp_path, f"raise SystemExit({code})").wait(30) == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_nox_lets_the_command_clean_up(tmp_path: Path, number: signal.Signals) -> None:
+    mark, started = tmp_path / "mark", tmp_path / "started"
+    nox = start(tmp_path, WAITS.format(mark=str(mark), started=str(started)))
+    until(started.exists, timeout=30, what="the command's start")
+
+    nox.send_signal(number)
+
+    assert nox.wait(10) == 130
+    assert mark.read_text() == "cleaned up"
+
+
+def test_a_command_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    deaf = (
+        "import pathlib, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+        f"pathlib.Path({str(started)!r}).write_text(''); time.sleep(60)"
+    )
+    nox = start(tmp_path, deaf)
+    until(started.exists, timeout=30, what="the command's start")
+
+    nox.send_signal(signal.SIGINT)
+
+    assert nox.wait(10) == 130
