@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -25,6 +25,8 @@ PASSED_ON = (  # host facts a child may need; everything else stays out
     "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
 )  # fmt: skip
 PASSED_ON_PREFIXES = ("PIP_", "npm_config_", "NPM_CONFIG_", "BOXPROOF_")
+
+_live: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,13 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | dict(extra or {})
 
 
+def end_all() -> None:
+    """TERM every command under way, so that an interrupt is not held up by the threads that wait for them."""
+    for process in list(_live):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+
+
 def end_group(process: subprocess.Popen[bytes], *, grace: float = KILL_AFTER) -> None:
     """TERM the process group of ``process``, then KILL what is left after ``grace`` seconds."""
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -102,7 +111,9 @@ def run(
     words = tuple(os.fspath(word) for word in argv)
     started = time.monotonic()
     data = stdin if isinstance(stdin, bytes) else None
-    source = subprocess.PIPE if data is not None else stdin or subprocess.DEVNULL
+    source: int | IO[bytes] = subprocess.DEVNULL
+    if stdin is not None:
+        source = subprocess.PIPE if isinstance(stdin, bytes) else stdin
     process = _start(words, cwd, env, source, subprocess.PIPE, subprocess.PIPE)
     collected = {"out": bytearray(), "err": bytearray()}
     readers = [
@@ -114,14 +125,17 @@ def run(
         readers.append(feeder)
     for reader in readers:
         reader.start()
+    _live.add(process)
     try:
         process.wait(timeout)
     except subprocess.TimeoutExpired:
         end_group(process)
         raise CommandTimedOut(f"no end within {timeout:.0f} s: {shlex.join(words)}") from None
     except BaseException:
-        end_group(process)
+        end_group(process, grace=2.0)
         raise
+    finally:
+        _live.discard(process)
     for reader in readers:
         reader.join(KILL_AFTER)
     out, err = (collected[key].decode(errors="replace") for key in ("out", "err"))
@@ -143,11 +157,14 @@ def piped(
     reader = threading.Thread(target=_drain, args=(process.stderr, errors, "err", None), daemon=True)
     reader.start()
     assert process.stdout is not None
+    _live.add(process)
     try:
         yield process.stdout
     except BaseException:
-        end_group(process)
+        end_group(process, grace=2.0)
         raise
+    finally:
+        _live.discard(process)
     process.stdout.close()
     code = process.wait(KILL_AFTER)
     reader.join(KILL_AFTER)
@@ -196,11 +213,9 @@ def _drain(
 
 
 def _feed(stream: IO[bytes], data: bytes) -> None:
-    try:
+    with suppress(BrokenPipeError):  # the command ended early: its exit code says why
         stream.write(data)
         stream.close()
-    except BrokenPipeError:  # the command ended early: its exit code says why
-        pass
 
 
 def foreground(

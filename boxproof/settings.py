@@ -55,12 +55,12 @@ class Settings:
                 hint = nearest(name, [PREFIX + each.upper() for each in known])
                 raise UsageError(f"unknown setting {name}", hint=hint)
             chosen[key] = _convert(name, key, value)
-        for key, value in (options or {}).items():
-            if value is None:
+        for key, option in (options or {}).items():
+            if option is None:
                 continue
             if key not in known:
                 raise UsageError(f"unknown option --{key}", hint=nearest(key, known))
-            chosen[key] = _convert(f"--{key}", key, value)
+            chosen[key] = _convert(f"--{key}", key, option)
         return cls(**chosen)  # type: ignore[arg-type]
 
 

@@ -33,12 +33,13 @@ def until(
     last state seen.
     """
     last = "nothing"
+    waited: tuple[type[Exception], ...] = (NotYet, *transient)
 
     def attempt() -> T:
         nonlocal last
         try:
             value = probe()
-        except (NotYet, *transient) as reason:
+        except waited as reason:
             last = str(reason) or type(reason).__name__
             raise NotYet(last) from reason
         if not value:

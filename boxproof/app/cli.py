@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from boxproof import log
 from boxproof.errors import BoxproofError, ExitCode, UsageError
+from boxproof.run import end_all
 from boxproof.settings import Settings, nearest
 
 Command = Callable[[Settings], int]
@@ -60,9 +61,22 @@ def commands() -> dict[str, tuple[Command, str]]:
     }
 
 
+def interrupt_once() -> None:
+    """Turn the first INT or TERM into KeyboardInterrupt; further ones do not disturb the clean-up."""
+
+    def first(_number: int, _frame: object) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, lambda *_: None)  # SIG_IGN would be inherited
+        end_all()
+        raise KeyboardInterrupt
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, first)
+
+
 def main(words: Sequence[str]) -> int:
     """Run one command and return its exit code (design.md, "Commands and contracts")."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_once()
     try:
         known = commands()
         if not words or words[0] not in known:
