@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import Enum
@@ -76,7 +77,9 @@ class Ledger:
         return [each for each in dict.fromkeys(self.controls) if each in shown]
 
 
-_current: Ledger | None = None  # one per process: a worker runs one check at a time, its probes may use threads
+_current: Ledger | None = (
+    None  # one per process: a worker runs one check at a time, its probes may use threads
+)
 
 
 @contextmanager
@@ -118,7 +121,7 @@ def normalise(value: object) -> Any:
         return normalise(asdict(value))
     if isinstance(value, Mapping):
         return {str(normalise(key)): normalise(each) for key, each in value.items()}
-    if isinstance(value, Set):
+    if isinstance(value, AbstractSet):
         return sorted((normalise(each) for each in value), key=canonical)
     if isinstance(value, list | tuple):
         return [normalise(each) for each in value]

@@ -100,7 +100,9 @@ def cluster_sabotage(
     def register(edit: Callable[[Any, Any], Iterator[None]]) -> ClusterEdit:
         manager = contextmanager(edit)
         name = _id(claim, edit.__name__)
-        _add(Sabotage(id=name, claim=claim, sentence=sentence, way="cluster", scope="cluster", cluster=manager))
+        _add(
+            Sabotage(id=name, claim=claim, sentence=sentence, way="cluster", scope="cluster", cluster=manager)
+        )
         return manager
 
     return register

@@ -1,0 +1,96 @@
+"""The claims, from ``claims/*.toml``, and which of them a run is about."""
+
+from __future__ import annotations
+
+import fnmatch
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from boxproof.errors import UsageError
+from boxproof.settings import ROOT, nearest
+
+
+class Claim(BaseModel):
+    """One sentence that must hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    number: int
+    area: str
+    says: str
+    source: str
+    flags: tuple[str, ...] = ()
+
+
+class Area(BaseModel):
+    """One file of claims."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    area: str
+    title: str
+    claim: tuple[dict[str, object], ...]
+
+
+@cache
+def load(directory: Path = ROOT / "claims") -> Mapping[str, Claim]:
+    """Return every claim by id, in the order of their numbers; raises UsageError for a bad file."""
+    found: dict[str, Claim] = {}
+    for path in sorted(directory.glob("*.toml")):
+        try:
+            area = Area.model_validate(tomllib.loads(path.read_text()))
+            made = [Claim.model_validate(dict(each, area=area.area)) for each in area.claim]
+        except (ValidationError, tomllib.TOMLDecodeError) as error:
+            raise UsageError(f"{path.name}: {error}") from error
+        for each in made:
+            if each.id in found:
+                raise UsageError(f"{path.name}: claim {each.id!r} is defined twice")
+            found[each.id] = each
+    return {each.id: each for each in sorted(found.values(), key=lambda each: each.number)}
+
+
+@cache
+def titles(directory: Path = ROOT / "claims") -> Mapping[str, str]:
+    """Return the title of each area."""
+    areas = (tomllib.loads(path.read_text()) for path in sorted(directory.glob("*.toml")))
+    return {each["area"]: each["title"] for each in areas}
+
+
+def unknown(name: str, known: Iterable[str], where: str = "") -> UsageError:
+    """Return the error for an id that does not exist, with the nearest one."""
+    place = f" in {where}" if where else ""
+    return UsageError(f"unknown claim {name!r}{place}", hint=_nearest(name, list(known)))
+
+
+def select(patterns: Sequence[str], known: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Return the ids that ``patterns`` (ids and globs, also comma-separated) name, in order.
+
+    No pattern selects everything. Raises UsageError for a pattern that matches nothing.
+    """
+    ids = list(load() if known is None else known)
+    words = [word.strip() for each in patterns for word in each.split(",")]
+    if not patterns:
+        return tuple(ids)
+    if not any(words):
+        raise UsageError("--claims selects nothing", hint="give ids or globs, for example 'netpol-*'")
+    chosen: set[str] = set()
+    for word in filter(None, words):
+        matched = fnmatch.filter(ids, word)
+        if not matched:
+            raise unknown(word, ids, "--claims")
+        chosen.update(matched)
+    return tuple(each for each in ids if each in chosen)
+
+
+def _nearest(word: str, ids: list[str]) -> str:
+    bare = word.rstrip("*?").rstrip("-")
+    if bare != word:  # a glob: compare its fixed start with starts of the same length
+        starts = sorted({f"{each.split('-')[0]}-*" for each in ids})
+        return nearest(f"{bare}-*", starts)
+    hint = nearest(word, ids)
+    return hint if hint.startswith("did you mean") else "see claims/*.toml for the ids"

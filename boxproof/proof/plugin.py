@@ -1,0 +1,213 @@
+"""The pytest plugin: selects by claim, keeps the ledger, types the verdicts, records each check."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from boxproof import settings
+from boxproof.errors import UsageError
+from boxproof.probes import ledger
+from boxproof.proof import claims, records, redact
+from boxproof.proof.check import Check, liveness
+from boxproof.proof.evidence import Evidence
+from boxproof.proof.marks import control as control_block
+from boxproof.proof.marks import observe as observe_fact
+from boxproof.proof.verdicts import Liveness, Verdict
+from boxproof.session import Session
+
+pytest_plugins = ["boxproof.proof.fixtures"] if find_spec("boxproof.proof.fixtures") else []
+
+SESSION = pytest.StashKey[Session]()
+SELECTED = pytest.StashKey[tuple[str, ...]]()
+CHECK = pytest.StashKey[Check]()
+FAULTS = pytest.StashKey[list[str]]()
+VERDICTS = pytest.StashKey[list[Verdict]]()
+LETTERS = {"proven": ".", "refuted": "R", "blocked": "B", "unproven": "U"}
+
+
+def set_liveness(alive: Liveness) -> None:
+    """Set what is asked after an assertion failed: None while the environment lives, else why not."""
+    liveness.append(alive)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--claims``."""
+    group = parser.getgroup("boxproof")
+    group.addoption(
+        "--claims", action="append", default=[], help="claim ids and globs, comma-separated; repeatable"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the session and the selection; raises pytest.UsageError without a session."""
+    config.addinivalue_line("markers", "claim(*ids): the claims a check proves")
+    config.addinivalue_line("markers", "scope(name): image, instance (default), cluster or host")
+    config.addinivalue_line("filterwarnings", "default")  # a warning is no verdict on the subject
+    path = settings.session_file()
+    if not path:
+        raise pytest.UsageError("no session: suites are run by `nox -s e2e` or `inv test`")
+    config.stash[SESSION] = Session.read(Path(path))
+    config.stash[FAULTS] = []
+    config.stash[VERDICTS] = []
+    try:
+        config.stash[SELECTED] = claims.select(config.getoption("claims"))
+    except UsageError as error:
+        raise _usage(config, error) from error
+
+
+def _usage(config: pytest.Config, error: UsageError) -> pytest.UsageError:
+    records.save_usage(_run(config), error.message, error.hint)
+    return pytest.UsageError(str(error))
+
+
+def _run(config: pytest.Config) -> Path:
+    return Path(config.stash[SESSION].directory)
+
+
+def _is_controller(config: pytest.Config) -> bool:
+    return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
+
+
+def claims_of(item: pytest.Item) -> tuple[str, ...]:
+    """Return the ids in the claim marks of a check, nearest mark first, each once."""
+    return tuple(dict.fromkeys(str(each) for mark in item.iter_markers("claim") for each in mark.args))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the checks of the selected claims; a check without a known claim is a usage error."""
+    known = claims.load()
+    for item in items:
+        ids = claims_of(item)
+        if not ids:
+            raise _usage(config, UsageError(f"{item.nodeid} proves no claim", hint="mark it with @claim(…)"))
+        for each in ids:
+            if each not in known:
+                raise _usage(config, claims.unknown(each, known, item.nodeid))
+    wanted = set(config.stash[SELECTED])
+    dropped = [item for item in items if wanted.isdisjoint(claims_of(item))]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if not wanted.isdisjoint(claims_of(item))]
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Remember suites that could not be collected."""
+    if report.failed and _config is not None:
+        _config.stash[FAULTS].append(redact.text(f"{report.nodeid}: {report.longreprtext}"[-2000:]))
+
+
+_config: pytest.Config | None = None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Keep the configuration for the hooks that are not given it."""
+    global _config
+    _config = session.config
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Write down everything that must report, so that silence is noticed."""
+    config = session.config
+    if _is_controller(config) or config.getoption("collectonly"):
+        return
+    records.save_collected(_run(config), {item.nodeid: claims_of(item) for item in session.items})
+    if config.stash[FAULTS]:
+        records.save_faults(_run(config), config.stash[FAULTS])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Open a ledger for the check and write its record at its start and end."""
+    worker = getattr(item.config, "workerinput", {}).get("workerid", "main")
+    check = Check(_run(item.config), item.nodeid, claims_of(item), worker)
+    item.stash[CHECK] = check
+    check.begin()
+    with ledger.opened() as check.ledger:
+        result = yield
+    check.end()
+    return result
+
+
+def _phase(name: str) -> Iterator[None]:
+    book = ledger.current()
+    if book is not None:
+        book.phase = name
+    yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None]:
+    """Observations of fixtures do not count as the check's own."""
+    return (yield from _phase("setup"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """Observations of the body count."""
+    return (yield from _phase("call"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """Observations of the clean-up do not count."""
+    return (yield from _phase("teardown"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Type what happened in one phase; the last phase's report carries the verdict."""
+    report = yield
+    check = item.stash.get(CHECK, None)
+    if check is not None:
+        check.phase_ended(item, call, report)
+        if call.when == "teardown":
+            verdict, _ = check.conclude()
+            report.verdict = str(verdict)  # type: ignore[attr-defined]
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Show verdicts, not passes: a passed check without its control is not green."""
+    verdict = getattr(report, "verdict", None)
+    if verdict is not None:
+        return verdict, LETTERS[verdict], verdict.upper()
+    return ("", "", "") if hasattr(report, "when") and report.passed else None
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count the verdicts in the process that ends the run."""
+    verdict = getattr(report, "verdict", None)
+    if verdict is not None and _config is not None:
+        _config.stash[VERDICTS].append(Verdict(verdict))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail the pytest run unless every check was proven."""
+    if exitstatus == 0 and any(each is not Verdict.PROVEN for each in session.config.stash[VERDICTS]):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """``evidence(name, content)`` leaves a redacted file beside the report."""
+    return request.node.stash[CHECK].evidence  # type: ignore[no-any-return]
+
+
+@pytest.fixture(name="control")
+def control_fixture() -> object:
+    """``control(sentence)``: the block that shows the opposite."""
+    return control_block
+
+
+@pytest.fixture(name="observe")
+def observe_fixture() -> object:
+    """``observe(kind, asked, answer)``: record a simple fact."""
+    return observe_fact

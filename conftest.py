@@ -1,0 +1,3 @@
+"""What every pytest run here needs: the tests of the harness drive pytest itself."""
+
+pytest_plugins = ["pytester"]
