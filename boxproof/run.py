@@ -222,12 +222,14 @@ def foreground(
     argv: Sequence[str | os.PathLike[str]],
     *,
     grace: float = 10.0,
+    send: signal.Signals | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> int:
     """Run ``argv`` on our own terminal and return its exit code, 130 if INT or TERM ended it.
 
-    INT and TERM sent to us are passed on once; after ``grace`` seconds the whole group is killed.
+    INT and TERM sent to us are passed on once, as ``send`` where given; after ``grace`` seconds
+    the whole group is killed.
     """
     words = tuple(os.fspath(word) for word in argv)
     deadline: list[float] = []
@@ -236,7 +238,7 @@ def foreground(
     def pass_on(number: int, _frame: object) -> None:
         if not deadline:
             deadline.append(time.monotonic() + grace)
-            process.send_signal(number)
+            process.send_signal(send or number)
 
     before = {each: signal.signal(each, pass_on) for each in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,0 +1,54 @@
+"""Runs the suites against a session, as a pytest of its own whose records the session reads."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from boxproof.errors import EnvironmentFault, UsageError
+from boxproof.proof import records
+from boxproof.run import Result, foreground, run
+from boxproof.session import Session
+from boxproof.settings import ROOT, Settings
+
+CHECKS_DEADLINE = 3600.0  # seconds for all suites together
+PYTEST_CANNOT = {3: "internal error", 4: "wrong usage"}
+
+
+def words(settings: Settings, directory: Path, claims: tuple[str, ...], *, workers: int) -> list[str]:
+    """Return the pytest command line for the checks of ``claims``."""
+    chosen = [f"--claims={','.join(claims)}"] if claims else []
+    spread = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
+    return [
+        sys.executable, "-m", "pytest", "suites", "-p", "boxproof.proof.plugin", "-p", "no:cacheprovider",
+        "--rootdir", str(ROOT), f"--alluredir={directory / 'allure-results'}", "-q", "--no-header",
+        "--tb=short", *spread, *chosen,
+    ]  # fmt: skip
+
+
+def prove(settings: Settings, session: Session) -> int:
+    """Run the selected checks side by side on our terminal; raises UsageError if pytest was misled."""
+    directory = Path(session.directory)
+    file = session.save(directory / "session.json")
+    command = words(settings, directory, settings.claims, workers=settings.workers)
+    # INT, not TERM: pytest runs its finalizers only for the former
+    code = foreground(
+        command, grace=5.0, send=signal.SIGINT, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)}
+    )
+    told = records.usage(directory)
+    if told:
+        raise UsageError(told[0], hint=told[1])
+    if code in PYTEST_CANNOT:
+        raise EnvironmentFault(f"the suites did not run: pytest {PYTEST_CANNOT[code]}")
+    if code == 130:
+        raise KeyboardInterrupt
+    return code
+
+
+def prove_quietly(settings: Settings, session: Session, claim: str) -> Result:
+    """Run the checks of one claim, one after the other; their records tell how it went."""
+    directory = Path(session.directory)
+    file = session.save(directory / "session.json")
+    command = words(settings, directory, (claim,), workers=1)
+    return run(command, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)}, timeout=CHECKS_DEADLINE, check=False)
