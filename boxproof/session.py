@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from boxproof.settings import search_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +25,8 @@ class EngineInfo:
     def env(self) -> dict[str, str]:
         """The variables that point a docker client, or kind, at this engine."""
         extra = {"DOCKER_CONFIG": self.config} if self.config else {}
-        path = str(Path(self.client).parent)
-        return {"DOCKER_HOST": self.host, "BOXPROOF_DOCKER_BIN": path} | extra
+        path = [str(Path(self.client).parent), *map(str, search_path())]
+        return {"DOCKER_HOST": self.host, "PATH": os.pathsep.join(path)} | extra
 
 
 @dataclass(frozen=True, kw_only=True)
