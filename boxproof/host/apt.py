@@ -1,0 +1,192 @@
+"""Debian packages without touching the system: private apt directories, trees, roots."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import filelock
+
+from boxproof import log
+from boxproof.errors import EnvironmentFault
+from boxproof.host import aptsources
+from boxproof.run import CommandFailed, run
+
+LISTS_FRESH = 24 * 3600.0  # seconds after which package lists are fetched again
+EPOCH = "1735689600"  # SOURCE_DATE_EPOCH of bootstrapped roots: any fixed time does
+RECORD = ".boxproof.json"
+DOWNLOAD_TIMEOUT = 900.0
+# What a bootstrap takes over from this machine, and would make its result differ from another's.
+CLEANERS = (
+    'rm -f "$1"/etc/resolv.conf "$1"/etc/hostname "$1"/var/log/*.log "$1"/var/log/apt/*',
+    'rm -f "$1"/var/cache/ldconfig/aux-cache; : > "$1"/etc/machine-id; chmod 444 "$1"/etc/machine-id',
+)
+
+
+def digest(*parts: object) -> str:
+    """Return a short key of ``parts``: equal parts, equal key, on every machine."""
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+
+
+def publish(target: Path, fill: Callable[[Path], None]) -> Path:
+    """Return the directory ``target``, filled once by ``fill`` in a temporary place and then moved.
+
+    Only whole directories are ever seen, also when two processes want the same one.
+    """
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(f"{target}.lock"):
+        if target.is_dir():
+            return target
+        temporary = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
+        try:
+            temporary.chmod(0o755)
+            fill(temporary)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def versions(tree: Path) -> dict[str, str]:
+    """Return the package versions a tree of ``Apt.unpack`` was made from."""
+    record: dict[str, dict[str, str]] = json.loads((tree / RECORD).read_text())
+    return record["versions"]
+
+
+class Apt:
+    """Packages of any suite of the machine's own mirror, cached below ``cache``."""
+
+    def __init__(self, cache: Path, *, etc: Path = Path("/etc/apt")) -> None:
+        self.cache = cache / "apt"
+        self.etc = etc
+        self.distribution, self.codename = aptsources.distribution()
+
+    def unpack(self, packages: Sequence[str], *, suite: str = "bookworm", only: Sequence[str] = ()) -> Path:
+        """Return a directory with exactly ``packages`` of ``suite`` unpacked, without dependencies.
+
+        A package may be pinned as "name=version". ``only`` are globs of paths to keep, such as
+        "usr/bin/*". Raises EnvironmentFault when a package cannot be had.
+        """
+        key = digest("unpack", self.distribution, suite, sorted(packages), sorted(only), os.uname().machine)
+
+        def fill(tree: Path) -> None:
+            with log.step(f"packages of {suite}: {' '.join(packages)}"):
+                found = {}
+                with tempfile.TemporaryDirectory(dir=self.cache) as below:
+                    for archive in self._download(packages, suite, Path(below)):
+                        run(["dpkg", "-x", archive, tree], timeout=120)
+                        name, version = archive.name.split("_")[:2]
+                        found[name] = version.replace("%3a", ":")
+                _prune(tree, only)
+                record = {"suite": suite, "versions": found}
+                (tree / RECORD).write_text(json.dumps(record, indent=2, sort_keys=True))
+
+        return publish(self.cache / "trees" / key, fill)
+
+    def rootfs(self, packages: Sequence[str], *, suite: str, name: str) -> Path:
+        """Return a tar of a minimal root with ``packages`` and their dependencies, the same bytes each time.
+
+        ``name`` is for people: it leads the directory's name. Raises EnvironmentFault when it cannot be made.
+        """
+        key = digest(
+            "rootfs", self.distribution, suite, sorted(packages), EPOCH, CLEANERS, os.uname().machine
+        )
+
+        def fill(directory: Path) -> None:
+            with log.step(f"root of {suite} for {name}") as report:
+                self._bootstrap(packages, suite, directory / "root.tar", report)
+
+        return publish(self.cache / "roots" / f"{name}-{key}", fill) / "root.tar"
+
+    def _bootstrap(
+        self, packages: Sequence[str], suite: str, tar: Path, report: Callable[[str], None]
+    ) -> None:
+        tree = self.unpack(["mmdebstrap"], suite=self._tools_suite())
+        area = self._area(suite)
+        argv = ["perl", str(tree / "usr/bin/mmdebstrap"), "--variant=minbase", "--mode=auto"]
+        argv += [
+            "--format=tar",
+            "--aptopt=Acquire::Languages none",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+        ]
+        argv += [f"--include={','.join(packages)}"] if packages else []
+        argv += [f"--customize-hook={each}" for each in CLEANERS]
+        run(
+            [*argv, suite, tar, area / "sources.list"],
+            timeout=DOWNLOAD_TIMEOUT,
+            env={"SOURCE_DATE_EPOCH": EPOCH, "LC_ALL": "C.UTF-8"},
+            on_line=report,
+        )
+
+    def _tools_suite(self) -> str:
+        return "bookworm" if self.distribution == "debian" else self.codename
+
+    def _area(self, suite: str) -> Path:
+        """Return the private apt directory of ``suite``, with its sources written."""
+        if not shutil.which("apt-get") or not shutil.which("dpkg"):
+            hint = "use a Debian or Ubuntu machine, or a Docker Engine of your own"
+            raise EnvironmentFault("no apt-get on this machine", hint=hint)
+        area = self.cache / "suites" / suite
+        for each in ("lists/partial", "archives/partial"):
+            (area / each).mkdir(parents=True, exist_ok=True)
+        sources = aptsources.own_sources(self.etc, self.codename)
+        lines = aptsources.lines_for(sources, suite, area / "keys")
+        (area / "sources.list").write_text("\n".join(lines) + "\n")
+        (area / "status").touch()
+        return area
+
+    def _apt(self, area: Path, *words: str, cwd: Path | None = None) -> None:
+        options = {
+            "Dir::Etc::sourcelist": area / "sources.list",
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::State": area,
+            "Dir::State::lists": area / "lists",
+            "Dir::State::status": area / "status",
+            "Dir::Cache": area,
+            "Dir::Cache::archives": area / "archives",
+            "APT::Sandbox::User": "root",
+            "Acquire::Languages": "none",
+            "Acquire::Retries": "3",
+        }
+        argv = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items()), *words]
+        run(argv, timeout=DOWNLOAD_TIMEOUT, cwd=cwd, env={"LC_ALL": "C.UTF-8"})
+
+    def _update(self, area: Path, *, at_least: float = 0.0) -> None:
+        stamp = area / "updated"
+        age = time.time() - stamp.stat().st_mtime if stamp.exists() else float("inf")
+        if age <= max(LISTS_FRESH if not at_least else 0.0, at_least):
+            return
+        self._apt(area, "update")
+        stamp.touch()
+
+    def _download(self, packages: Sequence[str], suite: str, into: Path) -> list[Path]:
+        area = self._area(suite)
+        with filelock.FileLock(area / "lock.boxproof"):
+            self._update(area)
+            try:
+                self._apt(area, "download", *packages, cwd=into)
+            except CommandFailed:  # a moving suite has dropped what our lists still name
+                self._update(area, at_least=1.0)
+                self._apt(area, "download", *packages, cwd=into)
+        return sorted(into.glob("*.deb"))
+
+
+def _prune(tree: Path, only: Sequence[str]) -> None:
+    if not only:
+        return
+    for path in sorted(tree.rglob("*"), reverse=True):
+        inside = str(path.relative_to(tree))
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif not any(fnmatch.fnmatch(inside, each) for each in only):
+            path.unlink()
