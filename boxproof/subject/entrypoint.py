@@ -68,7 +68,7 @@ def scripts(config: Mapping[str, Any], read: ReadFile) -> dict[str, str]:
         word = waiting.pop(0)
         places = [word] if word.startswith("/") else [f"{each}/{word}" for each in path]
         for place in places:
-            if "/" in word and not word.startswith("/") or place in seen:
+            if ("/" in word and not word.startswith("/")) or place in seen:
                 continue
             seen.add(place)
             text = read(place)

@@ -12,7 +12,7 @@ def uid(user: str, passwd: str | None) -> int | None:
 
     No USER is root.
     """
-    name = user.split(":")[0]
+    name = user.split(":", maxsplit=1)[0]
     if not name:
         return 0
     if name.isdigit():
