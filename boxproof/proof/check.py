@@ -41,7 +41,8 @@ class Check:
     def phase_ended(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Take in the outcome of setup, call or teardown."""
         self.called = self.called or call.when == "call"
-        if call.when == "call" and item.get_closest_marker("xfail") is not None:
+        expected = item.get_closest_marker("xfail") is not None
+        if expected and (call.when == "call" or call.excinfo is not None):
             self.outcomes.append((Verdict.UNPROVEN, "marked as an expected failure"))
         elif call.excinfo is not None:
             verdict, reason = of_exception(call.excinfo, alive)

@@ -57,7 +57,7 @@ def on_failure(collector: Collector) -> None:
 
 def collect(evidence: Evidence) -> None:
     """Run the collectors; one that fails leaves a note and hides nothing."""
-    for collector in list(_collectors):
+    for collector in tuple(_collectors):
         try:
             collector(evidence)
         except Exception as error:

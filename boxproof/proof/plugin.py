@@ -22,11 +22,35 @@ from boxproof.session import Session
 pytest_plugins = ["boxproof.proof.fixtures"] if find_spec("boxproof.proof.fixtures") else []
 
 SESSION = pytest.StashKey[Session]()
-SELECTED = pytest.StashKey[tuple[str, ...]]()
+SELECTED = pytest.StashKey[frozenset[str]]()
 CHECK = pytest.StashKey[Check]()
-FAULTS = pytest.StashKey[list[str]]()
-VERDICTS = pytest.StashKey[list[Verdict]]()
+WATCHER = pytest.StashKey["Watcher"]()
 LETTERS = {"proven": ".", "refuted": "R", "blocked": "B", "unproven": "U"}
+
+
+class Watcher:
+    """Notes what hooks without a configuration report."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self.verdicts: list[Verdict] = []
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember suites that could not be collected."""
+        if report.failed:
+            self.faults.append(redact.text(f"{report.nodeid}: {report.longreprtext[-1500:]}"))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count the verdicts in the process that ends the run."""
+        verdict = getattr(report, "verdict", None)
+        if verdict is not None:
+            self.verdicts.append(Verdict(verdict))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Fail the pytest run unless every check was proven."""
+        if exitstatus == 0 and any(each is not Verdict.PROVEN for each in self.verdicts):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def set_liveness(alive: Liveness) -> None:
@@ -51,10 +75,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if not path:
         raise pytest.UsageError("no session: suites are run by `nox -s e2e` or `inv test`")
     config.stash[SESSION] = Session.read(Path(path))
-    config.stash[FAULTS] = []
-    config.stash[VERDICTS] = []
+    config.stash[WATCHER] = Watcher()
+    config.pluginmanager.register(config.stash[WATCHER], "boxproof-watcher")
     try:
-        config.stash[SELECTED] = claims.select(config.getoption("claims"))
+        config.stash[SELECTED] = frozenset(claims.select(config.getoption("claims")))
     except UsageError as error:
         raise _usage(config, error) from error
 
@@ -88,26 +112,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for each in ids:
             if each not in known:
                 raise _usage(config, claims.unknown(each, known, item.nodeid))
-    wanted = set(config.stash[SELECTED])
+    wanted = config.stash[SELECTED]
     dropped = [item for item in items if wanted.isdisjoint(claims_of(item))]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if not wanted.isdisjoint(claims_of(item))]
-
-
-def pytest_collectreport(report: pytest.CollectReport) -> None:
-    """Remember suites that could not be collected."""
-    if report.failed and _config is not None:
-        _config.stash[FAULTS].append(redact.text(f"{report.nodeid}: {report.longreprtext}"[-2000:]))
-
-
-_config: pytest.Config | None = None
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Keep the configuration for the hooks that are not given it."""
-    global _config
-    _config = session.config
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -116,8 +125,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if _is_controller(config) or config.getoption("collectonly"):
         return
     records.save_collected(_run(config), {item.nodeid: claims_of(item) for item in session.items})
-    if config.stash[FAULTS]:
-        records.save_faults(_run(config), config.stash[FAULTS])
+    if config.stash[WATCHER].faults:
+        records.save_faults(_run(config), config.stash[WATCHER].faults)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -179,20 +188,6 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     if verdict is not None:
         return verdict, LETTERS[verdict], verdict.upper()
     return ("", "", "") if hasattr(report, "when") and report.passed else None
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Count the verdicts in the process that ends the run."""
-    verdict = getattr(report, "verdict", None)
-    if verdict is not None and _config is not None:
-        _config.stash[VERDICTS].append(Verdict(verdict))
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail the pytest run unless every check was proven."""
-    if exitstatus == 0 and any(each is not Verdict.PROVEN for each in session.config.stash[VERDICTS]):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture
