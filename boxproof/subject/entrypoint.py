@@ -11,7 +11,7 @@ from typing import Any
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
 INITS = frozenset({"tini", "tini-static", "dumb-init", "docker-init", "catatonit"})
 ABSOLUTE = re.compile(r"(?<![\w.])/[\w][\w./-]*")
-RUN = re.compile(r"(?:^|[;&|]|\b(?:exec|source|then|do|else))\s*([A-Za-z_][\w.-]*)", re.MULTILINE)
+RUN = re.compile(r"(?:^|[;&|)]|\b(?:exec|source|then|do|else)\b)\s*(?=([A-Za-z_][\w.-]*))", re.MULTILINE)
 
 ReadFile = Callable[[str], "str | None"]
 
