@@ -25,6 +25,7 @@ SubjectEdit = Callable[[Path], None]
 ClusterEdit = Callable[[Any, Any], AbstractContextManager[None]]
 Way = Literal["manifest", "image", "subject", "cluster"]
 Scope = Literal["image", "instance", "cluster", "host"]
+Load = Literal["full", "stale"]  # stale: the nodes keep the old content under the new tag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class Sabotage:
     scope: Scope
     manifest: ManifestEdit | None = None
     dockerfile: str = ""
+    load: Load = "full"
     subject: SubjectEdit | None = None
     cluster: ClusterEdit | None = None
 
@@ -72,11 +74,17 @@ def manifest_sabotage(
     return register
 
 
-def image_sabotage(name: str, claim: str, sentence: str, *, dockerfile: str) -> Sabotage:
-    """Register Dockerfile lines that make one layer on top of the box."""
+def image_sabotage(
+    name: str, claim: str, sentence: str, *, dockerfile: str, load: Load = "full"
+) -> Sabotage:
+    """Register Dockerfile lines that make one layer on top of the box.
+
+    With ``load="stale"`` it is built and never loaded: the nodes have the untouched box under its tag.
+    """
     made = Sabotage(
-        id=_id(claim, name), claim=claim, sentence=sentence, way="image", scope="image", dockerfile=dockerfile
-    )
+        id=_id(claim, name), claim=claim, sentence=sentence, way="image", scope="image",
+        dockerfile=dockerfile, load=load,
+    )  # fmt: skip
     _add(made)
     return made
 
