@@ -1,0 +1,230 @@
+"""A thin client on the kubernetes package's configuration and connection pool; objects are plain dicts."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes import client, config
+from urllib3.exceptions import HTTPError
+
+from boxproof.errors import EnvironmentFault
+from boxproof.kube.discovery import PREFERRED, Resource, discover
+
+Object = dict[str, Any]
+Objects = list[Object]
+MANAGER = "boxproof"
+CONNECTIONS = 24  # at most, side by side
+FIRST = ("Namespace", "CustomResourceDefinition", "StorageClass", "PersistentVolume", "ServiceAccount",
+         "Secret", "ConfigMap", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding",
+         "NetworkPolicy", "PersistentVolumeClaim", "Service")  # fmt: skip
+
+
+class ApiError(EnvironmentFault):
+    """The API server gave an answer other than success; ``status`` is the HTTP status."""
+
+    def __init__(self, status: int, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class NotFound(ApiError):
+    """There is no such object (404)."""
+
+
+class Forbidden(ApiError):
+    """The caller may not do this (403)."""
+
+
+class Conflict(ApiError):
+    """The object exists already or has changed (409)."""
+
+
+class Invalid(ApiError):
+    """The API server refuses the object itself (400, 422)."""
+
+
+FAULTS: Mapping[int, type[ApiError]] = {
+    400: Invalid, 403: Forbidden, 404: NotFound, 409: Conflict, 422: Invalid,
+}  # fmt: skip
+
+
+class Kube:
+    """One API server, through one pool of kept-open connections; safe to use from several threads."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self.kubeconfig = kubeconfig
+        configuration = client.Configuration()
+        try:
+            config.load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)
+        except (config.ConfigException, OSError) as error:
+            raise EnvironmentFault(f"cannot use the kubeconfig {kubeconfig}: {error}") from error
+        configuration.connection_pool_maxsize = CONNECTIONS
+        configuration.retries = False
+        self.api = client.ApiClient(configuration)
+        self.host = str(configuration.host)
+        self._pool: urllib3.PoolManager = self.api.rest_client.pool_manager
+        self._resources: Sequence[Resource] = ()
+        self._lock = threading.Lock()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 20,
+        impersonate: str = "",
+        groups: Iterable[str] = (),
+    ) -> bytes:
+        """Send one request and return the answer's body; ``timeout`` is seconds.
+
+        Raises NotFound, Forbidden, Conflict, Invalid or ApiError by the answer's status, and
+        EnvironmentFault when there is no answer.
+        """
+        sent = urllib3.HTTPHeaderDict({"Accept": "application/json", "Content-Type": "application/json"})
+        for setting in self.api.configuration.auth_settings().values():
+            sent[setting["key"]] = setting["value"]
+        sent.update(dict(headers or {}))
+        if impersonate:
+            sent["Impersonate-User"] = impersonate
+            for group in groups:
+                sent.add("Impersonate-Group", group)
+        url = self.host + path + (f"?{urlencode(query, doseq=True)}" if query else "")
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        try:
+            answer = self._pool.request(method, url, body=data, headers=sent, timeout=timeout, retries=False)
+        except (HTTPError, OSError) as error:
+            raise EnvironmentFault(f"the API server does not answer {method} {path}: {error}") from error
+        if answer.status >= 400:
+            raise _fault(method, path, answer.status, answer.data)
+        return bytes(answer.data)
+
+    def raw(self, path: str, **options: Any) -> Object:
+        """Return the JSON answer of GET ``path``; options and errors as ``request``."""
+        data: Object = json.loads(self.request("GET", path, **options))
+        return data
+
+    def text(self, path: str, **options: Any) -> str:
+        """Return the text answer of GET ``path``; options and errors as ``request``."""
+        return self.request("GET", path, **options).decode(errors="replace")
+
+    def post(self, path: str, body: Object, **options: Any) -> Object:
+        """POST ``body`` and return the JSON answer; options and errors as ``request``."""
+        data: Object = json.loads(self.request("POST", path, body=body, **options))
+        return data
+
+    def alive(self) -> bool:
+        """Return whether the API server says it is ready, within 3 s."""
+        try:
+            return self.request("GET", "/readyz", timeout=3) == b"ok"
+        except EnvironmentFault:
+            return False
+
+    def resources(self, *, fresh: bool = False) -> Sequence[Resource]:
+        """Return everything the API offers, subresources included; asked once per client."""
+        with self._lock:
+            if fresh or not self._resources:
+                self._resources = discover(self)
+            return self._resources
+
+    def resource(self, kind: str, api_version: str = "") -> Resource:
+        """Return what serves a kind, a plural name or "name.group"; raises EnvironmentFault if nothing does."""
+        for fresh in (False, True):
+            found = [each for each in self.resources(fresh=fresh) if each.answers_to(kind, api_version)]
+            if found:
+                return min(
+                    found, key=lambda each: PREFERRED.index(each.group) if each.group in PREFERRED else 99
+                )
+        raise EnvironmentFault(f"the API server serves no {kind} {api_version}".rstrip())
+
+    def path(self, kind: str, name: str = "", namespace: str | None = None, api_version: str = "") -> str:
+        """Return the URL path of an object, or of the list where ``name`` is ""."""
+        return self.resource(kind, api_version).path(name, namespace)
+
+    def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
+        """Return one object; raises NotFound."""
+        return self.raw(self.path(kind, name, namespace))
+
+    def find(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
+        """Return one object, None if there is none."""
+        try:
+            return self.get(kind, name, namespace)
+        except NotFound:
+            return None
+
+    def list(self, kind: str, namespace: str | None = None, selector: str = "") -> Objects:
+        """Return the objects of a kind in one namespace, or in all; each has its kind filled in."""
+        resource = self.resource(kind)
+        query = {"labelSelector": selector} if selector else None
+        found = self.raw(resource.path("", namespace), query=query)
+        named = {"apiVersion": found["apiVersion"], "kind": resource.kind}
+        return [named | item for item in found.get("items") or []]
+
+    def create(self, item: Object) -> Object:
+        """Create one object; raises Conflict if it exists."""
+        where = item["metadata"].get("namespace")
+        return self.post(self.path(item["kind"], "", where, item["apiVersion"]), item)
+
+    def apply(self, objects: Iterable[Object]) -> Objects:
+        """Apply objects on the server's side, namespaces and accounts first; returns what is stored."""
+        ordered = sorted(objects, key=lambda each: _rank(each["kind"]))
+        return [self._apply(each) for each in ordered]
+
+    def _apply(self, item: Object) -> Object:
+        meta = item["metadata"]
+        path = self.path(item["kind"], meta["name"], meta.get("namespace"), item["apiVersion"])
+        return self.patch(path, item, "apply-patch+yaml", {"fieldManager": MANAGER, "force": "true"})
+
+    def patch(
+        self,
+        path: str,
+        body: object,
+        form: str = "merge-patch+json",
+        query: Mapping[str, object] | None = None,
+    ) -> Object:
+        """PATCH ``path``; ``form`` is the patch's media type without "application/"."""
+        headers = {"Content-Type": f"application/{form}"}
+        data: Object = json.loads(self.request("PATCH", path, body=body, query=query, headers=headers))
+        return data
+
+    def delete(self, objects: Iterable[Object], *, grace: int | None = None) -> None:
+        """Delete objects, the last applied first, without waiting; what is gone already is fine."""
+        for item in sorted(objects, key=lambda each: _rank(each["kind"]), reverse=True):
+            meta = item["metadata"]
+            query: dict[str, object] = {"propagationPolicy": "Background"}
+            if grace is not None:
+                query["gracePeriodSeconds"] = grace
+            path = self.path(item["kind"], meta["name"], meta.get("namespace"), item.get("apiVersion", ""))
+            try:
+                self.request("DELETE", path, query=query)
+            except (NotFound, Conflict):
+                continue
+
+    def logs(self, namespace: str, pod: str, container: str = "", *, previous: bool = False) -> str:
+        """Return the log of one container; raises NotFound or Invalid (no such log yet)."""
+        query: dict[str, object] = {"previous": str(previous).lower()}
+        if container:
+            query["container"] = container
+        return self.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query=query)
+
+
+def _rank(kind: str) -> int:
+    return FIRST.index(kind) if kind in FIRST else len(FIRST)
+
+
+def _fault(method: str, path: str, status: int, body: bytes) -> ApiError:
+    try:
+        said = json.loads(body)
+        message, reason = str(said.get("message", "")), str(said.get("reason", ""))
+    except (ValueError, AttributeError):
+        message, reason = body[:200].decode(errors="replace"), ""
+    kind = FAULTS.get(status, ApiError)
+    return kind(status, f"{method} {path}: {status} {message}", reason)

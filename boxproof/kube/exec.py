@@ -1,0 +1,138 @@
+"""Commands in a container, over the API server's exec stream."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from kubernetes.stream import stream
+from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient
+from websocket import WebSocketException
+
+from boxproof.errors import EnvironmentFault
+from boxproof.kube.client import Kube
+
+STDIN_CHANNEL = 0
+CHUNK = 32 * 1024
+START_FAILURES = {
+    "no such file or directory": 127,
+    "executable file not found": 127,
+    "permission denied": 126,
+}
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """A finished command; ``code`` is what the process ended with, 126 or 127 if it could not start."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command ended with 0."""
+        return self.code == 0
+
+
+class ExecTimeout(EnvironmentFault):
+    """The command did not end within its time; it may still run in the container."""
+
+
+def exec_in(
+    kube: Kube,
+    namespace: str,
+    pod: str,
+    container: str,
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    stdin: str | bytes | None = None,
+) -> ExecResult:
+    """Run ``argv`` in a container and return its result; ``timeout`` is seconds.
+
+    Raises ExecTimeout, and EnvironmentFault when the stream cannot be opened or is dropped before
+    the command's status came.
+    """
+    started = time.monotonic()
+    where = f"{namespace}/{pod}/{container}"
+    socket = _open(kube, namespace, pod, container, argv, stdin is not None)
+    try:
+        if stdin is not None:
+            _feed(socket, stdin.encode() if isinstance(stdin, str) else stdin)
+        out, err, status = _gather(socket, started + timeout)
+    except (WebSocketException, OSError) as error:
+        raise EnvironmentFault(f"exec in {where}: the stream broke: {error}") from error
+    finally:
+        socket.close()
+    seconds = time.monotonic() - started
+    if not status:
+        if seconds >= timeout:
+            raise ExecTimeout(f"exec in {where}: no end within {timeout:.0f} s: {' '.join(argv)}")
+        raise EnvironmentFault(f"exec in {where}: the stream was dropped without a status: {' '.join(argv)}")
+    code, message = exit_code(json.loads(status), where)
+    return ExecResult(
+        tuple(argv), code, out.decode(errors="replace"), err.decode(errors="replace") + message, seconds
+    )
+
+
+def exit_code(status: dict[str, Any], where: str) -> tuple[int, str]:
+    """Return exit code and the runtime's message from an exec status; raises EnvironmentFault for a failed exec."""
+    if status.get("status") == "Success":
+        return 0, ""
+    causes = (status.get("details") or {}).get("causes") or []
+    for cause in causes:
+        if cause.get("reason") == "ExitCode":
+            return int(cause["message"]), ""
+    message = str(status.get("message", status))
+    for text, code in START_FAILURES.items():
+        if text in message:
+            return code, message
+    raise EnvironmentFault(f"exec in {where} failed: {message}")
+
+
+def _open(kube: Kube, namespace: str, pod: str, container: str, argv: Sequence[str], stdin: bool) -> WSClient:
+    api = client.CoreV1Api(client.ApiClient(kube.api.configuration))  # stream() replaces its request method
+    try:
+        socket: WSClient = stream(
+            api.connect_get_namespaced_pod_exec, pod, namespace, container=container, command=list(argv),
+            stdin=stdin, stdout=True, stderr=True, tty=False, binary=True, _preload_content=False,
+            _request_timeout=20,
+        )  # fmt: skip
+    except (ApiException, WebSocketException, OSError) as error:
+        reason = str(error).strip().splitlines()[0:3]
+        raise EnvironmentFault(f"cannot exec in {namespace}/{pod}/{container}: {' '.join(reason)}") from error
+    return socket
+
+
+def _feed(socket: WSClient, data: bytes) -> None:
+    for start in range(0, len(data), CHUNK):
+        socket.write_channel(STDIN_CHANNEL, data[start : start + CHUNK])
+    socket.close_channel(STDIN_CHANNEL)
+
+
+def _gather(socket: WSClient, deadline: float) -> tuple[bytes, bytes, bytes]:
+    channels = (STDOUT_CHANNEL, STDERR_CHANNEL, ERROR_CHANNEL)
+    parts = {each: bytearray() for each in channels}
+    while True:
+        opened = socket.is_open()
+        if opened:
+            socket.update(timeout=max(0.0, min(1.0, deadline - time.monotonic())))
+        for channel in channels:
+            parts[channel] += _take(socket, channel)
+        if not socket.is_open() or parts[ERROR_CHANNEL] or time.monotonic() >= deadline:
+            break
+    out, err, status = (bytes(parts[each]) for each in channels)
+    return out, err, status
+
+
+def _take(socket: WSClient, channel: int) -> bytes:
+    data: bytes = socket._channels.pop(channel, b"")  # read_channel would wait for more
+    return data
