@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.proof import check, evidence, plugin, records, redact
+from boxproof.proof.records import Record
 from boxproof.session import Session
 from boxproof.settings import ROOT
 
@@ -30,12 +31,12 @@ class Ran:
     output: str
 
     @property
-    def records(self) -> dict[str, records.Record]:
+    def records(self) -> dict[str, Record]:
         """The records by test name."""
         return {key.rpartition("::")[2]: each for key, each in records.load(self.run).items()}
 
     @property
-    def only(self) -> records.Record:
+    def only(self) -> Record:
         """The one record there is."""
         (record,) = self.records.values()
         return record
@@ -81,7 +82,16 @@ def suite(
         monkeypatch.setenv("BOXPROOF_SESSION", str(session.save(run_directory / "session.json")))
         pytester.makepyfile(test_suite=HEADER + code)
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
-        words = ["-p", PLUGIN, "-p", "no:allure_pytest", "--strict-markers", *options]
+        words = [
+            "-p",
+            PLUGIN,
+            "-p",
+            "no:allure_pytest",
+            "-p",
+            "no:hypothesispytest",
+            "--strict-markers",
+            *options,
+        ]
         result = (pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess)(*words)
         text = "\n".join([*result.outlines, *result.errlines])
         return Ran(run_directory, int(result.ret), text)

@@ -1,0 +1,134 @@
+"""The schema of results.json and sabotage.json, version 1: tools outside this repository rely on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from boxproof.errors import ExitCode
+from boxproof.proof.verdicts import EXIT_CODES, Verdict
+from boxproof.proof.waivers import Waiver
+
+RunVerdict = Literal["accepted", "refuted", "blocked", "unproven"]
+
+
+class Part(BaseModel):
+    """Base of all parts: no field that the schema does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Counts(Part):
+    """How many claims of each kind; a waived claim is counted as waived only."""
+
+    proven: int = 0
+    refuted: int = 0
+    blocked: int = 0
+    unproven: int = 0
+    waived: int = 0
+    planned: int = 0
+
+
+class Image(Part):
+    """The box's image by content; sizes in bytes."""
+
+    reference: str = ""
+    config_digest: str = ""
+    compressed_bytes: int = 0
+    unpacked_bytes: int = 0
+
+
+class SubjectPart(Part):
+    """What was under test; ``source`` is git's description or a hash of the tree."""
+
+    name: str
+    source: str
+    image: Image
+
+
+class Cell(Part):
+    """What the cluster and the engine said they are; "" where there was none."""
+
+    kind: str = ""
+    containerd: str = ""
+    kubernetes: str = ""
+    runc: str = ""
+    cni: str = ""
+    kernel: str = ""
+    engine: str = ""
+    cgroup: str = ""
+
+
+class CheckResult(Part):
+    """One check of a claim; ``controls`` counts those that counted, evidence is relative to the file."""
+
+    nodeid: str
+    verdict: Verdict
+    seconds: float
+    controls: int
+    evidence: tuple[str, ...]
+
+
+class ClaimResult(Part):
+    """The worst of a claim's checks, and why."""
+
+    id: str
+    area: str
+    verdict: Verdict
+    reason: str
+    waiver: Waiver | None
+    checks: tuple[CheckResult, ...]
+
+
+class Results(Part):
+    """A run, as written to results.json."""
+
+    schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
+    run: str
+    started: datetime
+    finished: datetime
+    verdict: RunVerdict
+    narrowed: bool
+    interrupted: bool
+    counts: Counts
+    subject: SubjectPart
+    cell: Cell
+    claims: tuple[ClaimResult, ...]
+    timings: dict[str, float]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that says the same."""
+        return ExitCode.INTERRUPTED if self.interrupted else EXIT_CODES[self.verdict]
+
+    def summary(self) -> str:
+        """Return the verdict with the counts, as in "accepted: 57 proven, 143 planned"."""
+        counts = self.counts.model_dump()
+        shown = [f"{number} {name}" for name, number in counts.items() if number or name == "proven"]
+        return f"{self.verdict}: {', '.join(shown)}"
+
+
+class SabotageResult(Part):
+    """One sabotage; ``also_refuted`` are other claims that it turned red."""
+
+    id: str
+    claim: str
+    sentence: str
+    diff: str
+    baseline: Verdict
+    verdict: Verdict
+    reason: str
+    killed: bool
+    also_refuted: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class KillTable(Part):
+    """Every sabotage of a run, as written to sabotage.json."""
+
+    schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
+    killed: int
+    total: int
+    sabotages: tuple[SabotageResult, ...]
