@@ -17,6 +17,8 @@ from typing import Any, Literal
 import yaml
 
 from boxproof.errors import UsageError
+from boxproof.proof.records import Record
+from boxproof.proof.verdicts import Verdict
 from boxproof.settings import ROOT, nearest
 
 Objects = list[dict[str, Any]]
@@ -74,9 +76,7 @@ def manifest_sabotage(
     return register
 
 
-def image_sabotage(
-    name: str, claim: str, sentence: str, *, dockerfile: str, load: Load = "full"
-) -> Sabotage:
+def image_sabotage(name: str, claim: str, sentence: str, *, dockerfile: str, load: Load = "full") -> Sabotage:
     """Register Dockerfile lines that make one layer on top of the box.
 
     With ``load="stale"`` it is built and never loaded: the nodes have the untouched box under its tag.
@@ -214,3 +214,9 @@ def _files(root: Path) -> Iterator[Path]:
 
 def _text(path: Path) -> str:
     return path.read_bytes().decode(errors="replace") if path.is_file() else ""
+
+
+def judge(baseline: Verdict, sabotaged: Verdict, record: Record | None = None) -> bool:
+    """Return whether a sabotage is killed: proven before, refuted now, and not by a failed control."""
+    outside = record is None or not record.failed_controls
+    return baseline is Verdict.PROVEN and sabotaged is Verdict.REFUTED and outside
