@@ -1,0 +1,57 @@
+"""The processes of a container, as /proc has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from boxproof.probes.ledger import record
+from boxproof.probes.program import Prober, ask
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process; ``state`` is the kernel's letter (Z is a zombie), ``signals_caught`` numbers."""
+
+    pid: int
+    ppid: int
+    state: str
+    comm: str
+    cmdline: tuple[str, ...]
+    uid: int
+    gid: int
+    signals_caught: frozenset[int] = frozenset()
+    signals_ignored: frozenset[int] = frozenset()
+
+    @property
+    def zombie(self) -> bool:
+        """Whether it has ended and nobody has waited for it."""
+        return self.state == "Z"
+
+
+def processes(source: Prober) -> list[Process]:
+    """Return the processes ``source`` sees, by pid, without the probe's own; raises EnvironmentFault."""
+    found = [of(each) for each in ask(source, "processes")["processes"]]
+    record("processes", source.label, [(each.pid, each.ppid, each.state, each.comm) for each in found])
+    return found
+
+
+def of(data: dict[str, Any]) -> Process:
+    """Return the process the probe program describes."""
+    return Process(
+        pid=data["pid"],
+        ppid=data["ppid"],
+        state=data["state"],
+        comm=data["comm"],
+        cmdline=tuple(data["cmdline"]),
+        uid=data["uid"],
+        gid=data["gid"],
+        signals_caught=bits(data["caught"], first=1),
+        signals_ignored=bits(data["ignored"], first=1),
+    )
+
+
+def bits(mask: str, first: int = 0) -> frozenset[int]:
+    """Return the numbers of the bits set in a hexadecimal mask; the lowest bit is ``first``."""
+    value = int(mask, 16)
+    return frozenset(number + first for number in range(value.bit_length()) if value >> number & 1)

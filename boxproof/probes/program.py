@@ -1,0 +1,40 @@
+"""How the probe program is asked: something it can be run in, and its JSON answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+from boxproof.errors import EnvironmentFault
+from boxproof.kube.exec import ExecResult
+
+
+class Prober(Protocol):
+    """Where the probe program can be run: a twin, the box's own namespaces, a container outside."""
+
+    @property
+    def label(self) -> str:
+        """How it is called in observations."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """The address others reach it at."""
+        ...
+
+    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+        """Run the probe program with ``words``; raises EnvironmentFault if it cannot be run."""
+        ...
+
+
+def ask(source: Prober, *words: str, timeout: float = 30) -> dict[str, Any]:
+    """Return the probe program's answer; raises EnvironmentFault if it gave none."""
+    result = source.probe(*words, timeout=timeout)
+    try:
+        answer = json.loads(result.stdout)
+    except ValueError as error:
+        said = (result.stderr or result.stdout).strip()[-300:]
+        raise EnvironmentFault(f"the probe in {source.label} broke: {' '.join(words)}: {said}") from error
+    if result.code or not isinstance(answer, dict) or "fault" in answer:
+        raise EnvironmentFault(f"the probe in {source.label} broke: {' '.join(words)}: {answer}")
+    return answer

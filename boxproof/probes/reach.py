@@ -1,0 +1,87 @@
+"""Whether a connection gets through, and how it ends if it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from boxproof.errors import EnvironmentFault
+from boxproof.probes.ledger import record
+from boxproof.probes.program import Prober, ask
+
+WITHIN = 3.0  # seconds a connection may take before it counts as filtered
+
+
+class Reach(StrEnum):
+    """How a connection attempt ended."""
+
+    OPEN = "open"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+    NO_ROUTE = "no route"
+    NO_NAME = "no name"
+
+
+DENIED = frozenset({Reach.REFUSED, Reach.FILTERED})
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Something that listens and says who it is: each connection is answered with ``token``."""
+
+    address: str
+    port: int
+    token: str
+    udp: bool = False
+    on: Prober | None = None
+
+    def seen(self) -> list[str]:
+        """Return the addresses that connected so far, oldest first."""
+        if self.on is None:
+            return []
+        return [str(each) for each in ask(self.on, "seen", "--token", self.token)["seen"]]
+
+    def stop(self) -> None:
+        """End it; raises EnvironmentFault if that fails."""
+        if self.on is not None:
+            ask(self.on, "stop", "--token", self.token)
+
+
+def reach(
+    source: Prober,
+    target: str | Listener,
+    port: int = 0,
+    *,
+    udp: bool = False,
+    within: float = WITHIN,
+) -> Reach:
+    """Return how a connection from ``source`` ends; ``target`` is a listener, or a name or address with ``port``.
+
+    Raises EnvironmentFault if the probe breaks, or something other than the listener answers.
+    """
+    listener = target if isinstance(target, Listener) else None
+    host = listener.address if listener else str(target)
+    number = listener.port if listener else port
+    words = ["connect", host, str(number), "--within", str(within)]
+    if udp or (listener and listener.udp):
+        words.append("--udp")
+    if listener:
+        words.append("--identity")
+    answer = ask(source, *words, timeout=within + 20)
+    found = Reach(answer["reach"])
+    if listener and found is Reach.OPEN and answer["identity"] != listener.token:
+        text = f"{host}:{number} was answered by something else than the listener: {answer['identity']!r}"
+        raise EnvironmentFault(text)
+    record("reach", f"{source.label} -> {host}:{number}{'/udp' if '--udp' in words else ''}", found)
+    return found
+
+
+def listen(
+    on: Prober, port: int = 0, *, token: str, udp: bool = False, address: str | None = None
+) -> Listener:
+    """Start a listener and return it; port 0 takes a free one. Raises EnvironmentFault if it cannot bind."""
+    words = ["listen", str(port), "--token", token]
+    if udp:
+        words.append("--udp")
+    answer = ask(on, *words)
+    return Listener(address or on.address, int(answer["port"]), token, udp, on)
