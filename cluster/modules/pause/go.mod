@@ -1,0 +1,3 @@
+module boxproof.invalid/cluster/pause
+
+go 1.24.0
