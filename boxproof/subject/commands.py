@@ -1,0 +1,52 @@
+"""The commands a subject documents for its users, carried out as written, with this run's own tools."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from boxproof.errors import SubjectFault
+from boxproof.probes import ledger
+from boxproof.run import Result, run
+from boxproof.session import ClusterInfo, EngineInfo
+
+
+def fill(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    """Return ``words`` with ``{name}`` replaced; raises SubjectFault for a name that has no value."""
+    try:
+        return [each.format_map(values) for each in words]
+    except KeyError as missing:
+        known = ", ".join(sorted(values))
+        raise SubjectFault(
+            f"subject.toml: {' '.join(words)}: unknown {missing}", hint=f"allowed: {known}"
+        ) from None
+
+
+def toolbox(engine: EngineInfo, cluster: ClusterInfo, directory: Path) -> dict[str, str]:
+    """Return the variables under which docker, kind and kubectl are this run's and see its cluster.
+
+    ``directory`` gets links under their plain names: the documents call them so.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, target in {"kubectl": cluster.kubectl, "docker": engine.client}.items():
+        link = directory / name
+        if target and not link.is_symlink():
+            link.symlink_to(target)
+    path = f"{directory}{os.pathsep}{engine.env['PATH']}"
+    return engine.env | {"PATH": path, "KUBECONFIG": cluster.kubeconfig}
+
+
+def carry_out(
+    words: Sequence[str], values: Mapping[str, str], env: Mapping[str, str], *, timeout: float = 120
+) -> Result:
+    """Run one documented command with ``values`` filled in; its exit code is an observation.
+
+    Raises EnvironmentFault if it cannot be started or does not end within ``timeout`` seconds.
+    """
+    argv = fill(words, values)
+    argv[0] = shutil.which(argv[0], path=env["PATH"]) or argv[0]
+    result = run(argv, env=env, timeout=timeout, check=False)
+    ledger.record("command", " ".join([Path(argv[0]).name, *argv[1:]]), {"code": result.code})
+    return result

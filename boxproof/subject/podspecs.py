@@ -1,0 +1,60 @@
+"""The pods that manifests make: their containers and how these name their images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from boxproof.errors import SubjectFault
+
+GROUPS = ("initContainers", "containers", "ephemeralContainers")
+
+
+def pod_spec(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the pod spec in an object, whatever workload wraps it; None where it makes no pod."""
+    spec = manifest.get("spec") or {}
+    if manifest.get("kind") == "Pod":
+        return dict(spec)
+    job = spec.get("jobTemplate", {}).get("spec", spec)
+    found = job.get("template", {}).get("spec")
+    return dict(found) if found else None
+
+
+def containers(manifests: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give ("Kind/name/container", container) for each container of each pod."""
+    for each in manifests:
+        spec = pod_spec(each) or {}
+        for group in GROUPS:
+            for container in spec.get(group) or ():
+                yield f"{each['kind']}/{each['metadata']['name']}/{container.get('name', '?')}", container
+
+
+def images(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the image of each container by "Kind/name/container", "" where none is named."""
+    return {where: str(each.get("image", "")) for where, each in containers(manifests)}
+
+
+def is_floating(reference: str) -> bool:
+    """Return whether ``reference`` can come to mean other content: no tag, or ``latest``, and no digest."""
+    if "@sha256:" in reference:
+        return False
+    _, colon, tag = reference.rpartition("/")[2].partition(":")
+    return not colon or tag in ("", "latest")
+
+
+def floating(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the floating images by the container that names them."""
+    return {where: each for where, each in images(manifests).items() if is_floating(each)}
+
+
+def workload(manifests: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """Return the object called ``name`` that makes pods, StatefulSet or not; raises SubjectFault for none."""
+    for each in manifests:
+        if each["metadata"]["name"] == name and pod_spec(each) is not None:
+            return dict(each)
+    raise SubjectFault(f"no workload {name!r} in the manifests")
+
+
+def selector(manifest: Mapping[str, Any]) -> str:
+    """Return a workload's selector as the API's query takes it."""
+    return ",".join(f"{key}={value}" for key, value in manifest["spec"]["selector"]["matchLabels"].items())
