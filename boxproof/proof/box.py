@@ -1,0 +1,252 @@
+"""The box in a cluster: one instance of the subject, how it is deployed and removed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from boxproof import log
+from boxproof.errors import EnvironmentFault, SubjectFault, UsageError
+from boxproof.kube import states
+from boxproof.kube.client import Invalid, Kube, NotFound, Object
+from boxproof.probes.pods import RUN_LABEL
+from boxproof.proof import sabotages
+from boxproof.proof.instance import Box, workload_of
+from boxproof.session import ClusterInfo, Session, StubInfo
+
+Objects = list[dict[str, Any]]
+Edit = Callable[[Objects], None]
+START = 180.0  # seconds until Ready
+COMPONENTS = ("test-api",)
+
+__all__ = ["Box", "Edit", "attach", "deploy", "instance", "remove", "remove_instances", "rendered"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What is kept of an instance, so that other workers and the owner of the run find it."""
+
+    namespace: str
+    suffix: str
+    components: tuple[str, ...]
+    objects: Objects
+    token: str
+    sabotaged: bool = False
+
+
+def cluster_of(session: Session) -> ClusterInfo:
+    """Return the session's cluster; raises EnvironmentFault if it has none."""
+    if session.cluster is None:
+        raise EnvironmentFault("this run has no cluster")
+    return session.cluster
+
+
+def stub_of(session: Session) -> StubInfo:
+    """Return the session's stub; raises EnvironmentFault if it has none."""
+    if session.stub is None:
+        raise EnvironmentFault("this run has no stub of the Anthropic API")
+    return session.stub
+
+
+def token_of(suffix: str) -> str:
+    """Return the token an instance sends, by which the stub tells instances apart."""
+    return f"stub-token-{suffix or 'first'}"
+
+
+def rendered(
+    session: Session,
+    *,
+    components: Sequence[str] = COMPONENTS,
+    edit: Edit | None = None,
+    image: str | None = None,
+    token: str = "",
+) -> tuple[Objects, bool]:
+    """Return the objects as applied, before they become an instance, and whether the sabotage is in them.
+
+    Raises SubjectFault if the subject cannot be rendered, EnvironmentFault if the session lacks a part.
+    """
+    from boxproof.subject import model, render
+
+    cluster = cluster_of(session)
+    reference = image or (session.image.reference if session.image else "")
+    files = {"token": (token or token_of(session.suffix)).encode()}
+    if session.stub is not None:
+        files |= {"ca.crt": session.stub.ca.encode(), "stub-address": session.stub.address.encode()}
+    objects = render.render(
+        model.load(Path(session.subject)),
+        components=tuple(components),
+        image=reference,
+        apiserver=cluster.apiserver,
+        kubectl=cluster.kubectl,
+        files=files,
+    )
+    objects, sabotaged = _sabotaged(session, objects)
+    if edit is not None:
+        edit(objects)
+    return objects, sabotaged
+
+
+def _sabotaged(session: Session, objects: Objects) -> tuple[Objects, bool]:
+    if not session.sabotage:
+        return objects, False
+    sabotage = sabotages.get(session.sabotage)
+    if sabotage.manifest is None:
+        return objects, False
+    try:
+        changed, _ = sabotages.apply_manifest(sabotage, objects)
+    except UsageError as reason:  # not every tier has what the sabotage is about
+        log.say(f"not in this tier: {reason.message}", style="dim")
+        return objects, False
+    return changed, True
+
+
+def deploy(
+    session: Session,
+    *,
+    components: Sequence[str] = COMPONENTS,
+    suffix: str = "",
+    edit: Edit | None = None,
+    image: str | None = None,
+    wait: bool = True,
+) -> Box:
+    """Render, derive (with a ``suffix``), apply and, with ``wait``, wait until Ready.
+
+    Raises SubjectFault when the API refuses the objects or the pod ends in a state of its own
+    making, EnvironmentFault otherwise. It is in ``remove_instances`` from before it is applied.
+    """
+    from boxproof.subject import instances
+
+    kube = Kube(cluster_of(session).kubeconfig)
+    token = token_of(suffix)
+    objects, sabotaged = rendered(session, components=components, edit=edit, image=image, token=token)
+    namespace = _namespace(objects)
+    if suffix:
+        namespace = f"{namespace}-{suffix}"
+        objects = instances.derive(objects, namespace=namespace, suffix=suffix)
+    for each in objects:
+        each["metadata"].setdefault("labels", {})[RUN_LABEL] = session.run
+    record = Record(
+        namespace=namespace, suffix=suffix, components=tuple(components), objects=objects, token=token,
+        sabotaged=sabotaged,
+    )  # fmt: skip
+    _record_path(session, suffix).parent.mkdir(parents=True, exist_ok=True)
+    _record_path(session, suffix).write_text(json.dumps(asdict(record)))
+    _apply(kube, namespace, objects)
+    box = _box(session, record, kube)
+    return box.wait_ready(START) if wait else box
+
+
+def _apply(kube: Kube, namespace: str, objects: Objects) -> None:
+    live = kube.find("Namespace", namespace)
+    if live and live["status"].get("phase") == "Terminating":
+        states.gone(kube, "Namespace", namespace)
+    try:
+        kube.apply(objects)
+    except Invalid as error:
+        raise SubjectFault(f"the API server refuses the manifests: {error.message}") from error
+
+
+def attach(session: Session, suffix: str = "", kube: Kube | None = None) -> Box:
+    """Return an instance that was deployed before; raises NotFound-like EnvironmentFault if none was."""
+    path = _record_path(session, suffix)
+    if not path.is_file():
+        raise EnvironmentFault(f"no instance {suffix or 'first'!r} was deployed in this run")
+    data = json.loads(path.read_text())
+    data["components"] = tuple(data["components"])
+    return _box(session, Record(**data), kube or Kube(cluster_of(session).kubeconfig))
+
+
+def instance(
+    session: Session,
+    suffix: str,
+    *,
+    components: Sequence[str] = COMPONENTS,
+    kube: Kube | None = None,
+    wait: bool = True,
+) -> Box:
+    """Return the instance ``suffix``, deployed by the first worker that asks for it; errors as ``deploy``."""
+    path = _record_path(session, suffix)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(f"{path}.lock"):
+        if not path.is_file():
+            deploy(session, components=components, suffix=suffix, wait=False)
+    box = attach(session, suffix, kube)
+    return box.wait_ready(START) if wait else box
+
+
+def _box(session: Session, record: Record, kube: Kube) -> Box:
+    return Box(
+        session=session,
+        kube=kube,
+        namespace=record.namespace,
+        suffix=record.suffix,
+        components=record.components,
+        objects=record.objects,
+        token=record.token,
+        sabotaged=record.sabotaged,
+    )
+
+
+def remove(box: Box) -> None:
+    """Delete an instance without waiting: its namespace, cluster-scoped objects and volumes."""
+    _remove(box.kube, box.namespace, box.objects)
+    _record_path(box.session, box.suffix).unlink(missing_ok=True)
+
+
+def _remove(kube: Kube, namespace: str, objects: Sequence[Object]) -> None:
+    _let_volumes_go(kube, namespace)
+    outside = [each for each in objects if not each["metadata"].get("namespace")]
+    kube.delete([each for each in outside if each["kind"] != "StorageClass"])
+    try:
+        path = kube.path("Pod", "", namespace)
+        kube.request("DELETE", path, query={"gracePeriodSeconds": 1})
+    except NotFound:
+        return
+
+
+def _let_volumes_go(kube: Kube, namespace: str) -> None:
+    """Have retained volumes of a namespace deleted with their claims."""
+    for each in kube.list("PersistentVolume"):
+        if each["spec"].get("claimRef", {}).get("namespace") != namespace:
+            continue
+        if each["spec"].get("persistentVolumeReclaimPolicy") == "Retain":
+            path = kube.path("PersistentVolume", each["metadata"]["name"])
+            kube.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
+
+
+def remove_instances(session: Session) -> list[str]:
+    """Delete every instance and probe namespace of this run without waiting; returns their namespaces.
+
+    Raises EnvironmentFault if the API server does not answer.
+    """
+    kube = Kube(cluster_of(session).kubeconfig)
+    removed = []
+    for path in sorted(_instances(session).glob("*.json")):
+        data = json.loads(path.read_text())
+        _remove(kube, data["namespace"], data["objects"])
+        removed.append(data["namespace"])
+        path.unlink()
+    for each in kube.list("Namespace", selector=f"{RUN_LABEL}={session.run}"):
+        if each["metadata"]["name"] not in removed:
+            _remove(kube, each["metadata"]["name"], [each])
+            removed.append(each["metadata"]["name"])
+    return removed
+
+
+def _instances(session: Session) -> Path:
+    return Path(session.directory) / "instances"
+
+
+def _record_path(session: Session, suffix: str) -> Path:
+    return _instances(session) / f"{suffix or 'first'}.json"
+
+
+def _namespace(objects: Objects) -> str:
+    return str(workload_of(objects)["metadata"]["namespace"])
