@@ -1,0 +1,119 @@
+"""The subject as its ``subject.toml`` describes it: everything a suite knows about a box comes from here."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from boxproof.errors import UsageError
+
+FILE = "subject.toml"
+
+
+class Part(BaseModel):
+    """Base of all parts: a name the schema does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImagePart(Part):
+    """The image recipe; paths are relative to the subject."""
+
+    name: str = "box"
+    context: str = "image"
+    dockerfile: str = "image/Dockerfile"
+    tools: str = ""
+    cli: str = "/usr/local/bin/claude"
+    entrypoints: tuple[str, ...] = ()
+    args: dict[str, str] = Field(default_factory=dict)
+
+
+class ManifestsPart(Part):
+    """Where the kustomize directories are."""
+
+    base: str = "manifests/base"
+    components: str = "manifests/components"
+
+
+class Roles(Part):
+    """The ClusterRoles of the tiers."""
+
+    reader: str = ""
+    operator: str = ""
+
+
+class Budgets(Part):
+    """Upper bounds in bytes; the defaults are the claims' own (062, 063, 064)."""
+
+    compressed_bytes: int = 2_000_000_000
+    unpacked_bytes: int = 6_000_000_000
+    layer_bytes: int = 500_000_000
+    wasted_bytes: int = 20_000_000
+    memory_bytes: int = 0
+
+
+class Commands(Part):
+    """Commands the subject documents; ``{image}``, ``{cluster}`` and the like are filled in."""
+
+    load: tuple[str, ...] = ()
+    recovery: tuple[tuple[str, ...], ...] = ()
+
+
+class Subject(Part):
+    """A box: recipe, manifests, names, users and budgets."""
+
+    directory: Path
+    name: str
+    namespace: str = "default"
+    workload: str = ""
+    container: str = ""
+    service_account: str = "default"
+    uid: int = 1000
+    home: str = "/root"
+    config_dir: str = ""
+    workdir: str = "/"
+    default_mode: str = ""
+    modes: tuple[str, ...] = ()
+    image: ImagePart = ImagePart()
+    manifests: ManifestsPart = ManifestsPart()
+    tiers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    roles: Roles = Roles()
+    budgets: Budgets = Budgets()
+    commands: Commands = Commands()
+
+    def path(self, relative: str) -> Path | None:
+        """Return an existing path of the subject, None if it has none there."""
+        found = self.directory / relative
+        return found if relative and found.exists() else None
+
+    def literal_manifests(self) -> list[dict[str, Any]]:
+        """Return every object in the base's files as it stands there, before rendering."""
+        base = self.path(self.manifests.base)
+        if base is None:
+            return []
+        texts = (path.read_text() for path in sorted(base.rglob("*.yaml")))
+        objects = (each for text in texts for each in yaml.safe_load_all(text) if each)
+        return [each for each in objects if each.get("kind") not in ("Kustomization", "Component")]
+
+
+def load(directory: Path) -> Subject:
+    """Read ``directory``/subject.toml; raises UsageError that names the file and the first mistake."""
+    path = directory / FILE
+    if not directory.is_dir():
+        raise UsageError(f"no subject at {directory}", hint="give a directory that holds a subject.toml")
+    if not path.is_file():
+        raise UsageError(f"no {FILE} in {directory}", hint="see docs/adding-a-subject.md")
+    try:
+        return Subject.model_validate(tomllib.loads(path.read_text()) | {"directory": directory})
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(each) for each in first["loc"])
+        raise UsageError(
+            f"{path}: {where}: {first['msg']}", hint=f"known: {', '.join(Subject.model_fields)}"
+        ) from error
