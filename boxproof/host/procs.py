@@ -1,0 +1,69 @@
+"""Facts about processes and this boot, read from /proc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROC = Path("/proc")
+START_TIME = 19  # field 22 of stat, counted after the name in brackets
+
+
+def boot_id() -> str:
+    """Return the id of this boot, or "" where the system has none."""
+    path = PROC / "sys/kernel/random/boot_id"
+    return path.read_text().strip() if path.exists() else ""
+
+
+def start_time(pid: int) -> int:
+    """Return when ``pid`` was started, in clock ticks since boot; 0 when it is gone or a zombie."""
+    fields = _stat(pid)
+    return 0 if not fields or fields[0] in {"Z", "X"} else int(fields[START_TIME])
+
+
+def command(pid: int) -> list[str]:
+    """Return the command line of ``pid``; empty when it is gone or a zombie."""
+    try:
+        words = (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+    return [word.decode(errors="replace") for word in words if word]
+
+
+def mentioning(text: str) -> dict[int, list[str]]:
+    """Return the other live processes with ``text`` in their command line, by pid."""
+    pids = [int(path.name) for path in PROC.iterdir() if path.name.isdigit()]
+    lines = {pid: command(pid) for pid in pids if pid != os.getpid()}
+    return {pid: words for pid, words in lines.items() if any(text in word for word in words)}
+
+
+def children(pid: int) -> list[int]:
+    """Return the direct children of ``pid``."""
+    pids = [int(path.name) for path in PROC.iterdir() if path.name.isdigit()]
+    return [each for each in pids if (_stat(each) or ["", "0"])[1] == str(pid)]
+
+
+def from_file(path: Path) -> int:
+    """Return the pid a pid file holds, or 0."""
+    try:
+        return int(path.read_text().strip())
+    except (OSError, ValueError):
+        return 0
+
+
+def mounts_below(directory: Path) -> list[Path]:
+    """Return the mount points at and below ``directory``, the innermost first."""
+    points = []
+    for line in (PROC / "self/mounts").read_text().splitlines():
+        point = Path(line.split()[1].encode().decode("unicode_escape"))
+        if point.is_relative_to(directory):
+            points.append(point)
+    return points[::-1]
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        text = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()
