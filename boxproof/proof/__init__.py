@@ -1,5 +1,5 @@
 """The proof engine: what a suite imports to write checks."""
 
-from boxproof.proof.marks import ControlFailed, claim, control, observe
+from boxproof.proof.marks import ControlFailed, claim, control, observe, scope
 
-__all__ = ["ControlFailed", "claim", "control", "observe"]
+__all__ = ["ControlFailed", "claim", "control", "observe", "scope"]

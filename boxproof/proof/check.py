@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,16 @@ class Check:
         self.ledger = Ledger()
         self.outcomes: list[tuple[Verdict, str]] = []
         self.called = False
+        self.scope = ExitStack()
         self.started = time.monotonic()
 
     def begin(self) -> None:
         """Write the record that says it has started."""
         records.save(self.run, self.record)
+
+    def turn_came(self) -> None:
+        """Count its seconds from here: waiting for others is not the check's time."""
+        self.started = time.monotonic()
 
     def phase_ended(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Take in the outcome of setup, call or teardown."""

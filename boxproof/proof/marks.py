@@ -10,6 +10,7 @@ import pytest
 
 from boxproof.errors import EnvironmentFault
 from boxproof.probes import ledger
+from boxproof.proof.scopes import Scope
 
 T = TypeVar("T")
 
@@ -21,6 +22,11 @@ class ControlFailed(EnvironmentFault):
 def claim(*ids: str) -> pytest.MarkDecorator:
     """Mark a check as proof of the claims ``ids``; unknown ids are errors at collection."""
     return pytest.mark.claim(*ids)
+
+
+def scope(name: Scope) -> pytest.MarkDecorator:
+    """Mark what a check touches; one of scope "cluster" runs alone. The default is "instance"."""
+    return pytest.mark.scope(name)
 
 
 @contextmanager

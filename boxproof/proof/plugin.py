@@ -11,7 +11,7 @@ import pytest
 from boxproof import settings
 from boxproof.errors import UsageError
 from boxproof.probes import ledger
-from boxproof.proof import claims, records, redact
+from boxproof.proof import claims, records, redact, scopes
 from boxproof.proof.check import Check, liveness
 from boxproof.proof.evidence import Evidence
 from boxproof.proof.marks import control as control_block
@@ -109,6 +109,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ids = claims_of(item)
         if not ids:
             raise _usage(config, UsageError(f"{item.nodeid} proves no claim", hint="mark it with @claim(…)"))
+        try:
+            scope_of(item)
+        except UsageError as error:
+            raise _usage(config, error) from error
         for each in ids:
             if each not in known:
                 raise _usage(config, claims.unknown(each, known, item.nodeid))
@@ -136,7 +140,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     check = Check(_run(item.config), item.nodeid, claims_of(item), worker)
     item.stash[CHECK] = check
     check.begin()
-    with ledger.opened() as check.ledger:
+    with ledger.opened() as check.ledger, check.scope:
         result = yield
     check.end()
     return result
@@ -149,9 +153,19 @@ def _phase(name: str) -> Iterator[None]:
     yield
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup() -> Generator[None]:
-    """Observations of fixtures do not count as the check's own."""
+def scope_of(item: pytest.Item) -> scopes.Scope:
+    """Return the scope in the nearest scope mark; raises UsageError for an unknown one."""
+    mark = item.get_closest_marker("scope")
+    return scopes.checked(str(mark.args[0])) if mark else "instance"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Wait for the check's turn. Observations of fixtures do not count as the check's own."""
+    check = item.stash[CHECK]
+    directory = scopes.lock_directory(item.config.stash[SESSION])
+    check.scope.enter_context(scopes.entered(directory, scope_of(item)))
+    check.turn_came()
     return (yield from _phase("setup"))
 
 
@@ -162,9 +176,11 @@ def pytest_runtest_call() -> Generator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown() -> Generator[None]:
-    """Observations of the clean-up do not count."""
-    return (yield from _phase("teardown"))
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Observations of the clean-up do not count; after a check of the cluster its health is shown."""
+    yield from _phase("teardown")
+    if scope_of(item) == "cluster":
+        scopes.show_again()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -17,7 +17,9 @@ from typing import Any, Literal
 import yaml
 
 from boxproof.errors import UsageError
+from boxproof.proof import claims
 from boxproof.proof.records import Record
+from boxproof.proof.scopes import Scope
 from boxproof.proof.verdicts import Verdict
 from boxproof.settings import ROOT, nearest
 
@@ -26,7 +28,6 @@ ManifestEdit = Callable[[Objects], None]
 SubjectEdit = Callable[[Path], None]
 ClusterEdit = Callable[[Any, Any], AbstractContextManager[None]]
 Way = Literal["manifest", "image", "subject", "cluster"]
-Scope = Literal["image", "instance", "cluster", "host"]
 Load = Literal["full", "stale"]  # stale: the nodes keep the old content under the new tag
 
 
@@ -136,6 +137,9 @@ def load(directory: Path = ROOT / "sabotage") -> dict[str, Sabotage]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
+    for each in _registry.values():
+        if each.claim not in claims.load():
+            raise claims.unknown(each.claim, claims.load(), f"sabotage {each.id}")
     return dict(_registry)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from boxproof.errors import UsageError
+from boxproof.errors import BoxproofError, SubjectFault, UsageError
 from boxproof.proof import claims, records, redact, sabotages, waivers
 from boxproof.proof.claims import Claim
 from boxproof.proof.records import Record
@@ -38,13 +38,14 @@ def collect(
     started: datetime | None = None,
     timings: Mapping[str, float] | None = None,
     interrupted: bool = False,
-    fault: str = "",
+    fault: str | BoxproofError = "",
     known_sabotages: Mapping[str, Sabotage] | None = None,
     today: date | None = None,
 ) -> Results:
     """Read what the workers left in ``session.directory`` and write results.json beside it.
 
-    ``selected`` are patterns as for ``--claims``; ``fault`` says why checks could not run at all.
+    ``selected`` are patterns as for ``--claims``; ``fault`` says why checks could not run at all,
+    which blocks their claims, or refutes them if it is a SubjectFault.
     Raises UsageError for malformed waivers, unknown claims, or a mark the workers complained of.
     """
     run, finished = Path(session.directory), datetime.now(UTC)
@@ -69,7 +70,7 @@ def collect(
         run=session.run,
         started=started or finished,
         finished=finished,
-        verdict=_verdict(judged, interrupted),
+        verdict=_verdict(judged, interrupted, bool(fault)),
         narrowed=len(chosen) < len(known),
         interrupted=interrupted,
         counts=_counts(judged),
@@ -100,11 +101,12 @@ def reported(run: Path, *, interrupted: bool = False) -> list[Record]:
     return final
 
 
-def _absence(run: Path, fault: str, interrupted: bool) -> tuple[Verdict, str]:
+def _absence(run: Path, fault: str | BoxproofError, interrupted: bool) -> tuple[Verdict, str]:
     """Return the verdict of a claim for which nothing was collected."""
     faults = records.faults(run)
     if fault:
-        return Verdict.BLOCKED, redact.text(fault)
+        own = isinstance(fault, SubjectFault)
+        return (Verdict.REFUTED if own else Verdict.BLOCKED), redact.text(str(fault))
     if faults:
         return Verdict.BLOCKED, f"suites could not be collected: {faults[0].splitlines()[-1]}"
     if interrupted:
@@ -161,12 +163,12 @@ def _counts(judged: Sequence[ClaimResult]) -> Counts:
     return Counts(**numbers)
 
 
-def _verdict(judged: Sequence[ClaimResult], interrupted: bool) -> RunVerdict:
+def _verdict(judged: Sequence[ClaimResult], interrupted: bool, fault: bool) -> RunVerdict:
     """Return the worst of the claims neither waived nor planned; a run that proves nothing is unproven."""
     found = worst(each.verdict for each in judged if not each.waiver and each.verdict is not Verdict.PLANNED)
     if found is Verdict.REFUTED:
         return "refuted"
-    if found is Verdict.BLOCKED:
+    if found is Verdict.BLOCKED or fault:
         return "blocked"
     return "accepted" if found is Verdict.PROVEN and not interrupted else "unproven"
 

@@ -82,16 +82,8 @@ def suite(
         monkeypatch.setenv("BOXPROOF_SESSION", str(session.save(run_directory / "session.json")))
         pytester.makepyfile(test_suite=HEADER + code)
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
-        words = [
-            "-p",
-            PLUGIN,
-            "-p",
-            "no:allure_pytest",
-            "-p",
-            "no:hypothesispytest",
-            "--strict-markers",
-            *options,
-        ]
+        off = ("boxproof.proof.fixtures", "allure_pytest", "hypothesispytest")  # slow, and not needed
+        words = [*(word for name in off for word in ("-p", f"no:{name}")), "-p", PLUGIN, *options]
         result = (pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess)(*words)
         text = "\n".join([*result.outlines, *result.errlines])
         return Ran(run_directory, int(result.ret), text)

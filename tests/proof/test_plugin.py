@@ -241,7 +241,7 @@ def test_it():
 
 def test_without_a_session_there_is_no_run(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(): ...")
-    result = pytester.runpytest_inprocess("-p", "boxproof.proof.plugin")
+    result = pytester.runpytest_inprocess("-p", "no:boxproof.proof.fixtures", "-p", "boxproof.proof.plugin")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "nox -s e2e" in result.stderr.str()
 

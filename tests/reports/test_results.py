@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from boxproof.errors import ExitCode, UsageError
+from boxproof.errors import ExitCode, SubjectFault, UsageError
 from boxproof.proof import records
 from boxproof.proof.records import Record
 from boxproof.proof.sabotages import Sabotage
@@ -101,6 +101,12 @@ def test_an_interrupted_run_is_never_accepted(judge: Judge) -> None:
 def test_a_fault_before_the_checks_blocks_the_claims(judge: Judge) -> None:
     found = judge(options={"fault": "the engine is gone"})
     assert (found.verdict, found.claims[0].reason) == ("blocked", "the engine is gone")
+    own = judge(options={"fault": SubjectFault("its image cannot be built")})
+    assert own.verdict == "refuted"
+
+
+def test_a_fault_after_the_checks_is_never_accepted(judge: Judge) -> None:
+    assert judge(a="proven", options={"fault": "the engine is gone"}).verdict == "blocked"
 
 
 def test_planned_claims_do_not_hinder_but_prove_nothing(judge: Judge, session: Session) -> None:

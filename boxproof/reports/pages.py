@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boxproof.reports import allure, html, junit
-from boxproof.reports.model import Results
+from boxproof.reports import allure, html, junit, results
 
 
-def write(run: Path, found: Results) -> Path:
+def write(run: Path) -> Path:
     """Write the page, JUnit and Allure results into the run directory; return the page's path."""
+    found = results.read(run / results.FILE)
     junit.write(run, found)
     allure.write(run, found)
     return html.write(run, found)

@@ -16,7 +16,7 @@ from boxproof.proof import records
 from boxproof.proof.records import Record, Seen
 from boxproof.proof.verdicts import Verdict
 from boxproof.proof.waivers import Waiver
-from boxproof.reports import html, publish, results
+from boxproof.reports import html, pages, results
 from boxproof.reports.model import (
     Cell,
     CheckResult,
@@ -97,7 +97,7 @@ def run(tmp_path: Path, found: Results) -> Path:
     )
     results.write(tmp_path / "results.json", found)
     results.write(tmp_path / "sabotage.json", KillTable(killed=1, total=1, sabotages=(row,)))
-    publish.write(tmp_path, found)
+    pages.write(tmp_path)
     return tmp_path
 
 

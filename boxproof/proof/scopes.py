@@ -1,0 +1,77 @@
+"""Who may run beside whom: checks of scope "cluster" have the cluster to themselves."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Literal, get_args
+
+from boxproof.errors import UsageError
+from boxproof.session import Session
+from boxproof.settings import nearest
+from boxproof.wait import until
+
+Scope = Literal["image", "instance", "cluster", "host"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+DEADLINE = 1800.0  # seconds a check waits for the others' current checks
+_after: list[Callable[[], None]] = []
+
+
+def checked(name: str) -> Scope:
+    """Return ``name`` as a scope; raises UsageError for an unknown one."""
+    for each in SCOPES:
+        if each == name:
+            return each
+    raise UsageError(f"unknown scope {name!r}", hint=nearest(name, SCOPES))
+
+
+def after_exclusive(shown: Callable[[], None]) -> None:
+    """Have ``shown()`` called after each check of scope "cluster"; what it raises blocks that check."""
+    if shown not in _after:
+        _after.append(shown)
+
+
+def show_again() -> None:
+    """Call what ``after_exclusive`` was given."""
+    for each in tuple(_after):
+        each()
+
+
+def lock_directory(session: Session) -> Path:
+    """Return where the locks of the session's cluster lie: the same for all runs that share it."""
+    if session.cluster is None:
+        return Path(session.directory) / "locks"
+    return Path(session.state) / "locks" / session.cluster.name
+
+
+@contextmanager
+def entered(directory: Path, scope: Scope, *, timeout: float = DEADLINE) -> Iterator[None]:
+    """Hold the lock of ``scope``: alone for "cluster", beside others for "instance".
+
+    Scopes "image" and "host" do not touch the cluster. Raises DeadlineExceeded.
+    """
+    with ExitStack() as stack:
+        if scope in {"cluster", "instance"}:
+            directory.mkdir(parents=True, exist_ok=True)
+            way = fcntl.LOCK_EX if scope == "cluster" else fcntl.LOCK_SH
+            with ExitStack() as turnstile:  # keeps newcomers out while one waits to be alone
+                turnstile.enter_context(_locked(directory / "turnstile", fcntl.LOCK_EX, timeout))
+                stack.enter_context(_locked(directory / "cluster", way, timeout))
+        yield
+
+
+@contextmanager
+def _locked(path: Path, way: int, timeout: float) -> Iterator[None]:
+    with path.open("a") as file:
+
+        def attempt() -> bool:
+            try:
+                fcntl.flock(file, way | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        until(attempt, timeout=timeout, what=f"turn at {path.name}", every=0.1)
+        yield
