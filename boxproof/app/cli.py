@@ -31,8 +31,14 @@ def parser(command: str, about: str) -> Parser:
     """Return the parser of one command."""
     made = Parser(prog=command, description=about, allow_abbrev=False)
     option = made.add_argument
-    option("--claims", action="append", metavar="IDS", help="claim ids and globs, comma-separated; repeatable")
-    option("--subject", metavar="DIR", help="the subject: a directory with a subject.toml (default: this repository)")
+    option(
+        "--claims", action="append", metavar="IDS", help="claim ids and globs, comma-separated; repeatable"
+    )
+    option(
+        "--subject",
+        metavar="DIR",
+        help="the subject: a directory with a subject.toml (default: this repository)",
+    )
     option("--kind", metavar="V", help="KIND version, for example 0.33.0")
     option("--containerd", metavar="V", help="containerd version, for example 2.1")
     option("--kubernetes", metavar="V", help="Kubernetes version, for example 1.34.2")

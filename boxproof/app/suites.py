@@ -33,9 +33,7 @@ def prove(settings: Settings, session: Session) -> int:
     file = session.save(directory / "session.json")
     command = words(settings, directory, settings.claims, workers=settings.workers)
     # INT, not TERM: pytest runs its finalizers only for the former
-    code = foreground(
-        command, grace=5.0, send=signal.SIGINT, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)}
-    )
+    code = foreground(command, grace=5.0, send=signal.SIGINT, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)})
     told = records.usage(directory)
     if told:
         raise UsageError(told[0], hint=told[1])

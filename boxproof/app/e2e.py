@@ -1,0 +1,64 @@
+"""Proves the box on one cell: from a bare machine to an acceptance report."""
+
+from __future__ import annotations
+
+import shutil
+
+from boxproof import log
+from boxproof.app import bringup, owned, suites
+from boxproof.app.owned import Run
+from boxproof.cluster import cells
+from boxproof.errors import UsageError
+from boxproof.proof import claims, sabotages, waivers
+from boxproof.reports import pages, results
+from boxproof.reports.model import Results
+from boxproof.settings import Settings
+from boxproof.subject import model
+
+
+def main(settings: Settings) -> int:
+    """Run everything and return the exit code of the verdict; wrong usage creates nothing."""
+    found = prove(settings)
+    return int(found.exit_code)
+
+
+def prove(settings: Settings) -> Results:
+    """Bring up, run the suites, write the report; raises UsageError before anything is made."""
+    subject = checked(settings)
+    run = owned.begin(settings, subject.name)
+    try:
+        with owned.enduring(run):
+            bringup.session(run, subject)
+            suites.prove(settings, run.session)
+        found = report(run)
+    except UsageError:
+        shutil.rmtree(run.directory)
+        raise
+    finally:
+        bringup.tidy(run)
+    log.say(f"{found.summary()}; report: {run.directory / 'index.html'}")
+    return found
+
+
+def checked(settings: Settings) -> model.Subject:
+    """Validate everything that was asked for, so that a mistake costs nothing; raises UsageError."""
+    claims.select(settings.claims)
+    cells.check(settings)
+    sabotages.load()
+    waivers.load(settings.subject, claims.load())
+    return model.load(settings.subject)
+
+
+def report(run: Run) -> Results:
+    """Write results.json and the pages of a run, and make it the latest."""
+    found = results.collect(
+        run.session,
+        selected=run.settings.claims,
+        started=run.started,
+        timings=run.timings,
+        interrupted=run.interrupted,
+        fault=run.fault,
+    )
+    pages.write(run.directory)
+    results.point_latest(run.directory)
+    return found

@@ -1,0 +1,87 @@
+"""A run and what it owns: its directory, its record, its timings; results are written whatever happens."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from boxproof import log
+from boxproof.errors import BoxproofError, EnvironmentFault, UsageError
+from boxproof.host import ownership
+from boxproof.reports import source
+from boxproof.session import Session
+from boxproof.settings import Settings
+
+
+@dataclass
+class Run:
+    """A run under way; ``fault`` says why it could not go on, ``timings`` are seconds per step."""
+
+    settings: Settings
+    session: Session
+    record: ownership.RunRecord
+    started: datetime
+    fault: str = ""
+    interrupted: bool = False
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def directory(self) -> Path:
+        """Where results, evidence and logs of this run go."""
+        return Path(self.session.directory)
+
+    def know(self, **facts: object) -> Session:
+        """Add what was found out to the session, and return it."""
+        self.session = replace(self.session, **facts)  # type: ignore[arg-type]
+        return self.session
+
+    def timed(self, name: str, seconds: float) -> None:
+        """Add ``seconds`` to the step ``name``."""
+        self.timings[name] = round(self.timings.get(name, 0.0) + seconds, 2)
+
+
+def begin(settings: Settings, subject_name: str) -> Run:
+    """Claim a run id before anything is created; raises EnvironmentFault if reports cannot be written."""
+    started = datetime.now(UTC)
+    name = started.strftime("%Y%m%dT%H%M%S")
+    directory = settings.reports / name
+    try:
+        directory.mkdir(parents=True)
+    except OSError as error:
+        hint = "free space or set BOXPROOF_REPORTS"
+        raise EnvironmentFault(f"cannot write reports: {error}", hint=hint) from error
+    extra = {"subject_name": subject_name, "source": source.describe(settings.subject)}
+    session = Session(
+        run=name,
+        directory=str(directory),
+        subject=str(settings.subject),
+        cache=str(settings.cache),
+        state=str(settings.state),
+        extra=extra,
+    )
+    run = Run(settings, session, ownership.claim_run(settings, name), started)
+    log.on_step(run.timed)
+    return run
+
+
+@contextmanager
+def enduring(run: Run) -> Iterator[None]:
+    """Note a fault or an interrupt of the block on the run instead of raising it; usage errors pass."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except BoxproofError as fault:
+        run.fault = str(fault)
+        log.fail(fault.message, fault.hint)
+    except KeyboardInterrupt:
+        run.interrupted = True
+        log.fail("interrupted: writing the results so far")
+    except Exception as error:
+        run.fault = f"a defect of the harness: {type(error).__name__}: {error}"
+        log.fail(run.fault)
+        (run.directory / "traceback.txt").write_text(traceback.format_exc())

@@ -1,0 +1,160 @@
+"""Applies every sabotage and expects the checks of its claim to refute: the kill table."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from boxproof import log
+from boxproof.app import bringup, e2e, owned, suites
+from boxproof.app.owned import Run
+from boxproof.cluster import load
+from boxproof.errors import BoxproofError, EnvironmentFault, ExitCode, UsageError
+from boxproof.kube.client import Kube
+from boxproof.proof import box, claims, sabotages
+from boxproof.proof.sabotages import Sabotage
+from boxproof.proof.verdicts import Verdict
+from boxproof.reports import pages, results
+from boxproof.reports import sabotage as table
+from boxproof.reports.model import Results, SabotageResult
+from boxproof.session import ImageInfo, Session
+from boxproof.settings import Settings
+from boxproof.subject import build, model
+
+SIDE_BY_SIDE = 3  # instances at a time: more of them only wait for the same two cores
+LEFT_OUT = (".git", ".venv", ".nox", "reports", "__pycache__", ".mypy_cache", ".ruff_cache")
+
+
+def main(settings: Settings) -> int:
+    """Apply the sabotages of the selected claims; 0 only if all are killed."""
+    subject = e2e.checked(settings)
+    chosen = select(settings)
+    run = owned.begin(settings, subject.name)
+    rows: list[SabotageResult] = []
+    try:
+        with owned.enduring(run):
+            bringup.session(run, subject)
+            followed, home = baseline(run, {each.claim for each in chosen})
+            rows.extend(try_all(run, chosen, {each.id: each.verdict for each in followed.claims}))
+    finally:
+        bringup.tidy(run)
+    if run.fault and not rows:
+        raise EnvironmentFault(run.fault)
+    found = table.write(home, rows)
+    pages.write(home)
+    log.say(f"{table.summary(found)}; table: {home / 'index.html'}")
+    return int(ExitCode.INTERRUPTED if run.interrupted else table.exit_code(found))
+
+
+def select(settings: Settings) -> list[Sabotage]:
+    """Return the sabotages of the selected claims, in the order of the claims; raises UsageError if none."""
+    by_claim = sabotages.of_claims(claims.select(settings.claims))
+    chosen = [each for many in by_claim.values() for each in many]
+    if not chosen:
+        raise UsageError("no sabotage is registered for these claims", hint="see docs/adding-a-claim.md")
+    return chosen
+
+
+def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
+    """Return the latest results if they are about this very subject, else prove the claims now."""
+    latest = run.settings.reports / "latest"
+    if (latest / results.FILE).is_file():
+        found = results.read(latest / results.FILE)
+        have = {each.id for each in found.claims if each.checks}
+        image = run.session.image
+        same = image is not None and found.subject.image.config_digest == image.config_digest
+        if same and found.subject.source == run.session.extra.get("source") and wanted <= have:
+            return found, latest.resolve()
+    log.say("no run of this very subject to follow: proving the claims first")
+    suites.prove(replace(run.settings, claims=tuple(sorted(wanted))), run.session)
+    run.settings = replace(run.settings, claims=tuple(sorted(wanted)))
+    return e2e.report(run), run.directory
+
+
+def try_all(run: Run, chosen: list[Sabotage], verdicts: Mapping[str, Verdict]) -> Iterable[SabotageResult]:
+    """Try every sabotage: side by side, then those of cluster and host scope one by one."""
+    alone = [each for each in chosen if each.scope in ("cluster", "host")]
+    beside = [each for each in chosen if each not in alone]
+
+    def one(sabotage: Sabotage) -> SabotageResult:
+        row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN))
+        mark = "killed" if row.killed else f"NOT KILLED ({row.verdict}: {row.reason})"
+        log.say(f"{sabotage.id}: {mark}, {row.seconds:.0f} s")
+        return row
+
+    with log.step(f"{len(chosen)} sabotages"):
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            yield from pool.map(one, beside)
+        for each in alone:
+            yield one(each)
+            bringup.canary_of(run.session)
+
+
+def attempt(run: Run, sabotage: Sabotage, before: Verdict) -> SabotageResult:
+    """Apply one sabotage to an instance or variant of its own and run the checks of its claim."""
+    started = time.monotonic()
+    directory = run.directory / "sabotage" / sabotage.id.replace("/", "--")
+    directory.mkdir(parents=True)
+    diff = ""
+    try:
+        session, diff = prepare(run, sabotage, directory)
+        kube = Kube(box.cluster_of(session).kubeconfig)
+        with sabotage.cluster(session, kube) if sabotage.cluster else nullcontext():
+            output = suites.prove_quietly(run.settings, session, sabotage.claim)
+        (directory / "pytest.txt").write_text(output.stdout + output.stderr)
+        clean(session)
+        reports = results.reported(directory)
+    except BoxproofError as fault:
+        return table.failed(sabotage, before, str(fault), diff=diff)
+    return table.outcome(sabotage, diff, before, reports, seconds=time.monotonic() - started)
+
+
+def prepare(run: Run, sabotage: Sabotage, directory: Path) -> tuple[Session, str]:
+    """Return the session the sabotaged subject is proven in, and the diff of the sabotage."""
+    suffix = "s" + hashlib.sha256(sabotage.id.encode()).hexdigest()[:6]
+    base = run.session
+    session = replace(base, directory=str(directory), suffix=suffix, sabotage=sabotage.id)
+    if sabotage.way == "manifest":
+        return session, manifest_diff(base, sabotage)
+    if sabotage.way == "image":
+        return replace(session, image=variant(base, sabotage, suffix)), sabotages.dockerfile_diff(sabotage)
+    if sabotage.way == "subject":
+        copy = directory / "subject"
+        shutil.copytree(base.subject, copy, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        return replace(session, subject=str(copy)), sabotages.apply_subject(sabotage, copy)
+    return session, f"{sabotage.sentence}\n"
+
+
+def manifest_diff(base: Session, sabotage: Sabotage) -> str:
+    """Return the diff in the default tier, or, for a sabotage of an opt-in, in all tiers together."""
+    tiers = model.load(Path(base.subject)).tiers.values()
+    opt_ins = tuple(dict.fromkeys(each for tier in tiers for each in tier))
+    try:
+        return sabotages.apply_manifest(sabotage, box.rendered(base)[0])[1]
+    except UsageError:
+        every = box.rendered(base, components=(*box.COMPONENTS, *opt_ins))[0]
+        return sabotages.apply_manifest(sabotage, every)[1]
+
+
+def variant(base: Session, sabotage: Sabotage, suffix: str) -> ImageInfo:
+    """Build the box with one more layer and bring it to the nodes, or leave them with the old content."""
+    engine, cluster, image = base.engine, box.cluster_of(base), base.image
+    assert engine is not None and image is not None
+    made = build.variant(engine, image, sabotage.dockerfile, suffix)
+    if sabotage.load == "full":
+        load.load(engine, cluster, [made.reference])
+    else:
+        for node in cluster.nodes:
+            load.tag_on_node(engine, node, image.reference, made.reference)
+    return made
+
+
+def clean(session: Session) -> None:
+    """Remove the instances of one sabotage and its variant from nodes and engine."""
+    box.remove_instances(session)
