@@ -57,8 +57,12 @@ class Budgets(Part):
 
 
 class Commands(Part):
-    """Commands the subject documents; ``{image}``, ``{cluster}`` and the like are filled in."""
+    """Commands the subject documents; ``{image}``, ``{cluster}`` and the like are filled in.
 
+    ``tag`` prints the tag its build gives the image; without one the build names it by its content.
+    """
+
+    tag: tuple[str, ...] = ()
     load: tuple[str, ...] = ()
     recovery: tuple[tuple[str, ...], ...] = ()
 
