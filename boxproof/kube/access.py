@@ -9,9 +9,10 @@ from enum import StrEnum
 
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
-from boxproof.kube.discovery import Resource
-from boxproof.kube.discovery import discover as discover
+from boxproof.kube.discovery import Resource, discover
 from boxproof.probes.ledger import record
+
+__all__ = ["Answer", "Question", "Resource", "discover", "groups_of", "questions_of", "review"]
 
 PATH = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 

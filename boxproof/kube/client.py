@@ -136,7 +136,7 @@ class Kube:
             return self._resources
 
     def resource(self, kind: str, api_version: str = "") -> Resource:
-        """Return what serves a kind, a plural name or "name.group"; raises EnvironmentFault if nothing does."""
+        """Return what serves a kind, a plural or "plural.group"; raises EnvironmentFault if nothing does."""
         for fresh in (False, True):
             found = [each for each in self.resources(fresh=fresh) if each.answers_to(kind, api_version)]
             if found:

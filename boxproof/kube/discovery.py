@@ -107,15 +107,15 @@ def _one_by_one(kube: Kube, root: str, answer: dict[str, Any]) -> list[Resource]
         path = f"{root}/{group}/{version}" if group else f"{root}/{version}"
         items = kube.raw(path)["resources"]
         kinds = {item["name"]: item["kind"] for item in items}
-        for item in items:
-            made.append(
-                Resource(
-                    group=group,
-                    version=version,
-                    name=item["name"],
-                    kind=kinds.get(item["name"].partition("/")[0], item["kind"]),
-                    namespaced=item["namespaced"],
-                    verbs=tuple(item.get("verbs", [])),
-                )
+        made += [
+            Resource(
+                group=group,
+                version=version,
+                name=item["name"],
+                kind=kinds.get(item["name"].partition("/")[0], item["kind"]),
+                namespaced=item["namespaced"],
+                verbs=tuple(item.get("verbs", [])),
             )
+            for item in items
+        ]
     return made

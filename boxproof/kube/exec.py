@@ -84,7 +84,7 @@ def exec_in(
 
 
 def exit_code(status: dict[str, Any], where: str) -> tuple[int, str]:
-    """Return exit code and the runtime's message from an exec status; raises EnvironmentFault for a failed exec."""
+    """Return exit code and the runtime's message from a status; raises EnvironmentFault for a failed exec."""
     if status.get("status") == "Success":
         return 0, ""
     causes = (status.get("details") or {}).get("causes") or []

@@ -1,4 +1,4 @@
-"""Pods of the probe image: twins of the agent, reference pods, and a probe beside the agent in its own pod."""
+"""Pods of the probe image: twins of the agent, reference pods, a probe beside the agent in its pod."""
 
 from __future__ import annotations
 

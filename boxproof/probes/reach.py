@@ -55,7 +55,9 @@ def reach(
     udp: bool = False,
     within: float = WITHIN,
 ) -> Reach:
-    """Return how a connection from ``source`` ends; ``target`` is a listener, or a name or address with ``port``.
+    """Return how a connection from ``source`` ends.
+
+    ``target`` is a listener, or a name or address with ``port``; ``within`` is seconds.
 
     Raises EnvironmentFault if the probe breaks, or something other than the listener answers.
     """

@@ -130,9 +130,7 @@ class Box:
                 return each
         raise SubjectFault(f"the manifests hold no {kind} {name}".rstrip())
 
-    def exec(
-        self, argv: Sequence[str], timeout: float = 30, stdin: str | bytes | None = None
-    ) -> ExecResult:
+    def exec(self, argv: Sequence[str], timeout: float = 30, stdin: str | bytes | None = None) -> ExecResult:
         """Run a command in the agent's container; errors as ``exec_in``."""
         return exec_in(
             self.kube, self.namespace, self.pod, self.container, argv, timeout=timeout, stdin=stdin

@@ -1,0 +1,91 @@
+"""The image of the probes and the stub: a Debian root with two programs of ours, tagged by content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import docker
+import filelock
+from docker.errors import DockerException, ImageNotFound
+
+from boxproof import log
+from boxproof.errors import EnvironmentFault
+from boxproof.host.apt import Apt
+from boxproof.session import EngineInfo
+from boxproof.settings import Settings
+
+REPOSITORY = "boxproof-probe"
+SUITE = "bookworm"
+PACKAGES = ("python3", "bind9-dnsutils", "iproute2", "tcpdump", "netcat-openbsd", "procps", "ca-certificates")
+HERE = Path(__file__).resolve().parent
+PROGRAMS = {
+    "usr/local/bin/probe": HERE / "program_files" / "probe.py",
+    "usr/local/lib/boxproof/stub.py": HERE.parent / "stubs" / "server" / "stub.py",
+}
+CHANGES = (
+    'ENTRYPOINT ["/usr/local/bin/probe"]',
+    'CMD ["idle"]',
+    "USER 1000:1000",
+    "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1",
+    'LABEL boxproof.dev/role="probe"',
+)
+
+
+def reference() -> str:
+    """Return the image's name, tagged by what it is made of."""
+    key = hashlib.sha256(repr((SUITE, PACKAGES, CHANGES)).encode())
+    for path, source in sorted(PROGRAMS.items()):
+        key.update(path.encode() + b"\0" + source.read_bytes())
+    return f"{REPOSITORY}:{key.hexdigest()[:16]}"
+
+
+def ensure(settings: Settings, engine: EngineInfo) -> str:
+    """Return the reference of the probe image, built if the engine lacks it; raises EnvironmentFault."""
+    wanted = reference()
+    client = docker.DockerClient(base_url=engine.host, timeout=300)
+    try:
+        settings.cache.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(settings.cache / "probe-image.lock"):
+            if not _has(client, wanted):
+                with log.step("probe image"):
+                    _build(client, settings, wanted)
+    except DockerException as error:
+        raise EnvironmentFault(f"cannot make the probe image: {error}") from error
+    finally:
+        client.close()
+    return wanted
+
+
+def newest(client: Any) -> str:
+    """Return the reference of this version's probe image; raises EnvironmentFault if the engine lacks it."""
+    if not _has(client, reference()):
+        raise EnvironmentFault("the engine has no probe image", hint="inv build")
+    return reference()
+
+
+def _has(client: Any, name: str) -> bool:
+    try:
+        client.images.get(name)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _build(client: Any, settings: Settings, name: str) -> None:
+    root = Apt(settings.cache).rootfs(PACKAGES, suite=SUITE, name="probe")
+    with tempfile.TemporaryDirectory(dir=settings.cache) as below:
+        whole = Path(shutil.copyfile(root, Path(below) / "image.tar"))
+        with tarfile.open(whole, "a") as tar:
+            for path, source in PROGRAMS.items():
+                data = source.read_bytes()
+                entry = tarfile.TarInfo(path)
+                entry.size, entry.mode = len(data), 0o755
+                tar.addfile(entry, io.BytesIO(data))
+        repository, tag = name.split(":")
+        client.api.import_image(str(whole), repository=repository, tag=tag, changes=list(CHANGES))

@@ -1,0 +1,324 @@
+#!/usr/bin/python3
+"""The probe program, alone in the probe image: each command prints one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+STATE = Path("/tmp/boxproof")
+STUB = "/usr/local/lib/boxproof/stub.py"
+NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+REFUSED = {errno.ECONNREFUSED, errno.ECONNRESET, errno.EPROTO}
+FILTERED = {errno.ETIMEDOUT, errno.EPERM, errno.EACCES}
+RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+CANNOT = {"TIMEOUT", "UNREACHABLE"}
+Answer = dict[str, Any]
+
+
+def idle(_: argparse.Namespace) -> Answer:
+    """Stay, as PID 1, and reap what is left behind, until TERM."""
+    awaited = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+    while signal.sigwait(awaited) == signal.SIGCHLD:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            continue
+    sys.exit(0)
+
+
+def stub(_: argparse.Namespace) -> Answer:
+    """Become the stub API."""
+    os.execv(sys.executable, [sys.executable, "-u", STUB])
+
+
+def listen(asked: argparse.Namespace) -> Answer:
+    """Bind, go on in the background, and say which port it is."""
+    kind = socket.SOCK_DGRAM if asked.udp else socket.SOCK_STREAM
+    server = socket.socket(socket.AF_INET, kind)
+    if not asked.udp:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind(("0.0.0.0", asked.port))
+    home = STATE / asked.token
+    home.mkdir(parents=True)
+    if not asked.udp:
+        server.listen(64)
+    child = os.fork()
+    if child == 0:
+        serve(server, asked.token, home / "seen", asked.udp)
+    (home / "pid").write_text(str(child))
+    return {"port": server.getsockname()[1], "pid": child}
+
+
+def serve(server: socket.socket, token: str, seen: Path, udp: bool) -> None:
+    """Answer every connection or datagram with the token; never returns."""
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    answer = f"{token}\n".encode()
+    while True:
+        if udp:
+            _, peer = server.recvfrom(2048)
+            server.sendto(answer, peer)
+        else:
+            connection, peer = server.accept()
+            try:
+                connection.sendall(answer)
+                connection.close()
+            except OSError:
+                pass
+        with seen.open("a") as log:
+            log.write(f"{peer[0]}\n")
+
+
+def seen(asked: argparse.Namespace) -> Answer:
+    """Say who connected to a listener."""
+    path = STATE / asked.token / "seen"
+    return {"seen": path.read_text().split() if path.exists() else []}
+
+
+def stop(asked: argparse.Namespace) -> Answer:
+    """End a listener."""
+    path = STATE / asked.token / "pid"
+    try:
+        os.kill(int(path.read_text()), signal.SIGKILL)
+    except (FileNotFoundError, ProcessLookupError):
+        return {"stopped": False}
+    path.unlink()
+    return {"stopped": True}
+
+
+def connect(asked: argparse.Namespace) -> Answer:
+    """Try one connection and say how it ended."""
+    try:
+        address = socket.getaddrinfo(asked.host, asked.port, socket.AF_INET)[0][4]
+    except socket.gaierror as error:
+        return {"reach": "no name", "why": str(error)}
+    started = time.monotonic()
+    try:
+        said = datagram(address, asked) if asked.udp else stream(address, asked)
+    except TimeoutError:
+        return {"reach": "filtered", "why": "timeout"}
+    except OSError as error:
+        return {"reach": ending(error), "why": str(error), "seconds": time.monotonic() - started}
+    return {"reach": "open", "identity": said.decode(errors="replace"), "seconds": time.monotonic() - started}
+
+
+def ending(error: OSError) -> str:
+    """Say what kind of failure an errno is; an unknown one is a fault of the probe."""
+    for name, numbers in (("no route", NO_ROUTE), ("refused", REFUSED), ("filtered", FILTERED)):
+        if error.errno in numbers:
+            return name
+    raise error
+
+
+def stream(address: Any, asked: argparse.Namespace) -> bytes:
+    """Connect and, if asked, read who answers."""
+    said = b""
+    with socket.create_connection(address, timeout=asked.within) as connection:
+        if asked.identity:
+            try:
+                while chunk := connection.recv(256):
+                    said += chunk
+                    if said.endswith(b"\n") or len(said) > 1024:
+                        break
+            except OSError:
+                return said.strip()
+    return said.strip()
+
+
+def datagram(address: Any, asked: argparse.Namespace) -> bytes:
+    """Send a datagram and wait for the answer."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(asked.within)
+        sender.connect(address)
+        sender.send(b"who\n")
+        return sender.recv(256).strip()
+
+
+def resolve(asked: argparse.Namespace) -> Answer:
+    """Ask the configured resolver, name by name of the search list, as the C library would."""
+    servers, search, ndots = resolv_conf()
+    server = asked.server or servers[0]
+    name = asked.name.rstrip(".")
+    names = [name] if asked.name.endswith(".") else [f"{name}.{each}" for each in search]
+    if not asked.name.endswith("."):
+        names = [name, *names] if name.count(".") >= ndots else [*names, name]
+    found: Answer = {}
+    for each in names:
+        found = {"server": server, "asked": each, **once(server, each, asked)}
+        if found["answers"] or found["rcode"] in CANNOT:
+            break
+    return found
+
+
+def resolv_conf() -> tuple[list[str], list[str], int]:
+    """Return servers, search list and ndots."""
+    servers, search, ndots = [], [], 1
+    for line in Path("/etc/resolv.conf").read_text().splitlines():
+        words = line.split()
+        if words[:1] == ["nameserver"]:
+            servers.append(words[1])
+        elif words[:1] == ["search"]:
+            search = words[1:]
+        elif words[:1] == ["options"]:
+            for word in words[1:]:
+                if word.startswith("ndots:"):
+                    ndots = int(word[6:])
+    return servers, search, ndots
+
+
+def once(server: str, name: str, asked: argparse.Namespace) -> Answer:
+    """Ask one server about the A records of one name; a lost datagram is sent once more."""
+    number = int.from_bytes(os.urandom(2), "big")
+    query = struct.pack(">6H", number, 0x0100, 1, 0, 0, 0)
+    query += b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0\0\1\0\1"
+    try:
+        if asked.tcp:
+            reply = dns_tcp(server, query, asked)
+        else:
+            try:
+                reply = dns_udp(server, query, asked)
+            except TimeoutError:
+                reply = dns_udp(server, query, asked)
+    except TimeoutError:
+        return {"rcode": "TIMEOUT", "answers": []}
+    except OSError as error:
+        ending(error)
+        return {"rcode": "UNREACHABLE", "answers": [], "why": str(error)}
+    return parse(reply, number)
+
+
+def dns_udp(server: str, query: bytes, asked: argparse.Namespace) -> bytes:
+    """Send a query as a datagram."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(asked.within)
+        sender.connect((server, asked.port))
+        sender.send(query)
+        return sender.recv(4096)
+
+
+def dns_tcp(server: str, query: bytes, asked: argparse.Namespace) -> bytes:
+    """Send a query over a connection."""
+    with socket.create_connection((server, asked.port), timeout=asked.within) as connection:
+        connection.sendall(struct.pack(">H", len(query)) + query)
+        reader = connection.makefile("rb")
+        (length,) = struct.unpack(">H", reader.read(2))
+        return reader.read(length)
+
+
+def parse(reply: bytes, number: int) -> Answer:
+    """Return rcode and A records of a reply."""
+    seen_number, flags, questions, answers = struct.unpack(">4H", reply[:8])
+    if seen_number != number or not flags & 0x8000:
+        raise ValueError("not an answer to the question")
+    at = 12
+    for _ in range(questions):
+        at = skip_name(reply, at) + 4
+    found = []
+    for _ in range(answers):
+        at = skip_name(reply, at)
+        kind, _, _, length = struct.unpack(">HHIH", reply[at : at + 10])
+        at += 10
+        if kind == 1:
+            found.append(socket.inet_ntoa(reply[at : at + 4]))
+        at += length
+    return {"rcode": RCODES.get(flags & 15, str(flags & 15)), "answers": sorted(found)}
+
+
+def skip_name(reply: bytes, at: int) -> int:
+    """Return where the name that starts at ``at`` ends."""
+    while reply[at]:
+        if reply[at] & 0xC0:
+            return at + 2
+        at += reply[at] + 1
+    return at + 1
+
+
+def processes(_: argparse.Namespace) -> Answer:
+    """Describe the processes in sight, without our own."""
+    found = []
+    for each in sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()):
+        try:
+            cmdline = Path(f"/proc/{each}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+            lines = status(each)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if "/usr/local/bin/probe" in cmdline[:3]:
+            continue
+        found.append(
+            {
+                "pid": each, "ppid": int(lines["PPid"]), "state": lines["State"][0], "comm": lines["Name"],
+                "cmdline": cmdline, "uid": int(lines["Uid"].split()[1]), "gid": int(lines["Gid"].split()[1]),
+                "caught": lines["SigCgt"], "ignored": lines["SigIgn"],
+            }
+        )  # fmt: skip
+    return {"processes": found}
+
+
+def status(pid: int) -> dict[str, str]:
+    """Return the fields of /proc/PID/status."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def capabilities(asked: argparse.Namespace) -> Answer:
+    """Return the status fields of one process."""
+    return {"status": status(asked.pid)}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line: one command per question."""
+    made = argparse.ArgumentParser(prog="probe")
+    commands = made.add_subparsers(required=True)
+
+    def command(does: Callable[[argparse.Namespace], Answer], *options: tuple[str, dict[str, Any]]) -> None:
+        below = commands.add_parser(does.__name__, help=does.__doc__)
+        for name, how in options:
+            below.add_argument(name, **how)
+        below.set_defaults(does=does)
+
+    flag: dict[str, Any] = {"action": "store_true"}
+    token = ("--token", {"required": True})
+    within = ("--within", {"type": float, "default": 3.0})
+    command(idle)
+    command(stub)
+    command(listen, ("port", {"type": int}), token, ("--udp", flag))
+    command(seen, token)
+    command(stop, token)
+    command(connect, ("host", {}), ("port", {"type": int}), within, ("--udp", flag), ("--identity", flag))
+    command(
+        resolve, ("name", {}), within, ("--tcp", flag), ("--server", {"default": ""}),
+        ("--port", {"type": int, "default": 53}),
+    )  # fmt: skip
+    command(processes)
+    command(capabilities, ("pid", {"type": int}))
+    return made
+
+
+def main() -> int:
+    """Run one command; a failure of the probe itself is a "fault"."""
+    asked = parser().parse_args()
+    try:
+        print(json.dumps(asked.does(asked)))
+    except (OSError, ValueError, KeyError, IndexError, struct.error) as error:
+        print(json.dumps({"fault": f"{type(error).__name__}: {error}"}))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""The evidence a refuted or blocked check leaves: the instances, their events and logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from boxproof.errors import EnvironmentFault
+from boxproof.kube.client import Kube
+from boxproof.proof.evidence import Evidence
+from boxproof.session import Session
+
+WRITERS = ("managedFields",)
+
+
+def collector(session: Session) -> Callable[[Evidence], None]:
+    """Return what gathers the state of the session's instances for a failed check."""
+
+    def instances(evidence: Evidence) -> None:
+        assert session.cluster is not None
+        kube = Kube(session.cluster.kubeconfig)
+        for path in sorted((Path(session.directory) / "instances").glob("*.json")):
+            namespace = json.loads(path.read_text())["namespace"]
+            _gather(kube, namespace, evidence)
+
+    return instances
+
+
+def _gather(kube: Kube, namespace: str, evidence: Evidence) -> None:
+    pods = kube.list("Pod", namespace)
+    evidence(f"{namespace}-pods.json", [_short(each) for each in pods])
+    events = kube.list("Event", namespace)
+    lines = [
+        " ".join(str(each.get(key)) for key in ("lastTimestamp", "type", "reason", "message"))
+        for each in events
+    ]
+    evidence(f"{namespace}-events.txt", "\n".join(lines) + "\n")
+    for pod in pods:
+        for container in pod["spec"]["containers"]:
+            name = container["name"]
+            try:
+                text = kube.logs(namespace, pod["metadata"]["name"], name)
+            except EnvironmentFault as fault:
+                text = fault.message
+            evidence(f"{namespace}-{pod['metadata']['name']}-{name}.log", text)
+
+
+def _short(pod: dict[str, Any]) -> dict[str, Any]:
+    meta = {key: value for key, value in pod["metadata"].items() if key not in WRITERS}
+    return pod | {"metadata": meta}

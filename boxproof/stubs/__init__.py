@@ -1,0 +1,1 @@
+"""Stand-ins for services the box talks to, driven by its real programs."""

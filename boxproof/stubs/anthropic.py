@@ -1,0 +1,152 @@
+"""The stub Anthropic API: its container, and what checks say to its control side."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import docker
+import httpx
+from docker.errors import DockerException
+
+from boxproof import log
+from boxproof.errors import EnvironmentFault
+from boxproof.probes.image import ensure as ensure_probe_image
+from boxproof.probes.ledger import record
+from boxproof.session import EngineInfo, StubInfo
+from boxproof.settings import Settings
+from boxproof.stubs import certificates
+from boxproof.wait import until
+
+NAMES = ("api.anthropic.com", "platform.claude.com", "claude.ai", "console.anthropic.com")
+RUN_LABEL = "boxproof.dev/run"
+ROLE_LABEL = "boxproof.dev/role"
+CONTROL_PORT = 8081
+START = 30.0  # seconds
+Mode = Literal["ok", "401", "slow", "refresh"]
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request the stub got; ``token`` was sent as Bearer or API key, ``at`` is seconds since 1970."""
+
+    at: float
+    method: str
+    host: str
+    path: str
+    token: str
+    status: int
+    prompt: str = ""
+    refresh_token: str = ""
+    source: str = ""
+
+
+class Stub:
+    """The control side of the stub; ``of`` narrows it to one token, so that parallel checks do not mix."""
+
+    def __init__(self, info: StubInfo, token: str = "") -> None:
+        self.info = info
+        self.token = token
+        self._client = httpx.Client(base_url=info.control, timeout=10, trust_env=False)
+
+    def of(self, token: str) -> Stub:
+        """Return the stub as seen by one token's owner (its refreshed tokens included)."""
+        return Stub(self.info, token)
+
+    def requests(self, path: str = "") -> list[Received]:
+        """Return what was received, oldest first, only of ``path`` if given; raises EnvironmentFault."""
+        found = [Received(**each) for each in self._ask("GET", "/requests")["requests"]]
+        shown = [each for each in found if not path or each.path == path]
+        record("stub", f"requests {path}".rstrip(), [(each.path, each.token, each.status) for each in shown])
+        return shown
+
+    def behave(self, mode: Mode, **options: Any) -> None:
+        """Have the token (or, without one, every token) answered in ``mode``; options: seconds, text.
+
+        "refresh" answers 401 to the token given out first and 200 to its successor.
+        """
+        self._ask("POST", "/behaviour", {"mode": mode, "token": self.token, **options})
+
+    def reset(self) -> None:
+        """Forget the requests and the behaviour of the token (or of all)."""
+        self._ask("POST", "/reset", {"token": self.token})
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        query = {"token": self.token} if method == "GET" and self.token else None
+        try:
+            answer = self._client.request(method, path, json=body, params=query)
+            answer.raise_for_status()
+            data: dict[str, Any] = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise EnvironmentFault(f"the stub's control side does not answer: {error!r}") from error
+        return data
+
+
+def ensure_images(settings: Settings, engine: EngineInfo) -> str:
+    """Return the reference of the image probes and stub share, built if need be."""
+    return ensure_probe_image(settings, engine)
+
+
+def start(engine: EngineInfo, run: str, network: str = "kind", *, image: str = "") -> StubInfo:
+    """Start the stub for ``run`` on a network, or return the one that runs; raises EnvironmentFault.
+
+    ``image`` defaults to the newest probe image the engine has.
+    """
+    client = docker.DockerClient(base_url=engine.host, timeout=60)
+    try:
+        with log.step("stub Anthropic API"):
+            return _start(client, run, network, image)
+    except DockerException as error:
+        raise EnvironmentFault(f"the stub does not start: {error}") from error
+    finally:
+        client.close()
+
+
+def _start(client: docker.DockerClient, run: str, network: str, image: str) -> StubInfo:
+    from boxproof.probes.image import newest
+
+    authority = certificates.issue(NAMES)
+    if not client.networks.list(names=[network]):
+        client.networks.create(network, driver="bridge", labels={RUN_LABEL: run})
+    made = client.containers.create(
+        image or newest(client),
+        ["stub"],
+        name=f"boxproof-stub-{secrets.token_hex(4)}",
+        labels={RUN_LABEL: run, ROLE_LABEL: "stub"},
+        network=network,
+        restart_policy={"Name": "unless-stopped"},
+        user="0:0",
+    )
+    made.put_archive("/", certificates.archive(authority))
+    made.start()
+    made.reload()
+    address = made.attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
+    info = StubInfo(address=address, ca=authority.ca, control=f"http://{address}:{CONTROL_PORT}", names=NAMES)
+    stub = Stub(info)
+    until(
+        lambda: stub._ask("GET", "/requests") is not None,
+        timeout=START,
+        what="the stub answers",
+        transient=(EnvironmentFault,),
+        every=0.2,
+    )
+    stub.close()
+    return replace(info)
+
+
+def stop(engine: EngineInfo, run: str) -> None:
+    """Remove the stubs of ``run``; raises EnvironmentFault."""
+    client = docker.DockerClient(base_url=engine.host, timeout=60)
+    try:
+        labels = [f"{RUN_LABEL}={run}", f"{ROLE_LABEL}=stub"]
+        for each in client.containers.list(all=True, filters={"label": labels}):
+            each.remove(force=True)
+    except DockerException as error:
+        raise EnvironmentFault(f"cannot remove the stub: {error}") from error
+    finally:
+        client.close()
