@@ -123,6 +123,8 @@ def stop(settings: Settings) -> bool:
                 os.kill(pid, signal.SIGTERM)
                 until(lambda: not layout.pid(), timeout=STOP_TIMEOUT, what="end of the engine")
         _end_leftovers(layout, DAEMONS | {SHIM})
+        for point in procs.mounts_below(layout.root):
+            run(["umount", "-l", point], timeout=20, check=False)
         netdev.remove_bridge(netdev.bridge_name(settings.state))
     return bool(pid)
 
