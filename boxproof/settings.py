@@ -1,4 +1,4 @@
-"""All settings, from options, then ``BOXPROOF_*`` variables, then defaults; the one reader of the environment."""
+"""All settings: options, then ``BOXPROOF_*`` variables, then defaults; the one reader of the environment."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ def _convert(shown: str, key: str, value: object) -> object:
     if key in {"subject", "reports", "cache", "state"}:
         return Path(value).expanduser().resolve()
     if key == "claims":
-        return tuple(each.strip() for each in value.split(",") if each.strip())
+        words = tuple(each.strip() for each in value.split(",") if each.strip())
+        if not words and shown.startswith("--"):
+            raise UsageError("--claims selects nothing", hint="give ids or globs, for example 'netpol-*'")
+        return words
     if key == "keep":
         if value.lower() not in {"1", "0", "true", "false", "yes", "no"}:
             raise UsageError(f"{shown}={value!r}", hint="allowed: 1, 0, true, false, yes, no")

@@ -28,14 +28,14 @@ class Evidence:
     def __call__(self, name: str, content: object) -> Path:
         """Write one file, redacted, and return its path; a second one of a name gets a number."""
         if isinstance(content, bytes):
-            text = content.decode(errors="replace")
+            text = content[-LARGEST:].decode(errors="replace")
         elif isinstance(content, str):
-            text = content
+            text = content[-LARGEST:]
         else:
             text = json.dumps(redact.data(normalise(content)), indent=1, ensure_ascii=False) + "\n"
         path = self._free(name, ".txt" if isinstance(content, bytes | str) else ".json")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(redact.text(text[-LARGEST:]))
+        path.write_text(redact.text(text))
         self.paths.append(str(path.relative_to(self.run)))
         return path
 

@@ -198,12 +198,14 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
     """Show verdicts, not passes: a passed check without its control is not green."""
     verdict = getattr(report, "verdict", None)
     if verdict is not None:
         return verdict, LETTERS[verdict], verdict.upper()
-    return ("", "", "") if hasattr(report, "when") and report.passed else None
+    if isinstance(report, pytest.TestReport) and report.failed:  # keeps its traceback in the summary
+        return ("failed" if report.when == "call" else "error"), "", ""
+    return ("", "", "") if isinstance(report, pytest.TestReport) else None
 
 
 @pytest.fixture

@@ -40,7 +40,8 @@ def add(value: str) -> None:
 
 
 def text(value: str) -> str:
-    """Return ``value`` without secrets: those added, and what looks like one."""
+    """Return ``value`` without secrets, those added and what looks like one, and fit to be written."""
+    value = value.encode(errors="replace").decode()
     for each in sorted(_values, key=len, reverse=True):
         value = value.replace(each, MARK)
     value = FIELD.sub(rf"\g<1>{MARK}", value)

@@ -16,6 +16,7 @@ from boxproof.proof import claims, records
 from boxproof.proof.records import Record
 from boxproof.proof.verdicts import WORST_FIRST, Verdict
 from boxproof.reports import results, sabotage
+from boxproof.reports.junit import NOT_IN_XML
 from boxproof.reports.model import CheckResult, ClaimResult, KillTable, Results, SabotageResult
 
 FILE = "index.html"
@@ -76,7 +77,8 @@ def render(found: Results, reports: dict[str, Record], table: KillTable | None) 
         if each.status in {Verdict.REFUTED, Verdict.BLOCKED, Verdict.UNPROVEN}
     ]
     open_claims.sort(key=lambda each: _rank(each.status))
-    return _template().render(results=found, areas=areas, open_claims=open_claims, table=table)
+    text = _template().render(results=found, areas=areas, open_claims=open_claims, table=table)
+    return NOT_IN_XML.sub("\ufffd", text)
 
 
 def _areas(found: Results, reports: dict[str, Record], table: KillTable | None) -> Iterator[AreaView]:
