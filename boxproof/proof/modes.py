@@ -1,0 +1,84 @@
+"""The box's modes on the engine, with a stand-in for the CLI: how it is started, what it called."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from boxproof.errors import EnvironmentFault
+from boxproof.probes import ledger
+from boxproof.probes.local import LocalContainer
+from boxproof.probes.processes import Process
+from boxproof.proof.factories import Containers
+from boxproof.stubs import cli
+from boxproof.subject import files
+from boxproof.subject.model import Subject
+from boxproof.wait import NotYet, until
+
+TOKEN = "stub-token"
+LOGIN = {
+    "claudeAiOauth": {
+        "accessToken": TOKEN,
+        "refreshToken": TOKEN,
+        "expiresAt": 4102444800000,
+        "scopes": ["user:inference", "user:profile", "user:sessions:claude_code"],
+        "subscriptionType": "max",
+    }
+}
+
+
+class Modes:
+    """Starts the box in its modes; ``stays`` tells whether the stand-in waits for TERM or ends at once."""
+
+    def __init__(self, subject: Subject, container: Containers) -> None:
+        self.subject = subject
+        self.container = container
+
+    def __call__(
+        self,
+        mode: str | None,
+        *words: str,
+        stays: bool = True,
+        start: bool = True,
+        environment: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> LocalContainer:
+        """Return a container in ``mode`` (None sets none); ``words`` are its arguments."""
+        given = {"CLAUDE_MODE": mode} if mode is not None else {}
+        if mode in ("headless", "api"):
+            given["CLAUDE_CODE_OAUTH_TOKEN"] = TOKEN
+        login = json.dumps(LOGIN).encode()
+        put = {
+            self.subject.image.cli: (cli.STAYS if stays else cli.ENDS, 0o755),
+            f"{self.subject.config_dir}/.credentials.json": (login, 0o644),
+        }
+        return self.container(
+            *words, files=put, start=start, environment=given | dict(environment or {}), **options
+        )
+
+
+def calls(container: LocalContainer) -> list[cli.Call]:
+    """Return the calls of the stand-in in a container so far."""
+    found = cli.calls(files.read(container.made, cli.LOG))
+    ledger.record("calls", container.label, found)
+    return found
+
+
+def started(container: LocalContainer, *, timeout: float = 20) -> LocalContainer:
+    """Wait until the stand-in was called; raises DeadlineExceeded, EnvironmentFault if it ended before."""
+
+    def called() -> bool:
+        if cli.calls(files.read(container.made, cli.LOG)):
+            return True
+        if not container.running:
+            raise EnvironmentFault(f"the container ended early: {container.logs()[-300:]}")
+        raise NotYet(container.logs()[-200:])
+
+    until(called, timeout=timeout, every=0.1, what="the first call of the stand-in")
+    return container
+
+
+def of_program(path: str, found: list[Process]) -> list[Process]:
+    """Return the processes that run ``path``, as a program or as a script."""
+    return [each for each in found if path in each.cmdline[:2]]
