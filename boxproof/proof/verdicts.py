@@ -61,10 +61,12 @@ def of_exception(info: pytest.ExceptionInfo[BaseException], alive: Liveness) -> 
     if isinstance(error, AssertionError | SubjectFault | pytest.fail.Exception):
         if isinstance(error, AssertionError) and _raised_in_library(info):
             return Verdict.BLOCKED, f"assertion in a library: {one_line(error)}"
+        lines = str(error).strip().splitlines()
+        shown = one_line(lines[0] if lines and isinstance(error, AssertionError) else error)
         dead = _dead(alive)
         if dead:
-            return Verdict.BLOCKED, f"environment dead: {dead}; seen before: {one_line(error)}"
-        return Verdict.REFUTED, one_line(error)
+            return Verdict.BLOCKED, f"environment dead: {dead}; seen before: {shown}"
+        return Verdict.REFUTED, shown
     if isinstance(error, EnvironmentFault):
         return Verdict.BLOCKED, one_line(error)
     return Verdict.BLOCKED, one_line(f"{type(error).__name__}: {error}")
