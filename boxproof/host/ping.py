@@ -9,10 +9,10 @@ from requests.exceptions import RequestException
 ANSWER_TIMEOUT = 5.0
 
 
-def server_version(host: str) -> str:
+def server_version(host: str, *, timeout: float = ANSWER_TIMEOUT) -> str:
     """Return the version of the engine at ``host``, or "" when none answers there."""
     try:
-        client = docker.DockerClient(base_url=host, timeout=ANSWER_TIMEOUT)
+        client = docker.DockerClient(base_url=host, timeout=timeout)
     except (DockerException, RequestException, OSError, ValueError):
         return ""
     try:
