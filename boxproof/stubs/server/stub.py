@@ -103,7 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.send_header("request-id", f"req_stub_{time.time_ns()}")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
         return status
 
 
@@ -133,10 +134,8 @@ class Api(Handler):
             return self.oauth(body)
         if path == "/v1/messages" and self.command == "POST":
             return self.messages(body, token)
-        if path == "/v1/messages/count_tokens" and self.command == "POST":
-            return self.answer(200, {"input_tokens": 1})
-        if path in ("/", "/api/hello", "/v1/oauth/hello"):
-            return self.answer(200, {"message": "hello"})
+        if path == "/" and self.command == "HEAD":  # the program looks whether there is a way
+            return self.answer(200, {})
         return self.answer(404, error("not_found_error", f"the stub has no {path}"))
 
     def oauth(self, body: Json) -> int:
