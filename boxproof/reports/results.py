@@ -14,7 +14,7 @@ from boxproof.proof import claims, records, redact, sabotages, waivers
 from boxproof.proof.claims import Claim
 from boxproof.proof.records import Record
 from boxproof.proof.sabotages import Sabotage
-from boxproof.proof.verdicts import Verdict, worst
+from boxproof.proof.verdicts import Verdict, one_line, worst
 from boxproof.proof.waivers import Waiver
 from boxproof.reports.model import (
     Cell,
@@ -70,7 +70,7 @@ def collect(
         run=session.run,
         started=started or finished,
         finished=finished,
-        verdict=_verdict(judged, interrupted, bool(fault)),
+        verdict=_verdict(judged, interrupted, bool(fault or records.faults(run))),
         narrowed=len(chosen) < len(known),
         interrupted=interrupted,
         counts=_counts(judged),
@@ -108,7 +108,7 @@ def _absence(run: Path, fault: str | BoxproofError, interrupted: bool) -> tuple[
         own = isinstance(fault, SubjectFault)
         return (Verdict.REFUTED if own else Verdict.BLOCKED), redact.text(str(fault))
     if faults:
-        return Verdict.BLOCKED, f"suites could not be collected: {faults[0].splitlines()[-1]}"
+        return Verdict.BLOCKED, f"a suite could not be collected: {one_line(faults[0].splitlines()[-1])}"
     if interrupted:
         return Verdict.UNPROVEN, "interrupted before its check"
     return Verdict.UNPROVEN, "no check"

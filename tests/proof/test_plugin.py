@@ -199,10 +199,15 @@ def test_an_empty_selection_fails(suite: Suite) -> None:
     assert suite(PROVEN, "--claims", "").code == pytest.ExitCode.USAGE_ERROR
 
 
-def test_a_suite_that_cannot_be_imported_is_remembered(suite: Suite) -> None:
-    ran = suite("import nothing_of_the_kind\n")
+@pytest.mark.parametrize("options", [(), ("-n", "1")])
+def test_a_broken_suite_is_remembered_and_the_others_run(
+    suite: Suite, pytester: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(test_broken="import nothing_of_the_kind")
+    ran = suite(PROVEN, *options, apart=bool(options))
     assert ran.code != 0
     assert "nothing_of_the_kind" in records.faults(ran.run)[0]
+    assert ran.only.verdict == "proven"
 
 
 def test_evidence_is_kept_and_redacted(suite: Suite) -> None:

@@ -109,6 +109,13 @@ def test_a_fault_after_the_checks_is_never_accepted(judge: Judge) -> None:
     assert judge(a="proven", options={"fault": "the engine is gone"}).verdict == "blocked"
 
 
+def test_a_suite_that_was_not_collected_blocks(judge: Judge, session: Session) -> None:
+    records.save_faults(Path(session.directory), ["suites/x.py: traceback\nImportError: no y"])
+    found = judge()
+    assert found.claims[0].reason == "a suite could not be collected: ImportError: no y"
+    assert (found.verdict, judge(a="proven").verdict) == ("blocked", "blocked")
+
+
 def test_planned_claims_do_not_hinder_but_prove_nothing(judge: Judge, session: Session) -> None:
     Path(session.subject, "planned.toml").write_text('planned = ["base-tag-pinned"]\n')
     found = judge(a="proven", options={"selected": (CLAIM, "base-tag-pinned")})
