@@ -1,0 +1,1 @@
+"""The cluster of a cell: node image, KIND, loading of images."""

@@ -1,0 +1,58 @@
+"""The docker client of the engine in use, and commands inside node containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import IO
+
+from boxproof.run import Result, piped, run
+from boxproof.session import EngineInfo
+
+CLUSTER_LABEL = "io.x-k8s.kind.cluster"
+ROLE_LABEL = "io.x-k8s.kind.role"
+
+
+def docker(
+    engine: EngineInfo,
+    *words: str,
+    timeout: float = 60,
+    check: bool = True,
+    stdin: bytes | IO[bytes] | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> Result:
+    """Run the docker client; options and errors as ``run``."""
+    argv = [engine.client, *words]
+    return run(argv, timeout=timeout, env=engine.env, check=check, stdin=stdin, on_line=on_line)
+
+
+def streamed(engine: EngineInfo, *words: str) -> AbstractContextManager[IO[bytes]]:
+    """Run the docker client and give its output as a stream; errors as ``piped``."""
+    return piped([engine.client, *words], env=engine.env)
+
+
+def inside(
+    engine: EngineInfo,
+    node: str,
+    argv: Sequence[str],
+    *,
+    timeout: float = 60,
+    check: bool = True,
+    stdin: bytes | IO[bytes] | None = None,
+) -> Result:
+    """Run a command in a node; options and errors as ``run``."""
+    flags = ["--interactive"] if stdin is not None else []
+    return docker(engine, "exec", *flags, node, *argv, timeout=timeout, check=check, stdin=stdin)
+
+
+def nodes_of(engine: EngineInfo, cluster: str, *, running: bool = False) -> tuple[str, ...]:
+    """Return the node containers of a cluster by name, stopped ones too unless ``running``."""
+    everything = [] if running else ["--all"]
+    words = ["ps", *everything, "--filter", f"label={CLUSTER_LABEL}={cluster}", "--format", "{{.Names}}"]
+    return tuple(sorted(docker(engine, *words).stdout.split()))
+
+
+def image_id(engine: EngineInfo, reference: str) -> str:
+    """Return the engine's id of an image, "" if it has none."""
+    found = docker(engine, "image", "inspect", "--format", "{{.Id}}", reference, check=False)
+    return found.stdout.strip() if found.ok else ""

@@ -1,0 +1,204 @@
+"""KIND clusters of ours: made once per recipe, used again while they live, never the user's kubeconfig."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from boxproof import log
+from boxproof.cluster import facts, parts
+from boxproof.cluster.cells import DIRECTORY, check
+from boxproof.cluster.docker import docker, nodes_of
+from boxproof.cluster.evidence import collect
+from boxproof.errors import BoxproofError, EnvironmentFault
+from boxproof.run import CommandFailed, CommandTimedOut, run
+from boxproof.session import ClusterInfo, EngineInfo
+from boxproof.settings import Settings
+
+TOPOLOGY = DIRECTORY / "topology.yaml"
+CREATE_TIMEOUT = 180.0
+READY_TIMEOUT = 90.0
+WARM_TIMEOUT = 45.0  # for a cluster whose nodes were just started again
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cluster's files lie: its kubeconfig, a kubectl of its version, the record of its recipe."""
+
+    directory: Path
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig kind writes."""
+        return self.directory / "kubeconfig"
+
+    @property
+    def record(self) -> Path:
+        """What the cluster was made from."""
+        return self.directory / "cluster.json"
+
+    @property
+    def kubectl(self) -> Path:
+        """The kubectl taken out of a node."""
+        return self.directory / "kubectl"
+
+    @property
+    def lock(self) -> Path:
+        """Held while the cluster is made or removed."""
+        return self.directory.with_name(f"{self.directory.name}.making")
+
+
+def place(settings: Settings, name: str) -> Place:
+    """Return where the files of the cluster ``name`` lie."""
+    return Place(settings.state / "clusters" / name)
+
+
+def up(settings: Settings, engine: EngineInfo, node_image: str, run_dir: Path) -> ClusterInfo:
+    """Return the cluster at "all nodes Ready": the one that runs if its recipe is the same, else a new one.
+
+    When it cannot be made, node logs go to ``run_dir``/evidence/cluster and the nodes are removed.
+    Raises EnvironmentFault; a cluster of that name that is not ours is left alone.
+    """
+    where = place(settings, settings.cluster)
+    where.directory.mkdir(parents=True, exist_ok=True)
+    version = check(settings).kind
+    program = parts.kind(settings, version)
+    recipe = {"image": node_image, "kind": version.version, "topology": _topology_digest()}
+    with _making(where):
+        _refuse_foreign(engine, settings.cluster, where)
+        if not _usable(engine, settings.cluster, where, recipe):
+            _remove(engine, settings.cluster)
+            where.record.write_text(json.dumps(recipe, indent=2))
+            _create(engine, settings.cluster, where, program, node_image, run_dir)
+    return facts.gather(
+        engine, settings.cluster, str(where.kubeconfig), kind=version.version, kubectl=str(where.kubectl)
+    )
+
+
+def down(settings: Settings, engine: EngineInfo, name: str = "") -> bool:
+    """Remove a cluster of ours ("" is the configured one) and its files; return whether there was one."""
+    name = name or settings.cluster
+    where = place(settings, name)
+    if not where.directory.is_dir():
+        return False
+    with _making(where):
+        there = bool(nodes_of(engine, name))
+        if there:
+            with log.step(f"removing the cluster {name}"):
+                _remove(engine, name)
+        shutil.rmtree(where.directory, ignore_errors=True)
+    where.lock.unlink(missing_ok=True)
+    return there
+
+
+def ours(settings: Settings) -> list[str]:
+    """Return the names of the clusters we have records of."""
+    return sorted(path.parent.name for path in (settings.state / "clusters").glob("*/cluster.json"))
+
+
+@contextmanager
+def _making(where: Place) -> Iterator[None]:
+    lock = filelock.FileLock(where.lock)
+    try:
+        lock.acquire(timeout=CREATE_TIMEOUT + READY_TIMEOUT)
+    except filelock.Timeout:
+        hint = "wait for the other run, or choose another name with BOXPROOF_CLUSTER"
+        text = f"the cluster {where.directory.name} is being made or removed by another run"
+        raise EnvironmentFault(text, hint=hint) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _topology_digest() -> str:
+    return hashlib.sha256(TOPOLOGY.read_bytes()).hexdigest()
+
+
+def _refuse_foreign(engine: EngineInfo, name: str, where: Place) -> None:
+    if not where.record.exists() and nodes_of(engine, name):
+        hint = f"choose another name with BOXPROOF_CLUSTER, or remove it: kind delete cluster --name {name}"
+        raise EnvironmentFault(f"there is a cluster {name} that is not ours", hint=hint)
+
+
+def _usable(engine: EngineInfo, name: str, where: Place, recipe: dict[str, str]) -> bool:
+    """Return whether the cluster is there, of the same recipe, and alive; stopped nodes are started."""
+    nodes = nodes_of(engine, name)
+    try:
+        known = json.loads(where.record.read_text())
+    except (OSError, ValueError):
+        return False
+    if known != recipe | {"ready": True} or not nodes or not where.kubectl.is_file():
+        return False
+    stopped = sorted(set(nodes) - set(nodes_of(engine, name, running=True)))
+    try:
+        if stopped:
+            with log.step(f"starting the nodes {' '.join(stopped)}"):
+                docker(engine, "start", *stopped)
+        facts.wait_ready(str(where.kubeconfig), len(nodes), WARM_TIMEOUT)
+    except BoxproofError as fault:
+        log.say(f"the cluster {name} is made anew: {fault.message.splitlines()[0]}")
+        return False
+    return True
+
+
+def _create(
+    engine: EngineInfo, name: str, where: Place, program: Path, node_image: str, run_dir: Path
+) -> None:
+    argv: list[str | os.PathLike[str]] = [program, "create", "cluster", "--name", name, "--retain"]
+    argv += ["--image", node_image, "--config", TOPOLOGY, "--kubeconfig", where.kubeconfig]
+    try:
+        with log.step(f"creating the cluster {name}") as report:
+            run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=report)
+            nodes = nodes_of(engine, name)
+        with log.step("all nodes Ready"):
+            facts.wait_ready(str(where.kubeconfig), len(nodes), READY_TIMEOUT)
+            facts.wait_system(str(where.kubeconfig), READY_TIMEOUT)
+        _take_kubectl(engine, nodes[0], where)
+    except BoxproofError as fault:
+        saved = collect(engine, name, run_dir / "evidence" / "cluster")
+        _discard(engine, name, where)
+        said = fault.message.splitlines()
+        text = f"the cluster {name} did not come up: {_last_error(fault) or said[0]}"
+        raise EnvironmentFault(text, hint=f"logs of its nodes: {saved}") from fault
+    except BaseException:  # interrupted: nothing half-made stays
+        _discard(engine, name, where)
+        raise
+    record = json.loads(where.record.read_text())
+    where.record.write_text(json.dumps(record | {"ready": True}, indent=2))
+
+
+def _last_error(fault: BoxproofError) -> str:
+    if isinstance(fault, CommandTimedOut):
+        return f"kind create cluster took more than {CREATE_TIMEOUT:.0f} s"
+    if isinstance(fault, CommandFailed):
+        lines = [each for each in fault.result.stderr.splitlines() if each.startswith("ERROR")]
+        return lines[-1] if lines else ""
+    return ""
+
+
+def _discard(engine: EngineInfo, name: str, where: Place) -> None:
+    _remove(engine, name)
+    shutil.rmtree(where.directory, ignore_errors=True)
+
+
+def _remove(engine: EngineInfo, name: str) -> None:
+    """Remove node containers and their volumes: what ``kind delete cluster`` does, without a kubeconfig."""
+    nodes = nodes_of(engine, name)
+    if nodes:
+        docker(engine, "rm", "--force", "--volumes", *nodes, timeout=120)
+
+
+def _take_kubectl(engine: EngineInfo, node: str, where: Place) -> None:
+    """Copy kubectl out of a node, so that it is of the cluster's version."""
+    found = docker(engine, "exec", node, "sh", "-c", "readlink -f $(command -v kubectl)").stdout.strip()
+    docker(engine, "cp", f"{node}:{found}", str(where.kubectl))
+    where.kubectl.chmod(0o755)

@@ -1,0 +1,139 @@
+"""The node image of a cell: published and pinned by digest, or built from Go modules and a Debian root."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from boxproof import log
+from boxproof.cluster import parts, published
+from boxproof.cluster.cells import DIRECTORY, Cell, check
+from boxproof.cluster.docker import docker, image_id
+from boxproof.errors import EnvironmentFault
+from boxproof.host.apt import digest
+from boxproof.session import EngineInfo
+from boxproof.settings import Settings
+
+RECIPE = DIRECTORY / "node"
+REPOSITORY = "boxproof-node"
+BUILD_TIMEOUT = 900.0
+OWN = "registry.boxproof.invalid"  # of images that exist nowhere but in our nodes
+
+
+def ensure(settings: Settings, engine: EngineInfo) -> str:
+    """Return the reference of the node image, made if need be; its tag or digest names its content.
+
+    A published image is taken where a registry has it, else one is built. Raises EnvironmentFault.
+    """
+    cell = check(settings)
+    found = published.find(settings, engine, cell)
+    if not found and not cell.kubernetes.module:
+        hint = "name a registry that has it with BOXPROOF_REGISTRY, or ask for another version"
+        raise EnvironmentFault(f"no published node image of Kubernetes {cell.kubernetes.version}", hint=hint)
+    return found or build(settings, engine, cell)
+
+
+def build(settings: Settings, engine: EngineInfo, cell: Cell) -> str:
+    """Return the node image built from the recipe in cluster/node; nothing is built a second time."""
+    root = parts.root(settings)
+    programs = parts.build(settings, cell)
+    reference = f"{REPOSITORY}:{recipe_key(cell, root, programs)}"
+    locks = settings.cache / "node"
+    locks.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(locks / "lock"):
+        if not image_id(engine, reference):
+            with _context(locks, root, programs) as context:
+                _build(engine, cell, reference, context)
+    return reference
+
+
+def recipe_key(cell: Cell, root: Path, programs: Mapping[str, Path]) -> str:
+    """Return the key of everything the node image is made of."""
+    paths = sorted(path for path in RECIPE.rglob("*") if path.is_file())
+    files = [
+        (
+            str(path.relative_to(RECIPE)),
+            os.access(path, os.X_OK),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+        for path in paths
+    ]
+    made = [(name, path.parent.name) for name, path in programs.items()]  # directories are named by recipe
+    return digest("node", files, root.parent.name, made, names(cell))
+
+
+def names(cell: Cell) -> list[tuple[str, str]]:
+    """Return the images a node is born with: (stage of the Dockerfile, name in the node)."""
+    version = f"v{cell.kubernetes.version}"
+    control = [
+        f"registry.k8s.io/{each}:{version}"
+        for each in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+    ]
+    system = [
+        *control,
+        f"registry.k8s.io/etcd:{cell.kubernetes.etcd}",
+        f"{OWN}/kube-router:preloaded",
+        f"{OWN}/local-path-provisioner:preloaded",
+    ]
+    return [
+        *(("system", each) for each in system),
+        ("coredns", f"registry.k8s.io/coredns/coredns:v{cell.kubernetes.coredns}"),
+        ("pause", f"registry.k8s.io/pause:{cell.kubernetes.pause}"),
+    ]
+
+
+@contextmanager
+def _context(parent: Path, root: Path, programs: Mapping[str, Path]) -> Iterator[Path]:
+    """Give a build context of links to the parts."""
+    directory = Path(tempfile.mkdtemp(prefix="context.", dir=parent))
+    try:
+        shutil.copytree(RECIPE, directory, dirs_exist_ok=True)
+        (directory / "bin").mkdir()
+        _link(root, directory / "root.tar")
+        for name, path in programs.items():
+            _link(path, directory / "bin" / name)
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def _build(engine: EngineInfo, cell: Cell, reference: str, context: Path) -> None:
+    """Build the images that run in the node, then the node around them."""
+    key = reference.rpartition(":")[2]
+    stages = {each: f"boxproof-node-{each}:{key}" for each, _ in names(cell)}
+    bake = {
+        "target": {
+            each: {"context": str(context), "target": each, "tags": [tag]} for each, tag in stages.items()
+        }
+    }
+    (context / "bake.json").write_text(json.dumps(bake))
+    lines = [f"docker.io/library/{stages[stage]} {name}" for stage, name in names(cell)]
+    (context / "names").write_text("\n".join(lines) + "\n")
+    with log.step("building the node image") as report:
+        try:
+            words = ["buildx", "bake", "--load", "--progress=plain", "--file", str(context / "bake.json")]
+            docker(engine, *words, *stages, timeout=BUILD_TIMEOUT, on_line=report)
+            docker(engine, "save", "--output", str(context / "images.tar"), *stages.values(), timeout=300)
+            words = ["buildx", "build", "--load", "--progress=plain", "--target=node", f"--tag={reference}"]
+            words += [f"--build-arg=KUBERNETES_VERSION={cell.kubernetes.version}"]
+            words += [f"--build-arg=PAUSE_VERSION={cell.kubernetes.pause}", str(context)]
+            docker(engine, *words, timeout=BUILD_TIMEOUT, on_line=report)
+        finally:
+            docker(engine, "image", "rm", *stages.values(), check=False)
+    if not image_id(engine, reference):
+        raise EnvironmentFault(f"the engine has no {reference} after building it")

@@ -1,0 +1,98 @@
+"""What the node image is made of: programs from pinned Go modules and a Debian root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from boxproof.cluster.cells import DIRECTORY, Cell, Kind
+from boxproof.errors import EnvironmentFault
+from boxproof.host import golang
+from boxproof.host.apt import Apt
+from boxproof.settings import Settings
+
+MODULES = DIRECTORY / "modules"
+STRIPPED = "-s -w"
+SUITE = "bookworm"  # its systemd is the last one that runs on cgroup v1
+PACKAGES = (
+    "ca-certificates", "conntrack", "containernetworking-plugins", "curl", "dbus", "dnsutils", "ebtables",
+    "ethtool", "iproute2", "ipset", "iptables", "jq", "kmod", "mount", "nftables", "procps", "runc", "socat",
+    "systemd", "systemd-sysv", "util-linux",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program: ``module`` is a directory below cluster/modules."""
+
+    name: str
+    module: str
+    package: str
+    ldflags: str = STRIPPED
+    tags: tuple[str, ...] = ()
+
+
+def programs(cell: Cell) -> tuple[Program, ...]:
+    """Return the programs of a cell's node image."""
+    containerd = "github.com/containerd/containerd/v2"
+    local_path = "local-path-provisioner"
+    stamp = f"{STRIPPED} -X {containerd}/version.Version={cell.containerd.version}"
+    without = ("no_btrfs", "no_devmapper", "no_zfs", "no_aufs")
+    runtime = [
+        Program(name, cell.containerd.module, f"{containerd}/cmd/{name}", stamp, without)
+        for name in ("containerd", "ctr", "containerd-shim-runc-v2")
+    ]
+    return (
+        Program("kubernetes", cell.kubernetes.module, ".", _stamped(cell.kubernetes.version)),
+        *runtime,
+        Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
+        Program("etcdctl", "etcd", "go.etcd.io/etcd/etcdctl/v3"),
+        Program("coredns", "coredns", "."),
+        Program("crictl", "cri-tools", "sigs.k8s.io/cri-tools/cmd/crictl"),
+        Program("kube-router", "kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),
+        Program(local_path, local_path, f"github.com/rancher/{local_path}"),
+        Program("pause", "pause", "."),
+    )
+
+
+def _stamped(version: str) -> str:
+    """Return the link flags of Kubernetes: without them kubeadm takes itself for version 0.0.0."""
+    major, minor, _ = version.split(".")
+    values = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    flags = [f"-X {package}.{name}={value}" for package in packages for name, value in values.items()]
+    return " ".join([STRIPPED, *flags])
+
+
+def build(settings: Settings, cell: Cell) -> Mapping[str, Path]:
+    """Return the programs of a cell's node image by name, built where they are not cached."""
+    return {
+        each.name: golang.build(
+            MODULES / each.module,
+            each.package,
+            name=each.name,
+            settings=settings,
+            ldflags=each.ldflags,
+            tags=each.tags,
+        )
+        for each in programs(cell)
+    }
+
+
+def root(settings: Settings) -> Path:
+    """Return the tar of the node's Debian root."""
+    return Apt(settings.cache).rootfs(PACKAGES, suite=SUITE, name="node")
+
+
+def kind(settings: Settings, version: Kind) -> Path:
+    """Return the kind program of a version; raises EnvironmentFault when it cannot be had."""
+    if version.package:
+        tree = Apt(settings.cache).unpack([version.package], suite=version.suite, only=["usr/bin/*"])
+        found = tree / "usr/bin/kind"
+        if not found.is_file():
+            raise EnvironmentFault(f"no kind in the package {version.package} of {version.suite}")
+        return found
+    return golang.build(
+        MODULES / version.module, "sigs.k8s.io/kind", name="kind", settings=settings, ldflags=STRIPPED
+    )
