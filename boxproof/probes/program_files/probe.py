@@ -280,6 +280,51 @@ def capabilities(asked: argparse.Namespace) -> Answer:
     return {"status": status(asked.pid)}
 
 
+def orphans(asked: argparse.Namespace) -> Answer:
+    """Leave orphans that end once they are adopted; say by whom, and how many stay as zombies."""
+    left, adopters = [], set()
+    for _ in range(asked.number):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            parent = os.getpid()
+            if os.fork() == 0:
+                while os.getppid() == parent:
+                    time.sleep(0.005)
+                os.write(writer, f"{os.getpid()} {os.getppid()}".encode())
+            os._exit(0)
+        os.close(writer)
+        os.waitpid(child, 0)
+        pid, parent = map(int, os.read(reader, 64).split())
+        os.close(reader)
+        left.append(pid)
+        adopters.add(parent)
+    deadline = time.monotonic() + asked.within
+    while (zombies := [each for each in left if is_zombie(each)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return {"number": len(left), "adopters": sorted(adopters), "zombies": len(zombies)}
+
+
+def is_zombie(pid: int) -> bool:
+    """Say whether a process has ended and nobody has waited for it."""
+    try:
+        return status(pid)["State"].startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def kill(asked: argparse.Namespace) -> Answer:
+    """KILL processes; say how many were there."""
+    killed = 0
+    for each in asked.pids:
+        try:
+            os.kill(each, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        killed += 1
+    return {"killed": killed}
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line: one command per question."""
     made = argparse.ArgumentParser(prog="probe")
@@ -306,6 +351,8 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command(processes)
     command(capabilities, ("pid", {"type": int}))
+    command(orphans, ("number", {"type": int}), ("--within", {"type": float, "default": 2.0}))
+    command(kill, ("pids", {"type": int, "nargs": "+"}))
     return made
 
 

@@ -1,0 +1,35 @@
+"""What becomes of processes whose parent ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from boxproof.errors import EnvironmentFault
+from boxproof.probes.ledger import record
+from boxproof.probes.processes import Process
+from boxproof.probes.program import Prober, ask
+
+
+@dataclass(frozen=True)
+class Orphans:
+    """Orphans that have ended: who had adopted them (pids), and how many are zombies still."""
+
+    number: int
+    adopters: tuple[int, ...]
+    zombies: int
+
+
+def orphans(source: Prober, number: int = 20) -> Orphans:
+    """Leave orphans among the processes ``source`` sees; raises EnvironmentFault if the probe breaks."""
+    answer = ask(source, "orphans", str(number))
+    found = Orphans(answer["number"], tuple(answer["adopters"]), answer["zombies"])
+    record("orphans", source.label, found)
+    return found
+
+
+def kill(source: Prober, processes: Sequence[Process]) -> None:
+    """KILL processes that ``source`` sees; raises EnvironmentFault if one was gone already."""
+    pids = [str(each.pid) for each in processes]
+    if not pids or ask(source, "kill", *pids)["killed"] != len(pids):
+        raise EnvironmentFault(f"nothing to kill in {source.label}: {pids}")
