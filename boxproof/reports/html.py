@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from boxproof.proof import claims, records
 from boxproof.proof.records import Record
@@ -118,11 +119,19 @@ def _duration(seconds: float) -> str:
 
 
 def _bytes(number: int) -> str:
-    return f"{number / 1e6:,.0f} MB" if number else ""
+    return f"{number / 1e6:,.0f} MB" if number else "unknown"
 
 
 def _moment(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _prose(text: str) -> Markup:
+    """Return a sentence with what stands between backticks set as code."""
+    parts = [
+        f"<code>{escape(each)}</code>" if n % 2 else escape(each) for n, each in enumerate(text.split("`"))
+    ]
+    return Markup("".join(parts))
 
 
 def _compact(value: Any) -> str:
@@ -139,5 +148,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=_duration, megabytes=_bytes, moment=_moment, compact=_compact)
+    environment.filters.update(
+        duration=_duration, megabytes=_bytes, moment=_moment, compact=_compact, prose=_prose
+    )
     return environment.get_template("page.html.j2")
