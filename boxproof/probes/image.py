@@ -22,11 +22,15 @@ from boxproof.settings import Settings
 
 REPOSITORY = "boxproof-probe"
 SUITE = "bookworm"
+PUBLISHED = "debian:bookworm-slim"
 PACKAGES = ("python3", "bind9-dnsutils", "iproute2", "tcpdump", "netcat-openbsd", "procps", "ca-certificates")
 HERE = Path(__file__).resolve().parent
+LIBRARY = "usr/local/lib/boxproof"
 PROGRAMS = {
-    "usr/local/bin/probe": HERE / "program_files" / "probe.py",
-    "usr/local/lib/boxproof/stub.py": HERE.parent / "stubs" / "server" / "stub.py",
+    "usr/local/bin/probe": HERE / "program_files" / "start.py",
+    f"{LIBRARY}/boxproof/probes/program_files/probe.py": HERE / "program_files" / "probe.py",
+    f"{LIBRARY}/boxproof/probes/program_files/dns.py": HERE / "program_files" / "dns.py",
+    f"{LIBRARY}/stub.py": HERE.parent / "stubs" / "server" / "stub.py",
 }
 CHANGES = (
     'ENTRYPOINT ["/usr/local/bin/probe"]',
@@ -78,6 +82,9 @@ def _has(client: Any, name: str) -> bool:
 
 
 def _build(client: Any, settings: Settings, name: str) -> None:
+    if shutil.which("apt-get") is None:
+        _build_on_published(client, name)
+        return
     root = Apt(settings.cache).rootfs(PACKAGES, suite=SUITE, name="probe")
     with tempfile.TemporaryDirectory(dir=settings.cache) as below:
         whole = Path(shutil.copyfile(root, Path(below) / "image.tar"))
@@ -89,3 +96,19 @@ def _build(client: Any, settings: Settings, name: str) -> None:
                 tar.addfile(entry, io.BytesIO(data))
         repository, tag = name.split(":")
         client.api.import_image(str(whole), repository=repository, tag=tag, changes=list(CHANGES))
+
+
+def _build_on_published(client: Any, name: str) -> None:
+    """Build on the published image of the same distribution, where there are no packages of it here."""
+    lines = [
+        f"FROM {PUBLISHED}",
+        f"RUN apt-get update && apt-get install -y --no-install-recommends {' '.join(PACKAGES)}"
+        " && rm -rf /var/lib/apt/lists/*",
+        *(f"COPY --chmod=755 {source.name} /{path}" for path, source in PROGRAMS.items()),
+        *CHANGES,
+    ]
+    with tempfile.TemporaryDirectory() as below:
+        for source in PROGRAMS.values():
+            shutil.copyfile(source, Path(below) / source.name)
+        (Path(below) / "Dockerfile").write_text("\n".join(lines) + "\n")
+        client.images.build(path=below, tag=name, rm=True, forcerm=True)

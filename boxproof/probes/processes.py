@@ -32,7 +32,8 @@ class Process:
 def processes(source: Prober) -> list[Process]:
     """Return the processes ``source`` sees, by pid, without the probe's own; raises EnvironmentFault."""
     found = [of(each) for each in ask(source, "processes")["processes"]]
-    record("processes", source.label, [(each.pid, each.ppid, each.state, each.comm) for each in found])
+    shown = [(each.pid, each.ppid, each.state, each.comm) for each in found]
+    record("processes", source.label, shown, decides=sorted((each.comm, each.state) for each in found))
     return found
 
 

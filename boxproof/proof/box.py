@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -220,30 +221,42 @@ def _let_volumes_go(kube: Kube, namespace: str) -> None:
 
 
 def remove_instances(session: Session) -> list[str]:
-    """Delete every instance and probe namespace of this run without waiting; returns their namespaces.
+    """Delete what this session deployed, without waiting; returns the namespaces.
 
-    Raises EnvironmentFault if the API server does not answer.
+    Other sessions of the run (its sabotages) are left alone. Raises EnvironmentFault if the API
+    server does not answer.
     """
     kube = Kube(cluster_of(session).kubeconfig)
     removed = []
-    for path in sorted(_instances(session).glob("*.json")):
+    for path in sorted(instances_of(session).glob("*.json")):
         data = json.loads(path.read_text())
         _remove(kube, data["namespace"], data["objects"])
         removed.append(data["namespace"])
         path.unlink()
-    for each in kube.list("Namespace", selector=f"{RUN_LABEL}={session.run}"):
-        if each["metadata"]["name"] not in removed:
-            _remove(kube, each["metadata"]["name"], [each])
-            removed.append(each["metadata"]["name"])
     return removed
 
 
-def _instances(session: Session) -> Path:
+def instances_of(session: Session) -> Path:
+    """Return the directory with a record of everything this session has in the cluster."""
     return Path(session.directory) / "instances"
 
 
+def probes_namespace(session: Session, kube: Kube) -> str:
+    """Return the session's own namespace for probes, made when it is first asked for."""
+    key = hashlib.sha256(f"{session.run} {session.directory}".encode()).hexdigest()[:8]
+    name = f"boxproof-{key}"
+    if kube.find("Namespace", name) is None:
+        meta = {"name": name, "labels": {RUN_LABEL: session.run}}
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
+        path = instances_of(session) / "probes.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"namespace": name, "objects": [namespace]}))
+        kube.apply([namespace])
+    return name
+
+
 def _record_path(session: Session, suffix: str) -> Path:
-    return _instances(session) / f"{suffix or 'first'}.json"
+    return instances_of(session) / f"{suffix or 'first'}.json"
 
 
 def _namespace(objects: Objects) -> str:

@@ -13,6 +13,7 @@ from boxproof.proof.evidence import Evidence
 from boxproof.session import Session
 
 WRITERS = ("managedFields",)
+AT_MOST = 4  # instances, the youngest first
 
 
 def collector(session: Session) -> Callable[[Evidence], None]:
@@ -21,11 +22,16 @@ def collector(session: Session) -> Callable[[Evidence], None]:
     def instances(evidence: Evidence) -> None:
         assert session.cluster is not None
         kube = Kube(session.cluster.kubeconfig)
-        for path in sorted((Path(session.directory) / "instances").glob("*.json")):
+        records = sorted((Path(session.directory) / "instances").glob("*.json"), key=_age)
+        for path in records[:AT_MOST]:
             namespace = json.loads(path.read_text())["namespace"]
             _gather(kube, namespace, evidence)
 
     return instances
+
+
+def _age(path: Path) -> float:
+    return -path.stat().st_mtime
 
 
 def _gather(kube: Kube, namespace: str, evidence: Evidence) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from boxproof.errors import EnvironmentFault
-from boxproof.kube.client import Conflict, Kube
+from boxproof.kube.client import Kube
 from boxproof.probes import local, pods
 from boxproof.probes.pods import RUN_LABEL, Twin
 from boxproof.probes.program import Prober
 from boxproof.probes.reach import Listener, listen
+from boxproof.proof.box import probes_namespace
 from boxproof.session import Session
 
 CA_PATH = "/etc/boxproof/ca.crt"
@@ -45,7 +45,7 @@ class Twins:
         ``security`` and ``spec`` are merged over the container's security context and the pod's spec;
         ``fresh`` makes one that is not shared. Raises EnvironmentFault if it does not come.
         """
-        where = namespace or self.namespace
+        where = namespace or probes_namespace(self.session, self.kube)
         asked = [where, dict(labels or {}), node, account, dict(security or {}), dict(spec or {}), ready]
         key = json.dumps(asked, sort_keys=True)
         if not fresh and key in self._shared and self._alive(self._shared[key]):
@@ -64,18 +64,6 @@ class Twins:
     def _alive(self, twin: Twin) -> bool:
         found = self.kube.find("Pod", twin.name, twin.namespace)
         return found is not None and "deletionTimestamp" not in found["metadata"]
-
-    @property
-    def namespace(self) -> str:
-        """The run's own namespace for probes, made when it is first asked for."""
-        name = f"boxproof-{hashlib.sha256(self.session.run.encode()).hexdigest()[:8]}"
-        meta = {"name": name, "labels": {RUN_LABEL: self.session.run}}
-        if self.kube.find("Namespace", name) is None:
-            try:
-                self.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
-            except Conflict:  # another worker made it
-                return name
-        return name
 
     def close(self) -> None:
         """Delete what was made, without waiting."""

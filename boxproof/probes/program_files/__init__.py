@@ -1,0 +1,1 @@
+"""What runs inside the probe image: the standard library alone."""
