@@ -206,10 +206,11 @@ def _drain(
     on_line: Callable[[str], None] | None,
 ) -> None:
     assert stream is not None
-    for line in stream:
-        into[key] += line
-        if on_line:
-            on_line(line.decode(errors="replace").rstrip())
+    with stream:
+        for line in stream:
+            into[key] += line
+            if on_line:
+                on_line(line.decode(errors="replace").rstrip())
 
 
 def _feed(stream: IO[bytes], data: bytes) -> None:

@@ -32,8 +32,9 @@ def ensure(settings: Settings) -> EngineInfo:
         raise EnvironmentFault(f"no Docker Engine answers at {user_host()}", hint=hint)
     missing = embedded.possible()
     if missing:
-        hint = f"start Docker and join its group, or run as root on Debian ({missing})"
-        raise EnvironmentFault(f"no Docker Engine answers at {user_host()}, none can be started", hint=hint)
+        hint = "start Docker and join its group, or run as root on Debian"
+        why = f"no Docker Engine answers at {user_host()} and none can be started: {missing}"
+        raise EnvironmentFault(why, hint=hint)
     if docker_host() and docker_host() != embedded.Layout(settings.state).host:
         log.say(f"nothing answers at DOCKER_HOST={docker_host()}: using the embedded engine")
     return embedded.ensure(settings)

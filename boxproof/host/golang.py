@@ -44,8 +44,8 @@ def build(
     Go version; BOXPROOF_BINARY_CACHE is asked before a build. Raises EnvironmentFault.
     """
     toolchain = find(module)
-    flags = ["-trimpath", "-buildvcs=false", f"-ldflags={ldflags}", f"-tags={','.join(tags)}"]
-    key = digest(toolchain.version, package, flags, cgo, experiment, platform(), _sources(module))
+    flags = _flags(ldflags, tags)
+    key = recipe(module, package, toolchain.version, flags, cgo, experiment)
 
     def fill(directory: Path) -> None:
         target = directory / name
@@ -59,6 +59,15 @@ def build(
         binarycache.store(settings.binary_cache, f"{name}-{key}", target)
 
     return publish(settings.cache / "binaries" / f"{name}-{key}", fill) / name
+
+
+def recipe(module: Path, package: str, version: str, flags: Sequence[str], cgo: bool, experiment: str) -> str:
+    """Return the key of a program: equal recipes give equal programs."""
+    return digest(version, package, list(flags), cgo, experiment, platform(), _sources(module))
+
+
+def _flags(ldflags: str, tags: Sequence[str]) -> list[str]:
+    return ["-trimpath", "-buildvcs=false", f"-ldflags={ldflags}", f"-tags={','.join(tags)}"]
 
 
 def environment(settings: Settings, *, cgo: bool = False) -> dict[str, str]:

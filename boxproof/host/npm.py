@@ -32,7 +32,7 @@ def fetch(package: str, version: str, integrity: str, *, settings: Settings) -> 
         tarballs = list(directory.glob("*.tgz"))
         if len(tarballs) != 1:
             raise EnvironmentFault(f"npm pack {package}@{version} left {len(tarballs)} tarballs")
-        _check(tarballs[0], integrity)
+        check(tarballs[0], integrity)
         tarballs[0].rename(directory / "package.tgz")
 
     key = digest(package, version, integrity)
@@ -59,7 +59,7 @@ def _environment(program: str, settings: Settings, directory: Path) -> dict[str,
     return {"PATH": ":".join(path), "npm_config_cache": str(cache), "npm_config_prefix": str(directory)}
 
 
-def _check(tarball: Path, integrity: str) -> None:
+def check(tarball: Path, integrity: str) -> None:
     """Raise EnvironmentFault unless ``tarball`` has one of the digests of ``integrity``."""
     data = tarball.read_bytes()
     for each in integrity.split():

@@ -1,0 +1,137 @@
+"""Go versions, recipes, ready programs and npm integrity."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from boxproof.errors import EnvironmentFault
+from boxproof.host import binarycache, golang, npm, pypi
+from boxproof.settings import ROOT, Settings
+
+
+@pytest.mark.parametrize(
+    ("have", "wanted", "enough"),
+    [
+        ("1.26.2", "1.26.0", True),
+        ("1.26", "1.26.0", True),
+        ("1.9.9", "1.24.0", False),
+        ("1.27rc1", "1.27", True),
+    ],
+)
+def test_go_versions_compare_as_numbers(have: str, wanted: str, enough: bool) -> None:
+    assert golang.newer_or_equal(have, wanted) is enough
+
+
+def test_the_pinned_toolchain_serves_every_module_of_ours() -> None:
+    modules = [path.parent for path in ROOT.glob("*/modules/*/go.mod")]
+    assert modules
+    for module in modules:
+        assert golang.newer_or_equal(pypi.pinned("go"), golang.required(module)), module
+
+
+@pytest.mark.parametrize("name", ["go", "node"])
+def test_toolchains_are_pinned_by_hash(name: str) -> None:
+    words = (pypi.PINS / f"{name}.txt").read_text().split()
+    assert words[0].count("==") == 1
+    assert any(word.startswith("--hash=sha256:") for word in words)
+
+
+def test_a_module_without_go_mod_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFault, match=r"has no go\.mod"):
+        golang.required(tmp_path)
+
+
+def test_any_change_of_a_source_changes_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "go.mod").write_text("module x\n\ngo 1.24.0\n")
+    before = golang._sources(tmp_path)
+    (tmp_path / "main.go").write_text("package main\n")
+    assert golang._sources(tmp_path) != before
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> Path:
+    """A binary cache that holds one program."""
+    directory = tmp_path / "cache"
+    directory.mkdir()
+    program = tmp_path / "program"
+    program.write_bytes(b"a program")
+    binarycache.store(str(directory), "tool-1", program)
+    return directory
+
+
+@pytest.fixture
+def served(ready: Path) -> Iterator[str]:
+    """The same cache behind a URL."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(ready))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_a_ready_program_is_taken_from_a_directory(ready: Path, tmp_path: Path) -> None:
+    assert binarycache.fetch(str(ready), "tool-1", tmp_path / "tool")
+    assert (tmp_path / "tool").read_bytes() == b"a program"
+    assert (tmp_path / "tool").stat().st_mode & 0o111
+    assert not binarycache.fetch(str(ready), "tool-2", tmp_path / "other")
+
+
+def test_a_ready_program_is_taken_from_a_url(served: str, tmp_path: Path) -> None:
+    assert binarycache.fetch(served, "tool-1", tmp_path / "tool")
+    assert (tmp_path / "tool").read_bytes() == b"a program"
+    assert not binarycache.fetch(served, "tool-2", tmp_path / "other")
+
+
+def test_a_replaced_program_is_refused(ready: Path, tmp_path: Path) -> None:
+    (ready / "tool-1").write_bytes(b"another program")
+    with pytest.raises(EnvironmentFault, match="another sha256"):
+        binarycache.fetch(str(ready), "tool-1", tmp_path / "tool")
+
+
+def test_a_program_without_a_checksum_is_not_taken(ready: Path, tmp_path: Path) -> None:
+    (ready / "tool-1.sha256").unlink()
+    assert not binarycache.fetch(str(ready), "tool-1", tmp_path / "tool")
+
+
+def test_a_cache_that_does_not_answer_means_a_build(tmp_path: Path) -> None:
+    assert not binarycache.fetch("http://127.0.0.1:1", "tool-1", tmp_path / "tool")
+
+
+def test_a_ready_program_spares_the_build(tmp_path: Path) -> None:
+    module, directory = tmp_path / "module", tmp_path / "ready"
+    module.mkdir()
+    directory.mkdir()
+    (module / "go.mod").write_text("module x\n\ngo 1.20\n")
+    settings = Settings(cache=tmp_path / "cache", binary_cache=str(directory))
+    toolchain = golang.find(module)
+    flags = golang._flags("", ())
+    name = golang.recipe(module, "none.invalid/x", toolchain.version, flags, False, "")
+    program = tmp_path / "program"
+    program.write_bytes(b"ready")
+    binarycache.store(str(directory), f"x-{name}", program)
+    built = golang.build(module, "none.invalid/x", name="x", settings=settings)
+    assert built.read_bytes() == b"ready"
+
+
+def test_a_tarball_is_held_to_its_integrity(tmp_path: Path) -> None:
+    tarball = tmp_path / "p.tgz"
+    tarball.write_bytes(b"content")
+    good = "sha512-" + base64.b64encode(hashlib.sha512(b"content").digest()).decode()
+    npm.check(tarball, good)
+    with pytest.raises(EnvironmentFault, match="pinned is"):
+        npm.check(tarball, good[:-8] + "AAAAAA==")
+    with pytest.raises(EnvironmentFault, match="names no known digest"):
+        npm.check(tarball, "md5-x")
