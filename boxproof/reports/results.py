@@ -52,35 +52,46 @@ def collect(
     told = records.usage(run)
     if told:
         raise UsageError(told[0], hint=told[1])
-    known = claims.load()
-    chosen = claims.select(selected, known)
-    subject = Path(session.subject)
-    waived = waivers.load(subject, known, today)
-    planned = waivers.planned(subject, known)
-    reports = reported(run, interrupted=interrupted)
+    chosen = claims.select(selected)
     sabotaged = sabotages.of_claims(chosen, None if known_sabotages is None else dict(known_sabotages))
     absent = _absence(run, fault, interrupted)
-    judged = []
-    for each in chosen:
-        own = [report for report in reports if each in report.claims]
-        verdict, reason = _judge(own, each in planned, bool(sabotaged[each]), absent)
-        waiver = waived.get(each)
-        judged.append(_result(known[each], verdict, reason, own, waiver, today or date.today()))
+    reports = reported(run, interrupted=interrupted)
+    judged = _judge_all(
+        Path(session.subject), reports, {key: bool(value) for key, value in sabotaged.items()}, absent, today
+    )
     results = Results(
         run=session.run,
         started=started or finished,
         finished=finished,
         verdict=_verdict(judged, interrupted, bool(fault or records.faults(run))),
-        narrowed=len(chosen) < len(known),
+        narrowed=len(chosen) < len(claims.load()),
         interrupted=interrupted,
         counts=_counts(judged),
         subject=_subject(session),
         cell=_cell(session),
-        claims=tuple(judged),
+        claims=judged,
         timings=dict(timings or {}),
     )
     write(run / FILE, results)
     return results
+
+
+def _judge_all(
+    subject: Path,
+    reports: Sequence[Record],
+    sabotaged: Mapping[str, bool],
+    absent: tuple[Verdict, str],
+    today: date | None,
+) -> tuple[ClaimResult, ...]:
+    """Judge the claims that ``sabotaged`` lists; it says which of them have a sabotage."""
+    known, day = claims.load(), today or date.today()
+    waived, planned = waivers.load(subject, known, day), waivers.planned(subject, known)
+    judged = []
+    for each, seen_red in sabotaged.items():
+        own = [report for report in reports if each in report.claims]
+        verdict, reason = _judge(own, each in planned, seen_red, absent)
+        judged.append(_result(known[each], verdict, reason, own, waived.get(each), day))
+    return tuple(judged)
 
 
 def reported(run: Path, *, interrupted: bool = False) -> list[Record]:
