@@ -1,0 +1,81 @@
+"""The image a build starts from: the pinned one where a registry has it, else a bootstrapped root."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from boxproof import log
+from boxproof.host import aptsources, reachable
+from boxproof.host.apt import Apt
+from boxproof.run import Result, run
+from boxproof.session import EngineInfo
+from boxproof.settings import Settings
+
+PINNED = re.compile(r"^ARG BASE_IMAGE=(\S+)", re.MULTILINE)
+PACKAGES = ("ca-certificates",)  # a mirror may want HTTPS before the first package comes
+SUITE = "bookworm"
+REPOSITORY = "boxproof-base"
+PULL_TIMEOUT = 600.0
+ETC_APT = Path("/etc/apt")
+
+
+@dataclass(frozen=True)
+class Base:
+    """``reference`` is for FROM, ``digest`` its id; ``sources`` are apt source lines for the build alone."""
+
+    reference: str
+    digest: str
+    sources: str = ""
+    substituted: bool = False
+
+
+def choose(settings: Settings, engine: EngineInfo, dockerfile: str) -> Base | None:
+    """Return the base for a Dockerfile's text, None if it takes no BASE_IMAGE.
+
+    Raises EnvironmentFault when there is neither a registry nor a way to bootstrap.
+    """
+    pinned = PINNED.search(dockerfile)
+    if not pinned:
+        return None
+    if inspect(engine, pinned[1]):
+        return Base(pinned[1], inspect(engine, pinned[1]))
+    if not reachable.registry(settings, engine.host):
+        with log.step(f"pulling {pinned[1].partition('@')[0]}") as report:
+            answer = _docker(engine, "pull", pinned[1], timeout=PULL_TIMEOUT, report=report)
+        if answer.ok:
+            return Base(pinned[1], inspect(engine, pinned[1]))
+    return bootstrapped(settings, engine)
+
+
+def bootstrapped(settings: Settings, engine: EngineInfo) -> Base:
+    """Return a root of the distribution's own packages as an image, tagged by its recipe."""
+    apt = Apt(settings.cache)
+    suite = SUITE if apt.distribution == "debian" else apt.codename
+    root = apt.rootfs(PACKAGES, suite=suite, name="box")
+    reference = f"{REPOSITORY}:{suite}-{root.parent.name.rpartition('-')[2]}"
+    with filelock.FileLock(f"{root}.lock"):
+        if not inspect(engine, reference):
+            with log.step(f"importing {reference}"):
+                run([engine.client, "import", root, reference], env=engine.env, timeout=300)
+    return Base(reference, inspect(engine, reference), sources(apt, suite), substituted=True)
+
+
+def sources(apt: Apt, suite: str) -> str:
+    """Return this machine's apt sources for ``suite``, without keyrings: the root has its own."""
+    found = aptsources.own_sources(ETC_APT, apt.codename)
+    return "".join(f"{each.line(suite, '')}\n" for each in found)
+
+
+def inspect(engine: EngineInfo, reference: str, what: str = "{{.Id}}") -> str:
+    """Return a field of an image the engine has, "" if it has none of that name."""
+    found = _docker(engine, "image", "inspect", "--format", what, reference, timeout=60)
+    return found.stdout.strip() if found.ok else ""
+
+
+def _docker(engine: EngineInfo, *words: str, timeout: float, report: object = None) -> Result:
+    on_line = report if callable(report) else None
+    return run([engine.client, *words], env=engine.env, timeout=timeout, check=False, on_line=on_line)

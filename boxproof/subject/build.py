@@ -1,0 +1,182 @@
+"""Builds the box's image under a tag made of its inputs, and variants of it for sabotages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import filelock
+
+from boxproof import log
+from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
+from boxproof.host import ping
+from boxproof.host.apt import digest
+from boxproof.run import Result, run
+from boxproof.session import EngineInfo, ImageInfo
+from boxproof.settings import Settings
+from boxproof.subject import layers, tools
+from boxproof.subject.base import Base, choose, inspect
+from boxproof.subject.model import Subject
+
+NONCE = "/etc/boxproof-build"
+LABEL = "boxproof.dev/nonce"
+LEFT_OUT = frozenset({"__pycache__", ".git"})
+TIMEOUT = 1800.0
+CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+OURS = re.compile(  # what a build says when the environment failed it
+    r"Temporary failure resolving|Could not connect|Failed to fetch|failed to do request|no space left"
+    r"|i/o timeout|connection refused|TLS handshake|certificate verif",
+    re.IGNORECASE,
+)
+
+
+def tag(subject: Subject, base: str = "") -> str:
+    """Return the tag of the image built from ``subject`` on ``base``: a digest of every input.
+
+    Raises SubjectFault if it has no Dockerfile.
+    """
+    dockerfile = _dockerfile(subject)
+    context = subject.directory / subject.image.context
+    files = [
+        (str(path.relative_to(context)), path.lstat().st_mode & 0o7777, _content(path))
+        for path in sorted(context.rglob("*"))
+        if (path.is_file() or path.is_symlink()) and not LEFT_OUT & set(path.parts)
+    ]
+    listed = subject.path(subject.image.tools)
+    listing = _content(listed) if listed else ""
+    return digest("box", files, _content(dockerfile), listing, sorted(subject.image.args.items()), base)
+
+
+def build(
+    settings: Settings, engine: EngineInfo, subject: Subject, *, nonce: str | None = None
+) -> ImageInfo:
+    """Return the subject's image, built if the engine has none of these inputs.
+
+    A ``nonce`` of one's own forces a build. Raises SubjectFault if the recipe is at fault,
+    EnvironmentFault if this machine is.
+    """
+    base = choose(settings, engine, _dockerfile(subject).read_text())
+    reference = f"{subject.image.name}:{tag(subject, base.digest if base else '')}"
+    locks = settings.cache / "box"
+    locks.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(locks / "lock"):
+        if nonce or not inspect(engine, reference):
+            value = nonce or f"{reference.rpartition(':')[2]}-{secrets.token_hex(8)}"
+            with log.step(f"building {reference}") as report:
+                _build(settings, engine, subject, base, reference, value, report)
+    return measured(engine, described(engine, reference, base))
+
+
+def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suffix: str) -> ImageInfo:
+    """Return ``image`` with Dockerfile lines and a nonce of its own on top; its size is not measured.
+
+    Raises SubjectFault if the lines do not build.
+    """
+    repository, _, known = image.reference.rpartition(":")
+    reference = f"{repository}:{known}-{tag_suffix}"
+    nonce = f"{known}-{tag_suffix}-{secrets.token_hex(8)}"
+    lines = [f"FROM {image.reference}", f"COPY nonce {NONCE}", f"LABEL {LABEL}={nonce}", dockerfile_lines]
+    with tempfile.TemporaryDirectory(prefix="boxproof-variant-") as below:
+        context = Path(below)
+        (context / "Dockerfile").write_text("\n".join(lines) + "\n")
+        (context / "nonce").write_text(nonce + "\n")
+        _buildx(engine, [f"--tag={reference}", str(context)], None)
+    return described(engine, reference, None)
+
+
+def described(engine: EngineInfo, reference: str, base: Base | None) -> ImageInfo:
+    """Return what the engine knows of an image; raises EnvironmentFault if it has none of that name."""
+    answer = inspect(engine, reference, "{{.Id}} {{json .Config.Labels}}")
+    if not answer:
+        raise EnvironmentFault(f"the engine has no {reference} after building it")
+    image_id, _, rest = answer.partition(" ")
+    labels = json.loads(rest) or {}
+    return ImageInfo(
+        reference=reference,
+        config_digest=image_id,
+        nonce=labels.get(LABEL, ""),
+        base=f"{base.reference} {base.digest}" if base else "",
+    )
+
+
+def measured(engine: EngineInfo, image: ImageInfo) -> ImageInfo:
+    """Return ``image`` with its sizes, read from its layers; each layer is read once on a machine."""
+    found = layers.layers(engine, image.reference)
+    return ImageInfo(
+        reference=image.reference,
+        config_digest=image.config_digest,
+        nonce=image.nonce,
+        base=image.base,
+        compressed_bytes=sum(each.compressed_bytes for each in found),
+        unpacked_bytes=sum(each.unpacked_bytes for each in found),
+    )
+
+
+def _build(
+    settings: Settings,
+    engine: EngineInfo,
+    subject: Subject,
+    base: Base | None,
+    reference: str,
+    nonce: str,
+    report: Callable[[str], None],
+) -> None:
+    context = subject.directory / subject.image.context
+    words = [f"--file={_dockerfile(subject)}", f"--tag={reference}", "--network=host"]
+    words += [f"--label={LABEL}={nonce}", f"--build-arg=BUILD_NONCE={nonce}"]
+    words += [f"--build-arg={name}={value}" for name, value in subject.image.args.items()]
+    listed = subject.path(subject.image.tools)
+    if listed:
+        ready = tools.gather(settings, tools.load(listed), context / "modules")
+        words += [f"--build-context=tools={ready}"]
+    with tempfile.TemporaryDirectory(prefix="boxproof-build-") as below:
+        if base:
+            words += [f"--build-arg=BASE_IMAGE={base.reference}", *_secrets(base, Path(below))]
+        _buildx(engine, [*words, str(context)], report)
+
+
+def _secrets(base: Base, below: Path) -> list[str]:
+    """Return the options that lend the build what it may use and no layer may hold."""
+    words = []
+    if base.sources:
+        (below / "sources").write_text(base.sources)
+        words.append(f"--secret=id=apt-sources,src={below / 'sources'}")
+    bundle = next((each for each in CA_BUNDLES if Path(each).is_file()), "")
+    if bundle and "https:" in base.sources:
+        words.append(f"--secret=id=host-ca,src={bundle}")
+    return words
+
+
+def _buildx(engine: EngineInfo, words: Sequence[str], report: Callable[[str], None] | None) -> None:
+    # "default" is the engine's own builder: another one would not see the engine's images
+    fixed = ["buildx", "build", "--builder=default", "--load", "--progress=plain", "--provenance=false"]
+    argv = [engine.client, *fixed, *words]
+    result = run(argv, env=engine.env, timeout=TIMEOUT, check=False, on_line=report)
+    if not result.ok:
+        raise _blame(engine, result)
+
+
+def _blame(engine: EngineInfo, result: Result) -> BoxproofError:
+    lines = [each for each in result.stderr.splitlines() if each.strip()][-25:]
+    message = "the image does not build:\n" + "\n".join(lines)
+    if OURS.search(result.stderr) or not ping.server_version(engine.host):
+        return EnvironmentFault(message, hint="inv doctor says what this machine lacks")
+    return SubjectFault(message)
+
+
+def _dockerfile(subject: Subject) -> Path:
+    found = subject.path(subject.image.dockerfile)
+    if found is None:
+        raise SubjectFault(f"no Dockerfile at {subject.image.dockerfile}")
+    return found
+
+
+def _content(path: Path) -> str:
+    if path.is_symlink():
+        return f"-> {path.readlink()}"
+    return hashlib.sha256(path.read_bytes()).hexdigest()

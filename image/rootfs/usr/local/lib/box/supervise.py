@@ -1,0 +1,105 @@
+"""Runs the CLI under init: passes signals on, logs JSON lines, ends when the CLI ends.
+
+Where there is no login yet it says what to do, and starts the CLI once there is one.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+STATE = Path(os.environ.get("TMPDIR", "/tmp")) / "box-supervisor.json"
+KILL_AFTER = 4.0  # seconds for the CLI to end; the container has 5 in all
+REMEDY = "no login: run `kubectl exec -it POD -- claude /login`, or `docker exec -it CONTAINER claude /login`"
+
+
+def log(message: str, level: str = "info", **fields: object) -> None:
+    """Write one JSON line to standard error."""
+    line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": level, "msg": message}
+    print(json.dumps(line | fields), file=sys.stderr, flush=True)
+
+
+def logged_in() -> bool:
+    """Return whether the credentials file holds an access token."""
+    directory = os.environ.get("CLAUDE_CONFIG_DIR") or str(Path.home() / ".claude")
+    try:
+        found = json.loads(Path(directory, ".credentials.json").read_text())
+        return bool(found["claudeAiOauth"]["accessToken"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def remember(**fields: object) -> None:
+    """Write the state that ``healthcheck`` reads."""
+    part = STATE.with_suffix(".part")
+    part.write_text(json.dumps({"pid": os.getpid(), **fields}))
+    part.replace(STATE)
+
+
+def state(path: str) -> int:
+    """Answer a health check: 0 if all is well."""
+    try:
+        found = json.loads(STATE.read_text())
+        os.kill(found["pid"], 0)
+    except (OSError, ValueError, KeyError) as error:
+        print(f"the supervisor does not run: {error}", file=sys.stderr)
+        return 1
+    if path == "readyz" and found.get("waiting"):
+        print(REMEDY, file=sys.stderr)
+        return 1
+    return 0
+
+
+def wait_for_login() -> None:
+    """Wait for a credentials file, telling what to do once a minute; TERM and INT end the wait."""
+    looks = 0
+    while not logged_in():
+        if looks % 60 == 0:
+            log(REMEDY, "warning")
+        looks += 1
+        time.sleep(1)
+    log("login found")
+
+
+def supervise(argv: list[str]) -> int:
+    """Run the CLI until it ends and return its exit code, 128 + N for a signal."""
+    child = subprocess.Popen(argv)
+
+    def pass_on(number: int, _frame: object) -> None:
+        log("shutdown", signal=signal.Signals(number).name)
+        child.send_signal(number)
+        signal.setitimer(signal.ITIMER_REAL, KILL_AFTER)
+
+    signal.signal(signal.SIGALRM, lambda *_: child.kill())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, pass_on)
+    remember(child=child.pid, waiting=False)
+    code = child.wait()
+    log("the CLI ended", "info" if code == 0 else "error", code=code)
+    return code if code >= 0 else 128 - code
+
+
+def stop_waiting(number: int, _frame: object) -> None:
+    """End while there is nothing to pass a signal on to."""
+    log("shutdown", signal=signal.Signals(number).name)
+    raise SystemExit(128 + number)
+
+
+def main(words: list[str]) -> int:
+    """Run as ``[--wait-for-login] -- ARGV`` or ``--state healthz|readyz``."""
+    if words[:1] == ["--state"]:
+        return state(words[1])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop_waiting)
+    split = words.index("--")
+    if "--wait-for-login" in words[:split]:
+        remember(waiting=True)
+        wait_for_login()
+    return supervise(words[split + 1 :])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
