@@ -32,7 +32,7 @@ from boxproof.proof.evidence import on_failure
 from boxproof.proof.factories import Containers, Listeners, Twins
 from boxproof.proof.instance import Box
 from boxproof.proof.liveness import liveness
-from boxproof.session import ClusterInfo, ImageInfo, Session
+from boxproof.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.stubs.anthropic import Stub
 
 if TYPE_CHECKING:
@@ -75,12 +75,18 @@ def kube(cluster: ClusterInfo) -> Kube:
 
 
 @pytest.fixture(scope="session")
-def docker(session: Session) -> Iterator[docker_sdk.DockerClient]:
-    """The engine."""
+def engine(session: Session) -> EngineInfo:
+    """Where the engine is."""
     if session.engine is None:
         raise EnvironmentFault("this run has no engine")
+    return session.engine
+
+
+@pytest.fixture(scope="session")
+def docker(engine: EngineInfo) -> Iterator[docker_sdk.DockerClient]:
+    """The engine, through its API."""
     try:
-        client = docker_sdk.DockerClient(base_url=session.engine.host, timeout=120, max_pool_size=16)
+        client = docker_sdk.DockerClient(base_url=engine.host, timeout=120, max_pool_size=16)
     except DockerException as error:
         raise EnvironmentFault(f"the engine does not answer: {error}") from error
     yield client
