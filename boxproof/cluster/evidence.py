@@ -15,6 +15,7 @@ COMMANDS = {
     "containerd.log": ["journalctl", "--no-pager", "--lines=2000", "--unit=containerd"],
     "units.txt": ["systemctl", "--no-pager", "--all", "--failed"],
     "containers.txt": ["crictl", "ps", "--all"],
+    "pods.log": ["sh", "-c", "tail -n 100 /var/log/pods/*/*/*.log"],
 }
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -116,24 +115,30 @@ def _build(engine: EngineInfo, cell: Cell, reference: str, context: Path) -> Non
     """Build the images that run in the node, then the node around them."""
     key = reference.rpartition(":")[2]
     stages = {each: f"boxproof-node-{each}:{key}" for each, _ in names(cell)}
-    bake = {
-        "target": {
-            each: {"context": str(context), "target": each, "tags": [tag]} for each, tag in stages.items()
-        }
-    }
-    (context / "bake.json").write_text(json.dumps(bake))
     lines = [f"docker.io/library/{stages[stage]} {name}" for stage, name in names(cell)]
     (context / "names").write_text("\n".join(lines) + "\n")
     with log.step("building the node image") as report:
         try:
-            words = ["buildx", "bake", "--load", "--progress=plain", "--file", str(context / "bake.json")]
-            docker(engine, *words, *stages, timeout=BUILD_TIMEOUT, on_line=report)
+            for stage, tag in stages.items():
+                _stage(engine, context, stage, tag, report)
             docker(engine, "save", "--output", str(context / "images.tar"), *stages.values(), timeout=300)
-            words = ["buildx", "build", "--load", "--progress=plain", "--target=node", f"--tag={reference}"]
-            words += [f"--build-arg=KUBERNETES_VERSION={cell.kubernetes.version}"]
-            words += [f"--build-arg=PAUSE_VERSION={cell.kubernetes.pause}", str(context)]
-            docker(engine, *words, timeout=BUILD_TIMEOUT, on_line=report)
+            arguments = {"KUBERNETES_VERSION": cell.kubernetes.version}
+            arguments["PAUSE_VERSION"] = cell.kubernetes.pause
+            _stage(engine, context, "node", reference, report, arguments)
         finally:
             docker(engine, "image", "rm", *stages.values(), check=False)
     if not image_id(engine, reference):
         raise EnvironmentFault(f"the engine has no {reference} after building it")
+
+
+def _stage(
+    engine: EngineInfo,
+    context: Path,
+    stage: str,
+    tag: str,
+    report: Callable[[str], None],
+    arguments: Mapping[str, str] | None = None,
+) -> None:
+    words = ["buildx", "build", "--load", "--progress=plain", f"--target={stage}", f"--tag={tag}"]
+    words += [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
+    docker(engine, *words, str(context), timeout=BUILD_TIMEOUT, on_line=report)
