@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import tarfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from boxproof.errors import EnvironmentFault
+from boxproof.probes import ledger
+from boxproof.session import ClusterInfo
+from boxproof.subject.commands import carry_out
 from boxproof.wait import until
 
 CLUSTER = "io.x-k8s.kind.cluster"
 ROLE = "io.x-k8s.kind.role"
+NAMELESS = ("kind", "load", "docker-image", "{image}")
 START = 30.0  # seconds for containerd in the decoy to answer
 REGISTRY = "docker.io/library/"
 
@@ -79,3 +84,43 @@ def holders(engine: Any, nodes: Mapping[str, str], reference: str) -> list[str]:
         if f'"{REGISTRY}{reference}"' in output.decode():
             found.add(cluster)
     return sorted(found)
+
+
+@dataclass(frozen=True)
+class Landed:
+    """How a load went: its exit code, and which clusters have the image: "named" or "default"."""
+
+    code: int
+    clusters: tuple[str, ...]
+
+
+class Loads:
+    """Loads into a cluster beside which another stands that a load without a name goes to.
+
+    ``engine`` is a docker client, ``other`` (cluster, node) of that other one, ``env`` has the tools.
+    """
+
+    def __init__(
+        self, engine: Any, cluster: ClusterInfo, other: tuple[str, str], env: Mapping[str, str]
+    ) -> None:
+        self.engine = engine
+        self.nodes = dict.fromkeys(cluster.nodes, "named") | {other[1]: "default"}
+        self.env = dict(env) | {"KIND_CLUSTER_NAME": other[0], "BOXPROOF_CLUSTER": other[0]}
+
+    def carry_out(self, words: Sequence[str], cluster: str) -> Landed:
+        """Load a new image with a documented command that is told ``cluster``; an observation."""
+        with new_image(self.engine) as image:
+            try:
+                result = carry_out(words, {"image": image, "cluster": cluster}, self.env)
+                seen = Landed(result.code, tuple(holders(self.engine, self.nodes, image)))
+            finally:
+                for node in self.nodes:
+                    forget(self.engine, node, image)
+        ledger.record("load", f"{' '.join(words)} for {cluster or 'no cluster'}", seen)
+        return seen
+
+
+def forget(engine: Any, node: str, reference: str) -> None:
+    """Remove a name from a node's images; one that is not there is fine."""
+    argv = ["ctr", "--namespace", "k8s.io", "images", "rm", f"{REGISTRY}{reference}"]
+    engine.containers.get(node).exec_run(argv)

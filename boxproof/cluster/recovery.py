@@ -2,65 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
+from boxproof.cluster import load
 from boxproof.errors import DeadlineExceeded
-from boxproof.kube.client import Kube, NotFound
+from boxproof.kube.client import Kube, Object
+from boxproof.kube.states import is_ready
 from boxproof.probes import ledger
+from boxproof.session import ClusterInfo, EngineInfo, ImageInfo
 from boxproof.subject.commands import carry_out
+from boxproof.subject.model import Subject
 from boxproof.wait import NotYet, until
+
+SETTLE = 60.0  # seconds from the last step of a recovery until the pod is Ready
+
+
+class Deployed(Protocol):
+    """What is asked of an instance of the box."""
+
+    @property
+    def kube(self) -> Kube:
+        """The API server."""
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+
+    @property
+    def pod(self) -> str:
+        """Its pod's name."""
+
+    @property
+    def container(self) -> str:
+        """The agent's container."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """What a pod runs: its image id ("" if none could start), whether it is Ready, what holds it up."""
+    """What a pod runs: its image id ("" if none could start), and whether it is Ready."""
 
     image: str
     ready: bool
-    reason: str = ""
 
 
-def running(kube: Kube, namespace: str, pod: str, container: str) -> Running:
-    """Return what a pod runs just now; an observation."""
-    try:
-        seen = _running(kube.get("Pod", pod, namespace), container)
-    except NotFound:
-        seen = Running("", False, "no pod")
-    ledger.record("running", f"{namespace}/{pod}", seen, decides={"image": seen.image, "ready": seen.ready})
+def running(engine: EngineInfo, box: Deployed) -> Running:
+    """Return what the box's pod runs just now; an observation."""
+    seen = _running(engine, box)
+    ledger.record("running", f"{box.namespace}/{box.pod}", seen)
     return seen
 
 
-def _running(found: Mapping[str, Any], container: str) -> Running:
-    status = found.get("status", {})
-    states = {each["name"]: each for each in status.get("containerStatuses", ())}
-    mine: Mapping[str, Any] = states.get(container, {})
-    ready = any(
-        each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", ())
-    ) and not found["metadata"].get("deletionTimestamp")
-    image = str(mine.get("imageID", "")).rpartition("@")[2]
-    return Running(image, ready, str(mine.get("state", {}).get("waiting", {}).get("reason", "")))
+def _running(engine: EngineInfo, box: Deployed) -> Running:
+    found: Object = box.kube.find("Pod", box.pod, box.namespace) or {}
+    states = {each["name"]: each for each in found.get("status", {}).get("containerStatuses", ())}
+    image = str(states.get(box.container, {}).get("imageID", ""))
+    if image:  # it may be a manifest's digest: the node knows the image's id
+        image = load.node_image_id(engine, found["spec"]["nodeName"], image) or image
+    return Running(image, bool(found) and is_ready(found))
 
 
-def settle(
-    kube: Kube, namespace: str, pod: str, container: str, *, image: str, timeout: float = 60
-) -> Running:
-    """Return what a pod runs once it is Ready with ``image``, or after ``timeout`` seconds."""
+def settle(engine: EngineInfo, box: Deployed, image: ImageInfo, *, timeout: float = SETTLE) -> Running:
+    """Return what the pod runs once it is Ready with ``image``, or else after ``timeout`` seconds."""
+    wanted = Running(image.config_digest, ready=True)
 
     def look() -> bool:
-        seen = _running(kube.get("Pod", pod, namespace), container)
-        if not (seen.ready and seen.image == image):
+        seen = _running(engine, box)
+        if seen != wanted:
             raise NotYet(str(seen))
         return True
 
     with suppress(DeadlineExceeded):  # what it runs instead is the answer
-        until(look, timeout=timeout, what=f"{pod} with {image}", transient=(NotFound,))
-    return running(kube, namespace, pod, container)
+        until(look, timeout=timeout, what=f"{box.pod} runs {image.reference}", every=0.5)
+    return running(engine, box)
 
 
-def recover(steps: Sequence[Sequence[str]], values: Mapping[str, str], env: Mapping[str, str]) -> list[str]:
-    """Carry out the documented steps in order and return what each that failed said."""
-    results = [carry_out(each, values, env) for each in steps]
+def recover(
+    subject: Subject, cluster: ClusterInfo, box: Deployed, image: ImageInfo, env: Mapping[str, str]
+) -> list[str]:
+    """Carry out the subject's documented recovery towards ``image``; returns what each failed step said."""
+    values = {
+        "image": image.reference,
+        "cluster": cluster.name,
+        "namespace": box.namespace,
+        "workload": subject.workload,
+        "container": box.container,
+    }
+    results = [carry_out(each, values, env) for each in subject.commands.recovery]
     return [each.describe() for each in results if not each.ok]

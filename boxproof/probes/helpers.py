@@ -16,7 +16,6 @@ from boxproof.wait import NotYet, until
 
 LABELS = {"app.kubernetes.io/managed-by": "boxproof"}
 IDLE = ("sleep", "infinity")
-NAMESPACE = "default"  # where pods of ours stand that need nothing of the box's namespace
 PULL_FAILED = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
 STUCK = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")
 START = 90.0  # seconds until a pod of ours has a running container or a reason why not

@@ -11,6 +11,7 @@ from typing import Any
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
 from boxproof.probes import helpers, ledger
+from boxproof.wait import until
 
 MOUNT = "/volume"
 WRITES = f"""
@@ -46,20 +47,34 @@ class Writes:
 
 
 @contextmanager
-def roots_volume(engine: Any, kube: Kube, node: str, namespace: str) -> Iterator[str]:
-    """Give the name of a claim for a new root:root 0755 directory on ``node``; both are removed after.
+def roots_volume(engine: Any, kube: Kube, namespace: str) -> Iterator[str]:
+    """Give the name of a claim for a new root:root 0755 directory on a node; both are removed after.
 
     A node's local-path directories are 0777, where any uid may write whatever the pod says.
     """
-    name = helpers.unique("boxproof-roots")
+    name, node = helpers.unique("boxproof-roots"), helpers.worker(kube)
     directory = f"/var/local/{name}"
     host = engine.containers.get(node)
     for argv in (["mkdir", "-p", directory], ["chmod", "0755", directory], ["chown", "0:0", directory]):
         if host.exec_run(argv).exit_code:
             raise EnvironmentFault(f"cannot make {directory} on {node}")
     try:
-        with helpers.applied(kube, *_storage(name, namespace, directory, node)):
-            yield name
+        volume, claim = _storage(name, namespace, directory, node)
+        owner = kube.get("Namespace", namespace)["metadata"]["uid"]  # so that it cannot outlive the run
+        volume["metadata"]["ownerReferences"] = [
+            {"apiVersion": "v1", "kind": "Namespace", "name": namespace, "uid": owner}
+        ]
+        with helpers.applied(kube, claim):
+            # a volume that names its claim by uid is bound at once; any other way its controller takes 15 s
+            uid = kube.get("PersistentVolumeClaim", name, namespace)["metadata"]["uid"]
+            volume["spec"]["claimRef"]["uid"] = uid
+            with helpers.applied(kube, volume):
+                until(
+                    lambda: kube.get("PersistentVolumeClaim", name, namespace)["status"]["phase"] == "Bound",
+                    timeout=30,
+                    what=f"claim {name} is bound",
+                )
+                yield name
     finally:
         host.exec_run(["rm", "-rf", directory])
 
@@ -87,7 +102,6 @@ def _storage(name: str, namespace: str, directory: str, node: str) -> tuple[dict
         "spec": {
             "accessModes": ["ReadWriteOnce"],
             "storageClassName": "",
-            "volumeName": name,
             "resources": {"requests": size},
         },
     }
@@ -95,7 +109,7 @@ def _storage(name: str, namespace: str, directory: str, node: str) -> tuple[dict
 
 
 def writes_as(
-    engine: Any, kube: Kube, spec: Mapping[str, Any], container: str, *, uid: int, image: str
+    engine: Any, kube: Kube, spec: Mapping[str, Any], container: str, *, uid: int, image: str, namespace: str
 ) -> Writes:
     """Return what a pod with the security settings of ``spec`` and its ``container`` may do on root's volume.
 
@@ -104,8 +118,7 @@ def writes_as(
     """
     main = next(each for each in spec["containers"] if each["name"] == container)
     settings = {"runAsUser": uid} | dict(spec.get("securityContext") or {})
-    namespace, node = helpers.NAMESPACE, helpers.worker(kube)
-    with roots_volume(engine, kube, node, namespace) as claim:
+    with roots_volume(engine, kube, namespace) as claim:
         made = helpers.pod(
             claim, namespace, image, ["python3", "-c", WRITES],
             securityContext=main.get("securityContext", {}),

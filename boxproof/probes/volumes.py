@@ -70,6 +70,18 @@ def _scheduled(kube: Kube, namespace: str, pod: str) -> bool:
         return False
 
 
+def claim_at(pod: Mapping[str, Any], container: str, path: str) -> str:
+    """Return the claim a pod's container has mounted at ``path``, "" if there is none."""
+    main = next(each for each in pod["spec"]["containers"] if each["name"] == container)
+    names = {each["name"] for each in main.get("volumeMounts") or () if each["mountPath"] == path}
+    found = [
+        each["persistentVolumeClaim"]["claimName"]
+        for each in pod["spec"].get("volumes") or ()
+        if each["name"] in names and "persistentVolumeClaim" in each
+    ]
+    return next(iter(found), "")
+
+
 def mounted_claim(kube: Kube, namespace: str, pod: str, *, timeout: float = 60) -> str:
     """Return the first claim a pod mounts, "" if it mounts none; raises DeadlineExceeded if no pod comes."""
     found = until(

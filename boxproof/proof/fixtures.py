@@ -69,9 +69,11 @@ def cluster(session: Session) -> ClusterInfo:
 
 
 @pytest.fixture(scope="session")
-def kube(cluster: ClusterInfo) -> Kube:
+def kube(cluster: ClusterInfo) -> Iterator[Kube]:
     """The API server, as its administrator."""
-    return Kube(cluster.kubeconfig)
+    made = Kube(cluster.kubeconfig)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -204,6 +206,12 @@ def twin(session: Session, kube: Kube) -> Iterator[Twins]:
     twins = Twins(session, kube)
     yield twins
     twins.close()
+
+
+@pytest.fixture
+def aside(session: Session, kube: Kube) -> str:
+    """The name of the run's own namespace, for objects that are no part of the box."""
+    return boxes.probes_namespace(session, kube)
 
 
 @pytest.fixture(scope="session")

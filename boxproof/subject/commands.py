@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 from boxproof.errors import SubjectFault
 from boxproof.probes import ledger
 from boxproof.run import Result, run
-from boxproof.session import ClusterInfo, EngineInfo
 
 
 def fill(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
@@ -22,20 +20,6 @@ def fill(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
         raise SubjectFault(
             f"subject.toml: {' '.join(words)}: unknown {missing}", hint=f"allowed: {known}"
         ) from None
-
-
-def toolbox(engine: EngineInfo, cluster: ClusterInfo, directory: Path) -> dict[str, str]:
-    """Return the variables under which docker, kind and kubectl are this run's and see its cluster.
-
-    ``directory`` gets links under their plain names: the documents call them so.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, target in {"kubectl": cluster.kubectl, "docker": engine.client}.items():
-        link = directory / name
-        if target and not link.is_symlink():
-            link.symlink_to(target)
-    path = f"{directory}{os.pathsep}{engine.env['PATH']}"
-    return engine.env | {"PATH": path, "KUBECONFIG": cluster.kubeconfig}
 
 
 def carry_out(

@@ -1,0 +1,32 @@
+"""The tools documented commands call, under their plain names: docker, kind and kubectl of this run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from boxproof.cluster import cells, parts
+from boxproof.errors import EnvironmentFault
+from boxproof.session import Session
+from boxproof.settings import Settings
+
+
+def variables(session: Session, directory: Path) -> dict[str, str]:
+    """Return the variables under which documented commands reach this run's engine and cluster.
+
+    ``directory`` gets links to the tools. Raises EnvironmentFault if the session lacks one.
+    """
+    engine, cluster = session.engine, session.cluster
+    if engine is None or cluster is None:
+        raise EnvironmentFault("this run has no engine or no cluster")
+    settings = replace(
+        Settings.load(), cache=Path(session.cache), state=Path(session.state), kind=cluster.kind
+    )
+    kind = parts.kind(settings, cells.check(settings).kind)
+    for name, program in (("docker", engine.client), ("kind", str(kind)), ("kubectl", cluster.kubectl)):
+        link = directory / name
+        if not link.is_symlink():
+            link.symlink_to(program)
+    path = os.pathsep.join([str(directory), engine.env["PATH"]])
+    return engine.env | {"PATH": path, "KUBECONFIG": cluster.kubeconfig}

@@ -1,0 +1,77 @@
+"""Whether the CLI finds a login by itself: what the API received, and whether there was an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from boxproof.kube.exec import ExecResult
+from boxproof.probes import ledger
+from boxproof.probes.helpers import unique
+from boxproof.probes.local import LocalContainer
+from boxproof.stubs.anthropic import Stub
+
+FILE = ".credentials.json"
+PROMPT = ("-p", "Say hello.", "--output-format", "json")
+NEVER = 4_102_444_800_000  # ms since 1970: the year 2100
+NO_TOKEN = {"CLAUDE_CODE_OAUTH_TOKEN": ""}  # it would come before the file
+
+
+@dataclass(frozen=True)
+class Login:
+    """Whether a prompt was answered, and the tokens the API saw with it: none where a login is asked for."""
+
+    answered: bool
+    tokens: tuple[str, ...]
+
+
+def credentials(token: str) -> str:
+    """Return the content of a credentials file with ``token``, which never expires."""
+    login = {
+        "accessToken": token,
+        "refreshToken": f"refresh-{token}",
+        "expiresAt": NEVER,
+        "scopes": ["user:inference", "user:profile"],
+        "subscriptionType": "max",
+    }
+    return json.dumps({"claudeAiOauth": login})
+
+
+def of_local(container: LocalContainer, stub: Stub) -> Login:
+    """Start a container whose command is the CLI with ``PROMPT`` and return how that went; an observation."""
+    stub.reset()
+    ended = container.run(timeout=60)
+    return _login("container", ended.code == 0, stub)
+
+
+def of_pod(box: Any, stub: Stub, cli: str, *, config_dir: str = "") -> Login:
+    """Have the CLI of a running box answer a prompt with the login in its file; an observation.
+
+    ``config_dir`` stands in for the configuration directory of the box.
+    """
+    stub.reset()
+    other = [f"CLAUDE_CONFIG_DIR={config_dir}"] if config_dir else []
+    ended: ExecResult = box.exec(["env", "-u", *NO_TOKEN, *other, cli, *PROMPT], timeout=60)
+    return _login(f"pod, {config_dir or 'its own directory'}", ended.ok, stub)
+
+
+def _login(asked: str, answered: bool, stub: Stub) -> Login:
+    tokens = {each.token for each in stub.requests("/v1/messages")}
+    seen = Login(answered, tuple(sorted(tokens)))
+    ledger.record("login", asked, seen)
+    return seen
+
+
+@contextmanager
+def named_volume(engine: Any, run: str) -> Iterator[str]:
+    """Give the name of a new volume, removed afterwards with what uses it; ``engine`` is a docker client."""
+    made = engine.volumes.create(unique("boxproof-login"), labels={"boxproof.dev/run": run})
+    try:
+        yield str(made.name)
+    finally:
+        for each in engine.containers.list(all=True, filters={"volume": made.name}):
+            each.remove(force=True)
+        made.remove(force=True)

@@ -1,0 +1,61 @@
+"""The tag a subject's build gives its image, and copies of the subject to see it follow the content."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from boxproof.errors import SubjectFault
+from boxproof.probes import ledger
+from boxproof.run import run
+from boxproof.subject import build, model
+from boxproof.subject.model import Subject
+
+SKIPPED = shutil.ignore_patterns(".git", ".venv", "__pycache__", "reports", ".*_cache", "*.egg-info")
+
+
+@contextmanager
+def copied(subject: Subject) -> Iterator[Subject]:
+    """Give a copy of ``subject``, edits and all, that may be changed."""
+    with tempfile.TemporaryDirectory(prefix="boxproof-subject-") as below:
+        target = Path(below) / "subject"
+        shutil.copytree(subject.directory, target, symlinks=True, ignore=SKIPPED)
+        yield model.load(target)
+
+
+def tag_of(subject: Subject, base: str = "") -> str:
+    """Return the tag a build of ``subject`` would give its image; raises SubjectFault if it cannot tell.
+
+    ``base`` is the digest of the image it stands on.
+    """
+    if not subject.commands.tag:
+        return build.tag(subject, base)
+    result = run(subject.commands.tag, cwd=subject.directory, timeout=60, check=False)
+    if not result.ok or not result.stdout.strip():
+        raise SubjectFault(f"commands.tag prints no tag: {result.describe()}")
+    return result.stdout.split()[0]
+
+
+def follows(subject: Subject, edit: str) -> bool:
+    """Return whether the tag changes with one edit of a file, which no commit knows of; an observation.
+
+    ``edit`` is "none", "mode", "new file", or the path of a file that gets one more line.
+    """
+    with copied(subject) as copy:
+        before = tag_of(copy)
+        context = copy.directory / copy.image.context
+        if edit == "mode":
+            first = copy.directory / copy.image.entrypoints[0]
+            first.chmod(first.stat().st_mode ^ stat.S_IXUSR)
+        elif edit == "new file":
+            (context / "one-more").write_text("more\n")
+        elif edit != "none":
+            with (copy.directory / edit).open("a") as file:
+                file.write("# one more line\n")
+        changed = tag_of(copy) != before
+    ledger.record("tag", edit, {"changed": changed})
+    return changed
