@@ -157,7 +157,8 @@ def remove_files(settings: Settings, record: RunRecord) -> list[str]:
     removed = []
     for text in record.files:
         path = Path(text)
-        inside = any(path.is_relative_to(place) and path != place for place in places)
+        inside = any(path.is_relative_to(place) for place in places)
+        inside = inside and not any(place.is_relative_to(path) for place in places)
         if not inside or ".." in path.parts or not (path.exists() or path.is_symlink()):
             continue
         if path.is_dir() and not path.is_symlink():

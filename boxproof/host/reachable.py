@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import docker
 import httpx
-from docker.errors import DockerException
-from requests.exceptions import RequestException
 
 from boxproof.errors import EnvironmentFault
 from boxproof.host import aptsources
+from boxproof.host.ping import server_info
 from boxproof.run import run
 from boxproof.settings import ROOT, Settings
 
@@ -37,7 +34,7 @@ def registry_url(settings: Settings, engine_host: str) -> str:
     """Return the address of the image registry: the one asked for, else the one the engine uses, else ""."""
     if settings.registry:
         return f"https://{settings.registry.split('/')[0]}/v2/"
-    info = _engine_info(engine_host) if engine_host else {}
+    info = server_info(engine_host, timeout=PATIENCE) if engine_host else {}
     mirrors = (info.get("RegistryConfig") or {}).get("Mirrors") or []
     address = next(iter(mirrors), "") or str(info.get("IndexServerAddress", ""))
     parts = urlsplit(address)
@@ -73,11 +70,3 @@ def debian_mirror() -> str:
         return error.message
     main = next(source for source in sources if source.pocket == "")
     return answers(f"{main.uri.rstrip('/')}/dists/{codename}/Release")
-
-
-def _engine_info(host: str) -> dict[str, Any]:
-    try:
-        client = docker.DockerClient(base_url=host, timeout=PATIENCE)
-        return dict(client.info())
-    except (DockerException, RequestException, OSError, ValueError):
-        return {}
