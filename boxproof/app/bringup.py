@@ -2,59 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from boxproof import log
-from boxproof.cluster import canary, kind, load, names, nodeimage
-from boxproof.errors import BoxproofError, SubjectFault
+from boxproof.app.owned import Run
+from boxproof.cluster import canary, kind, load, nodeimage
+from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
 from boxproof.host import engine as engines
+from boxproof.host import ownership
 from boxproof.kube.client import Kube
-from boxproof.proof.box import deploy
-from boxproof.session import ClusterInfo, EngineInfo, ImageInfo, Session, StubInfo
+from boxproof.proof import box
+from boxproof.session import ClusterInfo, EngineInfo, Session
 from boxproof.settings import Settings
-from boxproof.stubs import anthropic
+from boxproof.stubs import anthropic, resolver
 from boxproof.subject import build, model
 
-T = TypeVar("T")
+
+def session(run: Run, subject: model.Subject) -> Session:
+    """Bring everything up, step by step noting it on ``run``; raises EnvironmentFault, SubjectFault."""
+    engine = engine_of(run)
+    run.held.enter_context(ownership.cluster_held(run.settings, run.settings.cluster, run.record))
+    cluster = cluster_of(run, engine)
+    with log.step("probe and stub images"):
+        probe = anthropic.ensure_images(run.settings, engine)
+    run.know(probe_image=probe)
+    with log.step("box image"):
+        image = build.build(run.settings, engine, subject)
+    run.know(image=image)
+    with log.step("load images into the nodes"):
+        load.load(engine, cluster, [probe, image.reference])
+    canary_of(run.session)
+    stub = anthropic.start(engine, run.session.run, image=probe)
+    run.know(stub=stub)
+    resolver.point(Kube(cluster.kubeconfig), stub)
+    first_instance(run.session)
+    return run.session
 
 
-@dataclass
-class Timings:
-    """Seconds per step, in the order the steps ended."""
-
-    steps: dict[str, float] = field(default_factory=dict)
-
-    def add(self, name: str, seconds: float) -> None:
-        """Add ``seconds`` to the step ``name``."""
-        self.steps[name] = round(self.steps.get(name, 0.0) + seconds, 2)
+def engine_of(run: Run) -> EngineInfo:
+    """Return the engine, after what dead runs left has been swept."""
+    with log.step("engine"):
+        engine = engines.ensure(run.settings)
+    run.know(engine=engine)
+    ownership.sweep(run.settings, engine)
+    return engine
 
 
-def cluster(settings: Settings, engine: EngineInfo, directory: Path) -> ClusterInfo:
+def cluster_of(run: Run, engine: EngineInfo) -> ClusterInfo:
     """Return the cluster of the asked-for cell at "all nodes Ready", made if need be."""
     with log.step("node image"):
-        node_image = nodeimage.ensure(settings, engine)
+        node_image = nodeimage.ensure(run.settings, engine)
+    run.record = ownership.note(run.settings, run.record, cluster=run.settings.cluster)
     with log.step("cluster"):
-        return kind.up(settings, engine, node_image, directory)
+        cluster = kind.up(run.settings, engine, node_image, run.directory)
+    run.record = ownership.forget(run.settings, run.record, cluster=run.settings.cluster)
+    run.know(cluster=cluster)
+    return cluster
 
 
-def box_image(settings: Settings, engine: EngineInfo, subject: model.Subject) -> ImageInfo:
-    """Return the box's image, built if its inputs changed; raises SubjectFault if it cannot be built."""
-    with log.step("box image"):
-        return build.build(settings, engine, subject)
+def canary_of(session: Session) -> None:
+    """Show that the pod network enforces policies; raises EnvironmentFault if it does not."""
+    with log.step("policy canary"):
+        canary.enforced(Kube(box.cluster_of(session).kubeconfig), session.probe_image)
 
 
-def helper_image(settings: Settings, engine: EngineInfo) -> str:
-    """Return the reference of the probe image, built if need be."""
-    with log.step("probe and stub images"):
-        return anthropic.ensure_images(settings, engine)
+def first_instance(session: Session) -> None:
+    """Deploy the untouched render in the subject's own namespace.
+
+    A subject that does not come up is no reason to stop: its checks will say so.
+    """
+    with log.step("first instance"):
+        try:
+            box.deploy(session)
+        except SubjectFault as fault:
+            log.say(f"the first instance is not Ready: {fault}", style="red")
 
 
-def together(*jobs: Callable[[], T]) -> list[T]:
-    """Run ``jobs`` side by side and return their results; the first fault is raised after all ended."""
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        futures: list[Future[T]] = [pool.submit(job) for job in jobs]
-    return [future.result() for future in futures]
+def tidy(run: Run) -> None:
+    """Remove what this run made: its instances and stub; cluster and engine stay for the next run."""
+    steps = ExitStack()
+    steps.callback(run.held.close)
+    if run.session.engine is not None:
+        if run.settings.keep:
+            log.say(f"kept: the instances of run {run.session.run}; `inv down` removes the cluster")
+            ownership.keep(run.settings, run.record)
+        else:
+            steps.callback(ownership.release, run.settings, run.record)
+            steps.callback(_guarded, "stub", lambda: anthropic.stop(run.session.engine, run.session.run))
+            if run.session.cluster is not None:
+                steps.callback(_guarded, "instances", lambda: box.remove_instances(run.session))
+            elif run.record.clusters:
+                steps.callback(_guarded, "cluster", lambda: kind.down(run.settings, run.session.engine))
+    else:
+        steps.callback(ownership.release, run.settings, run.record)
+    with log.step("clean up"):
+        steps.close()
+
+
+def _guarded(what: str, work: object) -> None:
+    try:
+        work()  # type: ignore[operator]
+    except BoxproofError as fault:
+        log.say(f"clean-up of the {what}: {fault}", style="red")

@@ -57,7 +57,7 @@ def report(run: Run) -> Results:
         started=run.started,
         timings=run.timings,
         interrupted=run.interrupted,
-        fault=run.fault,
+        fault=run.fault or "",
     )
     pages.write(run.directory)
     results.point_latest(run.directory)

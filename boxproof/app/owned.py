@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +25,10 @@ class Run:
     session: Session
     record: ownership.RunRecord
     started: datetime
-    fault: str = ""
+    fault: BoxproofError | None = None
     interrupted: bool = False
     timings: dict[str, float] = field(default_factory=dict)
+    held: ExitStack = field(default_factory=ExitStack)
 
     @property
     def directory(self) -> Path:
@@ -76,12 +77,12 @@ def enduring(run: Run) -> Iterator[None]:
     except UsageError:
         raise
     except BoxproofError as fault:
-        run.fault = str(fault)
+        run.fault = fault
         log.fail(fault.message, fault.hint)
     except KeyboardInterrupt:
         run.interrupted = True
         log.fail("interrupted: writing the results so far")
     except Exception as error:
-        run.fault = f"a defect of the harness: {type(error).__name__}: {error}"
-        log.fail(run.fault)
+        run.fault = EnvironmentFault(f"a defect of the harness: {type(error).__name__}: {error}")
+        log.fail(run.fault.message, f"see {run.directory / 'traceback.txt'}")
         (run.directory / "traceback.txt").write_text(traceback.format_exc())

@@ -45,7 +45,7 @@ def main(settings: Settings) -> int:
     finally:
         bringup.tidy(run)
     if run.fault and not rows:
-        raise EnvironmentFault(run.fault)
+        raise EnvironmentFault(str(run.fault))
     found = table.write(home, rows)
     pages.write(home)
     log.say(f"{table.summary(found)}; table: {home / 'index.html'}")
@@ -106,7 +106,7 @@ def attempt(run: Run, sabotage: Sabotage, before: Verdict) -> SabotageResult:
         session, diff = prepare(run, sabotage, directory)
         kube = Kube(box.cluster_of(session).kubeconfig)
         with sabotage.cluster(session, kube) if sabotage.cluster else nullcontext():
-            output = suites.prove_quietly(run.settings, session, sabotage.claim)
+            output = suites.prove_quietly(session, sabotage.claim)
         (directory / "pytest.txt").write_text(output.stdout + output.stderr)
         clean(session)
         reports = results.reported(directory)

@@ -16,14 +16,13 @@ CHECKS_DEADLINE = 3600.0  # seconds for all suites together
 PYTEST_CANNOT = {3: "internal error", 4: "wrong usage"}
 
 
-def words(settings: Settings, directory: Path, claims: tuple[str, ...], *, workers: int) -> list[str]:
+def words(claims: tuple[str, ...], *, workers: int) -> list[str]:
     """Return the pytest command line for the checks of ``claims``."""
     chosen = [f"--claims={','.join(claims)}"] if claims else []
     spread = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     return [
         sys.executable, "-m", "pytest", "suites", "-p", "boxproof.proof.plugin", "-p", "no:cacheprovider",
-        "--rootdir", str(ROOT), f"--alluredir={directory / 'allure-results'}", "-q", "--no-header",
-        "--tb=short", *spread, *chosen,
+        "-p", "no:allure_pytest", "--rootdir", str(ROOT), "-q", "--no-header", "--tb=short", *spread, *chosen,
     ]  # fmt: skip
 
 
@@ -31,7 +30,7 @@ def prove(settings: Settings, session: Session) -> int:
     """Run the selected checks side by side on our terminal; raises UsageError if pytest was misled."""
     directory = Path(session.directory)
     file = session.save(directory / "session.json")
-    command = words(settings, directory, settings.claims, workers=settings.workers)
+    command = words(settings.claims, workers=settings.workers)
     # INT, not TERM: pytest runs its finalizers only for the former
     code = foreground(command, grace=5.0, send=signal.SIGINT, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)})
     told = records.usage(directory)
@@ -44,9 +43,9 @@ def prove(settings: Settings, session: Session) -> int:
     return code
 
 
-def prove_quietly(settings: Settings, session: Session, claim: str) -> Result:
+def prove_quietly(session: Session, claim: str) -> Result:
     """Run the checks of one claim, one after the other; their records tell how it went."""
     directory = Path(session.directory)
     file = session.save(directory / "session.json")
-    command = words(settings, directory, (claim,), workers=1)
+    command = words((claim,), workers=1)
     return run(command, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)}, timeout=CHECKS_DEADLINE, check=False)
