@@ -72,6 +72,10 @@ class Kube:
         self._resources: Sequence[Resource] = ()
         self._lock = threading.Lock()
 
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        self._pool.clear()
+
     def request(
         self,
         method: str,

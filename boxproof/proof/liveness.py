@@ -39,6 +39,8 @@ def _cluster(session: Session) -> str | None:
         kube = Kube(session.cluster.kubeconfig)
     except EnvironmentFault as fault:
         return fault.message
-    if any(kube.alive() for _ in range(TRIES)):
+    alive = any(kube.alive() for _ in range(TRIES))
+    kube.close()
+    if alive:
         return None
     return f"the API server of {session.cluster.name} does not answer"

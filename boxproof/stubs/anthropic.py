@@ -45,14 +45,14 @@ class Received:
 class Stub:
     """The control side of the stub; ``of`` narrows it to one token, so that parallel checks do not mix."""
 
-    def __init__(self, info: StubInfo, token: str = "") -> None:
+    def __init__(self, info: StubInfo, token: str = "", client: httpx.Client | None = None) -> None:
         self.info = info
         self.token = token
-        self._client = httpx.Client(base_url=info.control, timeout=10, trust_env=False)
+        self._client = client or httpx.Client(base_url=info.control, timeout=10, trust_env=False)
 
     def of(self, token: str) -> Stub:
         """Return the stub as seen by one token's owner (its refreshed tokens included)."""
-        return Stub(self.info, token)
+        return Stub(self.info, token, self._client)
 
     def requests(self, path: str = "") -> list[Received]:
         """Return what was received, oldest first, only of ``path`` if given; raises EnvironmentFault."""

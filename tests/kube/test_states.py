@@ -1,0 +1,121 @@
+"""Waiting for a pod: who is at fault when it does not come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from boxproof.errors import DeadlineExceeded, EnvironmentFault, SubjectFault
+from boxproof.kube import states
+from boxproof.kube.exec import exit_code
+from boxproof.probes import pods
+
+
+def pod(state: dict[str, Any] | None = None, *, ready: bool = False, restarts: int = 0) -> dict[str, Any]:
+    """Return a live pod with one container."""
+    container = {"name": "c", "state": state or {"running": {}}, "restartCount": restarts}
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    status = {"phase": "Running", "containerStatuses": [container], "conditions": conditions}
+    return {"metadata": {"name": "p", "uid": "1"}, "spec": {"nodeName": "w"}, "status": status}
+
+
+def waiting(reason: str) -> dict[str, Any]:
+    """Return a container state."""
+    return {"waiting": {"reason": reason, "message": "because"}}
+
+
+class Fake:
+    """An API server with one pod."""
+
+    def __init__(self, live: dict[str, Any], *, alive: bool = True) -> None:
+        self.live = live
+        self.up = alive
+
+    def get(self, *_: object) -> dict[str, Any]:
+        """Return the pod."""
+        return self.live
+
+    find = get
+
+    def alive(self) -> bool:
+        """Return whether it answers."""
+        return self.up
+
+
+def wait(fake: Fake, timeout: float = 0.1) -> dict[str, Any]:
+    """Wait for the fake's pod."""
+    return states.ready(fake, "n", "p", timeout, reference_image="i")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def reference(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Reference pods come up; gives the nodes they were asked for on."""
+    nodes: list[str] = []
+    monkeypatch.setattr(pods, "reference", lambda _kube, _image, node: nodes.append(node))
+    return nodes
+
+
+def test_a_ready_pod_is_returned() -> None:
+    live = pod(ready=True)
+    assert wait(Fake(live)) is live
+
+
+@pytest.mark.parametrize(
+    "reason", ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "CreateContainerConfigError"]
+)
+def test_a_terminal_state_is_the_subjects_fault(reason: str, reference: list[str]) -> None:
+    with pytest.raises(SubjectFault, match=reason):
+        wait(Fake(pod(waiting(reason))))
+    assert reference == ["w"]
+
+
+def test_a_terminal_state_blocks_when_a_reference_pod_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise EnvironmentFault("no such node")
+
+    monkeypatch.setattr(pods, "reference", fails)
+    with pytest.raises(EnvironmentFault, match="a reference pod on w fails too: no such node"):
+        wait(Fake(pod(waiting("ErrImagePull"))))
+
+
+def test_a_terminal_state_blocks_when_the_server_is_dead(reference: list[str]) -> None:
+    with pytest.raises(EnvironmentFault, match="does not answer"):
+        wait(Fake(pod(waiting("ErrImagePull")), alive=False))
+    assert reference == []
+
+
+def test_a_first_crash_is_not_terminal(reference: list[str]) -> None:
+    with pytest.raises(DeadlineExceeded, match="CrashLoopBackOff, 1 restarts"):
+        wait(Fake(pod(waiting("CrashLoopBackOff"), restarts=1)))
+    with pytest.raises(SubjectFault, match="after 2 restarts"):
+        wait(Fake(pod(waiting("CrashLoopBackOff"), restarts=2)))
+
+
+def test_an_old_pod_does_not_count() -> None:
+    with pytest.raises(DeadlineExceeded, match="the old pod is still there"):
+        states.ready(Fake(pod(ready=True)), "n", "p", 0.1, after="1")  # type: ignore[arg-type]
+
+
+def test_a_pod_on_its_way_out_is_not_ready() -> None:
+    live = pod(ready=True)
+    live["metadata"]["deletionTimestamp"] = "now"
+    assert not states.is_ready(live)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ({"status": "Success"}, 0),
+        ({"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": "3"}]}}, 3),
+        ({"status": "Failure", "message": 'exec: "x": executable file not found in $PATH'}, 127),
+        ({"status": "Failure", "message": "fork/exec /x: permission denied"}, 126),
+    ],
+)
+def test_an_exec_status_is_an_exit_code(status: dict[str, Any], code: int) -> None:
+    assert exit_code(status, "here")[0] == code
+
+
+def test_an_exec_that_never_ran_is_a_fault_of_the_environment() -> None:
+    with pytest.raises(EnvironmentFault, match="container not found"):
+        exit_code({"status": "Failure", "message": "container not found"}, "here")

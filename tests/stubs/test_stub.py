@@ -1,0 +1,150 @@
+"""The stub of the Anthropic API, served on this machine over TLS."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from boxproof.errors import EnvironmentFault
+from boxproof.session import StubInfo
+from boxproof.stubs import certificates, resolver
+from boxproof.stubs.anthropic import Stub
+from boxproof.stubs.server import stub as server
+
+ASK = {"model": "m", "messages": [{"role": "user", "content": "hello there"}]}
+COREFILE = ".:53 {\n    errors\n    forward . /etc/resolv.conf\n}\n"
+
+
+@pytest.fixture
+def info(tmp_path: Path) -> Iterator[StubInfo]:
+    """Both sides of a stub."""
+    authority = certificates.issue(["localhost"])
+    (tmp_path / "tls.crt").write_bytes(authority.chain)
+    (tmp_path / "tls.key").write_bytes(authority.key)
+    server.STATE.reset("")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    sides = [server.Server(("127.0.0.1", 0), each) for each in (server.Api, server.Control)]
+    sides[0].context = context
+    for each in sides:
+        threading.Thread(target=each.serve_forever, daemon=True).start()
+    api, control = (each.server_port for each in sides)
+    yield StubInfo(address=f"localhost:{api}", ca=authority.ca, control=f"http://127.0.0.1:{control}")
+    for each in sides:
+        each.shutdown()
+        each.server_close()
+
+
+@pytest.fixture
+def stub(info: StubInfo) -> Iterator[Stub]:
+    """The control side."""
+    made = Stub(info)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def box(info: StubInfo) -> Iterator[httpx.Client]:
+    """A client as the box is one: it trusts the test authority."""
+    context = ssl.create_default_context(cadata=info.ca)
+    with httpx.Client(base_url=f"https://{info.address}", verify=context, trust_env=False) as client:
+        yield client
+
+
+def send(box: httpx.Client, token: str = "stub-token-a", **more: object) -> httpx.Response:
+    """Send one prompt."""
+    return box.post("/v1/messages", json=ASK | more, headers={"Authorization": f"Bearer {token}"})
+
+
+def refresh(box: httpx.Client, token: str) -> httpx.Response:
+    """Ask for new tokens."""
+    return box.post("/v1/oauth/token", json={"grant_type": "refresh_token", "refresh_token": token})
+
+
+def test_a_prompt_is_answered_and_recorded(box: httpx.Client, stub: Stub) -> None:
+    assert send(box).json()["content"][0]["text"] == server.TEXT
+
+    (seen,) = stub.requests()
+    assert (seen.path, seen.token, seen.prompt, seen.status) == (
+        "/v1/messages", "stub-token-a", "hello there", 200,
+    )  # fmt: skip
+
+
+def test_a_streamed_answer_has_the_events_in_order(box: httpx.Client) -> None:
+    text = send(box, stream=True).text
+    names = [line.removeprefix("event: ") for line in text.splitlines() if line.startswith("event: ")]
+    assert names[0] == "message_start"
+    assert names[-2:] == ["message_delta", "message_stop"]
+    assert server.TEXT in text
+
+
+def test_behaviour_is_per_token(box: httpx.Client, stub: Stub) -> None:
+    stub.of("stub-token-b").behave("401")
+
+    assert send(box, "stub-token-b").status_code == 401
+    assert send(box, "stub-token-a").status_code == 200
+    assert [each.status for each in stub.of("stub-token-b").requests()] == [401]
+
+
+def test_no_token_is_refused(box: httpx.Client) -> None:
+    assert box.post("/v1/messages", json=ASK).status_code == 401
+
+
+def test_refresh_mode_takes_only_a_token_given_out(box: httpx.Client, stub: Stub) -> None:
+    stub.of("stub-token-a").behave("refresh")
+    assert send(box, "stub-token-a").status_code == 401
+
+    given = refresh(box, "stub-token-a.refresh.0").json()
+
+    assert given["access_token"] != "stub-token-a"
+    assert send(box, given["access_token"]).status_code == 200
+    assert len(stub.of("stub-token-a").requests()) == 3
+    assert refresh(box, given["refresh_token"]).json()["access_token"] != given["access_token"]
+
+
+def test_slow_answers_late(box: httpx.Client, stub: Stub) -> None:
+    stub.of("stub-token-a").behave("slow", seconds=0.4, text="at last")
+    answer = send(box)
+    assert answer.elapsed.total_seconds() >= 0.4
+    assert answer.json()["content"][0]["text"] == "at last"
+
+
+def test_reset_forgets_one_token(box: httpx.Client, stub: Stub) -> None:
+    send(box, "stub-token-a")
+    send(box, "stub-token-b")
+    stub.of("stub-token-a").reset()
+    assert [each.token for each in stub.requests()] == ["stub-token-b"]
+
+
+def test_other_paths_are_not_there_and_recorded(box: httpx.Client, stub: Stub) -> None:
+    assert box.get("/v1/nonesuch").status_code == 404
+    assert [each.path for each in stub.requests("/v1/nonesuch")] == ["/v1/nonesuch"]
+
+
+def test_an_unknown_mode_is_refused(stub: Stub) -> None:
+    with pytest.raises(EnvironmentFault, match="400"):
+        stub.behave("odd")  # type: ignore[arg-type]
+
+
+def test_a_dead_control_side_is_a_fault_of_the_environment() -> None:
+    stub = Stub(StubInfo(address="", ca="", control="http://127.0.0.1:1"))
+    with pytest.raises(EnvironmentFault, match="does not answer"):
+        stub.requests()
+    stub.close()
+
+
+def test_the_resolver_answers_for_the_stub_and_only_once() -> None:
+    info = StubInfo(address="192.0.2.9", ca="", control="", names=("api.anthropic.com",))
+    once = resolver.with_hosts(COREFILE, info)
+    assert "    192.0.2.9 api.anthropic.com\n" in once
+    assert resolver.with_hosts(once, info) == once
+
+
+def test_a_configuration_without_a_server_is_a_fault_of_the_environment() -> None:
+    with pytest.raises(EnvironmentFault):
+        resolver.with_hosts("", StubInfo(address="", ca="", control=""))
