@@ -1,33 +1,106 @@
-"""The tools a box promises, from the one file that has their versions."""
+"""The tools a box promises (``tools.toml``), and how their programs are obtained for its build."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import tarfile
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
 
-from boxproof.errors import SubjectFault
-from boxproof.subject.model import Subject
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from boxproof.errors import EnvironmentFault, SubjectFault
+from boxproof.host import golang, npm
+from boxproof.host.apt import digest, publish
+from boxproof.settings import Settings
+
+LISTED = "tools.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tool:
-    """One tool: the command that shows it at work, the capability and tier it needs, how it refuses elsewhere."""
+class Obtain(BaseModel):
+    """Where a program comes from: a Go module of the box, an npm package, or the distribution."""
 
-    name: str
-    works: str
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    way: Literal["go", "npm", "package"]
+    package: str
+    module: str = ""
+    ldflags: str = ""
+    file: str = ""
+    integrity: str = ""
+
+
+class Tool(BaseModel):
+    """One tool: the command that shows it at work, the tier it needs, how it refuses elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    works: str = Field(min_length=1)
+    version: str = ""
     capability: str = ""
     tier: str = "default"
     refusal: str = ""
+    obtain: Obtain
 
 
-def tools(subject: Subject) -> dict[str, Tool]:
-    """Return the tools of a subject by name; raises SubjectFault if it promises none."""
-    path = subject.path(subject.image.tools)
-    listed: list[Mapping[str, Any]] = tomllib.loads(path.read_text()).get("tool", []) if path else []
-    if not listed:
-        raise SubjectFault(f"no tool in {subject.image.tools or 'subject.toml: image.tools'}")
-    fields = Tool.__dataclass_fields__
-    made = [Tool(**{key: value for key, value in each.items() if key in fields}) for each in listed]
-    return {each.name: each for each in made}
+def load(path: Path) -> list[Tool]:
+    """Return the tools listed in ``path``; raises SubjectFault if the list is wrong or empty."""
+    found: list[Tool] = []
+    try:
+        listed = tomllib.loads(path.read_text()).get("tool", [])
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SubjectFault(f"{path}: {error}") from error
+    for each in listed:
+        try:
+            found.append(Tool.model_validate(each))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise SubjectFault(f"{path}: tool {each.get('name')!r}: {where}: {first['msg']}") from error
+    if not found:
+        raise SubjectFault(f"{path}: it lists no tool")
+    return found
+
+
+def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
+    """Return a directory with the programs that no distribution packages, and the list of all tools.
+
+    Raises EnvironmentFault if one cannot be had.
+    """
+    programs = {each.name: _obtain(settings, each, modules) for each in tools if each.obtain.way != "package"}
+    listing = json.dumps([each.model_dump(exclude={"obtain"}) for each in tools], indent=1) + "\n"
+
+    def fill(directory: Path) -> None:
+        for name, source in programs.items():
+            shutil.copyfile(source, directory / name)
+            (directory / name).chmod(0o755)
+        (directory / LISTED).write_text(listing)
+
+    key = digest("tools", sorted((name, str(path)) for name, path in programs.items()), listing)
+    return publish(settings.cache / "tools" / key, fill)
+
+
+def _obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
+    how = tool.obtain
+    if how.way == "go":
+        module = modules / how.module
+        return golang.build(module, how.package, name=tool.name, settings=settings, ldflags=how.ldflags)
+    tarball = npm.fetch(how.package, tool.version, how.integrity, settings=settings)
+
+    def fill(directory: Path) -> None:
+        with tarfile.open(tarball) as archive:
+            try:
+                source = archive.extractfile(how.file)
+            except KeyError:
+                source = None
+            if source is None:
+                raise EnvironmentFault(f"{how.package} {tool.version} holds no {how.file}")
+            with (directory / tool.name).open("wb") as target:
+                shutil.copyfileobj(source, target)
+        (directory / tool.name).chmod(0o755)
+
+    return publish(settings.cache / "npm" / digest(how.integrity, how.file), fill) / tool.name
