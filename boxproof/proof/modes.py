@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Mapping
 from typing import Any
 
-from boxproof.errors import EnvironmentFault
+from boxproof.errors import SubjectFault
 from boxproof.probes import ledger
-from boxproof.probes.local import LocalContainer
-from boxproof.probes.processes import Process
+from boxproof.probes.local import LocalContainer, ancestors
+from boxproof.probes.orphans import kill
+from boxproof.probes.processes import Process, processes
 from boxproof.proof.factories import Containers
 from boxproof.stubs import cli
 from boxproof.subject import files
+from boxproof.subject.entrypoint import INITS, is_shell
 from boxproof.subject.model import Subject
 from boxproof.wait import NotYet, until
 
@@ -47,7 +50,7 @@ class Modes:
         """Return a container in ``mode`` (None sets none); ``words`` are its arguments."""
         given = {"CLAUDE_MODE": mode} if mode is not None else {}
         if mode in ("headless", "api"):
-            given["CLAUDE_CODE_OAUTH_TOKEN"] = TOKEN
+            given |= {"CLAUDE_CODE_OAUTH_TOKEN": TOKEN, "CLAUDE_PROMPT": "say ok"}
         login = json.dumps(LOGIN).encode()
         put = {
             self.subject.image.cli: (cli.STAYS if stays else cli.ENDS, 0o755),
@@ -65,14 +68,14 @@ def calls(container: LocalContainer) -> list[cli.Call]:
     return found
 
 
-def started(container: LocalContainer, *, timeout: float = 20) -> LocalContainer:
-    """Wait until the stand-in was called; raises DeadlineExceeded, EnvironmentFault if it ended before."""
+def started(container: LocalContainer, *, timeout: float = 30) -> LocalContainer:
+    """Wait until the stand-in was called; raises SubjectFault if the container ends before that."""
 
     def called() -> bool:
         if cli.calls(files.read(container.made, cli.LOG)):
             return True
         if not container.running:
-            raise EnvironmentFault(f"the container ended early: {container.logs()[-300:]}")
+            raise SubjectFault(f"it ended without a call of its CLI: {container.logs()[-300:]}")
         raise NotYet(container.logs()[-200:])
 
     until(called, timeout=timeout, every=0.1, what="the first call of the stand-in")
@@ -82,3 +85,25 @@ def started(container: LocalContainer, *, timeout: float = 20) -> LocalContainer
 def of_program(path: str, found: list[Process]) -> list[Process]:
     """Return the processes that run ``path``, as a program or as a script."""
     return [each for each in found if path in each.cmdline[:2]]
+
+
+def shells_above(program: str, container: LocalContainer) -> list[str]:
+    """Return the shells among the parents of the processes that run ``program``."""
+    every = processes(container)
+    above = [each for app in of_program(program, every) for each in ancestors(app, every)]
+    found = [" ".join(each.cmdline) for each in above if each.cmdline and is_shell(each.cmdline[0])]
+    ledger.record("shells above the program", container.label, found)
+    return found
+
+
+def handles_term(container: LocalContainer) -> bool:
+    """Return whether the first process is an init or has a handler for TERM."""
+    first = next(each for each in processes(container) if each.pid == 1)
+    found = first.comm in INITS or signal.SIGTERM in first.signals_caught
+    ledger.record("first process handles TERM", first.comm, found)
+    return found
+
+
+def kill_program(program: str, container: LocalContainer) -> None:
+    """KILL the processes that run ``program``; raises EnvironmentFault if there is none."""
+    kill(container, of_program(program, processes(container)))

@@ -58,3 +58,13 @@ def workload(manifests: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any
 def selector(manifest: Mapping[str, Any]) -> str:
     """Return a workload's selector as the API's query takes it."""
     return ",".join(f"{key}={value}" for key, value in manifest["spec"]["selector"]["matchLabels"].items())
+
+
+def added_capabilities(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the capabilities that an object's containers add, by "Kind/name/container"."""
+    found = {}
+    for where, container in containers([manifest]):
+        added = ((container.get("securityContext") or {}).get("capabilities") or {}).get("add")
+        if added:
+            found[where] = sorted(added)
+    return found

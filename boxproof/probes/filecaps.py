@@ -1,0 +1,64 @@
+"""Capabilities that files carry, and whether a program with them starts."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+from typing import Any
+
+from docker.errors import DockerException
+
+from boxproof.errors import EnvironmentFault
+from boxproof.probes import ledger
+from boxproof.probes.capabilities import named
+from boxproof.probes.local import LocalContainer
+
+REVISION, EFFECTIVE = 0x02000000, 1  # of struct vfs_cap_data, linux/capability.h
+WITH_EFFECT = struct.pack("<5I", REVISION | EFFECTIVE, 1 << 13, 0, 0, 0)  # cap_net_raw=ep
+HEADER = "SCHILY.xattr.security.capability"
+COPY = """import os, shutil, sys
+source, target, value = sys.argv[1:]
+shutil.copyfile(source, target)
+os.chmod(target, 0o755)
+value and os.setxattr(target, "security.capability", bytes.fromhex(value))
+"""
+
+
+def file_capability(container: Any, path: str) -> str:
+    """Return a file's capabilities as ``getcap`` writes them, "" for none; ``container`` is the SDK's."""
+    try:
+        stream, _ = container.get_archive(path)
+        data = b"".join(stream)
+    except DockerException as error:
+        raise EnvironmentFault(f"cannot read {path}: {error}") from error
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        first = tar.next()
+        header = (first.pax_headers if first else {}).get(HEADER, "")
+    found = _shown(header.encode("utf-8", "surrogateescape"))
+    ledger.record("file capability", path, found)
+    return found
+
+
+def starts(container: LocalContainer, path: str, capability: bytes | None) -> bool:
+    """Return whether uid 1000 can start a copy of a program that carries ``capability``.
+
+    The container runs as root with SETFCAP and has python3. Raises EnvironmentFault if nothing can be copied.
+    """
+    target = f"/tmp/copy-{'with' if capability else 'without'}"
+    value = capability.hex() if capability else ""
+    copied = container.exec(["python3", "-c", COPY, path, target, value], user="0:0")
+    if not copied.ok:
+        raise EnvironmentFault(f"cannot copy {path} in {container.label}: {copied.stderr[-200:]}")
+    found = container.exec([target, "--version"], user="1000:1000").ok
+    ledger.record("starts", f"copy of {path}, {_shown(capability or b'') or 'no capability'}", found)
+    return found
+
+
+def _shown(data: bytes) -> str:
+    if len(data) < 12:
+        return ""
+    magic, permitted, inheritable = struct.unpack("<3I", data[:12])
+    names = ",".join(f"cap_{each.lower()}" for each in sorted(named(hex(permitted))))
+    flags = ("e" if magic & EFFECTIVE else "") + ("i" if inheritable else "") + ("p" if permitted else "")
+    return f"{names}={flags}"

@@ -1,0 +1,61 @@
+"""The box's tools at work in a pod."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from boxproof.errors import SubjectFault
+from boxproof.kube.exec import ExecResult
+from boxproof.probes import ledger
+
+VERIFY = "verify-tools"
+LIMIT = 180.0  # seconds for all tools
+Exec = Callable[..., ExecResult]  # ``box.exec``
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What the box's own verification says: exit code, and each tool's status."""
+
+    code: int
+    status: dict[str, str]
+
+    @property
+    def passed(self) -> set[str]:
+        """The tools that passed."""
+        return {name for name, status in self.status.items() if status == "PASS"}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command in the box: whether it ended with 0, and the end of its output."""
+
+    ok: bool
+    said: str
+
+
+def verify(run: Exec, *names: str, listed: str = "") -> Verified:
+    """Have the box verify its tools, or those in the list ``listed`` (JSON); ``run`` is ``box.exec``."""
+    setting = ["env", "BOX_TOOLS=/tmp/listed.json"] if listed else []
+    if listed:
+        run(["sh", "-c", "cat >/tmp/listed.json"], stdin=listed)
+    done = run([*setting, VERIFY, *names], timeout=LIMIT)
+    status: dict[str, str] = {}
+    if done.stdout.strip():
+        try:
+            status = {each["name"]: each["status"] for each in json.loads(done.stdout)["tools"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise SubjectFault(f"{VERIFY} answered no JSON: {done.stdout[-200:]}") from error
+    found = Verified(done.code, status)
+    ledger.record("verified tools", " ".join(names) or listed or "all", found)
+    return found
+
+
+def ran(run: Exec, command: str, *, timeout: float = 60) -> Ran:
+    """Run a command from a shell in the box, as an agent would; ``run`` is ``box.exec``."""
+    done = run(["sh", "-c", command], timeout=timeout)
+    found = Ran(done.ok, (done.stdout + done.stderr).strip()[-500:])
+    ledger.record("command", command, found, decides=found.ok)
+    return found

@@ -1,0 +1,68 @@
+"""Whether the traps that bash scripts set really run, recorded by bash itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from boxproof.probes import ledger, signals
+from boxproof.probes.local import LocalContainer
+from boxproof.subject import files
+from boxproof.subject.traps import Trap
+from boxproof.wait import holds
+
+RECORDER = "/tmp/trap-recorder"
+LOG = "/tmp/traps"
+ENVIRONMENT = {"BASH_ENV": RECORDER}
+SETTLE = 1.5  # seconds a start gets before TERM
+SCRIPT = f"""trap() {{
+  case ${{1-}} in -* | '') builtin trap "$@"; return ;; esac
+  local handler=$1 name=$BASHPID
+  shift
+  printf 'set %s %s\\n' "$name" "$*" >>{LOG}
+  builtin trap "printf 'ran %s %s\\n' $name '$*' >>{LOG}; $handler" "$@"
+}}
+"""
+FILES = {RECORDER: (SCRIPT.encode(), 0o644)}
+EXAMPLES = {
+    "trap 'exit 0' TERM\nexec sleep 3600\n": Trap.DISCARDED,
+    "trap 'exit 0' TERM\nsleep 3600\n": Trap.BLOCKED,
+    "sleep 3600 &\ntrap 'kill $!; exit 0' TERM\nwait $!\n": Trap.LIVE,
+}
+
+
+@dataclass(frozen=True)
+class Traps:
+    """The traps that scripts set, and those that ran after TERM, as "PID SIGNALS"."""
+
+    were_set: tuple[str, ...]
+    ran: tuple[str, ...]
+
+    @property
+    def dead(self) -> list[str]:
+        """The traps that never ran."""
+        return [each for each in self.were_set if each not in self.ran]
+
+
+def instrumented(text: str) -> bytes:
+    """Return a script with bash as its interpreter, so that its traps are recorded."""
+    return f"#!/bin/bash\n{text}".encode()
+
+
+def watch(container: LocalContainer) -> Traps:
+    """Start a container, send TERM, and return the traps that its bash scripts had set.
+
+    It needs ``FILES`` and ``ENVIRONMENT``. Raises EnvironmentFault if the engine refuses.
+    """
+    container.put(FILES)
+    container.start()
+    holds(lambda: True, seconds=SETTLE, every=SETTLE / 2)
+    if container.running:
+        signals.stop(container.made, timeout=3)
+    lines = (files.read(container.made, LOG) or "").splitlines()
+    sorted_out: dict[str, list[str]] = {"set": [], "ran": []}
+    for line in lines:
+        what, _, which = line.partition(" ")
+        sorted_out[what].append(which)
+    found = Traps(tuple(sorted_out["set"]), tuple(sorted_out["ran"]))
+    ledger.record("traps", container.label, found, decides=len(found.dead))
+    return found

@@ -1,0 +1,127 @@
+"""TERM: who gets it, when it works, how long there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from boxproof.kube.client import Kube
+from boxproof.probes import trapping
+from boxproof.probes.deletion import deletion
+from boxproof.probes.signals import stop
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.factories import Containers, Twins
+from boxproof.proof.fixtures import MakeBox
+from boxproof.proof.instance import Box
+from boxproof.proof.modes import Modes, calls, started
+from boxproof.session import ImageInfo, Session
+from boxproof.subject.entrypoint import scripts
+from boxproof.subject.files import reader
+from boxproof.subject.traps import SOUND, Trap, fate
+from boxproof.wait import holds
+
+BOUND = 5.0  # seconds, the claim's own
+KILLED = 137
+EXAMPLE = "trap cleanup TERM\nexec sleep 3600\n"
+SLOW = ["sh", "-c", "trap 'sleep 3; exit 0' TERM; sleep 3600 & wait"]
+
+
+@claim("sigterm-graceful-5s")
+@scope("image")
+@pytest.mark.parametrize("mode", ["remote-control", "headless"])
+def test_term_reaches_the_cli_and_ends_the_container(modes: Modes, container: Containers, mode: str) -> None:
+    with control("a first process without a handler has to be killed"):
+        deaf = stop(container(entrypoint=["sleep", "3600"]).made, timeout=1)
+        assert not deaf.in_time
+        assert deaf.code == KILLED
+    box = started(modes(mode))
+    found = stop(box.made, timeout=BOUND)
+    assert found.in_time
+    assert found.code != KILLED
+    assert calls(box)[-1].told_to_end
+
+
+@claim("sigterm-graceful-5s")
+@scope("image")
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.2, 0.4, 0.6, 0.9])
+@pytest.mark.parametrize("mode", ["remote-control", "api"])
+def test_term_in_the_first_second_ends_the_container(
+    modes: Modes, container: Containers, mode: str, delay: float
+) -> None:
+    with control("a first process without a handler has to be killed"):
+        assert not stop(container(entrypoint=["sleep", "3600"]).made, timeout=0.5).in_time
+    box = modes(mode)
+    holds(lambda: True, seconds=delay, every=delay / 2)
+    found = stop(box.made, timeout=BOUND)
+    assert found.in_time
+    assert found.code != KILLED
+
+
+@claim("sigterm-graceful-5s")
+def test_a_deleted_pod_ends_gracefully(make_box: MakeBox, twin: Twins, kube: Kube) -> None:
+    with control("a pod whose first process has no handler is killed"):
+        deaf = twin(fresh=True, spec={"terminationGracePeriodSeconds": 1})
+        assert deletion(kube, deaf.namespace, deaf.name).code == KILLED
+    box = make_box()
+    found = deletion(kube, box.namespace, box.pod)
+    assert found.code != KILLED
+    assert found.seconds <= 2 * BOUND
+
+
+@claim("grace-period-60")
+def test_the_grace_period_is_at_least_60_s(box: Box, twin: Twins, kube: Kube) -> None:
+    with control("a pod with a short grace period is seen as such"):
+        short = twin(spec={"terminationGracePeriodSeconds": 5})
+        assert observe("grace", short.name, grace(kube.get("Pod", short.name, short.namespace))) == 5
+    assert observe("grace", box.pod, grace(box.pod_object())) >= 60
+
+
+@claim("grace-period-60")
+def test_a_shutdown_fits_the_grace_period(box: Box, modes: Modes, container: Containers) -> None:
+    with control("an app that needs longer than it is given is killed, and ends by itself if given time"):
+        assert not stop(container(entrypoint=SLOW).made, timeout=1).in_time
+        assert stop(container(entrypoint=SLOW).made, timeout=10).in_time
+    given = grace(box.pod_object())
+    found = stop(started(modes("headless")).made, timeout=given)
+    assert found.in_time
+    assert found.seconds < given
+
+
+def grace(pod: dict[str, Any]) -> int:
+    """Return a pod's grace period in seconds."""
+    return int(pod["spec"]["terminationGracePeriodSeconds"])
+
+
+def script(container: Containers, text: str) -> trapping.Traps:
+    """Return what becomes of the traps of a script that runs as PID 1."""
+    put = {"/tmp/script": (trapping.instrumented(text), 0o755)}
+    made = container(entrypoint=["/tmp/script"], files=put, environment=trapping.ENVIRONMENT, start=False)
+    return trapping.watch(made)
+
+
+@claim("traps-are-live")
+@scope("image")
+def test_every_trap_of_the_start_path_runs(
+    session: Session,
+    docker: Any,
+    image: ImageInfo,
+    image_config: dict[str, Any],
+    modes: Modes,
+    container: Containers,
+) -> None:
+    with control(
+        "a trap before exec or a foreground child never runs; beside a child that is waited for it does"
+    ):
+        for text, expected in trapping.EXAMPLES.items():
+            assert observe("fate", text, fate(text)) is expected
+            assert bool(script(container, text).dead) is (expected is not Trap.LIVE)
+    with reader(docker, image.reference, run=session.run) as read:
+        found = scripts(image_config, read)
+    for path, text in found.items():
+        assert observe("fate", path, fate(text)) in SOUND, path
+    copies = {path: (trapping.instrumented(text), 0o755) for path, text in found.items()}
+    for mode in ("remote-control", "headless"):
+        box = modes(mode, environment=trapping.ENVIRONMENT, start=False)
+        box.put(copies)
+        assert not trapping.watch(box).dead
