@@ -1,0 +1,107 @@
+"""Image archives as streams: read once from the engine, each of several readers getting what it lacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import IO, TypeVar
+
+from boxproof.cluster.docker import streamed
+from boxproof.errors import EnvironmentFault
+from boxproof.session import EngineInfo
+
+CHUNK = 1 << 20
+BLOB = "blobs/sha256/"
+T = TypeVar("T")
+
+
+def saved(engine: EngineInfo, references: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
+    """Give ``docker save`` of images as a stream."""
+    return streamed(engine, "save", *references)
+
+
+class Sink:
+    """One reader of an archive, behind a pipe; ``held`` are the digests of blobs it has already."""
+
+    def __init__(self, held: frozenset[str]) -> None:
+        read, write = os.pipe()
+        self.held = held
+        self.source = os.fdopen(read, "rb")
+        self._target = os.fdopen(write, "wb")
+        self._open = True
+
+    def feed(self, reader: Callable[[IO[bytes]], T]) -> T:
+        """Call ``reader`` with the reading end and return its result; it may end early."""
+        with self.source:
+            return reader(self.source)
+
+    def wants(self, name: str) -> bool:
+        """Return whether a member of the archive is new to the reader."""
+        return not (name.startswith(BLOB) and f"sha256:{name.removeprefix(BLOB)}" in self.held)
+
+    def write(self, data: bytes) -> None:
+        """Pass ``data`` on, unless the reader is gone."""
+        try:
+            if self._open:
+                self._target.write(data)
+        except BrokenPipeError:
+            self._open = False
+
+    def close(self) -> None:
+        """End the stream."""
+        try:
+            self._target.close()
+        except BrokenPipeError:
+            self._open = False
+
+
+def distribute(stream: IO[bytes], sinks: Sequence[Sink]) -> None:
+    """Copy an archive to ``sinks``, without the blobs each holds; raises EnvironmentFault if it is broken."""
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                wanting = [sink for sink in sinks if sink.wants(member.name)]
+                if wanting:
+                    _copy(archive, member, wanting)
+        for sink in sinks:
+            sink.write(bytes(2 * tarfile.BLOCKSIZE))
+        while stream.read(CHUNK):  # padding: the writer must not meet a closed pipe
+            pass
+    except tarfile.TarError as error:
+        raise EnvironmentFault(f"the engine's image archive cannot be read: {error}") from error
+    finally:
+        for sink in sinks:
+            sink.close()
+
+
+def _copy(archive: tarfile.TarFile, member: tarfile.TarInfo, sinks: Sequence[Sink]) -> None:
+    def everywhere(data: bytes) -> None:
+        for sink in sinks:
+            sink.write(data)
+
+    everywhere(member.tobuf())
+    content = archive.extractfile(member) if member.isreg() else None
+    if content is None:
+        return
+    while chunk := content.read(CHUNK):
+        everywhere(chunk)
+    everywhere(bytes(-member.size % tarfile.BLOCKSIZE))
+
+
+def config_digest(stream: IO[bytes]) -> str:
+    """Return the config digest of the one image in an archive; raises EnvironmentFault."""
+    found = ""
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.name == "manifest.json" else None
+            if content:
+                config = str(json.loads(content.read())[0]["Config"])
+                found = config.removeprefix(BLOB).removesuffix(".json")
+        while stream.read(CHUNK):
+            pass
+    if not found:
+        raise EnvironmentFault("the engine's image archive has no manifest.json")
+    return f"sha256:{found}"
