@@ -1,21 +1,18 @@
-"""From a bare machine to a session: engine, cluster, images, stub, first instance. Every step can be repeated."""
+"""From a bare machine to a session: engine, cluster, images, stub, first instance. Each can be repeated."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
-from pathlib import Path
 
 from boxproof import log
 from boxproof.app.owned import Run
 from boxproof.cluster import canary, kind, load, nodeimage
-from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
+from boxproof.errors import BoxproofError, SubjectFault
 from boxproof.host import engine as engines
 from boxproof.host import ownership
 from boxproof.kube.client import Kube
 from boxproof.proof import box
 from boxproof.session import ClusterInfo, EngineInfo, Session
-from boxproof.settings import Settings
 from boxproof.stubs import anthropic, resolver
 from boxproof.subject import build, model
 

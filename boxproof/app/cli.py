@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError; a misspelt option gets the nearest valid one as its hint."""
         if "unrecognized arguments:" in message:
-            word = message.split("unrecognized arguments:")[1].split()[0]
+            word = message.split("unrecognized arguments:")[1].split(maxsplit=1)[0]
             options = [each for action in self._actions for each in action.option_strings]
             raise UsageError(f"unknown argument {word!r}", hint=nearest(word.split("=")[0], options))
         raise UsageError(message, hint=f"see nox -s {self.prog} -- --help")

@@ -129,6 +129,20 @@ def gone(kube: Kube, kind: str, name: str, namespace: str | None = None, *, time
     )
 
 
+def rolled_out(kube: Kube, kind: str, name: str, namespace: str, *, timeout: float = 120) -> None:
+    """Wait until every pod of a DaemonSet is of its newest template and available; raises DeadlineExceeded."""
+
+    def look() -> bool:
+        live = kube.get(kind, name, namespace)
+        status, wanted = live["status"], live["status"].get("desiredNumberScheduled", 0)
+        counts = [status.get(each, 0) for each in ("updatedNumberScheduled", "numberAvailable")]
+        if status.get("observedGeneration", 0) < live["metadata"]["generation"] or counts != [wanted] * 2:
+            raise NotYet(f"{counts} of {wanted}")
+        return True
+
+    until(look, timeout=timeout, what=f"{kind} {name} is rolled out", every=0.5)
+
+
 def _last(status: dict[str, Any]) -> str:
     ended = status.get("lastState", {}).get("terminated", {})
     return f", last exit code {ended['exitCode']}" if "exitCode" in ended else ""

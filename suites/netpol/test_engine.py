@@ -1,0 +1,49 @@
+"""The pod network enforces policies, and ours selects the pod, in both directions."""
+
+from __future__ import annotations
+
+from boxproof.kube.client import Kube
+from boxproof.probes.enforcement import becomes, deny_all, selecting, stays_denied
+from boxproof.probes.outside import Outside
+from boxproof.probes.reach import DENIED, Reach, reach
+from boxproof.proof import Box, claim, control, observe
+from boxproof.proof.factories import Listeners, Twins
+
+CANARY = {"boxproof.dev/canary": "denied"}
+
+
+@claim("netpol-enforced-by-cni")
+def test_the_pod_network_enforces_a_policy(kube: Kube, twin: Twins, aside: str, listener: Listeners) -> None:
+    source, target = twin(labels=CANARY, fresh=True), listener.on(twin(fresh=True))
+    policy = deny_all(aside, CANARY, "canary")
+    with control("before the policy the same connection is answered by the listener"):
+        assert reach(source, target) is Reach.OPEN
+    kube.apply([policy])
+    try:
+        assert becomes(source, target, DENIED) in DENIED
+        assert stays_denied(source, target)
+    finally:
+        kube.delete([policy])
+    assert becomes(source, target, {Reach.OPEN}) is Reach.OPEN
+
+
+@claim("netpol-selects-the-pod")
+def test_a_policy_selects_the_running_pod(box: Box, kube: Kube, twin: Twins) -> None:
+    other = twin(namespace=box.namespace, labels={"boxproof.dev/role": "unselected"})
+    with control("a pod without the agent's labels is selected by no policy"):
+        assert observe("selecting", other.label, selecting(kube, box.namespace, other.labels)) == {}
+    labels = box.pod_object()["metadata"]["labels"]
+    assert observe("selecting", box.label, selecting(kube, box.namespace, labels))
+
+
+@claim("netpol-egress-type-present")
+def test_the_policy_speaks_about_egress(
+    box: Box, kube: Kube, twin: Twins, outside: Outside, listener: Listeners
+) -> None:
+    target = listener(on=outside)
+    with control("a pod that no policy selects gets out to the same listener"):
+        assert reach(twin(namespace=box.namespace), target) is Reach.OPEN
+    labels = box.pod_object()["metadata"]["labels"]
+    directions = selecting(kube, box.namespace, labels).values()
+    assert any("Egress" in each for each in directions)
+    assert becomes(box, target, DENIED) in DENIED
