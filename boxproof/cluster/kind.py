@@ -25,8 +25,8 @@ from boxproof.settings import Settings
 
 TOPOLOGY = DIRECTORY / "topology.yaml"
 CREATE_TIMEOUT = 180.0
-READY_TIMEOUT = 90.0
-WARM_TIMEOUT = 45.0  # for a cluster whose nodes were just started again
+READY_TIMEOUT = 120.0
+WARM_TIMEOUT = 60.0  # for a cluster whose nodes were just started again
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import IO
 
 from boxproof import log
 from boxproof.cluster import archive
@@ -101,13 +103,17 @@ def tag_on_node(engine: EngineInfo, node: str, source: str, target: str) -> None
 def remove(engine: EngineInfo, cluster: ClusterInfo, references: Sequence[str]) -> None:
     """Take names of images off every node; what is gone already is fine. Raises EnvironmentFault."""
     argv = [*CTR, "images", "rm", "--sync", *map(canonical, references)]
-
-    def gone(node: str) -> bool:
-        return all(node_image_id(engine, node, each) is None for each in references)
-
     for node in nodes_of(engine, cluster.name, running=True):
         inside(engine, node, argv, check=False)
-        until(lambda node=node: gone(node), timeout=SEEN_TIMEOUT, what=f"{node} without {references}")
+        until(
+            partial(_without, engine, node, references),
+            timeout=SEEN_TIMEOUT,
+            what=f"{node} without {' '.join(references)}",
+        )
+
+
+def _without(engine: EngineInfo, node: str, references: Sequence[str]) -> bool:
+    return all(node_image_id(engine, node, each) is None for each in references)
 
 
 def canonical(reference: str) -> str:
@@ -139,16 +145,19 @@ def _transfer(engine: EngineInfo, nodes: Sequence[str], references: Sequence[str
 
 
 def _stream(engine: EngineInfo, references: Sequence[str], held: dict[str, frozenset[str]]) -> list[Result]:
-    argv = [*CTR, "images", "import", "--local", "--snapshotter", "overlayfs", "-"]
     with ThreadPoolExecutor(len(held)) as pool, archive.saved(engine, references) as stream:
         sinks = [archive.Sink(blobs) for blobs in held.values()]
         imports = [
-            pool.submit(sink.feed, lambda source, node=node: inside(
-                engine, node, argv, timeout=LOAD_TIMEOUT, check=False, stdin=source))
+            pool.submit(sink.feed, partial(_import, engine, node))
             for node, sink in zip(held, sinks, strict=True)
-        ]  # fmt: skip
+        ]
         archive.distribute(stream, sinks)
         return [each.result() for each in imports]
+
+
+def _import(engine: EngineInfo, node: str, source: IO[bytes]) -> Result:
+    argv = [*CTR, "images", "import", "--local", "--snapshotter", "overlayfs", "-"]
+    return inside(engine, node, argv, timeout=LOAD_TIMEOUT, check=False, stdin=source)
 
 
 def _content(engine: EngineInfo, node: str) -> frozenset[str]:
