@@ -92,23 +92,30 @@ class Apt:
 
         return publish(self.cache / "trees" / key, fill)
 
-    def rootfs(self, packages: Sequence[str], *, suite: str, name: str) -> Path:
+    def rootfs(self, packages: Sequence[str], *, suite: str, name: str, hooks: Sequence[str] = ()) -> Path:
         """Return a tar of a minimal root with ``packages`` and their dependencies, the same bytes each time.
 
-        ``name`` is for people: it leads the directory's name. Raises EnvironmentFault when it cannot be made.
+        ``name`` is for people: it leads the directory's name. ``hooks`` are shell commands that
+        end it, "$1" being the root. Raises EnvironmentFault when it cannot be made.
         """
+        cleaners = (*CLEANERS, *hooks)
         key = digest(
-            "rootfs", self.distribution, suite, sorted(packages), EPOCH, CLEANERS, os.uname().machine
+            "rootfs", self.distribution, suite, sorted(packages), EPOCH, cleaners, os.uname().machine
         )
 
         def fill(directory: Path) -> None:
             with log.step(f"root of {suite} for {name}") as report:
-                self._bootstrap(packages, suite, directory / "root.tar", report)
+                self._bootstrap(packages, suite, directory / "root.tar", cleaners, report)
 
         return publish(self.cache / "roots" / f"{name}-{key}", fill) / "root.tar"
 
     def _bootstrap(
-        self, packages: Sequence[str], suite: str, tar: Path, report: Callable[[str], None]
+        self,
+        packages: Sequence[str],
+        suite: str,
+        tar: Path,
+        cleaners: Sequence[str],
+        report: Callable[[str], None],
     ) -> None:
         tree = self.unpack(["mmdebstrap"], suite=self._tools_suite())
         area = self._area(suite)
@@ -119,7 +126,7 @@ class Apt:
             "--dpkgopt=path-exclude=/usr/share/man/*",
         ]
         argv += [f"--include={','.join(packages)}"] if packages else []
-        argv += [f"--customize-hook={each}" for each in CLEANERS]
+        argv += [f"--customize-hook={each}" for each in cleaners]
         run(
             [*argv, suite, tar, area / "sources.list"],
             timeout=DOWNLOAD_TIMEOUT,

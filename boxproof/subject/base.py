@@ -18,6 +18,10 @@ from boxproof.settings import Settings
 PINNED = re.compile(r"^ARG BASE_IMAGE=(\S+)", re.MULTILINE)
 PACKAGES = ("ca-certificates",)  # a mirror may want HTTPS before the first package comes
 SUITE = "bookworm"
+HOOKS = (  # the machine's mirror is no part of the image; the documents of packages are never read in it
+    'rm -rf "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/usr/share/doc "$1"/usr/share/info',
+    'find "$1"/usr/share/locale -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +',
+)
 REPOSITORY = "boxproof-base"
 PULL_TIMEOUT = 600.0
 ETC_APT = Path("/etc/apt")
@@ -55,7 +59,7 @@ def bootstrapped(settings: Settings, engine: EngineInfo) -> Base:
     """Return a root of the distribution's own packages as an image, tagged by its recipe."""
     apt = Apt(settings.cache)
     suite = SUITE if apt.distribution == "debian" else apt.codename
-    root = apt.rootfs(PACKAGES, suite=suite, name="box")
+    root = apt.rootfs(PACKAGES, suite=suite, name="box", hooks=HOOKS)
     reference = f"{REPOSITORY}:{suite}-{root.parent.name.rpartition('-')[2]}"
     with filelock.FileLock(f"{root}.lock"):
         if not inspect(engine, reference):

@@ -19,7 +19,7 @@ from boxproof.host.apt import digest
 from boxproof.run import Result, run
 from boxproof.session import EngineInfo, ImageInfo
 from boxproof.settings import Settings
-from boxproof.subject import layers, tools
+from boxproof.subject import layers, programs
 from boxproof.subject.base import Base, choose, inspect
 from boxproof.subject.model import Subject
 
@@ -52,9 +52,7 @@ def tag(subject: Subject, base: str = "") -> str:
     return digest("box", files, _content(dockerfile), listing, sorted(subject.image.args.items()), base)
 
 
-def build(
-    settings: Settings, engine: EngineInfo, subject: Subject, *, nonce: str | None = None
-) -> ImageInfo:
+def build(settings: Settings, engine: EngineInfo, subject: Subject, *, nonce: str | None = None) -> ImageInfo:
     """Return the subject's image, built if the engine has none of these inputs.
 
     A ``nonce`` of one's own forces a build. Raises SubjectFault if the recipe is at fault,
@@ -132,7 +130,7 @@ def _build(
     words += [f"--build-arg={name}={value}" for name, value in subject.image.args.items()]
     listed = subject.path(subject.image.tools)
     if listed:
-        ready = tools.gather(settings, tools.load(listed), context / "modules")
+        ready = programs.gather(settings, programs.load(listed), context / "modules")
         words += [f"--build-context=tools={ready}"]
     with tempfile.TemporaryDirectory(prefix="boxproof-build-") as below:
         if base:
@@ -141,14 +139,18 @@ def _build(
 
 
 def _secrets(base: Base, below: Path) -> list[str]:
-    """Return the options that lend the build what it may use and no layer may hold."""
-    words = []
-    if base.sources:
-        (below / "sources").write_text(base.sources)
-        words.append(f"--secret=id=apt-sources,src={below / 'sources'}")
+    """Return the options that lend the build the machine's mirror and CA bundle, which no layer may hold."""
+    if not base.sources:
+        return []
+    lent = {"apt-sources": base.sources, "apt-conf": 'Dir::Etc::sourcelist "/run/secrets/apt-sources";\n'}
     bundle = next((each for each in CA_BUNDLES if Path(each).is_file()), "")
+    words = []
     if bundle and "https:" in base.sources:
+        lent["apt-conf"] += 'Acquire::https::CAInfo "/run/secrets/host-ca";\n'
         words.append(f"--secret=id=host-ca,src={bundle}")
+    for name, text in lent.items():
+        (below / name).write_text(text)
+        words.append(f"--secret=id={name},src={below / name}")
     return words
 
 

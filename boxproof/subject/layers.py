@@ -1,17 +1,19 @@
-"""An image's layers, read from the layers themselves: their bytes, unpacked and compressed, and their files."""
+"""An image's layers, read from the layers themselves: their bytes, compressed or not, and their files."""
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
-import shutil
 import tarfile
 import tempfile
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 from boxproof import log
 from boxproof.errors import EnvironmentFault
@@ -96,29 +98,105 @@ def _record(known: Path, digest: str) -> Path:
 
 def _read_image(engine: EngineInfo, reference: str, digests: list[str], known: Path) -> None:
     """Read the stream of ``docker save`` once and write down each layer in it."""
-    read: dict[str, Path] = {}
+    read: dict[str, Layer] = {}
     order: list[str] = []
-    with tempfile.TemporaryDirectory(dir=known) as below:
-        with (
-            piped([engine.client, "save", reference], env=engine.env) as stream,
-            tarfile.open(fileobj=stream, mode="r|") as saved,
-        ):
-            for number, member in enumerate(saved):
-                content = saved.extractfile(member) if member.isfile() else None
-                if content is None:
-                    continue
-                if member.name == "manifest.json":
-                    order = json.load(content)[0]["Layers"]
-                elif _is_layer(member.name):
-                    path = Path(below) / str(number)
-                    measured = _measure(content)
-                    path.write_text(json.dumps(measured))
-                    read[member.name] = path
-            shutil.copyfileobj(stream, _Nowhere())  # type: ignore[misc]
-        for name, digest in zip(order, digests, strict=True):
-            if name not in read:
-                raise EnvironmentFault(f"docker save of {reference} left out {name}")
-            values = json.loads(read[name].read_text()) | {"digest": digest}
-            made = Path(below) / "layer"
-            made.write_text(json.dumps(values))
-            made.replace(_record(known, digest))
+    with (
+        piped([engine.client, "save", reference], env=engine.env) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as saved,
+    ):
+        for member in saved:
+            content = saved.extractfile(member) if member.isfile() else None
+            if content is None:
+                continue
+            if member.name == "manifest.json":
+                order = json.load(content)[0]["Layers"]
+            else:
+                measured = measure(content)
+                if measured:
+                    read[member.name] = measured
+        while stream.read(BLOCK):  # the padding: else docker sees a closed pipe
+            pass
+    for name, digest in zip(order, digests, strict=True):
+        if name not in read:
+            raise EnvironmentFault(f"docker save of {reference} left out {name}")
+        _write(_record(known, digest), asdict(read[name]) | {"digest": digest})
+
+
+def _write(path: Path, values: dict[str, object]) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as made:
+        json.dump(values, made)
+    Path(made.name).replace(path)
+
+
+def measure(content: IO[bytes]) -> Layer | None:
+    """Return the layer in a blob of a saved image, without its digest; None if the blob is no layer."""
+    first = content.read(512)
+    whole: IO[bytes] = io.BufferedReader(_Joined(first, content))
+    if first[:2] == b"\x1f\x8b":  # an engine with containerd's store saves layers as they were pushed
+        whole = gzip.GzipFile(fileobj=whole)  # type: ignore[assignment]
+    elif first[257:262] != b"ustar" and first.strip(b"\0"):
+        return None
+    with ThreadPoolExecutor(THREADS) as pool:
+        counted = _Counted(whole, pool)
+        files: dict[str, int] = {}
+        with tarfile.open(fileobj=counted, mode="r|") as tar:
+            for entry in tar:
+                files[entry.name.removeprefix("./").rstrip("/")] = entry.size if entry.isreg() else 0
+        while counted.read(BLOCK):
+            pass
+        return Layer("", counted.finish(), counted.unpacked, files)
+
+
+class _Joined(io.RawIOBase):
+    """What was read ahead, then the rest."""
+
+    def __init__(self, first: bytes, rest: IO[bytes]) -> None:
+        self.first, self.rest = first, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self.first[: len(buffer)] or self.rest.read(len(buffer))
+        self.first = self.first[len(data) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _Counted(io.BytesIO):
+    """Passes a stream on, and counts its bytes, unpacked and compressed."""
+
+    def __init__(self, source: IO[bytes], pool: ThreadPoolExecutor) -> None:
+        super().__init__()
+        self.source, self.pool = source, pool
+        self.unpacked = self.compressed = 0
+        self.block = bytearray()
+        self.under_way: deque[Future[int]] = deque()
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read as a file does; whole blocks go to the compressors."""
+        data = self.source.read(-1 if size is None else size)
+        self.unpacked += len(data)
+        self.block += data
+        while len(self.block) >= BLOCK:
+            self._submit(bytes(self.block[:BLOCK]))
+            del self.block[:BLOCK]
+        return data
+
+    def finish(self) -> int:
+        """Return the compressed bytes of all that was read."""
+        if self.block:
+            self._submit(bytes(self.block))
+        while self.under_way:
+            self.compressed += self.under_way.popleft().result()
+        return self.compressed + GZIP_HEADER
+
+    def _submit(self, block: bytes) -> None:
+        self.under_way.append(self.pool.submit(_deflated, block))
+        if len(self.under_way) > 2 * THREADS:  # no more than a few blocks in memory
+            self.compressed += self.under_way.popleft().result()
+
+
+def _deflated(block: bytes) -> int:
+    deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return len(deflate.compress(block)) + len(deflate.flush(zlib.Z_SYNC_FLUSH))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +61,7 @@ def _component(subject: Subject, name: str, root: Path, files: Mapping[str, byte
     directory = subject.path(f"{subject.manifests.components}/{name}")
     if directory is None:
         parent = subject.path(subject.manifests.components)
-        known = sorted(os.listdir(parent)) if parent else []
+        known = sorted(each.name for each in parent.iterdir()) if parent else []
         raise SubjectFault(f"no component {name!r}", hint=nearest(name, known) if known else "")
     target = root / "components" / name
     shutil.copytree(directory, target, symlinks=True)

@@ -1,4 +1,4 @@
-"""The api mode: POST a prompt, get the real CLI's answer. Health is read from local state, never by an inference."""
+"""The api mode: POST a prompt, get the real CLI's answer. Health is local state, never an inference."""
 
 import asyncio
 import json
@@ -60,7 +60,7 @@ async def ask(text: str) -> JSONResponse:
     running.add(child)
     try:
         out, err = await asyncio.wait_for(child.communicate(text.encode()), LIMIT)
-    except asyncio.TimeoutError:
+    except (TimeoutError, asyncio.TimeoutError):  # noqa: UP041 - they differ before Python 3.11
         return JSONResponse({"error": f"no answer within {LIMIT:.0f} s"}, 504)
     finally:
         running.discard(child)
@@ -85,7 +85,9 @@ async def healthz(_: Request) -> JSONResponse:
 async def readyz(_: Request) -> JSONResponse:
     """Answer whether a prompt has a chance: there is a login, and the API did not refuse it last time."""
     ready = logged_in() and not last_refused
-    return JSONResponse({"ready": ready, "login": logged_in(), "refused": last_refused}, 200 if ready else 503)
+    return JSONResponse(
+        {"ready": ready, "login": logged_in(), "refused": last_refused}, 200 if ready else 503
+    )
 
 
 class Server(uvicorn.Server):
