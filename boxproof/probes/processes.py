@@ -37,6 +37,14 @@ def processes(source: Prober) -> list[Process]:
     return found
 
 
+def uids(source: Prober, pid: int = 1) -> set[int]:
+    """Return real, effective, saved and file system uid of a process; raises EnvironmentFault."""
+    answer = ask(source, "capabilities", str(pid))
+    found = {int(each) for each in answer["status"]["Uid"].split()}
+    record("uids", f"{source.label}: process {pid}", found)
+    return found
+
+
 def of(data: dict[str, Any]) -> Process:
     """Return the process the probe program describes."""
     return Process(

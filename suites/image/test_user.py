@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from boxproof.kube.client import Kube
+from boxproof.probes.helpers import start_of
+from boxproof.probes.processes import uids
 from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.factories import Twins
+from boxproof.proof.fixtures import MakeBox
+from boxproof.proof.instance import Box, workload_of
 from boxproof.session import ImageInfo, Session
 from boxproof.subject import users
 from boxproof.subject.doctored import config_of, configured
@@ -36,3 +42,32 @@ def test_the_image_names_its_user_by_number(
     ):
         assert not observe("numeric user", made, users.is_numeric(config_of(docker, made)["User"]))
     assert observe("numeric user", image.reference, users.is_numeric(image_config.get("User", "")))
+
+
+@claim("nonroot-user-numeric")
+def test_the_kubelet_verifies_the_user_by_the_image_alone(make_box: MakeBox, twin: Twins, kube: Kube) -> None:
+    with control("the kubelet refuses a pod that must not be root and is"):
+        root = twin(security={"runAsUser": 0, "runAsNonRoot": True}, fresh=True, ready=False)
+        assert start_of(kube, root.namespace, root.name).state == "CreateContainerConfigError"
+    box = make_box(edit=leave_the_user_to_the_image, ready=False)
+    assert start_of(kube, box.namespace, box.pod).state == "running"
+
+
+def leave_the_user_to_the_image(objects: list[dict[str, Any]]) -> None:
+    """Ask for another user than root without saying which."""
+    spec = workload_of(objects)["spec"]["template"]["spec"]
+    for each in (spec, *spec["containers"], *spec.get("initContainers", [])):
+        each.setdefault("securityContext", {}).pop("runAsUser", None)
+    spec["securityContext"]["runAsNonRoot"] = True
+
+
+@claim("runtime-uid-nonroot")
+def test_no_process_in_the_pod_is_roots(box: Box, twin: Twins) -> None:
+    with control("a pod that runs as root shows it, to exec as well"):
+        root = twin(security={"runAsUser": 0, "runAsNonRoot": False})
+        assert uids(root) == {0}
+        assert observe("uid of a command", root.name, root.exec(["id", "-u"]).stdout.strip()) == "0"
+    beside = box.beside(box.container)
+    assert 0 not in uids(beside)
+    assert 0 not in {each.uid for each in box.processes()}
+    assert observe("uid of a command", box.pod, box.exec(["id", "-u"]).stdout.strip()) not in ("", "0")

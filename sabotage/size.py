@@ -1,0 +1,20 @@
+"""Sabotages of the image's size."""
+
+from __future__ import annotations
+
+from boxproof.proof.sabotages import image_sabotage
+
+BLOB = "USER root\nRUN head -c {} /dev/{} > /blob\nUSER 1000:1000"
+
+image_sabotage(
+    "noise", "image-under-2gb-compressed", "one more layer of noise than the declared budget has room for",
+    dockerfile=BLOB.format("450M", "urandom"),
+)  # fmt: skip
+image_sabotage(
+    "fat_layer", "no-layer-over-500mb", "one layer of 600 MB, though it compresses to nothing",
+    dockerfile=BLOB.format("600M", "zero"),
+)  # fmt: skip
+image_sabotage(
+    "deleted_later", "no-wasted-layer-bytes", "30 MB are added by one layer and deleted by the next",
+    dockerfile="USER root\nRUN head -c 30M /dev/urandom > /big\nRUN rm /big\nUSER 1000:1000",
+)  # fmt: skip
