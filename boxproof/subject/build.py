@@ -19,7 +19,7 @@ from boxproof.host.apt import digest
 from boxproof.run import Result, run
 from boxproof.session import EngineInfo, ImageInfo
 from boxproof.settings import Settings
-from boxproof.subject import layers, programs
+from boxproof.subject import layers, tools
 from boxproof.subject.base import Base, choose, inspect
 from boxproof.subject.model import Subject
 
@@ -130,7 +130,7 @@ def _build(
     words += [f"--build-arg={name}={value}" for name, value in subject.image.args.items()]
     listed = subject.path(subject.image.tools)
     if listed:
-        ready = programs.gather(settings, programs.load(listed), context / "modules")
+        ready = tools.gather(settings, tools.load(listed), context / "modules")
         words += [f"--build-context=tools={ready}"]
     with tempfile.TemporaryDirectory(prefix="boxproof-build-") as below:
         if base:

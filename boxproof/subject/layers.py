@@ -102,13 +102,16 @@ def _read_image(engine: EngineInfo, reference: str, digests: list[str], known: P
     order: list[str] = []
     with (
         piped([engine.client, "save", reference], env=engine.env) as stream,
-        tarfile.open(fileobj=stream, mode="r|") as saved,
+        tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK) as saved,
     ):
         for member in saved:
             content = saved.extractfile(member) if member.isfile() else None
             if content is None:
                 continue
-            if member.name == "manifest.json":
+            earlier = _record(known, f"sha256:{PurePosixPath(member.name).name}")
+            if earlier.is_file():  # blobs of layers are called by their digest
+                read[member.name] = Layer(**json.loads(earlier.read_text()))
+            elif member.name == "manifest.json":
                 order = json.load(content)[0]["Layers"]
             else:
                 measured = measure(content)
@@ -139,7 +142,7 @@ def measure(content: IO[bytes]) -> Layer | None:
     with ThreadPoolExecutor(THREADS) as pool:
         counted = _Counted(whole, pool)
         files: dict[str, int] = {}
-        with tarfile.open(fileobj=counted, mode="r|") as tar:
+        with tarfile.open(fileobj=counted, mode="r|", bufsize=BLOCK) as tar:
             for entry in tar:
                 files[entry.name.removeprefix("./").rstrip("/")] = entry.size if entry.isreg() else 0
         while counted.read(BLOCK):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tarfile
 import tomllib
@@ -18,6 +19,7 @@ from boxproof.host.apt import digest, publish
 from boxproof.settings import Settings
 
 LISTED = "tools.json"
+STRIPPED = "-s -w"
 
 
 class Obtain(BaseModel):
@@ -63,6 +65,10 @@ def load(path: Path) -> list[Tool]:
             raise SubjectFault(f"{path}: tool {each.get('name')!r}: {where}: {first['msg']}") from error
     if not found:
         raise SubjectFault(f"{path}: it lists no tool")
+    names = [each.name for each in found]
+    twice = sorted({each for each in names if names.count(each) > 1})
+    if twice:
+        raise SubjectFault(f"{path}: listed twice: {', '.join(twice)}")
     return found
 
 
@@ -76,8 +82,7 @@ def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
 
     def fill(directory: Path) -> None:
         for name, source in programs.items():
-            shutil.copyfile(source, directory / name)
-            (directory / name).chmod(0o755)
+            _link(source, directory / name)
         (directory / LISTED).write_text(listing)
 
     key = digest("tools", sorted((name, str(path)) for name, path in programs.items()), listing)
@@ -88,7 +93,8 @@ def _obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
     how = tool.obtain
     if how.way == "go":
         module = modules / how.module
-        return golang.build(module, how.package, name=tool.name, settings=settings, ldflags=how.ldflags)
+        flags = f"{STRIPPED} {how.ldflags}".strip()
+        return golang.build(module, how.package, name=tool.name, settings=settings, ldflags=flags)
     tarball = npm.fetch(how.package, tool.version, how.integrity, settings=settings)
 
     def fill(directory: Path) -> None:
@@ -104,3 +110,10 @@ def _obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
         (directory / tool.name).chmod(0o755)
 
     return publish(settings.cache / "npm" / digest(how.integrity, how.file), fill) / tool.name
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

@@ -42,6 +42,8 @@ int main(int argc, char **argv)
         ;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
+    if (WIFSIGNALED(status)) /* a closed pipe, an interrupt: no question of rights */
+        return 128 + WTERMSIG(status);
     fprintf(stderr, "%s: raw sockets need the netraw tier (manifests/components/netraw)\n", name);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return WEXITSTATUS(status);
 }
