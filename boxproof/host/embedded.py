@@ -8,13 +8,14 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 
 from boxproof import log
-from boxproof.errors import EnvironmentFault
+from boxproof.errors import DeadlineExceeded, EnvironmentFault
 from boxproof.host import enginebin, netdev, procs
 from boxproof.host.apt import digest
 from boxproof.host.ping import server_version
@@ -23,7 +24,7 @@ from boxproof.session import EngineInfo
 from boxproof.settings import Settings, search_path
 from boxproof.wait import until
 
-READY_TIMEOUT = 60.0
+READY_TIMEOUT = 120.0  # after a crash the old containers are stopped first, ten seconds and more
 STOP_TIMEOUT = 40.0  # containers get ten seconds each, side by side
 LEAST_FREE = 2 << 30  # bytes on the disk of the engine's data
 SHIM = "containerd-shim-runc-v2"
@@ -121,7 +122,8 @@ def stop(settings: Settings) -> bool:
         if pid:
             with log.step("stopping the embedded engine"):
                 os.kill(pid, signal.SIGTERM)
-                until(lambda: not layout.pid(), timeout=STOP_TIMEOUT, what="end of the engine")
+                with suppress(DeadlineExceeded):  # it is killed below
+                    until(lambda: not layout.pid(), timeout=STOP_TIMEOUT, what="end of the engine")
         _end_leftovers(layout, DAEMONS | {SHIM})
         for point in procs.mounts_below(layout.root):
             run(["umount", "-l", point], timeout=20, check=False)
