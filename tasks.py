@@ -30,7 +30,7 @@ def explained(work: Callable[..., None]) -> Callable[..., None]:
 @explained
 def doctor(_: Context, as_json: bool = False) -> None:
     """Say what this machine has, which way each need will be met, and what mends what is missing."""
-    hands.doctor(as_json)
+    sys.exit(hands.doctor(as_json))
 
 
 @task
@@ -51,7 +51,7 @@ def up(_: Context) -> None:
 @explained
 def load(_: Context) -> None:
     """Load the built image into every node and verify its id there."""
-    hands.load()
+    hands.load_image()
 
 
 @task
@@ -98,7 +98,9 @@ def down(_: Context) -> None:
     hands.down()
 
 
-@task(help={"engine": "stop the embedded engine and remove its data", "cache": "remove what can be made again"})
+@task(
+    help={"engine": "stop the embedded engine and remove its data", "cache": "remove what can be made again"}
+)
 @explained
 def clean(_: Context, engine: bool = False, cache: bool = False) -> None:
     """Sweep what dead runs left; optionally the engine and the caches too."""

@@ -1,0 +1,158 @@
+"""The steps by hand: what ``inv`` calls. Each repeats what a run does, in seconds when nothing changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from boxproof import log
+from boxproof.app import bringup, e2e
+from boxproof.app.owned import Run
+from boxproof.cluster import kind, load
+from boxproof.errors import EnvironmentFault, ExitCode
+from boxproof.host import doctor as doctors
+from boxproof.host import engine as engines
+from boxproof.host import ownership
+from boxproof.kube.client import Kube
+from boxproof.proof import box
+from boxproof.reports import results
+from boxproof.run import foreground
+from boxproof.session import ClusterInfo, ImageInfo, Session
+from boxproof.settings import Settings
+from boxproof.stubs import anthropic, resolver
+from boxproof.subject import build as builds
+from boxproof.subject import model
+
+HAND = "hand"  # the run that owns what is deployed by hand; it is kept until `inv down`
+
+
+def doctor(as_json: bool) -> int:
+    """Show the survey of this machine; 3 if a run could not start here."""
+    survey = doctors.survey(Settings.load())
+    if as_json:
+        print(survey.model_dump_json(indent=1))
+    else:
+        doctors.show(survey)
+    return int(ExitCode.ACCEPTED if survey.ready else ExitCode.BLOCKED)
+
+
+def build() -> ImageInfo:
+    """Build the box's image."""
+    settings = Settings.load()
+    return builds.build(settings, engines.ensure(settings), model.load(settings.subject))
+
+
+def up() -> ClusterInfo:
+    """Bring up engine and cluster."""
+    with by_hand() as run:
+        return bringup.cluster_of(run, bringup.engine_of(run))
+
+
+def loaded(run: Run) -> Session:
+    """Return a session whose images are on every node of its cluster."""
+    engine = bringup.engine_of(run)
+    cluster = bringup.cluster_of(run, engine)
+    probe = anthropic.ensure_images(run.settings, engine)
+    image = builds.build(run.settings, engine, model.load(run.settings.subject))
+    load.load(engine, cluster, [probe, image.reference])
+    return run.know(probe_image=probe, image=image)
+
+
+def deploy() -> str:
+    """Deploy the box against a stub of the API and return where it runs, once it is Ready."""
+    with by_hand() as run:
+        session = loaded(run)
+        assert session.engine is not None
+        stub = anthropic.start(session.engine, HAND, image=session.probe_image)
+        resolver.point(Kube(box.cluster_of(session).kubeconfig), stub)
+        found = box.deploy(run.know(stub=stub))
+    return f"{found.namespace}/{found.pod}"
+
+
+def load_image() -> None:
+    """Load the built image into every node."""
+    with by_hand() as run:
+        loaded(run)
+
+
+def test(claims: str) -> int:
+    """Prove the box as e2e does."""
+    return e2e.main(Settings.load({"claims": claims or None}))
+
+
+def kubectl(*words: str) -> int:
+    """Run kubectl against the cluster on our own terminal; raises EnvironmentFault if there is no cluster."""
+    settings = Settings.load()
+    where = kind.place(settings, settings.cluster)
+    if not where.kubeconfig.is_file():
+        raise EnvironmentFault(f"there is no cluster {settings.cluster!r}", hint="inv up, then inv deploy")
+    return foreground([where.kubectl, "--kubeconfig", where.kubeconfig, *words])
+
+
+def agent() -> list[str]:
+    """Return the words that name the agent's container to kubectl."""
+    subject = model.load(Settings.load().subject)
+    return ["-n", subject.namespace, f"{subject.workload}-0", "-c", subject.container]
+
+
+def logs(follow: bool) -> int:
+    """Print the agent's log."""
+    return kubectl("logs", *agent(), *(["-f"] if follow else []))
+
+
+def shell() -> int:
+    """Open a shell in the agent's container."""
+    return kubectl("exec", "-it", *agent(), "--", "bash")
+
+
+def report() -> str:
+    """Return the verdict of the latest run and where its page is."""
+    latest = Settings.load().reports / "latest"
+    if not (latest / results.FILE).is_file():
+        raise EnvironmentFault("there is no report yet", hint="nox -s e2e")
+    return f"{results.read(latest / results.FILE).summary()}\n{latest / 'index.html'}"
+
+
+def down() -> None:
+    """Remove the cluster, and the stubs on its network."""
+    settings = Settings.load()
+    engine = engines.ensure(settings)
+    for record in ownership.runs(settings):
+        if not record.alive:
+            anthropic.stop(engine, record.run)
+            ownership.release(settings, record)
+    if not kind.down(settings, engine):
+        log.say(f"there was no cluster {settings.cluster!r}")
+
+
+def clean(*, engine: bool, cache: bool) -> None:
+    """Sweep what dead runs left; with ``engine`` stop ours and drop its data, with ``cache`` the caches."""
+    settings = Settings.load()
+    ownership.sweep(settings, engines.ensure(settings) if not engine else None)
+    if engine:
+        engines.stop(settings)
+        for each in ("engine", "clusters", "runs"):
+            shutil.rmtree(settings.state / each, ignore_errors=True)
+    if cache:
+        shutil.rmtree(settings.cache, ignore_errors=True)
+
+
+@contextmanager
+def by_hand() -> Iterator[Run]:
+    """Give a run for one step: it holds the cluster meanwhile, and what it makes is kept."""
+    settings = Settings.load()
+    directory = settings.state / "hand"
+    directory.mkdir(parents=True, exist_ok=True)
+    session = Session(
+        run=HAND,
+        directory=str(directory),
+        subject=str(settings.subject),
+        cache=str(settings.cache),
+        state=str(settings.state),
+    )
+    record = ownership.keep(settings, ownership.claim_run(settings, HAND))
+    run = Run(settings, session, record, datetime.now(UTC))
+    with ownership.cluster_held(settings, settings.cluster, record):
+        yield run
