@@ -88,7 +88,6 @@ def manifest(
     *,
     labels: Mapping[str, str] | None = None,
     node: str = "",
-    account: str = "",
     security: Mapping[str, Any] | None = None,
     spec: Mapping[str, Any] | None = None,
 ) -> Object:
@@ -102,18 +101,27 @@ def manifest(
     }
     made: dict[str, Any] = {
         "containers": [container],
-        "automountServiceAccountToken": bool(account),
+        "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 0,
         "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}],
     }
-    if account:
-        made["serviceAccountName"] = account
     if node:
         made["nodeName"] = node
     meta = {"name": name, "namespace": namespace, "labels": dict(labels or {})}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": made | dict(spec or {})}
+
+
+def resting(name: str, namespace: str, image: str) -> Object:
+    """Return a Deployment of the probe image without any pod: something to roll out."""
+    pod = manifest(name, namespace, image, labels={"boxproof.dev/resting": name})
+    template = {"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]}
+    template["spec"]["restartPolicy"] = "Always"  # the only one a Deployment may have
+    selector = {"matchLabels": template["metadata"]["labels"]}
+    meta = {"name": name, "namespace": namespace}
+    spec = {"replicas": 0, "selector": selector, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec}
 
 
 def start(kube: Kube, pod: Object, *, wait: bool = True) -> Twin:

@@ -25,7 +25,7 @@ Edit = Callable[[Objects], None]
 START = 180.0  # seconds until Ready
 COMPONENTS = ("test-api",)
 
-__all__ = ["Box", "Edit", "attach", "deploy", "instance", "remove", "remove_instances", "rendered"]
+__all__ = ["Box", "Edit", "added", "attach", "deploy", "instance", "remove", "remove_instances", "rendered"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +239,17 @@ def remove_instances(session: Session) -> list[str]:
 def instances_of(session: Session) -> Path:
     """Return the directory with a record of everything this session has in the cluster."""
     return Path(session.directory) / "instances"
+
+
+def added(box: Box, base: Box) -> Objects:
+    """Return the objects of ``box`` that ``base`` has no counterpart of: what further components bring."""
+    have = {_bare(each, base) for each in base.objects}
+    return [each for each in box.objects if _bare(each, box) not in have]
+
+
+def _bare(item: Object, box: Box) -> tuple[str, str]:
+    name = str(item["metadata"]["name"])
+    return str(item["kind"]), name.removesuffix(f"-{box.suffix}") if box.suffix else name
 
 
 def probes_namespace(session: Session, kube: Kube) -> str:

@@ -68,3 +68,10 @@ def added_capabilities(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
         if added:
             found[where] = sorted(added)
     return found
+
+
+def without_pods(manifests: Iterable[dict[str, Any]]) -> None:
+    """Set the replicas of every workload to none, in place: for what is asked of the other objects only."""
+    for each in manifests:
+        if each["kind"] in ("StatefulSet", "Deployment"):
+            each["spec"]["replicas"] = 0

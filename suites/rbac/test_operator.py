@@ -1,0 +1,53 @@
+"""The operator tier: somebody's decision, and able to do its work."""
+
+from __future__ import annotations
+
+from boxproof.kube.access import Answer, Question
+from boxproof.kube.client import Kube
+from boxproof.kube.rules import becomes, in_force
+from boxproof.probes.kubectl import kubectl
+from boxproof.probes.pods import resting
+from boxproof.proof import Box, claim, control
+from boxproof.proof.box import COMPONENTS, added
+from boxproof.proof.factories import Twins
+from boxproof.proof.fixtures import Access, MakeBox
+from boxproof.session import Session
+from boxproof.subject.model import Subject
+from boxproof.subject.podspecs import without_pods
+
+DELETE = Question.of("delete", "pods")
+
+
+@claim("rbac-operator-is-opt-in")
+def test_the_operator_comes_and_goes_with_its_component(
+    reader: Box, make_box: MakeBox, kube: Kube, access: Access, subject: Subject
+) -> None:
+    box = make_box(components=(*COMPONENTS, *subject.tiers["operator"]), edit=without_pods, ready=False)
+    in_force(kube, box.user)
+    with control("with the component, pods may be deleted"):
+        assert access(box.user, [DELETE])[DELETE] is Answer.ALLOWED
+    assert access(reader.user, [DELETE])[DELETE] is Answer.DENIED
+    extra = added(box, reader)
+    kube.delete(extra)
+    assert becomes(kube, box.user, DELETE, Answer.DENIED) is Answer.DENIED
+    kube.apply(extra)
+    assert becomes(kube, box.user, DELETE, Answer.ALLOWED) is Answer.ALLOWED
+
+
+@claim("rbac-operator-really-works")
+def test_the_operator_restarts_deletes_and_execs(
+    box: Box, operator: Box, twin: Twins, kube: Kube, session: Session, aside: str
+) -> None:
+    [deployment] = kube.apply([resting("restarted", aside, session.probe_image)])
+    one, other = twin(fresh=True), twin()
+    tasks = [
+        ("rollout", "restart", f"deployment/{deployment['metadata']['name']}", "-n", aside),
+        ("exec", "-n", other.namespace, other.name, "--", "true"),
+        ("delete", "pod", one.name, "-n", one.namespace, "--wait=false"),
+    ]
+    with control("the reader's kubectl is told that it may not"):
+        assert all(kubectl(box, *words).forbidden for words in tasks)
+    told = {words[0]: kubectl(operator.wait_ready(), *words) for words in tasks}
+    assert {name: each.stderr for name, each in told.items() if not each.ok} == {}
+    restarted = kube.get("Deployment", deployment["metadata"]["name"], aside)
+    assert restarted["metadata"]["generation"] > deployment["metadata"]["generation"]
