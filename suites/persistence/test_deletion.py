@@ -49,7 +49,8 @@ def test_claim_and_files_outlive_the_statefulset(
         kube.delete([box.workload])
         with control("a StatefulSet that says whenDeleted: Delete takes its claim with it"):
             assert volumes.claim_after_deletion(kube, helper, f"volume-{name}-0") == ""
-    assert holds(lambda: volumes.claim_uid(kube, box.namespace, mine) == uid, seconds=3, every=1)
+    kept = holds(lambda: volumes.claim_uid(kube, box.namespace, mine) == uid, seconds=3, every=1)
+    assert kept, f"the claim {mine} went with the StatefulSet"
     kube.apply([box.workload])
     box.wait_ready()
     assert Inside(docker, box.pod_object(), box.container).read(path) == text
