@@ -6,14 +6,14 @@ from contextlib import ExitStack
 
 from boxproof import log
 from boxproof.app.owned import Run
-from boxproof.cluster import canary, kind, load, nodeimage
+from boxproof.cluster import canary, kind, load, names, nodeimage
 from boxproof.errors import BoxproofError, SubjectFault
 from boxproof.host import engine as engines
 from boxproof.host import ownership
 from boxproof.kube.client import Kube
 from boxproof.proof import box
 from boxproof.session import ClusterInfo, EngineInfo, Session
-from boxproof.stubs import anthropic, resolver
+from boxproof.stubs import anthropic
 from boxproof.subject import build, model
 
 
@@ -33,7 +33,7 @@ def session(run: Run, subject: model.Subject) -> Session:
     canary_of(run.session)
     stub = anthropic.start(engine, run.session.run, image=probe)
     run.know(stub=stub)
-    resolver.point(Kube(cluster.kubeconfig), stub)
+    names.stub_hosts(Kube(cluster.kubeconfig), stub.names, stub.address)
     first_instance(run.session)
     return run.session
 

@@ -15,6 +15,7 @@ from boxproof.kube.exec import ExecResult
 from boxproof.probes import ledger, signals
 from boxproof.probes.pods import PROGRAM
 from boxproof.probes.processes import Process
+from boxproof.probes.program import Taken
 from boxproof.subject.doctored import archive
 from boxproof.wait import until
 
@@ -113,6 +114,8 @@ class LocalContainer:
                     )
                 )  # fmt: skip
             except ContainerError as error:
+                if error.exit_status == signals.KILLED:
+                    raise Taken(f"the processes of {self.label} ended, and the probe with them") from error
                 text = (error.stderr or b"").decode(errors="replace")
                 raise EnvironmentFault(f"the probe beside {self.label} ended with: {text[-300:]}") from error
 

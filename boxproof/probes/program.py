@@ -9,6 +9,10 @@ from boxproof.errors import EnvironmentFault
 from boxproof.kube.exec import ExecResult
 
 
+class Taken(EnvironmentFault):
+    """The probe was killed with the processes it looked at: their first one had ended."""
+
+
 class Prober(Protocol):
     """Where the probe program can be run: a twin, the box's own namespaces, a container outside."""
 

@@ -23,6 +23,7 @@ class Stop:
     in_time: bool = True  # False: it had to be killed
 
 
+KILLED = 137  # exit code of a process ended by KILL
 DIED_OF = {129: "HUP", 130: "INT", 131: "QUIT", 137: "KILL", 139: "SEGV", 143: "TERM"}
 
 

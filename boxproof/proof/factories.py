@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from boxproof.errors import EnvironmentFault
-from boxproof.kube.client import Kube
+from boxproof.kube.client import Kube, Object
 from boxproof.probes import local, pods
 from boxproof.probes.pods import RUN_LABEL, Twin
 from boxproof.probes.program import Prober
@@ -34,7 +34,7 @@ class Twins:
         labels: Mapping[str, str] | None = None,
         node: str | None = None,
         *,
-        account: str = "",
+        command: Sequence[str] = (),
         security: Mapping[str, Any] | None = None,
         spec: Mapping[str, Any] | None = None,
         fresh: bool = False,
@@ -42,24 +42,36 @@ class Twins:
     ) -> Twin:
         """Return a Ready pod of the probe image; the default namespace is one of the run's own.
 
-        ``security`` and ``spec`` are merged over the container's security context and the pod's spec;
-        ``fresh`` makes one that is not shared. Raises EnvironmentFault if it does not come.
+        ``command`` replaces the idling probe, which ends on TERM; ``security`` and ``spec`` are merged
+        over the container's security context and the pod's spec; ``fresh`` makes one that is not shared.
+        Raises EnvironmentFault if it does not come.
         """
         where = namespace or probes_namespace(self.session, self.kube)
-        asked = [where, dict(labels or {}), node, account, dict(security or {}), dict(spec or {}), ready]
+        asked = [where, labels or {}, node, list(command), security or {}, spec or {}, ready]
         key = json.dumps(asked, sort_keys=True)
         if not fresh and key in self._shared and self._alive(self._shared[key]):
             return self._shared[key]
-        marked = {**(labels or {}), RUN_LABEL: self.session.run}
-        pod = pods.manifest(
-            f"twin-{secrets.token_hex(4)}", where, self.session.probe_image, labels=marked, node=node or "",
-            account=account, security=security, spec=spec,
-        )  # fmt: skip
+        pod = self._manifest(where, labels or {}, node or "", security, spec)
+        if command:
+            pod["spec"]["containers"][0]["command"] = list(command)
         self._made.append(Twin(self.kube, where, pod["metadata"]["name"]))
         made = pods.start(self.kube, pod, wait=ready)
         if not fresh:
             self._shared[key] = made
         return made
+
+    def _manifest(
+        self,
+        namespace: str,
+        labels: Mapping[str, str],
+        node: str,
+        security: Mapping[str, Any] | None,
+        spec: Mapping[str, Any] | None,
+    ) -> Object:
+        name = f"twin-{secrets.token_hex(4)}"
+        marked = {**labels, RUN_LABEL: self.session.run}
+        image = self.session.probe_image
+        return pods.manifest(name, namespace, image, labels=marked, node=node, security=security, spec=spec)
 
     def _alive(self, twin: Twin) -> bool:
         found = self.kube.find("Pod", twin.name, twin.namespace)

@@ -13,6 +13,7 @@ import pytest
 from docker.errors import DockerException
 
 from boxproof import settings as settings_module
+from boxproof.cluster import canary
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.access import Answer, Question, review
 from boxproof.kube.client import Kube
@@ -25,7 +26,7 @@ from boxproof.probes.program import Prober
 from boxproof.probes.reach import Listener, Reach
 from boxproof.probes.reach import reach as reach_probe
 from boxproof.proof import box as boxes
-from boxproof.proof import plugin
+from boxproof.proof import plugin, scopes
 from boxproof.proof.box import Edit
 from boxproof.proof.collect import collector
 from boxproof.proof.evidence import on_failure
@@ -52,6 +53,14 @@ def _environment(session: Session) -> None:
     plugin.set_liveness(lambda: liveness(session))
     if session.cluster is not None:
         on_failure(collector(session))
+        scopes.after_exclusive(lambda: _shown_again(session))
+
+
+def _shown_again(session: Session) -> None:
+    """Show that the pod network still enforces policies."""
+    api = Kube(boxes.cluster_of(session).kubeconfig)
+    canary.enforced(api, session.probe_image, session.run)
+    api.close()
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def test_term_in_the_first_second_ends_the_container(
 @claim("sigterm-graceful-5s")
 def test_a_deleted_pod_ends_gracefully(make_box: MakeBox, twin: Twins, kube: Kube) -> None:
     with control("a pod whose first process has no handler is killed"):
-        deaf = twin(fresh=True, spec={"terminationGracePeriodSeconds": 1})
+        deaf = twin(fresh=True, command=["sleep", "infinity"], spec={"terminationGracePeriodSeconds": 1})
         assert deletion(kube, deaf.namespace, deaf.name).code == KILLED
     box = make_box()
     found = deletion(kube, box.namespace, box.pod)

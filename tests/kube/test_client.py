@@ -95,7 +95,7 @@ def asked() -> list[tuple[str, str, Any]]:
 def kube(tmp_path: Path, asked: list[tuple[str, str, Any]]) -> Iterator[Kube]:
     """A client of a server that answers a little."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     made = Kube(str(kubeconfig(tmp_path, server.server_port)))
     yield made
     made.close()

@@ -12,12 +12,11 @@ import pytest
 
 from boxproof.errors import EnvironmentFault
 from boxproof.session import StubInfo
-from boxproof.stubs import certificates, resolver
+from boxproof.stubs import certificates
 from boxproof.stubs.anthropic import Stub
 from boxproof.stubs.server import stub as server
 
 ASK = {"model": "m", "messages": [{"role": "user", "content": "hello there"}]}
-COREFILE = ".:53 {\n    errors\n    forward . /etc/resolv.conf\n}\n"
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def info(tmp_path: Path) -> Iterator[StubInfo]:
     sides = [server.Server(("127.0.0.1", 0), each) for each in (server.Api, server.Control)]
     sides[0].context = context
     for each in sides:
-        threading.Thread(target=each.serve_forever, daemon=True).start()
+        threading.Thread(target=each.serve_forever, args=(0.02,), daemon=True).start()
     api, control = (each.server_port for each in sides)
     yield StubInfo(address=f"localhost:{api}", ca=authority.ca, control=f"http://127.0.0.1:{control}")
     for each in sides:
@@ -136,15 +135,3 @@ def test_a_dead_control_side_is_a_fault_of_the_environment() -> None:
     with pytest.raises(EnvironmentFault, match="does not answer"):
         stub.requests()
     stub.close()
-
-
-def test_the_resolver_answers_for_the_stub_and_only_once() -> None:
-    info = StubInfo(address="192.0.2.9", ca="", control="", names=("api.anthropic.com",))
-    once = resolver.with_hosts(COREFILE, info)
-    assert "    192.0.2.9 api.anthropic.com\n" in once
-    assert resolver.with_hosts(once, info) == once
-
-
-def test_a_configuration_without_a_server_is_a_fault_of_the_environment() -> None:
-    with pytest.raises(EnvironmentFault):
-        resolver.with_hosts("", StubInfo(address="", ca="", control=""))
