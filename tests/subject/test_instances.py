@@ -1,4 +1,4 @@
-"""A derived instance differs from the first in its namespace and its cluster-scoped names, and nowhere else."""
+"""A derived instance differs from the first in namespace and cluster-scoped names, and nowhere else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ OBJECTS: list[dict[str, Any]] = [
         "roleRef": {"kind": "ClusterRole", "name": "cluster-admin"},
         "subjects": [{"kind": "User", "name": "system:serviceaccount:claude:agent"}],
     },
-    {"kind": "ConfigMap", "metadata": {"name": "claude", "namespace": "claude"}, "data": {"claude": "claude"}},
+    {
+        "kind": "ConfigMap",
+        "metadata": {"name": "claude", "namespace": "claude"},
+        "data": {"claude": "claude"},
+    },
     {"kind": "Role", "metadata": {"name": "elsewhere", "namespace": "kube-system"}},
 ]
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 LIMIT = 600.0  # seconds for one prompt
 KILL_AFTER = 3.0  # seconds until open requests are dropped at shutdown; the container has 5 in all
 FLAGS = sys.argv[1:]
-last_refused = False
+refused = ""  # the login that the API refused last, "" once one is accepted
 running: set[asyncio.subprocess.Process] = set()
 
 
@@ -28,16 +28,17 @@ def log(message: str, level: str = "info", **fields: object) -> None:
     print(json.dumps(line | fields), file=sys.stderr, flush=True)
 
 
-def logged_in() -> bool:
-    """Return whether there is a token to send."""
+def login() -> str:
+    """Return what stands for the login in use without telling it, "" where there is no token to send."""
     if os.environ.get("CLAUDE_CODE_OAUTH_TOKEN"):
-        return True
+        return "CLAUDE_CODE_OAUTH_TOKEN"
     directory = os.environ.get("CLAUDE_CONFIG_DIR") or str(Path.home() / ".claude")
+    file = Path(directory, ".credentials.json")
     try:
-        found = json.loads(Path(directory, ".credentials.json").read_text())
-        return bool(found["claudeAiOauth"]["accessToken"])
+        token = json.loads(file.read_text())["claudeAiOauth"]["accessToken"]
+        return f"credentials file of {file.stat().st_mtime_ns}" if token else ""
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return ""
 
 
 async def prompt(request: Request) -> JSONResponse:
@@ -53,7 +54,8 @@ async def prompt(request: Request) -> JSONResponse:
 
 async def ask(text: str) -> JSONResponse:
     """Run the CLI on one prompt."""
-    global last_refused
+    global refused
+    used = login()
     pipe = asyncio.subprocess.PIPE
     argv = ["claude", "-p", "--output-format", "json", *FLAGS]
     child = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=pipe)
@@ -71,8 +73,8 @@ async def ask(text: str) -> JSONResponse:
     except ValueError:
         answer = {"is_error": True, "result": err.decode(errors="replace")[-500:]}
     failed = bool(answer.get("is_error")) or child.returncode != 0
-    last_refused = failed and "401" in str(answer.get("result"))
-    if last_refused:
+    refused = used if failed and "401" in str(answer.get("result")) else ""
+    if refused:
         log("the API refused the login (401): log in again or renew the token", "error")
     return JSONResponse({"result": answer.get("result"), "is_error": failed}, 502 if failed else 200)
 
@@ -84,10 +86,10 @@ async def healthz(_: Request) -> JSONResponse:
 
 async def readyz(_: Request) -> JSONResponse:
     """Answer whether a prompt has a chance: there is a login, and the API did not refuse it last time."""
-    ready = logged_in() and not last_refused
-    return JSONResponse(
-        {"ready": ready, "login": logged_in(), "refused": last_refused}, 200 if ready else 503
-    )
+    found = login()
+    ready = bool(found) and found != refused
+    said = {"ready": ready, "login": bool(found), "refused": bool(found) and found == refused}
+    return JSONResponse(said, 200 if ready else 503)
 
 
 class Server(uvicorn.Server):

@@ -1,0 +1,108 @@
+"""The box's own programs, run here with a stand-in for the CLI."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxproof.run import Result, run
+from boxproof.settings import ROOT
+
+ROOTFS = ROOT / "image/rootfs/usr/local"
+SUPERVISE = ROOTFS / "lib/box/supervise.py"
+LOGIN = {"claudeAiOauth": {"accessToken": "stub-token"}}
+
+
+def supervise(home: Path, *words: str, term_after: float = 0, timeout: float = 20) -> Result:
+    """Run the supervisor; it gets TERM after some seconds."""
+    argv = [sys.executable, "-I", str(SUPERVISE), *words]
+    if term_after:
+        argv = ["timeout", "--preserve-status", "--signal=TERM", str(term_after), *argv]
+    env = {"CLAUDE_CONFIG_DIR": str(home), "TMPDIR": str(home)}
+    return run(argv, timeout=timeout, env=env, check=False)
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(each) for each in result.stderr.splitlines() if each.startswith("{")]
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_supervisor_ends_with_the_code_of_the_cli(tmp_path: Path, code: int) -> None:
+    found = supervise(tmp_path, "--", "sh", "-c", f"exit {code}")
+
+    assert found.code == code
+    assert lines(found)[-1]["code"] == code
+
+
+def test_a_killed_cli_ends_the_supervisor(tmp_path: Path) -> None:
+    assert supervise(tmp_path, "--", "sh", "-c", "kill -9 $$").code == 137
+
+
+def test_term_is_passed_on_and_logged(tmp_path: Path) -> None:
+    script = "trap 'echo told; exit 7' TERM; sleep 30 & wait"
+
+    found = supervise(tmp_path, "--", "sh", "-c", script, term_after=1)
+
+    assert (found.code, found.stdout) == (7, "told\n")
+    assert [each["msg"] for each in lines(found)] == ["shutdown", "the CLI ended"]
+    assert lines(found)[0]["signal"] == "SIGTERM"
+
+
+def test_a_cli_that_will_not_end_is_killed_in_time(tmp_path: Path) -> None:
+    found = supervise(tmp_path, "--", "sh", "-c", "trap '' TERM; exec sleep 9", term_after=1)
+
+    assert found.code == 137
+    assert found.seconds < 8
+
+
+def test_without_a_login_it_waits_and_says_what_to_do(tmp_path: Path) -> None:
+    found = supervise(tmp_path, "--wait-for-login", "--", "false", term_after=1)
+
+    assert found.code == 143
+    assert "claude /login" in lines(found)[0]["msg"]
+    assert lines(found)[-1]["signal"] == "SIGTERM"
+
+
+def test_with_a_login_it_goes_on(tmp_path: Path) -> None:
+    (tmp_path / ".credentials.json").write_text(json.dumps(LOGIN))
+
+    found = supervise(tmp_path, "--wait-for-login", "--", "true")
+
+    assert found.code == 0
+    assert "login found" in [each["msg"] for each in lines(found)]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"claudeAiOauth": {"accessToken": ""}}', "[]"])
+def test_an_unusable_login_file_is_no_login(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".credentials.json").write_text(text)
+
+    assert supervise(tmp_path, "--wait-for-login", "--", "true", term_after=1).code == 143
+
+
+def entrypoint(home: Path, **environment: str) -> Result:
+    env = {"HOME": str(home), "CLAUDE_CONFIG_DIR": str(home)} | environment
+    return run([ROOTFS / "bin/entrypoint"], timeout=10, env=env, check=False)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"CLAUDE_MODE": "bogus"}, "Unknown mode 'bogus'"),
+        ({"CLAUDE_MODE": "headless"}, "Set CLAUDE_PROMPT"),
+        ({}, "claude /login"),
+        ({"CLAUDE_CODE_OAUTH_TOKEN": "stub-token"}, "inference only"),
+        ({"CLAUDE_MODE": "api"}, "CLAUDE_CODE_OAUTH_TOKEN"),
+        ({"CLAUDE_MODE": "interactive"}, "No usable login"),
+    ],
+)
+def test_what_cannot_start_says_why_at_once(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+    found = entrypoint(tmp_path, **environment)
+
+    assert found.code == 1
+    assert said in found.stderr
+    assert found.seconds < 2
+    assert "stub-token" not in found.stderr

@@ -1,0 +1,74 @@
+"""The tag follows every input of the build, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from boxproof.errors import SubjectFault
+from boxproof.subject import build, model
+from boxproof.subject.model import Subject
+
+
+@pytest.fixture
+def subject(tmp_path: Path) -> Subject:
+    (tmp_path / "subject.toml").write_text('name = "x"\n[image]\nargs = {A = "1"}\ntools = "tools.toml"\n')
+    (tmp_path / "tools.toml").write_text("[[tool]]\n")
+    (tmp_path / "image" / "sub").mkdir(parents=True)
+    (tmp_path / "image" / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "image" / "sub" / "start").write_text("#!/bin/sh\n")
+    return model.load(tmp_path)
+
+
+def mode(root: Path) -> None:
+    (root / "image/sub/start").chmod(0o755)
+
+
+def link(root: Path) -> None:
+    (root / "image/link").symlink_to("sub/start")
+
+
+EDITS: list[Callable[[Path], object]] = [
+    mode,
+    link,
+    lambda root: (root / "image/sub/start").write_text("#!/bin/sh -e\n"),
+    lambda root: (root / "image/new").write_text(""),
+    lambda root: (root / "image/Dockerfile").write_text("FROM scratch\n\n"),
+    lambda root: (root / "tools.toml").write_text("[[tool]]\n\n"),
+    lambda root: (root / "image/sub/start").rename(root / "image/sub/begin"),
+]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_every_edit_changes_the_tag(subject: Subject, edit: Callable[[Path], object]) -> None:
+    before = build.tag(subject)
+
+    edit(subject.directory)
+
+    assert build.tag(subject) != before
+
+
+def test_arguments_and_base_are_inputs(subject: Subject) -> None:
+    other = subject.model_copy(update={"image": subject.image.model_copy(update={"args": {"A": "2"}})})
+
+    assert len({build.tag(subject), build.tag(other), build.tag(subject, "sha256:1")}) == 3
+
+
+def test_what_is_no_input_leaves_the_tag(subject: Subject) -> None:
+    before = build.tag(subject)
+
+    (subject.directory / "README.md").write_text("text\n")
+    (subject.directory / "image" / "__pycache__").mkdir()
+    (subject.directory / "image" / "__pycache__" / "x.pyc").write_text("")
+    (subject.directory / "image" / "Dockerfile").touch()
+
+    assert build.tag(subject) == before
+
+
+def test_without_a_dockerfile_the_subject_is_at_fault(subject: Subject) -> None:
+    (subject.directory / "image" / "Dockerfile").unlink()
+
+    with pytest.raises(SubjectFault, match="no Dockerfile"):
+        build.tag(subject)

@@ -1,0 +1,47 @@
+"""The list of tools: ours is valid; a mistake names its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boxproof.errors import SubjectFault
+from boxproof.settings import ROOT
+from boxproof.subject import model, tools
+
+GOOD = '[[tool]]\nname = "a"\nworks = "a"\nobtain = { way = "package", package = "a" }\n'
+PROMISED = [
+    *("kubectl", "helm", "kubernetes-mcp-server", "jq", "yq", "curl", "dig", "nslookup", "tcpdump", "ping"),
+    *("traceroute", "strace", "ss", "git", "openssl", "htop", "claude"),
+]
+
+
+def test_our_own_list_has_every_promised_tool() -> None:
+    subject = model.load(ROOT)
+
+    found = {each.name: each for each in tools.load(ROOT / subject.image.tools)}
+
+    assert set(PROMISED) <= set(found)
+    for each in found.values():
+        assert each.obtain.way == "package" or each.version, each.name
+        assert each.obtain.way != "npm" or each.obtain.integrity.startswith("sha512-"), each.name
+        assert (each.tier == "default") == (not each.refusal), each.name
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "lists no tool"),
+        (GOOD + GOOD, "listed twice: a"),
+        (GOOD.replace("works", "wroks"), "works"),
+        (GOOD.replace('"package", p', '"pakage", p'), "obtain.way"),
+        ("[[tool]\n", "tools.toml"),
+    ],
+)
+def test_a_mistake_names_its_place(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "tools.toml"
+    path.write_text(text)
+
+    with pytest.raises(SubjectFault, match=said):
+        tools.load(path)
