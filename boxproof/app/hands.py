@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from boxproof import log
 from boxproof.app import bringup, e2e
 from boxproof.app.owned import Run
-from boxproof.cluster import kind, load
+from boxproof.cluster import kind, load, names
 from boxproof.errors import EnvironmentFault, ExitCode
 from boxproof.host import doctor as doctors
 from boxproof.host import engine as engines
@@ -21,7 +21,7 @@ from boxproof.reports import results
 from boxproof.run import foreground
 from boxproof.session import ClusterInfo, ImageInfo, Session
 from boxproof.settings import Settings
-from boxproof.stubs import anthropic, resolver
+from boxproof.stubs import anthropic
 from boxproof.subject import build as builds
 from boxproof.subject import model
 
@@ -66,7 +66,7 @@ def deploy() -> str:
         session = loaded(run)
         assert session.engine is not None
         stub = anthropic.start(session.engine, HAND, image=session.probe_image)
-        resolver.point(Kube(box.cluster_of(session).kubeconfig), stub)
+        names.stub_hosts(Kube(box.cluster_of(session).kubeconfig), stub.names, stub.address)
         found = box.deploy(run.know(stub=stub))
     return f"{found.namespace}/{found.pod}"
 
