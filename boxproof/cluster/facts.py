@@ -4,43 +4,53 @@ from __future__ import annotations
 
 import re
 
-from boxproof.cluster.docker import inside, nodes_of
+from boxproof.cluster.docker import docker, inside, nodes_of
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube, Object
 from boxproof.session import ClusterInfo, EngineInfo
 from boxproof.wait import NotYet, until
 
 NETWORKS = ("kube-router", "kindnet", "calico-node", "cilium", "kube-flannel-ds")
-SYSTEM = frozenset({"kube-system", "local-path-storage"})
+SYSTEM = ("/api/v1/namespaces/kube-system/pods", "/api/v1/namespaces/local-path-storage/pods")
+SECONDS = len("2000-01-01T00:00:00")  # the part of two timestamps that can be compared
 
 
-def wait_ready(kubeconfig: str, count: int, timeout: float) -> None:
-    """Wait until the API server answers and ``count`` nodes are Ready; raises DeadlineExceeded."""
+def wait_whole(engine: EngineInfo, name: str, kubeconfig: str, timeout: float) -> None:
+    """Wait until all nodes and the cluster's own pods are Ready, since the nodes last started.
+
+    Right after a restart the API still shows what was before it: only what started later counts.
+    Raises DeadlineExceeded.
+    """
+    started = _started(engine, name)
     kube = Kube(kubeconfig)
 
     def look() -> bool:
-        nodes = kube.raw("/api/v1/nodes", timeout=5)["items"]
-        waiting = [each["metadata"]["name"] for each in nodes if not _ready(each)]
-        if len(nodes) < count or waiting:
-            raise NotYet(f"{len(nodes)} of {count} nodes, not Ready: {' '.join(waiting) or 'none'}")
-        return True
-
-    until(look, timeout=timeout, what=f"{count} nodes Ready", transient=(EnvironmentFault,))
-
-
-def wait_system(kubeconfig: str, timeout: float) -> None:
-    """Wait until the cluster's own pods are Ready: DNS, network, storage; raises DeadlineExceeded."""
-    kube = Kube(kubeconfig)
-
-    def look() -> bool:
-        pods = kube.raw("/api/v1/pods", timeout=5)["items"]
-        system = [each for each in pods if each["metadata"]["namespace"] in SYSTEM]
-        waiting = [each["metadata"]["name"] for each in system if not _ready(each)]
-        if waiting or not system:
+        nodes = {each["metadata"]["name"]: each for each in kube.raw("/api/v1/nodes", timeout=5)["items"]}
+        waiting = [each for each in started if each not in nodes or not _ready(nodes[each])]
+        if waiting:
+            raise NotYet(f"not Ready: {' '.join(waiting)}")
+        pods = [each for path in SYSTEM for each in kube.raw(path, timeout=5)["items"]]
+        waiting = [each["metadata"]["name"] for each in pods if not _runs(each, started)]
+        if waiting or not pods:
             raise NotYet(f"not Ready: {' '.join(waiting) or 'no pods'}")
         return True
 
-    until(look, timeout=timeout, what="the cluster's own pods Ready", transient=(EnvironmentFault,))
+    until(look, timeout=timeout, what=f"the cluster {name} is whole", transient=(EnvironmentFault,))
+
+
+def _started(engine: EngineInfo, name: str) -> dict[str, str]:
+    """Return when each node was started, to the second."""
+    words = ["inspect", "--format", "{{.Name}} {{.State.StartedAt}}", *nodes_of(engine, name)]
+    lines = docker(engine, *words).stdout.splitlines()
+    return {node.lstrip("/"): time[:SECONDS] for node, time in map(str.split, lines)}
+
+
+def _runs(pod: Object, started: dict[str, str]) -> bool:
+    """Return whether a pod is Ready and its containers are younger than its node's start."""
+    since = started.get(pod["spec"].get("nodeName", ""), "")
+    states = [each.get("state", {}) for each in pod.get("status", {}).get("containerStatuses") or []]
+    times = [state["running"]["startedAt"][:SECONDS] for state in states if "running" in state]
+    return _ready(pod) and len(times) == len(states) and all(time >= since for time in times)
 
 
 def gather(engine: EngineInfo, name: str, kubeconfig: str, *, kind: str, kubectl: str) -> ClusterInfo:
@@ -71,8 +81,6 @@ def gather(engine: EngineInfo, name: str, kubeconfig: str, *, kind: str, kubectl
 
 def _ready(item: Object) -> bool:
     conditions = item.get("status", {}).get("conditions") or []
-    if item.get("status", {}).get("phase") == "Succeeded":
-        return True
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 

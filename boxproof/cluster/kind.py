@@ -26,7 +26,7 @@ from boxproof.settings import Settings
 TOPOLOGY = DIRECTORY / "topology.yaml"
 CREATE_TIMEOUT = 180.0
 READY_TIMEOUT = 120.0
-WARM_TIMEOUT = 60.0  # for a cluster whose nodes were just started again
+WARM_TIMEOUT = 90.0  # for a cluster whose nodes were just started again
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _usable(engine: EngineInfo, name: str, where: Place, recipe: dict[str, str])
         if stopped:
             with log.step(f"starting the nodes {' '.join(stopped)}"):
                 docker(engine, "start", *stopped)
-        facts.wait_ready(str(where.kubeconfig), len(nodes), WARM_TIMEOUT)
+        facts.wait_whole(engine, name, str(where.kubeconfig), WARM_TIMEOUT)
     except BoxproofError as fault:
         log.say(f"the cluster {name} is made anew: {fault.message.splitlines()[0]}")
         return False
@@ -159,9 +159,8 @@ def _create(
         with log.step(f"creating the cluster {name}") as report:
             run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=report)
             nodes = nodes_of(engine, name)
-        with log.step("all nodes Ready"):
-            facts.wait_ready(str(where.kubeconfig), len(nodes), READY_TIMEOUT)
-            facts.wait_system(str(where.kubeconfig), READY_TIMEOUT)
+        with log.step("all nodes Ready, and the cluster's own pods"):
+            facts.wait_whole(engine, name, str(where.kubeconfig), READY_TIMEOUT)
         _take_kubectl(engine, nodes[0], where)
     except BoxproofError as fault:
         saved = collect(engine, name, run_dir / "evidence" / "cluster")
