@@ -26,7 +26,8 @@ def test_no_rule_has_a_wildcard(either: Box, kube: Kube, access: Access) -> None
 
 @claim("rbac-dedicated-sa")
 def test_the_pod_has_an_account_of_its_own_and_the_default_one_is_powerless(box: Box, kube: Kube) -> None:
-    every = questions_of(discover(kube), namespace=box.namespace)
+    resources = discover(kube)
+    every = [*questions_of(resources), *questions_of(resources, namespace=box.namespace)]
     default = f"system:serviceaccount:{box.namespace}:default"
     with control("an account that is bound to a role is seen to go beyond everyone who is signed in"):
         assert audit(kube, BOUND, [Question.of("list", "deployments.apps")]).beyond
