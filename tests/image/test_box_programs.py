@@ -21,7 +21,7 @@ def supervise(home: Path, *words: str, term_after: float = 0, timeout: float = 2
     """Run the supervisor; it gets TERM after some seconds."""
     argv = [sys.executable, "-I", str(SUPERVISE), *words]
     if term_after:
-        argv = ["timeout", "--preserve-status", "--signal=TERM", str(term_after), *argv]
+        argv = ["timeout", "--foreground", "--preserve-status", "--signal=TERM", str(term_after), *argv]
     env = {"CLAUDE_CONFIG_DIR": str(home), "TMPDIR": str(home)}
     return run(argv, timeout=timeout, env=env, check=False)
 
@@ -45,7 +45,7 @@ def test_a_killed_cli_ends_the_supervisor(tmp_path: Path) -> None:
 def test_term_is_passed_on_and_logged(tmp_path: Path) -> None:
     script = "trap 'echo told; exit 7' TERM; sleep 30 & wait"
 
-    found = supervise(tmp_path, "--", "sh", "-c", script, term_after=1)
+    found = supervise(tmp_path, "--", "sh", "-c", script, term_after=2)
 
     assert (found.code, found.stdout) == (7, "told\n")
     assert [each["msg"] for each in lines(found)] == ["shutdown", "the CLI ended"]
@@ -53,14 +53,14 @@ def test_term_is_passed_on_and_logged(tmp_path: Path) -> None:
 
 
 def test_a_cli_that_will_not_end_is_killed_in_time(tmp_path: Path) -> None:
-    found = supervise(tmp_path, "--", "sh", "-c", "trap '' TERM; exec sleep 9", term_after=1)
+    found = supervise(tmp_path, "--", "sh", "-c", "trap '' TERM; exec sleep 9", term_after=2)
 
     assert found.code == 137
     assert found.seconds < 8
 
 
 def test_without_a_login_it_waits_and_says_what_to_do(tmp_path: Path) -> None:
-    found = supervise(tmp_path, "--wait-for-login", "--", "false", term_after=1)
+    found = supervise(tmp_path, "--wait-for-login", "--", "false", term_after=2)
 
     assert found.code == 143
     assert "claude /login" in lines(found)[0]["msg"]
@@ -80,7 +80,7 @@ def test_with_a_login_it_goes_on(tmp_path: Path) -> None:
 def test_an_unusable_login_file_is_no_login(tmp_path: Path, text: str) -> None:
     (tmp_path / ".credentials.json").write_text(text)
 
-    assert supervise(tmp_path, "--wait-for-login", "--", "true", term_after=1).code == 143
+    assert supervise(tmp_path, "--wait-for-login", "--", "true", term_after=2).code == 143
 
 
 def entrypoint(home: Path, **environment: str) -> Result:
