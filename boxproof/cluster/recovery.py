@@ -10,14 +10,15 @@ from typing import Protocol
 from boxproof.cluster import load
 from boxproof.errors import DeadlineExceeded
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.states import is_ready
+from boxproof.kube.states import is_ready, terminal
 from boxproof.probes import ledger
 from boxproof.session import ClusterInfo, EngineInfo, ImageInfo
 from boxproof.subject.commands import carry_out
 from boxproof.subject.model import Subject
 from boxproof.wait import NotYet, until
 
-SETTLE = 60.0  # seconds from the last step of a recovery until the pod is Ready
+SETTLE = 120.0  # seconds from the last step of a recovery until the pod is Ready
+STUCK = 30  # looks in a row at another image that cannot start: nothing replaces such a pod by itself
 
 
 class Deployed(Protocol):
@@ -65,12 +66,16 @@ def _running(engine: EngineInfo, box: Deployed) -> Running:
 
 
 def settle(engine: EngineInfo, box: Deployed, image: ImageInfo, *, timeout: float = SETTLE) -> Running:
-    """Return what the pod runs once it is Ready with ``image``, or else after ``timeout`` seconds."""
-    wanted = Running(image.config_digest, ready=True)
+    """Return what the pod runs once it is Ready with ``image``, is stuck, or ``timeout`` seconds are over."""
+    wanted, stuck = Running(image.config_digest, ready=True), 0
 
     def look() -> bool:
+        nonlocal stuck
         seen = _running(engine, box)
-        if seen != wanted:
+        found = box.kube.find("Pod", box.pod, box.namespace) or {}
+        names = [each["image"] for each in found.get("spec", {}).get("containers", ())]
+        stuck = stuck + 1 if names and image.reference not in names and terminal(found) else 0
+        if seen != wanted and stuck < STUCK:
             raise NotYet(str(seen))
         return True
 

@@ -57,7 +57,8 @@ def test_the_recovery_brings_new_content_to_a_stale_box(
         with control("before, it is Ready with the old content under the new tag"):
             assert running(engine, box) == Running(image.config_digest, ready=True)
         said = recover(subject, cluster, box, rebuilt, toolbox.variables(session, tmp_path))
-        assert settle(engine, box, rebuilt) == Running(rebuilt.config_digest, ready=True), said
+        seen = settle(engine, box, rebuilt)
+    assert seen == Running(rebuilt.config_digest, ready=True), f"afterwards: {seen} {said}"
 
 
 @claim("stale-image-recovery-works")
@@ -70,4 +71,5 @@ def test_the_recovery_starts_a_box_whose_image_could_not_be_pulled(
         assert helpers.start_of(kube, box.namespace, box.pod).state == "no image"
         assert not running(engine, box).ready
     said = recover(subject, cluster, box, image, toolbox.variables(session, tmp_path))
-    assert settle(engine, box, image) == Running(image.config_digest, ready=True), said
+    seen = settle(engine, box, image)
+    assert seen == Running(image.config_digest, ready=True), f"afterwards: {seen} {said}"
