@@ -60,7 +60,7 @@ def test_a_cli_that_will_not_end_is_killed_in_time(tmp_path: Path) -> None:
 
 
 def test_without_a_login_it_waits_and_says_what_to_do(tmp_path: Path) -> None:
-    found = supervise(tmp_path, "--wait-for-login", "--", "false", term_after=2)
+    found = supervise(tmp_path, "--wait-for-login", "--", "false", term_after=1.5)
 
     assert found.code == 143
     assert "claude /login" in lines(found)[0]["msg"]
@@ -80,7 +80,7 @@ def test_with_a_login_it_goes_on(tmp_path: Path) -> None:
 def test_an_unusable_login_file_is_no_login(tmp_path: Path, text: str) -> None:
     (tmp_path / ".credentials.json").write_text(text)
 
-    assert supervise(tmp_path, "--wait-for-login", "--", "true", term_after=2).code == 143
+    assert supervise(tmp_path, "--wait-for-login", "--", "true", term_after=0.7).code == 143
 
 
 def entrypoint(home: Path, **environment: str) -> Result:
