@@ -21,12 +21,12 @@ def test_an_option_beats_a_variable_beats_the_default(monkeypatch: pytest.Monkey
 def test_an_unknown_variable_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOXPROOF_CLAIM", "x")
 
-    with pytest.raises(UsageError, match="unknown setting BOXPROOF_CLAIM.*BOXPROOF_CLAIMS"):
+    with pytest.raises(UsageError, match=r"unknown setting BOXPROOF_CLAIM.*BOXPROOF_CLAIMS"):
         Settings.load()
 
 
 def test_a_misspelt_option_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match="unknown argument '--kubernets'.*--kubernetes"):
+    with pytest.raises(UsageError, match=r"unknown argument '--kubernets'.*--kubernetes"):
         settings_of(["--kubernets", "1"], "e2e", "")
 
 
