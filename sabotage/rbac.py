@@ -94,6 +94,18 @@ def one_secret(objects: Objects) -> None:
     _bind(objects, "RoleBinding", "claude-secret", "Role", "claude-secret")
 
 
+@manifest_sabotage(
+    "rbac-no-secrets", "the account has the built-in role edit in its namespace, secrets among it"
+)
+def edits_its_namespace(objects: Objects) -> None:
+    _bind(objects, "RoleBinding", "claude-edit", "ClusterRole", "edit")
+
+
+@manifest_sabotage("rbac-operator-really-works", "the operator has no exec at all")
+def no_exec(objects: Objects) -> None:
+    _rules(objects, OPERATOR).remove(_rule_about(objects, "pods/exec", OPERATOR))
+
+
 @manifest_sabotage("rbac-no-rbac-mutation", "the reader writes and binds roles")
 def writes_roles(objects: Objects) -> None:
     _allow(objects, RBAC, ["clusterroles", "clusterrolebindings"], ["create", "patch", "bind", "escalate"])
@@ -144,7 +156,9 @@ def operator_in_the_base(objects: Objects) -> None:
     _bind(objects, "ClusterRoleBinding", OPERATOR, "ClusterRole", OPERATOR)
 
 
-@manifest_sabotage("rbac-operator-really-works", "exec is granted for POST alone, and kubectl asks with GET")
+@manifest_sabotage(
+    "rbac-operator-really-works", "exec is granted for POST alone, and kubectl asks with GET first"
+)
 def exec_by_post_alone(objects: Objects) -> None:
     _rule_about(objects, "pods/exec", OPERATOR)["verbs"] = ["create"]
 

@@ -35,6 +35,15 @@ def test_the_operator_comes_and_goes_with_its_component(
 
 
 @claim("rbac-operator-really-works")
+def test_the_operator_execs_with_either_verb(reader: Box, operator: Box, access: Access) -> None:
+    asked = [Question.of(verb, "pods/exec") for verb in ("get", "create")]  # websockets and SPDY
+    with control("the reader may with neither"):
+        assert set(access(reader.user, asked).values()) == {Answer.DENIED}
+    answers = access(operator.user, asked)
+    assert [str(each) for each, answer in answers.items() if answer is not Answer.ALLOWED] == []
+
+
+@claim("rbac-operator-really-works")
 def test_the_operator_restarts_deletes_and_execs(
     box: Box, operator: Box, twin: Twins, kube: Kube, session: Session, aside: str
 ) -> None:
