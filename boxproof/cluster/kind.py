@@ -24,7 +24,7 @@ from boxproof.session import ClusterInfo, EngineInfo
 from boxproof.settings import Settings
 
 TOPOLOGY = DIRECTORY / "topology.yaml"
-CREATE_TIMEOUT = 180.0
+CREATE_TIMEOUT = 240.0
 READY_TIMEOUT = 120.0
 WARM_TIMEOUT = 90.0  # for a cluster whose nodes were just started again
 
