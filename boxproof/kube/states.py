@@ -130,7 +130,7 @@ def gone(kube: Kube, kind: str, name: str, namespace: str | None = None, *, time
 
 
 def rolled_out(kube: Kube, kind: str, name: str, namespace: str, *, timeout: float = 120) -> None:
-    """Wait until a DaemonSet's pods are all of its newest template and available; raises DeadlineExceeded."""
+    """Wait until all pods of a DaemonSet are new and available; raises DeadlineExceeded."""
 
     def look() -> bool:
         live = kube.get(kind, name, namespace)

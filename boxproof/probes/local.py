@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from docker.errors import APIError, ContainerError, DockerException
@@ -55,9 +56,19 @@ class LocalContainer:
         _engine(lambda: self.made.put_archive("/", archive(files)))
 
     def start(self) -> LocalContainer:
-        """Start it and return it."""
+        """Start it and return it once its own first process runs, not the runtime's."""
         _engine(self.made.start)
+        until(lambda: not self._set_up(), timeout=10, every=0.01, what="its first process starts")
         return self
+
+    def _set_up(self) -> bool:
+        """Return whether the runtime is still to become the first process; False if that cannot be seen."""
+        _engine(self.made.reload)
+        try:
+            argv = Path(f"/proc/{self.made.attrs['State']['Pid']}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return argv[0].endswith(b"runc") and argv[1:2] == [b"init"]
 
     def logs(self) -> str:
         """Return what it wrote so far, standard output and error."""
