@@ -52,3 +52,10 @@ def default_adds_net_raw(objects: Objects) -> None:
     find(objects, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "privileged"
     for container in find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"]:
         container["securityContext"]["capabilities"]["add"] = ["NET_RAW"]
+
+
+@manifest_sabotage("netraw-tools-work-in-operator-tier", "the netraw tier drops NET_RAW like the default one")
+def tier_without_its_capability(objects: Objects) -> None:
+    """Take the capability out of the tier again."""
+    for container in find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"]:
+        container["securityContext"]["capabilities"].pop("add", None)
