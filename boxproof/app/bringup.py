@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from boxproof import log
+from boxproof.app import strays
 from boxproof.app.owned import Run
 from boxproof.cluster import canary, kind, load, names, nodeimage
 from boxproof.errors import BoxproofError, SubjectFault
@@ -22,6 +23,7 @@ def session(run: Run, subject: model.Subject) -> Session:
     engine = engine_of(run)
     run.held.enter_context(ownership.cluster_held(run.settings, run.settings.cluster, run.record))
     cluster = cluster_of(run, engine)
+    strays.sweep(run.settings, Kube(cluster.kubeconfig), run.session.run)
     with log.step("probe and stub images"):
         probe = anthropic.ensure_images(run.settings, engine)
     run.know(probe_image=probe)
@@ -89,13 +91,18 @@ def tidy(run: Run) -> None:
             steps.callback(ownership.release, run.settings, run.record)
             steps.callback(_guarded, "stub", lambda: anthropic.stop(run.session.engine, run.session.run))
             if run.session.cluster is not None:
-                steps.callback(_guarded, "instances", lambda: box.remove_instances(run.session))
+                steps.callback(_guarded, "instances", lambda: _remove_instances(run.session))
             elif run.record.clusters:
                 steps.callback(_guarded, "cluster", lambda: kind.down(run.settings, run.session.engine))
     else:
         steps.callback(ownership.release, run.settings, run.record)
     with log.step("clean up"):
         steps.close()
+
+
+def _remove_instances(session: Session) -> None:
+    box.remove_instances(session)
+    strays.of_run(Kube(box.cluster_of(session).kubeconfig), session.run)
 
 
 def _guarded(what: str, work: object) -> None:
