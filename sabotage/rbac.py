@@ -163,6 +163,14 @@ def exec_by_post_alone(objects: Objects) -> None:
     _rule_about(objects, "pods/exec", OPERATOR)["verbs"] = ["create"]
 
 
+@manifest_sabotage(
+    "rbac-operator-really-works",
+    "exec is granted for GET alone, and kubectl without websockets asks with POST",
+)
+def exec_by_get_alone(objects: Objects) -> None:
+    _rule_about(objects, "pods/exec", OPERATOR)["verbs"] = ["get"]
+
+
 @manifest_sabotage("rbac-operator-really-works", "deployments/rollout is granted, which does not exist")
 def rollout_alone(objects: Objects) -> None:
     _rule_about(objects, "deployments", OPERATOR)["resources"] = ["deployments/rollout"]

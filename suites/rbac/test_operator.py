@@ -49,14 +49,17 @@ def test_the_operator_restarts_deletes_and_execs(
 ) -> None:
     [deployment] = kube.apply([resting("restarted", aside, session.probe_image)])
     one, other = twin(fresh=True), twin()
-    tasks = [
-        ("rollout", "restart", f"deployment/{deployment['metadata']['name']}", "-n", aside),
-        ("exec", "-n", other.namespace, other.name, "--", "true"),
-        ("delete", "pod", one.name, "-n", one.namespace, "--wait=false"),
+    execute = ("exec", "-n", other.namespace, other.name, "--", "true")
+    tasks: list[tuple[tuple[str, ...], dict[str, str]]] = [
+        (("rollout", "restart", f"deployment/{deployment['metadata']['name']}", "-n", aside), {}),
+        (execute, {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "true"}),  # asks with GET, then falls back to POST
+        (execute, {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false"}),  # asks with POST, as older ones do
+        (("delete", "pod", one.name, "-n", one.namespace, "--wait=false"), {}),
     ]
     with control("the reader's kubectl is told that it may not"):
-        assert all(kubectl(box, *words).forbidden for words in tasks)
-    told = {words[0]: kubectl(operator.wait_ready(), *words) for words in tasks}
-    assert {name: each.stderr for name, each in told.items() if not each.ok} == {}
+        assert all(kubectl(box, *words, env=env).forbidden for words, env in tasks)
+    operator.wait_ready()
+    told = [kubectl(operator, *words, env=env) for words, env in tasks]
+    assert [each.stderr for each in told if not each.ok] == []
     restarted = kube.get("Deployment", deployment["metadata"]["name"], aside)
     assert restarted["metadata"]["generation"] > deployment["metadata"]["generation"]
