@@ -44,16 +44,6 @@ def stale_tag(engine: EngineInfo, cluster: ClusterInfo, client: Any, old: str) -
             load.remove(engine, cluster, [name])
 
 
-def stale_variant(
-    engine: EngineInfo, cluster: ClusterInfo, image: ImageInfo, dockerfile: str, suffix: str
-) -> ImageInfo:
-    """Rebuild ``image`` with ``dockerfile`` lines on top; the nodes have the old content under its tag."""
-    made = build.variant(engine, image, dockerfile, suffix)
-    for node in cluster.nodes:
-        load.tag_on_node(engine, node, image.reference, made.reference)
-    return made
-
-
 @contextmanager
 def stale_box(
     engine: EngineInfo, cluster: ClusterInfo, client: Any, image: ImageInfo, suffix: str
