@@ -57,7 +57,8 @@ def leave_the_user_to_the_image(objects: list[dict[str, Any]]) -> None:
     """Ask for another user than root without saying which."""
     spec = workload_of(objects)["spec"]["template"]["spec"]
     for each in (spec, *spec["containers"], *spec.get("initContainers", [])):
-        each.setdefault("securityContext", {}).pop("runAsUser", None)
+        for key in ("runAsUser", "runAsGroup"):
+            each.setdefault("securityContext", {}).pop(key, None)
     spec["securityContext"]["runAsNonRoot"] = True
 
 

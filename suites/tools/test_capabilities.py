@@ -13,7 +13,9 @@ from boxproof.proof.instance import Box, workload_of
 from boxproof.subject.podspecs import added_capabilities
 
 PING = {"name": "net.ipv4.ping_group_range", "value": "1 0"}  # else any uid may ping, capability or not
-CONNECT = "{ sleep 1; curl -s --max-time 1 http://127.0.0.1:9/; }"
+CONNECT = (
+    "for each in 1 2 3 4 5 6 7 8; do sleep 1; curl -s --max-time 1 http://127.0.0.1:9/; done >/dev/null 2>&1"
+)
 RAW = {
     "tcpdump": f"{CONNECT} & timeout 10 tcpdump -i any -c1 -nn port 9",
     "ping": "ping -c1 -W2 127.0.0.1",
