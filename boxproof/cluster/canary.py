@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube, Object
+from boxproof.probes.names import lookup
 from boxproof.probes.pods import Twin, manifest, settled, start
 from boxproof.probes.reach import DENIED, Listener, Reach, listen, reach
 from boxproof.wait import NotYet, until
 
 PREFIX = "boxproof-canary"
+NAME = "kubernetes.default.svc.cluster.local"
 ROLE = {"boxproof.dev/role": "canary"}
 APPLIED_TIMEOUT = 30.0  # seconds a policy may take until it is enforced, and until it is gone again
 WITHIN = 1.0  # seconds for one connection
@@ -35,11 +38,12 @@ class Enforcement:
 def enforced(kube: Kube, probe_image: str, run: str = "") -> Enforcement:
     """Show that a default-deny policy is enforced: open, denied, open again; on the same node and across.
 
-    Raises EnvironmentFault when a connection is not open without the policy, or open with it.
+    Raises EnvironmentFault when names or connections fail without the policy, or one is open with it.
     """
     with _namespace(kube, run) as namespace:
         workers = _workers(kube)
         server, *clients = _pods(kube, namespace, probe_image, [workers[0], workers[0], workers[-1]])
+        _names_answered(clients)
         target = listen(server, token=secrets.token_hex(8))
         before = _all(clients, target, {Reach.OPEN}, "connections without a policy")
         started = time.monotonic()
@@ -52,6 +56,25 @@ def enforced(kube: Kube, probe_image: str, run: str = "") -> Enforcement:
         after = _all(clients, target, {Reach.OPEN}, "connections after the policy is gone")
         allow = time.monotonic() - started
     return Enforcement(before, denied, after, round(deny, 2), round(allow, 2), tuple(workers))
+
+
+def _names_answered(clients: list[Twin]) -> None:
+    """Wait until the cluster's DNS answers on the clients' nodes, over UDP and TCP."""
+    for client in clients:
+        for tcp in (False, True):
+            until(
+                partial(_resolves, client, tcp),
+                timeout=APPLIED_TIMEOUT,
+                what=f"{NAME} resolves on {client.node}",
+                hint="the cluster's DNS or its services are broken",
+            )
+
+
+def _resolves(client: Twin, tcp: bool) -> bool:
+    found = lookup(client, NAME, tcp, within=WITHIN)
+    if not found.ok:
+        raise NotYet(found.rcode)
+    return True
 
 
 def _all(clients: list[Twin], target: Listener, wanted: frozenset[Reach] | set[Reach], what: str) -> Reach:

@@ -26,7 +26,7 @@ from boxproof.settings import Settings
 TOPOLOGY = DIRECTORY / "topology.yaml"
 CREATE_TIMEOUT = 240.0
 READY_TIMEOUT = 120.0
-WARM_TIMEOUT = 90.0  # for a cluster whose nodes were just started again
+WARM_TIMEOUT = 120.0  # for a cluster whose nodes were just started again
 
 
 @dataclass(frozen=True)

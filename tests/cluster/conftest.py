@@ -1,0 +1,64 @@
+"""A docker client that keeps its nodes and images in files, for tests without an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boxproof.session import EngineInfo
+
+CLIENT = """#!/bin/sh
+# state: nodes/NAME for each node container, images/NODE/NAME with an id, engine/NAME with an id, log
+cd "$(dirname "$0")"
+echo "$@" >> log
+case "$1 $2" in
+"ps "*) ls nodes ;;
+"rm "*) rm -rf nodes/* ;;
+"logs "*) echo "console of a node" ;;
+"info "*) echo '[["Backing Filesystem","extfs"]]' ;;
+"image inspect") eval last=\\${$#}; cat "engine/$last" 2>/dev/null || exit 1 ;;
+"exec "*)
+    node=$2
+    shift 2
+    case "$1 $2" in
+    "crictl inspecti")
+        eval last=\\${$#}
+        if [ -e broken ]; then echo "connection refused" >&2; exit 1; fi
+        id=$(cat "images/$node/$last" 2>/dev/null) || { echo "no such image $last" >&2; exit 1; }
+        echo "{\\"status\\": {\\"id\\": \\"$id\\"}}" ;;
+    journalctl*) echo "journal of $node" ;;
+    esac ;;
+esac
+"""
+
+
+class FakeEngine:
+    """An engine made of files in ``directory``."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        for each in ("nodes", "images", "engine"):
+            (directory / each).mkdir(parents=True)
+        client = directory / "docker"
+        client.write_text(CLIENT)
+        client.chmod(0o755)
+        self.info = EngineInfo(way="user", host="unix:///nowhere", version="28", client=str(client))
+
+    def add_node(self, name: str, **images: str) -> None:
+        """Add a node that has ``images``."""
+        (self.directory / "nodes" / name).touch()
+        (self.directory / "images" / name).mkdir(exist_ok=True)
+        for image, identity in images.items():
+            (self.directory / "images" / name / image).write_text(identity)
+
+    @property
+    def nodes(self) -> list[str]:
+        """The names of the nodes."""
+        return sorted(path.name for path in (self.directory / "nodes").iterdir())
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> FakeEngine:
+    """An engine without nodes."""
+    return FakeEngine(tmp_path / "engine")
