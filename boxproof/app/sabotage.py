@@ -14,7 +14,7 @@ from pathlib import Path
 from boxproof import log
 from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
-from boxproof.cluster import load
+from boxproof.cluster import load, stale
 from boxproof.errors import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from boxproof.kube.client import Kube
 from boxproof.proof import box, claims, sabotages
@@ -23,6 +23,7 @@ from boxproof.proof.verdicts import Verdict
 from boxproof.reports import pages, results
 from boxproof.reports import sabotage as table
 from boxproof.reports.model import Results, SabotageResult
+from boxproof.run import run as command
 from boxproof.session import ImageInfo, Session
 from boxproof.settings import Settings
 from boxproof.subject import build, model
@@ -108,7 +109,7 @@ def attempt(run: Run, sabotage: Sabotage, before: Verdict) -> SabotageResult:
         with sabotage.cluster(session, kube) if sabotage.cluster else nullcontext():
             output = suites.prove_quietly(session, sabotage.claim)
         (directory / "pytest.txt").write_text(output.stdout + output.stderr)
-        clean(session)
+        clean(sabotage, session)
         reports = results.reported(directory)
     except BoxproofError as fault:
         return table.failed(sabotage, before, str(fault), diff=diff)
@@ -123,7 +124,9 @@ def prepare(run: Run, sabotage: Sabotage, directory: Path) -> tuple[Session, str
     if sabotage.way == "manifest":
         return session, manifest_diff(base, sabotage)
     if sabotage.way == "image":
-        return replace(session, image=variant(base, sabotage, suffix)), sabotages.dockerfile_diff(sabotage)
+        made = variant(base, sabotage, suffix)
+        wanted = {box.LOAD_FIRST: made.reference} if sabotage.load == "full" else {}
+        return replace(session, image=made, extra=base.extra | wanted), sabotages.dockerfile_diff(sabotage)
     if sabotage.way == "subject":
         copy = directory / "subject"
         shutil.copytree(base.subject, copy, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
@@ -143,18 +146,18 @@ def manifest_diff(base: Session, sabotage: Sabotage) -> str:
 
 
 def variant(base: Session, sabotage: Sabotage, suffix: str) -> ImageInfo:
-    """Build the box with one more layer and bring it to the nodes, or leave them with the old content."""
+    """Build the box with one more layer; a stale one leaves the nodes with the old content under its tag."""
     engine, cluster, image = base.engine, box.cluster_of(base), base.image
     assert engine is not None and image is not None
-    made = build.variant(engine, image, sabotage.dockerfile, suffix)
-    if sabotage.load == "full":
-        load.load(engine, cluster, [made.reference])
-    else:
-        for node in cluster.nodes:
-            load.tag_on_node(engine, node, image.reference, made.reference)
-    return made
+    if sabotage.load == "stale":
+        return stale.stale_variant(engine, cluster, image, sabotage.dockerfile, suffix)
+    return build.variant(engine, image, sabotage.dockerfile, suffix)
 
 
-def clean(session: Session) -> None:
-    """Remove the instances of one sabotage and its variant from nodes and engine."""
+def clean(sabotage: Sabotage, session: Session) -> None:
+    """Remove the instances of one sabotage, and its variant from nodes and engine."""
     box.remove_instances(session)
+    if sabotage.way == "image" and session.image is not None and session.engine is not None:
+        load.remove(session.engine, box.cluster_of(session), [session.image.reference])
+        argv = [session.engine.client, "image", "rm", "--force", session.image.reference]
+        command(argv, env=session.engine.env, timeout=120, check=False)

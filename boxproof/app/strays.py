@@ -23,7 +23,7 @@ def sweep(settings: Settings, kube: Kube, run: str) -> list[str]:
 
 
 def of_run(kube: Kube, run: str) -> list[str]:
-    """Delete every object of ``run``, those of its sabotages too, without waiting; raises EnvironmentFault."""
+    """Delete every object of ``run``, its sabotages included, without waiting; raises EnvironmentFault."""
     return _delete(kube, [each for each in _labelled(kube) if _run(each) == run])
 
 
