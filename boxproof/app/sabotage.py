@@ -14,7 +14,7 @@ from pathlib import Path
 from boxproof import log
 from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
-from boxproof.cluster import load, stale
+from boxproof.cluster import load
 from boxproof.errors import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from boxproof.kube.client import Kube
 from boxproof.proof import box, claims, sabotages
@@ -149,9 +149,11 @@ def variant(base: Session, sabotage: Sabotage, suffix: str) -> ImageInfo:
     """Build the box with one more layer; a stale one leaves the nodes with the old content under its tag."""
     engine, cluster, image = base.engine, box.cluster_of(base), base.image
     assert engine is not None and image is not None
+    made = build.variant(engine, image, sabotage.dockerfile, suffix)
     if sabotage.load == "stale":
-        return stale.stale_variant(engine, cluster, image, sabotage.dockerfile, suffix)
-    return build.variant(engine, image, sabotage.dockerfile, suffix)
+        for node in cluster.nodes:
+            load.tag_on_node(engine, node, image.reference, made.reference)
+    return made
 
 
 def clean(sabotage: Sabotage, session: Session) -> None:
