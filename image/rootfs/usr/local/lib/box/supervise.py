@@ -66,16 +66,23 @@ def wait_for_login() -> None:
 
 def supervise(argv: list[str]) -> int:
     """Run the CLI until it ends and return its exit code, 128 + N for a signal."""
-    child = subprocess.Popen(argv)
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []  # what came while the CLI was being started
 
     def pass_on(number: int, _frame: object) -> None:
         log("shutdown", signal=signal.Signals(number).name)
-        child.send_signal(number)
         signal.setitimer(signal.ITIMER_REAL, KILL_AFTER)
+        if child is None:
+            early.append(number)
+        else:
+            child.send_signal(number)
 
-    signal.signal(signal.SIGALRM, lambda *_: child.kill())
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, pass_on)
+    child = started = subprocess.Popen(argv)
+    signal.signal(signal.SIGALRM, lambda *_: started.kill())
+    for number in early:
+        child.send_signal(number)
     remember(child=child.pid, waiting=False)
     code = child.wait()
     log("the CLI ended", "info" if code == 0 else "error", code=code)
