@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 LOG = "/tmp/stub-claude"
 
-_NOTES = f"""#!/bin/sh
+_START = f"""#!/bin/sh
 note() {{ printf '%s\\n' "$1" >>{LOG}; }}
-note called
+"""
+_NOTES = """note called
 for word; do note "word $word"; done
 """
-ENDS = _NOTES.encode()
-STAYS = f"""{_NOTES}
-trap 'note TERM; exit 0' TERM
-sleep 3600 &
+ENDS = f"{_START}{_NOTES}".encode()
+# The trap stands first: whoever sees the call noted may send TERM at once.
+STAYS = f"""{_START}trap 'note TERM; exit 0' TERM
+{_NOTES}sleep 3600 &
 wait $!
 """.encode()
 
