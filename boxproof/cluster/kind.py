@@ -24,6 +24,7 @@ from boxproof.session import ClusterInfo, EngineInfo
 from boxproof.settings import Settings
 
 TOPOLOGY = DIRECTORY / "topology.yaml"
+NETWORK = "kind"
 CREATE_TIMEOUT = 240.0
 READY_TIMEOUT = 120.0
 WARM_TIMEOUT = 120.0  # for a cluster whose nodes were just started again
@@ -79,7 +80,11 @@ def up(settings: Settings, engine: EngineInfo, node_image: str, run_dir: Path) -
             where.record.write_text(json.dumps(recipe, indent=2))
             _create(engine, settings.cluster, where, program, node_image, run_dir)
     return facts.gather(
-        engine, settings.cluster, str(where.kubeconfig), kind=version.version, kubectl=str(where.kubectl)
+        engine,
+        settings.cluster,
+        str(where.kubeconfig),
+        kind=_version(program),
+        kubectl=str(where.kubectl),
     )
 
 
@@ -95,6 +100,7 @@ def down(settings: Settings, engine: EngineInfo, name: str = "") -> bool:
             with log.step(f"removing the cluster {name}"):
                 _remove(engine, name)
         shutil.rmtree(where.directory, ignore_errors=True)
+        _remove_network(engine)
     where.lock.unlink(missing_ok=True)
     return there
 
@@ -117,6 +123,11 @@ def _making(where: Place) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _version(program: Path) -> str:
+    """Return what kind itself says its version is: "kind v0.33.0 go1.26 linux/amd64"."""
+    return run([program, "version"], timeout=20).stdout.split()[1].removeprefix("v")
 
 
 def _topology_digest() -> str:
@@ -194,6 +205,12 @@ def _remove(engine: EngineInfo, name: str) -> None:
     nodes = nodes_of(engine, name)
     if nodes:
         docker(engine, "rm", "--force", "--volumes", *nodes, timeout=120)
+
+
+def _remove_network(engine: EngineInfo) -> None:
+    """Remove kind's network once no container, stopped ones included, is on it."""
+    if not docker(engine, "ps", "--all", "--quiet", "--filter", f"network={NETWORK}").stdout.strip():
+        docker(engine, "network", "rm", NETWORK, check=False)
 
 
 def _take_kubectl(engine: EngineInfo, node: str, where: Place) -> None:
