@@ -101,15 +101,27 @@ def tag_on_node(engine: EngineInfo, node: str, source: str, target: str) -> None
 
 
 def remove(engine: EngineInfo, cluster: ClusterInfo, references: Sequence[str]) -> None:
-    """Take names of images off every node; what is gone already is fine. Raises EnvironmentFault."""
-    argv = [*CTR, "images", "rm", "--sync", *map(canonical, references)]
-    for node in nodes_of(engine, cluster.name, running=True):
-        inside(engine, node, argv, check=False)
-        until(
-            partial(_without, engine, node, references),
-            timeout=SEEN_TIMEOUT,
-            what=f"{node} without {' '.join(references)}",
-        )
+    """Take names of images off every node, and images without a name; what is gone already is fine.
+
+    Raises EnvironmentFault when a name stays.
+    """
+    nodes = nodes_of(engine, cluster.name, running=True)
+    with ThreadPoolExecutor(max(len(nodes), 1)) as pool:
+        list(pool.map(lambda node: _remove(engine, node, references), nodes))
+
+
+def _remove(engine: EngineInfo, node: str, references: Sequence[str]) -> None:
+    found = {node_image_id(engine, node, each) for each in references} - {None}
+    inside(engine, node, [*CTR, "images", "rm", "--sync", *map(canonical, references)], check=False)
+    until(
+        partial(_without, engine, node, references),
+        timeout=SEEN_TIMEOUT,
+        what=f"{node} without {' '.join(references)}",
+    )
+    for identity in sorted(filter(None, found)):
+        shown = inside(engine, node, ["crictl", "inspecti", "--output", "json", identity], check=False)
+        if shown.ok and not json.loads(shown.stdout)["status"].get("repoTags"):
+            inside(engine, node, ["crictl", "rmi", identity], check=False)
 
 
 def _without(engine: EngineInfo, node: str, references: Sequence[str]) -> bool:
