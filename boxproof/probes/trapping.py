@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from boxproof.probes import ledger, signals
 from boxproof.probes.local import LocalContainer
 from boxproof.subject import files
 from boxproof.subject.traps import Trap
-from boxproof.wait import holds
+from boxproof.wait import holds, until
 
 RECORDER = "/tmp/trap-recorder"
 LOG = "/tmp/traps"
 ENVIRONMENT = {"BASH_ENV": RECORDER}
-SETTLE = 1.5  # seconds a start gets before TERM
+START = 30.0  # seconds for a script to get there
+SETTLE = 0.5  # seconds more, for the line after
 SCRIPT = f"""trap() {{
   case ${{1-}} in -* | '') builtin trap "$@"; return ;; esac
   local handler=$1 name=$BASHPID
@@ -48,14 +50,18 @@ def instrumented(text: str) -> bytes:
     return f"#!/bin/bash\n{text}".encode()
 
 
-def watch(container: LocalContainer) -> Traps:
-    """Start a container, send TERM, and return the traps that its bash scripts had set.
+def watch(container: LocalContainer, ready: Callable[[LocalContainer], object] | None = None) -> Traps:
+    """Start a container, send TERM once ``ready`` (a trap is set), and return its bash scripts' traps.
 
-    It needs ``FILES`` and ``ENVIRONMENT``. Raises EnvironmentFault if the engine refuses.
+    It needs ``ENVIRONMENT``. Raises DeadlineExceeded, and EnvironmentFault if the engine refuses.
     """
     container.put(FILES)
     container.start()
-    holds(lambda: True, seconds=SETTLE, every=SETTLE / 2)
+    until(
+        lambda: ready(container) if ready else files.read(container.made, LOG),
+        timeout=START, every=0.1, what="the scripts get as far as they go",
+    )  # fmt: skip
+    holds(lambda: True, seconds=SETTLE)
     if container.running:
         signals.stop(container.made, timeout=3)
     lines = (files.read(container.made, LOG) or "").splitlines()

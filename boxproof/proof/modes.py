@@ -43,19 +43,22 @@ class Modes:
         mode: str | None,
         *words: str,
         stays: bool = True,
+        login: bool = True,
         start: bool = True,
         environment: Mapping[str, str] | None = None,
         **options: Any,
     ) -> LocalContainer:
-        """Return a container in ``mode`` (None sets none); ``words`` are its arguments."""
+        """Return a container in ``mode`` (None sets none); ``words`` are its arguments.
+
+        Without ``login`` it is told to wait for one.
+        """
         given = {"CLAUDE_MODE": mode} if mode is not None else {}
-        if mode in ("headless", "api"):
-            given |= {"CLAUDE_CODE_OAUTH_TOKEN": TOKEN, "CLAUDE_PROMPT": "say ok"}
-        login = json.dumps(LOGIN).encode()
-        put = {
-            self.subject.image.cli: (cli.STAYS if stays else cli.ENDS, 0o755),
-            f"{self.subject.config_dir}/.credentials.json": (login, 0o644),
-        }
+        given |= {"CLAUDE_PROMPT": "say ok"} if login else {"CLAUDE_WAIT_FOR_LOGIN": "1"}
+        put = {self.subject.image.cli: (cli.STAYS if stays else cli.ENDS, 0o755)}
+        if login and mode in ("headless", "api"):
+            given["CLAUDE_CODE_OAUTH_TOKEN"] = TOKEN
+        if login:
+            put[f"{self.subject.config_dir}/.credentials.json"] = (json.dumps(LOGIN).encode(), 0o644)
         return self.container(
             *words, files=put, start=start, environment=given | dict(environment or {}), **options
         )

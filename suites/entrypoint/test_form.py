@@ -39,7 +39,7 @@ def test_the_array_does_not_start_a_shell(
         first = processes(container(entrypoint=wrapped))[0]
         assert observe("first process", str(wrapped), first.comm) in SHELLS
     assert observe("form", image.reference, form(image_config["Entrypoint"])) is Form.EXEC
-    first = processes(modes(None, environment={"CLAUDE_WAIT_FOR_LOGIN": "1"}))[0]
+    first = processes(modes(None, login=False))[0]
     assert observe("first process", image.reference, first.comm) not in SHELLS
 
 

@@ -46,7 +46,7 @@ def test_orphans_do_not_become_zombies(modes: Modes, container: Containers) -> N
     with control("a first process that does not reap keeps every one"):
         kept = orphans(container(entrypoint=["sleep", "3600"]))
         assert kept.zombies == kept.number
-    found = orphans(modes(None, environment={"CLAUDE_WAIT_FOR_LOGIN": "1"}))
+    found = orphans(modes(None, login=False))
     assert found.adopters == (1,)
     assert found.zombies == 0
 
