@@ -8,6 +8,7 @@ from typing import Any
 
 from boxproof.errors import EnvironmentFault
 from boxproof.probes import ledger
+from boxproof.wait import until
 
 FIELDS_BEFORE_DASH = 6  # of a mountinfo line; optional fields follow
 
@@ -45,7 +46,12 @@ class Inside:
         return str(text)
 
     def _proc(self, name: str) -> str:
-        return self._run("cat", f"/proc/{self.pid}/{name}")
+        # none of these is ever empty, but on a busy machine an engine was seen to lose an exec's output
+        return until(
+            lambda: self._run("cat", f"/proc/{self.pid}/{name}"),
+            timeout=10,
+            what=f"the content of /proc/{self.pid}/{name} on {self.node.name}",
+        )
 
     @property
     def uid(self) -> int:
