@@ -1,0 +1,73 @@
+"""A run writes its results whatever happens; wrong usage leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from boxproof.app import bringup, e2e, owned
+from boxproof.errors import EnvironmentFault, SubjectFault, UsageError
+from boxproof.settings import ROOT, Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings whose every directory is below ``tmp_path``."""
+    return Settings(
+        subject=ROOT,
+        claims=("pvc-bound", "image-user-nonroot"),
+        reports=tmp_path / "reports",
+        cache=tmp_path / "cache",
+        state=tmp_path / "state",
+    )
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Have the bring-up end in ``error``."""
+
+    def end(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(bringup, "session", end)
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "code"),
+    [
+        (EnvironmentFault("the engine is dead"), "blocked", 3),
+        (SubjectFault("the image does not build"), "refuted", 1),
+        (KeyError("a defect of ours"), "blocked", 3),
+        (KeyboardInterrupt(), "unproven", 130),
+    ],
+)
+def test_what_ends_a_bring_up_is_in_the_results(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, error: BaseException, verdict: str, code: int
+) -> None:
+    fail(monkeypatch, error)
+
+    assert e2e.main(settings) == code
+
+    found = json.loads((settings.reports / "latest" / "results.json").read_text())
+    assert found["verdict"] == verdict
+    assert found["interrupted"] is (code == 130)
+    assert {each["verdict"] for each in found["claims"]} == {verdict}
+    assert (settings.reports / "latest" / "index.html").is_file()
+    assert list((settings.state / "runs").glob("*.json")) == []
+
+
+def test_wrong_usage_found_late_leaves_no_report(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail(monkeypatch, UsageError("found while collecting"))
+
+    with pytest.raises(UsageError):
+        e2e.main(settings)
+
+    assert list(settings.reports.iterdir()) == []
+
+
+def test_reports_that_cannot_be_written_are_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "reports").write_text("in the way")
+
+    with pytest.raises(EnvironmentFault, match="cannot write reports"):
+        owned.begin(Settings(reports=tmp_path / "reports", state=tmp_path / "state"), "box")
