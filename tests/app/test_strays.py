@@ -7,6 +7,7 @@ from typing import Any
 
 from boxproof.app import strays
 from boxproof.host import ownership
+from boxproof.probes.pods import RUN_LABEL
 from boxproof.settings import Settings
 
 Objects = list[dict[str, Any]]
@@ -17,14 +18,14 @@ class Cluster:
 
     def __init__(self, *runs: str) -> None:
         self.objects = [
-            {"kind": "Namespace", "metadata": {"name": f"claude-{run}", "labels": {strays.RUN_LABEL: run}}}
+            {"kind": "Namespace", "metadata": {"name": f"claude-{run}", "labels": {RUN_LABEL: run}}}
             for run in runs
         ]
         self.deleted: list[str] = []
 
     def list(self, kind: str, selector: str = "") -> Objects:
         """Return the objects of a kind."""
-        assert selector == strays.RUN_LABEL
+        assert selector == RUN_LABEL
         return [each for each in self.objects if each["kind"] == kind]
 
     def delete(self, objects: Objects) -> None:
