@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from boxproof.kube.client import Kube
+from boxproof.kube.states import rolled_out
 from boxproof.proof.sabotages import Objects, cluster_sabotage, find, manifest_sabotage
 from boxproof.session import Session
 
@@ -85,23 +86,17 @@ def nothing_allowed(objects: Objects) -> None:
 @cluster_sabotage("netpol-enforced-by-cni", "the pod network runs with its firewall off")
 def firewall_off(_session: Session, kube: Kube) -> Iterator[None]:
     path = kube.path("DaemonSet", "kube-router", "kube-system")
-    before = kube.get("DaemonSet", "kube-router", "kube-system")["spec"]["template"]["spec"]
-    args = [
-        each.replace("--run-firewall=true", "--run-firewall=false")
-        for each in before["containers"][0]["args"]
-    ]
+    before = kube.get("DaemonSet", "kube-router", "kube-system")["spec"]["template"]["spec"]["containers"][0]
+    command = [each.replace("--run-firewall=true", "--run-firewall=false") for each in before["command"]]
     try:
-        _roll(kube, path, before, args)
+        _roll(kube, path, before["name"], command)
         yield
     finally:
-        _roll(kube, path, before, before["containers"][0]["args"])
+        _roll(kube, path, before["name"], before["command"])
 
 
-def _roll(kube: Kube, path: str, spec: dict[str, Any], args: list[str]) -> None:
-    from boxproof.kube.states import rolled_out
-
-    container = {"name": spec["containers"][0]["name"], "args": args}
-    kube.patch(
-        path, {"spec": {"template": {"spec": {"containers": [container]}}}}, "strategic-merge-patch+json"
-    )
+def _roll(kube: Kube, path: str, name: str, command: list[str]) -> None:
+    containers = [{"name": name, "command": command}]
+    body = {"spec": {"template": {"spec": {"containers": containers}}}}
+    kube.patch(path, body, "strategic-merge-patch+json")
     rolled_out(kube, "DaemonSet", "kube-router", "kube-system")

@@ -51,7 +51,15 @@ def checked(settings: Settings) -> model.Subject:
 
 def report(run: Run) -> Results:
     """Write results.json and the pages of a run, and make it the latest."""
-    found = results.collect(
+    found = collect(run)
+    pages.write(run.directory)
+    results.point_latest(run.directory)
+    return found
+
+
+def collect(run: Run) -> Results:
+    """Write results.json from what the checks of a run left behind."""
+    return results.collect(
         run.session,
         selected=run.settings.claims,
         started=run.started,
@@ -59,6 +67,3 @@ def report(run: Run) -> Results:
         interrupted=run.interrupted,
         fault=run.fault or "",
     )
-    pages.write(run.directory)
-    results.point_latest(run.directory)
-    return found

@@ -15,7 +15,7 @@ from boxproof import log
 from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
 from boxproof.cluster import load
-from boxproof.errors import BoxproofError, EnvironmentFault, ExitCode, UsageError
+from boxproof.errors import EnvironmentFault, ExitCode, UsageError
 from boxproof.kube.client import Kube
 from boxproof.proof import box, claims, sabotages
 from boxproof.proof.sabotages import Sabotage
@@ -38,6 +38,7 @@ def main(settings: Settings) -> int:
     chosen = select(settings)
     run = owned.begin(settings, subject.name)
     rows: list[SabotageResult] = []
+    home = run.directory
     try:
         with owned.enduring(run):
             bringup.session(run, subject)
@@ -45,9 +46,12 @@ def main(settings: Settings) -> int:
             rows.extend(try_all(run, chosen, {each.id: each.verdict for each in followed.claims}))
     finally:
         bringup.tidy(run)
-    if run.fault and not rows:
-        raise EnvironmentFault(str(run.fault))
+    tried = {each.id for each in rows}
+    why = "interrupted" if run.interrupted else str(run.fault or "")
+    rows += [table.failed(each, Verdict.UNPROVEN, why) for each in chosen if each.id not in tried]
     found = table.write(home, rows)
+    if not (home / results.FILE).is_file():  # it ended before there was a run to follow
+        e2e.collect(run)
     pages.write(home)
     log.say(f"{table.summary(found)}; table: {home / 'index.html'}")
     return int(ExitCode.INTERRUPTED if run.interrupted else table.exit_code(found))
@@ -111,8 +115,8 @@ def attempt(run: Run, sabotage: Sabotage, before: Verdict) -> SabotageResult:
         (directory / "pytest.txt").write_text(output.stdout + output.stderr)
         clean(sabotage, session)
         reports = results.reported(directory)
-    except BoxproofError as fault:
-        return table.failed(sabotage, before, str(fault), diff=diff)
+    except Exception as fault:  # one that cannot be applied is a row of its own, not the end of the others
+        return table.failed(sabotage, before, f"{type(fault).__name__}: {fault}", diff=diff)
     return table.outcome(sabotage, diff, before, reports, seconds=time.monotonic() - started)
 
 
