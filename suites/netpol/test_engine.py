@@ -9,6 +9,7 @@ from boxproof.probes.reach import DENIED, Reach, reach
 from boxproof.proof import Box, claim, control, observe
 from boxproof.proof.factories import Listeners, Twins
 
+ROUTES = 60.0  # seconds for new pods to be routed to across nodes
 CANARY = {"boxproof.dev/canary": "denied"}
 
 
@@ -17,7 +18,7 @@ def test_the_pod_network_enforces_a_policy(kube: Kube, twin: Twins, aside: str, 
     source, target = twin(labels=CANARY, fresh=True), listener.on(twin(fresh=True))
     policy = deny_all(aside, CANARY, "canary")
     with control("before the policy the same connection is answered by the listener"):
-        assert reach(source, target) is Reach.OPEN
+        assert becomes(source, target, {Reach.OPEN}, within=ROUTES) is Reach.OPEN
     kube.apply([policy])
     try:
         assert becomes(source, target, DENIED) in DENIED
