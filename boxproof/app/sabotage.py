@@ -15,7 +15,7 @@ from boxproof import log
 from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
 from boxproof.cluster import load
-from boxproof.errors import EnvironmentFault, ExitCode, UsageError
+from boxproof.errors import ExitCode, UsageError
 from boxproof.kube.client import Kube
 from boxproof.proof import box, claims, sabotages
 from boxproof.proof.sabotages import Sabotage
