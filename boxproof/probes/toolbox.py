@@ -17,7 +17,7 @@ Exec = Callable[..., ExecResult]  # ``box.exec``
 
 @dataclass(frozen=True)
 class Verified:
-    """What the box's own verification says: exit code, and each tool's status."""
+    """What the box's own verification says: exit code, each tool's status, its words if not PASS."""
 
     code: int
     status: dict[str, str]
@@ -45,12 +45,17 @@ def verify(run: Exec, *names: str, listed: str = "") -> Verified:
     status: dict[str, str] = {}
     if done.stdout.strip():
         try:
-            status = {each["name"]: each["status"] for each in json.loads(done.stdout)["tools"]}
+            status = {each["name"]: _status(each) for each in json.loads(done.stdout)["tools"]}
         except (ValueError, KeyError, TypeError) as error:
             raise SubjectFault(f"{VERIFY} answered no JSON: {done.stdout[-200:]}") from error
     found = Verified(done.code, status)
     ledger.record("verified tools", " ".join(names) or listed or "all", found)
     return found
+
+
+def _status(report: dict[str, str]) -> str:
+    """Return "PASS", or the other status with what the tool said."""
+    return report["status"] if report["status"] == "PASS" else f"{report['status']}: {report.get('says', '')}"
 
 
 def ran(run: Exec, command: str, *, timeout: float = 60) -> Ran:
