@@ -64,7 +64,9 @@ class Stub:
     def behave(self, mode: Mode, **options: Any) -> None:
         """Have the token (or, without one, every token) answered in ``mode``; options: seconds, text.
 
-        "refresh" answers 401 to the token given out first and 200 to its successor.
+        "refresh" answers 401 to the token given out first and 200 to its successor. ``after`` answers are
+        given before the mode comes; ``turns`` calls of the shell ``command`` are asked for before the text;
+        ``expires_in`` is how many seconds a renewed token is said to last.
         """
         self._ask("POST", "/behaviour", {"mode": mode, "token": self.token, **options})
 

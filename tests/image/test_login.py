@@ -57,9 +57,8 @@ def test_the_environment_comes_first_then_the_file(tmp_path: Path) -> None:
         (None, "missing"), ("", "empty"), ("\n", "empty"), ("{}", "empty"), ("[]", "truncated"),
         ('{"claudeAiOauth": {"accessToken": ""}}', "empty"), ('{"claudeAiOauth": {"acc', "truncated"),
         ('"text"', "truncated"), ("\0\0\0", "truncated"), ('{"claudeAiOauth": "x"}', "truncated"),
-        ('{"claudeAiOauth": {"accessToken": "a"}}', "ok"),
-        ('{"claudeAiOauth": {"accessToken": "a", "expiresAt": 1}}', "expired"),
-        ('{"claudeAiOauth": {"accessToken": "a", "refreshToken": "b", "expiresAt": 1}}', "ok"),
+        ('{"claudeAiOauth": {"accessToken": "a"}}', "truncated"),
+        ('{"claudeAiOauth": {"accessToken": "a", "scopes": ["user:inference"]}}', "ok"),
     ],
 )  # fmt: skip
 def test_the_states_of_a_file(tmp_path: Path, text: str | None, state: str) -> None:
@@ -69,6 +68,13 @@ def test_the_states_of_a_file(tmp_path: Path, text: str | None, state: str) -> N
 
     assert (found.state, found.usable) == (state, state == "ok")
     assert bool(login.problem(found, "headless")) is (state != "ok")
+
+
+@pytest.mark.parametrize(("refresh", "state"), [("", "expired"), ("stub-refresh", "ok")])
+def test_what_has_run_out_is_a_login_only_if_it_can_be_renewed(
+    tmp_path: Path, refresh: str, state: str
+) -> None:
+    assert login.find(write(tmp_path, refreshToken=refresh, expiresAt=ms(-1))).state == state
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from boxproof.stubs import certificates
 from boxproof.stubs.anthropic import Stub
 from boxproof.stubs.server import stub as server
 
-ASK = {"model": "m", "messages": [{"role": "user", "content": "hello there"}]}
+ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hello there"}]}
 
 
 @pytest.fixture
@@ -111,6 +112,31 @@ def test_slow_answers_late(box: httpx.Client, stub: Stub) -> None:
     answer = send(box)
     assert answer.elapsed.total_seconds() >= 0.4
     assert answer.json()["content"][0]["text"] == "at last"
+
+
+def test_a_mode_can_come_after_some_answers(box: httpx.Client, stub: Stub) -> None:
+    stub.of("stub-token-a").behave("401", after=2)
+    assert [send(box).status_code for _ in range(3)] == [200, 200, 401]
+    assert send(box, "stub-token-b").status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_session_has_work_to_do_before_the_text(box: httpx.Client, stub: Stub, stream: bool) -> None:
+    stub.of("stub-token-a").behave("ok", turns=1, command="touch done")
+    answered = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": ""}]}
+
+    asked = send(box, stream=stream).text
+    ended = send(box, stream=stream, messages=[*ASK["messages"], answered]).text
+
+    assert "touch done" in asked
+    assert '"stop_reason": "tool_use"' in asked
+    assert server.TEXT not in asked
+    assert server.TEXT in ended
+
+
+def test_a_renewed_token_lasts_as_long_as_asked(box: httpx.Client, stub: Stub) -> None:
+    stub.of("stub-token-a").behave("ok", expires_in=301)
+    assert refresh(box, "stub-token-a.refresh.0").json()["expires_in"] == 301
 
 
 def test_reset_forgets_one_token(box: httpx.Client, stub: Stub) -> None:

@@ -23,6 +23,8 @@ CONTROL_PORT = 8081
 LIFETIME = 8 * 3600  # seconds a token given out is said to last
 MODES = ("ok", "401", "slow", "refresh")
 TEXT = "stub answer"
+REASONS = {"text": "end_turn", "tool_use": "tool_use"}
+MESSAGES = "/v1/messages"
 Json = dict[str, Any]
 
 
@@ -64,6 +66,9 @@ class State:
     def of(self, token: str) -> list[Json]:
         with self.lock:
             return [each for each in self.received if not token or owner(each) == family(token)]
+
+    def answered(self, token: str) -> int:
+        return sum(each["path"] == MESSAGES and each["status"] == 200 for each in self.of(token))
 
 
 STATE = State()
@@ -132,7 +137,7 @@ class Api(Handler):
     def dispatch(self, path: str, body: Json, token: str) -> int:
         if path == "/v1/oauth/token" and self.command == "POST":
             return self.oauth(body)
-        if path == "/v1/messages" and self.command == "POST":
+        if path == MESSAGES and self.command == "POST":
             return self.messages(body, token)
         if path == "/" and self.command == "HEAD":  # the program looks whether there is a way
             return self.answer(200, {})
@@ -149,26 +154,28 @@ class Api(Handler):
             200,
             {
                 "token_type": "Bearer", "access_token": access, "refresh_token": refresh,
-                "expires_in": LIFETIME, "scope": scope,
+                "expires_in": int(how.get("expires_in", LIFETIME)), "scope": scope,
             },
         )  # fmt: skip
 
     def messages(self, body: Json, token: str) -> int:
         how = STATE.behave(token)
+        if STATE.answered(token) < int(how.get("after", 0)):  # its mode has not come yet
+            how = {**how, "mode": "ok"}
         refused = how["mode"] == "401" or (how["mode"] == "refresh" and not STATE.renewed(token))
         if refused or not token:
             return self.answer(401, error("authentication_error", "refused by the stub"))
         if how["mode"] == "slow":
             time.sleep(float(how.get("seconds", 30)))
-        text = str(how.get("text", TEXT))
+        block = reply(body, how)
         if not body.get("stream"):
-            return self.answer(200, message(body, text, "end_turn"))
+            return self.answer(200, message(body, [block], REASONS[block["type"]]))
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-cache")
         self.send_header("Connection", "close")
         self.end_headers()
-        for name, data in events(body, text):
+        for name, data in events(body, block):
             self.wfile.write(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
             self.wfile.flush()
         self.close_connection = True
@@ -214,23 +221,36 @@ def prompt(body: Json) -> str:
     return "\n".join(each.get("text", "") for each in content if each.get("type") == "text")
 
 
-def message(body: Json, text: str, reason: str | None) -> Json:
+def reply(body: Json, how: Json) -> Json:
+    """Return the one block of an answer: calls of ``command`` until ``turns`` have results, then ``text``."""
+    contents = [each.get("content") for each in body.get("messages") or []]
+    parts = [part for each in contents if isinstance(each, list) for part in each]
+    done = sum(part.get("type") == "tool_result" for part in parts)
+    if done >= int(how.get("turns", 0)):
+        return {"type": "text", "text": str(how.get("text", TEXT))}
+    given = {"command": str(how.get("command", "true")), "description": "what the stub wants done"}
+    return {"type": "tool_use", "id": f"toolu_stub_{time.time_ns()}", "name": "Bash", "input": given}
+
+
+def message(body: Json, content: list[Json], reason: str | None) -> Json:
     """Return a whole message."""
     return {
         "id": f"msg_stub_{time.time_ns()}", "type": "message", "role": "assistant",
-        "model": body.get("model", "stub"), "content": [{"type": "text", "text": text}] if text else [],
+        "model": body.get("model", "stub"), "content": content,
         "stop_reason": reason, "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1},
     }  # fmt: skip
 
 
-def events(body: Json, text: str) -> Iterator[tuple[str, Json]]:
+def events(body: Json, block: Json) -> Iterator[tuple[str, Json]]:
     """Yield the events of a streamed message."""
-    started = message(body, "", None)
-    block = {"type": "text", "text": ""}
-    delta = {"type": "text_delta", "text": text}
-    last = {"stop_reason": "end_turn", "stop_sequence": None}
-    yield "message_start", {"type": "message_start", "message": started}
-    yield "content_block_start", {"type": "content_block_start", "index": 0, "content_block": block}
+    if block["type"] == "text":
+        empty, delta = block | {"text": ""}, {"type": "text_delta", "text": block["text"]}
+    else:
+        empty = block | {"input": {}}
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+    last = {"stop_reason": REASONS[block["type"]], "stop_sequence": None}
+    yield "message_start", {"type": "message_start", "message": message(body, [], None)}
+    yield "content_block_start", {"type": "content_block_start", "index": 0, "content_block": empty}
     yield "content_block_delta", {"type": "content_block_delta", "index": 0, "delta": delta}
     yield "content_block_stop", {"type": "content_block_stop", "index": 0}
     yield "message_delta", {"type": "message_delta", "delta": last, "usage": {"output_tokens": 1}}

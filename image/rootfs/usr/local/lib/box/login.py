@@ -17,7 +17,7 @@ TOKEN = "CLAUDE_CODE_OAUTH_TOKEN"
 TOKEN_EXPIRES = "BOX_TOKEN_EXPIRES"  # the day a token in the environment runs out: the token does not tell
 WARN_MINUTES = "BOX_EXPIRY_WARN_MINUTES"
 WARN = {"env": 14 * 24 * 60, "file": 30}  # minutes; a login is renewed by use, a token by hand
-FULL_SCOPE = "user:sessions:claude_code"
+SCOPE, FULL_SCOPE = "user:inference", "user:sessions:claude_code"
 EXPIRED = "Authentication expired"
 
 
@@ -84,9 +84,11 @@ def _of_file(path: Path) -> Login:
         scopes, expires = login.get("scopes"), login.get("expiresAt")
     except (ValueError, AttributeError):
         return Login("file", "truncated", mark=mark, path=where)
-    if not isinstance(token, str) or not token.strip():
+    if not isinstance(token, str) or not token.strip():  # so the CLI leaves it when a renewal was refused
         return Login("file", "empty", mark=mark, path=where)
-    kind = "full" if isinstance(scopes, list) and FULL_SCOPE in scopes else "inference"
+    if not isinstance(scopes, list) or SCOPE not in scopes:  # the CLI takes it for no login
+        return Login("file", "truncated", mark=mark, path=where)
+    kind = "full" if FULL_SCOPE in scopes else "inference"
     known = isinstance(expires, int | float) and not isinstance(expires, bool)
     at = expires / 1000 if known else None
     state = "expired" if at is not None and at <= time.time() and not renewable else "ok"
