@@ -14,7 +14,8 @@ from boxproof.settings import ROOT
 
 ROOTFS = ROOT / "image/rootfs/usr/local"
 SUPERVISE = ROOTFS / "lib/box/supervise.py"
-LOGIN = {"claudeAiOauth": {"accessToken": "stub-token"}}
+SCOPES = ["user:inference", "user:sessions:claude_code"]
+LOGIN = {"claudeAiOauth": {"accessToken": "stub-token", "scopes": SCOPES}}
 
 
 def supervise(home: Path, *words: str, term_after: float = 0, timeout: float = 20) -> Result:
@@ -73,7 +74,7 @@ def test_with_a_login_it_goes_on(tmp_path: Path) -> None:
     found = supervise(tmp_path, "--wait-for-login", "--", "true")
 
     assert found.code == 0
-    assert "login found" in [each["msg"] for each in lines(found)]
+    assert any(each["msg"].startswith("login: credentials file") for each in lines(found))
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"claudeAiOauth": {"accessToken": ""}}', "[]"])

@@ -7,8 +7,8 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 
+import login as logins
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -30,15 +30,8 @@ def log(message: str, level: str = "info", **fields: object) -> None:
 
 def login() -> str:
     """Return what stands for the login in use without telling it, "" where there is no token to send."""
-    if os.environ.get("CLAUDE_CODE_OAUTH_TOKEN"):
-        return "CLAUDE_CODE_OAUTH_TOKEN"
-    directory = os.environ.get("CLAUDE_CONFIG_DIR") or str(Path.home() / ".claude")
-    file = Path(directory, ".credentials.json")
-    try:
-        token = json.loads(file.read_text())["claudeAiOauth"]["accessToken"]
-        return f"credentials file of {file.stat().st_mtime_ns}" if token else ""
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    found = logins.find()
+    return found.mark if found.usable else ""
 
 
 async def prompt(request: Request) -> JSONResponse:
@@ -75,7 +68,7 @@ async def ask(text: str) -> JSONResponse:
     failed = bool(answer.get("is_error")) or child.returncode != 0
     refused = used if failed and "401" in str(answer.get("result")) else ""
     if refused:
-        log("the API refused the login (401): log in again or renew the token", "error")
+        log(logins.refused(logins.find()), "error")
     return JSONResponse({"result": answer.get("result"), "is_error": failed}, 502 if failed else 200)
 
 

@@ -11,9 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import login
+
 STATE = Path(os.environ.get("TMPDIR", "/tmp")) / "box-supervisor.json"
 KILL_AFTER = 4.0  # seconds for the CLI to end; the container has 5 in all
-REMEDY = "no login: run `kubectl exec -it POD -- claude /login`, or `docker exec -it CONTAINER claude /login`"
+REMEDY = "Run `kubectl exec -it POD -- claude /login`, or `docker exec -it CONTAINER claude /login`"
 
 
 def log(message: str, level: str = "info", **fields: object) -> None:
@@ -22,14 +26,9 @@ def log(message: str, level: str = "info", **fields: object) -> None:
     print(json.dumps(line | fields), file=sys.stderr, flush=True)
 
 
-def logged_in() -> bool:
-    """Return whether the credentials file holds an access token."""
-    directory = os.environ.get("CLAUDE_CONFIG_DIR") or str(Path.home() / ".claude")
-    try:
-        found = json.loads(Path(directory, ".credentials.json").read_text())
-        return bool(found["claudeAiOauth"]["accessToken"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+def no_login() -> str:
+    """Return why the mode has no login to start with, "" once it has."""
+    return login.problem(login.find(), os.environ.get("CLAUDE_MODE", "remote-control"))
 
 
 def remember(**fields: object) -> None:
@@ -54,14 +53,14 @@ def state(path: str) -> int:
 
 
 def wait_for_login() -> None:
-    """Wait for a credentials file, telling what to do once a minute; TERM and INT end the wait."""
+    """Wait for a usable login, telling what to do once a minute; TERM and INT end the wait."""
     looks = 0
-    while not logged_in():
+    while why := no_login():
         if looks % 60 == 0:
-            log(REMEDY, "warning")
+            log(f"{why} {REMEDY}", "warning")
         looks += 1
         time.sleep(1)
-    log("login found")
+    log(f"login: {login.find()}")
 
 
 def supervise(argv: list[str]) -> int:
