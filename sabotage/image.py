@@ -1,8 +1,10 @@
-"""Sabotages of who the box runs as."""
+"""Sabotages of the image: who it runs as, and how it is built."""
 
 from __future__ import annotations
 
-from boxproof.proof.sabotages import Objects, find, image_sabotage, manifest_sabotage
+from pathlib import Path
+
+from boxproof.proof.sabotages import Objects, find, image_sabotage, manifest_sabotage, subject_sabotage
 
 image_sabotage(
     "user_root", "image-user-nonroot", "USER root stands last", dockerfile="USER root"
@@ -18,3 +20,27 @@ def root_in_the_pod(objects: Objects) -> None:
     """Run the pod as root, and allow it."""
     spec = find(objects, "StatefulSet")["spec"]["template"]["spec"]
     spec["securityContext"] |= {"runAsUser": 0, "runAsNonRoot": False}
+
+
+def _ignored(directory: Path, *gone: str) -> None:
+    """Take lines out of the context's ignore file."""
+    path = directory / "image" / ".dockerignore"
+    lines = path.read_text().splitlines()
+    path.write_text("".join(f"{each}\n" for each in lines if each not in gone))
+
+
+@subject_sabotage("dockerignore-keeps-context-small", "there is no ignore file")
+def no_ignore_file(directory: Path) -> None:
+    (directory / "image" / ".dockerignore").unlink()
+
+
+@subject_sabotage("dockerignore-keeps-secrets-out", "the ignore file forgets .env")
+def env_not_ignored(directory: Path) -> None:
+    _ignored(directory, "**/.env")
+
+
+@subject_sabotage("dockerignore-keeps-secrets-out", "a kubeconfig is ignored at the top of the tree alone")
+def kubeconfig_below(directory: Path) -> None:
+    _ignored(directory, "**/.kube")
+    with (directory / "image" / ".dockerignore").open("a") as file:
+        file.write(".kube\n")

@@ -7,7 +7,8 @@ import json
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
@@ -16,7 +17,7 @@ from boxproof import log
 from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
 from boxproof.host import ping
 from boxproof.host.apt import digest
-from boxproof.run import Result, run
+from boxproof.run import run
 from boxproof.session import EngineInfo, ImageInfo
 from boxproof.settings import Settings
 from boxproof.subject import layers, tools
@@ -124,18 +125,35 @@ def _build(
     nonce: str,
     report: Callable[[str], None],
 ) -> None:
-    context = subject.directory / subject.image.context
-    words = [f"--file={_dockerfile(subject)}", f"--tag={reference}", "--network=host"]
+    with options(settings, subject, base, nonce) as words:
+        context = subject.directory / subject.image.context
+        _buildx(engine, [f"--tag={reference}", *words, str(context)], report)
+
+
+@contextmanager
+def options(settings: Settings, subject: Subject, base: Base | None, nonce: str) -> Iterator[list[str]]:
+    """Give the options of ``buildx build`` for a subject: its Dockerfile, arguments, tools, and what is lent.
+
+    Raises SubjectFault if it has no Dockerfile, EnvironmentFault if a tool cannot be had.
+    """
+    words = [f"--file={_dockerfile(subject)}", "--network=host"]
     words += [f"--label={LABEL}={nonce}", f"--build-arg=BUILD_NONCE={nonce}"]
     words += [f"--build-arg={name}={value}" for name, value in subject.image.args.items()]
     listed = subject.path(subject.image.tools)
     if listed:
-        ready = tools.gather(settings, tools.load(listed), context / "modules")
-        words += [f"--build-context=tools={ready}"]
-    with tempfile.TemporaryDirectory(prefix="boxproof-build-") as below:
+        modules = subject.directory / subject.image.context / "modules"
+        words += [f"--build-context=tools={tools.gather(settings, tools.load(listed), modules)}"]
+    with lent(base) as secrets_lent:
         if base:
-            words += [f"--build-arg=BASE_IMAGE={base.reference}", *_secrets(base, Path(below))]
-        _buildx(engine, [*words, str(context)], report)
+            words += [f"--build-arg=BASE_IMAGE={base.reference}"]
+        yield [*words, *secrets_lent]
+
+
+@contextmanager
+def lent(base: Base | None) -> Iterator[list[str]]:
+    """Give the options that lend a build the machine's mirror and CA bundle."""
+    with tempfile.TemporaryDirectory(prefix="boxproof-build-") as below:
+        yield _secrets(base, Path(below)) if base else []
 
 
 def _secrets(base: Base, below: Path) -> list[str]:
@@ -160,13 +178,14 @@ def _buildx(engine: EngineInfo, words: Sequence[str], report: Callable[[str], No
     argv = [engine.client, *fixed, *words]
     result = run(argv, env=engine.env, timeout=TIMEOUT, check=False, on_line=report)
     if not result.ok:
-        raise _blame(engine, result)
+        raise blamed(engine, result.stderr)
 
 
-def _blame(engine: EngineInfo, result: Result) -> BoxproofError:
-    lines = [each for each in result.stderr.splitlines() if each.strip()][-25:]
+def blamed(engine: EngineInfo, said: str) -> BoxproofError:
+    """Return the fault of a build that ended with ``said``: the environment's or the subject's."""
+    lines = [each for each in said.splitlines() if each.strip()][-25:]
     message = "the image does not build:\n" + "\n".join(lines)
-    if OURS.search(result.stderr) or not ping.server_version(engine.host):
+    if OURS.search(said) or not ping.server_version(engine.host):
         return EnvironmentFault(message, hint="inv doctor says what this machine lacks")
     return SubjectFault(message)
 

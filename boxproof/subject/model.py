@@ -53,6 +53,7 @@ class Budgets(Part):
     unpacked_bytes: int = 6_000_000_000
     layer_bytes: int = 500_000_000
     wasted_bytes: int = 20_000_000
+    context_bytes: int = 5_000_000
     memory_bytes: int = 0
 
 
