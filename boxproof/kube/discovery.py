@@ -68,7 +68,10 @@ class Resource:
 
 
 def discover(kube: Kube) -> list[Resource]:
-    """Return every resource and subresource of the preferred version of every group."""
+    """Return every resource and subresource of every group, each in the first version that has it.
+
+    Access rules know groups, not versions: a resource only an older version serves counts as well.
+    """
     found: list[Resource] = []
     for root in ("/api", "/apis"):
         answer = kube.raw(root, headers={"Accept": AGGREGATED})
@@ -76,9 +79,12 @@ def discover(kube: Kube) -> list[Resource]:
             found += _one_by_one(kube, root, answer)
             continue
         for group in answer.get("items", []):
-            for version in group.get("versions", [])[:1]:
+            for version in group.get("versions", []):
                 found += _aggregated(group["metadata"].get("name", ""), version)
-    return found
+    first: dict[tuple[str, str], Resource] = {}
+    for each in found:
+        first.setdefault((each.group, each.name), each)
+    return list(first.values())
 
 
 def _aggregated(group: str, version: dict[str, Any]) -> list[Resource]:
@@ -99,9 +105,13 @@ def _aggregated(group: str, version: dict[str, Any]) -> list[Resource]:
 def _one_by_one(kube: Kube, root: str, answer: dict[str, Any]) -> list[Resource]:
     """Ask group by group, as servers without aggregated discovery want it."""
     if root == "/api":
-        versions = [("", each) for each in answer.get("versions", [])[:1]]
+        versions = [("", each) for each in answer.get("versions", [])]
     else:
-        versions = [(each["name"], each["preferredVersion"]["version"]) for each in answer["groups"]]
+        versions = [
+            (each["name"], version["version"])
+            for each in answer["groups"]
+            for version in (each["preferredVersion"], *each["versions"])
+        ]
     made: list[Resource] = []
     for group, version in versions:
         path = f"{root}/{group}/{version}" if group else f"{root}/{version}"
