@@ -34,7 +34,7 @@ def exit_with(code: int) -> None:
 def boxproof(session: nox.Session, command: str) -> None:
     """Run one of boxproof's commands and end with its exit code."""
     install(session)
-    python = Path(session.bin) / "python" if session.bin else Path(sys.executable)
+    python = Path(session.bin_paths[0]) / "python" if session.bin_paths else Path(sys.executable)
     exit_with(foreground([python, "-m", "boxproof", command, *session.posargs], cwd=ROOT))
 
 
