@@ -35,7 +35,9 @@ def test_the_tag_follows_every_uncommitted_edit(subject: Subject, image: ImageIn
     for edit in (*subject.image.entrypoints, subject.image.dockerfile, "mode", "new file"):
         assert tags.follows(subject, edit), f"{edit}: the tag stays the same"
     built = tags.tag_of(subject, image.base.rpartition(" ")[2])
-    assert image.reference.rpartition(":")[2] == built, "the image has other content than the subject now: edited during the run?"
+    assert image.reference.rpartition(":")[2] == built, (
+        "the image has other content than the subject now: edited during the run?"
+    )
 
 
 @claim("pull-policy-local")
