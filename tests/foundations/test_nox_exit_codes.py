@@ -78,7 +78,7 @@ def test_a_command_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
 
 
 def test_without_environments_the_sessions_use_the_python_nox_runs_on() -> None:
-    command = [sys.executable, "-m", "nox", "-f", ROOT / "noxfile.py", "--no-venv", "-s", "e2e", "--"]
+    command = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "--no-venv", "-s", "e2e", "--"]
     found = subprocess.run(
         [*command, "--claims", "pvc-bond"], check=False, capture_output=True, text=True, timeout=60
     )
