@@ -139,14 +139,20 @@ def prepare(run: Run, sabotage: Sabotage, directory: Path) -> tuple[Session, str
 
 
 def manifest_diff(base: Session, sabotage: Sabotage) -> str:
-    """Return the diff in the default tier, or, for a sabotage of an opt-in, in all tiers together."""
+    """Return the diff in the default tier, or, for a sabotage of an opt-in, in the first that shows it."""
     tiers = model.load(Path(base.subject)).tiers.values()
-    opt_ins = tuple(dict.fromkeys(each for tier in tiers for each in tier))
-    try:
-        return sabotages.apply_manifest(sabotage, box.rendered(base)[0])[1]
-    except UsageError:
-        every = box.rendered(base, components=(*box.COMPONENTS, *opt_ins))[0]
-        return sabotages.apply_manifest(sabotage, every)[1]
+    *earlier, last = dict.fromkeys([(), *tiers])
+    for components in earlier:
+        try:
+            return _diff_with(base, sabotage, components)
+        except UsageError:  # not every tier has what it is about
+            continue
+    return _diff_with(base, sabotage, last)
+
+
+def _diff_with(base: Session, sabotage: Sabotage, components: tuple[str, ...]) -> str:
+    objects = box.rendered(base, components=(*box.COMPONENTS, *components))[0]
+    return sabotages.apply_manifest(sabotage, objects)[1]
 
 
 def variant(base: Session, sabotage: Sabotage, suffix: str) -> ImageInfo:
