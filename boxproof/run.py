@@ -26,7 +26,10 @@ PASSED_ON = (  # host facts a child may need; everything else stays out
 )  # fmt: skip
 PASSED_ON_PREFIXES = ("PIP_", "npm_config_", "NPM_CONFIG_", "BOXPROOF_")
 
+OWNER = "BOXPROOF_RUN"  # in the environment of all that a run starts, so that the next one can end it
+
 _live: set[subprocess.Popen[bytes]] = set()
+_owner: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         for name, value in os.environ.items()
         if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
     }
-    return kept | dict(extra or {})
+    return kept | _owner | dict(extra or {})
+
+
+def owned_by(name: str) -> None:
+    """Mark every command from now on, daemons apart, as started by the run ``name``."""
+    _owner[OWNER] = name
 
 
 def end_all() -> None:
@@ -179,7 +187,7 @@ def daemon(
     """Start a process that outlives us, in a session of its own, with its output appended to ``log``."""
     words = tuple(os.fspath(word) for word in argv)
     with log.open("ab") as sink:
-        return _start(words, None, env, subprocess.DEVNULL, sink, sink)
+        return _start(words, None, {OWNER: "", **(env or {})}, subprocess.DEVNULL, sink, sink)
 
 
 def _start(

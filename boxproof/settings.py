@@ -64,7 +64,7 @@ class Settings:
         return cls(**chosen)  # type: ignore[arg-type]
 
 
-INTERNAL = frozenset({"BOXPROOF_SESSION"})  # how a run tells its own workers where it is
+INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN"})  # how a run tells its own workers where it is
 
 
 def session_file() -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.host import procs
+from boxproof.run import OWNER, owned_by
 from boxproof.session import EngineInfo
 from boxproof.settings import Settings
+from boxproof.wait import until
 
 LABEL = "boxproof.dev/run"
 KEPT_LABEL = "boxproof.dev/kept"
@@ -72,7 +75,25 @@ def claim_run(settings: Settings, run: str) -> RunRecord:
         raise EnvironmentFault(f"run {run} is under way (pid {before.pid})", hint="choose another name")
     pid = os.getpid()
     record = RunRecord(run=run, pid=pid, pid_start=procs.start_time(pid), boot_id=procs.boot_id())
+    owned_by(str(path))
     return _write(settings, record)
+
+
+def end_processes(settings: Settings, record: RunRecord) -> list[int]:
+    """End what a dead run started and what outlived it, and return the pids; raises EnvironmentFault."""
+    mark = str(_path(settings, record.run))
+    ended: set[int] = set()
+
+    def gone() -> bool:
+        left = procs.with_variable(OWNER, mark)
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        ended.update(left)
+        return not left
+
+    until(gone, timeout=10, what=f"the end of what run {record.run} started")
+    return sorted(ended)
 
 
 def note(settings: Settings, record: RunRecord, *, cluster: str = "", path: Path | None = None) -> RunRecord:

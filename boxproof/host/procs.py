@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -35,6 +36,18 @@ def mentioning(text: str) -> dict[int, list[str]]:
     pids = [int(path.name) for path in PROC.iterdir() if path.name.isdigit()]
     lines = {pid: command(pid) for pid in pids if pid != os.getpid()}
     return {pid: words for pid, words in lines.items() if any(text in word for word in words)}
+
+
+def with_variable(name: str, value: str) -> list[int]:
+    """Return the other live processes that have ``name=value`` in their environment, as far as we may see."""
+    wanted = f"{name}={value}".encode()
+    found = []
+    for path in PROC.iterdir():
+        if path.name.isdigit() and int(path.name) != os.getpid():
+            with suppress(OSError):
+                if wanted in (path / "environ").read_bytes().split(b"\0"):
+                    found.append(int(path.name))
+    return [pid for pid in found if start_time(pid)]
 
 
 def children(pid: int) -> list[int]:

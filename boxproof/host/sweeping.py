@@ -10,6 +10,7 @@ from docker.errors import DockerException, NotFound
 from requests.exceptions import RequestException
 
 from boxproof import log
+from boxproof.errors import EnvironmentFault
 from boxproof.host import ownership
 from boxproof.host.ownership import Swept
 from boxproof.session import EngineInfo
@@ -45,6 +46,7 @@ def sweep(settings: Settings, engine: EngineInfo | None) -> Swept:
     with log.step(f"sweeping what {len(dead)} dead runs left"):
         for record in dead:
             before = len(result.failures)
+            _sweep_processes(settings, record, result)
             _sweep_files(settings, record, result)
             if client is not None:
                 sweep_run(client, record, result)
@@ -82,6 +84,14 @@ def _remove_containers(client: Any, label: str, result: Swept) -> None:
     for each in _listed(result, lambda: client.containers.list(all=True, filters=chosen, sparse=True)):
         names = each.attrs.get("Names") or [each.id]
         attempt(result, f"container {names[0].lstrip('/')}", each.remove, force=True, v=True)
+
+
+def _sweep_processes(settings: Settings, record: ownership.RunRecord, result: Swept) -> None:
+    """First of all: what still runs would go on creating."""
+    try:
+        result.removed += [f"process {pid}" for pid in ownership.end_processes(settings, record)]
+    except (EnvironmentFault, OSError) as error:
+        result.failures.append(f"processes of {record.run}: {error}")
 
 
 def _sweep_files(settings: Settings, record: ownership.RunRecord, result: Swept) -> None:

@@ -12,6 +12,7 @@ from docker.errors import APIError, NotFound
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.host import ownership, procs, sweeping
 from boxproof.host.ownership import Swept
+from boxproof.run import CommandFailed, daemon, piped
 from boxproof.settings import Settings
 
 
@@ -181,3 +182,17 @@ def test_one_failure_hinders_no_other_removal_and_keeps_the_record(
     things[0].fault = None
     assert ownership.sweep(settings, None).failures == []
     assert ownership.runs(settings) == []
+
+
+def test_processes_that_outlived_their_run_are_ended_and_daemons_are_not(
+    settings: Settings, tmp_path: Path
+) -> None:
+    record = ownership.claim_run(settings, "r1")
+    engine = daemon(["sleep", "60"], log=tmp_path / "log")
+    with pytest.raises(CommandFailed), piped(["sh", "-c", "echo started; sleep 60"]) as out:
+        out.readline()
+        ended = ownership.end_processes(settings, record)
+    assert len(ended) == 2
+    assert engine.poll() is None
+    engine.kill()
+    engine.wait()
