@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from boxproof.proof.sabotages import Objects, find, image_sabotage, manifest_sabotage, subject_sabotage
+from boxproof.proof.sabotages import (
+    Objects,
+    SabotageError,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+    subject_sabotage,
+)
 
 image_sabotage(
     "user_root", "image-user-nonroot", "USER root stands last", dockerfile="USER root"
@@ -44,3 +52,27 @@ def kubeconfig_below(directory: Path) -> None:
     _ignored(directory, "**/.kube")
     with (directory / "image" / ".dockerignore").open("a") as file:
         file.write(".kube\n")
+
+
+def _dockerfile(directory: Path, pattern: str, new: str) -> None:
+    """Replace what matches in the Dockerfile, everywhere; raises SabotageError if nothing does."""
+    path = directory / "image" / "Dockerfile"
+    text, count = re.subn(pattern, new, path.read_text(), flags=re.MULTILINE)
+    if not count:
+        raise SabotageError(f"nothing in the Dockerfile matches {pattern!r}")
+    path.write_text(text)
+
+
+@subject_sabotage("base-tag-pinned", "the base is whatever is latest")
+def base_latest(directory: Path) -> None:
+    _dockerfile(directory, r"^(ARG BASE_IMAGE=\w+):.*$", r"\1:latest")
+
+
+@subject_sabotage("base-tag-pinned", "the builder's base has no tag at all")
+def builder_without_tag(directory: Path) -> None:
+    _dockerfile(directory, r"^FROM \S+ AS builder$", "FROM ubuntu AS builder")
+
+
+@subject_sabotage("base-digest-pinned", "the base is pinned by its tag alone")
+def base_without_digest(directory: Path) -> None:
+    _dockerfile(directory, r"^(ARG BASE_IMAGE=\S+)@sha256:.*$", r"\1")

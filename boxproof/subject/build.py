@@ -7,9 +7,10 @@ import json
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -20,7 +21,7 @@ from boxproof.host.apt import digest
 from boxproof.run import run
 from boxproof.session import EngineInfo, ImageInfo
 from boxproof.settings import Settings
-from boxproof.subject import layers, tools
+from boxproof.subject import layers, provenance, tools
 from boxproof.subject.base import Base, choose, inspect
 from boxproof.subject.model import Subject
 
@@ -64,7 +65,7 @@ def build(settings: Settings, engine: EngineInfo, subject: Subject, *, nonce: st
     locks = settings.cache / "box"
     locks.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(locks / "lock"):
-        if nonce or not inspect(engine, reference):
+        if nonce or not provenance.kept(settings.cache, inspect(engine, reference)):
             value = nonce or f"{reference.rpartition(':')[2]}-{secrets.token_hex(8)}"
             with log.step(f"building {reference}") as report:
                 _build(settings, engine, subject, base, reference, value, report)
@@ -127,7 +128,8 @@ def _build(
 ) -> None:
     with options(settings, subject, base, nonce) as words:
         context = subject.directory / subject.image.context
-        _buildx(engine, [f"--tag={reference}", *words, str(context)], report)
+        metadata = _buildx(engine, [f"--tag={reference}", *words, str(context)], report)
+    provenance.keep(settings.cache, inspect(engine, reference), metadata)
 
 
 @contextmanager
@@ -172,13 +174,21 @@ def _secrets(base: Base, below: Path) -> list[str]:
     return words
 
 
-def _buildx(engine: EngineInfo, words: Sequence[str], report: Callable[[str], None] | None) -> None:
+def _buildx(
+    engine: EngineInfo, words: Sequence[str], report: Callable[[str], None] | None
+) -> Mapping[str, Any]:
+    """Build and return what buildx's metadata file tells."""
     # "default" is the engine's own builder: another one would not see the engine's images
     fixed = ["buildx", "build", "--builder=default", "--load", "--progress=plain", "--provenance=false"]
-    argv = [engine.client, *fixed, *words]
-    result = run(argv, env=engine.env, timeout=TIMEOUT, check=False, on_line=report)
-    if not result.ok:
-        raise blamed(engine, result.stderr)
+    env = engine.env | provenance.METADATA_ENV
+    with tempfile.TemporaryDirectory(prefix="boxproof-metadata-") as below:
+        metadata = Path(below) / "metadata.json"
+        argv = [engine.client, *fixed, f"--metadata-file={metadata}", *words]
+        result = run(argv, env=env, timeout=TIMEOUT, check=False, on_line=report)
+        if not result.ok:
+            raise blamed(engine, result.stderr)
+        told: dict[str, Any] = json.loads(metadata.read_text())
+    return told
 
 
 def blamed(engine: EngineInfo, said: str) -> BoxproofError:

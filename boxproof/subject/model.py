@@ -30,6 +30,7 @@ class ImagePart(Part):
     cli: str = "/usr/local/bin/claude"
     entrypoints: tuple[str, ...] = ()
     args: dict[str, str] = Field(default_factory=dict)
+    base: str = ""
 
 
 class ManifestsPart(Part):

@@ -144,3 +144,11 @@ def arrived(engine: EngineInfo, context: Path, ignore: str) -> dict[str, int]:
         root = Path(below)
         found = (path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
         return {str(path.relative_to(root)): path.stat().st_size for path in found}
+
+
+def content(engine: EngineInfo, dockerfile: str, context: Path, path: str) -> str:
+    """Return a file of the image that a Dockerfile makes, of nothing cached; raises SubjectFault."""
+    with tempfile.TemporaryDirectory(prefix="boxproof-content-") as below:
+        output = f"type=local,dest={below}"
+        must(build_once(engine, dockerfile, context, ["--pull", "--no-cache"], output=output))
+        return (Path(below) / path).read_text()

@@ -1,0 +1,71 @@
+"""An image registry of our own on the engine's loopback, for as long as it is needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker.errors import DockerException
+
+from boxproof.errors import EnvironmentFault
+from boxproof.host.apt import Apt
+from boxproof.probes import local
+from boxproof.settings import Settings
+
+PACKAGE = "docker-registry"
+SUITE = "bookworm"
+PORT = "5000/tcp"
+CONFIG = {
+    "version": 0.1,
+    "storage": {"filesystem": {"rootdirectory": "/tmp/registry"}},
+    "http": {"addr": ":5000"},
+}
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry that the engine reaches at ``address``; ``docker`` is a docker client."""
+
+    docker: Any
+    address: str
+
+    def push(self, image: str, name: str, tag: str) -> str:
+        """Push ``image`` as ``name:tag`` and return its digest there; raises EnvironmentFault."""
+        reference = f"{self.address}/{name}"
+        try:
+            self.docker.api.tag(image, reference, tag)
+            lines = [json.loads(line) for line in self.docker.api.push(reference, tag).splitlines() if line]
+            self.docker.api.remove_image(f"{reference}:{tag}")
+        except DockerException as error:
+            raise EnvironmentFault(f"cannot push {name}:{tag}: {error}") from error
+        found = [each["aux"]["Digest"] for each in lines if "Digest" in each.get("aux", {})]
+        if not found:
+            raise EnvironmentFault(f"cannot push {name}:{tag}: {lines[-1:]}")
+        return str(found[0])
+
+
+@contextmanager
+def serving(settings: Settings, docker: Any, probe_image: str, run: str) -> Iterator[Registry]:
+    """Run a registry in a container of the probe image, then remove it; raises EnvironmentFault."""
+    apt = Apt(settings.cache)
+    suite = SUITE if apt.distribution == "debian" else apt.codename
+    program = apt.unpack((PACKAGE,), suite=suite, only=("usr/bin/*",)) / "usr/bin" / PACKAGE
+    files = {
+        "/registry": (Path(program).read_bytes(), 0o755),
+        "/registry.json": (json.dumps(CONFIG).encode(), 0o644),
+    }
+    container = local.create(
+        docker, probe_image, probe_image=probe_image, run=run, files=files,
+        entrypoint=["/registry", "serve", "/registry.json"], ports={PORT: ("127.0.0.1", None)},
+    )  # fmt: skip
+    try:
+        container.start().wait_log("listening on")
+        container.made.reload()
+        bound = container.made.attrs["NetworkSettings"]["Ports"][PORT]
+        yield Registry(docker, f"127.0.0.1:{bound[0]['HostPort']}")
+    finally:
+        container.remove()
