@@ -15,11 +15,12 @@ FIELDS_BEFORE_DASH = 6  # of a mountinfo line; optional fields follow
 
 @dataclass(frozen=True)
 class Mount:
-    """What carries a path: where it is mounted, its file system, the directory it shows."""
+    """What carries a path: where it is mounted, its file system, which directory it shows."""
 
     point: str
     fstype: str
     root: str
+    read_only: bool = False
 
 
 class Inside:
@@ -56,8 +57,22 @@ class Inside:
     @property
     def uid(self) -> int:
         """The effective uid of the first process."""
-        line = next(each for each in self._proc("status").splitlines() if each.startswith("Uid:"))
+        return self._id("Uid:")
+
+    @property
+    def gid(self) -> int:
+        """The effective gid of the first process."""
+        return self._id("Gid:")
+
+    def _id(self, which: str) -> int:
+        line = next(each for each in self._proc("status").splitlines() if each.startswith(which))
         return int(line.split()[2])
+
+    @property
+    def host(self) -> str:
+        """The host name that the first process sees."""
+        argv = ["nsenter", "--uts", "--target", str(self.pid), "cat", "/proc/sys/kernel/hostname"]
+        return until(lambda: self._run(*argv), timeout=10, what=f"the host name on {self.node.name}")
 
     @property
     def variables(self) -> dict[str, str]:
@@ -86,7 +101,8 @@ class Inside:
             before, _, after = line.partition(" - ")
             fields = before.split()
             if len(fields) >= FIELDS_BEFORE_DASH:
-                made.append(Mount(point=fields[4], fstype=after.split()[0], root=fields[3]))
+                flags = fields[5].split(",")
+                made.append(Mount(fields[4], after.split()[0], fields[3], read_only="ro" in flags))
         return made
 
     def read(self, path: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,16 +29,19 @@ class Login:
     tokens: tuple[str, ...]
 
 
-def credentials(token: str) -> str:
-    """Return the content of a credentials file with ``token``, which never expires."""
+def credentials(token: str, *, expires_in: float | None = None, **fields: object) -> str:
+    """Return the content of a credentials file with ``token``; ``fields`` replace some, None leaves one out.
+
+    It lasts ``expires_in`` seconds from now on, by default for ever. The stub renews it in its family.
+    """
     login = {
         "accessToken": token,
-        "refreshToken": f"refresh-{token}",
-        "expiresAt": NEVER,
+        "refreshToken": f"{token}.refresh.0",
+        "expiresAt": NEVER if expires_in is None else int((time.time() + expires_in) * 1000),
         "scopes": ["user:inference", "user:profile"],
         "subscriptionType": "max",
-    }
-    return json.dumps({"claudeAiOauth": login})
+    } | fields
+    return json.dumps({"claudeAiOauth": {key: each for key, each in login.items() if each is not None}})
 
 
 def of_local(container: LocalContainer, stub: Stub) -> Login:

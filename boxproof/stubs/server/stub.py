@@ -25,6 +25,7 @@ MODES = ("ok", "401", "slow", "refresh")
 TEXT = "stub answer"
 REASONS = {"text": "end_turn", "tool_use": "tool_use"}
 MESSAGES = "/v1/messages"
+HELLO = (("HEAD", "/"), ("GET", "/api/hello"), ("GET", "/v1/oauth/hello"))
 Json = dict[str, Any]
 
 
@@ -139,7 +140,7 @@ class Api(Handler):
             return self.oauth(body)
         if path == MESSAGES and self.command == "POST":
             return self.messages(body, token)
-        if path == "/" and self.command == "HEAD":  # the program looks whether there is a way
+        if (self.command, path) in HELLO:  # the program looks whether there is a way
             return self.answer(200, {})
         return self.answer(404, error("not_found_error", f"the stub has no {path}"))
 
