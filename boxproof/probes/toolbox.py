@@ -11,21 +11,32 @@ from boxproof.kube.exec import ExecResult
 from boxproof.probes import ledger
 
 VERIFY = "verify-tools"
-LIMIT = 180.0  # seconds for all tools
+LIMIT = 420.0  # seconds for all tools
 Exec = Callable[..., ExecResult]  # ``box.exec``
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What the box's own verification says: exit code, each tool's status, its words if not PASS."""
+    """What the box's own verification says: exit code, each tool's status, its words if it failed."""
 
     code: int
     status: dict[str, str]
 
     @property
     def passed(self) -> set[str]:
-        """The tools that passed."""
-        return {name for name, status in self.status.items() if status == "PASS"}
+        """The tools that did their work."""
+        return {name for name, status in self.status.items() if status == "ok"}
+
+    @property
+    def refused(self) -> set[str]:
+        """The tools of other tiers that said so."""
+        return {name for name, status in self.status.items() if status == "refused"}
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The others, with what they said."""
+        good = self.passed | self.refused
+        return {name: status for name, status in self.status.items() if name not in good}
 
 
 @dataclass(frozen=True)
@@ -54,8 +65,9 @@ def verify(run: Exec, *names: str, listed: str = "") -> Verified:
 
 
 def _status(report: dict[str, str]) -> str:
-    """Return "PASS", or the other status with what the tool said."""
-    return report["status"] if report["status"] == "PASS" else f"{report['status']}: {report.get('says', '')}"
+    """Return "ok" or "refused", or the other status with what the tool said."""
+    good = report["status"] in ("ok", "refused")
+    return report["status"] if good else f"{report['status']}: {report.get('says', '')}"
 
 
 def ran(run: Exec, command: str, *, timeout: float = 60) -> Ran:

@@ -34,10 +34,11 @@ class ImagePart(Part):
 
 
 class ManifestsPart(Part):
-    """Where the kustomize directories are."""
+    """Where the kustomize directories are; ``node_tools`` is the pod that runs the box's tools on a node."""
 
     base: str = "manifests/base"
     components: str = "manifests/components"
+    node_tools: str = ""
 
 
 class Roles(Part):

@@ -31,6 +31,8 @@ class Obtain(BaseModel):
     package: str
     module: str = ""
     ldflags: str = ""
+    tags: tuple[str, ...] = ()
+    experiment: str = ""
     file: str = ""
     integrity: str = ""
 
@@ -93,8 +95,15 @@ def _obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
     how = tool.obtain
     if how.way == "go":
         module = modules / how.module
-        flags = f"{STRIPPED} {how.ldflags}".strip()
-        return golang.build(module, how.package, name=tool.name, settings=settings, ldflags=flags)
+        return golang.build(
+            module,
+            how.package,
+            name=tool.name,
+            settings=settings,
+            ldflags=f"{STRIPPED} {how.ldflags}".strip(),
+            tags=how.tags,
+            experiment=how.experiment,
+        )
     tarball = npm.fetch(how.package, tool.version, how.integrity, settings=settings)
 
     def fill(directory: Path) -> None:

@@ -20,8 +20,10 @@ RAW = {
     "tcpdump": f"{CONNECT} & timeout 10 tcpdump -i any -c1 -nn port 9",
     "ping": "ping -c1 -W2 127.0.0.1",
     "traceroute": "traceroute -I -n -m2 -w2 127.0.0.1",
+    "nmap": "nmap --privileged -n -Pn -sS -p 9 127.0.0.1",
+    "mtr": "mtr --no-dns --report --report-cycles 1 127.0.0.1",
 }
-VERSION = {"tcpdump": "tcpdump --version", "ping": "ping -V", "traceroute": "traceroute --version"}
+VERSION = {name: f"{name} --version" for name in RAW} | {"ping": "ping -V"}
 EMPTY_PCAP = r"printf '\324\303\262\241\2\0\4\0\0\0\0\0\0\0\0\0\0\0\4\0\1\0\0\0' >/tmp/x.pcap"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from boxproof.probes.toolbox import ran, verify
+from boxproof.probes.toolbox import Exec, ran, verify
 from boxproof.proof import claim, control
 from boxproof.proof.fixtures import Tier
 from boxproof.proof.instance import Box
@@ -18,23 +20,35 @@ def tools(subject: Subject) -> dict[str, Tool]:
     return {each.name: each for each in load(subject.directory / subject.image.tools)}
 
 
+def of_tier(tools: dict[str, Tool], tier: str) -> set[str]:
+    """Return the names of the tools of one tier."""
+    return {each.name for each in tools.values() if each.tier == tier}
+
+
 @claim("all-tools-run-in-deployed-pod")
 def test_every_tool_works_in_the_deployed_pod(box: Box, tools: dict[str, Tool]) -> None:
     with control("an unknown tool and an empty list are errors, not passes"):
         assert verify(box.exec, "no-such-tool").code
         assert verify(box.exec, listed="[]").code
     found = verify(box.exec)
-    assert found.passed == set(tools), found.status
+    assert not found.failed
+    assert found.passed == of_tier(tools, "default")
+    assert found.refused == set(tools) - found.passed
     assert (found.code, len(found.status)) == (0, len(tools))
 
 
 @claim("all-tools-run-in-deployed-pod")
-def test_every_tool_works_in_the_tier_it_is_declared_for(tier: Tier, tools: dict[str, Tool]) -> None:
-    box = tier("netraw")
-    with control("an unknown tool is an error, not a pass"):
-        assert verify(box.exec, "no-such-tool").code
-    found = verify(box.exec)
-    assert found.passed == set(tools), found.status
+def test_every_other_tool_works_in_the_tier_it_is_declared_for(
+    box: Box, tier: Tier, on_node: Callable[[], Exec], subject: Subject, tools: dict[str, Tool]
+) -> None:
+    with control("in the default tier every one of them refuses"):
+        others = {each.name for each in tools.values()} - of_tier(tools, "default")
+        assert verify(box.exec, *sorted(others)).refused == others
+    for name in sorted({each.tier for each in tools.values()} - {"default"}):
+        assert name in {*subject.tiers, "node"}
+        run = on_node() if name == "node" else tier(name).exec
+        found = verify(run, *sorted(of_tier(tools, name)))
+        assert found.passed == of_tier(tools, name), found.failed
 
 
 @claim("nocap-tools-work-with-drop-all")
@@ -44,7 +58,6 @@ def test_tools_without_a_capability_work_with_none(box: Box, tools: dict[str, To
         assert not box.capabilities().bounding
         assert needy
         assert not any(ran(box.exec, each.works).ok for each in needy)
-    for each in tools.values():
-        if not each.capability:
-            found = ran(box.exec, each.works)
-            assert found.ok, f"{each.name}: {found.said}"
+    for name in sorted(of_tier(tools, "default")):
+        found = ran(box.exec, tools[name].works)
+        assert found.ok, f"{name}: {found.said}"
