@@ -76,3 +76,36 @@ def builder_without_tag(directory: Path) -> None:
 @subject_sabotage("base-digest-pinned", "the base is pinned by its tag alone")
 def base_without_digest(directory: Path) -> None:
     _dockerfile(directory, r"^(ARG BASE_IMAGE=\S+)@sha256:.*$", r"\1")
+
+
+image_sabotage(
+    "compiler_in_the_image", "multistage-no-build-tools", "the final stage brings a compiler and its headers",
+    dockerfile="USER root\nRUN cp /bin/true /usr/bin/gcc && mkdir -p /usr/include && : > /usr/include/stdio.h"
+    "\nUSER 1000:1000",
+)  # fmt: skip
+image_sabotage(
+    "cleaned_in_its_own_run", "apt-cleanup-same-layer",
+    "one RUN leaves the package lists, the next removes them",
+    dockerfile="USER root\nRUN mkdir -p /var/lib/apt/lists && seq 9000 > /var/lib/apt/lists/main_Packages"
+    "\nRUN rm -rf /var/lib/apt/lists/*\nUSER 1000:1000",
+)  # fmt: skip
+
+
+@subject_sabotage("apt-cleanup-same-layer", "the installing RUN has no cache mounts and cleans nothing")
+def installs_without_mounts(directory: Path) -> None:
+    _dockerfile(directory, r"--mount=type=cache,\S+ ", "")
+
+
+@subject_sabotage("apt-no-install-recommends", "one install takes recommended packages too")
+def one_install_with_recommends(directory: Path) -> None:
+    _dockerfile(directory, r"(apt-get install -qy) --no-install-recommends \\$", r"\1 \\")
+
+
+@subject_sabotage("buildkit-and-apt-cache-mounts", "no RUN has cache mounts")
+def no_cache_mounts(directory: Path) -> None:
+    _dockerfile(directory, r"--mount=type=cache,\S+ ", "")
+
+
+@subject_sabotage("buildkit-and-apt-cache-mounts", "a second layer updates the lists again")
+def updated_again(directory: Path) -> None:
+    _dockerfile(directory, r"^WORKDIR ", "RUN apt-get update && apt-get install -y jq\nWORKDIR ")

@@ -134,11 +134,11 @@ def _build(
 
 @contextmanager
 def options(settings: Settings, subject: Subject, base: Base | None, nonce: str) -> Iterator[list[str]]:
-    """Give the options of ``buildx build`` for a subject: its Dockerfile, arguments, tools, and what is lent.
+    """Give the options of ``buildx build`` for a subject's Dockerfile: arguments, tools, and what is lent.
 
-    Raises SubjectFault if it has no Dockerfile, EnvironmentFault if a tool cannot be had.
+    Raises EnvironmentFault if a tool cannot be had.
     """
-    words = [f"--file={_dockerfile(subject)}", "--network=host"]
+    words = ["--network=host"]
     words += [f"--label={LABEL}={nonce}", f"--build-arg=BUILD_NONCE={nonce}"]
     words += [f"--build-arg={name}={value}" for name, value in subject.image.args.items()]
     listed = subject.path(subject.image.tools)
@@ -152,17 +152,18 @@ def options(settings: Settings, subject: Subject, base: Base | None, nonce: str)
 
 
 @contextmanager
-def lent(base: Base | None) -> Iterator[list[str]]:
-    """Give the options that lend a build the machine's mirror and CA bundle."""
+def lent(base: Base | None, *apt: str) -> Iterator[list[str]]:
+    """Give the options that lend a build the machine's mirror and CA bundle; ``apt`` are settings beside."""
     with tempfile.TemporaryDirectory(prefix="boxproof-build-") as below:
-        yield _secrets(base, Path(below)) if base else []
+        yield _secrets(base, Path(below), apt) if base else []
 
 
-def _secrets(base: Base, below: Path) -> list[str]:
+def _secrets(base: Base, below: Path, apt: Sequence[str]) -> list[str]:
     """Return the options that lend the build the machine's mirror and CA bundle, which no layer may hold."""
     if not base.sources:
         return []
-    lent = {"apt-sources": base.sources, "apt-conf": 'Dir::Etc::sourcelist "/run/secrets/apt-sources";\n'}
+    settings = ['Dir::Etc::sourcelist "/run/secrets/apt-sources"', *apt]
+    lent = {"apt-sources": base.sources, "apt-conf": "".join(f"{each};\n" for each in settings)}
     bundle = next((each for each in CA_BUNDLES if Path(each).is_file()), "")
     words = []
     if bundle and "https:" in base.sources:

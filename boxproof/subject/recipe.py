@@ -15,17 +15,17 @@ from boxproof.errors import SubjectFault
 from boxproof.subject.model import Subject
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
-COMMANDS = re.compile(r"&&|\|\||;|\n|[{}]|(?<!\|)\|(?!\|)")  # what ends one simple command of a RUN
 CLEANED = ("/var/lib/apt/lists", "/var/cache/apt")
 TAKES_VALUE = frozenset({"-o", "-c", "-t", "--option", "--config-file", "--target-release"})
 
 
 @dataclass(frozen=True)
 class Install:
-    """One ``apt-get install``: its options and its packages."""
+    """One ``apt-get install``: its options, its packages, and all of it as it is written."""
 
     options: tuple[str, ...]
     packages: tuple[str, ...]
+    text: str
 
     @property
     def recommends(self) -> bool:
@@ -64,15 +64,20 @@ class Step:
     @cached_property
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """The simple commands of a RUN, in words; control words and assignments before them are left out."""
-        if self.word != "RUN":
-            return ()
-        split = (_words(each) for each in COMMANDS.split(self.rest))
-        return tuple(each for each in split if each)
+        return tuple(words for _, words in self._written)
+
+    @cached_property
+    def _written(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        texts = simple_commands(self.rest) if self.word == "RUN" else []
+        split = ((text, _words(text)) for text in texts)
+        return tuple((text, words) for text, words in split if words)
 
     @cached_property
     def installs(self) -> tuple[Install, ...]:
         """Every ``apt-get install`` of a RUN."""
-        return tuple(_install(each) for each in self.commands if _apt(each) and "install" in each)
+        return tuple(
+            _install(text, words) for text, words in self._written if _apt(words) and "install" in words
+        )
 
     @property
     def updates(self) -> int:
@@ -161,6 +166,23 @@ def _stage(value: str, base: str, earlier: list[Stage]) -> Stage:
     return Stage(named[1] if named else str(len(earlier)), base, base not in known, ())
 
 
+def simple_commands(line: str) -> list[str]:
+    """Return the commands of a shell line that it does not nest in quotes or ``$(…)``."""
+    found = [""]
+    quote, depth = "", 0
+    for each in line:
+        if quote:
+            quote = "" if each == quote else quote
+        elif each in "'\"":
+            quote = each
+        depth += {"(": 1, ")": -1}.get(each, 0)
+        if not quote and depth <= 0 and each in "&|;{}\n":
+            found.append("")
+        else:
+            found[-1] += each
+    return [each.strip() for each in found if each.strip()]
+
+
 def _words(text: str) -> tuple[str, ...]:
     try:
         words = shlex.split(text)
@@ -175,7 +197,7 @@ def _apt(words: tuple[str, ...]) -> bool:
     return words[0] in ("apt-get", "apt", "aptitude")
 
 
-def _install(words: tuple[str, ...]) -> Install:
+def _install(text: str, words: tuple[str, ...]) -> Install:
     options: list[str] = []
     packages: list[str] = []
     rest = iter(words[1:])
@@ -186,4 +208,4 @@ def _install(words: tuple[str, ...]) -> Install:
                 options.append(next(rest, ""))
         elif each != "install":
             packages.append(each)
-    return Install(tuple(options), tuple(packages))
+    return Install(tuple(options), tuple(packages), text)

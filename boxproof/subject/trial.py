@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -146,9 +147,53 @@ def arrived(engine: EngineInfo, context: Path, ignore: str) -> dict[str, int]:
         return {str(path.relative_to(root)): path.stat().st_size for path in found}
 
 
-def content(engine: EngineInfo, dockerfile: str, context: Path, path: str) -> str:
-    """Return a file of the image that a Dockerfile makes, of nothing cached; raises SubjectFault."""
+def content(
+    engine: EngineInfo, dockerfile: str, context: Path, path: str, options: Sequence[str] = ()
+) -> str:
+    """Return the text of a file of the image that a Dockerfile makes; raises SubjectFault."""
     with tempfile.TemporaryDirectory(prefix="boxproof-content-") as below:
-        output = f"type=local,dest={below}"
-        must(build_once(engine, dockerfile, context, ["--pull", "--no-cache"], output=output))
+        must(build_once(engine, dockerfile, context, options, output=f"type=local,dest={below}"))
         return (Path(below) / path).read_text()
+
+
+def asked(
+    engine: EngineInfo,
+    source: str,
+    question: str,
+    context: Path,
+    *,
+    before: str = "",
+    options: Sequence[str] = (),
+) -> list[str]:
+    """Return what a shell command prints in ``source``, an image or a stage of the Dockerfile ``before``.
+
+    Nothing of it is loaded into the engine. Raises SubjectFault if it cannot be asked.
+    """
+    told = "/tmp/boxproof-told"
+    lines = [
+        before, f"FROM {source} AS boxproof-asked", f"RUN --network=none ( {question} ) > {told}",
+        "FROM scratch", f"COPY --from=boxproof-asked {told} /told",
+    ]  # fmt: skip
+    return content(engine, "\n".join(lines) + "\n", context, "told", options).splitlines()
+
+
+def cache_bound(engine: EngineInfo) -> int:
+    """Return the bytes the engine's build cache may grow to, 0 if nothing bounds it."""
+    told = run([engine.client, "buildx", "inspect", "default"], env=engine.env, timeout=60).stdout
+    rules = [each for each in told.split("GC Policy rule") if re.search(r"All:\s+true", each)]
+    found = re.search(r"(?:Max Used Space|Keep Bytes):\s+(\S+)", rules[-1]) if rules else None
+    return in_bytes(found[1]) if found else 0
+
+
+def cache_used(engine: EngineInfo) -> int:
+    """Return the bytes the engine's build cache holds."""
+    words = [engine.client, "buildx", "du", "--builder=default"]
+    found = re.search(r"^Total:\s+(\S+)", run(words, env=engine.env, timeout=120).stdout, re.MULTILINE)
+    return in_bytes(found[1]) if found else 0
+
+
+def in_bytes(text: str) -> int:
+    """Return the bytes of "4.2GB" or "3GiB"; raises ValueError."""
+    number, unit = re.fullmatch(r"([\d.]+)\s*([kKMGT]?i?)B", text).groups()  # type: ignore[union-attr]
+    step = 1024 if unit.endswith("i") else 1000
+    return int(float(number) * step ** " KMGT".index(unit[:1].upper() or " "))

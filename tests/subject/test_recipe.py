@@ -59,8 +59,9 @@ def test_installs_and_updates_are_seen_in_their_run() -> None:
     second, copy = found.final.steps
     assert first.installs[0].packages == ("gcc", "make")
     assert not first.installs[0].recommends
-    assert second.installs == (recipe.Install(("-o", "X=y", "-y"), ("curl", "jq")),)
-    assert second.installs[0].recommends
+    (install,) = second.installs
+    assert (install.options, install.packages) == (("-o", "X=y", "-y"), ("curl", "jq"))
+    assert install.recommends
     assert (first.updates, second.updates) == (1, 1)
     assert copy.option("from") == "builder"
     assert copy.rest == "/x /x"
@@ -72,6 +73,15 @@ def test_a_cache_mount_or_a_removal_keeps_a_path_out_of_the_layer() -> None:
     assert [first.cleans(each) for each in recipe.CLEANED] == [True, True]
     assert [first.caches(each) for each in recipe.CLEANED] == [True, True]
     assert [second.cleans(each) for each in recipe.CLEANED] == [True, False]
+
+
+def test_commands_are_not_split_inside_quotes_and_substitutions() -> None:
+    line = 'apt-get install -y a "$(x >/dev/null 2>&1 && echo b || echo c)" && { rm -f "/d;e" || true; }'
+    first, second, third = recipe.simple_commands(line)
+    assert first.endswith('echo c)"')
+    assert (second, third) == ('rm -f "/d;e"', "true")
+    step = recipe.Step("RUN", line)
+    assert step.installs[0].packages == ("a", "$(x >/dev/null 2>&1 && echo b || echo c)")
 
 
 def test_no_from_is_the_subjects_fault() -> None:

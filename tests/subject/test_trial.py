@@ -52,3 +52,12 @@ def test_the_ignore_file_beside_the_dockerfile_comes_first(tmp_path: Path) -> No
     with trial.planted(subject, {"x/y": b"1", "z": 7}) as (context, ignore):
         assert ((context / "x/y").read_bytes(), (context / "z").stat().st_size, ignore) == (b"1", 7, "b\n")
     assert not (tmp_path / "image/x").exists()
+
+
+def test_sizes_as_docker_writes_them() -> None:
+    assert [trial.in_bytes(each) for each in ("0B", "8.2kB", "1.5GB", "2GiB")] == [
+        0,
+        8200,
+        15 * 10**8,
+        2 << 30,
+    ]
