@@ -105,5 +105,30 @@ def test_what_cannot_start_says_why_at_once(tmp_path: Path, environment: dict[st
 
     assert found.code == 1
     assert said in found.stderr
-    assert found.seconds < 2
+    assert found.seconds < 5
     assert "stub-token" not in found.stderr
+
+
+REFUSED = "Failed to authenticate. API Error: 401 refused"
+
+
+@pytest.mark.parametrize(
+    ("mode", "code", "told"), [("headless", 1, True), ("headless", 0, False), ("remote-control", 0, True)]
+)
+def test_a_refused_login_is_told_with_what_to_do(tmp_path: Path, mode: str, code: int, told: bool) -> None:
+    script = f"echo '{REFUSED}'; exit {code}"
+    argv = [sys.executable, "-I", str(SUPERVISE), "--", "sh", "-c", script]
+    env = {"CLAUDE_CONFIG_DIR": str(tmp_path), "TMPDIR": str(tmp_path), "CLAUDE_MODE": mode}
+    found = run(argv, timeout=20, env=env, check=False)
+
+    assert found.stdout == f"{REFUSED}\n"
+    assert any("Authentication expired" in each["msg"] for each in lines(found)) is told
+
+
+def test_in_headless_mode_the_errors_of_the_cli_are_json_lines(tmp_path: Path) -> None:
+    argv = [sys.executable, "-I", str(SUPERVISE), "--", "sh", "-c", """echo a >&2; printf '{"b": 1}' >&2"""]
+    env = {"CLAUDE_CONFIG_DIR": str(tmp_path), "TMPDIR": str(tmp_path), "CLAUDE_MODE": "headless"}
+    found = [json.loads(each) for each in run(argv, timeout=20, env=env).stderr.splitlines()]
+
+    assert found[0]["msg"] == "a"
+    assert {"b": 1} in found

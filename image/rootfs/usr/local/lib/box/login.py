@@ -187,14 +187,17 @@ def main(words: list[str]) -> int:
         level = "info" if found["ok"] else "warning"
         print(json.dumps({"time": _now(), "level": level} | found))
         return 0 if found["ok"] else 1
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from logs import log
+
     mode = words[0] if words else ""
     login = find()
     wrong = problem(login, mode)
     if wrong:
-        print(wrong, *remedy(mode), sep="\n", file=sys.stderr)
+        for line in (wrong, *remedy(mode)):
+            log(line, "error")
         return 1
-    line = {"time": _now(), "level": "info", "msg": f"login: {login}", "login": login.source}
-    print(json.dumps(line), file=sys.stderr)
+    log(f"login: {login}", login=login.source)
     return 0
 
 

@@ -13,22 +13,26 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import limits
 import login
+import logs
+import relay
+from logs import log
 
 STATE = Path(os.environ.get("TMPDIR", "/tmp")) / "box-supervisor.json"
+LAST_WORDS = 0.5  # seconds for what it wrote last; what it started may keep its output open
 KILL_AFTER = 4.0  # seconds for the CLI to end; the container has 5 in all
 REMEDY = "Run `kubectl exec -it POD -- claude /login`, or `docker exec -it CONTAINER claude /login`"
 
 
-def log(message: str, level: str = "info", **fields: object) -> None:
-    """Write one JSON line to standard error."""
-    line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": level, "msg": message}
-    print(json.dumps(line | fields), file=sys.stderr, flush=True)
+def mode() -> str:
+    """Return the mode that this is for."""
+    return os.environ.get("CLAUDE_MODE", "remote-control")
 
 
 def no_login() -> str:
     """Return why the mode has no login to start with, "" once it has."""
-    return login.problem(login.find(), os.environ.get("CLAUDE_MODE", "remote-control"))
+    return login.problem(login.find(), mode())
 
 
 def remember(**fields: object) -> None:
@@ -49,6 +53,10 @@ def state(path: str) -> int:
     if path == "readyz" and found.get("waiting"):
         print(REMEDY, file=sys.stderr)
         return 1
+    now = login.find()
+    if path == "readyz" and found.get("refused") == now.mark:
+        print(login.refused(now), file=sys.stderr)
+        return 1
     return 0
 
 
@@ -61,6 +69,43 @@ def wait_for_login() -> None:
         looks += 1
         time.sleep(1)
     log(f"login: {login.find()}")
+
+
+class Cli:
+    """The CLI, its output handed on: as it is, but in headless mode its errors as JSON lines."""
+
+    def __init__(self, argv: list[str]) -> None:
+        self.used = login.find().mark
+        self.refused = False
+        piped = None if sys.stdout.isatty() else subprocess.PIPE
+        self.process = subprocess.Popen(argv, env=limits.environment(), stdout=piped, stderr=piped)
+        remember(child=self.process.pid, waiting=False)
+        log("started", "debug", program=argv[0], arguments=len(argv) - 1)
+        errors = relay.as_json() if mode() == "headless" else relay.as_it_is(2)
+        streams = ((self.process.stdout, relay.as_it_is(1)), (self.process.stderr, errors))
+        self.relays = [relay.Relay(source, sink, self.refuse) for source, sink in streams if source]
+        for each in self.relays:
+            each.start()
+
+    def refuse(self) -> None:
+        """Take note that the API refused the login; an answer of headless mode may just speak of it."""
+        self.refused = True
+        if mode() != "headless":
+            self.tell()
+
+    def tell(self) -> None:
+        """Say what to do about a login that was refused, also to health checks."""
+        remember(child=self.process.pid, waiting=False, refused=self.used)
+        log(login.refused(login.find()), "error")
+
+    def wait(self) -> int:
+        """Return its exit code, once its last words are handed on."""
+        code = self.process.wait()
+        for each in self.relays:
+            each.join(LAST_WORDS)
+        if code != 0 and self.refused and mode() == "headless":
+            self.tell()
+        return code
 
 
 def supervise(argv: list[str]) -> int:
@@ -78,12 +123,12 @@ def supervise(argv: list[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, pass_on)
-    child = started = subprocess.Popen(argv)
+    cli = Cli(argv)
+    child = started = cli.process
     signal.signal(signal.SIGALRM, lambda *_: started.kill())
     for number in early:
         child.send_signal(number)
-    remember(child=child.pid, waiting=False)
-    code = child.wait()
+    code = cli.wait()
     log("the CLI ended", "info" if code == 0 else "error", code=code)
     return code if code >= 0 else 128 - code
 
@@ -98,6 +143,7 @@ def main(words: list[str]) -> int:
     """Run as ``[--wait-for-login] -- ARGV`` or ``--state healthz|readyz``."""
     if words[:1] == ["--state"]:
         return state(words[1])
+    logs.install()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop_waiting)
     split = words.index("--")

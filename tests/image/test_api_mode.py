@@ -1,0 +1,244 @@
+"""The parts of the api mode and of the box's logs that need no server."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxproof.run import run
+from boxproof.settings import ROOT
+
+BOX = ROOT / "image/rootfs/usr/local/lib/box"
+NAMES = ("limits", "logs", "login", "metrics", "prompts", "relay", "service")
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[dict[str, Any]]:
+    """The box's modules by name, as its programs import them."""
+    sys.path.insert(0, str(BOX))
+    try:
+        yield {each: importlib.import_module(each) for each in NAMES}
+    finally:
+        sys.path.remove(str(BOX))
+        for each in NAMES:
+            sys.modules.pop(each, None)
+
+
+def test_only_the_right_bearer_token_is_let_in(box: dict[str, Any]) -> None:
+    settings = box["service"].settings({"BOX_API_TOKEN": "stub-client", "BOX_API_HOST": "0.0.0.0"})
+
+    assert settings.allows("Bearer stub-client")
+    assert settings.allows("bearer stub-client")
+    for wrong in (
+        "",
+        "Bearer ",
+        "Bearer stub-clien",
+        "Bearer stub-client2",
+        "Basic stub-client",
+        "stub-client",
+    ):
+        assert not settings.allows(wrong), wrong
+
+
+def test_a_token_file_is_read_anew(box: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("stub-old\n")
+    settings = box["service"].settings({"BOX_API_TOKEN_FILE": str(file)})
+    assert settings.allows("Bearer stub-old")
+    file.write_text("stub-new")
+    assert settings.allows("Bearer stub-new")
+    file.unlink()
+    assert not settings.allows("Bearer stub-new")
+    assert not settings.allows("Bearer ")
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"BOX_API_HOST": "0.0.0.0"}, "Set BOX_API_TOKEN_FILE"),
+        ({"BOX_API_TOKEN_FILE": "/nonexistent"}, "cannot be read"),
+        ({"BOX_API_TOKEN_FILE": "/dev/null"}, "is empty"),
+        ({"BOX_API_PORT": "http"}, "BOX_API_PORT=http"),
+        ({"BOX_API_CONCURRENCY": "0"}, "above 0"),
+    ],
+)
+def test_settings_that_cannot_be(box: dict[str, Any], environment: dict[str, str], said: str) -> None:
+    with pytest.raises(box["service"].Wrong, match=said):
+        box["service"].settings(environment)
+
+
+def test_without_a_token_it_serves_on_loopback_only(box: dict[str, Any]) -> None:
+    assert box["service"].settings({}).allows("")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{}", b'"x"', b'{"prompt": " "}', b'{"prompt": "x", "stream": 1}',
+     b'{"prompt": "x", "timeout": 61}', b'{"prompt": "x", "timeout": 0}',
+     b'{"prompt": "x", "timeout": true}'],
+)  # fmt: skip
+def test_requests_that_cannot_be(box: dict[str, Any], body: bytes) -> None:
+    with pytest.raises(box["service"].Wrong):
+        box["service"].asked(body, "", 60)
+
+
+def test_a_stream_is_asked_for_in_two_ways(box: dict[str, Any]) -> None:
+    asked = box["service"].asked
+    assert asked(b'{"prompt": "x", "stream": true}', "", 60).stream
+    assert asked(b'{"prompt": "x"}', "text/event-stream", 60).stream
+    assert not asked(b'{"prompt": "x", "timeout": 2}', "application/json", 60).stream
+
+
+def test_the_metrics_are_cumulative_and_end(box: dict[str, Any]) -> None:
+    made = box["metrics"].Metrics()
+    made.answered(200, 0.5)
+    made.answered(200, 20)
+    made.answered(401)
+    lines = made.text(ready=True, expires_in=7.4).splitlines()
+
+    assert lines[-1] == "# EOF"
+    wanted = {
+        'box_prompts_total{status="200"} 2', 'box_prompts_total{status="401"} 1',
+        'box_prompt_seconds_bucket{le="1.0"} 1', 'box_prompt_seconds_bucket{le="60.0"} 2',
+        'box_prompt_seconds_bucket{le="+Inf"} 2', "box_prompt_seconds_count 2",
+        "box_prompt_seconds_sum 20.500", "box_ready 1", "box_login_expires_seconds 7",
+    }  # fmt: skip
+    assert wanted <= set(lines)
+
+
+CLI = """#!/bin/sh
+prompt=$(cat)
+echo "{\\"type\\": \\"system\\", \\"token\\": \\"$BOX_API_TOKEN\\"}"
+case $prompt in
+fails) echo broken >&2; exit 3 ;;
+hangs) sleep 30 & echo "{\\"type\\": \\"child\\", \\"pid\\": $!}"; wait ;;
+esac
+echo "{\\"type\\": \\"result\\", \\"result\\": \\"$prompt\\"}"
+"""
+
+
+@pytest.fixture
+def children(box: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What runs a stand-in for the CLI."""
+    cli = tmp_path / "claude"
+    cli.write_text(CLI)
+    cli.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("BOX_API_TOKEN", "stub-client")
+    return box["prompts"].Children()
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+async def said(children: Any, prompt: str, gone: Any = None, timeout: float = 10) -> list[dict[str, Any]]:
+    events = children.events(prompt, gone or never(), timeout=timeout)
+    return [each async for each in events if each is not None]
+
+
+def test_a_prompt_goes_in_by_standard_input_and_its_result_comes_last(children: Any) -> None:
+    found = asyncio.run(said(children, "hello"))
+
+    assert found[-1] == {"type": "result", "result": "hello"}
+    assert found[0]["token"] == "", "the clients' token is not for the agent"
+    assert not children.running
+
+
+def test_a_cli_that_fails_is_quoted(box: dict[str, Any], children: Any) -> None:
+    with pytest.raises(box["prompts"].Failed, match="broken"):
+        asyncio.run(said(children, "fails"))
+
+
+@pytest.mark.parametrize("why", ["Gone", "TooLong"])
+def test_a_prompt_nobody_waits_for_ends_with_all_it_started(
+    box: dict[str, Any], children: Any, why: str
+) -> None:
+    async def cut_short() -> int:
+        pid = 0
+        told = asyncio.Event()
+        events = children.events("hangs", told.wait() if why == "Gone" else never(), timeout=2)
+        with pytest.raises(getattr(box["prompts"], why)):
+            async for each in events:
+                pid = (each or {}).get("pid", pid)
+                if pid:
+                    told.set()
+        await asyncio.sleep(0.2)
+        return pid
+
+    pid = asyncio.run(cut_short())
+    assert pid
+    assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()
+
+
+V1 = {"memory/memory.limit_in_bytes": "1000000", "memory/memory.usage_in_bytes": "5",
+      "memory/memory.max_usage_in_bytes": "9", "memory/memory.oom_control": "under_oom 0\noom_kill 2",
+      "cpu/cpu.cfs_quota_us": "150000", "cpu/cpu.cfs_period_us": "100000"}  # fmt: skip
+V2 = {"cgroup.controllers": "cpu", "memory.max": "1000000", "memory.current": "5", "memory.peak": "9",
+      "memory.events": "oom 2\noom_kill 2", "cpu.max": "150000 100000"}  # fmt: skip
+
+
+def group(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"{text}\n")
+    return root
+
+
+@pytest.mark.parametrize(("version", "files"), [(1, V1), (2, V2)])
+def test_the_limits_of_both_versions(
+    box: dict[str, Any], tmp_path: Path, version: int, files: dict[str, str]
+) -> None:
+    found = box["limits"].read(group(tmp_path, files))
+    assert found == box["limits"].Limits(version, 1_000_000, 5, 9, 2, 1.5)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [V1 | {"memory/memory.limit_in_bytes": "9223372036854771712", "cpu/cpu.cfs_quota_us": "-1"},
+     V2 | {"memory.max": "max", "cpu.max": "max 100000"}, {}],
+)  # fmt: skip
+def test_no_limit_sets_nothing(box: dict[str, Any], tmp_path: Path, files: dict[str, str]) -> None:
+    found = box["limits"].read(group(tmp_path, files))
+    assert (found.memory_bytes, found.cpus) == (None, None)
+    assert box["limits"].environment({"A": "1"}, found) == {"A": "1"}
+
+
+def test_programs_are_told_to_stay_below_the_limit(box: dict[str, Any]) -> None:
+    limits = box["limits"].Limits(2, 1 << 30, None, None, None, 1.5)
+    made = box["limits"].environment({"NODE_OPTIONS": "--mine"}, limits)
+    assert made["GOMAXPROCS"] == "2"
+    assert int(made["GOMEMLIMIT"]) < 1 << 30
+    assert made["NODE_OPTIONS"] == "--mine"
+
+
+def logged(level: str) -> list[dict[str, Any]]:
+    script = f"import sys; sys.path.insert(0, {str(BOX)!r}); import logs; logs.install()\n"
+    script += "for each in logs.LEVELS: logs.log('said', each)\nraise ValueError('why')"
+    found = run([sys.executable, "-c", script], env={"BOX_LOG_LEVEL": level}, timeout=10, check=False)
+    return [json.loads(each) for each in found.stderr.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("level", "said_levels"),
+    [
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("", ["info", "warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_the_level_decides_and_what_is_not_caught_is_json_too(level: str, said_levels: list[str]) -> None:
+    found = logged(level)
+    assert [each["level"] for each in found[:-1]] == said_levels
+    assert (found[-1]["level"], found[-1]["msg"]) == ("error", "ValueError: why")
+
+
+def test_a_level_that_is_none_is_told_and_info_is_used() -> None:
+    assert [each["level"] for each in logged("loud")] == ["warning", "info", "warning", "error", "error"]
