@@ -14,12 +14,22 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof.errors import EnvironmentFault, SubjectFault
-from boxproof.host import golang, npm
+from boxproof.host import golang, npm, releases
 from boxproof.host.apt import digest, publish
 from boxproof.settings import Settings
 
 LISTED = "tools.json"
 STRIPPED = "-s -w"
+
+
+class Release(BaseModel):
+    """A published archive, or program: ``{version}`` is filled in; without a checksum it is not used."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    file: str = ""
 
 
 class Obtain(BaseModel):
@@ -48,6 +58,7 @@ class Tool(BaseModel):
     capability: str = ""
     tier: str = "default"
     refusal: str = ""
+    release: Release | None = None
     obtain: Obtain
 
 
@@ -80,7 +91,7 @@ def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
     Raises EnvironmentFault if one cannot be had.
     """
     programs = {each.name: _obtain(settings, each, modules) for each in tools if each.obtain.way != "package"}
-    listing = json.dumps([each.model_dump(exclude={"obtain"}) for each in tools], indent=1) + "\n"
+    listing = json.dumps([each.model_dump(exclude={"obtain", "release"}) for each in tools], indent=1) + "\n"
 
     def fill(directory: Path) -> None:
         for name, source in programs.items():
@@ -93,6 +104,9 @@ def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
 
 def _obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
     how = tool.obtain
+    published = _published(settings, tool)
+    if published:
+        return published
     if how.way == "go":
         module = modules / how.module
         return golang.build(
@@ -119,6 +133,14 @@ def _obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
         (directory / tool.name).chmod(0o755)
 
     return publish(settings.cache / "npm" / digest(how.integrity, how.file), fill) / tool.name
+
+
+def _published(settings: Settings, tool: Tool) -> Path | None:
+    release = tool.release
+    if release is None or not release.sha256:
+        return None
+    url, member = (each.replace("{version}", tool.version) for each in (release.url, release.file))
+    return releases.fetch(url, release.sha256, name=tool.name, member=member, settings=settings)
 
 
 def _link(source: Path, target: Path) -> None:

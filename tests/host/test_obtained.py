@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import tarfile
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.errors import EnvironmentFault
-from boxproof.host import binarycache, golang, npm, pypi
+from boxproof.host import binarycache, golang, npm, pypi, releases
 from boxproof.settings import ROOT, Settings
 
 
@@ -124,6 +125,39 @@ def test_a_ready_program_spares_the_build(tmp_path: Path) -> None:
     binarycache.store(str(directory), f"x-{name}", program)
     built = golang.build(module, "none.invalid/x", name="x", settings=settings)
     assert built.read_bytes() == b"ready"
+
+
+def archived(directory: Path, name: str, content: bytes) -> str:
+    """Put an archive of one program into a directory; returns its sha256."""
+    program = directory / "program"
+    program.write_bytes(content)
+    with tarfile.open(directory / name, "w:gz") as archive:
+        archive.add(program, "linux/program")
+    return hashlib.sha256((directory / name).read_bytes()).hexdigest()
+
+
+def test_a_release_is_unpacked_once(ready: Path, served: str, tmp_path: Path) -> None:
+    settings = Settings(cache=tmp_path / "own")
+    pin = archived(ready, "a.tar.gz", b"released")
+    words = (f"{served}a.tar.gz", pin)
+    found = releases.fetch(*words, name="a", member="linux/program", settings=settings)
+    assert found
+    assert found.read_bytes() == b"released"
+    assert found.stat().st_mode & 0o111
+    (ready / "a.tar.gz").unlink()
+    assert releases.fetch(*words, name="a", member="linux/program", settings=settings) == found
+
+
+def test_a_release_that_is_not_the_pinned_one_is_refused(ready: Path, served: str, tmp_path: Path) -> None:
+    settings = Settings(cache=tmp_path / "own")
+    archived(ready, "a.tar.gz", b"replaced")
+    with pytest.raises(EnvironmentFault, match="pinned is 000"):
+        releases.fetch(f"{served}a.tar.gz", "0" * 64, name="a", settings=settings)
+
+
+def test_a_release_out_of_reach_means_the_other_way(tmp_path: Path) -> None:
+    settings = Settings(cache=tmp_path / "own")
+    assert releases.fetch("http://127.0.0.1:1/a", "0" * 64, name="a", settings=settings) is None
 
 
 def test_a_tarball_is_held_to_its_integrity(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_our_own_list_has_every_promised_tool() -> None:
         ("", "lists no tool"),
         (GOOD + GOOD, "listed twice: a"),
         (GOOD.replace("works", "wroks"), "works"),
+        (GOOD + 'release = { url = "x", sha256 = "12" }', "release.sha256"),
         (GOOD.replace('"package", p', '"pakage", p'), "obtain.way"),
         ("[[tool]\n", "tools.toml"),
     ],
