@@ -119,6 +119,13 @@ image_sabotage(
     ),
 )  # fmt: skip
 image_sabotage(
+    "source_is_remembered", "restart-reauthenticates", "the entrypoint keeps to the source it found first",
+    dockerfile=at_start(
+        f"s={CONFIG}/.source; [ -s $s ] || echo ${{CLAUDE_CODE_OAUTH_TOKEN:+env}}file > $s;"
+        " [ $(cat $s) != file ] || unset CLAUDE_CODE_OAUTH_TOKEN"
+    ),
+)  # fmt: skip
+image_sabotage(
     "advises_the_home", "no-cross-platform-credential-share", "the box asks for the home of the host",
     dockerfile=edited(LOGIN, "s/-v claude:/-v ~\\/.claude:/"),
 )  # fmt: skip
@@ -187,6 +194,13 @@ def literal_token(objects: Objects) -> None:
     variables = _agent(objects)["env"]
     mine = next(each for each in variables if each["name"] == "CLAUDE_CODE_OAUTH_TOKEN")
     variables[variables.index(mine)] = {"name": mine["name"], "value": token}
+
+
+@manifest_sabotage("restart-reauthenticates", "the pod template has a token of its own, an empty one")
+def empty_literal_token(objects: Objects) -> None:
+    variables = _agent(objects)["env"]
+    mine = next(each for each in variables if each["name"] == "CLAUDE_CODE_OAUTH_TOKEN")
+    variables[variables.index(mine)] = {"name": mine["name"], "value": ""}
 
 
 def _shared_claim(objects: Objects, name: str) -> None:

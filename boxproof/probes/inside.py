@@ -112,6 +112,10 @@ class Inside:
         ledger.record("file", path, text)
         return text
 
+    def signal_children(self, name: str) -> None:
+        """Send a signal to the processes that the first one started."""
+        self._run("pkill", f"-{name}", "-P", str(self.pid))
+
     def write(self, path: str, text: str) -> None:
         """Write a file into the container, owned by the running uid, readable by it alone."""
         target, owner = f"/proc/{self.pid}/root{path}", self.uid

@@ -10,13 +10,14 @@ from typing import Any
 from boxproof.kube.exec import ExecResult
 from boxproof.probes import ledger
 from boxproof.probes.local import LocalContainer
-from boxproof.wait import until
+from boxproof.wait import holds, until
 
 NOTES = "notes"
 WORK = f"echo step >> {NOTES}"  # what the stub has the agent do, relative to its work directory
 READY = ["/usr/local/bin/healthcheck", "ready"]
 URL = "http://127.0.0.1:8080/v1/prompt"
-SEND = ["curl", "-sS", "--max-time", "60", "--json", '{"prompt": "Do the work."}', URL]
+LISTENS = ["curl", "-s", "-o", "/dev/null", "--max-time", "5", URL]  # whatever it answers
+SEND = ["curl", "-sS", "--max-time", "120", "--json", '{"prompt": "Do the work."}', URL]
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Left:
 
 
 def serve(box: LocalContainer) -> LocalContainer:
-    """Start a box in api mode and wait until it is ready."""
+    """Start a box in api mode and wait until it answers."""
     box.start()
-    until(lambda: box.exec(READY).ok, timeout=30, every=0.3, what="the box is ready")
+    until(lambda: box.exec(LISTENS).ok, timeout=60, every=0.3, what="the box listens")
     return box
 
 
@@ -48,11 +49,11 @@ def work(box: LocalContainer) -> dict[str, Any]:
 
 def left(box: LocalContainer, config_dir: str) -> Left:
     """Return what is left of the session; an observation."""
-    if not box.running:
-        found = Left(0, 0, ready=False, running=False)
-    else:
+    if holds(lambda: box.running, seconds=2):
         notes = box.exec(["cat", NOTES]).stdout.splitlines()
         found = Left(len(notes), results(box.exec, config_dir), box.exec(READY).ok, running=True)
+    else:
+        found = Left(0, 0, ready=False, running=False)
     ledger.record("session", box.label, found)
     return found
 

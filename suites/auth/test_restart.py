@@ -1,0 +1,67 @@
+"""A restart by the probe looks for the login anew."""
+
+from __future__ import annotations
+
+import base64
+from contextlib import suppress
+from typing import Any
+
+from boxproof.errors import DeadlineExceeded
+from boxproof.kube import states
+from boxproof.kube.client import Kube
+from boxproof.probes import helpers
+from boxproof.probes.inside import Inside
+from boxproof.probes.login import FILE, PROMPT, credentials
+from boxproof.proof import claim, control, observe
+from boxproof.proof.fixtures import MakeBox
+from boxproof.proof.instance import Box
+from boxproof.proof.sabotages import Objects, find
+from boxproof.stubs.anthropic import Stub
+from boxproof.subject.model import Subject
+from boxproof.wait import until
+
+HOUR = 3600
+SOON = {"periodSeconds": 1, "timeoutSeconds": 2, "failureThreshold": 2, "terminationGracePeriodSeconds": 1}
+
+
+def without_a_token(objects: Objects) -> None:
+    """Empty the Secret, and have the liveness probe notice within seconds."""
+    find(objects, "Secret")["data"]["token"] = ""
+    agent = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
+    agent["livenessProbe"] |= SOON
+
+
+def restarted(box: Box, docker: Any) -> None:
+    """Stop what the first process started, until the liveness probe has the container restarted."""
+    until(lambda: box.status().get("started"), timeout=60, what="the startup probe has passed")
+    count = int(box.status().get("restartCount", 0))
+    Inside(docker, box.pod_object(), box.container).signal_children("STOP")
+    box.wait_restarted(count)
+
+
+def comes_ready(box: Box, *, within: float) -> bool:
+    """Return whether the pod becomes Ready in that many seconds; an observation."""
+    with suppress(DeadlineExceeded):  # that it does not is an answer
+        until(lambda: states.is_ready(box.pod_object()), timeout=within, what="the pod is Ready", every=0.5)
+    return observe("ready after the restart", box.label, states.is_ready(box.pod_object()))
+
+
+@claim("restart-reauthenticates")
+def test_a_restart_by_the_probe_finds_a_token_that_came_meanwhile(
+    make_box: MakeBox, kube: Kube, docker: Any, stub: Stub, subject: Subject, token: str
+) -> None:
+    box = make_box(edit=without_a_token, ready=False)
+    helpers.start_of(kube, box.namespace, box.pod)
+    expired = credentials(token, expires_in=-HOUR, refreshToken=None)
+    Inside(docker, box.pod_object(), box.container).write(f"{subject.config_dir}/{FILE}", expired)
+    with control("with no more than an expired file a restart brings no recovery"):
+        restarted(box, docker)
+        assert not comes_ready(box, within=15)
+    secret = box.object("Secret")["metadata"]["name"]
+    data = {"token": base64.b64encode(token.encode()).decode()}
+    kube.patch(kube.path("Secret", secret, box.namespace), {"data": data})
+    restarted(box, docker)
+    assert comes_ready(box, within=60)
+    assert any(each["reason"] == "Unhealthy" and "Liveness" in each["message"] for each in box.events())
+    assert box.exec([subject.image.cli, *PROMPT]).ok
+    assert {each.token for each in stub.of(token).requests("/v1/messages")} == {token}
