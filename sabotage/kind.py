@@ -11,6 +11,7 @@ from boxproof.proof.sabotages import (
     find,
     image_sabotage,
     manifest_sabotage,
+    replace_in,
     subject_sabotage,
 )
 
@@ -18,15 +19,6 @@ from boxproof.proof.sabotages import (
 def _pod(objects: Objects) -> dict[str, Any]:
     spec: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]
     return spec
-
-
-def _replace(directory: Path, old: str, new: str) -> None:
-    """Replace ``old`` in subject.toml; raises SabotageError if it is not there."""
-    path = directory / "subject.toml"
-    text = path.read_text()
-    if old not in text:
-        raise SabotageError(f"subject.toml does not say {old!r}")
-    path.write_text(text.replace(old, new))
 
 
 @manifest_sabotage("no-latest-in-manifests", "an init container takes alpine/git:latest")
@@ -63,18 +55,22 @@ image_sabotage(
 
 @subject_sabotage("tag-is-content-addressed", "the tag is always dev")
 def tag_dev(directory: Path) -> None:
-    _replace(directory, "[commands]\n", '[commands]\ntag = ["echo", "dev"]\n')
+    replace_in(directory / "subject.toml", "[commands]\n", '[commands]\ntag = ["echo", "dev"]\n')
 
 
 @subject_sabotage("tag-is-content-addressed", "the tag follows the Dockerfile alone")
 def tag_of_dockerfile(directory: Path) -> None:
-    _replace(directory, "[commands]\n", '[commands]\ntag = ["sha256sum", "image/Dockerfile"]\n')
+    replace_in(
+        directory / "subject.toml", "[commands]\n", '[commands]\ntag = ["sha256sum", "image/Dockerfile"]\n'
+    )
 
 
 @subject_sabotage("kind-load-targets-named-cluster", "the documented load names no cluster")
 def load_without_name(directory: Path) -> None:
     named = '["kind", "load", "docker-image", "{image}", "--name", "{cluster}"]'
-    _replace(directory, f"load = {named}", 'load = ["kind", "load", "docker-image", "{image}"]')
+    replace_in(
+        directory / "subject.toml", f"load = {named}", 'load = ["kind", "load", "docker-image", "{image}"]'
+    )
 
 
 @subject_sabotage("stale-image-recovery-works", "the documented recovery leaves the broken pod where it is")

@@ -18,3 +18,7 @@ image_sabotage(
     "deleted_later", "no-wasted-layer-bytes", "30 MB are added by one layer and deleted by the next",
     dockerfile="USER root\nRUN head -c 30M /dev/urandom > /big\nRUN rm /big\nUSER 1000:1000",
 )  # fmt: skip
+image_sabotage(
+    "another_tool", "size-regression-under-100mb", "a change adds a tool of 120 MB",
+    dockerfile=BLOB.format("115M", "urandom"),
+)  # fmt: skip

@@ -13,6 +13,7 @@ from boxproof.errors import EnvironmentFault
 from boxproof.probes import ledger
 from boxproof.probes.capabilities import named
 from boxproof.probes.local import LocalContainer
+from boxproof.probes.pods import Sidecar
 
 REVISION, EFFECTIVE = 0x02000000, 1  # of struct vfs_cap_data, linux/capability.h
 WITH_EFFECT = struct.pack("<5I", REVISION | EFFECTIVE, 1 << 13, 0, 0, 0)  # cap_net_raw=ep
@@ -22,6 +23,13 @@ source, target, value = sys.argv[1:]
 shutil.copyfile(source, target)
 os.chmod(target, 0o755)
 value and os.setxattr(target, "security.capability", bytes.fromhex(value))
+"""
+READ = """import os, sys
+try:
+    print(os.getxattr("/proc/1/root" + sys.argv[1], "security.capability").hex())
+except OSError as error:
+    if error.errno not in (2, 61):  # no such file, no such attribute
+        raise
 """
 
 
@@ -37,6 +45,19 @@ def file_capability(container: Any, path: str) -> str:
         header = (first.pax_headers if first else {}).get(HEADER, "")
     found = _shown(header.encode("utf-8", "surrogateescape"))
     ledger.record("file capability", path, found)
+    return found
+
+
+def carried(beside: Sidecar, path: str) -> str:
+    """Return the capabilities of a file in the running container that ``beside`` shares processes with.
+
+    They are written as ``file_capability`` does. Raises EnvironmentFault if the file cannot be read.
+    """
+    done = beside.exec(["python3", "-c", READ, path])
+    if not done.ok:
+        raise EnvironmentFault(f"cannot read {path} in {beside.label}: {done.stderr[-200:]}")
+    found = _shown(bytes.fromhex(done.stdout.strip()))
+    ledger.record("file capability", f"{beside.label}: {path}", found)
     return found
 
 

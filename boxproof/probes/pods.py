@@ -75,10 +75,13 @@ class Sidecar:
     label: str
     address: str
 
+    def exec(self, argv: Sequence[str], *, timeout: float = 30) -> ExecResult:
+        """Run a command in it; errors as ``exec_in``."""
+        return exec_in(self.kube, self.namespace, self.pod, self.name, argv, timeout=timeout)
+
     def probe(self, *words: str, timeout: float = 30) -> ExecResult:
         """Run the probe program."""
-        argv = [PROGRAM, *words]
-        return exec_in(self.kube, self.namespace, self.pod, self.name, argv, timeout=timeout)
+        return self.exec([PROGRAM, *words], timeout=timeout)
 
 
 def manifest(
@@ -150,12 +153,21 @@ def reference(kube: Kube, image: str, node: str, namespace: str = "default") -> 
         twin.remove()
 
 
-def beside(kube: Kube, namespace: str, pod: str, image: str, *, target: str = "", label: str = "") -> Sidecar:
+def beside(
+    kube: Kube,
+    namespace: str,
+    pod: str,
+    image: str,
+    *,
+    target: str = "",
+    label: str = "",
+    uid: int = NOBODY,
+) -> Sidecar:
     """Return the probe running in ``pod``'s network, started if need be; the pod's restarts do not end it.
 
     Raises EnvironmentFault if it does not start.
     """
-    name = f"boxproof-{target or 'net'}"
+    name = f"boxproof-{target or 'net'}" + (f"-{uid}" if uid != NOBODY else "")
     live = kube.get("Pod", pod, namespace)
     path = kube.path("Pod", pod, namespace)
     if not _running(live, name):
@@ -166,13 +178,13 @@ def beside(kube: Kube, namespace: str, pod: str, image: str, *, target: str = ""
             "image": image,
             "imagePullPolicy": "Never",
             "command": [PROGRAM, "idle"],
-            "securityContext": dict(CONFINED),
+            "securityContext": dict(CONFINED) | {"runAsUser": uid},
         } | ({"targetContainerName": target} if target else {})
         body = {"spec": {"ephemeralContainers": [item]}}
         try:
             kube.patch(f"{path}/ephemeralcontainers", body, "strategic-merge-patch+json")
         except Conflict:  # another worker was quicker: its container serves us too
-            return beside(kube, namespace, pod, image, target=target, label=label)
+            return beside(kube, namespace, pod, image, target=target, label=label, uid=uid)
         live = until(
             lambda: _look(kube, namespace, pod, name),
             timeout=START,

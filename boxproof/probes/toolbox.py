@@ -12,6 +12,7 @@ from boxproof.probes import ledger
 
 VERIFY = "verify-tools"
 LIMIT = 420.0  # seconds for all tools
+NOT_STARTED = (126, 127)  # exit codes of what could not be started
 Exec = Callable[..., ExecResult]  # ``box.exec``
 
 
@@ -75,4 +76,12 @@ def ran(run: Exec, command: str, *, timeout: float = 60) -> Ran:
     done = run(["sh", "-c", command], timeout=timeout)
     found = Ran(done.ok, (done.stdout + done.stderr).strip()[-500:])
     ledger.record("command", command, found, decides=found.ok)
+    return found
+
+
+def by_name(run: Exec, name: str) -> bool:
+    """Return whether an exec without any shell finds a program by its bare name; ``run`` is ``box.exec``."""
+    done = run([name, "--version"], timeout=60)
+    found = done.code not in NOT_STARTED
+    ledger.record("found by name", name, found)
     return found

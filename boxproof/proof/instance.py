@@ -169,13 +169,14 @@ class Box:
 
         return until(restarted, timeout=timeout, what=f"{self.label} restarts", every=0.5)
 
-    def beside(self, target: str = "") -> pods.Sidecar:
+    def beside(self, target: str = "", uid: int = pods.NOBODY) -> pods.Sidecar:
         """Return the probe in the pod's network; with ``target`` a container's processes are seen too."""
-        key = f"{self.pod_object()['metadata']['uid']}/{target}"
+        key = f"{self.pod_object()['metadata']['uid']}/{target}/{uid}"
         if key not in self._sidecars:
             self._sidecars[key] = pods.beside(
-                self.kube, self.namespace, self.pod, self.session.probe_image, target=target, label=self.label
-            )
+                self.kube, self.namespace, self.pod, self.session.probe_image,
+                target=target, label=self.label, uid=uid,
+            )  # fmt: skip
         return self._sidecars[key]
 
     def probe(self, *words: str, timeout: float = 30) -> ExecResult:

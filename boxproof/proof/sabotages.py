@@ -125,6 +125,14 @@ def find(objects: Iterable[dict[str, Any]], kind: str, name: str = "") -> dict[s
     raise SabotageError(f"no {kind} {name!r} in the rendered objects")
 
 
+def replace_in(path: Path, old: str, new: str) -> None:
+    """Replace ``old`` in a file of the subject; raises SabotageError if it is not there."""
+    text = path.read_text()
+    if old not in text:
+        raise SabotageError(f"{path.name} does not say {old!r}")
+    path.write_text(text.replace(old, new))
+
+
 def load(directory: Path = ROOT / "sabotage") -> dict[str, Sabotage]:
     """Import ``directory``/*.py once each and return every registered sabotage by id."""
     for path in sorted(directory.glob("*.py")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import secrets
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -86,7 +87,7 @@ def _removed(docker: Any, reference: str) -> Iterator[str]:
 
 def _saved_image(whole: IO[bytes], layers: Sequence[Layer], run: str) -> str:
     """Write what ``docker save`` would, and return the name the image gets."""
-    name = f"boxproof-doctored:{hashlib.sha256(repr((run, layers)).encode()).hexdigest()[:16]}"
+    name = f"boxproof-doctored:{secrets.token_hex(8)}"
     with tarfile.open(fileobj=whole, mode="w") as outer:
         digests = []
         for number, layer in enumerate(layers):

@@ -49,7 +49,10 @@ class Roles(Part):
 
 
 class Budgets(Part):
-    """Upper bounds in bytes; the defaults are the claims' own (062, 063, 064)."""
+    """Upper bounds in bytes; the defaults are the claims' own (062, 063, 064).
+
+    ``recorded_bytes`` is no bound but what the last accepted build took, compressed; 0 is not recorded.
+    """
 
     compressed_bytes: int = 2_000_000_000
     unpacked_bytes: int = 6_000_000_000
@@ -57,17 +60,20 @@ class Budgets(Part):
     wasted_bytes: int = 20_000_000
     context_bytes: int = 5_000_000
     memory_bytes: int = 0
+    recorded_bytes: int = 0
 
 
 class Commands(Part):
     """Commands the subject documents; ``{image}``, ``{cluster}`` and the like are filled in.
 
     ``tag`` prints the tag its build gives the image; without one the build names it by its content.
+    ``capture`` puts a debugging container into the agent's pod that captures its packets.
     """
 
     tag: tuple[str, ...] = ()
     load: tuple[str, ...] = ()
     recovery: tuple[tuple[str, ...], ...] = ()
+    capture: tuple[str, ...] = ()
 
 
 class Subject(Part):

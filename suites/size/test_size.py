@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
+
 from boxproof.proof import claim, control, observe, scope
 from boxproof.session import ImageInfo, Session
 from boxproof.subject.doctored import layered
@@ -14,6 +16,7 @@ COMPRESSED = 2_000_000_000  # bytes, the claim's
 LARGEST = 500_000_000  # bytes of one layer, unpacked
 WASTED = 20_000_000  # bytes deleted or overwritten by later layers
 EFFICIENCY = 0.98
+GROWTH = 100_000_000  # bytes, compressed, that no change may add unnoticed
 MIB = 1 << 20
 
 pytestmark = scope("image")
@@ -22,6 +25,11 @@ pytestmark = scope("image")
 def compressed(found: list[Layer]) -> int:
     """Return the compressed bytes of all layers."""
     return sum(each.compressed_bytes for each in found)
+
+
+def is_noticed(recorded: int, now: int) -> bool:
+    """Return whether a size is too far from the recorded one; so no two that pass differ by ``GROWTH``."""
+    return abs(now - recorded) > GROWTH // 2
 
 
 @claim("image-under-2gb-compressed")
@@ -67,3 +75,24 @@ def test_no_bytes_are_deleted_or_overwritten_by_later_layers(
         assert observe("wasted bytes", made, wasted_bytes(layers(session.engine, made))) >= 30 * MIB
     assert observe("wasted bytes", image.reference, wasted_bytes(image_layers)) <= WASTED
     assert efficiency(image_layers) >= EFFICIENCY
+
+
+@claim("size-regression-under-100mb")
+def test_growth_since_the_recorded_build_is_noticed(
+    session: Session, subject: Any, docker: Any, image: ImageInfo, image_layers: list[Layer]
+) -> None:
+    recorded = subject.budgets.recorded_bytes
+    if not recorded:
+        pytest.skip("subject.toml records no size: budgets.recorded_bytes")
+    tool = random.randbytes(MIB) * 115  # longer than what gzip looks back on: it does not compress
+    with (
+        control("120 MB more than the recorded size are noticed, no change is not"),
+        layered(docker, [{"tool": tool}], run=session.run) as made,
+    ):
+        more = compressed(layers(session.engine, made))
+        assert more > 120_000_000
+        assert not is_noticed(recorded, recorded)
+        assert observe("growth noticed", f"{more} bytes more", is_noticed(recorded, recorded + more))
+    now = compressed(image_layers)
+    noticed = observe("growth noticed", f"{recorded} recorded, {now} now", is_noticed(recorded, now))
+    assert not noticed, f"{now - recorded:+,} bytes; if that is meant: budgets.recorded_bytes = {now}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.probes.filecaps import WITH_EFFECT, file_capability, starts
-from boxproof.probes.toolbox import ran
+from boxproof.kube.exec import ExecResult
+from boxproof.probes.filecaps import WITH_EFFECT, carried, file_capability, starts
+from boxproof.probes.local import LocalContainer
+from boxproof.probes.toolbox import Exec, ran
 from boxproof.proof import claim, control, observe, scope
 from boxproof.proof.factories import Containers
 from boxproof.proof.fixtures import MakeBox, Tier
@@ -23,7 +25,18 @@ RAW = {
     "nmap": "nmap --privileged -n -Pn -sS -p 9 127.0.0.1",
     "mtr": "mtr --no-dns --report --report-cycles 1 127.0.0.1",
 }
+LAUNCHERS = {
+    "/usr/local/bin/netraw-exec": "cap_net_raw=p",
+    "/usr/local/bin/netadmin-exec": "cap_net_admin=p",
+    "/usr/local/bin/ptrace-exec": "cap_sys_ptrace=p",
+}
+CHANGES = (  # to the pod's network, each taken back at once
+    "ip route add 198.51.100.0/24 dev lo && ip route del 198.51.100.0/24 dev lo",
+    "iptables -w -N BOX && iptables -w -X BOX",
+    "tc qdisc add dev lo root pfifo && tc qdisc del dev lo root",
+)
 VERSION = {name: f"{name} --version" for name in RAW} | {"ping": "ping -V"}
+STAYS = ["sleep", "3600"]
 EMPTY_PCAP = r"printf '\324\303\262\241\2\0\4\0\0\0\0\0\0\0\0\0\0\0\4\0\1\0\0\0' >/tmp/x.pcap"
 
 
@@ -31,6 +44,15 @@ def close_ping(objects: list[dict[str, Any]]) -> None:
     """Close the way by which any uid may ping."""
     spec = workload_of(objects)["spec"]["template"]["spec"]
     spec.setdefault("securityContext", {})["sysctls"] = [PING]
+
+
+def exec_of(container: LocalContainer) -> Exec:
+    """Return what is to a container what ``box.exec`` is to a box."""
+
+    def run(argv: list[str], timeout: float) -> ExecResult:
+        return container.exec(argv)
+
+    return run
 
 
 @claim("default-pod-adds-no-capabilities")
@@ -81,3 +103,46 @@ def test_the_wrapper_alone_has_a_file_capability(container: Containers) -> None:
         assert file_capability(box, "/usr/local/bin/netraw-exec") == "cap_net_raw=p"
     for name in RAW:
         assert file_capability(box, f"/usr/bin/{name}") == ""
+
+
+@claim("netadmin-tier-separate")
+def test_the_network_is_changed_in_the_netadmin_tier_alone(
+    box: Box, tier: Tier, container: Containers
+) -> None:
+    with control("where no capability can be had they start, are refused, and name the tier"):
+        refused = [ran(exec_of(container(entrypoint=STAYS, cap_drop=["ALL"])), each) for each in CHANGES]
+        assert not any(each.ok for each in refused)
+        assert all("netadmin tier" in each.said for each in refused)
+    raw, admin = tier("netraw"), tier("netadmin")
+    assert admin.capabilities().bounding == {"NET_ADMIN"}
+    assert raw.capabilities().bounding == {"NET_RAW"}, "NET_RAW is enough there"
+    for command in CHANGES:
+        assert not ran(box.exec, command).ok
+        assert not ran(raw.exec, command).ok
+        found = ran(admin.exec, command)
+        assert found.ok, f"{command}: {found.said}"
+
+
+@claim("setcap-present-in-running-image")
+def test_file_capabilities_are_there_in_the_running_container(box: Box) -> None:
+    beside = box.beside(box.container)
+    with control("a plain program of the same container carries none"):
+        assert carried(beside, "/bin/sh") == ""
+    found = {each: carried(beside, each) for each in LAUNCHERS}
+    assert found == LAUNCHERS
+    for name in RAW:
+        assert carried(beside, f"/usr/bin/{name}") == ""
+
+
+@claim("setcap-works-with-pod-security-settings")
+def test_a_capture_from_a_shell_works_under_the_pods_own_settings(tier: Tier, container: Containers) -> None:
+    raw = tier("netraw")
+    with control("with NET_RAW and no new privileges, and without the launcher, it does not"):
+        confined = container(
+            entrypoint=STAYS, cap_drop=["ALL"], cap_add=["NET_RAW"], security_opt=["no-new-privileges"]
+        )
+        assert not ran(exec_of(confined), RAW["tcpdump"]).ok
+        assert not ran(raw.exec, RAW["tcpdump"].replace(" tcpdump", " /usr/bin/tcpdump")).ok
+    found = ran(raw.exec, RAW["tcpdump"])
+    assert found.ok, found.said
+    assert not raw.capabilities().no_new_privileges

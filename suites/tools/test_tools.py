@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from boxproof.probes.toolbox import Exec, verify
+from boxproof.probes.inside import Inside
+from boxproof.probes.toolbox import Exec, by_name, ran, verify
 from boxproof.proof import claim, control
 from boxproof.proof.fixtures import Tier
 from boxproof.proof.instance import Box
@@ -54,3 +57,17 @@ def test_every_other_tool_works_in_the_tier_it_is_declared_for(
         run = on_node() if name == "node" else tier(name).exec
         found = verify(run, *sorted(of_tier(tools, name)))
         assert found.passed == of_tier(tools, name), found.failed
+
+
+@claim("tools-on-path-for-exec")
+def test_an_exec_without_a_shell_finds_every_tool(box: Box, docker: Any, tools: dict[str, Tool]) -> None:
+    name, home = f"only-{secrets.token_hex(4)}", f"/tmp/home-{secrets.token_hex(4)}"
+    made = f"mkdir -p {home}/bin && printf '#!/bin/sh\\n' >{home}/bin/{name} && chmod +x {home}/bin/{name}"
+    assert ran(box.exec, f"{made} && echo 'PATH={home}/bin:$PATH' >{home}/.bashrc").ok
+    with control("what only .bashrc has in PATH, an interactive shell finds and an exec does not"):
+        assert box.exec(["env", f"HOME={home}", "bash", "-ic", name]).ok
+        assert not by_name(box.exec, name)
+    assert ran(box.exec, f"rm -r {home}").ok
+    assert {each for each in tools if not by_name(box.exec, each)} == set()
+    first = Inside(docker, box.pod_object(), box.container)
+    assert box.exec(["printenv", "PATH"]).stdout.strip() == first.variables["PATH"]

@@ -1,0 +1,36 @@
+"""Looking at the agent's packets without any tier: the documented debugging container."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boxproof.cluster import toolbox
+from boxproof.probes.debugging import capture
+from boxproof.probes.toolbox import ran
+from boxproof.proof import claim, control
+from boxproof.proof.instance import Box
+from boxproof.session import Session
+from boxproof.subject.model import Subject
+
+NOWHERE = "192.0.2.9"  # RFC 5737; that nobody answers does not matter
+KNOCKS = f"for each in $(seq 20); do curl -s --max-time 1 http://{NOWHERE}:9/; done >/dev/null 2>&1 &"
+FILTER = f"tcp port 9 and host {NOWHERE}"
+
+
+@claim("kubectl-debug-netshoot-alternative")
+def test_the_documented_container_captures_the_agents_packets(
+    box: Box, subject: Subject, session: Session, tmp_path: Path
+) -> None:
+    words = subject.commands.capture
+    if not words:
+        pytest.skip("subject.toml documents no capture: commands.capture")
+    env, image = toolbox.variables(session, tmp_path), session.probe_image
+    with control("where the agent sends nothing it captures nothing"):
+        assert not capture(subject, box, env, image=image, filter_=FILTER, seconds=2).packets
+    assert ran(box.exec, KNOCKS).ok
+    found = capture(subject, box, env, image=image, filter_=FILTER, seconds=15)
+    assert found.packets, found.said
+    assert found.uid == 0, "as another uid it captures nothing where the pod adds no capability"
+    assert any(each.startswith("--profile=") for each in words), "its rights are those of some default"

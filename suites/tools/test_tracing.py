@@ -1,0 +1,71 @@
+"""strace and gdb on processes that are not the agent's: SYS_PTRACE is enough, and needed."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from boxproof.probes import helpers
+from boxproof.probes.program import ask
+from boxproof.probes.toolbox import Ran, ran
+from boxproof.proof import claim, control, observe
+from boxproof.proof.box import COMPONENTS, rendered
+from boxproof.proof.fixtures import Tier
+from boxproof.proof.instance import Box
+from boxproof.session import Session
+from boxproof.subject.model import Subject
+from boxproof.subject.podspecs import added_capabilities
+
+STRANGER = 2000  # a uid that is not the agent's: one's own processes can be traced everywhere
+CALLS = "for each in $(seq 20); do sleep 0.3; curl -s -m1 http://127.0.0.1:{port}/; done >/dev/null 2>&1"
+STRACE = "timeout 10 strace -f -e trace=accept4 -p {pid} 2>&1 | grep -m1 'accept4(.*= [0-9]'"
+ATTACH = {  # to a process that accepts connections
+    "strace": f"{CALLS} & {STRACE}",
+    "gdb": "timeout 30 gdb -batch -nx -ex 'info registers rip' -p {pid} 2>&1 | grep '^rip '",
+}
+ALONE = {
+    "strace": "timeout 10 strace -p {pid}",
+    "gdb": "timeout 30 gdb -batch -nx -ex 'info registers rip' -p {pid}",
+}
+
+
+def added(objects: list[dict[str, Any]]) -> set[str]:
+    """Return every capability that a container in ``objects`` adds."""
+    return {each for one in objects for many in added_capabilities(one).values() for each in many}
+
+
+def attach(box: Box, commands: dict[str, str]) -> dict[str, Ran]:
+    """Attach, from a shell in the box, to a process of another uid in its pod."""
+    beside = box.beside(box.container, uid=STRANGER)
+    found = ask(beside, "listen", "0", "--token", secrets.token_hex(8))
+    filled = {name: each.format(pid=found["pid"], port=found["port"]) for name, each in commands.items()}
+    return {name: ran(box.exec, each) for name, each in filled.items()}
+
+
+@claim("ptrace-tier-not-sysadmin")
+def test_a_process_of_another_uid_is_traced_in_the_ptrace_tier(
+    box: Box, tier: Tier, subject: Subject
+) -> None:
+    with control("in the default tier that is refused, in words that name the tier"):
+        for name, refused in attach(box, ALONE).items():
+            assert not refused.ok, name
+            assert "ptrace tier" in refused.said, refused.said
+    traced = tier("ptrace")
+    for name, found in attach(traced, ATTACH).items():
+        assert found.ok, f"{name}: {found.said}"
+    agents = [each.pid for each in traced.processes() if each.uid == subject.uid and each.pid > 1]
+    assert traced.capabilities(agents[0]).bounding == {"SYS_PTRACE"}
+
+
+@claim("ptrace-tier-not-sysadmin")
+def test_no_component_adds_sys_admin(session: Session, subject: Subject) -> None:
+    with control("a container that adds it is seen"):
+        asked = {"capabilities": {"add": ["SYS_ADMIN"]}}
+        pod = helpers.pod("any", "any", "any", [], securityContext=asked)
+        assert observe("added", "a pod", added([pod])) == {"SYS_ADMIN"}
+    components = sorted(each.name for each in (subject.directory / subject.manifests.components).iterdir())
+    assert components
+    for name in components:
+        objects, _ = rendered(session, components=tuple(dict.fromkeys((*COMPONENTS, name))))
+        found = observe("added", name, added(objects))
+        assert "SYS_ADMIN" not in found, name
