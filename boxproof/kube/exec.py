@@ -63,7 +63,7 @@ def exec_in(
     """
     started = time.monotonic()
     where = f"{namespace}/{pod}/{container}"
-    socket = _open(kube, namespace, pod, container, argv, stdin is not None)
+    socket = opened(kube, namespace, pod, container, argv, stdin=stdin is not None)
     try:
         if stdin is not None:
             _feed(socket, stdin.encode() if isinstance(stdin, str) else stdin)
@@ -98,7 +98,10 @@ def exit_code(status: dict[str, Any], where: str) -> tuple[int, str]:
     raise EnvironmentFault(f"exec in {where} failed: {message}")
 
 
-def _open(kube: Kube, namespace: str, pod: str, container: str, argv: Sequence[str], stdin: bool) -> WSClient:
+def opened(
+    kube: Kube, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool
+) -> WSClient:
+    """Return the stream of ``argv`` in a container; raises EnvironmentFault if it cannot be opened."""
     api = client.CoreV1Api(client.ApiClient(kube.api.configuration))  # stream() replaces its request method
     try:
         socket: WSClient = stream(
@@ -126,13 +129,14 @@ def _gather(socket: WSClient, deadline: float) -> tuple[bytes, bytes, bytes]:
         if opened:
             socket.update(timeout=max(0.0, min(1.0, deadline - time.monotonic())))
         for channel in channels:
-            parts[channel] += _take(socket, channel)
+            parts[channel] += taken(socket, channel)
         if not socket.is_open() or parts[ERROR_CHANNEL] or time.monotonic() >= deadline:
             break
     out, err, status = (bytes(parts[each]) for each in channels)
     return out, err, status
 
 
-def _take(socket: WSClient, channel: int) -> bytes:
+def taken(socket: WSClient, channel: int) -> bytes:
+    """Return what has come on a channel since the last call."""
     data: bytes = socket._channels.pop(channel, b"")  # read_channel would wait for more
     return data

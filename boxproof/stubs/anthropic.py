@@ -23,6 +23,7 @@ NAMES = ("api.anthropic.com", "platform.claude.com", "claude.ai", "console.anthr
 RUN_LABEL = "boxproof.dev/run"
 ROLE_LABEL = "boxproof.dev/role"
 CONTROL_PORT = 8081
+MESSAGES = "/v1/messages"
 START = 30.0  # seconds
 Mode = Literal["ok", "401", "slow", "refresh"]
 
@@ -40,6 +41,7 @@ class Received:
     prompt: str = ""
     refresh_token: str = ""
     source: str = ""
+    skills: tuple[str, ...] = ()  # what the program told the model it can make use of
 
 
 class Stub:

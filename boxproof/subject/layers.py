@@ -11,7 +11,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -20,6 +20,7 @@ from boxproof.errors import EnvironmentFault
 from boxproof.run import piped
 from boxproof.session import EngineInfo
 from boxproof.settings import Settings
+from boxproof.subject import leaks
 from boxproof.subject.base import inspect
 
 BLOCK = 1 << 20  # bytes compressed at a time, side by side, as pigz does
@@ -31,12 +32,16 @@ THREADS = 4
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer; ``files`` maps paths to bytes: 0 for what holds none, whiteouts by their own names."""
+    """One layer; ``files`` maps paths to bytes: 0 for what holds none, whiteouts by their own names.
+
+    ``suspects`` are the files that look like secrets, or hold some: path -> kinds.
+    """
 
     digest: str
     compressed_bytes: int
     unpacked_bytes: int
     files: dict[str, int]
+    suspects: dict[str, list[str]] = field(default_factory=dict)
 
 
 def layers(engine: EngineInfo | None, reference: str) -> list[Layer]:
@@ -93,7 +98,7 @@ def _covered(name: str, held: dict[str, int]) -> Iterator[str]:
 
 
 def _record(known: Path, digest: str) -> Path:
-    return known / f"{digest.replace(':', '-')}.json"
+    return known / f"{digest.replace(':', '-')}.{leaks.VERSION}.json"
 
 
 def _read_image(engine: EngineInfo, reference: str, digests: list[str], known: Path) -> None:
@@ -142,12 +147,17 @@ def measure(content: IO[bytes]) -> Layer | None:
     with ThreadPoolExecutor(THREADS) as pool:
         counted = _Counted(whole, pool)
         files: dict[str, int] = {}
+        suspects: dict[str, list[str]] = {}
         with tarfile.open(fileobj=counted, mode="r|", bufsize=BLOCK) as tar:
             for entry in tar:
-                files[entry.name.removeprefix("./").rstrip("/")] = entry.size if entry.isreg() else 0
+                name = entry.name.removeprefix("./").rstrip("/")
+                files[name] = entry.size if entry.isreg() else 0
+                inside = tar.extractfile(entry) if entry.isreg() else None
+                if inside is not None and (kinds := leaks.by_name(name) + leaks.in_file(inside)):
+                    suspects[name] = kinds
         while counted.read(BLOCK):
             pass
-        return Layer("", counted.finish(), counted.unpacked, files)
+        return Layer("", counted.finish(), counted.unpacked, files, suspects)
 
 
 class _Joined(io.RawIOBase):

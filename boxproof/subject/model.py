@@ -41,6 +41,17 @@ class ManifestsPart(Part):
     node_tools: str = ""
 
 
+class Mcp(Part):
+    """The MCP servers of every session: the file in the box that names them, the cluster's name in it.
+
+    ``skill`` is the file, in the box, of the skill made of the tool list.
+    """
+
+    config: str = ""
+    server: str = "kubernetes"
+    skill: str = ""
+
+
 class Roles(Part):
     """The ClusterRoles of the tiers."""
 
@@ -68,12 +79,14 @@ class Commands(Part):
 
     ``tag`` prints the tag its build gives the image; without one the build names it by its content.
     ``capture`` puts a debugging container into the agent's pod that captures its packets.
+    ``private`` builds the image with a dependency that asks for a password.
     """
 
     tag: tuple[str, ...] = ()
     load: tuple[str, ...] = ()
     recovery: tuple[tuple[str, ...], ...] = ()
     capture: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
 
 
 class Subject(Part):
@@ -97,6 +110,7 @@ class Subject(Part):
     roles: Roles = Roles()
     budgets: Budgets = Budgets()
     commands: Commands = Commands()
+    mcp: Mcp = Mcp()
 
     def path(self, relative: str) -> Path | None:
         """Return an existing path of the subject, None if it has none there."""

@@ -83,6 +83,13 @@ def test_a_streamed_answer_has_the_events_in_order(box: httpx.Client) -> None:
     assert server.TEXT in text
 
 
+def test_the_skills_a_model_is_told_of_are_recorded(box: httpx.Client, stub: Stub) -> None:
+    told = "The following skills are available for use with the Skill tool:\n\n- one: what: for\n- two"
+    send(box, messages=[*ASK["messages"], {"role": "system", "content": [{"type": "text", "text": told}]}])
+
+    assert list(stub.requests()[0].skills) == ["one", "two"]
+
+
 def test_behaviour_is_per_token(box: httpx.Client, stub: Stub) -> None:
     stub.of("stub-token-b").behave("401")
 

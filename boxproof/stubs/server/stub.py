@@ -26,6 +26,7 @@ TEXT = "stub answer"
 REASONS = {"text": "end_turn", "tool_use": "tool_use"}
 MESSAGES = "/v1/messages"
 HELLO = (("HEAD", "/"), ("GET", "/api/hello"), ("GET", "/v1/oauth/hello"))
+SKILLS = "skills are available for use with the Skill tool:"
 Json = dict[str, Any]
 
 
@@ -125,7 +126,7 @@ class Api(Handler):
             "at": time.time(), "method": self.command, "path": path, "source": self.client_address[0],
             "host": (self.headers.get("Host") or "").partition(":")[0],
             "token": token or self.headers.get("x-api-key") or "", "prompt": prompt(body),
-            "refresh_token": str(body.get("refresh_token", "")), "status": 0,
+            "refresh_token": str(body.get("refresh_token", "")), "status": 0, "skills": skills(body),
         }  # fmt: skip
         STATE.record(entry)
         try:
@@ -220,6 +221,22 @@ def prompt(body: Json) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(each.get("text", "") for each in content if each.get("type") == "text")
+
+
+def skills(body: Json) -> list[str]:
+    """Return the names of the skills that the program tells the model of."""
+    contents = [
+        each.get("content") for each in [*(body.get("messages") or []), {"content": body.get("system")}]
+    ]
+    texts = [each for each in contents if isinstance(each, str)]
+    texts += [part.get("text", "") for each in contents if isinstance(each, list) for part in each]
+    found: list[str] = []
+    for text in texts:
+        _, mark, listed = text.partition(SKILLS)
+        found += [
+            line[2:].partition(":")[0] for line in listed.splitlines() if mark and line.startswith("- ")
+        ]
+    return found
 
 
 def reply(body: Json, how: Json) -> Json:

@@ -1,0 +1,78 @@
+"""Secrets in the files and the texts of an image, told by what they look like."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO
+
+CHUNK = 4 << 20
+OVERLAP = 8192  # bytes; a sign is searched across the border of two chunks
+WHITEOUT = ".wh."
+ELF, KEY = b"\x7fELF", "private key"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How one kind of secret looks: some fixed bytes that are quick to find, and the whole around them."""
+
+    kind: str
+    anchor: bytes
+    whole: re.Pattern[bytes]
+
+
+def _shape(kind: str, anchor: bytes, whole: bytes) -> Shape:
+    return Shape(kind, anchor, re.compile(whole))
+
+
+# Programs hold the words around a secret (patterns, field names, help); only with a value is it one.
+SHAPES = (
+    _shape("Anthropic token", b"sk-ant-", rb"sk-ant-[a-z]{3,5}\d\d-[\w-]{24,}"),
+    _shape(KEY, b"PRIVATE KEY-----", rb"PRIVATE KEY-----\s+(?:[\w-]+: .*\s+)*[A-Za-z0-9+/]{60,}"),
+    _shape(
+        "client key of a kubeconfig", b"client-key-data", rb"client-key-data\W{1,4}LS0t[A-Za-z0-9+/=]{40,}"
+    ),
+    _shape("token of a kubeconfig", b"token: eyJ", rb"token: eyJ[\w-]{16,}\.[\w-]{16,}"),
+    _shape("login of the CLI", b'"accessToken"', rb'"accessToken"\s*:\s*"[^"\s]{12,}"'),
+    _shape("registry token", b"_authToken", rb"_authToken\s*=\s*[\w.-]{12,}"),
+    _shape("password of a netrc", b"machine ", rb"machine \S+\s+login \S+\s+password \S+"),
+    *(_shape("GitHub token", each, each + rb"[A-Za-z0-9]{36}\b") for each in (b"ghp_", b"gho_", b"ghs_")),
+)
+NAMES = frozenset(
+    {
+        ".credentials.json", ".netrc", ".npmrc", ".pypirc", ".git-credentials", ".dockerconfigjson",
+        "kubeconfig", "id_rsa", "id_ecdsa", "id_ed25519",
+    }
+)  # fmt: skip
+PATHS = (".kube/config", ".docker/config.json", ".aws/credentials")
+VERSION = hashlib.sha256(repr((SHAPES, sorted(NAMES), PATHS, ELF)).encode()).hexdigest()[:8]
+
+
+def by_name(path: str) -> list[str]:
+    """Return what a file in a layer is by its name: [] or one kind."""
+    name = PurePosixPath(path).name
+    if name.startswith(WHITEOUT):
+        return []
+    return (
+        ["file of secrets"] if name in NAMES or any(f"/{path}".endswith(f"/{each}") for each in PATHS) else []
+    )
+
+
+def in_bytes(data: bytes, shapes: Sequence[Shape] = SHAPES) -> list[str]:
+    """Return the kinds of secrets in ``data``, each once."""
+    return [each.kind for each in shapes if each.anchor in data and each.whole.search(data)]
+
+
+def in_file(content: IO[bytes]) -> list[str]:
+    """Return the kinds of secrets in a file of any size, each once."""
+    found: dict[str, None] = {}
+    before, shapes = b"", SHAPES
+    while data := content.read(CHUNK):
+        if not before and data.startswith(ELF):  # a crypto library holds the well-known keys of its self-tests
+            shapes = tuple(each for each in SHAPES if each.kind != KEY)
+        found |= dict.fromkeys(in_bytes(before + data, shapes))
+        before = data[-OVERLAP:]
+    return list(found)

@@ -1,0 +1,53 @@
+"""Sabotages of the MCP server, of the skill made of the tools, and of what Forbidden is turned into."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from boxproof.proof.sabotages import Objects, find, image_sabotage, manifest_sabotage
+
+CONFIG, KEY = "claude-mcp", "mcp.json"
+
+
+def _server(objects: Objects, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Edit the cluster's server in the ConfigMap."""
+    data = find(objects, "ConfigMap", CONFIG)["data"]
+    whole = json.loads(data[KEY])
+    edit(whole["mcpServers"]["kubernetes"])
+    data[KEY] = json.dumps(whole)
+
+
+@manifest_sabotage("mcp-server-starts-in-cluster", "the configuration names a program that is not there")
+def another_program(objects: Objects) -> None:
+    """Misspell the program."""
+    _server(objects, lambda server: server.update(command="/usr/local/bin/kubernetes-mcp"))
+
+
+@manifest_sabotage("mcp-server-starts-in-cluster", "the server is told to serve HTTP on a port")
+def serves_http(objects: Objects) -> None:
+    """Give it a port."""
+    _server(objects, lambda server: server["args"].extend(["--port", "8081"]))
+
+
+@manifest_sabotage("mcp-read-only-enforced", "the flag --read-only is missing")
+def may_write(objects: Objects) -> None:
+    """Take the flag away."""
+    _server(objects, lambda server: server["args"].remove("--read-only"))
+
+
+@manifest_sabotage("mcp-read-only-enforced", "only what destroys is disabled, what creates is not")
+def may_create(objects: Objects) -> None:
+    """Put the weaker flag in its place."""
+    _server(objects, lambda server: server.update(args=["--disable-destructive"]))
+
+
+image_sabotage(
+    "no_launcher", "rbac-forbidden-hint", "kubectl is itself again, without the launcher before it",
+    dockerfile="USER root\nRUN ln -sf ../libexec/box/kubectl /usr/local/bin/kubectl\nUSER 1000:1000",
+)  # fmt: skip
+image_sabotage(
+    "no_skill", "mcp-server-starts-in-cluster", "the skill was written where the CLI does not look",
+    dockerfile="USER root\nRUN mv /etc/claude-code/.claude/skills /etc/claude-code/skills\nUSER 1000:1000",
+)  # fmt: skip

@@ -1,0 +1,45 @@
+"""The skill that tells the model which tools the box has."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.factories import Containers
+from boxproof.session import ImageInfo, Session
+from boxproof.stubs.anthropic import MESSAGES, Stub
+from boxproof.subject import tools
+from boxproof.subject.files import reader
+from boxproof.subject.model import Subject
+
+
+def told(container: Containers, stub: Stub, subject: Subject, *, without: str = "") -> list[str]:
+    """Return the skills that a prompt tells the model of, in a container where a directory is covered."""
+    login = f"stub-token-skill-{secrets.token_hex(3)}"
+    covered = {without: ""} if without else None
+    words = ("-p", "Say hello.")
+    one = container(*words, entrypoint=[subject.image.cli], stub=login, start=False, tmpfs=covered)
+    assert one.run(timeout=60).code == 0
+    found = sorted(stub.of(login).requests(MESSAGES)[-1].skills)
+    return observe("skills", f"without {without}" if without else "as it is", found)
+
+
+@claim("mcp-server-starts-in-cluster")
+@scope("image")
+def test_the_model_is_told_of_the_tools(
+    container: Containers, stub: Stub, subject: Subject, docker: Any, session: Session, image: ImageInfo
+) -> None:
+    listed = subject.path(subject.image.tools)
+    if not subject.mcp.skill or listed is None:
+        pytest.skip("the subject names no skill made of a list of tools")
+    place = PurePosixPath(subject.mcp.skill).parent
+    with control("where the skill is covered, the model is told of others only"):
+        assert place.name not in told(container, stub, subject, without=str(place))
+    assert place.name in told(container, stub, subject)
+    with reader(docker, image.reference, run=session.run) as read:
+        text = read(subject.mcp.skill) or ""
+    assert [each.name for each in tools.load(listed) if f"## {each.name}" not in text] == []
