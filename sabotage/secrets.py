@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from pathlib import Path
 
-from boxproof.proof.sabotages import SabotageError, image_sabotage, subject_sabotage
+import yaml
+
+from boxproof.proof.sabotages import (
+    Objects,
+    SabotageError,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+    subject_sabotage,
+)
 
 FAKE = "sk-ant-" + "oat01-" + "x" * 40  # has the shape of a token, and is none
 
@@ -81,3 +91,82 @@ def failure_ignored(directory: Path) -> None:
         (",required=true", ""),
         ('"${URL}"', '"${URL}" || touch "/usr/local/bin/${NAME}"'),
     )
+
+
+def token_setting(objects: Objects) -> dict[str, object]:
+    """Return the setting by which the pod gets its token."""
+    containers = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"]
+    env = [each for container in containers for each in container.get("env", ())]
+    return next(each for each in env if each["name"] == "CLAUDE_CODE_OAUTH_TOKEN")
+
+
+def token_of(objects: Objects) -> str:
+    """Return the token itself."""
+    return b64decode(find(objects, "Secret", "claude-token")["data"]["token"]).decode()
+
+
+@manifest_sabotage("pod-spec-holds-no-literal-token", "the token is a literal in the pod's environment")
+def literal_token(objects: Objects) -> None:
+    """Write the token where its reference was."""
+    setting = token_setting(objects)
+    setting.pop("valueFrom")
+    setting["value"] = token_of(objects)
+
+
+@manifest_sabotage("pod-spec-holds-no-literal-token", "the token is one of the settings in the ConfigMap")
+def token_in_the_config_map(objects: Objects) -> None:
+    """Have the pod read it from there."""
+    find(objects, "ConfigMap", "claude-config")["data"]["TOKEN"] = token_of(objects)
+    setting = token_setting(objects)
+    setting["valueFrom"] = {"configMapKeyRef": {"name": "claude-config", "key": "TOKEN"}}
+
+
+@manifest_sabotage("secret-encrypted-at-rest", "the token is kept in a ConfigMap, which nothing encrypts")
+def kept_in_a_config_map(objects: Objects) -> None:
+    """Keep it in both places."""
+    find(objects, "ConfigMap", "claude-config")["data"]["TOKEN"] = token_of(objects)
+
+
+@manifest_sabotage("secret-encrypted-at-rest", "a note on the Secret holds its content in plain words")
+def noted_on_the_workload(objects: Objects) -> None:
+    """Do what a tool that remembers the last manifest does, on an object that is not encrypted."""
+    meta = find(objects, "StatefulSet")["metadata"]
+    meta.setdefault("annotations", {})["example.com/applied"] = f"token: {token_of(objects)}"
+
+
+def kubeconfig_secret(objects: Objects) -> tuple[dict[str, str], dict[str, list[object]]]:
+    """Return the Secret's data and the kubeconfig in it."""
+    data = find(objects, "Secret", "claude-kubeconfig")["data"]
+    return data, yaml.safe_load(b64decode(data["kubeconfig"]))
+
+
+@manifest_sabotage(
+    "per-agent-kubeconfig-from-secret", "one kubeconfig for all agents: every cluster is in it"
+)
+def every_cluster(objects: Objects) -> None:
+    """Add another cluster's context."""
+    data, config = kubeconfig_secret(objects)
+    config["contexts"].append({"name": "another", "context": {"cluster": "another", "user": "another"}})
+    config["clusters"].append({"name": "another", "cluster": {"server": "https://192.0.2.7:6443"}})
+    config["users"].append({"name": "another", "user": {"token": "stub-token-another"}})
+    data["kubeconfig"] = b64encode(yaml.safe_dump(config).encode()).decode()
+
+
+@manifest_sabotage("per-agent-kubeconfig-from-secret", "everyone in the pod may read the kubeconfig")
+def readable_by_all(objects: Objects) -> None:
+    """Mount it with the default mode."""
+    for each in find(objects, "StatefulSet")["spec"]["template"]["spec"]["volumes"]:
+        if each.get("secret", {}).get("secretName") == "claude-kubeconfig":
+            del each["secret"]["defaultMode"]
+
+
+@manifest_sabotage("per-agent-kubeconfig-from-secret", "the kubeconfig is a ConfigMap")
+def kubeconfig_in_a_config_map(objects: Objects) -> None:
+    """Put it where everyone who reads ConfigMaps reads it."""
+    data, _ = kubeconfig_secret(objects)
+    meta = {"name": "claude-kubeconfig", "namespace": find(objects, "StatefulSet")["metadata"]["namespace"]}
+    text = b64decode(data["kubeconfig"]).decode()
+    objects.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"kubeconfig": text}})
+    for each in find(objects, "StatefulSet")["spec"]["template"]["spec"]["volumes"]:
+        if each.pop("secret", None):
+            each["configMap"] = {"name": "claude-kubeconfig", "defaultMode": 0o440}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import filelock
 from boxproof import log
 from boxproof.errors import EnvironmentFault, SubjectFault, UsageError
 from boxproof.kube import states
+from boxproof.kube.accounts import kubeconfig
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.proof import sabotages
@@ -24,6 +25,7 @@ Objects = list[dict[str, Any]]
 Edit = Callable[[Objects], None]
 START = 180.0  # seconds until Ready
 COMPONENTS = ("test-api",)
+NO_CLUSTER = kubeconfig({"none": "stub-token"}, "")
 LOAD_FIRST = "load_first"  # in Session.extra: an image the nodes do not have yet
 
 __all__ = ["Box", "Edit", "added", "attach", "deploy", "instance", "remove", "remove_instances", "rendered"]
@@ -67,25 +69,27 @@ def rendered(
     edit: Edit | None = None,
     image: str | None = None,
     token: str = "",
+    files: Mapping[str, bytes] | None = None,
 ) -> tuple[Objects, bool]:
     """Return the objects as applied, before they become an instance, and whether the sabotage is in them.
 
+    ``files`` are what users put beside a component, instead of the harness's own.
     Raises SubjectFault if the subject cannot be rendered, EnvironmentFault if the session lacks a part.
     """
     from boxproof.subject import model, render
 
     cluster = cluster_of(session)
     reference = image or (session.image.reference if session.image else "")
-    files = {"token": (token or token_of(session.suffix)).encode()}
+    given = {"token": (token or token_of(session.suffix)).encode(), "kubeconfig": NO_CLUSTER.encode()}
     if session.stub is not None:
-        files |= {"ca.crt": session.stub.ca.encode(), "stub-address": session.stub.address.encode()}
+        given |= {"ca.crt": session.stub.ca.encode(), "stub-address": session.stub.address.encode()}
     objects = render.render(
         model.load(Path(session.subject)),
         components=tuple(components),
         image=reference,
         apiserver=cluster.apiserver,
         kubectl=cluster.kubectl,
-        files=files,
+        files=given | dict(files or {}),
     )
     objects, sabotaged = _sabotaged(session, objects)
     if edit is not None:
@@ -114,6 +118,7 @@ def deploy(
     suffix: str = "",
     edit: Edit | None = None,
     image: str | None = None,
+    files: Mapping[str, bytes] | None = None,
     wait: bool = True,
 ) -> Box:
     """Render, derive (with a ``suffix``), apply and, with ``wait``, wait until Ready.
@@ -125,7 +130,9 @@ def deploy(
 
     kube = Kube(cluster_of(session).kubeconfig)
     token = token_of(suffix)
-    objects, sabotaged = rendered(session, components=components, edit=edit, image=image, token=token)
+    objects, sabotaged = rendered(
+        session, components=components, edit=edit, image=image, token=token, files=files
+    )
     namespace = _namespace(objects)
     if suffix:
         namespace = f"{namespace}-{suffix}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,12 +163,22 @@ class MakeBox:
         components: Sequence[str] = boxes.COMPONENTS,
         edit: Edit | None = None,
         image: str | None = None,
+        files: Mapping[str, bytes] | None = None,
         ready: bool = True,
     ) -> Box:
-        """Deploy it; ``edit`` changes the rendered objects in place. Errors as ``deploy``."""
+        """Deploy it; ``edit`` changes the rendered objects in place, ``files`` lie beside the components.
+
+        Errors as ``deploy``.
+        """
         suffix = f"x{secrets.token_hex(3)}"
         deployed = boxes.deploy(
-            self.session, components=components, suffix=suffix, edit=edit, image=image, wait=False
+            self.session,
+            components=components,
+            suffix=suffix,
+            edit=edit,
+            image=image,
+            files=files,
+            wait=False,
         )
         self.made.append(deployed)
         return deployed.wait_ready(boxes.START) if ready else deployed

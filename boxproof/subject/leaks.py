@@ -71,7 +71,9 @@ def in_file(content: IO[bytes]) -> list[str]:
     found: dict[str, None] = {}
     before, shapes = b"", SHAPES
     while data := content.read(CHUNK):
-        if not before and data.startswith(ELF):  # a crypto library holds the well-known keys of its self-tests
+        if not before and data.startswith(
+            ELF
+        ):  # a crypto library holds the well-known keys of its self-tests
             shapes = tuple(each for each in SHAPES if each.kind != KEY)
         found |= dict.fromkeys(in_bytes(before + data, shapes))
         before = data[-OVERLAP:]

@@ -81,6 +81,7 @@ def test_the_cli_starts_it_and_it_listens_on_nothing(
     assert states[subject.mcp.server] != "failed"
     assert found == ["the CLI"]
     assert heard == before
+    assert PurePosixPath(subject.mcp.skill).parent.name in told["skills"]
     with control("without a session there is none, and one that is given a port listens on it"):
         until(lambda: not running(box, argv[0]), timeout=THERE, what="the server ends with its session")
         assert parents(box, argv[0], cli) == []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from base64 import b64decode
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 
@@ -15,6 +15,7 @@ from boxproof.probes.helpers import applied, unique
 from boxproof.probes.kubectl import Told, kubectl
 from boxproof.proof import Box, claim, control, observe
 from boxproof.proof.fixtures import MakeBox
+from boxproof.stubs.cluster import PORT, USER, Elsewhere
 from boxproof.subject.model import Subject
 
 TOKEN = "CLAUDE_CODE_OAUTH_TOKEN"
@@ -42,7 +43,9 @@ def test_the_token_comes_from_a_secret(box: Box, kube: Kube, aside: str) -> None
     with control("a token that stands in an object is found"), applied(kube, plain):
         assert holding(kube, aside, canary) == [f"ConfigMap/{meta['name']}"]
     assert box.token in box.exec(["printenv", TOKEN]).stdout, "the pod has no token at all"
-    secret = [b64decode(value).decode() for each in kube.list("Secret", box.namespace) for value in values(each)]
+    secret = [
+        b64decode(value).decode() for each in kube.list("Secret", box.namespace) for value in values(each)
+    ]
     assert box.token in secret
     assert holding(kube, box.namespace, box.token) == []
 
@@ -52,42 +55,75 @@ def values(secret: Object) -> list[str]:
     return list((secret.get("data") or {}).values())
 
 
+@dataclass(frozen=True)
+class Agent:
+    """An agent with a kubeconfig of its own: the name of its cluster there, and its account on it."""
+
+    box: Box
+    cluster: str
+    account: str
+
+
 @pytest.fixture
-def agent(make_box: MakeBox, kube: Kube, aside: str, subject: Subject) -> tuple[Box, str, str]:
-    """An agent with a kubeconfig of its own, the name of its cluster there, and the account it has on it."""
+def agent(make_box: MakeBox, kube: Kube, aside: str, subject: Subject, elsewhere: Elsewhere) -> Agent:
+    """An agent whose kubeconfig is for one cluster, and which also gets through to another one."""
     if subject.path(f"{subject.manifests.components}/{COMPONENT}") is None:
         pytest.skip("the subject has no component for a kubeconfig")
     name, account = unique("cluster"), unique("agent")
-    kube.create(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": aside}}
-    )
+    meta = {"name": account, "namespace": aside}
+    kube.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
     own = kubeconfig({name: token(kube, aside, account)}, authority(kube))
+    rule = {
+        "to": [{"ipBlock": {"cidr": f"{elsewhere.address}/32"}}],
+        "ports": [{"protocol": "TCP", "port": PORT}],
+    }
+
+    def way_there(objects: list[Object]) -> None:
+        for each in objects:
+            if each["kind"] == "NetworkPolicy":
+                each["spec"]["egress"].append(rule)
+
     components = ("test-api", COMPONENT)
-    return make_box(components=components, files={"kubeconfig": own.encode()}), name, f"{aside}:{account}"
-
-
-@claim("per-agent-kubeconfig-from-secret")
-def test_an_agent_has_the_kubeconfig_of_its_own_cluster_and_no_more(
-    agent: tuple[Box, str, str], other_cluster: tuple[str, str]
-) -> None:
-    box, name, account = agent
-    server, its_token = other_cluster
-    path = observe("KUBECONFIG", box.label, box.exec(["printenv", "KUBECONFIG"]).stdout.strip())
-    there = ("--server", server, "--insecure-skip-tls-verify")
-    with control("whoever has a login of the other cluster gets in there, from the same pod"):
-        assert whoami(box, *there, "--token", its_token).ok
-    assert account in whoami(box).stdout
-    assert kubectl(box, "config", "get-contexts", "--output", "name").stdout.split() == [name]
-    mode, owner = box.exec(["stat", "-L", "-c", "%a %u", path]).stdout.split()
-    assert (observe("mode", path, mode), owner) in (("400", "1000"), ("440", "0"))
-    mount = next(each for each in box.spec["containers"][0]["volumeMounts"] if path.startswith(each["mountPath"]))
-    volume = next(each for each in box.spec["volumes"] if each["name"] == mount["name"])
-    assert "secret" in volume
-    refused = whoami(box, *there)
-    assert not refused.ok
-    assert "Unauthorized" in refused.stderr or "logged in" in refused.stderr
+    made = make_box(components=components, edit=way_there, files={"kubeconfig": own.encode()})
+    return Agent(made, name, f"{aside}:{account}")
 
 
 def whoami(box: Box, *words: str) -> Told:
     """Have the agent ask an API server who it is there."""
     return kubectl(box, *words, "auth", "whoami", "--output", "jsonpath={.status.userInfo.username}")
+
+
+@claim("per-agent-kubeconfig-from-secret")
+def test_an_agent_has_the_kubeconfig_of_its_own_cluster_and_no_more(
+    agent: Agent, elsewhere: Elsewhere
+) -> None:
+    box = agent.box
+    there = ("--server", elsewhere.url, "--insecure-skip-tls-verify")
+    with control("a login of the other cluster is taken there, from this very pod"):
+        assert whoami(box, *there, "--token", elsewhere.token).stdout == USER
+    assert whoami(box).stdout.endswith(agent.account)
+    assert kubectl(box, "config", "get-contexts", "--output", "name").stdout.split() == [agent.cluster]
+    refused = whoami(box, *there)
+    assert not refused.ok
+    assert "Unauthorized" in refused.stderr
+
+
+@claim("per-agent-kubeconfig-from-secret")
+def test_the_kubeconfig_is_a_secret_that_the_agent_alone_reads(agent: Agent) -> None:
+    box = agent.box
+    path = box.exec(["printenv", "KUBECONFIG"]).stdout.strip()
+    with control("an ordinary file of the system is readable by all"):
+        assert modes(box, "/etc/passwd")[0] == "644"
+    assert modes(box, path) in (("400", "1000", "1000"), ("440", "0", "1000"))
+    mounts = [
+        each for each in box.spec["containers"][0]["volumeMounts"] if path.startswith(each["mountPath"])
+    ]
+    assert mounts
+    volumes = {each["name"]: each for each in box.spec["volumes"]}
+    assert ["secret" in volumes[each["name"]] for each in mounts] == [True]
+
+
+def modes(box: Box, path: str) -> tuple[str, str, str]:
+    """Return mode, owner and group of what a path leads to; an observation."""
+    mode, owner, group = box.exec(["stat", "-L", "-c", "%a %u %g", path]).stdout.split()
+    return observe("mode, owner, group", path, (mode, owner, group))

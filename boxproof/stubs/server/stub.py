@@ -26,7 +26,6 @@ TEXT = "stub answer"
 REASONS = {"text": "end_turn", "tool_use": "tool_use"}
 MESSAGES = "/v1/messages"
 HELLO = (("HEAD", "/"), ("GET", "/api/hello"), ("GET", "/v1/oauth/hello"))
-SKILLS = "skills are available for use with the Skill tool:"
 Json = dict[str, Any]
 
 
@@ -225,18 +224,10 @@ def prompt(body: Json) -> str:
 
 def skills(body: Json) -> list[str]:
     """Return the names of the skills that the program tells the model of."""
-    contents = [
-        each.get("content") for each in [*(body.get("messages") or []), {"content": body.get("system")}]
-    ]
-    texts = [each for each in contents if isinstance(each, str)]
-    texts += [part.get("text", "") for each in contents if isinstance(each, list) for part in each]
-    found: list[str] = []
-    for text in texts:
-        _, mark, listed = text.partition(SKILLS)
-        found += [
-            line[2:].partition(":")[0] for line in listed.splitlines() if mark and line.startswith("- ")
-        ]
-    return found
+    contents = [each.get("content") for each in body.get("messages") or []]
+    texts = [part.get("text", "") for each in contents if isinstance(each, list) for part in each]
+    listed = "\n".join(text.partition("for use with the Skill tool:")[2] for text in texts)
+    return [line[2:].partition(":")[0] for line in listed.splitlines() if line.startswith("- ")]
 
 
 def reply(body: Json, how: Json) -> Json:
