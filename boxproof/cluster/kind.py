@@ -14,7 +14,7 @@ from pathlib import Path
 import filelock
 
 from boxproof import log
-from boxproof.cluster import facts, parts
+from boxproof.cluster import encryption, facts, parts
 from boxproof.cluster.cells import DIRECTORY, check
 from boxproof.cluster.docker import docker, nodes_of
 from boxproof.cluster.evidence import collect
@@ -50,6 +50,16 @@ class Place:
     def kubectl(self) -> Path:
         """The kubectl taken out of a node."""
         return self.directory / "kubectl"
+
+    @property
+    def topology(self) -> Path:
+        """The topology with the places of this machine filled in."""
+        return self.directory / "topology.yaml"
+
+    @property
+    def encryption(self) -> Path:
+        """The directory of the API server's encryption configuration."""
+        return self.directory / "encryption"
 
     @property
     def lock(self) -> Path:
@@ -165,7 +175,7 @@ def _create(
     engine: EngineInfo, name: str, where: Place, program: Path, node_image: str, run_dir: Path
 ) -> None:
     argv: list[str | os.PathLike[str]] = [program, "create", "cluster", "--name", name, "--retain"]
-    argv += ["--image", node_image, "--config", TOPOLOGY, "--kubeconfig", where.kubeconfig]
+    argv += ["--image", node_image, "--config", _topology(where), "--kubeconfig", where.kubeconfig]
     try:
         with log.step(f"creating the cluster {name}") as report:
             run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=report)
@@ -184,6 +194,13 @@ def _create(
         raise
     record = json.loads(where.record.read_text())
     where.record.write_text(json.dumps(record | {"ready": True}, indent=2))
+
+
+def _topology(where: Place) -> Path:
+    """Write the topology for one cluster, with an encryption key of its own."""
+    directory = encryption.prepare(where.encryption)
+    where.topology.write_text(TOPOLOGY.read_text().replace(encryption.PLACE, str(directory)))
+    return where.topology
 
 
 def _last_error(fault: BoxproofError) -> str:
