@@ -44,9 +44,10 @@ class Layer:
     suspects: dict[str, list[str]] = field(default_factory=dict)
 
 
-def layers(engine: EngineInfo | None, reference: str) -> list[Layer]:
+def layers(engine: EngineInfo | None, reference: str, *, suspects: bool = False) -> list[Layer]:
     """Return the layers of an image, first to last; a layer is read once on a machine.
 
+    With ``suspects`` it is read again if what counts as one has changed since.
     Raises EnvironmentFault if there is no engine or it has no such image.
     """
     if engine is None:
@@ -57,10 +58,10 @@ def layers(engine: EngineInfo | None, reference: str) -> list[Layer]:
     digests: list[str] = json.loads(answer) or []
     known = Settings.load().cache / "layers"
     known.mkdir(parents=True, exist_ok=True)
-    if not all(_record(known, each).is_file() for each in digests):
+    if not all(_read_before(_record(known, each), suspects) for each in digests):
         with log.step(f"reading the layers of {reference}"):
-            _read_image(engine, reference, digests, known)
-    return [Layer(**json.loads(_record(known, each).read_text())) for each in digests]
+            _read_image(engine, reference, digests, known, suspects)
+    return [_read_again(_record(known, each)) for each in digests]
 
 
 def wasted_bytes(found: Sequence[Layer]) -> int:
@@ -98,10 +99,24 @@ def _covered(name: str, held: dict[str, int]) -> Iterator[str]:
 
 
 def _record(known: Path, digest: str) -> Path:
-    return known / f"{digest.replace(':', '-')}.{leaks.VERSION}.json"
+    return known / f"{digest.replace(':', '-')}.json"
 
 
-def _read_image(engine: EngineInfo, reference: str, digests: list[str], known: Path) -> None:
+def _read_before(record: Path, suspects: bool) -> bool:
+    return record.is_file() and (not suspects or _suspects(record).is_file())
+
+
+def _read_again(record: Path) -> Layer:
+    beside = _suspects(record)
+    suspects = json.loads(beside.read_text()) if beside.is_file() else {}
+    return Layer(**json.loads(record.read_text()), suspects=suspects)
+
+
+def _suspects(record: Path) -> Path:
+    return record.with_suffix(f".{leaks.VERSION}.json")
+
+
+def _read_image(engine: EngineInfo, reference: str, digests: list[str], known: Path, suspects: bool) -> None:
     """Read the stream of ``docker save`` once and write down each layer in it."""
     read: dict[str, Layer] = {}
     order: list[str] = []
@@ -114,8 +129,8 @@ def _read_image(engine: EngineInfo, reference: str, digests: list[str], known: P
             if content is None:
                 continue
             earlier = _record(known, f"sha256:{PurePosixPath(member.name).name}")
-            if earlier.is_file():  # blobs of layers are called by their digest
-                read[member.name] = Layer(**json.loads(earlier.read_text()))
+            if _read_before(earlier, suspects):  # blobs of layers are called by their digest
+                read[member.name] = _read_again(earlier)
             elif member.name == "manifest.json":
                 order = json.load(content)[0]["Layers"]
             else:
@@ -127,7 +142,9 @@ def _read_image(engine: EngineInfo, reference: str, digests: list[str], known: P
     for name, digest in zip(order, digests, strict=True):
         if name not in read:
             raise EnvironmentFault(f"docker save of {reference} left out {name}")
-        _write(_record(known, digest), asdict(read[name]) | {"digest": digest})
+        values = asdict(read[name]) | {"digest": digest}
+        _write(_suspects(_record(known, digest)), values.pop("suspects"))
+        _write(_record(known, digest), values)
 
 
 def _write(path: Path, values: dict[str, object]) -> None:

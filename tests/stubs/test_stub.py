@@ -85,9 +85,10 @@ def test_a_streamed_answer_has_the_events_in_order(box: httpx.Client) -> None:
 
 def test_the_skills_a_model_is_told_of_are_recorded(box: httpx.Client, stub: Stub) -> None:
     told = "The following skills are available for use with the Skill tool:\n\n- one: what: for\n- two"
-    send(box, messages=[*ASK["messages"], {"role": "system", "content": [{"type": "text", "text": told}]}])
+    for content in (told, [{"type": "text", "text": told}]):
+        send(box, messages=[*ASK["messages"], {"role": "system", "content": content}])
 
-    assert list(stub.requests()[0].skills) == ["one", "two"]
+    assert [list(each.skills) for each in stub.requests()] == [["one", "two"]] * 2
 
 
 def test_behaviour_is_per_token(box: httpx.Client, stub: Stub) -> None:

@@ -226,6 +226,7 @@ def skills(body: Json) -> list[str]:
     """Return the names of the skills that the program tells the model of."""
     contents = [each.get("content") for each in body.get("messages") or []]
     texts = [part.get("text", "") for each in contents if isinstance(each, list) for part in each]
+    texts += [each for each in contents if isinstance(each, str)]
     listed = "\n".join(text.partition("for use with the Skill tool:")[2] for text in texts)
     return [line[2:].partition(":")[0] for line in listed.splitlines() if line.startswith("- ")]
 
