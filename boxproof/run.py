@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import signal
@@ -16,6 +17,7 @@ from typing import IO
 
 from boxproof.errors import EnvironmentFault
 
+MAKE_ROOM = "make room, or set BOXPROOF_CACHE and BOXPROOF_STATE to directories on another disk"
 KILL_AFTER = 5.0  # seconds between TERM and KILL for a command that overran
 PASSED_ON = (  # host facts a child may need; everything else stays out
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "XDG_CACHE_HOME", "XDG_STATE_HOME",
@@ -57,7 +59,9 @@ class CommandFailed(EnvironmentFault):
     """A command that had to succeed did not."""
 
     def __init__(self, result: Result, *, hint: str = "") -> None:
-        super().__init__(result.describe(), hint=hint)
+        full = os.strerror(errno.ENOSPC) in result.stderr
+        told = f"{Path(result.argv[0]).name}: the disk is full" if full else result.describe()
+        super().__init__(told, hint=MAKE_ROOM if full else hint)
         self.result = result
 
 

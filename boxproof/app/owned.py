@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,7 @@ from boxproof import log
 from boxproof.errors import BoxproofError, EnvironmentFault, UsageError
 from boxproof.host import ownership
 from boxproof.reports import source
+from boxproof.run import MAKE_ROOM
 from boxproof.session import Session
 from boxproof.settings import Settings
 
@@ -83,6 +85,10 @@ def enduring(run: Run) -> Iterator[None]:
         run.interrupted = True
         log.fail("interrupted: writing the results so far")
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            run.fault = EnvironmentFault(f"the disk is full: {error.filename or error}", hint=MAKE_ROOM)
+            log.fail(run.fault.message, run.fault.hint)
+            return
         run.fault = EnvironmentFault(f"a defect of the harness: {type(error).__name__}: {error}")
         log.fail(run.fault.message, f"see {run.directory / 'traceback.txt'}")
         (run.directory / "traceback.txt").write_text(traceback.format_exc())

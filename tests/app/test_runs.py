@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from boxproof.app import bringup, e2e, owned
 from boxproof.errors import EnvironmentFault, SubjectFault, UsageError
+from boxproof.run import run
 from boxproof.settings import ROOT, Settings
 
 
@@ -39,6 +41,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (EnvironmentFault("the engine is dead"), "blocked", 3),
         (SubjectFault("the image does not build"), "refuted", 1),
         (KeyError("a defect of ours"), "blocked", 3),
+        (OSError(errno.ENOSPC, "No space left on device", "file"), "blocked", 3),
         (KeyboardInterrupt(), "unproven", 130),
     ],
 )
@@ -71,3 +74,10 @@ def test_reports_that_cannot_be_written_are_one_clear_error(tmp_path: Path) -> N
 
     with pytest.raises(EnvironmentFault, match="cannot write reports"):
         owned.begin(Settings(reports=tmp_path / "reports", state=tmp_path / "state"), "box")
+
+
+def test_a_full_disk_is_one_line_with_the_next_step() -> None:
+    with pytest.raises(EnvironmentFault) as found:
+        run(["sh", "-c", "echo 'tar: x: No space left on device' >&2; exit 2"], timeout=10)
+    assert "\n" not in str(found.value)
+    assert "BOXPROOF_STATE" in found.value.hint
