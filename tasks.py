@@ -70,6 +70,13 @@ def test(_: Context, claims: str = "") -> None:
         sys.exit(code)
 
 
+@task(help={"claims": "claim ids and globs, comma-separated (default: those an edit touches)"})
+@explained
+def watch(_: Context, claims: str = "") -> None:
+    """Rebuild, load, redeploy and prove the touched claims whenever a file of the subject changes."""
+    sys.exit(hands.watch(claims))
+
+
 @task(help={"follow": "go on printing"})
 @explained
 def logs(_: Context, follow: bool = False) -> None:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from boxproof import log
 from boxproof.app import bringup, e2e
+from boxproof.app import watch as watches
+from boxproof.app.cli import interrupt_once
 from boxproof.app.owned import Run
 from boxproof.cluster import kind, load, names
 from boxproof.errors import EnvironmentFault, ExitCode
@@ -80,6 +82,12 @@ def load_image() -> None:
 def test(claims: str) -> int:
     """Prove the box as e2e does."""
     return e2e.main(Settings.load({"claims": claims or None}))
+
+
+def watch(claims: str) -> int:
+    """Prove the touched claims after each edit, until interrupted."""
+    interrupt_once()
+    return watches.main(Settings.load({"claims": claims or None}))
 
 
 def kubectl(*words: str) -> int:
