@@ -179,3 +179,33 @@ def rollout_alone(objects: Objects) -> None:
 @manifest_sabotage("rbac-rules-name-real-resources", "a rule names deployments/rollout, which does not exist")
 def invented_resource(objects: Objects) -> None:
     _rule_about(objects, "deployments")["resources"].append("deployments/rollout")
+
+
+@manifest_sabotage("rbac-events-for-describe", "the reader may not read events")
+def no_events(objects: Objects) -> None:
+    for rule in _rules(objects):
+        rule["resources"] = [each for each in rule["resources"] if each != "events"] or ["leases"]
+
+
+@manifest_sabotage("rbac-sa-token-usable-in-pod", "the pod gets no token")
+def pod_without_token(objects: Objects) -> None:
+    _pod(objects)["automountServiceAccountToken"] = False
+
+
+@manifest_sabotage("rbac-golden-audit", "the reader may create events, which nobody reviewed")
+def unreviewed_verb(objects: Objects) -> None:
+    _allow(objects, "", ["events"], ["create"])
+
+
+@manifest_sabotage("rbac-golden-audit", "the reader lost its rule about jobs")
+def lost_rule(objects: Objects) -> None:
+    rules = _rules(objects)
+    rules.remove(_rule_about(objects, "jobs"))
+
+
+@manifest_sabotage("rbac-namespaced-mode", "the namespaced tier binds its account everywhere all the same")
+def bound_everywhere(objects: Objects) -> None:
+    subject = dict(find(objects, "RoleBinding", READER)["subjects"][0])
+    reference = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "view"}
+    binding = {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "claude-view"}}
+    objects.append(binding | {"roleRef": reference, "subjects": [subject]})

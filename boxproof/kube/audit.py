@@ -34,6 +34,14 @@ class Audit:
         return {verb: sorted(set(many)) for verb, many in made.items()}
 
 
+def listing(found: Audit) -> list[str]:
+    """Return what is allowed as lines "resource [verbs]", sorted: the form of a golden file."""
+    verbs: dict[str, set[str]] = {}
+    for each in found.beyond:
+        verbs.setdefault(each.url or what(each), set()).add(each.verb)
+    return [f"{each} [{' '.join(sorted(verbs[each]))}]" for each in sorted(verbs)]
+
+
 def what(question: Question) -> str:
     """Return the resource of a question as "deployments.apps/scale"."""
     full = question.resource + (f".{question.group}" if question.group else "")

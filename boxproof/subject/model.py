@@ -53,10 +53,11 @@ class Mcp(Part):
 
 
 class Roles(Part):
-    """The ClusterRoles of the tiers."""
+    """The ClusterRoles of the tiers; ``golden`` is a directory with what each tier may do, reviewed."""
 
     reader: str = ""
     operator: str = ""
+    golden: str = ""
 
 
 class Budgets(Part):

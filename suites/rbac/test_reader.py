@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from boxproof.errors import EnvironmentFault
 from boxproof.kube.access import Answer, Question
 from boxproof.kube.audit import ADMIN, READS
 from boxproof.kube.client import Kube
 from boxproof.kube.rules import grants, places
 from boxproof.probes.kubectl import kubectl
-from boxproof.proof import Box, claim, control
+from boxproof.proof import Box, claim, control, observe
 from boxproof.proof.factories import Twins
 from boxproof.proof.fixtures import Access
 
@@ -48,6 +49,45 @@ def test_the_kubectl_in_the_pod_reads_logs(box: Box) -> None:
     told = kubectl(box, "logs", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--tail=1")
     assert told.ok, told.stderr
     assert told.stdout.strip()
+
+
+def events_shown(box: Box, kind: str, name: str) -> int:
+    """Return how many events the kubectl in the pod shows when it describes an object."""
+    told = kubectl(box, "describe", kind, name, "-n", box.namespace)
+    assert told.ok, told.stderr
+    lines = told.stdout.partition("\nEvents:")[2].splitlines()
+    return observe("events", f"{kind} {name}", len([each for each in lines[1:] if "----" not in each][1:]))
+
+
+@claim("rbac-events-for-describe")
+def test_describe_shows_events(box: Box) -> None:
+    if not [each for each in box.events() if each["involvedObject"]["name"] == box.pod]:
+        raise EnvironmentFault(f"the API server has no events of {box.pod}")
+    with control("an object nothing happened to has none"):
+        assert events_shown(box, "serviceaccount", "default") == 0
+    assert events_shown(box, "pod", box.pod) >= 1
+
+
+IN_CLUSTER = (
+    "d=/var/run/secrets/kubernetes.io/serviceaccount; curl -s -o /dev/null -w '%{http_code}' --max-time 10"
+    ' --cacert $d/ca.crt -H "Authorization: Bearer $TOKEN"'
+    " https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/$(cat $d/namespace)/pods"
+)
+
+
+def status_with(box: Box, token: str) -> str:
+    """Return the status of a list of the namespace's pods, asked from the pod with a token."""
+    told = box.exec(["sh", "-c", f"TOKEN={token}; {IN_CLUSTER}"])
+    return observe("status", f"with TOKEN={token}", told.stdout.strip())
+
+
+@claim("rbac-sa-token-usable-in-pod")
+def test_the_account_of_the_pod_is_usable_in_it(box: Box) -> None:
+    with control("without a token the API server refuses"):
+        assert status_with(box, "") in ("401", "403")
+    assert status_with(box, "$(cat /var/run/secrets/kubernetes.io/serviceaccount/token)") == "200"
+    told = kubectl(box, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+    assert told.stdout == box.user, told
 
 
 @claim("rbac-reader-cannot-exec")
