@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from boxproof import log
 from boxproof.app import strays
 from boxproof.app.owned import Run
-from boxproof.cluster import canary, kind, load, names, nodeimage
+from boxproof.cluster import canary, kind, load, names, nodeimage, pruning
 from boxproof.errors import BoxproofError, SubjectFault
 from boxproof.host import engine as engines
 from boxproof.host import ownership
@@ -32,6 +32,7 @@ def session(run: Run, subject: model.Subject) -> Session:
     run.know(image=image)
     with log.step("load images into the nodes"):
         load.load(engine, cluster, [probe, image.reference])
+        pruning.prune(engine, cluster, [probe, image.reference])
     canary_of(run.session)
     stub = anthropic.start(engine, run.session.run, image=probe)
     run.know(stub=stub)

@@ -1,0 +1,61 @@
+"""What earlier builds left in the nodes and in the engine: a few hundred megabytes for every edit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from boxproof.cluster.docker import docker, inside, nodes_of
+from boxproof.cluster.load import canonical
+from boxproof.session import ClusterInfo, EngineInfo
+
+
+def prune(engine: EngineInfo, cluster: ClusterInfo, keep: Sequence[str]) -> None:
+    """Remove from nodes and engine the images of ``keep``'s repositories that nothing uses.
+
+    ``keep`` stays, and so does what a container was made from; in the user's own engine everything does.
+    Raises EnvironmentFault if a node does not answer.
+    """
+    nodes = nodes_of(engine, cluster.name, running=True)
+    with ThreadPoolExecutor(max(len(nodes), 1)) as pool:
+        list(pool.map(lambda node: _prune_node(engine, node, keep), nodes))
+    if engine.way != "embedded":
+        return
+    for repository in sorted({_repository(each) for each in keep}):
+        listed = docker(engine, "images", "--format", "{{.Repository}}:{{.Tag}}", repository).stdout.split()
+        old = [each for each in listed if each not in keep]
+        if old:  # without --force the engine refuses what a container was made from
+            docker(engine, "image", "rm", *old, check=False, timeout=300)
+
+
+def superseded(images: Sequence[dict[str, Any]], used: Collection[str], keep: Sequence[str]) -> list[str]:
+    """Return from a node's ``images`` (as crictl lists them) those to remove: names, ids where there is none.
+
+    ``used`` are the ids containers were made from.
+    """
+    stay = {canonical(each) for each in keep}
+    repositories = {_repository(each) for each in stay}
+    found: list[str] = []
+    for image in images:
+        names = image.get("repoTags") or []
+        if image["id"] in used:
+            continue
+        if not names and not image.get("repoDigests"):
+            found.append(image["id"])
+        found += [each for each in names if _repository(each) in repositories and each not in stay]
+    return found
+
+
+def _prune_node(engine: EngineInfo, node: str, keep: Sequence[str]) -> None:
+    images = json.loads(inside(engine, node, ["crictl", "images", "--output", "json"]).stdout)["images"]
+    made = json.loads(inside(engine, node, ["crictl", "ps", "--all", "--output", "json"]).stdout)
+    used = {each.get("imageRef", "") for each in made["containers"]}
+    old = superseded(images, used, keep)
+    if old:
+        inside(engine, node, ["crictl", "rmi", *old], check=False, timeout=300)
+
+
+def _repository(reference: str) -> str:
+    return reference.rpartition(":")[0]
