@@ -35,11 +35,17 @@ class Audit:
 
 
 def listing(found: Audit) -> list[str]:
-    """Return what is allowed as lines "resource [verbs]", sorted: the form of a golden file."""
+    """Return what is allowed as lines "resource [verbs]", sorted: the form of a golden file.
+
+    What is allowed in the namespace alone is a line of its own that says so.
+    """
+    everywhere = {(each.url or what(each), each.verb) for each in found.beyond if not each.namespace}
     verbs: dict[str, set[str]] = {}
     for each in found.beyond:
-        verbs.setdefault(each.url or what(each), set()).add(each.verb)
-    return [f"{each} [{' '.join(sorted(verbs[each]))}]" for each in sorted(verbs)]
+        name = each.url or what(each)
+        place = "" if (name, each.verb) in everywhere else " in its namespace"
+        verbs.setdefault(name + "\0" + place, set()).add(each.verb)
+    return [each.replace("\0", f" [{' '.join(sorted(verbs[each]))}]") for each in sorted(verbs)]
 
 
 def what(question: Question) -> str:
