@@ -81,9 +81,11 @@ class Commands(Part):
     ``tag`` prints the tag its build gives the image; without one the build names it by its content.
     ``capture`` puts a debugging container into the agent's pod that captures its packets.
     ``private`` builds the image with a dependency that asks for a password.
+    ``run`` starts it without a cluster: "docker", "run" and options that end before the image.
     """
 
     tag: tuple[str, ...] = ()
+    run: tuple[str, ...] = ()
     load: tuple[str, ...] = ()
     recovery: tuple[tuple[str, ...], ...] = ()
     capture: tuple[str, ...] = ()

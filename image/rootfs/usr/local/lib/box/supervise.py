@@ -17,12 +17,11 @@ import limits
 import login
 import logs
 import relay
+from health import REMEDY, STATE, process
 from logs import log
 
-STATE = Path(os.environ.get("TMPDIR", "/tmp")) / "box-supervisor.json"
 LAST_WORDS = 0.5  # seconds for what it wrote last; what it started may keep its output open
 KILL_AFTER = 4.0  # seconds for the CLI to end; the container has 5 in all
-REMEDY = "Run `kubectl exec -it POD -- claude /login`, or `docker exec -it CONTAINER claude /login`"
 
 
 def mode() -> str:
@@ -36,28 +35,10 @@ def no_login() -> str:
 
 
 def remember(**fields: object) -> None:
-    """Write the state that ``healthcheck`` reads."""
+    """Write the state that health checks read."""
     part = STATE.with_suffix(".part")
-    part.write_text(json.dumps({"pid": os.getpid(), **fields}))
+    part.write_text(json.dumps({"pid": os.getpid(), "started": process(os.getpid()).started, **fields}))
     part.replace(STATE)
-
-
-def state(path: str) -> int:
-    """Answer a health check: 0 if all is well."""
-    try:
-        found = json.loads(STATE.read_text())
-        os.kill(found["pid"], 0)
-    except (OSError, ValueError, KeyError) as error:
-        print(f"the supervisor does not run: {error}", file=sys.stderr)
-        return 1
-    if path == "readyz" and found.get("waiting"):
-        print(REMEDY, file=sys.stderr)
-        return 1
-    now = login.find()
-    if path == "readyz" and found.get("refused") == now.mark:
-        print(login.refused(now), file=sys.stderr)
-        return 1
-    return 0
 
 
 def wait_for_login() -> None:
@@ -140,9 +121,7 @@ def stop_waiting(number: int, _frame: object) -> None:
 
 
 def main(words: list[str]) -> int:
-    """Run as ``[--wait-for-login] -- ARGV`` or ``--state healthz|readyz``."""
-    if words[:1] == ["--state"]:
-        return state(words[1])
+    """Run as ``[--wait-for-login] -- ARGV``."""
     logs.install()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop_waiting)

@@ -1,0 +1,57 @@
+"""Sabotages of what tells whether the box is well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from boxproof.proof.sabotages import Objects, find, image_sabotage, manifest_sabotage
+
+PROBE = "/usr/local/bin/healthcheck"
+HEALTH = "/usr/local/lib/box/health.py"
+
+
+def as_root(*commands: str) -> str:
+    """Return Dockerfile lines that change files as root, in one layer."""
+    return f"USER root\nRUN {' && '.join(commands)}\nUSER 1000:1000"
+
+
+def edited(path: str, expression: str) -> str:
+    """Return Dockerfile lines that edit a file with sed; the build fails where that changes nothing."""
+    edit = f"sed -i -E '{expression}' {path}"
+    return as_root(f"cp {path} /tmp/was", edit, f"! cmp -s /tmp/was {path}", "rm /tmp/was")
+
+
+def _agent(objects: Objects) -> dict[str, Any]:
+    agent: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
+    return agent
+
+
+@manifest_sabotage("liveness-detects-dead-or-hung", "the liveness probe runs /bin/true")
+def always_alive(objects: Objects) -> None:
+    """Replace what the probe runs."""
+    _agent(objects)["livenessProbe"]["exec"]["command"] = ["true"]
+
+
+image_sabotage(
+    "stopped_is_alive", "liveness-detects-dead-or-hung", "a process that is stopped is one that runs",
+    dockerfile=edited(HEALTH, 's/^STOPPED, DEAD = "T"/STOPPED, DEAD = "-"/'),
+)  # fmt: skip
+image_sabotage(
+    "test_mode", "probe-checks-the-right-thing", "a variable for tests makes the probe succeed",
+    dockerfile=edited(PROBE, r'2i if [ "$CLAUDE_TEST_MODE" = true ]; then exit 0; fi'),
+)  # fmt: skip
+image_sabotage(
+    "any_line_with_the_name", "probe-checks-the-right-thing", "anything with the name in its arguments passes",
+    dockerfile=edited(PROBE, "2i exec pgrep -f claude"),
+)  # fmt: skip
+image_sabotage(
+    "no_healthcheck", "docker-healthcheck-works", "the image has no HEALTHCHECK",
+    dockerfile="HEALTHCHECK NONE",
+)  # fmt: skip
+
+
+@manifest_sabotage("readiness-reflects-auth", "the readiness probe asks what the liveness probe asks")
+def ready_when_alive(objects: Objects) -> None:
+    """Replace what the probe asks."""
+    agent = _agent(objects)
+    agent["readinessProbe"]["exec"] = agent["livenessProbe"]["exec"]
