@@ -41,7 +41,8 @@ image_sabotage(
     dockerfile=edited(PROBE, r'2i if [ "$CLAUDE_TEST_MODE" = true ]; then exit 0; fi'),
 )  # fmt: skip
 image_sabotage(
-    "any_line_with_the_name", "probe-checks-the-right-thing", "anything with the name in its arguments passes",
+    "any_line_with_the_name", "probe-checks-the-right-thing",
+    "any process with the name in its arguments passes",
     dockerfile=edited(PROBE, "2i exec pgrep -f claude"),
 )  # fmt: skip
 image_sabotage(

@@ -22,6 +22,7 @@ from boxproof.wait import holds, until
 RESTARTED = 60.0  # seconds; two failures a second apart, 5 s to end, 10 s of back-off, a slow machine
 USUAL = ("CLAUDE_TEST_MODE", "TEST_MODE", "CI", "DEBUG", "HEALTHCHECK_DISABLED", "SKIP_HEALTHCHECK")
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
+READ = "cat /usr/local/bin/healthcheck /usr/local/lib/box/*.py; env | cut -d= -f1"
 VALUES = ("1", "true", "yes", "0")
 IMPOSTORS = {
     "a name in its arguments": "exec -a bin/claude sleep 3600",
@@ -81,9 +82,7 @@ def test_no_variable_satisfies_the_probe(hanging: Hanging, container: Containers
 
 def variables(box: LocalContainer) -> list[str]:
     """Return the names of variables that its programs speak of or that it has, and the usual ones."""
-    shown = box.exec(
-        ["sh", "-c", "cat /usr/local/bin/healthcheck /usr/local/lib/box/*.py; env | cut -d= -f1"]
-    )
+    shown = box.exec(["sh", "-c", READ])
     return sorted({*NAME.findall(shown.stdout), *USUAL} - {"CLAUDE_MODE"})
 
 

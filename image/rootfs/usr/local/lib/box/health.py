@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import limits
 import login
 import logs
 
+HERE = Path(__file__).resolve().parent
 CLI = Path("/usr/local/bin/claude")
 STATE = Path(os.environ.get("TMPDIR", "/tmp"), "box-supervisor.json")  # what the supervisor knows
 KILLS = STATE.with_name("box-oom-kills")  # how many were logged
