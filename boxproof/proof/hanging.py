@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.errors import EnvironmentFault
+from boxproof.kube.client import NotFound
 from boxproof.kube.exec import ExecResult
 from boxproof.probes import ledger
 from boxproof.probes.inside import Inside
@@ -128,4 +129,4 @@ def container_runs(status: Callable[[], dict[str, Any]], *, timeout: float = 90)
             raise NotYet(str(now.get("state")))
         return True
 
-    until(look, timeout=timeout, every=0.5, what="the container runs")
+    until(look, timeout=timeout, every=0.5, what="the container runs", transient=(NotFound,))
