@@ -13,6 +13,7 @@ from boxproof.proof.sabotages import (
     manifest_sabotage,
     subject_sabotage,
 )
+from boxproof.subject import tools
 
 image_sabotage(
     "user_root", "image-user-nonroot", "USER root stands last", dockerfile="USER root"
@@ -109,3 +110,19 @@ def no_cache_mounts(directory: Path) -> None:
 @subject_sabotage("buildkit-and-apt-cache-mounts", "a second layer updates the lists again")
 def updated_again(directory: Path) -> None:
     _dockerfile(directory, r"^WORKDIR ", "RUN apt-get update && apt-get install -y jq\nWORKDIR ")
+
+
+@subject_sabotage(
+    "copy-order-keeps-dependency-cache", "the box's own files are copied before the packages come"
+)
+def own_files_first(directory: Path) -> None:
+    _dockerfile(directory, r"^(FROM \S+ AS box)$", r"\1\nCOPY rootfs/ /")
+
+
+@subject_sabotage("tool-bump-rebuilds-one-layer", "one COPY brings all tools")
+def tools_in_one_copy(directory: Path) -> None:
+    _dockerfile(directory, r"^COPY --link --from=tools \S+ \S+$", "")
+    names = [each.name for each in tools.load(directory / "image/tools.toml") if each.obtain.way != "package"]
+    _dockerfile(
+        directory, r"^COPY rootfs/ /$", f"COPY --from=tools {' '.join(names)} /usr/local/bin/\nCOPY rootfs/ /"
+    )

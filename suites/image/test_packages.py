@@ -142,6 +142,8 @@ def test_a_second_build_needs_no_mirror(
                 built = trial.build_once(engine, bare, tmp_path, options)
                 assert not observe("fetches offline", "without cache mounts", built.ok)
             built = trial.build_once(engine, fetching(stage, step, base, network="none"), tmp_path, options)
-            assert observe("fetches offline", "with the step's own mounts", built.ok), built.said[-500:]
+            assert observe("fetches offline", "with the step's own mounts", built.ok), (
+                f"it ends: {built.said[-500:]}"
+            )
     bound, used = trial.cache_bound(engine), trial.cache_used(engine)
     assert 0 < used <= bound, f"the build cache holds {used} bytes, its bound is {bound}"

@@ -1,0 +1,69 @@
+"""What an edit repeats of the build, by the recipe's structure: BuildKit decides about it in seconds."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from boxproof.proof import claim, control, observe, scope
+from boxproof.session import EngineInfo
+from boxproof.subject import hollow, tools
+from boxproof.subject.base import Base
+from boxproof.subject.model import Subject
+
+pytestmark = scope("image")
+
+INSTALL = r"(apt-get install\b)"
+FROM_TOOLS = re.compile(r"^COPY .*--from=tools (?!tools\.json).*\n", re.MULTILINE)
+
+
+@claim("copy-order-keeps-dependency-cache")
+def test_an_unrelated_edit_repeats_no_installation(engine: EngineInfo, subject: Subject, base: Base) -> None:
+    with hollow.of(engine, subject, base.reference) as made:
+        made.build()
+        directory = made.subject.directory
+        with control("one more package in an install repeats that one"):
+            before = (directory / subject.image.dockerfile).read_text()
+            hollow.edit(made.subject, subject.image.dockerfile, INSTALL, r"\1 hello")
+            assert observe("installations repeated", "a package more", made.installed())
+            (directory / subject.image.dockerfile).write_text(before)
+            made.build()
+        for path in ("README.md", f"{subject.image.context}/README.md", *subject.image.entrypoints):
+            with (directory / path).open("a") as file:
+                file.write("\n# a remark\n")
+            assert observe("installations repeated", f"a remark in {path}", made.installed()) == []
+
+
+@claim("tool-bump-rebuilds-one-layer")
+def test_another_version_of_a_tool_rebuilds_that_tool_alone(
+    engine: EngineInfo, subject: Subject, base: Base
+) -> None:
+    listed = subject.path(subject.image.tools)
+    if listed is None:
+        pytest.skip("subject.toml names no list of tools")
+    brought = [each for each in tools.load(listed) if each.obtain.way != "package"]
+    names = {each.name for each in brought}
+    assert len(names) > 1
+
+    def bump(made: hollow.Hollow, tool: tools.Tool) -> set[str]:
+        pattern = rf'(name = "{re.escape(tool.name)}"\nversion = ")'
+        return names & made.rebuilt(
+            lambda: hollow.edit(made.subject, subject.image.tools, pattern, r"\g<1>9")
+        )
+
+    with hollow.of(engine, subject, base.reference) as merged:
+        dockerfile = merged.subject.directory / subject.image.dockerfile
+        text = dockerfile.read_text()
+        first = FROM_TOOLS.search(text)
+        assert first, "no tool is copied by a line of its own"
+        one = f"COPY --from=tools {' '.join(sorted(names))} /usr/local/bin/\n"
+        dockerfile.write_text(FROM_TOOLS.sub("", text[: first.start()] + one + text[first.end() :]))
+        with control("where one COPY brings all tools, all are in the layer that changes"):
+            found = bump(merged, brought[0])
+            assert len(observe("tools rebuilt beside the one", "one COPY", found - {brought[0].name})) > 0
+    with hollow.of(engine, subject, base.reference) as made:
+        for tool in (brought[0], brought[-1]):
+            found = bump(made, tool)
+            assert tool.name in found, f"{tool.name} is not in a layer that changes"
+            assert observe("tools rebuilt beside the one", tool.name, found - {tool.name}) == set()
