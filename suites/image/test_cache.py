@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 
 import pytest
 
@@ -18,6 +19,11 @@ INSTALL = r"(apt-get install\b)"
 FROM_TOOLS = re.compile(r"^COPY .*--from=tools (?!tools\.json).*\n", re.MULTILINE)
 
 
+def never_built() -> str:
+    """Return a word that no earlier build can have left in the cache."""
+    return f"boxproof-{secrets.token_hex(8)}"
+
+
 @claim("copy-order-keeps-dependency-cache")
 def test_an_unrelated_edit_repeats_no_installation(engine: EngineInfo, subject: Subject, base: Base) -> None:
     with hollow.of(engine, subject, base.reference) as made:
@@ -25,13 +31,13 @@ def test_an_unrelated_edit_repeats_no_installation(engine: EngineInfo, subject: 
         directory = made.subject.directory
         with control("one more package in an install repeats that one"):
             before = (directory / subject.image.dockerfile).read_text()
-            hollow.edit(made.subject, subject.image.dockerfile, INSTALL, r"\1 hello")
+            hollow.edit(made.subject, subject.image.dockerfile, INSTALL, rf"\1 {never_built()}")
             assert observe("installations repeated", "a package more", made.installed())
             (directory / subject.image.dockerfile).write_text(before)
             made.build()
         for path in ("README.md", f"{subject.image.context}/README.md", *subject.image.entrypoints):
             with (directory / path).open("a") as file:
-                file.write("\n# a remark\n")
+                file.write(f"\n# {never_built()}\n")
             assert observe("installations repeated", f"a remark in {path}", made.installed()) == []
 
 
@@ -58,7 +64,7 @@ def test_another_version_of_a_tool_rebuilds_that_tool_alone(
         first = FROM_TOOLS.search(text)
         assert first, "no tool is copied by a line of its own"
         one = f"COPY --from=tools {' '.join(sorted(names))} /usr/local/bin/\n"
-        dockerfile.write_text(FROM_TOOLS.sub("", text[: first.start()] + one + text[first.end() :]))
+        dockerfile.write_text(text[: first.start()] + one + FROM_TOOLS.sub("", text[first.end() :]))
         with control("where one COPY brings all tools, all are in the layer that changes"):
             found = bump(merged, brought[0])
             assert len(observe("tools rebuilt beside the one", "one COPY", found - {brought[0].name})) > 0
