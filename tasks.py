@@ -42,6 +42,13 @@ def build(_: Context) -> None:
 
 @task
 @explained
+def lock(_: Context) -> None:
+    """Write the versions of the image's packages into packages.lock, for its system."""
+    print(hands.lock())
+
+
+@task
+@explained
 def up(_: Context) -> None:
     """Bring up engine and cluster; prints the path of the cluster's kubeconfig."""
     print(hands.up().kubeconfig)

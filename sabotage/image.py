@@ -126,3 +126,43 @@ def tools_in_one_copy(directory: Path) -> None:
     _dockerfile(
         directory, r"^COPY rootfs/ /$", f"COPY --from=tools {' '.join(names)} /usr/local/bin/\nCOPY rootfs/ /"
     )
+
+
+def _in_tools(directory: Path, pattern: str, new: str) -> None:
+    """Replace what matches first in tools.toml; raises SabotageError if nothing does."""
+    path = directory / "image" / "tools.toml"
+    text, count = re.subn(pattern, new, path.read_text(), count=1, flags=re.MULTILINE)
+    if not count:
+        raise SabotageError(f"nothing in tools.toml matches {pattern!r}")
+    path.write_text(text)
+
+
+@subject_sabotage("tool-versions-pinned", "kubectl is whatever is stable on the day of the build")
+def kubectl_of_the_day(directory: Path) -> None:
+    _dockerfile(
+        directory,
+        r"^COPY --link --from=tools kubectl .*$",
+        "RUN curl -fsSLo /usr/local/bin/kubectl https://example.invalid/$(curl -fsSL "
+        "https://example.invalid/stable.txt)/kubectl",
+    )
+
+
+@subject_sabotage("tool-versions-pinned", "tools.toml names a version that is not in the image")
+def another_version_listed(directory: Path) -> None:
+    _in_tools(directory, r'(name = "helm"\nversion = ")4', r"\g<1>3")
+    path = directory / "image" / "modules" / "tools"
+    for name in ("go.mod", "go.sum"):
+        text = (path / name).read_text()
+        (path / name).write_text(text.replace("helm.sh/helm/v4 v4.", "helm.sh/helm/v4 v3."))
+
+
+image_sabotage(
+    "another_cli", "claude-code-version-pinned", "the CLI in the image is an older one",
+    dockerfile="USER root\nRUN printf '#!/bin/sh\\necho \"2.1.62 (Claude Code)\"\\n' > /usr/local/bin/claude"
+    "\nUSER 1000:1000",
+)  # fmt: skip
+
+
+@subject_sabotage("claude-code-version-pinned", "the CLI is pinned to latest")
+def cli_latest(directory: Path) -> None:
+    _in_tools(directory, r'(name = "claude"\nversion = ")[^"]+', r"\g<1>latest")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import docker as docker_sdk
+
 from boxproof import log
 from boxproof.app import bringup, e2e
 from boxproof.app import watch as watches
@@ -25,7 +27,7 @@ from boxproof.session import ClusterInfo, ImageInfo, Session
 from boxproof.settings import Settings
 from boxproof.stubs import anthropic
 from boxproof.subject import build as builds
-from boxproof.subject import model
+from boxproof.subject import files, model, packages, pins
 
 HAND = "hand"  # the run that owns what is deployed by hand; it is kept until `inv down`
 
@@ -44,6 +46,22 @@ def build() -> ImageInfo:
     """Build the box's image."""
     settings = Settings.load()
     return builds.build(settings, engines.ensure(settings), model.load(settings.subject))
+
+
+def lock() -> str:
+    """Write the versions of the packages in the built image into the lock; returns its path."""
+    settings = Settings.load()
+    engine = engines.ensure(settings)
+    subject = model.load(settings.subject)
+    image = builds.build(settings, engine, subject)
+    client = docker_sdk.DockerClient(base_url=engine.host, timeout=120)
+    with files.reader(client, image.reference, run=HAND) as read:
+        system = pins.system(read("/etc/os-release") or "")
+        have = packages.installed(read("/var/lib/dpkg/status") or "")
+    client.close()
+    context = subject.directory / subject.image.context
+    (context / pins.LOCK).write_text(pins.written(context, system, have))
+    return str(context / pins.LOCK)
 
 
 def up() -> ClusterInfo:

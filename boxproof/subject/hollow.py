@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from boxproof.errors import SubjectFault
-from boxproof.run import run
 from boxproof.session import EngineInfo
-from boxproof.subject import layers, recipe, tags, tools, trial
+from boxproof.subject import recipe, tags, tools, trial
 from boxproof.subject.model import Subject
 from boxproof.subject.recipe import Recipe, Stage, Step
 
@@ -43,38 +41,30 @@ class Hollow:
     subject: Subject
     base: str
 
-    def build(self, options: tuple[str, ...] = (), *, output: str = "") -> trial.Built:
+    def build(self) -> trial.Built:
         """Build it as it is now; raises SubjectFault if that fails."""
         with tempfile.TemporaryDirectory(prefix="boxproof-hollow-") as below:
             fake = Path(below)
             self._programs(fake)
-            words = [f"--build-context={OUTSIDE}={fake}", "--network=host", *options]
+            words = [f"--build-context={OUTSIDE}={fake}", "--network=host"]
             context = self.subject.directory / self.subject.image.context
             text = dockerfile(recipe.of(self.subject), self.base)
             ignore = trial.ignored(self.subject)
-            return trial.must(
-                trial.build_once(self.engine, text, context, words, output=output, ignore=ignore)
-            )
+            return trial.must(trial.build_once(self.engine, text, context, words, ignore=ignore))
 
     def installed(self) -> list[str]:
         """Build it and return the installations that were carried out anew."""
         return sorted(each for each in self.build().ran("RUN", f"--from={OUTSIDE}") if is_installation(each))
 
-    def layers(self) -> dict[str, set[str]]:
-        """Build it and return, by the layers' digests, the names of the files in them."""
-        reference = f"boxproof-hollow:{secrets.token_hex(8)}"
-        self.build((f"--tag={reference}",), output="type=docker")
-        try:
-            found = layers.layers(self.engine, reference)
-        finally:
-            run([self.engine.client, "image", "rm", reference], env=self.engine.env, timeout=60, check=False)
-        return {each.digest: {PurePosixPath(name).name for name in each.files} for each in found}
+    def brought_with(self, tool: str) -> tuple[set[str], list[str]]:
+        """Build it and return what is brought anew in one step with ``tool``, and the RUNs that install anew.
 
-    def rebuilt(self, edit: Callable[[], object]) -> set[str]:
-        """Return the names of the files in the layers that an edit gives other contents."""
-        before = self.layers()
-        edit()
-        return {name for digest, names in self.layers().items() if digest not in before for name in names}
+        Steps behind it may be carried out again: an engine without BuildKit's merges takes --link for none.
+        """
+        built = self.build()
+        words = [set(step.split()) for step in built.ran(f"--from={OUTSIDE}")]
+        together = {word for each in words if tool in each for word in each}
+        return together, [each for each in built.ran("RUN") if is_installation(each)]
 
     def _programs(self, into: Path) -> None:
         listed = self.subject.path(self.subject.image.tools)

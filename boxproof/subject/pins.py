@@ -1,4 +1,4 @@
-"""One version of everything: what tools.toml, its go.sum files and packages.lock say, and what tools report."""
+"""One version of everything: what the list of tools, go.sum and packages.lock say, and what tools report."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from boxproof.subject.tools import Tool
 LOCK = "packages.lock"  # in the build context: "SYSTEM NAME VERSION" a line, as dpkg-query says them
 EXACT = re.compile(r"\d+(\.\d+)+([-+.~:]?[\w]+)*")
 INTEGRITY = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
+REQUIRED = re.compile(r"^\s*(?:require )?([\w./~-]+\.[\w./~-]+) (v\S+)", re.MULTILINE)
 FETCHERS = frozenset({"curl", "wget", "npm", "npx", "pip", "pip3", "go", "uvx"})
 QUESTIONS = ("--version", "version", "-version")
 Lock = Mapping[str, str]
@@ -40,7 +41,8 @@ def written(context: Path, of: str, have: Mapping[str, Package]) -> str:
     path = context / LOCK
     lines = path.read_text().splitlines() if path.is_file() else []
     kept = [each for each in lines if not each.startswith(f"{of} ")]
-    return "".join(f"{each}\n" for each in [*kept, *(f"{of} {have[name].name} {have[name].version}" for name in sorted(have))])
+    own = [f"{of} {name} {have[name].version}" for name in sorted(have)]
+    return "".join(f"{each}\n" for each in [*kept, *own])
 
 
 def loose(tools: Sequence[Tool], context: Path, lock: Lock) -> dict[str, str]:
@@ -67,8 +69,7 @@ def says(version: str, output: str) -> bool:
 def _missing(tool: Tool, context: Path, lock: Lock) -> str:
     how = tool.obtain
     if how.way == "package":
-        names = [each for each in (how.package, tool.name) if each in lock]
-        return "" if names and EXACT.fullmatch(lock[names[0]]) else f"no version of {how.package} in {LOCK}"
+        return "" if lock.get(how.package) else f"no version of {how.package} in {LOCK}"
     if not EXACT.fullmatch(tool.version):
         return f"{tool.version!r} is no exact version"
     if how.way == "npm":
@@ -79,7 +80,7 @@ def _missing(tool: Tool, context: Path, lock: Lock) -> str:
 def _go(tool: Tool, module: Path) -> str:
     if not (module / "go.mod").is_file() or not (module / "go.sum").is_file():
         return "no go.mod with a go.sum"
-    required = re.findall(r"^\s*(?:require )?([\w./~-]+\.[\w./~-]+) (v\S+)", (module / "go.mod").read_text(), re.MULTILINE)
+    required = REQUIRED.findall((module / "go.mod").read_text())
     # a program of our own: the version it reports is that of the module it is made of
     own = tool.obtain.package == "."
     staged = tool.version.replace("1.", "0.", 1) if own else tool.version
