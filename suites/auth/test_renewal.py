@@ -56,6 +56,24 @@ def test_a_renewed_token_is_kept_and_used(headless: Headless, token: str, mine: 
     assert not mine.requests("/v1/oauth/token"), "it was renewed once more"
 
 
+@claim("token-refresh-writes-back")
+@scope("image")
+def test_a_renewal_in_mid_session_is_kept(headless: Headless, token: str, mine: Stub, volume: str) -> None:
+    work = ("--allowedTools", "Bash")
+    with control("where the renewal is refused too, the session ends"):
+        refused = headless(*work, file=credentials(token))
+        mine.behave("401", after=2, turns=4)
+        assert refused.run(timeout=60).code != 0
+    mine.reset()
+    box = headless(*work, file=credentials(token), volume=volume)
+    mine.behave("refresh", after=2, turns=4)
+    assert box.run(timeout=60).code == 0
+    kept = pair(box, headless.file)
+    answered = [each.token for each in mine.requests("/v1/messages") if each.status == 200]
+    assert answered == [token] * 2 + [kept.access] * 3
+    assert kept.access != token
+
+
 def first_start(headless: Headless, box: LocalContainer) -> str:
     """Have the CLI answer a prompt and return when it says it was started first, wherever it keeps that."""
     box.run(timeout=60)

@@ -121,9 +121,10 @@ def test_a_watch_without_the_token_reports_the_day_it_was_told(tmp_path: Path) -
     assert login.expiry(told)["source"] == "env"
 
 
-def test_the_warning_time_can_be_set(tmp_path: Path) -> None:
-    env = write(tmp_path, expiresAt=ms(10 * MINUTE)) | {"BOX_EXPIRY_WARN_MINUTES": "5"}
-    assert login.expiry(env)["ok"] is True
+@pytest.mark.parametrize(("minutes", "ok"), [("5", True), ("20", False), ("nan", False), ("few", False)])
+def test_the_warning_time_can_be_set(tmp_path: Path, minutes: str, ok: bool) -> None:
+    env = write(tmp_path, expiresAt=ms(10 * MINUTE)) | {"BOX_EXPIRY_WARN_MINUTES": minutes}
+    assert login.expiry(env)["ok"] is ok
 
 
 def program(*words: str, **environment: str) -> Result:

@@ -154,9 +154,10 @@ def expiry(environ: Mapping[str, str] = os.environ) -> dict[str, object]:
     day = environ.get(TOKEN_EXPIRES, "")
     if day and login.source != "env":  # a watch that is told of the agent's token, and does not hold it
         login = Login("env", "ok", "inference", _day(day))
-    left = login.expires_in
-    minutes = float(environ.get(WARN_MINUTES) or WARN[login.source])
-    if not login.usable:
+    left, minutes = login.expires_in, _minutes(environ, login.source)
+    if not minutes >= 0:
+        said = f"{WARN_MINUTES} is no number of minutes"
+    elif not login.usable:
         said = problem(login, "")
     elif left is None:
         said = f"the {login} does not say when it expires" + (
@@ -170,6 +171,14 @@ def expiry(environ: Mapping[str, str] = os.environ) -> dict[str, object]:
     seconds = None if left is None else round(left)
     found = {"ok": not said, "source": login.source, "state": login.state, "expires_in_seconds": seconds}
     return found | {"msg": said or f"the {login} expires in {_span(left or 0)}"}
+
+
+def _minutes(environ: Mapping[str, str], source: str) -> float:
+    """Return from how many minutes before the end on to warn; nan for what is no number."""
+    try:
+        return float(environ.get(WARN_MINUTES) or WARN[source])
+    except ValueError:
+        return float("nan")
 
 
 def _span(seconds: float) -> str:
