@@ -17,7 +17,7 @@ def config(directory: Path) -> Any:
 def test_secrets_are_encrypted_before_anything_else_is_tried(tmp_path: Path) -> None:
     [rule] = config(tmp_path / "a")["resources"]
     assert rule["resources"] == ["secrets"]
-    assert [list(each)[0] for each in rule["providers"]] == ["secretbox", "identity"]
+    assert [next(iter(each)) for each in rule["providers"]] == ["secretbox", "identity"]
 
 
 def test_each_cluster_has_a_key_of_its_own(tmp_path: Path) -> None:
