@@ -25,18 +25,17 @@ PORT = 18917
 ABSENT = "no-such-pod"
 
 
-def running(box: Box, program: str) -> list[Process]:
-    """Return the processes in the agent's container that run a program."""
-    name = PurePosixPath(program).name
-    found = processes(box.beside(box.container))
-    return [each for each in found if each.cmdline and PurePosixPath(each.cmdline[0]).name == name]
+def with_word(box: Box, word: str) -> list[Process]:
+    """Return the processes in the agent's container that were started with an argument of that text."""
+    return [each for each in processes(box.beside(box.container)) if word in " ".join(each.cmdline)]
 
 
-def parents(box: Box, program: str, of: str) -> list[str]:
-    """Return what the parents of a program's processes are: ``of`` is the program that should be."""
-    fathers = {each.pid for each in running(box, of)}
-    found = ["the CLI" if each.ppid in fathers else f"process {each.ppid}" for each in running(box, program)]
-    ledger.record("parents", program, found)
+def servers(box: Box, program: str, session: str) -> list[Process]:
+    """Return the processes of the server that are children of the session with a word; an observation."""
+    every = processes(box.beside(box.container))
+    fathers = {each.pid for each in every if session in " ".join(each.cmdline)}
+    found = [each for each in every if each.ppid in fathers and each.cmdline[:1] == (program,)]
+    ledger.record("servers of a session", f"child of {session}", [each.comm for each in found])
     return found
 
 
@@ -63,31 +62,30 @@ def test_it_answers_with_what_the_pods_account_may_see(
 
 @claim("mcp-server-starts-in-cluster")
 def test_the_cli_starts_it_and_it_listens_on_nothing(
-    box: Box, argv: list[str], stub: Stub, subject: Subject, docker: Any
+    box: Box, argv: list[str], stub: Stub, subject: Subject
 ) -> None:
-    inside, cli = Inside(docker, box.pod_object(), box.container), subject.image.cli
-    before = listening(inside)
-    login = f"stub-token-mcp-{secrets.token_hex(3)}"
+    login = f"stub-token-mcp-{secrets.token_hex(4)}"
     stub.of(login).behave("slow", seconds=60)
-    words = ["env", f"CLAUDE_CODE_OAUTH_TOKEN={login}", cli, "-p", "Say hello."]
+    prompt = f"Say {secrets.token_hex(8)}."
+    words = ["env", f"CLAUDE_CODE_OAUTH_TOKEN={login}", subject.image.cli, "-p", prompt]
     words += ["--output-format", "stream-json", "--verbose"]
     with dialogue(box.kube, box.namespace, box.pod, box.container, words) as talk:
         told = json.loads(talk.hear(lambda line: '"init"' in line, timeout=THERE))
         until(lambda: stub.of(login).requests(MESSAGES), timeout=THERE, what="the session asks the API")
-        found, heard = parents(box, argv[0], cli), listening(inside)
-        kill(box.beside(box.container), [each for each in running(box, cli) if "-p" in each.cmdline])
+        found = servers(box, argv[0], prompt)
+        heard = [listening(box, each) for each in found]
+        kill(box.beside(box.container), with_word(box, prompt))
     states = {each["name"]: each["status"] for each in told["mcp_servers"]}
     assert subject.mcp.server in observe("MCP servers", "the CLI's own word", states)
     assert states[subject.mcp.server] != "failed"
-    assert found == ["the CLI"]
-    assert heard == before
+    assert heard == [frozenset()], "one server, and it listens on nothing"
     assert PurePosixPath(subject.mcp.skill).parent.name in told["skills"]
-    with control("without a session there is none, and one that is given a port listens on it"):
-        until(lambda: not running(box, argv[0]), timeout=THERE, what="the server ends with its session")
-        assert parents(box, argv[0], cli) == []
+    with control("one that is no child of a session is none of its servers; with a port it listens"):
         with dialogue(box.kube, box.namespace, box.pod, box.container, [*argv, "--port", str(PORT)]):
-            until(lambda: PORT in listening(inside), timeout=THERE, what=f"it listens on {PORT}")
-        kill(box.beside(box.container), running(box, argv[0]))
+            [stray] = until(lambda: with_word(box, str(PORT)), timeout=THERE, what="it runs")
+            until(lambda: PORT in listening(box, stray), timeout=THERE, what=f"it listens on {PORT}")
+            assert servers(box, argv[0], prompt) == []
+        kill(box.beside(box.container), [stray])
 
 
 @claim("mcp-read-only-enforced")
