@@ -94,33 +94,30 @@ def whoami(box: Box, *words: str) -> Told:
 
 
 @claim("per-agent-kubeconfig-from-secret")
-def test_an_agent_has_the_kubeconfig_of_its_own_cluster_and_no_more(
-    agent: Agent, elsewhere: Elsewhere
-) -> None:
+def test_an_agent_has_the_kubeconfig_of_its_own_cluster_alone(agent: Agent, elsewhere: Elsewhere) -> None:
     box = agent.box
+    path = box.exec(["printenv", "KUBECONFIG"]).stdout.strip()
     there = ("--server", elsewhere.url, "--insecure-skip-tls-verify")
-    with control("a login of the other cluster is taken there, from this very pod"):
+    with control(
+        "other files are readable by all; a login of the other cluster is taken there, from this pod"
+    ):
+        assert modes(box, "/etc/passwd")[0] == "644"
         assert whoami(box, *there, "--token", elsewhere.token).stdout == USER
-    assert whoami(box).stdout.endswith(agent.account)
+    assert modes(box, path) in (("400", "1000", "1000"), ("440", "0", "1000"))
+    assert kinds_of_volumes(box, path) == ["secret"]
     assert kubectl(box, "config", "get-contexts", "--output", "name").stdout.split() == [agent.cluster]
+    assert whoami(box).stdout.endswith(agent.account)
     refused = whoami(box, *there)
     assert not refused.ok
     assert "Unauthorized" in refused.stderr
 
 
-@claim("per-agent-kubeconfig-from-secret")
-def test_the_kubeconfig_is_a_secret_that_the_agent_alone_reads(agent: Agent) -> None:
-    box = agent.box
-    path = box.exec(["printenv", "KUBECONFIG"]).stdout.strip()
-    with control("an ordinary file of the system is readable by all"):
-        assert modes(box, "/etc/passwd")[0] == "644"
-    assert modes(box, path) in (("400", "1000", "1000"), ("440", "0", "1000"))
-    mounts = [
-        each for each in box.spec["containers"][0]["volumeMounts"] if path.startswith(each["mountPath"])
-    ]
-    assert mounts
-    volumes = {each["name"]: each for each in box.spec["volumes"]}
-    assert ["secret" in volumes[each["name"]] for each in mounts] == [True]
+def kinds_of_volumes(box: Box, path: str) -> list[str]:
+    """Return the kinds of the volumes that carry a path in the agent's container."""
+    mounts = box.spec["containers"][0]["volumeMounts"]
+    names = [each["name"] for each in mounts if path.startswith(f"{each['mountPath']}/")]
+    volumes = [each for each in box.spec["volumes"] if each["name"] in names]
+    return [kind for each in volumes for kind in each if kind != "name"]
 
 
 def modes(box: Box, path: str) -> tuple[str, str, str]:
