@@ -28,7 +28,7 @@ def session(run: Run, subject: model.Subject) -> Session:
         probe = anthropic.ensure_images(run.settings, engine)
     run.know(probe_image=probe)
     with log.step("box image"):
-        image = build.build(run.settings, engine, subject)
+        image = build.measured(engine, build.build(run.settings, engine, subject))
     run.know(image=image)
     with log.step("load images into the nodes"):
         load.load(engine, cluster, [probe, image.reference])

@@ -55,7 +55,7 @@ def tag(subject: Subject, base: str = "") -> str:
 
 
 def build(settings: Settings, engine: EngineInfo, subject: Subject, *, nonce: str | None = None) -> ImageInfo:
-    """Return the subject's image, built if the engine has none of these inputs.
+    """Return the subject's image, built if the engine has none of these inputs; its size is not measured.
 
     A ``nonce`` of one's own forces a build. Raises SubjectFault if the recipe is at fault,
     EnvironmentFault if this machine is.
@@ -69,7 +69,7 @@ def build(settings: Settings, engine: EngineInfo, subject: Subject, *, nonce: st
             value = nonce or f"{reference.rpartition(':')[2]}-{secrets.token_hex(8)}"
             with log.step(f"building {reference}") as report:
                 _build(settings, engine, subject, base, reference, value, report)
-    return measured(engine, described(engine, reference, base))
+    return described(engine, reference, base)
 
 
 def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suffix: str) -> ImageInfo:
