@@ -35,9 +35,11 @@ def fetch(cache: str, name: str, target: Path) -> bool:
 
 
 def store(cache: str, name: str, program: Path) -> None:
-    """Put ``program`` into ``cache`` as ``name`` when the cache is a directory we may write to."""
+    """Put ``program`` into ``cache`` as ``name``, unless it is there or the cache is none we may write to."""
     directory = Path(cache) if cache and "://" not in cache else None
     if directory is None or not directory.is_dir() or not os.access(directory, os.W_OK):
+        return
+    if (directory / f"{name}.sha256").is_file():  # written last: the program is there too
         return
     temporary = directory / f".{name}.{os.getpid()}"
     shutil.copyfile(program, temporary)

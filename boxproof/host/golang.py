@@ -56,9 +56,10 @@ def build(
             env = environment(settings, cgo=cgo) | ({"GOEXPERIMENT": experiment} if experiment else {})
             _compile(argv, module, env, report)
         target.chmod(0o755)
-        binarycache.store(settings.binary_cache, f"{name}-{key}", target)
 
-    return publish(settings.cache / "binaries" / f"{name}-{key}", fill) / name
+    program = publish(settings.cache / "binaries" / f"{name}-{key}", fill) / name
+    binarycache.store(settings.binary_cache, f"{name}-{key}", program)
+    return program
 
 
 def recipe(module: Path, package: str, version: str, flags: Sequence[str], cgo: bool, experiment: str) -> str:

@@ -127,6 +127,21 @@ def test_a_ready_program_spares_the_build(tmp_path: Path) -> None:
     assert built.read_bytes() == b"ready"
 
 
+def test_what_was_built_before_fills_the_cache(tmp_path: Path) -> None:
+    module, directory, other = tmp_path / "module", tmp_path / "ready", tmp_path / "other"
+    for each in (module, directory, other):
+        each.mkdir()
+    (module / "go.mod").write_text("module x\n\ngo 1.20\n")
+    key = golang.recipe(module, "x", golang.find(module).version, golang._flags("", ()), False, "")
+    program = tmp_path / "program"
+    program.write_bytes(b"built")
+    binarycache.store(str(directory), f"x-{key}", program)
+    cache = tmp_path / "cache"
+    golang.build(module, "x", name="x", settings=Settings(cache=cache, binary_cache=str(directory)))
+    golang.build(module, "x", name="x", settings=Settings(cache=cache, binary_cache=str(other)))
+    assert binarycache.fetch(str(other), f"x-{key}", tmp_path / "x")
+
+
 def archived(directory: Path, name: str, content: bytes) -> str:
     """Put an archive of one program into a directory; returns its sha256."""
     program = directory / "program"

@@ -12,9 +12,9 @@ from boxproof.subject import model, tools
 
 GOOD = '[[tool]]\nname = "a"\nworks = "a"\nobtain = { way = "package", package = "a" }\n'
 PROMISED = """
-    kubectl helm k9s stern kubectx kubens kustomize crictl nerdctl grype syft dive crane kubernetes-mcp-server
-    curl wget dig nslookup host nmap mtr traceroute ping tcpdump ss ip iptables nc socat openssl
-    htop strace gdb lsof perf bpftrace jq yq bat git rg fd less vim.tiny tmux claude
+    kubectl helm k9s stern kubectx kubens kustomize crictl nerdctl trivy grype syft dive crane
+    kubernetes-mcp-server curl wget dig nslookup host nmap mtr traceroute ping tcpdump ss ip iptables nc socat
+    openssl htop strace gdb lsof perf bpftrace jq yq bat git rg fd less vim.tiny tmux claude
 """
 
 
