@@ -16,10 +16,10 @@ MARK = "boxproof.dev/nonce"  # the label of every box
 
 
 def prune(engine: EngineInfo, cluster: ClusterInfo, keep: Sequence[str]) -> None:
-    """Remove from the nodes the images of ``keep``'s repositories that nothing uses, from our engine old ones.
+    """Remove from the nodes what nothing uses of ``keep``'s repositories, from our engine what is old.
 
     ``keep`` stays, and so does what a container was made from; in the user's own engine everything does.
-    Other runs may be about to use what is new in the engine. Raises EnvironmentFault if a node does not answer.
+    Other runs may be about to use what is new in the engine. Raises EnvironmentFault if a node is silent.
     """
     nodes = nodes_of(engine, cluster.name, running=True)
     with ThreadPoolExecutor(max(len(nodes), 1)) as pool:
