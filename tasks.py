@@ -49,6 +49,15 @@ def lock(_: Context) -> None:
 
 @task
 @explained
+def sbom(_: Context) -> None:
+    """Write the image's SBOM, provenance and vulnerability scan; 1 for a critical finding, 4 if unproven."""
+    where, scan = hands.sbom()
+    print(f"{where}: scan {scan.verdict}{': ' if scan.reason else ''}{scan.reason}")
+    sys.exit({"proven": 0, "refuted": 1}.get(scan.verdict, 4))
+
+
+@task
+@explained
 def up(_: Context) -> None:
     """Bring up engine and cluster; prints the path of the cluster's kubeconfig."""
     print(hands.up().kubeconfig)

@@ -27,7 +27,7 @@ from boxproof.session import ClusterInfo, ImageInfo, Session
 from boxproof.settings import Settings
 from boxproof.stubs import anthropic
 from boxproof.subject import build as builds
-from boxproof.subject import files, model, packages, pins
+from boxproof.subject import files, model, packages, pins, supply, tools
 
 HAND = "hand"  # the run that owns what is deployed by hand; it is kept until `inv down`
 
@@ -62,6 +62,28 @@ def lock() -> str:
     context = subject.directory / subject.image.context
     (context / pins.LOCK).write_text(pins.written(context, system, have))
     return str(context / pins.LOCK)
+
+
+def sbom() -> tuple[str, supply.Scan]:
+    """Write SBOM, provenance and scan of the built image; returns where, and the scan's verdict."""
+    settings = Settings.load()
+    engine = engines.ensure(settings)
+    subject = model.load(settings.subject)
+    image = builds.build(settings, engine, subject)
+    into = settings.reports / "supply-chain" / image.reference.rpartition(":")[2]
+    into.mkdir(parents=True, exist_ok=True)
+    context = subject.directory / subject.image.context
+    listed = [
+        each for each in tools.load(subject.directory / subject.image.tools) if each.name in ("syft", "grype")
+    ]
+    programs = tools.gather(settings, listed, context / "modules")
+    supply.attest(settings, image, into)
+    with log.step("SBOM"):
+        count = supply.sbom(engine, image, programs / "syft", into)
+    log.say(f"{count} packages in {into / supply.SPDX}")
+    with log.step("vulnerability scan"):
+        allowed = supply.suppressions(subject.directory / supply.SUPPRESSIONS)
+        return str(into), supply.scan(programs / "grype", into, allowed)
 
 
 def up() -> ClusterInfo:

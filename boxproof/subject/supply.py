@@ -1,0 +1,158 @@
+"""The supply chain of an image: what is in it (SBOM), how it was built, what is known against it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from boxproof.errors import UsageError
+from boxproof.run import run
+from boxproof.session import EngineInfo, ImageInfo
+from boxproof.settings import Settings
+from boxproof.subject import provenance
+
+SUPPRESSIONS = "suppressions.toml"  # beside subject.toml
+LONGEST = timedelta(days=180)
+SPDX, CYCLONEDX, PROVENANCE, SCAN = "sbom.spdx.json", "sbom.cyclonedx.json", "provenance.json", "scan.json"
+TIMEOUT = 900.0
+QUIET = {"SYFT_CHECK_FOR_APP_UPDATE": "false", "GRYPE_CHECK_FOR_APP_UPDATE": "false"}
+KNOWN_BAD = {  # a database that knows nothing against this knows nothing at all
+    "bomFormat": "CycloneDX",
+    "specVersion": "1.5",
+    "version": 1,
+    "components": [
+        {
+            "type": "library",
+            "name": "log4j-core",
+            "version": "2.14.1",
+            "purl": "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1",
+        }
+    ],
+}
+
+
+class Suppression(BaseModel):
+    """A vulnerability that does not count until a day, with a reason; of one package, or of all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    vulnerability: str = Field(min_length=3)
+    package: str = ""
+    reason: str = Field(min_length=10)
+    owner: str = Field(min_length=1)
+    expires: date
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One match of a scan."""
+
+    vulnerability: str
+    package: str
+    version: str
+    severity: str
+    fixed: str = ""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The verdict of a scan: proven, refuted, or unproven where nothing could be known."""
+
+    verdict: str
+    reason: str
+    critical: list[Finding] = field(default_factory=list)
+    suppressed: list[Finding] = field(default_factory=list)
+    findings: int = 0
+    database: str = ""
+
+
+def suppressions(path: Path, today: date | None = None) -> list[Suppression]:
+    """Return the suppressions that count today; raises UsageError for one without a reason or an end."""
+    if not path.is_file():
+        return []
+    now = today or datetime.now(UTC).date()
+    try:
+        listed = tomllib.loads(path.read_text()).get("suppression", [])
+        found = [Suppression.model_validate(each) for each in listed]
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise UsageError(f"{path}: {error}", hint="see docs/supply-chain.md") from error
+    for each in found:
+        if each.expires > now + LONGEST:
+            hint = f"at most {LONGEST.days} days from now"
+            raise UsageError(f"{path}: {each.vulnerability} is suppressed until {each.expires}", hint=hint)
+    return [each for each in found if each.expires >= now]
+
+
+def sbom(engine: EngineInfo, image: ImageInfo, syft: Path, into: Path) -> int:
+    """Write the image's SBOM as SPDX and CycloneDX; returns how many packages. Raises EnvironmentFault."""
+    words = [f"{form}={into / name}" for form, name in (("spdx-json", SPDX), ("cyclonedx-json", CYCLONEDX))]
+    options = [part for each in words for part in ("-o", each)]
+    argv = [str(syft), "scan", f"docker:{image.reference}", "--quiet", *options]
+    run(argv, env=engine.env | QUIET, timeout=TIMEOUT)
+    return len(json.loads((into / SPDX).read_text()).get("packages", []))
+
+
+def attest(settings: Settings, image: ImageInfo, into: Path) -> None:
+    """Write the in-toto statement about how the image was built; raises EnvironmentFault without a record."""
+    made = provenance.statement(image, provenance.of(settings.cache, image))
+    (into / PROVENANCE).write_text(json.dumps(made, indent=1))
+
+
+def scan(grype: Path, into: Path, allowed: Sequence[Suppression]) -> Scan:
+    """Scan the SBOM in ``into`` and write the verdict there; an empty database proves nothing."""
+    bad = into / "known-bad.cyclonedx.json"
+    bad.write_text(json.dumps(KNOWN_BAD))
+    known, why = _matches(grype, bad)
+    if known is None:
+        found = Scan("unproven", f"no vulnerability database: {why}")
+    elif not any(each.severity == "Critical" for each in judge_matches(known)):
+        found = Scan("unproven", "the database knows nothing against log4j-core 2.14.1: it is empty")
+    else:
+        matches, why = _matches(grype, into / CYCLONEDX)
+        found = Scan("unproven", f"the scan failed: {why}") if matches is None else judge(matches, allowed)
+    bad.unlink()
+    (into / SCAN).write_text(json.dumps(asdict(found), indent=1))
+    return found
+
+
+def judge(report: dict[str, Any], allowed: Sequence[Suppression]) -> Scan:
+    """Return the verdict about grype's report: one critical finding that no suppression covers refutes."""
+    findings = judge_matches(report)
+    critical = [each for each in findings if each.severity == "Critical"]
+    covered = [each for each in critical if any(_covers(one, each) for one in allowed)]
+    open_ones = [each for each in critical if each not in covered]
+    built = str(report.get("descriptor", {}).get("db", {}).get("status", {}).get("built", ""))
+    verdict = "refuted" if open_ones else "proven"
+    reason = f"{len(open_ones)} critical: {open_ones[0].vulnerability}" if open_ones else ""
+    return Scan(verdict, reason, open_ones, covered, len(findings), built)
+
+
+def judge_matches(report: dict[str, Any]) -> list[Finding]:
+    """Return the findings of grype's report."""
+    found = []
+    for each in report.get("matches") or ():
+        fault, what = each["vulnerability"], each["artifact"]
+        fixed = ", ".join((fault.get("fix") or {}).get("versions") or ())
+        found.append(Finding(fault["id"], what["name"], what["version"], fault.get("severity", ""), fixed))
+    return found
+
+
+def _covers(one: Suppression, finding: Finding) -> bool:
+    return one.vulnerability == finding.vulnerability and one.package in ("", finding.package)
+
+
+def _matches(grype: Path, document: Path) -> tuple[dict[str, Any] | None, str]:
+    result = run(
+        [grype, f"sbom:{document}", "-o", "json", "--quiet"], env=QUIET, timeout=TIMEOUT, check=False
+    )
+    if not result.ok:
+        return None, (result.stderr.strip().splitlines() or ["no word"])[-1][-300:]
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report, ""
