@@ -166,3 +166,16 @@ image_sabotage(
 @subject_sabotage("claude-code-version-pinned", "the CLI is pinned to latest")
 def cli_latest(directory: Path) -> None:
     _in_tools(directory, r'(name = "claude"\nversion = ")[^"]+', r"\g<1>latest")
+
+
+image_sabotage(
+    "mcp_by_npx", "image-self-sufficient-offline", "the MCP server is fetched when it is started",
+    dockerfile="USER root\nRUN jq '.mcpServers[] |= (.command = \"npx\" | .args = [\"-y\","
+    " \"kubernetes-mcp-server@latest\"])' /etc/claude-code/managed-mcp.json > /made.json"
+    " && mv /made.json /etc/claude-code/managed-mcp.json\nUSER 1000:1000",
+)  # fmt: skip
+image_sabotage(
+    "tool_fetched_at_first_use", "image-self-sufficient-offline", "a tool is fetched when it is first used",
+    dockerfile="USER root\nRUN printf '#!/bin/sh\\ncurl -fsSLo /tmp/yq https://example.invalid/yq &&"
+    " exec /tmp/yq \"$@\"\\n' > /usr/local/bin/yq\nUSER 1000:1000",
+)  # fmt: skip

@@ -149,10 +149,8 @@ def _covers(one: Suppression, finding: Finding) -> bool:
 
 
 def _matches(grype: Path, document: Path) -> tuple[dict[str, Any] | None, str]:
-    result = run(
-        [grype, f"sbom:{document}", "-o", "json", "--quiet"], env=QUIET, timeout=TIMEOUT, check=False
-    )
+    result = run([grype, f"sbom:{document}", "-o", "json"], env=QUIET, timeout=TIMEOUT, check=False)
     if not result.ok:
-        return None, (result.stderr.strip().splitlines() or ["no word"])[-1][-300:]
+        return None, (result.stderr.strip().splitlines() or ["it said nothing"])[-1][-300:]
     report: dict[str, Any] = json.loads(result.stdout)
     return report, ""

@@ -1,0 +1,93 @@
+"""Everything the box needs at run time is in the image."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from boxproof.probes.local import LocalContainer
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.factories import Containers
+from boxproof.session import ImageInfo, Session
+from boxproof.subject import tools
+from boxproof.subject.files import reader
+from boxproof.subject.model import Subject
+
+ASKS_A_CLUSTER = re.compile(r"kubernetes\.default|kubectl|pod-kubeconfig|stern|claude -p|mcp-server")
+FETCHES = re.compile(r"\b(npx|uvx|bunx|pipx|pip3? install|npm (i|install|exec)|go (run|install))\b")
+INITIALIZE = json.dumps(
+    {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2024-11-05",
+            "capabilities": {},
+            "clientInfo": {"name": "boxproof", "version": "0"},
+        },
+    }
+)
+KUBECONFIG = "/tmp/kubeconfig"
+NOWHERE = """\
+apiVersion: v1
+kind: Config
+clusters: [{name: a, cluster: {server: "https://127.0.0.1:1"}}]
+contexts: [{name: a, context: {cluster: a, user: a}}]
+current-context: a
+users: [{name: a, user: {token: none}}]
+"""
+
+
+def works(where: LocalContainer, command: str) -> bool:
+    """Return whether a command does its work there."""
+    return where.exec(["timeout", "60", "sh", "-c", command]).code == 0
+
+
+def greets(argv: list[str]) -> str:
+    """Return a command that is fine if an MCP server answers the first message."""
+    return (
+        f"{{ printf '%s\\n' {shlex.quote(INITIALIZE)}; sleep 6; }} |"
+        f" KUBECONFIG={KUBECONFIG} {shlex.join(argv)} | grep -q serverInfo"
+    )
+
+
+@claim("image-self-sufficient-offline")
+@scope("image")
+def test_nothing_is_fetched_at_run_time(
+    session: Session, docker: Any, subject: Subject, image: ImageInfo, container: Containers
+) -> None:
+    listed = subject.path(subject.image.tools)
+    if listed is None or not subject.mcp.config:
+        pytest.skip("subject.toml names no list of tools, or no configuration of MCP servers")
+    # something listens in it, as in a pod, for the tools that look for that
+    listens = ("-m", "http.server", "--directory", "/tmp", "8000")
+    idle: dict[str, Any] = {"entrypoint": ["python3"], "files": {KUBECONFIG: (NOWHERE.encode(), 0o644)}}
+    off = container(*listens, network_mode="none", **idle)
+    with control("what is fetched when it is asked for works with a network, and not without"):
+        on = container(*listens, network="kind", **idle)
+        source = container(*listens, image=session.probe_image, entrypoint=["python3"], network="kind")
+        source.made.reload()
+        address = source.made.attrs["NetworkSettings"]["Networks"]["kind"]["IPAddress"]
+        fetched = f"curl -fsS --retry 8 --retry-connrefused --max-time 20 http://{address}:8000/ >/dev/null"
+        assert observe("works", "what is fetched, with a network", works(on, fetched))
+        assert not observe("works", "what is fetched, without one", works(off, fetched))
+    with reader(docker, image.reference, run=session.run) as read:
+        servers = json.loads(read(subject.mcp.config) or "{}").get("mcpServers", {})
+    assert servers, f"the image configures no MCP server in {subject.mcp.config}"
+    commands = {
+        each.name: each.works
+        for each in tools.load(listed)
+        if each.tier == "default" and not ASKS_A_CLUSTER.search(each.works)
+    }
+    commands |= {f"MCP {name}": greets([each["command"], *each["args"]]) for name, each in servers.items()}
+    with ThreadPoolExecutor(4) as pool:
+        done = dict(zip(commands, pool.map(lambda each: works(off, each), commands.values()), strict=True))
+    broken = sorted(name for name, fine in done.items() if not fine)
+    assert observe("works", f"{len(done)} programs without a network", not broken), broken
+    for path in subject.image.entrypoints:
+        assert not FETCHES.search((subject.directory / path).read_text()), f"{path} fetches something"
