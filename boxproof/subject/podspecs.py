@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from boxproof.errors import SubjectFault
@@ -20,11 +20,13 @@ def pod_spec(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     return dict(found) if found else None
 
 
-def containers(manifests: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def containers(
+    manifests: Iterable[Mapping[str, Any]], groups: Sequence[str] = GROUPS
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give ("Kind/name/container", container) for each container of each pod."""
     for each in manifests:
         spec = pod_spec(each) or {}
-        for group in GROUPS:
+        for group in groups:
             for container in spec.get(group) or ():
                 yield f"{each['kind']}/{each['metadata']['name']}/{container.get('name', '?')}", container
 
@@ -75,3 +77,13 @@ def without_pods(manifests: Iterable[dict[str, Any]]) -> None:
     for each in manifests:
         if each["kind"] in ("StatefulSet", "Deployment"):
             each["spec"]["replicas"] = 0
+
+
+def missing_resources(manifests: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return what each container has no request or limit of, by "Kind/name/container"."""
+    found = {}
+    for where, container in containers(manifests, GROUPS[:2]):  # an ephemeral one cannot have any
+        given = container.get("resources") or {}
+        wanted = [(kind, name) for kind in ("requests", "limits") for name in ("cpu", "memory")]
+        found[where] = [f"{kind}.{name}" for kind, name in wanted if not (given.get(kind) or {}).get(name)]
+    return found

@@ -45,6 +45,18 @@ def test_an_object_without_pods_has_no_containers() -> None:
     assert podspecs.images([{"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {}}]) == {}
 
 
+def test_what_a_container_lacks_is_named() -> None:
+    given = {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": 3}}
+    spec = {
+        "initContainers": [{"name": "a"}],
+        "containers": [{"name": "b", "resources": given}],
+        "ephemeralContainers": [{"name": "c"}],
+    }
+    found = podspecs.missing_resources([{"kind": "Pod", "metadata": {"name": "x"}, "spec": spec}])
+    assert len(found.pop("Pod/x/a")) == 4
+    assert found == {"Pod/x/b": ["limits.memory"]}
+
+
 def test_a_documented_command_is_filled_in_and_an_unknown_name_is_the_subjects_fault() -> None:
     assert fill(["load", "{image}"], {"image": "box:1"}) == ["load", "box:1"]
     with pytest.raises(SubjectFault, match="cluster"):
