@@ -8,24 +8,21 @@ from typing import Any
 
 import yaml
 
-from boxproof.proof.sabotages import Objects, find, image_sabotage, manifest_sabotage, subject_sabotage
+from boxproof.proof.sabotages import (
+    Objects,
+    as_root,
+    edited,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+    subject_sabotage,
+)
 
 START = "/usr/local/bin/entrypoint"
 LOGIN = "/usr/local/lib/box/login.py"
 WRAPPER = "/usr/local/sbin/claude"  # before the CLI in PATH
 CONFIG = "/home/claude/.claude"
 FILE = f"{CONFIG}/.credentials.json"
-
-
-def as_root(*commands: str) -> str:
-    """Return Dockerfile lines that change files as root, in one layer."""
-    return f"USER root\nRUN {' && '.join(commands)}\nUSER 1000:1000"
-
-
-def edited(path: str, expression: str) -> str:
-    """Return Dockerfile lines that edit a file with sed; the build fails where that changes nothing."""
-    edit = f"sed -i -E '{expression}' {path}"
-    return as_root(f"cp {path} /tmp/was", edit, f"! cmp -s /tmp/was {path}", "rm /tmp/was")
 
 
 def wrapped(otherwise: str) -> str:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from boxproof.proof.sabotages import Objects, find, image_sabotage, manifest_sabotage
+from boxproof.proof.sabotages import Objects, as_root, find, image_sabotage, manifest_sabotage
 
 START = "/usr/local/bin/entrypoint"
-
-
-def as_root(*commands: str) -> str:
-    """Return Dockerfile lines that change files as root, in one layer."""
-    return f"USER root\nRUN {' && '.join(commands)}\nUSER 1000:1000"
 
 
 def script(*lines: str) -> str:

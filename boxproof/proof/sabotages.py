@@ -90,6 +90,17 @@ def image_sabotage(name: str, claim: str, sentence: str, *, dockerfile: str, loa
     return made
 
 
+def as_root(*commands: str) -> str:
+    """Return Dockerfile lines that change files as root, in one layer."""
+    return f"USER root\nRUN {' && '.join(commands)}\nUSER 1000:1000"
+
+
+def edited(path: str, expression: str) -> str:
+    """Return Dockerfile lines that edit a file with sed; the build fails where that changes nothing."""
+    edit = f"sed -i -E '{expression}' {path}"
+    return as_root(f"cp {path} /tmp/was", edit, f"! cmp -s /tmp/was {path}", "rm /tmp/was")
+
+
 def subject_sabotage(claim: str, sentence: str) -> Callable[[SubjectEdit], SubjectEdit]:
     """Register a function that edits a copy of the subject directory."""
 

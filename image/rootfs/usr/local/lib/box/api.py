@@ -78,7 +78,8 @@ class Api:
     def judge(self, used: str, result: Event) -> bool:
         """Return whether the CLI failed, and remember a login that was refused."""
         failed = bool(result.get("is_error"))
-        self.refused = used if failed and "401" in str(result.get("result")) else ""
+        told = failed and logins.tells_of_refusal(str(result.get("result")).encode())
+        self.refused = used if told else ""
         if self.refused:
             log(logins.refused(logins.find()), "error")
         return failed

@@ -6,6 +6,7 @@ login.py --expiry  report the time to expiry as JSON; exit 1 if it is near, past
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -19,6 +20,10 @@ WARN_MINUTES = "BOX_EXPIRY_WARN_MINUTES"
 WARN = {"env": 14 * 24 * 60, "file": 30}  # minutes; a login is renewed by use, a token by hand
 SCOPE, FULL_SCOPE = "user:inference", "user:sessions:claude_code"
 EXPIRED = "Authentication expired"
+REFUSED = re.compile(  # what the CLI says: of a token; of a login that could not be renewed either
+    rb"Failed to authenticate[^\n]{0,40}401|API Error: 401[^\n]{0,200}authentication_error"
+    rb"|Not logged in[^\n]{0,8}Please run /login"
+)
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,11 @@ def remedy(mode: str, environ: Mapping[str, str] = os.environ) -> tuple[str, ...
         f"                   docker run -it -e CLAUDE_MODE=interactive -v claude:{directory} IMAGE /login",
         "  Kubernetes:      set CLAUDE_WAIT_FOR_LOGIN=1, then kubectl exec -it POD -- claude /login",
     )
+
+
+def tells_of_refusal(said: bytes) -> bool:
+    """Return whether something that the CLI said means that the API refused the login."""
+    return REFUSED.search(said) is not None
 
 
 def refused(login: Login) -> str:

@@ -2,15 +2,14 @@
 
 import json
 import os
-import re
 import sys
 import threading
 from collections.abc import Callable
 from typing import IO
 
+from login import tells_of_refusal
 from logs import log
 
-REFUSED = re.compile(rb"Failed to authenticate[^\n]{0,40}401|API Error: 401[^\n]{0,200}authentication_error")
 TAIL = 256  # bytes kept, since what is looked for can lie across two reads
 
 
@@ -28,7 +27,7 @@ class Relay(threading.Thread):
         tail, told = b"", False
         while part := os.read(self.source.fileno(), 65536):
             self.sink(part)
-            if not told and REFUSED.search(tail + part):
+            if not told and tells_of_refusal(tail + part):
                 told = True
                 self.refused()
             tail = (tail + part)[-TAIL:]

@@ -1,4 +1,4 @@
-"""What the checks of authentication share."""
+"""What the suites share about the box in its modes."""
 
 from __future__ import annotations
 

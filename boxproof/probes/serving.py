@@ -1,0 +1,55 @@
+"""The box in api mode, asked from within its own network: what it answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from boxproof.probes import ledger
+from boxproof.probes.local import LocalContainer
+
+URL = "http://127.0.0.1:8080/v1/prompt"
+TOLD = "\n%{http_code} %header{retry-after}"
+NO_ANSWER = 0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Status (0: none came), body and what Retry-After said."""
+
+    status: int
+    text: str
+    retry_after: str = ""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The body as JSON, {} if it is none."""
+        try:
+            found = json.loads(self.text)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """The server-sent events of the body: name and data."""
+        blocks = [dict(line.split(": ", 1) for line in each.splitlines()) for each in self.text.split("\n\n")]
+        return [(each["event"], json.loads(each["data"])) for each in blocks if "data" in each]
+
+
+def ask(box: LocalContainer, prompt: str, *, token: str = "", seconds: float = 60, **fields: Any) -> Reply:
+    """Send one prompt, with ``fields`` beside it, and wait ``seconds`` for the answer; an observation."""
+    ended = box.exec(words(prompt, token=token, seconds=seconds, **fields))
+    text, _, told = ended.stdout.rpartition("\n")
+    status, _, later = told.partition(" ")
+    found = Reply(int(status or NO_ANSWER), text, later)
+    ledger.record("api answer", f"{fields or 'a prompt'}", found, decides=found.status)
+    return found
+
+
+def words(prompt: str, *, token: str = "", seconds: float = 60, **fields: Any) -> list[str]:
+    """Return the command that sends one prompt from within the box."""
+    header = ["--header", f"Authorization: Bearer {token}"] if token else []
+    body = json.dumps({"prompt": prompt} | fields)
+    return ["curl", "-sSN", "--max-time", f"{seconds}", "-w", TOLD, *header, "--json", body, URL]

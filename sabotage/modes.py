@@ -1,0 +1,56 @@
+"""Sabotages of what the box's modes tell the CLI, say in their logs, and do with a login."""
+
+from __future__ import annotations
+
+from boxproof.proof.sabotages import edited, image_sabotage
+
+START = "/usr/local/bin/entrypoint"
+BOX = "/usr/local/lib/box"
+
+image_sabotage(
+    "documented_flag", "mode-flags-exist", "headless mode gives --headless, as one of the documents has it",
+    dockerfile=edited(START, "s/claude -p/claude --headless -p/"),
+)  # fmt: skip
+image_sabotage(
+    "prompt_not_asked_for", "mode-flags-exist", "headless mode goes on without a prompt",
+    dockerfile=edited(START, r's/^if \[ "\$mode" = headless \].*/if false; then/'),
+)  # fmt: skip
+image_sabotage(
+    "word_of_its_own", "mode-flags-exist", "the api asks for events by a flag that there is not",
+    dockerfile=edited(f"{BOX}/prompts.py", "s/--include-partial-messages/--partial/"),
+)  # fmt: skip
+image_sabotage(
+    "no_guard", "auth-missing-fails-fast", "the CLI is started without a look for a login",
+    dockerfile=edited(START, "s/if ! login; then/if false; then/"),
+)  # fmt: skip
+image_sabotage(
+    "waits_everywhere", "auth-missing-fails-fast", "it waits for a login where nobody will come",
+    dockerfile="ENV CLAUDE_WAIT_FOR_LOGIN=1",
+)  # fmt: skip
+image_sabotage(
+    "raw_401", "auth-401-message", "the supervisor does not look at what the CLI says",
+    dockerfile=edited(f"{BOX}/relay.py", "s/not told and /False and /"),
+)  # fmt: skip
+image_sabotage(
+    "bare_refusal", "auth-401-message", "nothing that the CLI says is taken for a refusal",
+    dockerfile=edited(f"{BOX}/login.py", "s/Failed to authenticate/Was not let in/"),
+)  # fmt: skip
+image_sabotage(
+    "no_preflight", "token-kind-matches-mode", "remote control takes every login",
+    dockerfile=edited(f"{BOX}/login.py", "s/if mode == .remote-control. and/if False and/"),
+)  # fmt: skip
+image_sabotage(
+    "scopes_not_read", "token-kind-matches-mode", "every login in a file is taken for a full one",
+    dockerfile=edited(f"{BOX}/login.py", 's/"full" if FULL_SCOPE in scopes else "inference"/"full"/'),
+)  # fmt: skip
+image_sabotage(
+    "of_the_machine", "limits-read-from-cgroup", "the helper takes the memory of the machine for the limit",
+    dockerfile=edited(
+        f"{BOX}/limits.py",
+        's/memory_bytes=None if .*/memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),/',
+    ),
+)  # fmt: skip
+image_sabotage(
+    "not_told", "limits-read-from-cgroup", "the supervisor does not tell the CLI the limit",
+    dockerfile=edited(f"{BOX}/supervise.py", r"s/env=limits.environment\(\), //"),
+)  # fmt: skip

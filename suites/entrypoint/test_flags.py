@@ -1,0 +1,81 @@
+"""The CLI knows what the box tells it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from boxproof.probes import session
+from boxproof.probes.serving import ask
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.factories import Containers
+from boxproof.proof.modes import Modes, calls
+from boxproof.subject.model import Subject
+
+LISTED = re.compile(r"^ {2,6}((?:--?[\w-]+(?:, )?)+)", re.MULTILINE)
+FLAG = re.compile(r"--?[\w-]+")
+OTHER = "--headless"  # as one of the documents has it
+
+
+def argvs(modes: Modes, mode: str) -> list[tuple[str, ...]]:
+    """Return the arguments the CLI gets in a mode."""
+    if mode != "api":
+        box = modes(mode, stays=False, start=False)
+        box.run()
+    else:
+        box = session.serve(modes(mode, stays=False, start=False))
+        ask(box, "at once")
+        ask(box, "as it comes", stream=True)
+    return [each.argv for each in calls(box)]
+
+
+@claim("mode-flags-exist")
+@scope("image")
+@pytest.mark.parametrize("mode", ["remote-control", "headless", "api"])
+def test_the_cli_lists_and_takes_every_flag(
+    subject: Subject, modes: Modes, container: Containers, mode: str
+) -> None:
+    text = container("--help", entrypoint=[subject.image.cli], start=False).run().output
+    listed = {flag for line in LISTED.findall(text) for flag in FLAG.findall(line)}
+
+    def unknown(argv: tuple[str, ...]) -> tuple[set[str], bool]:
+        """Return the flags that are not listed, and whether the CLI says that it does not know one."""
+        told = container(*argv, entrypoint=[subject.image.cli], start=False).run(timeout=60).output
+        missing = {each for each in argv if each.startswith("-")} - listed
+        return observe("flags the CLI does not know", str(argv), (missing, "unknown option" in told))
+
+    with control("a flag of no such CLI is not listed, and refused"):
+        assert unknown((OTHER, "-p", "say ok")) == ({OTHER}, True)
+    given = argvs(modes, mode)
+    assert given
+    for argv in given:
+        assert unknown(argv) == (set(), False), argv
+
+
+@claim("mode-flags-exist")
+@scope("image")
+def test_the_subcommand_of_remote_control_is_one(
+    subject: Subject, modes: Modes, container: Containers
+) -> None:
+    def is_known(word: str) -> bool:
+        told = container(word, entrypoint=[subject.image.cli], start=False).run(timeout=60).output
+        return observe("subcommand", word, "use Remote Control" in told)
+
+    with control("another word is taken for a prompt"):
+        assert not is_known("no-such-command")
+    assert is_known(argvs(modes, "remote-control")[0][0])
+
+
+@claim("mode-flags-exist")
+@scope("image")
+def test_headless_mode_without_a_prompt_says_so(modes: Modes) -> None:
+    def ended(prompt: str) -> tuple[bool, bool, bool]:
+        """Return whether it failed, named the variable, and called the CLI."""
+        box = modes("headless", stays=False, start=False, environment={"CLAUDE_PROMPT": prompt})
+        found = box.run()
+        return found.code != 0, "CLAUDE_PROMPT" in found.output, bool(calls(box))
+
+    with control("with a prompt it calls the CLI"):
+        assert ended("say ok") == (False, False, True)
+    assert ended("") == (True, True, False)
