@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof.errors import EnvironmentFault, SubjectFault
 from boxproof.host import golang, npm, releases
-from boxproof.host.apt import digest, publish
+from boxproof.host.apt import EPOCH, digest, publish
 from boxproof.settings import Settings
 
 LISTED = "tools.json"
@@ -58,6 +58,7 @@ class Tool(BaseModel):
     capability: str = ""
     tier: str = "default"
     refusal: str = ""
+    place: str = Field(default="/usr/local/bin", pattern="^/")
     release: Release | None = None
     obtain: Obtain
 
@@ -88,17 +89,26 @@ def load(path: Path) -> list[Tool]:
 def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
     """Return a directory with the programs that no distribution packages, and the list of all tools.
 
-    Raises EnvironmentFault if one cannot be had.
+    Each stands in a tree of its own, called as it, which is copied onto the root: with the directories' times
+    in it a layer has the same digest whatever is below. Raises EnvironmentFault if one cannot be had.
     """
-    programs = {each.name: _obtain(settings, each, modules) for each in tools if each.obtain.way != "package"}
-    listing = json.dumps([each.model_dump(exclude={"obtain", "release"}) for each in tools], indent=1) + "\n"
+    ours = [each for each in tools if each.obtain.way != "package"]
+    programs = {f"{each.name}{each.place}/{each.name}": _obtain(settings, each, modules) for each in ours}
+    listing = (
+        json.dumps([each.model_dump(exclude={"obtain", "place", "release"}) for each in tools], indent=1)
+        + "\n"
+    )
 
     def fill(directory: Path) -> None:
         for name, source in programs.items():
+            (directory / name).parent.mkdir(parents=True)
             _link(source, directory / name)
         (directory / LISTED).write_text(listing)
+        for each in directory.rglob("*"):
+            each.chmod(0o644 if each.name == LISTED else 0o755)
+            os.utime(each, (int(EPOCH), int(EPOCH)))
 
-    key = digest("tools", sorted((name, str(path)) for name, path in programs.items()), listing)
+    key = digest("trees of tools", sorted((name, str(path)) for name, path in programs.items()), listing)
     return publish(settings.cache / "tools" / key, fill)
 
 

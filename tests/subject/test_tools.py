@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from boxproof.errors import SubjectFault
-from boxproof.settings import ROOT
+from boxproof.host.apt import EPOCH
+from boxproof.settings import ROOT, Settings
 from boxproof.subject import model, tools
 
 GOOD = '[[tool]]\nname = "a"\nworks = "a"\nobtain = { way = "package", package = "a" }\n'
@@ -47,3 +48,19 @@ def test_a_mistake_names_its_place(tmp_path: Path, text: str, said: str) -> None
 
     with pytest.raises(SubjectFault, match=said):
         tools.load(path)
+
+
+def test_each_program_has_a_tree_of_its_own_and_a_fixed_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "program").write_bytes(b"program")
+    monkeypatch.setattr(tools, "_obtain", lambda *_: tmp_path / "program")
+    (tmp_path / "tools.toml").write_text(
+        GOOD.replace('way = "package"', 'way = "npm"') + 'place = "/opt/x"\n'
+    )
+
+    made = tools.gather(Settings(cache=tmp_path / "cache"), tools.load(tmp_path / "tools.toml"), tmp_path)
+
+    found = [made / each for each in ("a", "a/opt", "a/opt/x", "a/opt/x/a", "tools.json")]
+    assert sorted(made.rglob("*")) == sorted(found)
+    assert {each.stat().st_mtime for each in found} == {float(EPOCH)}
