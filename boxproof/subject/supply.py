@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,6 +23,7 @@ SUPPRESSIONS = "suppressions.toml"  # beside subject.toml
 LONGEST = timedelta(days=180)
 SPDX, CYCLONEDX, PROVENANCE, SCAN = "sbom.spdx.json", "sbom.cyclonedx.json", "provenance.json", "scan.json"
 TIMEOUT = 900.0
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = {"SYFT_CHECK_FOR_APP_UPDATE": "false", "GRYPE_CHECK_FOR_APP_UPDATE": "false"}
 KNOWN_BAD = {  # a database that knows nothing against this knows nothing at all
     "bomFormat": "CycloneDX",
@@ -151,6 +153,7 @@ def _covers(one: Suppression, finding: Finding) -> bool:
 def _matches(grype: Path, document: Path) -> tuple[dict[str, Any] | None, str]:
     result = run([grype, f"sbom:{document}", "-o", "json"], env=QUIET, timeout=TIMEOUT, check=False)
     if not result.ok:
-        return None, (result.stderr.strip().splitlines() or ["it said nothing"])[-1][-300:]
+        last = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        return None, COLOUR.sub("", last)[-300:]
     report: dict[str, Any] = json.loads(result.stdout)
     return report, ""

@@ -1,0 +1,59 @@
+"""The CLI in a running container stays the pinned one."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from boxproof.probes import updates
+from boxproof.probes.local import LocalContainer
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.factories import Containers
+from boxproof.session import Session
+from boxproof.subject.model import Subject
+
+CA = "/updates-ca.crt"
+
+
+def replaced(where: LocalContainer, name: str) -> bool:
+    """Return whether an update, asked for outright, makes the name stand for another program."""
+    before = updates.identity(where, name)
+    assert before.digest, f"{name} is not in PATH"
+    where.exec(["timeout", "90", name, "update"])
+    return updates.identity(where, name) != before
+
+
+@claim("claude-autoupdate-off")
+@scope("image")
+def test_an_update_does_not_replace_the_cli(
+    session: Session, subject: Subject, image_config: dict[str, Any], container: Containers
+) -> None:
+    files, authority = updates.files()
+    server = container(
+        *updates.COMMAND,
+        image=session.probe_image,
+        entrypoint=["python3"],
+        user="0:0",
+        network="kind",
+        files=files,
+    ).wait_log(updates.READY)
+    server.made.reload()
+    address = server.made.attrs["NetworkSettings"]["Networks"]["kind"]["IPAddress"]
+    given = dict(each.split("=", 1) for each in image_config.get("Env") or ())
+    name = Path(subject.image.cli).name
+
+    def box(**environment: str) -> LocalContainer:
+        return container(
+            "infinity", entrypoint=["sleep"], network="kind", extra_hosts={updates.HOST: address},
+            files={CA: (authority.encode(), 0o644)}, environment={"NODE_EXTRA_CA_CERTS": CA, **environment},
+        )  # fmt: skip
+
+    with control("where a directory of the user comes first in PATH, the update takes the CLI's place"):
+        open_box = box(PATH=f"{subject.home}/.local/bin:{given['PATH']}", DISABLE_AUTOUPDATER="")
+        assert observe("CLI replaced", "a directory of the user first in PATH", replaced(open_box, name))
+    still = box()
+    assert observe("CLI replaced", "the box", replaced(still, name)) is False
+    directory = str(PurePosixPath(subject.image.cli).parent)
+    for path in (subject.image.cli, directory):
+        assert still.exec(["test", "-w", path]).code == 1, f"the user may write {path}"
+    assert given.get("DISABLE_AUTOUPDATER") == "1"
