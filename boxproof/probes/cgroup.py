@@ -84,12 +84,12 @@ class Peak:
 
 
 @contextmanager
-def watched(node: Any, pid: int) -> Iterator[Peak]:
+def watched(node: Any, pid: str) -> Iterator[Peak]:
     """Watch the control group of a process of a node (a docker container) for the length of the block."""
     peak, end = Peak(), f"/tmp/{unique('boxproof-peak')}"
 
     def sample() -> None:
-        _, output = node.exec_run(["sh", "-c", SAMPLE, "sample", str(pid), end])
+        _, output = node.exec_run(["sh", "-c", SAMPLE, "sample", pid, end])
         text = output.decode(errors="replace").strip()
         peak.bytes = int(text) if text.isdigit() else 0
 

@@ -1,0 +1,55 @@
+"""Sabotages of what the box may use up, and of seeing that it did."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from boxproof.proof.sabotages import Objects, find, image_sabotage, manifest_sabotage, subject_sabotage
+
+HEALTH = "/usr/local/lib/box/health.py"
+
+
+def _pod(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]
+    return spec
+
+
+def _without(directory: Path, option: str) -> None:
+    """Take an option and its value out of the documented command."""
+    file = directory / "subject.toml"
+    file.write_text(re.sub(rf'"{option}", "[^"]*",', "", file.read_text()))
+
+
+@manifest_sabotage("no-oom-in-long-session", "the memory has the limit under which agents were killed")
+def two_gibibytes(objects: Objects) -> None:
+    """Lower the limit."""
+    _pod(objects)["containers"][0]["resources"]["limits"]["memory"] = "2Gi"
+
+
+image_sabotage(
+    "kills_not_noticed", "oom-is-visible", "the health check does not look at the count of kills",
+    dockerfile="USER root\n"
+    f"RUN sed -i -E 's/^( +)notice_kills\\(\\)$/\\1pass/' {HEALTH} && grep -q '^ *pass$' {HEALTH}\n"
+    "USER 1000:1000",
+)  # fmt: skip
+
+
+@manifest_sabotage("tmp-bounded", "/tmp is the container's own file system")
+def tmp_not_mounted(objects: Objects) -> None:
+    """Remove the mount."""
+    mounts: list[dict[str, Any]] = _pod(objects)["containers"][0]["volumeMounts"]
+    mounts[:] = [each for each in mounts if each["mountPath"] != "/tmp"]
+
+
+@subject_sabotage("tmp-bounded", "the documented command has no tmpfs")
+def no_tmpfs(directory: Path) -> None:
+    """Remove the option."""
+    _without(directory, "--tmpfs")
+
+
+@subject_sabotage("logs-bounded-in-crash-loop", "the documented command does not bound the logs")
+def no_log_options(directory: Path) -> None:
+    """Remove the options."""
+    _without(directory, "--log-opt")
