@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from boxproof.errors import DeadlineExceeded
+from boxproof.kube.client import NotFound
 from boxproof.probes import cgroup
 from boxproof.probes.inside import Inside
 from boxproof.probes.session import SEND
 from boxproof.proof import claim, control, observe, scope
 from boxproof.proof.factories import Containers
 from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.hanging import LIVE, Hanging, endless
+from boxproof.proof.hanging import LIVE, Hanging, container_runs, endless
 from boxproof.proof.sabotages import Objects, find
 from boxproof.stubs.anthropic import Stub
 from boxproof.wait import NotYet, until
@@ -89,7 +90,9 @@ def test_the_kill_of_what_carries_the_container_is_seen(make_box: MakeBox, stub:
         small_memory(objects)
 
     with control("with memory enough its CLI works on and nothing has ended"):
-        assert observe("end", "4 GiB", ended(make_box(edit=endless(stub), ready=False), within=0)) is None
+        box = make_box(edit=endless(stub), ready=False)
+        container_runs(box.status)
+        assert observe("end", "4 GiB", ended(box, within=3)) is None
     assert observe("end", "100 MiB", ended(make_box(edit=edit, ready=False), within=90)) == OOM
 
 
@@ -104,7 +107,7 @@ def ended(box: Any, *, within: float) -> tuple[str, int] | None:
         raise NotYet(str(status.get("state")))
 
     try:
-        return until(look, timeout=within or 5, every=0.5, what="the container ends")
+        return until(look, timeout=within, every=0.5, what="the container ends", transient=(NotFound,))
     except DeadlineExceeded:
         return None
 
