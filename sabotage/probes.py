@@ -33,7 +33,7 @@ def always_alive(objects: Objects) -> None:
 
 
 image_sabotage(
-    "stopped_is_alive", "liveness-detects-dead-or-hung", "a process that is stopped is one that runs",
+    "stopped_is_alive", "docker-healthcheck-works", "a process that is stopped is one that runs",
     dockerfile=edited(HEALTH, 's/^STOPPED, DEAD = "T"/STOPPED, DEAD = "-"/'),
 )  # fmt: skip
 image_sabotage(
