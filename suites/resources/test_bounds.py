@@ -85,7 +85,7 @@ def test_the_documented_logs_of_a_crash_loop_are_bounded(
     bound = log_bound(subject.commands.run)
     assert observe("bound", "documented", bound or 0) > 0
     with control("without the options the same crashes leave more than the bound"):
-        bare = ("--log-driver", "json-file", "--log-opt", "max-size=-1")
+        bare = ("--log-driver", "json-file", "--log-opt", "max-size=10g")
         loop = crashed(docker, documented("-c", CRASH, entrypoint="sh", restart=True, bare=bare))
         assert bytes_of_logs(docker, loop, session.probe_image) > bound
     loop = crashed(docker, documented("-c", CRASH, entrypoint="sh", restart=True))

@@ -12,7 +12,8 @@ from boxproof.probes.session import SEND
 from boxproof.proof import claim, control, observe, scope
 from boxproof.proof.factories import Containers
 from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.hanging import LIVE, Hanging, container_runs, endless
+from boxproof.proof.hanging import LIVE
+from boxproof.proof.instance import Box
 from boxproof.proof.sabotages import Objects, find
 from boxproof.stubs.anthropic import Stub
 from boxproof.wait import NotYet, until
@@ -76,27 +77,23 @@ def test_a_long_session_stays_below_the_limit(
 SEND_LONG = ["230" if each == "60" else each for each in SEND]
 
 
-def small_memory(objects: Objects) -> None:
-    """Give the agent less than its CLI needs to start."""
+def too_small(objects: Objects) -> None:
+    """Have the CLI start at once, with less memory than it needs for that."""
     resources = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["resources"]
     resources["limits"]["memory"] = "100Mi"
     resources["requests"]["memory"] = "50Mi"
+    settings = find(objects, "ConfigMap", "claude-config")["data"]
+    settings |= {"CLAUDE_MODE": "headless", "CLAUDE_PROMPT": "Wait."}
 
 
 @claim("oom-is-visible")
-def test_the_kill_of_what_carries_the_container_is_seen(make_box: MakeBox, stub: Stub) -> None:
-    def edit(objects: Objects) -> None:
-        endless(stub)(objects)
-        small_memory(objects)
-
-    with control("with memory enough its CLI works on and nothing has ended"):
-        box = make_box(edit=endless(stub), ready=False)
-        container_runs(box.status)
-        assert observe("end", "4 GiB", ended(box, within=3)) is None
-    assert observe("end", "100 MiB", ended(make_box(edit=edit, ready=False), within=90)) == OOM
+def test_the_kill_of_what_carries_the_container_is_seen(box: Box, make_box: MakeBox) -> None:
+    with control("with memory enough nothing has ended"):
+        assert observe("end", "4 GiB", ended(box, within=2)) is None
+    assert observe("end", "100 MiB", ended(make_box(edit=too_small, ready=False), within=90)) == OOM
 
 
-def ended(box: Any, *, within: float) -> tuple[str, int] | None:
+def ended(box: Box, *, within: float) -> tuple[str, int] | None:
     """Return why and with what code the container ended first, None if it does not in that time."""
 
     def look() -> tuple[str, int]:
@@ -114,8 +111,10 @@ def ended(box: Any, *, within: float) -> tuple[str, int] | None:
 
 @claim("oom-is-visible")
 @scope("image")
-def test_the_kill_of_a_child_is_counted_and_logged(hanging: Hanging) -> None:
-    box = hanging("api", mem_limit="400m", memswap_limit="400m")
+def test_the_kill_of_a_child_is_counted_and_logged(container: Containers) -> None:
+    api = {"CLAUDE_MODE": "api", "CLAUDE_CODE_OAUTH_TOKEN": "stub-token"}
+    box = container(environment=api, mem_limit="400m", memswap_limit="400m")
+    until(lambda: box.exec(LIVE).ok, timeout=60, every=0.5, what="the service runs")
     count = cgroup.of_local(box)
     with control("before it there was none, and the log tells of none"):
         assert cgroup.oom_kills("before", count) == 0
