@@ -22,12 +22,6 @@ def _without(directory: Path, option: str) -> None:
     file.write_text(re.sub(rf'"{option}", "[^"]*",', "", file.read_text()))
 
 
-@manifest_sabotage("no-oom-in-long-session", "the memory has the limit under which agents were killed")
-def two_gibibytes(objects: Objects) -> None:
-    """Lower the limit."""
-    _pod(objects)["containers"][0]["resources"]["limits"]["memory"] = "2Gi"
-
-
 image_sabotage(
     "kills_not_noticed", "oom-is-visible", "the health check does not look at the count of kills",
     dockerfile="USER root\n"
