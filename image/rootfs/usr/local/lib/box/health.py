@@ -47,8 +47,11 @@ class Process:
 
     @property
     def words(self) -> list[str]:
-        """Return its arguments."""
-        return (Path("/proc") / str(self.pid) / "cmdline").read_text(errors="replace").split("\0")
+        """Return its arguments, none once it has ended."""
+        try:
+            return Path(f"/proc/{self.pid}/cmdline").read_text(errors="replace").split("\0")
+        except OSError:
+            return []
 
 
 def process(pid: int) -> Process:
