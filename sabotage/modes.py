@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from boxproof.proof.sabotages import edited, image_sabotage
+from boxproof.proof.sabotages import as_root, edited, image_sabotage
 
 START = "/usr/local/bin/entrypoint"
 BOX = "/usr/local/lib/box"
+WRAPPER = "/usr/local/sbin/claude"  # before the CLI in PATH
+FILE = "$CLAUDE_CONFIG_DIR/.credentials.json"
 
 image_sabotage(
     "documented_flag", "mode-flags-exist", "headless mode gives --headless, as one of the documents has it",
@@ -18,6 +20,21 @@ image_sabotage(
 image_sabotage(
     "word_of_its_own", "mode-flags-exist", "the api asks for events by a flag that there is not",
     dockerfile=edited(f"{BOX}/prompts.py", "s/--include-partial-messages/--partial/"),
+)  # fmt: skip
+image_sabotage(
+    "forgotten_at_term", "credentials-intact-after-sigterm",
+    "the supervisor empties the credentials file before it passes TERM on",
+    dockerfile=edited(f"{BOX}/supervise.py", r's/^( +)signal.setitimer\(/\1login.file().write_text("")\n&/'),
+)  # fmt: skip
+image_sabotage(
+    "saved_in_place", "credentials-intact-after-sigterm",
+    "a wrapper saves the login in place when it is told to end, and is not given the time",
+    dockerfile=as_root(
+        rf"""printf '%s\n' '#!/bin/sh' 'trap "save" TERM' """
+        rf"""'save() {{ t=$(cat {FILE}); printf %.60s "$t" > {FILE}; kill $app; exit 0; }}' """
+        rf"""'/usr/local/bin/claude "$@" & app=$!' 'wait $app' > {WRAPPER}""",
+        f"chmod 0755 {WRAPPER}",
+    ),
 )  # fmt: skip
 image_sabotage(
     "no_guard", "auth-missing-fails-fast", "the CLI is started without a look for a login",
@@ -42,6 +59,30 @@ image_sabotage(
 image_sabotage(
     "scopes_not_read", "token-kind-matches-mode", "every login in a file is taken for a full one",
     dockerfile=edited(f"{BOX}/login.py", 's/"full" if FULL_SCOPE in scopes else "inference"/"full"/'),
+)  # fmt: skip
+image_sabotage(
+    "traced", "structured-leveled-logs", "the entrypoint traces what it does",
+    dockerfile=edited(START, "2i set -x"),
+)  # fmt: skip
+image_sabotage(
+    "level_not_read", "structured-leveled-logs", "everything is logged, whatever the level",
+    dockerfile=edited(f"{BOX}/logs.py", "s/^threshold = .*/threshold = 0/"),
+)  # fmt: skip
+image_sabotage(
+    "environment_shown", "secret-not-in-logs-or-argv", "the entrypoint shows its environment, to be of help",
+    dockerfile=edited(START, "2i env >&2"),
+)  # fmt: skip
+image_sabotage(
+    "handed_over_openly", "secret-not-in-logs-or-argv", "the token is handed to the CLI as an argument",
+    dockerfile=edited(
+        START, r's/(claude -p)/\1 --settings "{\\"env\\": {\\"T\\": \\"$CLAUDE_CODE_OAUTH_TOKEN\\"}}"/'
+    ),
+)  # fmt: skip
+image_sabotage(
+    "wrong_token_logged", "secret-not-in-logs-or-argv", "the api logs the header that it does not let in",
+    dockerfile=edited(
+        f"{BOX}/api.py", r"s/^( +)(if not self.settings.allows.*)/\1log(str(request.headers))\n\1\2/"
+    ),
 )  # fmt: skip
 image_sabotage(
     "of_the_machine", "limits-read-from-cgroup", "the helper takes the memory of the machine for the limit",

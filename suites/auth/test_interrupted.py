@@ -1,0 +1,72 @@
+"""TERM while the CLI saves its login."""
+
+from __future__ import annotations
+
+import json
+
+from boxproof.errors import SubjectFault
+from boxproof.probes.local import LocalContainer
+from boxproof.probes.login import credentials
+from boxproof.probes.signals import stop
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.headless import Headless
+from boxproof.proof.modes import Modes, started
+from boxproof.stubs import cli
+from boxproof.stubs.anthropic import Stub
+from boxproof.subject import files
+from boxproof.wait import holds, until
+
+ROUNDS = 6
+STEP = 0.03  # seconds later in each round: the write comes some time after the answer
+WRITABLE = 0o666  # also for those who do not replace it
+LOGIN = credentials("stub-token-in-place", scopes=["user:inference", "user:sessions:claude_code"]).encode()
+EXCHANGE = "/v1/oauth/token"
+IN_PLACE = b"""while :; do printf '%s' '{"claudeAi' > "$FILE"; sleep 30; done &\n"""
+
+
+def state(box: LocalContainer, path: str) -> str:
+    """Return how whole a credentials file is; an observation."""
+    text = files.read(box.made, path) or ""
+    try:
+        found = "whole" if json.loads(text)["claudeAiOauth"]["accessToken"] else "emptied"
+    except (ValueError, KeyError, TypeError):
+        found = "cut off" if text else "empty"
+    return observe("credentials file", path, found)
+
+
+@claim("credentials-intact-after-sigterm")
+@scope("image")
+def test_a_login_that_is_being_saved_stays_whole(
+    headless: Headless, modes: Modes, token: str, mine: Stub
+) -> None:
+    with control("of a program that writes in place half a file is left"):
+        careless = modes("remote-control", start=False, environment={"FILE": headless.file})
+        script = cli.STAYS.replace(b"sleep 3600 &\n", IN_PLACE)
+        careless.put({headless.subject.image.cli: (script, 0o755), headless.file: (LOGIN, WRITABLE)})
+        started(careless.start())
+        until(lambda: "cut off" in state(careless, headless.file), timeout=10, what="half a file")
+        stop(careless.made, timeout=5)
+        assert state(careless, headless.file) != "whole"
+    mine.behave("slow", seconds=30, expires_in=1)
+    box = headless()
+    box.put({headless.file: (credentials(token, expires_in=-60).encode(), WRITABLE)})
+    for turn in range(ROUNDS):
+        before = len(mine.requests(EXCHANGE))
+        box.start()
+        renewals(mine, box, more_than=before)
+        holds(lambda: True, seconds=turn * STEP, every=turn * STEP / 2)
+        stop(box.made, timeout=5)
+        assert state(box, headless.file) == "whole", f"round {turn}"
+
+
+def renewals(mine: Stub, box: LocalContainer, *, more_than: int) -> None:
+    """Wait until the CLI has asked for another pair; raises SubjectFault if the box ends before that."""
+
+    def asked() -> bool:
+        if len(mine.requests(EXCHANGE)) > more_than:
+            return True
+        if not box.running:
+            raise SubjectFault(f"it ended before its login was renewed: {box.logs()[-300:]}")
+        return False
+
+    until(asked, timeout=30, every=0.02, what="a renewal")
