@@ -30,7 +30,8 @@ PROGRAMS = {
     "usr/local/bin/probe": HERE / "program_files" / "start.py",
     f"{LIBRARY}/boxproof/probes/program_files/probe.py": HERE / "program_files" / "probe.py",
     f"{LIBRARY}/boxproof/probes/program_files/dns.py": HERE / "program_files" / "dns.py",
-    f"{LIBRARY}/stub.py": HERE.parent / "stubs" / "server" / "stub.py",
+    f"{LIBRARY}/boxproof/stubs/server/stub.py": HERE.parent / "stubs" / "server" / "stub.py",
+    f"{LIBRARY}/boxproof/stubs/server/shapes.py": HERE.parent / "stubs" / "server" / "shapes.py",
 }
 CHANGES = (
     'ENTRYPOINT ["/usr/local/bin/probe"]',

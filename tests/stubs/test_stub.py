@@ -15,6 +15,7 @@ from boxproof.errors import EnvironmentFault
 from boxproof.session import StubInfo
 from boxproof.stubs import certificates
 from boxproof.stubs.anthropic import Stub
+from boxproof.stubs.server import shapes
 from boxproof.stubs.server import stub as server
 
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hello there"}]}
@@ -67,7 +68,7 @@ def refresh(box: httpx.Client, token: str) -> httpx.Response:
 
 
 def test_a_prompt_is_answered_and_recorded(box: httpx.Client, stub: Stub) -> None:
-    assert send(box).json()["content"][0]["text"] == server.TEXT
+    assert send(box).json()["content"][0]["text"] == shapes.TEXT
 
     (seen,) = stub.requests()
     assert (seen.path, seen.token, seen.prompt, seen.status) == (
@@ -80,7 +81,7 @@ def test_a_streamed_answer_has_the_events_in_order(box: httpx.Client) -> None:
     names = [line.removeprefix("event: ") for line in text.splitlines() if line.startswith("event: ")]
     assert names[0] == "message_start"
     assert names[-2:] == ["message_delta", "message_stop"]
-    assert server.TEXT in text
+    assert shapes.TEXT in text
 
 
 def test_the_skills_a_model_is_told_of_are_recorded(box: httpx.Client, stub: Stub) -> None:
@@ -138,8 +139,8 @@ def test_a_session_has_work_to_do_before_the_text(box: httpx.Client, stub: Stub,
 
     assert "touch done" in asked
     assert '"stop_reason": "tool_use"' in asked
-    assert server.TEXT not in asked
-    assert server.TEXT in ended
+    assert shapes.TEXT not in asked
+    assert shapes.TEXT in ended
 
 
 def test_a_renewed_token_lasts_as_long_as_asked(box: httpx.Client, stub: Stub) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from boxproof.probes.program_files.dns import Answer, ending, resolve
 
 STATE = Path("/tmp/boxproof")
-STUB = "/usr/local/lib/boxproof/stub.py"
+STUB = ("boxproof.stubs.server.stub", "/usr/local/lib/boxproof")  # a module, and where it is found
 
 
 def idle(_: argparse.Namespace) -> Answer:
@@ -35,7 +35,8 @@ def idle(_: argparse.Namespace) -> Answer:
 
 def stub(_: argparse.Namespace) -> Answer:
     """Become the stub API."""
-    os.execv(sys.executable, [sys.executable, "-u", STUB])
+    module, library = STUB
+    os.execve(sys.executable, [sys.executable, "-u", "-m", module], {**os.environ, "PYTHONPATH": library})
 
 
 def listen(asked: argparse.Namespace) -> Answer:
