@@ -22,6 +22,14 @@ image_sabotage(
     dockerfile=edited(f"{BOX}/prompts.py", "s/--include-partial-messages/--partial/"),
 )  # fmt: skip
 image_sabotage(
+    "everybody_may", "mode-dispatch", "the api does not look at the token",
+    dockerfile=edited(f"{BOX}/service.py", "s/if not self.guarded:/if True:/"),
+)  # fmt: skip
+image_sabotage(
+    "goes_on_alone", "mode-dispatch", "the CLI goes on when the client has gone",
+    dockerfile=edited(f"{BOX}/prompts.py", "s/ensure_future.gone./ensure_future(asyncio.Event().wait())/"),
+)  # fmt: skip
+image_sabotage(
     "forgotten_at_term", "credentials-intact-after-sigterm",
     "the supervisor empties the credentials file before it passes TERM on",
     dockerfile=edited(f"{BOX}/supervise.py", r's/^( +)signal.setitimer\(/\1login.file().write_text("")\n&/'),
