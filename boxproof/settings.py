@@ -82,6 +82,11 @@ def search_path() -> list[Path]:
     return [Path(each) for each in os.environ.get("PATH", "").split(os.pathsep) if each]
 
 
+def path_after(first: Path) -> str:
+    """Return a PATH with ``first`` leading, and the directories of system programs at its end."""
+    return os.pathsep.join([str(first), *map(str, search_path()), "/usr/sbin", "/sbin"])
+
+
 def in_ci() -> bool:
     """Return whether this runs under CI."""
     return os.environ.get("CI", "") not in ("", "0", "false")

@@ -18,7 +18,7 @@ from boxproof import log
 from boxproof.errors import EnvironmentFault
 from boxproof.host import aptsources
 from boxproof.run import CommandFailed, run
-from boxproof.settings import search_path
+from boxproof.settings import path_after
 
 LISTS_FRESH = 24 * 3600.0  # seconds after which package lists are fetched again
 EPOCH = "1735689600"  # SOURCE_DATE_EPOCH of bootstrapped roots: any fixed time does
@@ -128,10 +128,10 @@ class Apt:
         ]
         argv += [f"--include={','.join(packages)}"] if packages else []
         argv += [f"--customize-hook={each}" for each in cleaners]
-        run(
+        run(  # mmdebstrap calls its own helpers by name: they lie beside it
             [*argv, suite, tar, area / "sources.list"],
             timeout=DOWNLOAD_TIMEOUT,
-            env={"SOURCE_DATE_EPOCH": EPOCH, "LC_ALL": "C.UTF-8", "PATH": _path(tree / "usr/bin")},
+            env={"SOURCE_DATE_EPOCH": EPOCH, "LC_ALL": "C.UTF-8", "PATH": path_after(tree / "usr/bin")},
             on_line=report,
         )
 
@@ -198,8 +198,3 @@ def _prune(tree: Path, only: Sequence[str]) -> None:
                 path.rmdir()
         elif not any(fnmatch.fnmatch(inside, each) for each in only):
             path.unlink()
-
-
-def _path(first: Path) -> str:
-    """Return a PATH with ``first`` leading: mmdebstrap calls its own helpers by name."""
-    return os.pathsep.join([str(first), *map(str, search_path()), "/usr/sbin", "/sbin"])

@@ -21,7 +21,7 @@ from boxproof.host.apt import digest
 from boxproof.host.ping import server_version
 from boxproof.run import daemon, run
 from boxproof.session import EngineInfo
-from boxproof.settings import Settings, search_path
+from boxproof.settings import Settings, path_after
 from boxproof.wait import until
 
 READY_TIMEOUT = 120.0  # after a crash the old containers are stopped first, ten seconds and more
@@ -138,8 +138,8 @@ def _start(settings: Settings, layout: Layout, programs: Path) -> str:
     config.write_text(json.dumps(_network(settings, layout), indent=2))
     argv = [programs / "bin/dockerd", "--config-file", config, "--data-root", layout.root / "data"]
     argv += ["--exec-root", layout.exec, "-H", layout.host, "-p", layout.pid_file]
-    path = os.pathsep.join([str(programs / "bin"), *map(str, search_path()), "/usr/sbin", "/sbin"])
-    process = daemon([str(word) for word in argv], log=layout.log, env={"PATH": path})
+    environment = {"PATH": path_after(programs / "bin")}
+    process = daemon([str(word) for word in argv], log=layout.log, env=environment)
     return _wait_for(layout, lambda: process.poll() is not None)
 
 

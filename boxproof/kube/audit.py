@@ -40,12 +40,12 @@ def listing(found: Audit) -> list[str]:
     What is allowed in the namespace alone is a line of its own that says so.
     """
     everywhere = {(each.url or what(each), each.verb) for each in found.beyond if not each.namespace}
-    verbs: dict[str, set[str]] = {}
+    verbs: dict[tuple[str, str], set[str]] = {}
     for each in found.beyond:
         name = each.url or what(each)
         place = "" if (name, each.verb) in everywhere else " in its namespace"
-        verbs.setdefault(name + "\0" + place, set()).add(each.verb)
-    return [each.replace("\0", f" [{' '.join(sorted(verbs[each]))}]") for each in sorted(verbs)]
+        verbs.setdefault((name, place), set()).add(each.verb)
+    return [f"{name} [{' '.join(sorted(many))}]{place}" for (name, place), many in sorted(verbs.items())]
 
 
 def what(question: Question) -> str:
