@@ -51,6 +51,12 @@ def sabotage(session: nox.Session) -> None:
 
 
 @nox.session
+def release(session: nox.Session) -> None:
+    """Build, scan, test and sabotage, then publish to --registry HOST; each step blocks the next."""
+    boxproof(session, "release")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the harness's own tests (no Docker, under a minute)."""
     install(session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,6 +15,7 @@ from boxproof.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "BOXPROOF_"
+REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
@@ -36,6 +38,8 @@ class Settings:
     keep: bool = False
     workers: int = 4
     registry: str = ""
+    publish: str = ""
+    vulnerability_db: str = ""
     engine: str = "auto"
     binary_cache: str = ""
     reports: Path = ROOT / "reports"
@@ -92,11 +96,22 @@ def in_ci() -> bool:
     return os.environ.get("CI", "") not in ("", "0", "false")
 
 
+def _existing(shown: str, value: str) -> str:
+    path = Path(value).expanduser().resolve()
+    if not path.is_file():
+        raise UsageError(f"{shown}={value!r}", hint="give the archive that `grype db import` takes")
+    return str(path)
+
+
 def _convert(shown: str, key: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     if key in {"subject", "reports", "cache", "state"}:
         return Path(value).expanduser().resolve()
+    if key == "publish" and not REGISTRY.fullmatch(value):
+        raise UsageError(f"--registry={value!r}", hint="allowed: HOST[:PORT][/PATH], in lower case")
+    if key == "vulnerability_db":
+        return _existing(shown, value)
     if key == "claims":
         words = tuple(each.strip() for each in value.split(",") if each.strip())
         if not words and shown.startswith("--"):

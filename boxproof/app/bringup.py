@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack
+from pathlib import Path
 
 from boxproof import log
 from boxproof.app import strays
 from boxproof.app.owned import Run
 from boxproof.cluster import canary, kind, load, names, nodeimage, pruning
-from boxproof.errors import BoxproofError, SubjectFault
+from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
 from boxproof.host import engine as engines
 from boxproof.host import ownership
 from boxproof.kube.client import Kube
 from boxproof.proof import box
 from boxproof.session import ClusterInfo, EngineInfo, Session
+from boxproof.settings import session_file
 from boxproof.stubs import anthropic
 from boxproof.subject import build, model
 
 
 def session(run: Run, subject: model.Subject) -> Session:
     """Bring everything up, step by step noting it on ``run``; raises EnvironmentFault, SubjectFault."""
+    outer = session_file()
+    if outer:
+        return joined(run, subject, Session.read(Path(outer)))
     engine = engine_of(run)
     run.held.enter_context(ownership.cluster_held(run.settings, run.settings.cluster, run.record))
     cluster = cluster_of(run, engine)
@@ -37,6 +43,21 @@ def session(run: Run, subject: model.Subject) -> Session:
     stub = anthropic.start(engine, run.session.run, image=probe)
     run.know(stub=stub)
     names.stub_hosts(Kube(cluster.kubeconfig), stub.names, stub.address)
+    first_instance(run.session)
+    return run.session
+
+
+def joined(run: Run, subject: model.Subject, outer: Session) -> Session:
+    """Bring up a run inside another one, which owns the cluster: an instance and an image of its own."""
+    engine, cluster = outer.engine, box.cluster_of(outer)
+    if engine is None:
+        raise EnvironmentFault("the run around this one has no engine")
+    suffix = f"n{hashlib.sha256(run.session.run.encode()).hexdigest()[:6]}"
+    run.know(engine=engine, cluster=cluster, stub=outer.stub, probe_image=outer.probe_image, suffix=suffix)
+    with log.step("box image"):
+        image = build.measured(engine, build.build(run.settings, engine, subject))
+    run.know(image=image)
+    load.load(engine, cluster, [image.reference])
     first_instance(run.session)
     return run.session
 
@@ -75,7 +96,7 @@ def first_instance(session: Session) -> None:
     """
     with log.step("first instance"):
         try:
-            box.deploy(session)
+            box.deploy(session, suffix=session.suffix)
         except SubjectFault as fault:
             log.say(f"the first instance is not Ready: {fault}", style="red")
 

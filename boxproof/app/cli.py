@@ -44,8 +44,14 @@ def parser(command: str, about: str) -> Parser:
     option("--kubernetes", metavar="V", help="Kubernetes version, for example 1.34.2")
     option("--cluster", metavar="NAME", help="name of the KIND cluster (default: boxproof)")
     option("--workers", metavar="N", help="how many checks run side by side (default: 4)")
-    option("--registry", metavar="HOST", help="take kindest/node by digest from this registry")
     option("--keep", action="store_const", const="true", help="keep the instances for a look by hand")
+    if command == "release":
+        told = "publish there: HOST[:PORT][/PATH]"
+        option("--registry", metavar="HOST", dest="publish", required=True, help=told)
+        told = "scan with this database, an archive as `grype db import` takes it"
+        option("--vulnerability-db", metavar="FILE", help=told)
+    else:
+        option("--registry", metavar="HOST", help="take kindest/node by digest from this registry")
     return made
 
 
@@ -59,11 +65,12 @@ def settings_of(words: Sequence[str], command: str, about: str) -> Settings:
 
 def commands() -> dict[str, tuple[Command, str]]:
     """Return each command with its one-line description."""
-    from boxproof.app import e2e, sabotage
+    from boxproof.app import e2e, release, sabotage
 
     return {
         "e2e": (e2e.main, "Prove the box on one cell, from a bare machine to the report."),
         "sabotage": (sabotage.main, "Apply every sabotage and expect its checks to refute."),
+        "release": (release.main, "Build, scan, test, sabotage, then publish; each step blocks the next."),
     }
 
 

@@ -27,7 +27,7 @@ from boxproof.session import ClusterInfo, ImageInfo, Session
 from boxproof.settings import Settings
 from boxproof.stubs import anthropic
 from boxproof.subject import build as builds
-from boxproof.subject import files, model, packages, pins, supply, tools
+from boxproof.subject import files, model, packages, pins, supply
 
 HAND = "hand"  # the run that owns what is deployed by hand; it is kept until `inv down`
 
@@ -71,19 +71,7 @@ def sbom() -> tuple[str, supply.Scan]:
     subject = model.load(settings.subject)
     image = builds.build(settings, engine, subject)
     into = settings.reports / "supply-chain" / image.reference.rpartition(":")[2]
-    into.mkdir(parents=True, exist_ok=True)
-    context = subject.directory / subject.image.context
-    listed = [
-        each for each in tools.load(subject.directory / subject.image.tools) if each.name in ("syft", "grype")
-    ]
-    programs = tools.gather(settings, listed, context / "modules")
-    supply.attest(settings, image, into)
-    with log.step("SBOM"):
-        count = supply.sbom(engine, image, programs / "syft", into)
-    log.say(f"{count} packages in {into / supply.SPDX}")
-    with log.step("vulnerability scan"):
-        allowed = supply.suppressions(subject.directory / supply.SUPPRESSIONS)
-        return str(into), supply.scan(programs / "grype", into, allowed)
+    return str(into), supply.examine(settings, engine, subject, image, into)
 
 
 def up() -> ClusterInfo:

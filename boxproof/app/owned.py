@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import secrets
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,7 @@ from boxproof.host import ownership
 from boxproof.reports import source
 from boxproof.run import MAKE_ROOM
 from boxproof.session import Session
-from boxproof.settings import Settings
+from boxproof.settings import Settings, session_file
 
 
 @dataclass
@@ -50,7 +51,8 @@ class Run:
 def begin(settings: Settings, subject_name: str) -> Run:
     """Claim a run id before anything is created; raises EnvironmentFault if reports cannot be written."""
     started = datetime.now(UTC)
-    name = started.strftime("%Y%m%dT%H%M%S")
+    inside = f"-{secrets.token_hex(3)}" if session_file() else ""  # several may begin in the same second
+    name = started.strftime("%Y%m%dT%H%M%S") + inside
     directory = settings.reports / name
     try:
         directory.mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,15 +14,20 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from boxproof import log
 from boxproof.errors import UsageError
-from boxproof.run import run
+from boxproof.run import Result, run
 from boxproof.session import EngineInfo, ImageInfo
-from boxproof.settings import Settings
-from boxproof.subject import provenance
+from boxproof.settings import ROOT, Settings
+from boxproof.subject import provenance, tools, vulndb
+from boxproof.subject.model import Subject
 
+OUR_TOOLS = "image/tools.toml"  # a subject without a list of tools is examined with ours
 SUPPRESSIONS = "suppressions.toml"  # beside subject.toml
 LONGEST = timedelta(days=180)
 SPDX, CYCLONEDX, PROVENANCE, SCAN = "sbom.spdx.json", "sbom.cyclonedx.json", "provenance.json", "scan.json"
+CONFIG = "grype.yaml"
+OLDEST = "48h"  # grype's databases are published daily
 TIMEOUT = 900.0
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = {"SYFT_CHECK_FOR_APP_UPDATE": "false", "GRYPE_CHECK_FOR_APP_UPDATE": "false"}
@@ -71,6 +77,7 @@ class Scan:
     reason: str
     critical: list[Finding] = field(default_factory=list)
     suppressed: list[Finding] = field(default_factory=list)
+    fixable: list[Finding] = field(default_factory=list)
     findings: int = 0
     database: str = ""
 
@@ -92,6 +99,36 @@ def suppressions(path: Path, today: date | None = None) -> list[Suppression]:
     return [each for each in found if each.expires >= now]
 
 
+def programs(settings: Settings, subject: Subject, *names: str) -> dict[str, Path]:
+    """Return tools for this machine's own use: the subject's where it lists them, else ours.
+
+    Raises EnvironmentFault if one cannot be had.
+    """
+    found: dict[str, Path] = {}
+    for path in (ROOT / OUR_TOOLS, subject.path(subject.image.tools)):
+        wanted = [each for each in tools.load(path) if each.name in names] if path else []
+        if path and wanted:
+            trees = tools.gather(settings, wanted, path.parent / "modules")
+            found |= {each.name: Path(f"{trees}/{each.name}{each.place}/{each.name}") for each in wanted}
+    return found
+
+
+def examine(settings: Settings, engine: EngineInfo, subject: Subject, image: ImageInfo, into: Path) -> Scan:
+    """Write SBOM, provenance and the scan of a built image into ``into``; returns the scan's verdict.
+
+    Raises UsageError for a suppression that is not justified, EnvironmentFault if a tool cannot be had.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    allowed = suppressions(subject.directory / SUPPRESSIONS)
+    have = programs(settings, subject, "syft", "grype")
+    attest(settings, image, into)
+    with log.step("SBOM"):
+        count = sbom(engine, image, have["syft"], into)
+    log.say(f"{count} packages in {into / SPDX}")
+    with log.step("vulnerability scan"):
+        return scan(have["grype"], into, allowed, settings.vulnerability_db)
+
+
 def sbom(engine: EngineInfo, image: ImageInfo, syft: Path, into: Path) -> int:
     """Write the image's SBOM as SPDX and CycloneDX; returns how many packages. Raises EnvironmentFault."""
     words = [f"{form}={into / name}" for form, name in (("spdx-json", SPDX), ("cyclonedx-json", CYCLONEDX))]
@@ -107,21 +144,42 @@ def attest(settings: Settings, image: ImageInfo, into: Path) -> None:
     (into / PROVENANCE).write_text(json.dumps(made, indent=1))
 
 
-def scan(grype: Path, into: Path, allowed: Sequence[Suppression]) -> Scan:
-    """Scan the SBOM in ``into`` and write the verdict there; an empty database proves nothing."""
-    bad = into / "known-bad.cyclonedx.json"
-    bad.write_text(json.dumps(KNOWN_BAD))
-    known, why = _matches(grype, bad)
-    if known is None:
-        found = Scan("unproven", f"no vulnerability database: {why}")
-    elif not any(each.severity == "Critical" for each in judge_matches(known)):
-        found = Scan("unproven", "the database knows nothing against log4j-core 2.14.1: it is empty")
+def scan(grype: Path, into: Path, allowed: Sequence[Suppression], database: str = "") -> Scan:
+    """Scan the SBOM in ``into`` and write the verdict there; an empty database proves nothing.
+
+    ``database`` is an archive as ``grype db import`` takes it, instead of the one grype fetches.
+    """
+    with tempfile.TemporaryDirectory(prefix="boxproof-scan-") as below:
+        home = Path(below)
+        why = ignorance(grype, home, database)
+        matches, failed = (None, "") if why else _matches(grype, into / CYCLONEDX, home, database)
+    if why or matches is None:
+        found = Scan("unproven", why or f"the scan failed: {failed}")
     else:
-        matches, why = _matches(grype, into / CYCLONEDX)
-        found = Scan("unproven", f"the scan failed: {why}") if matches is None else judge(matches, allowed)
-    bad.unlink()
+        found = judge(matches, allowed)
     (into / SCAN).write_text(json.dumps(asdict(found), indent=1))
     return found
+
+
+def ignorance(grype: Path, home: Path, database: str = "") -> str:
+    """Return why nothing can be known about any image just now, "" if grype has a database that knows.
+
+    ``home`` is an empty directory of the scan's own.
+    """
+    (home / CONFIG).write_text("{}\n")
+    if database:
+        argv = [str(grype), "--config", str(home / CONFIG), "db", "import", database]
+        taken = run(argv, env=_variables(home, database), timeout=TIMEOUT, check=False)
+        if not taken.ok:
+            return f"no vulnerability database: {_last(taken)}"
+    bad = home / "known-bad.cyclonedx.json"
+    bad.write_text(json.dumps(KNOWN_BAD))
+    known, failed = _matches(grype, bad, home, database)
+    if known is None:
+        return f"no vulnerability database: {failed}"
+    if not any(each.severity == "Critical" for each in judge_matches(known)):
+        return "the database knows nothing against log4j-core 2.14.1: it is empty"
+    return ""
 
 
 def judge(report: dict[str, Any], allowed: Sequence[Suppression]) -> Scan:
@@ -133,7 +191,8 @@ def judge(report: dict[str, Any], allowed: Sequence[Suppression]) -> Scan:
     built = str(report.get("descriptor", {}).get("db", {}).get("status", {}).get("built", ""))
     verdict = "refuted" if open_ones else "proven"
     reason = f"{len(open_ones)} critical: {open_ones[0].vulnerability}" if open_ones else ""
-    return Scan(verdict, reason, open_ones, covered, len(findings), built)
+    fixable = [each for each in findings if each.fixed]
+    return Scan(verdict, reason, open_ones, covered, fixable, len(findings), built)
 
 
 def judge_matches(report: dict[str, Any]) -> list[Finding]:
@@ -150,10 +209,21 @@ def _covers(one: Suppression, finding: Finding) -> bool:
     return one.vulnerability == finding.vulnerability and one.package in ("", finding.package)
 
 
-def _matches(grype: Path, document: Path) -> tuple[dict[str, Any] | None, str]:
-    result = run([grype, f"sbom:{document}", "-o", "json"], env=QUIET, timeout=TIMEOUT, check=False)
+def _variables(home: Path, database: str) -> dict[str, str]:
+    own = vulndb.settings(home / "database") if database else {}
+    return QUIET | {"GRYPE_DB_MAX_ALLOWED_BUILT_AGE": OLDEST} | own
+
+
+def _matches(grype: Path, document: Path, home: Path, database: str) -> tuple[dict[str, Any] | None, str]:
+    # a configuration of our own: what this machine's tells grype to ignore would be suppressed unseen
+    argv = [str(grype), "--config", str(home / CONFIG), f"sbom:{document}", "-o", "json"]
+    result = run(argv, env=_variables(home, database), timeout=TIMEOUT, check=False)
     if not result.ok:
-        last = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return None, COLOUR.sub("", last)[-300:]
+        return None, _last(result)
     report: dict[str, Any] = json.loads(result.stdout)
     return report, ""
+
+
+def _last(result: Result) -> str:
+    last = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    return COLOUR.sub("", last)[-300:]
