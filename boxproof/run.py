@@ -84,6 +84,11 @@ def owned_by(name: str) -> None:
     _owner[OWNER] = name
 
 
+def owner() -> str:
+    """Return the run that commands are started by: what ``owned_by`` was told here or in our parent."""
+    return _owner.get(OWNER, os.environ.get(OWNER, ""))
+
+
 def end_all() -> None:
     """TERM every command under way, so that an interrupt is not held up by the threads that wait for them."""
     for process in list(_live):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import sys
 import tarfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -28,6 +30,8 @@ class Sink:
 
     def __init__(self, held: frozenset[str]) -> None:
         read, write = os.pipe()
+        if sys.platform == "linux":
+            fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, CHUNK)  # a slow reader holds the others up less
         self.held = held
         self.source = os.fdopen(read, "rb")
         self._target = os.fdopen(write, "wb")
@@ -105,3 +109,14 @@ def config_digest(stream: IO[bytes]) -> str:
     if not found:
         raise EnvironmentFault("the engine's image archive has no manifest.json")
     return f"sha256:{found}"
+
+
+def canonical(reference: str) -> str:
+    """Return a reference as containerd spells it: with registry, repository and tag."""
+    first, slash, _ = reference.partition("/")
+    if not slash:
+        reference = f"docker.io/library/{reference}"
+    elif not ("." in first or ":" in first or first == "localhost"):
+        reference = f"docker.io/{reference}"
+    named = "@" in reference or ":" in reference.rpartition("/")[2]
+    return reference if named else f"{reference}:latest"

@@ -1,17 +1,20 @@
-"""Images into nodes: one stream from the engine to all nodes, without the layers a node already has."""
+"""Images into nodes: one stream to each, of the layers it lacks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
 from boxproof import log
-from boxproof.cluster import archive
-from boxproof.cluster.docker import docker, image_id, inside, nodes_of
+from boxproof.cluster import archive, difference
+from boxproof.cluster.docker import image_id, inside, nodes_of
 from boxproof.errors import EnvironmentFault, UsageError
+from boxproof.host import imagestore
+from boxproof.host.imagestore import Way
 from boxproof.run import Result
 from boxproof.session import ClusterInfo, EngineInfo
 from boxproof.wait import until
@@ -19,12 +22,32 @@ from boxproof.wait import until
 CTR = ("ctr", "--namespace", "k8s.io")
 LOAD_TIMEOUT = 600.0
 SEEN_TIMEOUT = 20.0  # until the node's CRI shows what was imported
+# what a node tells of itself: the option that spares 2.x a slow stream and 1.6 does not know, the blobs
+# that images may refer to, and the bytes of the files that hold them
+HELD = """ctr images import --help | grep --only-matching --word-regexp --max-count=1 -e --local
+ctr --namespace k8s.io content ls --quiet
+cd /var/lib/containerd/io.containerd.content.v1.content/blobs/sha256 && stat --format='%s %n' -- *
+true"""
 
 
-def load(engine: EngineInfo, cluster: ClusterInfo, references: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Held:
+    """What a node holds: bytes of blobs by digest (0: it does not tell), and the options of its import."""
+
+    blobs: Mapping[str, int]
+    options: tuple[str, ...] = ()
+
+
+def load(
+    engine: EngineInfo,
+    cluster: ClusterInfo,
+    references: Sequence[str],
+    ways: Sequence[Way] = imagestore.WAYS,
+) -> None:
     """Bring images into every node of ``cluster`` and verify their id on each.
 
-    A node that has an image's id under its name is left alone. Raises UsageError for an image the
+    A node that has an image's id under its name is left alone; another gets the layers it lacks, read out
+    of the engine's store in the first of ``ways`` that is possible. Raises UsageError for an image the
     engine does not have or a cluster without nodes, EnvironmentFault when a node does not take it.
     """
     nodes = nodes_of(engine, cluster.name, running=True)
@@ -36,7 +59,7 @@ def load(engine: EngineInfo, cluster: ClusterInfo, references: Sequence[str]) ->
         return
     names = sorted({each for absent in lacking.values() for each in absent})
     with log.step(f"loading {' '.join(names)} into {len(lacking)} nodes"):
-        _transfer(engine, tuple(lacking), names)
+        _transfer(engine, tuple(lacking), names, ways)
         left = _settled(engine, nodes, wanted)
     if left:
         raise EnvironmentFault(f"after loading, nodes lack images: {left}", hint="is a node's disk full?")
@@ -71,10 +94,14 @@ def identity(engine: EngineInfo, reference: str) -> str:
     found = image_id(engine, reference)
     if not found:
         raise UsageError(f"the engine has no image {reference}", hint="build it first")
-    if not _containerd_store(engine):
+    if not imagestore.of_containerd(engine):
         return found
-    with archive.saved(engine, [reference]) as stream:
-        return archive.config_digest(stream)
+    try:
+        with imagestore.opened(engine, reference) as store:
+            return store.image(reference).id
+    except EnvironmentFault:
+        with archive.saved(engine, [reference]) as stream:
+            return archive.config_digest(stream)
 
 
 def node_image_id(engine: EngineInfo, node: str, reference: str) -> str | None:
@@ -92,7 +119,9 @@ def tag_on_node(engine: EngineInfo, node: str, source: str, target: str) -> None
     wanted = node_image_id(engine, node, source)
     if wanted is None:
         raise EnvironmentFault(f"{node} has no image {source}")
-    inside(engine, node, [*CTR, "images", "tag", "--force", canonical(source), canonical(target)])
+    inside(
+        engine, node, [*CTR, "images", "tag", "--force", archive.canonical(source), archive.canonical(target)]
+    )
     until(
         lambda: node_image_id(engine, node, target) == wanted,
         timeout=SEEN_TIMEOUT,
@@ -112,7 +141,7 @@ def remove(engine: EngineInfo, cluster: ClusterInfo, references: Sequence[str]) 
 
 def _remove(engine: EngineInfo, node: str, references: Sequence[str]) -> None:
     found = {node_image_id(engine, node, each) for each in references} - {None}
-    inside(engine, node, [*CTR, "images", "rm", "--sync", *map(canonical, references)], check=False)
+    inside(engine, node, [*CTR, "images", "rm", "--sync", *map(archive.canonical, references)], check=False)
     until(
         partial(_without, engine, node, references),
         timeout=SEEN_TIMEOUT,
@@ -128,53 +157,69 @@ def _without(engine: EngineInfo, node: str, references: Sequence[str]) -> bool:
     return all(node_image_id(engine, node, each) is None for each in references)
 
 
-def canonical(reference: str) -> str:
-    """Return a reference as containerd spells it: with registry, repository and tag."""
-    first, slash, _ = reference.partition("/")
-    if not slash:
-        reference = f"docker.io/library/{reference}"
-    elif not ("." in first or ":" in first or first == "localhost"):
-        reference = f"docker.io/{reference}"
-    named = "@" in reference or ":" in reference.rpartition("/")[2]
-    return reference if named else f"{reference}:latest"
-
-
-def _containerd_store(engine: EngineInfo) -> bool:
-    return "io.containerd.snapshotter" in docker(engine, "info", "--format", "{{json .DriverStatus}}").stdout
-
-
-def _transfer(engine: EngineInfo, nodes: Sequence[str], references: Sequence[str]) -> None:
-    """Import into ``nodes``: first what each lacks; where that fails, everything."""
+def _transfer(
+    engine: EngineInfo, nodes: Sequence[str], references: Sequence[str], ways: Sequence[Way]
+) -> None:
+    """Import into ``nodes`` the layers each lacks; where that cannot be done, all of what docker saves."""
     with ThreadPoolExecutor(len(nodes)) as pool:
-        held = dict(zip(nodes, pool.map(lambda node: _content(engine, node), nodes), strict=True))
-    failed = [result for result in _stream(engine, references, held) if not result.ok]
-    if not failed:
+        held = dict(zip(nodes, pool.map(lambda node: _held(engine, node), nodes), strict=True))
+    if _by_difference(engine, references, held, ways):
         return
-    again = _stream(engine, references, {node: frozenset() for node in nodes})
-    broken = [result for result in again if not result.ok]
+    with archive.saved(engine, references) as stream:
+        results = _import(engine, held, lambda sinks: archive.distribute(stream, sinks))
+    broken = [each for each in results if not each.ok]
     if broken:
         raise EnvironmentFault(f"a node does not take the image: {broken[0].describe()}")
 
 
-def _stream(engine: EngineInfo, references: Sequence[str], held: dict[str, frozenset[str]]) -> list[Result]:
-    with ThreadPoolExecutor(len(held)) as pool, archive.saved(engine, references) as stream:
-        sinks = [archive.Sink(blobs) for blobs in held.values()]
+def _by_difference(
+    engine: EngineInfo, references: Sequence[str], held: Mapping[str, Held], ways: Sequence[Way]
+) -> bool:
+    """Send the layers out of the engine's store; return whether every node took them."""
+    sizes: dict[str, int] = {}
+    for each in held.values():
+        sizes |= each.blobs
+    sent: list[int] = []
+    try:
+        with imagestore.opened(engine, references[0], ways) as store:
+            members = difference.members(store, references, sizes)
+            results = _import(engine, held, lambda sinks: sent.append(difference.distribute(members, sinks)))
+    except EnvironmentFault as fault:
+        log.say(f"saving the whole image: {fault.message}")
+        return False
+    refused = [each for each in results if not each.ok]
+    if refused:
+        log.say(f"saving the whole image: {refused[0].describe().splitlines()[-1]}")
+        return False
+    log.say(f"{sum(sent) / 1e6:.1f} MB read and sent")
+    return True
+
+
+def _import(
+    engine: EngineInfo, held: Mapping[str, Held], write: Callable[[Sequence[archive.Sink]], object]
+) -> list[Result]:
+    """Have each node import what ``write`` writes to its sink, in one stream, and return how it went."""
+    with ThreadPoolExecutor(len(held)) as pool:
+        sinks = [archive.Sink(frozenset(each.blobs)) for each in held.values()]
         imports = [
-            pool.submit(sink.feed, partial(_import, engine, node))
+            pool.submit(sink.feed, partial(_take, engine, node, held[node]))
             for node, sink in zip(held, sinks, strict=True)
         ]
-        archive.distribute(stream, sinks)
+        write(sinks)
         return [each.result() for each in imports]
 
 
-def _import(engine: EngineInfo, node: str, source: IO[bytes]) -> Result:
-    argv = [*CTR, "images", "import", "--local", "--snapshotter", "overlayfs", "-"]
+def _take(engine: EngineInfo, node: str, held: Held, source: IO[bytes]) -> Result:
+    argv = [*CTR, "images", "import", *held.options, "--snapshotter", "overlayfs", "-"]
     return inside(engine, node, argv, timeout=LOAD_TIMEOUT, check=False, stdin=source)
 
 
-def _content(engine: EngineInfo, node: str) -> frozenset[str]:
-    """Return the digests of the blobs a node has."""
-    return frozenset(inside(engine, node, [*CTR, "content", "ls", "--quiet"]).stdout.split())
+def _held(engine: EngineInfo, node: str) -> Held:
+    lines = [line.split() for line in inside(engine, node, ["sh", "-c", HELD]).stdout.splitlines()]
+    known = {each[0] for each in lines if len(each) == 1}
+    sizes = {f"sha256:{each[1]}": int(each[0]) for each in lines if len(each) == 2}
+    options = tuple(sorted(known & {"--local"}))
+    return Held({each: sizes.get(each, 0) for each in known.difference(options)}, options)
 
 
 def _settled(engine: EngineInfo, nodes: Sequence[str], wanted: dict[str, str]) -> dict[str, list[str]]:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from boxproof.cluster.archive import canonical
 from boxproof.cluster.docker import docker, inside, nodes_of
-from boxproof.cluster.load import canonical
 from boxproof.session import ClusterInfo, EngineInfo
 
 AGE = "24h"

@@ -16,7 +16,7 @@ case "$1 $2" in
 "ps "*) ls nodes ;;
 "rm "*) rm -rf nodes/* ;;
 "logs "*) echo "console of a node" ;;
-"info "*) echo '[["Backing Filesystem","extfs"]]' ;;
+"info "*) echo '{"DockerRootDir": "/nowhere", "Driver": "overlay2"}' ;;
 "image inspect") eval last=\\${$#}; cat "engine/$last" 2>/dev/null || exit 1 ;;
 "exec "*)
     node=$2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.cluster import load
+from boxproof.cluster import archive, load
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.session import ClusterInfo
 from tests.cluster.conftest import FakeEngine
@@ -24,7 +24,7 @@ CLUSTER = ClusterInfo(name="c", kubeconfig="", nodes=("a", "b"), kind="0.33.0")
     ],
 )
 def test_references_are_spelt_as_containerd_does(given: str, canonical: str) -> None:
-    assert load.canonical(given) == canonical
+    assert archive.canonical(given) == canonical
 
 
 def test_a_node_lacks_an_image_whose_id_is_another(engine: FakeEngine) -> None:
