@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from boxproof.errors import DeadlineExceeded, EnvironmentFault
 from boxproof.kube.exec import ExecResult
 from boxproof.probes import ledger, signals
 from boxproof.probes.pods import PROGRAM
-from boxproof.probes.processes import Process
+from boxproof.probes.processes import Process, bits
 from boxproof.probes.program import Taken
 from boxproof.subject.doctored import archive
 from boxproof.wait import until
@@ -64,11 +65,31 @@ class LocalContainer:
     def _set_up(self) -> bool:
         """Return whether the runtime is still to become the first process; False if that cannot be seen."""
         _engine(self.made.reload)
+        argv = self._of_first("cmdline").split("\0")
+        return argv[0].endswith("runc") and argv[1:2] == ["init"]
+
+    def takes(self, number: signal.Signals, *, within: float) -> bool:
+        """Return whether its first process comes to block or catch a signal within that many seconds.
+
+        To PID 1 the kernel drops any other signal: one that is sent before the first instructions of a
+        program have run reaches nobody, whatever the program. False, too, if that cannot be seen.
+        """
+
+        def look() -> bool:
+            status = dict(line.split(":", 1) for line in self._of_first("status").splitlines())
+            return any(number in bits(status.get(each, "0"), first=1) for each in ("SigBlk", "SigCgt"))
+
         try:
-            argv = Path(f"/proc/{self.made.attrs['State']['Pid']}/cmdline").read_bytes().split(b"\0")
-        except OSError:
+            return until(look, timeout=within, every=0.002, what=f"{number.name} is taken")
+        except DeadlineExceeded:
             return False
-        return argv[0].endswith(b"runc") and argv[1:2] == [b"init"]
+
+    def _of_first(self, name: str) -> str:
+        """Return a file of /proc about the first process as this host sees it, "" if it does not."""
+        try:
+            return Path(f"/proc/{self.made.attrs['State']['Pid']}/{name}").read_text(errors="replace")
+        except OSError:
+            return ""
 
     def logs(self) -> str:
         """Return what it wrote so far, standard output and error."""

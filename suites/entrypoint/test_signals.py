@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signal import Signals
 from typing import Any
 
 import pytest
@@ -50,6 +51,7 @@ def test_term_in_the_first_second_ends_the_container(modes: Modes, container: Co
         assert not stop(container(entrypoint=["sleep", "3600"]).made, timeout=1).in_time
     for delay in (0.05, 0.1, 0.2, 0.4, 0.6, 0.9):
         box = modes(mode) if mode != "without a login" else modes(None, login=False)
+        box.takes(Signals.SIGTERM, within=1)
         holds(lambda: True, seconds=delay, every=delay / 2)
         found = stop(box.made, timeout=BOUND)
         assert found.in_time, f"{delay} s"
