@@ -32,3 +32,9 @@ def too_small(objects: Objects) -> None:
     resources = _pod(objects)["containers"][0]["resources"]
     resources["requests"]["memory"] = "512Mi"
     resources["limits"]["memory"] = "2Gi"
+
+
+@manifest_sabotage("no-oom-in-long-session", "the limit under which agents were killed")
+def no_room_for_a_session(objects: Objects) -> None:
+    """Put it in the place of the agent's."""
+    _pod(objects)["containers"][0]["resources"]["limits"]["memory"] = "2Gi"

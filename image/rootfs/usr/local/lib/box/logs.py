@@ -27,7 +27,14 @@ def log(message: str, level: str = DEFAULT, **fields: object) -> None:
     else:
         line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": level, "msg": message}
         said = json.dumps(line | fields, ensure_ascii=False, default=str)
-    print(said, file=sys.stderr, flush=True)
+    write(said)
+
+
+def write(line: str) -> None:
+    """Write a line whole to standard error, past its buffer: a signal handler may log in mid-line."""
+    left = f"{line}\n".encode(errors="backslashreplace")
+    while left:
+        left = left[os.write(2, left) :]
 
 
 class Handler(logging.Handler):

@@ -2,13 +2,12 @@
 
 import json
 import os
-import sys
 import threading
 from collections.abc import Callable
 from typing import IO
 
 from login import tells_of_refusal
-from logs import log
+from logs import log, write
 
 TAIL = 256  # bytes kept, since what is looked for can lie across two reads
 
@@ -65,6 +64,6 @@ def _log(line: str) -> None:
     except ValueError:
         known = False
     if known:
-        print(line, file=sys.stderr, flush=True)
+        write(line)
     else:
         log(line, "warning", source="claude")

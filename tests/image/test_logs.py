@@ -1,0 +1,30 @@
+"""Lines of the box's own programs stay whole, also when a signal handler logs."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from boxproof.run import run
+from boxproof.settings import ROOT
+
+LOGS = ROOT / "image/rootfs/usr/local/lib/box"
+BUSY = f"""
+import signal, sys
+sys.path.insert(0, {str(LOGS)!r})
+from logs import log
+signal.signal(signal.SIGALRM, lambda *_: log("tick"))
+signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+for number in range(5000):
+    log("line", number=number)
+signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+
+
+def test_a_signal_handler_may_log_while_a_line_is_being_written() -> None:
+    found = run([sys.executable, "-c", BUSY], timeout=60, check=False)
+
+    assert found.code == 0, found.stderr[-500:]
+    said = [json.loads(each) for each in found.stderr.splitlines()]
+    assert [each["number"] for each in said if each["msg"] == "line"] == list(range(5000))
+    assert any(each["msg"] == "tick" for each in said)
