@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boxproof.proof.sabotages import Objects, as_root, find, image_sabotage, manifest_sabotage
+from boxproof.proof.sabotages import Objects, as_root, edited, find, image_sabotage, manifest_sabotage
 
 START = "/usr/local/bin/entrypoint"
 
@@ -18,6 +18,10 @@ image_sabotage(
     dockerfile=f"ENTRYPOINT {START}",
 )  # fmt: skip
 image_sabotage(
+    "command_in_shell_form", "entrypoint-exec-form", "CMD is written without its brackets",
+    dockerfile="CMD --debug",
+)  # fmt: skip
+image_sabotage(
     "shell_in_brackets", "no-shell-wrapper-inside-exec-form", "the brackets hold a shell",
     dockerfile=f'ENTRYPOINT ["sh", "-c", "{START}"]',
 )  # fmt: skip
@@ -29,6 +33,10 @@ image_sabotage(
 image_sabotage(
     "no_exec", "final-process-exec", "the entrypoint calls what it should become",
     dockerfile=as_root(rf"sed -i -E 's/exec (claude|python3)/\1/' {START}"),
+)  # fmt: skip
+image_sabotage(
+    "no_exec_in_one_mode", "final-process-exec", "one mode of several is called, not become",
+    dockerfile=as_root(f"sed -i 's/^headless) exec /headless) /' {START}"),
 )  # fmt: skip
 image_sabotage(
     "shell_in_the_way", "sigterm-graceful-5s", "a shell between init and CLI takes TERM for itself",
@@ -43,6 +51,10 @@ image_sabotage(
     dockerfile='ENTRYPOINT ["sleep", "infinity"]',
 )  # fmt: skip
 image_sabotage(
+    "shell_without_a_trap", "pid1-handles-sigterm", "PID 1 is a shell that waits, without a trap",
+    dockerfile=f'ENTRYPOINT ["sh", "-c", "{START} & wait"]',
+)  # fmt: skip
+image_sabotage(
     "trap_then_exec", "traps-are-live", "a trap is set before the exec that discards it",
     dockerfile=as_root(f"sed -i '2i trap \"kill $CHILD_PID\" TERM' {START}"),
 )  # fmt: skip
@@ -55,8 +67,16 @@ image_sabotage(
     dockerfile='ENTRYPOINT ["sleep", "infinity"]',
 )  # fmt: skip
 image_sabotage(
+    "no_init", "zombies-reaped", "there is no init: the supervisor is PID 1",
+    dockerfile=f'ENTRYPOINT ["{START}"]',
+)  # fmt: skip
+image_sabotage(
     "outlives_the_app", "container-exits-with-app", "the CLI runs beside an endless sleep",
     dockerfile=script('claude "$@" &', "exec sleep infinity"),
+)  # fmt: skip
+image_sabotage(
+    "starts_it_again", "container-exits-with-app", "the supervisor starts a CLI that ended once more",
+    dockerfile=edited("/usr/local/lib/box/supervise.py", "s/code = cli.wait()/cli.wait(); code = Cli(argv).wait()/"),
 )  # fmt: skip
 image_sabotage(
     "no_arm_for_the_rest", "mode-dispatch", "an unknown mode falls through",
@@ -80,3 +100,9 @@ image_sabotage(
 def five_seconds(objects: Objects) -> None:
     """Shorten the grace period."""
     find(objects, "StatefulSet")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 5
+
+
+@manifest_sabotage("grace-period-60", "the pod says nothing, and has 30 s")
+def not_said(objects: Objects) -> None:
+    """Leave the grace period to its default."""
+    del find(objects, "StatefulSet")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
