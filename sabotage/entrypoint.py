@@ -76,7 +76,9 @@ image_sabotage(
 )  # fmt: skip
 image_sabotage(
     "starts_it_again", "container-exits-with-app", "the supervisor starts a CLI that ended once more",
-    dockerfile=edited("/usr/local/lib/box/supervise.py", "s/code = cli.wait()/cli.wait(); code = Cli(argv).wait()/"),
+    dockerfile=edited(
+        "/usr/local/lib/box/supervise.py", r"s/code = cli.wait\(\)/cli.wait(); code = Cli(argv).wait()/"
+    ),
 )  # fmt: skip
 image_sabotage(
     "no_arm_for_the_rest", "mode-dispatch", "an unknown mode falls through",
