@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 _local = threading.local()
 _sinks: list[Callable[[str, float], None]] = []
 

@@ -17,6 +17,7 @@ from typing import IO
 
 from boxproof import log
 from boxproof.errors import EnvironmentFault
+from boxproof.host import imagestore
 from boxproof.run import piped
 from boxproof.session import EngineInfo
 from boxproof.settings import Settings
@@ -117,6 +118,20 @@ def _suspects(record: Path) -> Path:
 
 
 def _read_image(engine: EngineInfo, reference: str, digests: list[str], known: Path, suspects: bool) -> None:
+    """Write down the layers that were not read before: out of the engine's store, else of a saved image."""
+    try:
+        with imagestore.opened(engine, reference) as store:
+            for digest, blob in zip(digests, store.image(reference).layers, strict=True):
+                if not _read_before(_record(known, digest), suspects):
+                    measured = measure(io.BufferedReader(_Chunks(store.chunks(blob)), BLOCK))
+                    if measured:
+                        _keep(known, digest, measured)
+    except EnvironmentFault as fault:
+        log.say(f"saving the whole image: {fault.message}")
+        _read_saved(engine, reference, digests, known, suspects)
+
+
+def _read_saved(engine: EngineInfo, reference: str, digests: list[str], known: Path, suspects: bool) -> None:
     """Read the stream of ``docker save`` once and write down each layer in it."""
     read: dict[str, Layer] = {}
     order: list[str] = []
@@ -142,9 +157,13 @@ def _read_image(engine: EngineInfo, reference: str, digests: list[str], known: P
     for name, digest in zip(order, digests, strict=True):
         if name not in read:
             raise EnvironmentFault(f"docker save of {reference} left out {name}")
-        values = asdict(read[name]) | {"digest": digest}
-        _write(_suspects(_record(known, digest)), values.pop("suspects"))
-        _write(_record(known, digest), values)
+        _keep(known, digest, read[name])
+
+
+def _keep(known: Path, digest: str, layer: Layer) -> None:
+    values = asdict(layer) | {"digest": digest}
+    _write(_suspects(_record(known, digest)), values.pop("suspects"))
+    _write(_record(known, digest), values)
 
 
 def _write(path: Path, values: dict[str, object]) -> None:
@@ -175,6 +194,27 @@ def measure(content: IO[bytes]) -> Layer | None:
         while counted.read(BLOCK):
             pass
         return Layer("", counted.finish(), counted.unpacked, files, suspects)
+
+
+class _Chunks(io.RawIOBase):
+    """Chunks as a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self.chunks, self.left = chunks, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self.left:
+            found = next(self.chunks, None)
+            if found is None:
+                return 0
+            self.left = found
+        data = self.left[: len(buffer)]
+        self.left = self.left[len(data) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class _Joined(io.RawIOBase):

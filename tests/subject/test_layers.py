@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxproof.subject.layers import BLOCK, Layer, efficiency, measure, wasted_bytes
+from boxproof.subject.layers import BLOCK, Layer, _Chunks, efficiency, measure, wasted_bytes
 
 
 def layer(**files: int) -> Layer:
@@ -83,3 +83,8 @@ def test_a_layer_on_its_own_again_wastes_all_of_the_first(files: dict[str, int])
 
     assert wasted_bytes([once]) == 0
     assert wasted_bytes([once, once]) == sum(files.values())
+
+
+def test_chunks_read_as_a_file() -> None:
+    whole = io.BufferedReader(_Chunks(iter([b"ab", b"", b"cdefg"])), 4)
+    assert (whole.read(3), whole.read(1), whole.read()) == (b"abc", b"d", b"efg")
