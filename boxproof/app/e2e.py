@@ -9,7 +9,7 @@ from boxproof.app import bringup, owned, suites
 from boxproof.app.owned import Run
 from boxproof.cluster import cells
 from boxproof.errors import UsageError
-from boxproof.proof import claims, sabotages, waivers
+from boxproof.proof import claims, order, sabotages, waivers
 from boxproof.reports import pages, results
 from boxproof.reports.model import Results
 from boxproof.settings import Settings
@@ -52,6 +52,8 @@ def checked(settings: Settings) -> model.Subject:
 def report(run: Run) -> Results:
     """Write results.json and the pages of a run, and make it the latest."""
     found = collect(run)
+    checks = [each for claim in found.claims for each in claim.checks]
+    order.learn(run.settings.state, {each.nodeid: each.seconds for each in checks})
     pages.write(run.directory)
     results.point_latest(run.directory)
     return found

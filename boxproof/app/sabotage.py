@@ -17,7 +17,7 @@ from boxproof.app.owned import Run
 from boxproof.cluster import load
 from boxproof.errors import ExitCode, UsageError
 from boxproof.kube.client import Kube
-from boxproof.proof import box, claims, sabotages
+from boxproof.proof import box, claims, order, sabotages
 from boxproof.proof.sabotages import Sabotage
 from boxproof.proof.verdicts import Verdict
 from boxproof.reports import pages, results
@@ -46,9 +46,11 @@ def main(settings: Settings) -> int:
             rows.extend(try_all(run, chosen, {each.id: each.verdict for each in followed.claims}))
     finally:
         bringup.tidy(run)
+    order.learn(run.settings.state, {each.id: each.seconds for each in rows if each.killed})
     tried = {each.id for each in rows}
     why = "interrupted" if run.interrupted else str(run.fault or "")
     rows += [table.failed(each, Verdict.UNPROVEN, why) for each in chosen if each.id not in tried]
+    rows.sort(key=lambda row: [each.id for each in chosen].index(row.id))
     found = table.write(home, rows)
     if not (home / results.FILE).is_file():  # it ended before there was a run to follow
         e2e.collect(run)
@@ -86,6 +88,7 @@ def try_all(run: Run, chosen: list[Sabotage], verdicts: Mapping[str, Verdict]) -
     """Try every sabotage: side by side, then those of cluster and host scope one by one."""
     alone = [each for each in chosen if each.scope in ("cluster", "host")]
     beside = [each for each in chosen if each not in alone]
+    beside = order.slowest_first(beside, lambda each: each.id, order.read(run.settings.state))
 
     def one(sabotage: Sabotage) -> SabotageResult:
         row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN))

@@ -11,7 +11,7 @@ import pytest
 from boxproof import settings
 from boxproof.errors import UsageError
 from boxproof.probes import ledger
-from boxproof.proof import claims, records, redact, scopes
+from boxproof.proof import claims, order, records, redact, scopes
 from boxproof.proof.check import Check, liveness
 from boxproof.proof.evidence import Evidence
 from boxproof.proof.marks import control as control_block
@@ -122,6 +122,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if not wanted.isdisjoint(claims_of(item))]
+    items[:] = _ordered(config, items)
+
+
+def _ordered(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the slowest first for each worker; those that need the cluster alone come last, together."""
+    hands = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    known = order.read(_run(config))
+    if not known:
+        return items
+    sorted_items = order.slowest_first(items, lambda item: item.nodeid, known)
+    sorted_items.sort(key=lambda item: scope_of(item) == "cluster")
+    return order.dealt(sorted_items, hands)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

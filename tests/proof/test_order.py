@@ -1,0 +1,75 @@
+"""What took longest starts first, in one process and in several."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxproof.proof import order
+
+CHECKS = "".join(
+    f"""
+{mark}
+@claim("pvc-bound")
+def test_{name}():
+    pass
+"""
+    for name, mark in [("quick", ""), ("alone", '@pytest.mark.scope("cluster")'), ("slow", ""), ("new", "")]
+)
+
+
+def handed_out(count: int, workers: int) -> list[list[int]]:
+    """Return what xdist's worksteal gives each worker at the start: runs of ``count`` items."""
+    pending, runs = list(range(count)), []
+    for left in range(workers, 0, -1):
+        size = len(pending) // left
+        runs.append(pending[:size])
+        del pending[:size]
+    return runs
+
+
+@given(count=st.integers(0, 200), workers=st.integers(1, 9))
+def test_every_worker_starts_with_one_of_the_slowest(count: int, workers: int) -> None:
+    dealt = order.dealt(range(count), workers)
+    assert sorted(dealt) == list(range(count))
+    runs = [[dealt[place] for place in places] for places in handed_out(count, workers)]
+    assert all(run == sorted(run) for run in runs)
+    assert {run[0] for run in runs if run} == set(range(min(count, workers)))
+
+
+def test_what_is_not_known_leads() -> None:
+    assert order.slowest_first(["a", "b", "new", "c"], str, {"a": 1, "b": 3, "c": 2}) == [
+        "new",
+        "b",
+        "c",
+        "a",
+    ]
+
+
+def test_what_is_learnt_adds_up_and_a_broken_file_is_no_fault(tmp_path: Path) -> None:
+    assert order.read(tmp_path / "none") == {}
+    order.learn(tmp_path / "state", {"a": 1.5, "b": 2})
+    order.learn(tmp_path / "state", {"b": 3})
+    assert order.read(tmp_path / "state") == {"a": 1.5, "b": 3}
+    assert [each.name for each in (tmp_path / "state").iterdir()] == [order.FILE]
+    for text in ("{", "[]"):
+        (tmp_path / order.FILE).write_text(text)
+        assert order.read(tmp_path) == {}
+
+
+def ran(output: str) -> list[str]:
+    return re.findall(r"::test_(\w+) ", output)
+
+
+def test_checks_run_in_that_order_and_those_alone_come_last(
+    suite: Callable[..., Any], run_directory: Path
+) -> None:
+    assert ran(suite(CHECKS, "-v").output) == ["quick", "alone", "slow", "new"]
+    names = {"quick": 0.1, "alone": 9.0, "slow": 5.0}
+    order.write(run_directory, {f"test_suite.py::test_{name}": value for name, value in names.items()})
+    assert ran(suite(CHECKS, "-v").output) == ["new", "slow", "quick", "alone"]
