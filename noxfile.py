@@ -45,6 +45,12 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session
+def matrix(session: nox.Session) -> None:
+    """Prove the box in every cell of cluster/cells.toml."""
+    boxproof(session, "matrix")
+
+
+@nox.session
 def sabotage(session: nox.Session) -> None:
     """Apply every sabotage and see its checks turn red: the kill table."""
     boxproof(session, "sabotage")

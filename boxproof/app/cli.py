@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import NoReturn
 
 from boxproof import log
@@ -12,7 +13,7 @@ from boxproof.errors import BoxproofError, ExitCode, UsageError
 from boxproof.run import end_all
 from boxproof.settings import Settings, nearest
 
-Command = Callable[[Settings], int]
+Command = Callable[..., int]  # of the settings, and of the options only this command has, by name
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,36 +40,62 @@ def parser(command: str, about: str) -> Parser:
         metavar="DIR",
         help="the subject: a directory with a subject.toml (default: this repository)",
     )
-    option("--kind", metavar="V", help="KIND version, for example 0.33.0")
-    option("--containerd", metavar="V", help="containerd version, for example 2.1")
-    option("--kubernetes", metavar="V", help="Kubernetes version, for example 1.34.2")
     option("--cluster", metavar="NAME", help="name of the KIND cluster (default: boxproof)")
     option("--workers", metavar="N", help="how many checks run side by side (default: 4)")
-    option("--keep", action="store_const", const="true", help="keep the instances for a look by hand")
-    if command == "release":
-        told = "publish there: HOST[:PORT][/PATH]"
-        option("--registry", metavar="HOST", dest="publish", required=True, help=told)
-        told = "scan with this database, an archive as `grype db import` takes it"
-        option("--vulnerability-db", metavar="FILE", help=told)
-    else:
-        option("--registry", metavar="HOST", help="take kindest/node by digest from this registry")
+    for add in ADDED.get(command, (_one_cell, _node_registry)):
+        add(made)
     return made
 
 
-def settings_of(words: Sequence[str], command: str, about: str) -> Settings:
-    """Parse ``words``; raises UsageError."""
+def _one_cell(made: Parser) -> None:
+    option = made.add_argument
+    option("--kind", metavar="V", help="KIND version, for example 0.33.0")
+    option("--containerd", metavar="V", help="containerd version, for example 2.1")
+    option("--kubernetes", metavar="V", help="Kubernetes version, for example 1.34.2")
+    option("--keep", action="store_const", const="true", help="keep the instances for a look by hand")
+
+
+def _node_registry(made: Parser) -> None:
+    made.add_argument("--registry", metavar="HOST", help="take kindest/node by digest from this registry")
+
+
+def _publishing(made: Parser) -> None:
+    told = "publish there: HOST[:PORT][/PATH]"
+    made.add_argument("--registry", metavar="HOST", dest="publish", required=True, help=told)
+    told = "scan with this database, an archive as `grype db import` takes it"
+    made.add_argument("--vulnerability-db", metavar="FILE", help=told)
+
+
+def _many_cells(made: Parser) -> None:
+    from boxproof.app import matrix
+
+    matrix.options(made)
+
+
+# What a command takes beside the options of all; without a line of its own it is about one cell.
+ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
+    "matrix": (_many_cells, _node_registry),
+    "release": (_one_cell, _publishing),
+}
+
+
+def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dict[str, object]]:
+    """Parse ``words``: the settings, and the options that only this command has; raises UsageError."""
     options = dict(vars(parser(command, about).parse_args(words)))
     if options["claims"]:
         options["claims"] = ",".join(options["claims"])
-    return Settings.load(options)
+    known = {each.name for each in fields(Settings)}
+    own = {name: options.pop(name) for name in list(options) if name not in known}
+    return Settings.load(options), own
 
 
 def commands() -> dict[str, tuple[Command, str]]:
     """Return each command with its one-line description."""
-    from boxproof.app import e2e, release, sabotage
+    from boxproof.app import e2e, matrix, release, sabotage
 
     return {
         "e2e": (e2e.main, "Prove the box on one cell, from a bare machine to the report."),
+        "matrix": (matrix.main, "Prove the box in every cell of cluster/cells.toml."),
         "sabotage": (sabotage.main, "Apply every sabotage and expect its checks to refute."),
         "release": (release.main, "Build, scan, test, sabotage, then publish; each step blocks the next."),
     }
@@ -96,7 +123,8 @@ def main(words: Sequence[str]) -> int:
             shown = words[0] if words else ""
             raise UsageError(f"unknown command {shown!r}", hint=nearest(shown, known))
         command, about = known[words[0]]
-        return command(settings_of(words[1:], words[0], about))
+        settings, own = asked(words[1:], words[0], about)
+        return command(settings, **own)
     except BoxproofError as error:
         log.fail(error.message, error.hint)
         return int(error.exit_code)

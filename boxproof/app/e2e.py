@@ -22,15 +22,18 @@ def main(settings: Settings) -> int:
     return int(found.exit_code)
 
 
-def prove(settings: Settings) -> Results:
-    """Bring up, run the suites, write the report; raises UsageError before anything is made."""
+def prove(settings: Settings, *, latest: bool = True) -> Results:
+    """Bring up, run the suites, write the report; raises UsageError before anything is made.
+
+    Without ``latest`` the link to the latest report stays where it is.
+    """
     subject = checked(settings)
     run = owned.begin(settings, subject.name)
     try:
         with owned.enduring(run):
             bringup.session(run, subject)
             suites.prove(settings, run.session)
-        found = report(run)
+        found = report(run, latest=latest)
     except UsageError:
         shutil.rmtree(run.directory)
         raise
@@ -49,13 +52,14 @@ def checked(settings: Settings) -> model.Subject:
     return model.load(settings.subject)
 
 
-def report(run: Run) -> Results:
+def report(run: Run, *, latest: bool = True) -> Results:
     """Write results.json and the pages of a run, and make it the latest."""
     found = collect(run)
     checks = [each for claim in found.claims for each in claim.checks]
     order.learn(run.settings.state, {each.nodeid: each.seconds for each in checks})
     pages.write(run.directory)
-    results.point_latest(run.directory)
+    if latest:
+        results.point_latest(run.directory)
     return found
 
 

@@ -21,7 +21,7 @@ from boxproof.host import engine as engines
 from boxproof.host import ownership
 from boxproof.kube.client import Kube
 from boxproof.proof import box
-from boxproof.reports import results
+from boxproof.reports import matrix, results
 from boxproof.run import foreground
 from boxproof.session import ClusterInfo, ImageInfo, Session
 from boxproof.settings import Settings
@@ -146,6 +146,8 @@ def shell() -> int:
 def report() -> str:
     """Return the verdict of the latest run and where its page is."""
     latest = Settings.load().reports / "latest"
+    if (latest / matrix.FILE).is_file():
+        return f"{matrix.read(latest).summary()}\n{latest / 'index.html'}"
     if not (latest / results.FILE).is_file():
         raise EnvironmentFault("there is no report yet", hint="nox -s e2e")
     return f"{results.read(latest / results.FILE).summary()}\n{latest / 'index.html'}"

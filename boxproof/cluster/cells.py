@@ -6,9 +6,11 @@ import tomllib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Annotated, Any
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from boxproof.errors import UsageError
 from boxproof.settings import ROOT, Settings, nearest
@@ -30,10 +32,12 @@ class Kind(_Data):
 
 
 class Containerd(_Data):
-    """A version of containerd, from a Go module below cluster/modules."""
+    """A version of containerd: a Go module below cluster/modules, or a Debian package of a suite."""
 
     version: str
-    module: str
+    module: str = ""
+    package: str = ""
+    suite: str = ""
 
 
 class Kubernetes(_Data):
@@ -59,17 +63,50 @@ class Published(_Data):
 
 
 class Combination(_Data):
-    """One line of the matrix; ``expect`` is the symptom it is known for, "" if it must be accepted."""
+    """Three versions that run together."""
 
     kind: str
     containerd: str
     kubernetes: str
-    expect: str = ""
 
     @property
     def id(self) -> str:
         """A name for files and lists."""
         return f"kind-{self.kind}-containerd-{self.containerd}-kubernetes-{self.kubernetes}"
+
+
+Specifiers = Annotated[str, AfterValidator(lambda text: str(SpecifierSet(text)))]
+
+
+class Where(_Data):
+    """Which combinations something is about; an empty specifier is about every version."""
+
+    kind: Specifiers = ""
+    containerd: Specifiers = ""
+    kubernetes: Specifiers = ""
+
+    def holds(self, versions: Combination) -> bool:
+        """Return whether it is about these versions."""
+        return all(
+            SpecifierSet(getattr(self, name)).contains(getattr(versions, name), prereleases=True)
+            for name in ("kind", "containerd", "kubernetes")
+        )
+
+
+class Impossible(Where):
+    """What cannot work by upstream's own word, and the ``symptom`` that ``probe`` ends with there."""
+
+    reason: str
+    probe: str
+    symptom: str
+
+
+class Difference(Where):
+    """What is known to differ in some cells; ``kubelet`` is added to the kubelet's configuration there."""
+
+    says: str
+    cgroup: str = ""  # "v1" or "v2": only there
+    kubelet: dict[str, Any] = {}
 
 
 class Catalogue(_Data):
@@ -80,6 +117,8 @@ class Catalogue(_Data):
     kubernetes: tuple[Kubernetes, ...]
     published: tuple[Published, ...] = ()
     cell: tuple[Combination, ...] = ()
+    impossible: tuple[Impossible, ...] = ()
+    difference: tuple[Difference, ...] = ()
 
 
 class Cell(_Data):
@@ -97,12 +136,25 @@ class Cell(_Data):
             kind=self.kind.version, containerd=self.containerd.version, kubernetes=self.kubernetes.version
         )
 
+    @property
+    def default_runtime(self) -> bool:
+        """Whether its containerd is the one node images are built with."""
+        return self.containerd == catalogue().containerd[0]
+
+    def on_default_runtime(self) -> Cell:
+        """Return the same cell with the containerd that node images are built with."""
+        return self.model_copy(update={"containerd": catalogue().containerd[0]})
+
 
 @cache
 def catalogue(path: Path = DIRECTORY / "cells.toml") -> Catalogue:
     """Return what ``path`` offers; raises UsageError when it is not as it must be."""
     try:
         return Catalogue.model_validate(tomllib.loads(path.read_text()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path.name}: {where}: {first['msg']}") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{path.name}: {error}") from error
 
@@ -123,6 +175,22 @@ def check(settings: Settings) -> Cell:
         kubernetes=kubernetes,
         published=next((each for each in known.published if each.kubernetes == kubernetes.version), None),
     )
+
+
+def impossible(versions: Combination) -> Impossible | None:
+    """Return why a combination cannot work, None if it must."""
+    return next((each for each in catalogue().impossible if each.holds(versions)), None)
+
+
+def differences(versions: Combination, cgroup: str) -> tuple[Difference, ...]:
+    """Return what is known to differ in a cell on a machine with cgroups "v1" or "v2"."""
+    found = (each for each in catalogue().difference if each.holds(versions))
+    return tuple(each for each in found if each.cgroup in ("", cgroup))
+
+
+def kubelet(versions: Combination, cgroup: str) -> dict[str, Any]:
+    """Return what a cell adds to the kubelet's configuration."""
+    return {key: value for each in differences(versions, cgroup) for key, value in each.kubelet.items()}
 
 
 def _pick(what: str, asked: str, versions: Iterable[str]) -> str:

@@ -56,3 +56,14 @@ def image_id(engine: EngineInfo, reference: str) -> str:
     """Return the engine's id of an image, "" if it has none."""
     found = docker(engine, "image", "inspect", "--format", "{{.Id}}", reference, check=False)
     return found.stdout.strip() if found.ok else ""
+
+
+def clusters(engine: EngineInfo) -> tuple[str, ...]:
+    """Return the names of all clusters with running nodes, whoever made them."""
+    words = ["ps", "--filter", f"label={CLUSTER_LABEL}", "--format", f'{{{{.Label "{CLUSTER_LABEL}"}}}}']
+    return tuple(sorted(set(docker(engine, *words).stdout.split())))
+
+
+def cgroup(engine: EngineInfo) -> str:
+    """Return which control groups the engine's machine has: "v1" or "v2"."""
+    return f"v{docker(engine, 'info', '--format', '{{.CgroupVersion}}').stdout.strip() or '2'}"

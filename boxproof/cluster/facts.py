@@ -62,14 +62,13 @@ def gather(engine: EngineInfo, name: str, kubeconfig: str, *, kind: str, kubectl
     info = kube.raw("/api/v1/nodes")["items"][0]["status"]["nodeInfo"]
     script = "runc --version | head -n 1; stat -f -c %T /sys/fs/cgroup"
     runc, cgroup = inside(engine, nodes[0], ["sh", "-c", script]).stdout.splitlines()
-    runtime = str(info["containerRuntimeVersion"])
     return ClusterInfo(
         name=name,
         kubeconfig=kubeconfig,
         nodes=nodes,
         kind=kind,
         kubernetes=str(info["kubeletVersion"]).removeprefix("v"),
-        containerd=re.sub(r"^containerd://v?|\+unknown$", "", runtime),
+        containerd=runtime_version(str(info["containerRuntimeVersion"])),
         runc=runc.removeprefix("runc version ").strip(),
         kernel=str(info["kernelVersion"]),
         cni=_network(kube),
@@ -77,6 +76,11 @@ def gather(engine: EngineInfo, name: str, kubeconfig: str, *, kind: str, kubectl
         apiserver=_apiserver(kube),
         kubectl=kubectl,
     )
+
+
+def runtime_version(told: str) -> str:
+    """Return a node's "containerd://v1.6.20~ds1" as "1.6.20": without what a packager or a build adds."""
+    return re.sub(r"^containerd://v?|[+~].*$", "", told)
 
 
 def _ready(item: Object) -> bool:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+import yaml
 
 from boxproof import log
-from boxproof.cluster import encryption, facts, parts
-from boxproof.cluster.cells import DIRECTORY, check
-from boxproof.cluster.docker import docker, nodes_of
+from boxproof.cluster import cells, encryption, facts, parts, room
+from boxproof.cluster.cells import DIRECTORY, Cell, check
+from boxproof.cluster.docker import cgroup, docker, nodes_of
 from boxproof.cluster.evidence import collect
 from boxproof.errors import BoxproofError, EnvironmentFault
 from boxproof.run import CommandFailed, CommandTimedOut, run
@@ -80,13 +81,16 @@ def up(settings: Settings, engine: EngineInfo, node_image: str, run_dir: Path) -
     """
     where = place(settings, settings.cluster)
     where.directory.mkdir(parents=True, exist_ok=True)
-    version = check(settings).kind
-    program = parts.kind(settings, version)
-    recipe = {"image": node_image, "kind": version.version, "topology": _topology_digest()}
+    cell = check(settings)
+    program = parts.kind(settings, cell.kind)
+    topology = topology_of(cell, cgroup(engine))
+    recipe = {"image": node_image, "kind": cell.kind.version, "topology": _digest(topology)}
     with _making(where):
         _refuse_foreign(engine, settings.cluster, where)
         if not _usable(engine, settings.cluster, where, recipe):
             _remove(engine, settings.cluster)
+            room.check(engine, settings.cluster)
+            _write_topology(where, topology)
             where.record.write_text(json.dumps(recipe, indent=2))
             _create(engine, settings.cluster, where, program, node_image, run_dir)
     return facts.gather(
@@ -140,8 +144,19 @@ def _version(program: Path) -> str:
     return run([program, "version"], timeout=20).stdout.split()[1].removeprefix("v")
 
 
-def _topology_digest() -> str:
-    return hashlib.sha256(TOPOLOGY.read_bytes()).hexdigest()
+def topology_of(cell: Cell, cgroups: str) -> str:
+    """Return kind's configuration for a cell: the topology, and what the cell adds for the kubelet."""
+    text, kubelet = TOPOLOGY.read_text(), cells.kubelet(cell.combination, cgroups)
+    if not kubelet:
+        return text
+    config = yaml.safe_load(text)
+    patch = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"} | kubelet
+    config["kubeadmConfigPatches"].append(yaml.safe_dump(patch, sort_keys=False))
+    return str(yaml.safe_dump(config, sort_keys=False))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _refuse_foreign(engine: EngineInfo, name: str, where: Place) -> None:
@@ -175,7 +190,7 @@ def _create(
     engine: EngineInfo, name: str, where: Place, program: Path, node_image: str, run_dir: Path
 ) -> None:
     argv: list[str | os.PathLike[str]] = [program, "create", "cluster", "--name", name, "--retain"]
-    argv += ["--image", node_image, "--config", _topology(where), "--kubeconfig", where.kubeconfig]
+    argv += ["--image", node_image, "--config", where.topology, "--kubeconfig", where.kubeconfig]
     try:
         with log.step(f"creating the cluster {name}") as report:
             run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=report)
@@ -196,11 +211,10 @@ def _create(
     where.record.write_text(json.dumps(record | {"ready": True}, indent=2))
 
 
-def _topology(where: Place) -> Path:
-    """Write the topology for one cluster, with an encryption key of its own."""
+def _write_topology(where: Place, text: str) -> None:
+    """Write kind's configuration of one cluster, with an encryption key of its own."""
     directory = encryption.prepare(where.encryption)
-    where.topology.write_text(TOPOLOGY.read_text().replace(encryption.PLACE, str(directory)))
-    return where.topology
+    where.topology.write_text(text.replace(encryption.PLACE, str(directory)))
 
 
 def _last_error(fault: BoxproofError) -> str:

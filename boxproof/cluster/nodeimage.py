@@ -1,4 +1,7 @@
-"""The node image of a cell: published and pinned by digest, or built from Go modules and a Debian root."""
+"""The node image of a cell: published and pinned by digest, or built from Go modules and a Debian root.
+
+Another containerd than the default one is a layer on top of either.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from boxproof.session import EngineInfo
 from boxproof.settings import Settings
 
 RECIPE = DIRECTORY / "node"
+LAYER = DIRECTORY / "runtime"
 REPOSITORY = "boxproof-node"
 BUILD_TIMEOUT = 900.0
 OWN = "registry.boxproof.invalid"  # of images that exist nowhere but in our nodes
@@ -37,7 +41,29 @@ def ensure(settings: Settings, engine: EngineInfo) -> str:
     if not found and not cell.kubernetes.module:
         hint = "name a registry that has it with BOXPROOF_REGISTRY, or ask for another version"
         raise EnvironmentFault(f"no published node image of Kubernetes {cell.kubernetes.version}", hint=hint)
-    return found or build(settings, engine, cell)
+    base = found or build(settings, engine, cell.on_default_runtime())
+    return base if cell.default_runtime else with_runtime(settings, engine, cell, base)
+
+
+def with_runtime(settings: Settings, engine: EngineInfo, cell: Cell, base: str) -> str:
+    """Return the node image ``base`` with the cell's containerd as one more layer."""
+    programs = parts.runtime(settings, cell.containerd)
+    reference = f"{REPOSITORY}:{layer_key(base, programs)}"
+    locks = settings.cache / "node"
+    locks.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(locks / "lock"):
+        if not image_id(engine, reference):
+            with (
+                log.step(f"containerd {cell.containerd.version} on the node image") as report,
+                _context(locks, LAYER, programs) as context,
+            ):
+                _buildx(engine, context, reference, report, [f"--build-arg=NODE={base}"])
+    return reference
+
+
+def layer_key(base: str, programs: Mapping[str, Path]) -> str:
+    """Return the key of a node image with another containerd."""
+    return digest("runtime", base, _files(LAYER), _content(programs))
 
 
 def build(settings: Settings, engine: EngineInfo, cell: Cell) -> str:
@@ -49,24 +75,34 @@ def build(settings: Settings, engine: EngineInfo, cell: Cell) -> str:
     locks.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(locks / "lock"):
         if not image_id(engine, reference):
-            with _context(locks, root, programs) as context:
+            with _context(locks, RECIPE, programs) as context:
+                _link(root, context / "root.tar")
                 _build(engine, cell, reference, context)
     return reference
 
 
 def recipe_key(cell: Cell, root: Path, programs: Mapping[str, Path]) -> str:
     """Return the key of everything the node image is made of."""
-    paths = sorted(path for path in RECIPE.rglob("*") if path.is_file())
-    files = [
+    made = [(name, path.parent.name) for name, path in programs.items()]  # directories are named by recipe
+    return digest("node", _files(RECIPE), root.parent.name, made, names(cell))
+
+
+def _files(directory: Path) -> list[tuple[str, bool, str]]:
+    """Return every file of a recipe with its mode and its digest."""
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    return [
         (
-            str(path.relative_to(RECIPE)),
+            str(path.relative_to(directory)),
             os.access(path, os.X_OK),
             hashlib.sha256(path.read_bytes()).hexdigest(),
         )
         for path in paths
     ]
-    made = [(name, path.parent.name) for name, path in programs.items()]  # directories are named by recipe
-    return digest("node", files, root.parent.name, made, names(cell))
+
+
+def _content(programs: Mapping[str, Path]) -> list[tuple[str, str]]:
+    """Return each program with its digest: a package's directory does not tell which version is in it."""
+    return [(name, hashlib.sha256(path.read_bytes()).hexdigest()) for name, path in programs.items()]
 
 
 def names(cell: Cell) -> list[tuple[str, str]]:
@@ -90,13 +126,12 @@ def names(cell: Cell) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def _context(parent: Path, root: Path, programs: Mapping[str, Path]) -> Iterator[Path]:
-    """Give a build context of links to the parts."""
+def _context(parent: Path, recipe: Path, programs: Mapping[str, Path]) -> Iterator[Path]:
+    """Give a build context: a recipe's files and, below bin, the programs as links."""
     directory = Path(tempfile.mkdtemp(prefix="context.", dir=parent))
     try:
-        shutil.copytree(RECIPE, directory, dirs_exist_ok=True)
+        shutil.copytree(recipe, directory, dirs_exist_ok=True)
         (directory / "bin").mkdir()
-        _link(root, directory / "root.tar")
         for name, path in programs.items():
             _link(path, directory / "bin" / name)
         yield directory
@@ -139,6 +174,12 @@ def _stage(
     report: Callable[[str], None],
     arguments: Mapping[str, str] | None = None,
 ) -> None:
-    words = ["buildx", "build", "--load", "--progress=plain", f"--target={stage}", f"--tag={tag}"]
-    words += [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
-    docker(engine, *words, str(context), timeout=BUILD_TIMEOUT, on_line=report)
+    words = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
+    _buildx(engine, context, tag, report, [f"--target={stage}", *words])
+
+
+def _buildx(
+    engine: EngineInfo, context: Path, tag: str, report: Callable[[str], None], words: Sequence[str]
+) -> None:
+    fixed = ["buildx", "build", "--load", "--progress=plain", f"--tag={tag}"]
+    docker(engine, *fixed, *words, str(context), timeout=BUILD_TIMEOUT, on_line=report)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from boxproof.cluster.cells import DIRECTORY, Cell, Kind
+from boxproof.cluster.cells import DIRECTORY, Cell, Containerd, Kind
 from boxproof.errors import EnvironmentFault
 from boxproof.host import golang
 from boxproof.host.apt import Apt
@@ -14,6 +14,7 @@ from boxproof.settings import Settings
 
 MODULES = DIRECTORY / "modules"
 STRIPPED = "-s -w"
+RUNTIME = ("containerd", "ctr", "containerd-shim-runc-v2")
 SUITE = "bookworm"  # its systemd is the last one that runs on cgroup v1
 PACKAGES = (
     "ca-certificates", "conntrack", "containernetworking-plugins", "curl", "dbus", "dnsutils", "ebtables",
@@ -33,19 +34,21 @@ class Program:
     tags: tuple[str, ...] = ()
 
 
+def runtime_programs(containerd: Containerd) -> tuple[Program, ...]:
+    """Return the programs of a containerd that comes as a Go module."""
+    major = containerd.version.partition(".")[0]
+    module = "github.com/containerd/containerd" + ("" if major == "1" else f"/v{major}")
+    stamp = f"{STRIPPED} -X {module}/version.Version={containerd.version}"
+    without = ("no_btrfs", "no_devmapper", "no_zfs", "no_aufs")
+    return tuple(Program(name, containerd.module, f"{module}/cmd/{name}", stamp, without) for name in RUNTIME)
+
+
 def programs(cell: Cell) -> tuple[Program, ...]:
     """Return the programs of a cell's node image."""
-    containerd = "github.com/containerd/containerd/v2"
     local_path = "local-path-provisioner"
-    stamp = f"{STRIPPED} -X {containerd}/version.Version={cell.containerd.version}"
-    without = ("no_btrfs", "no_devmapper", "no_zfs", "no_aufs")
-    runtime = [
-        Program(name, cell.containerd.module, f"{containerd}/cmd/{name}", stamp, without)
-        for name in ("containerd", "ctr", "containerd-shim-runc-v2")
-    ]
     return (
         Program("kubernetes", cell.kubernetes.module, ".", _stamped(cell.kubernetes.version)),
-        *runtime,
+        *runtime_programs(cell.containerd),
         Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
         Program("etcdctl", "etcd", "go.etcd.io/etcd/etcdctl/v3"),
         Program("coredns", "coredns", "."),
@@ -67,6 +70,23 @@ def _stamped(version: str) -> str:
 
 def build(settings: Settings, cell: Cell) -> Mapping[str, Path]:
     """Return the programs of a cell's node image by name, built where they are not cached."""
+    return _built(settings, programs(cell))
+
+
+def runtime(settings: Settings, containerd: Containerd) -> Mapping[str, Path]:
+    """Return the programs of one containerd by name; raises EnvironmentFault when they cannot be had."""
+    if not containerd.package:
+        return _built(settings, runtime_programs(containerd))
+    wanted = [f"usr/bin/{name}" for name in RUNTIME]
+    tree = Apt(settings.cache).unpack([containerd.package], suite=containerd.suite, only=wanted)
+    found = {Path(each).name: tree / each for each in wanted if (tree / each).is_file()}
+    if len(found) < len(RUNTIME):
+        lacking = ", ".join(sorted(set(RUNTIME) - set(found)))
+        raise EnvironmentFault(f"no {lacking} in the package {containerd.package} of {containerd.suite}")
+    return found
+
+
+def _built(settings: Settings, wanted: Iterable[Program]) -> Mapping[str, Path]:
     return {
         each.name: golang.build(
             MODULES / each.module,
@@ -76,7 +96,7 @@ def build(settings: Settings, cell: Cell) -> Mapping[str, Path]:
             ldflags=each.ldflags,
             tags=each.tags,
         )
-        for each in programs(cell)
+        for each in wanted
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 GIB = 1 << 30
@@ -39,6 +40,17 @@ def inotify(name: str) -> int:
     """Return an inotify limit, such as "max_user_instances"; 0 where the system has none."""
     path = INOTIFY / name
     return int(path.read_text()) if path.exists() else 0
+
+
+def inotify_used() -> int:
+    """Return how many inotify instances root's processes hold, as far as we may look."""
+    count = 0
+    for process in PROC.glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is not ours to look at
+            if process.stat().st_uid == 0:
+                files = (each.readlink() for each in (process / "fd").iterdir())
+                count += sum(str(each) == "anon_inode:inotify" for each in files)
+    return count
 
 
 def cgroup() -> str:

@@ -78,7 +78,7 @@ def render(found: Results, reports: dict[str, Record], table: KillTable | None) 
         if each.status in {Verdict.REFUTED, Verdict.BLOCKED, Verdict.UNPROVEN}
     ]
     open_claims.sort(key=lambda each: _rank(each.status))
-    text = _template().render(results=found, areas=areas, open_claims=open_claims, table=table)
+    text = template("page.html.j2").render(results=found, areas=areas, open_claims=open_claims, table=table)
     return NOT_IN_XML.sub("\ufffd", text)
 
 
@@ -140,7 +140,8 @@ def _compact(value: Any) -> str:
 
 
 @cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """Return a template of this directory, with the filters of the pages."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -151,4 +152,4 @@ def _template() -> jinja2.Template:
     environment.filters.update(
         duration=_duration, megabytes=_bytes, moment=_moment, compact=_compact, prose=_prose
     )
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)

@@ -63,7 +63,7 @@ def collect(
         run=session.run,
         started=started or finished,
         finished=finished,
-        verdict=_verdict(judged, interrupted, bool(fault or records.faults(run))),
+        verdict=verdict_of(judged, interrupted, bool(fault or records.faults(run))),
         narrowed=len(chosen) < len(claims.load()),
         interrupted=interrupted,
         counts=_counts(judged),
@@ -174,7 +174,7 @@ def _counts(judged: Sequence[ClaimResult]) -> Counts:
     return Counts(**numbers)
 
 
-def _verdict(judged: Sequence[ClaimResult], interrupted: bool, fault: bool) -> RunVerdict:
+def verdict_of(judged: Sequence[ClaimResult], interrupted: bool, fault: bool) -> RunVerdict:
     """Return the worst of the claims neither waived nor planned; a run that proves nothing is unproven."""
     found = worst(each.verdict for each in judged if not each.waiver and each.verdict is not Verdict.PLANNED)
     if found is Verdict.REFUTED:

@@ -9,7 +9,9 @@ from pathlib import Path
 from boxproof.errors import EnvironmentFault
 from boxproof.run import run
 
-LEFT_OUT = frozenset({".git", ".venv", ".nox", "reports", "__pycache__", "node_modules"})
+LEFT_OUT = frozenset(
+    {".git", ".venv", ".nox", "reports", "__pycache__", "node_modules", ".mypy_cache", ".ruff_cache"}
+)
 
 
 def describe(directory: Path) -> str:

@@ -32,5 +32,7 @@ def carry_out(
     argv = fill(words, values)
     argv[0] = shutil.which(argv[0], path=env["PATH"]) or argv[0]
     result = run(argv, env=env, timeout=timeout, check=False)
-    ledger.record("command", " ".join([Path(argv[0]).name, *argv[1:]]), {"code": result.code})
+    told = {"code": result.code}
+    said = {} if result.ok else {"said": (result.stderr.strip().splitlines() or [""])[-1]}
+    ledger.record("command", " ".join([Path(argv[0]).name, *argv[1:]]), told | said, decides=told)
     return result

@@ -53,6 +53,12 @@ class FakeEngine:
             (self.directory / "images" / name / image).write_text(identity)
 
     @property
+    def log(self) -> list[str]:
+        """The commands it was given."""
+        path = self.directory / "log"
+        return path.read_text().splitlines() if path.exists() else []
+
+    @property
     def nodes(self) -> list[str]:
         """The names of the nodes."""
         return sorted(path.name for path in (self.directory / "nodes").iterdir())

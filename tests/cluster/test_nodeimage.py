@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.cluster import nodeimage
-from boxproof.cluster.cells import check
+from boxproof.cluster import nodeimage, parts, published
+from boxproof.cluster.cells import Cell, check
 from boxproof.settings import Settings
+from tests.cluster.conftest import FakeEngine
 
 ROOT = Path("/roots/node-1/root.tar")
 PROGRAMS = {"ctr": Path("/binaries/ctr-1/ctr")}
@@ -41,3 +42,32 @@ def test_every_part_counts(recipe: Path) -> None:
     entrypoint.write_text("#!/bin/sh\n")
     keys.add(nodeimage.recipe_key(cell, ROOT, PROGRAMS))
     assert len(keys) == 5
+
+
+def test_another_containerd_is_a_layer_on_the_default_image(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = {}
+    for name in parts.RUNTIME:
+        programs[name] = tmp_path / name
+        programs[name].write_text("program")
+    built: list[str] = []
+
+    def build(cell: Cell) -> str:
+        built.append(cell.containerd.version)
+        return "n:1"
+
+    monkeypatch.setattr(published, "find", lambda *_: "")
+    monkeypatch.setattr(nodeimage, "build", lambda *given: build(given[2]))
+    monkeypatch.setattr(parts, "runtime", lambda *_: programs)
+    settings = Settings(containerd="1.7", cache=tmp_path / "cache")
+
+    found = nodeimage.ensure(settings, engine.info)
+
+    assert built == ["2.1.9"], "the node image keeps the default containerd"
+    builds = [each for each in engine.log if each.startswith("buildx build")]
+    assert len(builds) == 1
+    assert f"--tag={found}" in builds[0] and "--build-arg=NODE=n:1" in builds[0]
+    assert (nodeimage.LAYER / "Dockerfile").read_text().count("COPY") == 1
+    programs["ctr"].write_text("another")
+    assert nodeimage.layer_key("n:1", programs) != found.rpartition(":")[2]

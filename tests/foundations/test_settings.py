@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.app.cli import main, settings_of
+from boxproof.app.cli import asked, main
 from boxproof.errors import UsageError
 from boxproof.settings import Settings
 
@@ -27,7 +27,7 @@ def test_an_unknown_variable_names_the_nearest(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_misspelt_option_names_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"unknown argument '--kubernets'.*--kubernetes"):
-        settings_of(["--kubernets", "1"], "e2e", "")
+        asked(["--kubernets", "1"], "e2e", "")
 
 
 @pytest.mark.parametrize("value", ["0", "many", "-1"])
@@ -37,7 +37,7 @@ def test_a_bad_number_of_workers_is_refused(value: str) -> None:
 
 
 def test_claims_are_repeatable_and_comma_separated() -> None:
-    chosen = settings_of(["--claims", "a,b", "--claims", "c-*"], "e2e", "")
+    chosen, _ = asked(["--claims", "a,b", "--claims", "c-*"], "e2e", "")
 
     assert chosen.claims == ("a", "b", "c-*")
 

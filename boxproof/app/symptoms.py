@@ -1,0 +1,42 @@
+"""Probes of what upstream says cannot work: each tries it in a cell and returns how it ended."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import docker as docker_sdk
+
+from boxproof.cluster import decoy, toolbox
+from boxproof.errors import EnvironmentFault
+from boxproof.run import run
+from boxproof.session import Session
+
+LOAD_TIMEOUT = 120.0  # seconds for an image of a few bytes
+
+
+def kind_load(session: Session) -> str:
+    """Return the last line ``kind load`` of a new image ends with, "" if it succeeds.
+
+    Raises EnvironmentFault if it cannot be tried.
+    """
+    engine, cluster = session.engine, session.cluster
+    if engine is None or cluster is None:
+        raise EnvironmentFault("there is no cluster to load into")
+    client = docker_sdk.DockerClient(base_url=engine.host, timeout=LOAD_TIMEOUT)
+    try:
+        with tempfile.TemporaryDirectory(prefix="boxproof-tools-") as below, decoy.new_image(client) as image:
+            env = toolbox.variables(session, Path(below))
+            argv = [f"{below}/kind", "load", "docker-image", image, "--name", cluster.name]
+            result = run(argv, env=env, timeout=LOAD_TIMEOUT, check=False)
+            for node in cluster.nodes:
+                decoy.forget(client, node, image)
+    finally:
+        client.close()
+    lines = result.stderr.strip().splitlines() or [f"exit code {result.code}"]
+    return "" if result.ok else lines[-1]
+
+
+PROBES: Mapping[str, Callable[[Session], str]] = MappingProxyType({"kind-load": kind_load})

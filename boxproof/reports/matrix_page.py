@@ -1,0 +1,58 @@
+"""The page of a matrix: the verdict, each cell, and the claims whose verdict changes between cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from boxproof.cluster import cells
+from boxproof.proof import claims
+from boxproof.proof.claims import Claim
+from boxproof.reports import html, matrix
+from boxproof.reports.junit import NOT_IN_XML
+from boxproof.reports.matrix import Matrix, Outcome, Row
+from boxproof.reports.model import Results
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One cell with its run, and what is known to differ in it."""
+
+    row: Row
+    outcome: Outcome | None
+    run: Results | None
+    known: tuple[str, ...]
+
+    @property
+    def page(self) -> str:
+        """The page of its run, relative to the matrix's."""
+        return f"{self.row.results.rpartition('/')[0]}/{html.FILE}" if self.row.results else ""
+
+
+def write(home: Path, found: Matrix) -> Path:
+    """Write the page beside matrix.json and return its path; raises OSError or ValueError."""
+    known = matrix.outcomes(home)
+    path = home / html.FILE
+    part = path.with_name(f".{html.FILE}")
+    part.write_text(render(found, known, matrix.runs(home, known)))
+    return part.replace(path)
+
+
+def render(found: Matrix, outcomes: Mapping[str, Outcome], runs: Mapping[str, Results]) -> str:
+    """Return the page as text."""
+    views = tuple(_view(each, outcomes.get(each.id), runs.get(each.id)) for each in found.cells)
+    text = html.template("matrix.html.j2").render(
+        matrix=found, cells=views, differences=matrix.differing(runs), says=_says(claims.load())
+    )
+    return NOT_IN_XML.sub("\ufffd", text)
+
+
+def _view(row: Row, outcome: Outcome | None, run: Results | None) -> CellView:
+    versions = cells.Combination(**row.model_dump(include=set(cells.Combination.model_fields)))
+    known = cells.differences(versions, run.cell.cgroup if run else "")
+    return CellView(row, outcome, run, tuple(each.says for each in known))
+
+
+def _says(known: Mapping[str, Claim]) -> dict[str, str]:
+    return {name: each.says for name, each in known.items()}
