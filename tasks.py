@@ -49,6 +49,13 @@ def lock(_: Context) -> None:
 
 @task
 @explained
+def chart(_: Context) -> None:
+    """Write the Helm chart's templates from the manifests, and print those that changed."""
+    print("\n".join(hands.chart()) or "nothing changed")
+
+
+@task
+@explained
 def sbom(_: Context) -> None:
     """Write the image's SBOM, provenance and vulnerability scan; 1 for a critical finding, 4 if unproven."""
     where, scan = hands.sbom()

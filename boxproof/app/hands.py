@@ -27,6 +27,7 @@ from boxproof.session import ClusterInfo, ImageInfo, Session
 from boxproof.settings import Settings
 from boxproof.stubs import anthropic
 from boxproof.subject import build as builds
+from boxproof.subject import chart as charts
 from boxproof.subject import files, model, packages, pins, supply
 
 HAND = "hand"  # the run that owns what is deployed by hand; it is kept until `inv down`
@@ -62,6 +63,11 @@ def lock() -> str:
     context = subject.directory / subject.image.context
     (context / pins.LOCK).write_text(pins.written(context, system, have))
     return str(context / pins.LOCK)
+
+
+def chart() -> list[str]:
+    """Write the chart's templates from the manifests; returns the names of those that changed."""
+    return charts.write(model.load(Settings.load().subject))
 
 
 def sbom() -> tuple[str, supply.Scan]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import IO
 
@@ -20,10 +20,12 @@ def docker(
     check: bool = True,
     stdin: bytes | IO[bytes] | None = None,
     on_line: Callable[[str], None] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Result:
     """Run the docker client; options and errors as ``run``."""
     argv = [engine.client, *words]
-    return run(argv, timeout=timeout, env=engine.env, check=check, stdin=stdin, on_line=on_line)
+    given = engine.env | dict(env or {})
+    return run(argv, timeout=timeout, env=given, check=check, stdin=stdin, on_line=on_line)
 
 
 def streamed(engine: EngineInfo, *words: str) -> AbstractContextManager[IO[bytes]]:

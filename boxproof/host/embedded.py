@@ -29,6 +29,7 @@ STOP_TIMEOUT = 40.0  # containers get ten seconds each, side by side
 LEAST_FREE = 2 << 30  # bytes on the disk of the engine's data
 SHIM = "containerd-shim-runc-v2"
 DAEMONS = frozenset({"dockerd", "containerd", "docker-proxy"})
+SOCKET_GROUP = 2375  # not root's: containers often run in that group, and the socket makes its holder root
 SOCKET_LIMIT = 100  # bytes; the kernel allows 107, containerd adds to the path
 
 
@@ -106,6 +107,8 @@ def ensure(settings: Settings) -> EngineInfo:
             with log.step("embedded engine"):
                 version = _start(settings, layout, programs)
         plug_in(layout.config, programs)
+        with suppress(PermissionError):  # a user namespace may not have that group
+            os.chown(layout.socket, -1, SOCKET_GROUP)
     client = programs / "bin" / "docker"
     return EngineInfo(
         way="embedded", host=layout.host, version=version, client=str(client), config=str(layout.config)

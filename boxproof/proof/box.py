@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from boxproof.kube.accounts import kubeconfig
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.proof import sabotages
+from boxproof.proof.deployed import Record, instances_of, record_path, remember
 from boxproof.proof.instance import Box, workload_of
 from boxproof.session import ClusterInfo, Session, StubInfo
 
@@ -28,19 +28,10 @@ COMPONENTS = ("test-api",)
 NO_CLUSTER = kubeconfig({"none": "stub-token"}, "")
 LOAD_FIRST = "load_first"  # in Session.extra: an image the nodes do not have yet
 
-__all__ = ["Box", "Edit", "added", "attach", "deploy", "instance", "remove", "remove_instances", "rendered"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """What is kept of an instance, so that other workers and the owner of the run find it."""
-
-    namespace: str
-    suffix: str
-    components: tuple[str, ...]
-    objects: Objects
-    token: str
-    sabotaged: bool = False
+__all__ = [
+    "Box", "Edit", "added", "attach", "deploy", "instance", "instances_of", "remember", "remove",
+    "remove_instances", "rendered",
+]  # fmt: skip
 
 
 def cluster_of(session: Session) -> ClusterInfo:
@@ -80,21 +71,26 @@ def rendered(
 
     cluster = cluster_of(session)
     reference = image or (session.image.reference if session.image else "")
-    given = {"token": (token or token_of(session.suffix)).encode(), "kubeconfig": NO_CLUSTER.encode()}
-    if session.stub is not None:
-        given |= {"ca.crt": session.stub.ca.encode(), "stub-address": session.stub.address.encode()}
     objects = render.render(
         model.load(Path(session.subject)),
         components=tuple(components),
         image=reference,
         apiserver=cluster.apiserver,
         kubectl=cluster.kubectl,
-        files=given | dict(files or {}),
+        files=files_of(session, token or token_of(session.suffix)) | dict(files or {}),
     )
     objects, sabotaged = _sabotaged(session, objects)
     if edit is not None:
         edit(objects)
     return objects, sabotaged
+
+
+def files_of(session: Session, token: str) -> dict[str, bytes]:
+    """Return what the harness puts beside components that ask for a file."""
+    given = {"token": token.encode(), "kubeconfig": NO_CLUSTER.encode()}
+    if session.stub is not None:
+        given |= {"ca.crt": session.stub.ca.encode(), "stub-address": session.stub.address.encode()}
+    return given
 
 
 def _sabotaged(session: Session, objects: Objects) -> tuple[Objects, bool]:
@@ -139,12 +135,10 @@ def deploy(
         objects = instances.derive(objects, namespace=namespace, suffix=suffix)
     for each in objects:
         each["metadata"].setdefault("labels", {})[RUN_LABEL] = session.run
-    record = Record(
-        namespace=namespace, suffix=suffix, components=tuple(components), objects=objects, token=token,
+    record = remember(
+        session, namespace=namespace, suffix=suffix, components=components, objects=objects, token=token,
         sabotaged=sabotaged,
     )  # fmt: skip
-    _record_path(session, suffix).parent.mkdir(parents=True, exist_ok=True)
-    _record_path(session, suffix).write_text(json.dumps(asdict(record)))
     _load_variant(session)
     _apply(kube, namespace, objects)
     box = _box(session, record, kube)
@@ -172,7 +166,7 @@ def _apply(kube: Kube, namespace: str, objects: Objects) -> None:
 
 def attach(session: Session, suffix: str = "", kube: Kube | None = None) -> Box:
     """Return an instance that was deployed before; raises NotFound-like EnvironmentFault if none was."""
-    path = _record_path(session, suffix)
+    path = record_path(session, suffix)
     if not path.is_file():
         raise EnvironmentFault(f"no instance {suffix or 'first'!r} was deployed in this run")
     data = json.loads(path.read_text())
@@ -189,7 +183,7 @@ def instance(
     wait: bool = True,
 ) -> Box:
     """Return the instance ``suffix``, deployed by the first worker that asks for it; errors as ``deploy``."""
-    path = _record_path(session, suffix)
+    path = record_path(session, suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{path}.lock"):
         if not path.is_file():
@@ -214,12 +208,12 @@ def _box(session: Session, record: Record, kube: Kube) -> Box:
 def remove(box: Box) -> None:
     """Delete an instance without waiting: its namespace, cluster-scoped objects and volumes."""
     _remove(box.kube, box.namespace, box.objects)
-    _record_path(box.session, box.suffix).unlink(missing_ok=True)
+    record_path(box.session, box.suffix).unlink(missing_ok=True)
 
 
 def _remove(kube: Kube, namespace: str, objects: Sequence[Object]) -> None:
     _let_volumes_go(kube, namespace)
-    outside = [each for each in objects if not each["metadata"].get("namespace")]
+    outside = [each for each in objects if each["metadata"].get("namespace") != namespace]
     kube.delete([each for each in outside if each["kind"] != "StorageClass"])
     try:
         path = kube.path("Pod", "", namespace)
@@ -254,11 +248,6 @@ def remove_instances(session: Session) -> list[str]:
     return removed
 
 
-def instances_of(session: Session) -> Path:
-    """Return the directory with a record of everything this session has in the cluster."""
-    return Path(session.directory) / "instances"
-
-
 def added(box: Box, base: Box) -> Objects:
     """Return the objects of ``box`` that ``base`` has no counterpart of: what further components bring."""
     have = {_bare(each, base) for each in base.objects}
@@ -282,10 +271,6 @@ def probes_namespace(session: Session, kube: Kube) -> str:
         path.write_text(json.dumps({"namespace": name, "objects": [namespace]}))
         kube.apply([namespace])
     return name
-
-
-def _record_path(session: Session, suffix: str) -> Path:
-    return instances_of(session) / f"{suffix or 'first'}.json"
 
 
 def _namespace(objects: Objects) -> str:

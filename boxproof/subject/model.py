@@ -41,6 +41,38 @@ class ManifestsPart(Part):
     node_tools: str = ""
 
 
+class ChartPart(Part):
+    """The Helm chart; ``rules`` says how its templates are made of the manifests.
+
+    Helm's options for what a user would choose: ``components`` in the place of each kustomize component
+    (``{files}`` is a directory with what users put beside it, ``{subject}`` the subject's), ``image`` for
+    ``{name}`` and ``{tag}``, and ``agent`` for an agent ``{name}`` beside others. ``fleet`` is a values file
+    of several agents, ``applicationset`` the same for Argo CD.
+    """
+
+    directory: str = ""
+    rules: str = ""
+    image: tuple[str, ...] = ()
+    agent: tuple[str, ...] = ()
+    components: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    fleet: str = ""
+    applicationset: str = ""
+
+
+class ComposePart(Part):
+    """The Compose file and its service; ``socket`` is the file that adds the engine's socket.
+
+    ``uses_socket`` is a command of the box that lists the engine's containers, ``documented`` the page on it.
+    The image is told as CLAUDE_IMAGE, the socket and its group as DOCKER_SOCKET and DOCKER_GID.
+    """
+
+    file: str = ""
+    service: str = ""
+    socket: str = ""
+    documented: str = ""
+    uses_socket: tuple[str, ...] = ()
+
+
 class Mcp(Part):
     """The MCP servers of every session: the file in the box that names them, the cluster's name in it.
 
@@ -109,6 +141,8 @@ class Subject(Part):
     modes: tuple[str, ...] = ()
     image: ImagePart = ImagePart()
     manifests: ManifestsPart = ManifestsPart()
+    chart: ChartPart = ChartPart()
+    compose: ComposePart = ComposePart()
     tiers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     roles: Roles = Roles()
     budgets: Budgets = Budgets()

@@ -33,8 +33,21 @@ def render(
 ) -> Objects:
     """Return base plus ``components`` as objects, with ``image`` and the API server's addresses set.
 
-    ``apiserver`` and ``service`` are "IP:PORT"; ``files`` are written beside each component that has no
-    file of that name. Raises SubjectFault if there are no manifests or kustomize refuses them.
+    ``apiserver`` and ``service`` are "IP:PORT"; else as ``untouched``.
+    """
+    objects = untouched(subject, components=components, kubectl=kubectl, files=files)
+    _set_image(objects, subject.image.name, image)
+    _set_addresses(objects, {SERVICE_PLACE: service, ENDPOINT_PLACE: apiserver})
+    return objects
+
+
+def untouched(
+    subject: Subject, *, components: Sequence[str], kubectl: str, files: Mapping[str, bytes]
+) -> Objects:
+    """Return base plus ``components`` as kustomize gives them, with nothing set.
+
+    ``files`` are written beside each component that has no file of that name. Raises SubjectFault if there
+    are no manifests or kustomize refuses them.
     """
     base = subject.path(subject.manifests.base)
     if base is None:
@@ -51,10 +64,7 @@ def render(
         result = run([kubectl, "kustomize", overlay], timeout=60, check=False)
     if not result.ok:
         raise SubjectFault(f"kustomize refuses the manifests: {result.stderr.strip().splitlines()[-1:]}")
-    objects = [each for each in yaml.safe_load_all(result.stdout) if each]
-    _set_image(objects, subject.image.name, image)
-    _set_addresses(objects, {SERVICE_PLACE: service, ENDPOINT_PLACE: apiserver})
-    return objects
+    return [each for each in yaml.safe_load_all(result.stdout) if each]
 
 
 def _component(subject: Subject, name: str, root: Path, files: Mapping[str, bytes]) -> str:

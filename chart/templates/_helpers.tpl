@@ -1,0 +1,76 @@
+{{/* The agents, those of a fleet or the only one: values, namespace, and what its names outside namespaces end in. */}}
+{{- define "box.agents" -}}
+{{- $agents := .Values.agents | default (dict "" dict) -}}
+{{- if and .Values.only (not (hasKey $agents .Values.only)) -}}
+{{- fail (printf "only: there is no agent %q; there are: %s" .Values.only (keys $agents | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- $apiserver := include "box.apiserver" . | fromYamlArray -}}
+{{- range $name, $own := $agents }}
+{{- if or (not $.Values.only) (eq $.Values.only $name) }}
+{{- $values := mergeOverwrite (omit $.Values "agents" "only" | deepCopy) ($own | default dict) }}
+{{- $suffix := ternary (print "-" $name) "" (ne $name "") }}
+- values: {{ toJson $values }}
+  namespace: {{ print $values.namespace.name $suffix | quote }}
+  suffix: {{ $suffix | quote }}
+  apiserver: {{ $values.network.apiserver | default $apiserver | toJson }}
+  appVersion: {{ $.Chart.AppVersion | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Where the API server is: as the cluster says; without a cluster two addresses that are reserved for documentation. */}}
+{{- define "box.apiserver" -}}
+{{- $service := lookup "v1" "Service" "default" "kubernetes" -}}
+{{- $slice := lookup "discovery.k8s.io/v1" "EndpointSlice" "default" "kubernetes" -}}
+{{- if and $service $slice -}}
+- {address: {{ $service.spec.clusterIP }}, port: 443}
+{{- range $slice.endpoints }}
+{{- range .addresses }}
+- {address: {{ . }}, port: {{ (first $slice.ports).port }}}
+{{- end }}
+{{- end }}
+{{- else -}}
+- {address: 192.0.2.1, port: 443}
+- {address: 192.0.2.2, port: 6443}
+{{- end -}}
+{{- end -}}
+
+{{/* The capabilities of an agent's tiers, comma-separated; "" in the default tier. */}}
+{{- define "box.capabilities" -}}
+{{- $all := list -}}
+{{- if .values.tiers.netadmin }}{{ $all = append $all "NET_ADMIN" }}{{ end -}}
+{{- if .values.tiers.netraw }}{{ $all = append $all "NET_RAW" }}{{ end -}}
+{{- if .values.tiers.ptrace }}{{ $all = append $all "SYS_PTRACE" }}{{ end -}}
+{{- join ", " $all -}}
+{{- end -}}
+
+{{/* The data of the ConfigMap: `config`, and in mode api what serves it. */}}
+{{- define "box.config" -}}
+{{- $config := .values.config -}}
+{{- if .values.api.enabled -}}
+{{- $api := dict "CLAUDE_MODE" "api" "BOX_API_HOST" "0.0.0.0" "BOX_API_PORT" "8080" -}}
+{{- $_ := set $api "BOX_API_TOKEN_FILE" "/run/secrets/claude-api/token" -}}
+{{- $_ := set $api "BOX_API_CONCURRENCY" (toString .values.api.concurrency) -}}
+{{- $_ := set $api "BOX_API_TIMEOUT" (toString .values.api.timeout) -}}
+{{- $config = mergeOverwrite (deepCopy $config) $api -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{/* The container's variables that are no settings: the token, the kubeconfig, and extraEnv; "" if there are none. */}}
+{{- define "box.env" -}}
+{{- $env := list -}}
+{{- if or .values.credentials.secretName .values.api.enabled -}}
+{{- $key := dict "name" (.values.credentials.secretName | default "claude-token") "key" "token" -}}
+{{- if not .values.credentials.secretName }}{{ $_ := set $key "optional" true }}{{ end -}}
+{{- $env = append $env (dict "name" "CLAUDE_CODE_OAUTH_TOKEN" "valueFrom" (dict "secretKeyRef" $key)) -}}
+{{- end -}}
+{{- if .values.kubeconfig.enabled -}}
+{{- $env = append $env (dict "name" "KUBECONFIG" "value" "/etc/box/kubeconfig/kubeconfig") -}}
+{{- end -}}
+{{- if .values.tiers.ptrace -}}
+{{- $env = append $env (dict "name" "TINI_SUBREAPER" "value" "1") -}}
+{{- end -}}
+{{- $env = concat $env .values.extraEnv -}}
+{{- if $env }}{{ toYaml $env }}{{ end -}}
+{{- end -}}
