@@ -1,8 +1,38 @@
-"""What all tests share: no test is judged by the clock, however busy the machine."""
+"""What all tests share: no test is judged by the clock, however busy the machine; a stub on this machine."""
 
 from __future__ import annotations
 
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from boxproof.session import StubInfo
+from boxproof.stubs import certificates
+from boxproof.stubs.server import stub as server
 
 settings.register_profile("boxproof", deadline=None)
 settings.load_profile("boxproof")
+
+
+@pytest.fixture
+def info(tmp_path: Path) -> Iterator[StubInfo]:
+    """Both sides of a stub."""
+    authority = certificates.issue(["localhost"])
+    (tmp_path / "tls.crt").write_bytes(authority.chain)
+    (tmp_path / "tls.key").write_bytes(authority.key)
+    server.STATE.reset("")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    sides = [server.Server(("127.0.0.1", 0), each) for each in (server.Api, server.Control)]
+    sides[0].context = context
+    for each in sides:
+        threading.Thread(target=each.serve_forever, args=(0.02,), daemon=True).start()
+    api, control = (each.server_port for each in sides)
+    yield StubInfo(address=f"localhost:{api}", ca=authority.ca, control=f"http://127.0.0.1:{control}")
+    for each in sides:
+        each.shutdown()
+        each.server_close()

@@ -24,6 +24,10 @@ REPOSITORY = "boxproof-probe"
 SUITE = "bookworm"
 PUBLISHED = "debian:bookworm-slim"
 PACKAGES = ("python3", "bind9-dnsutils", "iproute2", "tcpdump", "netcat-openbsd", "procps", "ca-certificates")
+GIT = (
+    "usr/bin/git",
+    "usr/lib/git-core/git-http-backend",
+)  # what serves repositories, without perl
 HERE = Path(__file__).resolve().parent
 LIBRARY = "usr/local/lib/boxproof"
 PROGRAMS = {
@@ -32,6 +36,7 @@ PROGRAMS = {
     f"{LIBRARY}/boxproof/probes/program_files/dns.py": HERE / "program_files" / "dns.py",
     f"{LIBRARY}/boxproof/stubs/server/stub.py": HERE.parent / "stubs" / "server" / "stub.py",
     f"{LIBRARY}/boxproof/stubs/server/shapes.py": HERE.parent / "stubs" / "server" / "shapes.py",
+    f"{LIBRARY}/boxproof/stubs/server/repositories.py": HERE.parent / "stubs" / "server" / "repositories.py",
 }
 CHANGES = (
     'ENTRYPOINT ["/usr/local/bin/probe"]',
@@ -44,7 +49,7 @@ CHANGES = (
 
 def reference() -> str:
     """Return the image's name, tagged by what it is made of."""
-    key = hashlib.sha256(repr((SUITE, PACKAGES, CHANGES)).encode())
+    key = hashlib.sha256(repr((SUITE, PACKAGES, GIT, CHANGES)).encode())
     for path, source in sorted(PROGRAMS.items()):
         key.update(path.encode() + b"\0" + source.read_bytes())
     return f"{REPOSITORY}:{key.hexdigest()[:16]}"
@@ -86,11 +91,14 @@ def _build(client: Any, settings: Settings, name: str) -> None:
     if shutil.which("apt-get") is None:
         _build_on_published(client, name)
         return
-    root = Apt(settings.cache).rootfs(PACKAGES, suite=SUITE, name="probe")
+    apt = Apt(settings.cache)
+    root = apt.rootfs(PACKAGES, suite=SUITE, name="probe")
+    git = apt.unpack(("git",), suite=SUITE, only=GIT)
+    programs = PROGRAMS | {each: git / each for each in GIT}
     with tempfile.TemporaryDirectory(dir=settings.cache) as below:
         whole = Path(shutil.copyfile(root, Path(below) / "image.tar"))
         with tarfile.open(whole, "a") as tar:
-            for path, source in PROGRAMS.items():
+            for path, source in programs.items():
                 data = source.read_bytes()
                 entry = tarfile.TarInfo(path)
                 entry.size, entry.mode = len(data), 0o755
@@ -103,7 +111,7 @@ def _build_on_published(client: Any, name: str) -> None:
     """Build on the published image of the same distribution, where there are no packages of it here."""
     lines = [
         f"FROM {PUBLISHED}",
-        f"RUN apt-get update && apt-get install -y --no-install-recommends {' '.join(PACKAGES)}"
+        f"RUN apt-get update && apt-get install -y --no-install-recommends {' '.join([*PACKAGES, 'git'])}"
         " && rm -rf /var/lib/apt/lists/*",
         *(f"COPY --chmod=755 {source.name} /{path}" for path, source in PROGRAMS.items()),
         *CHANGES,

@@ -47,12 +47,13 @@ class Writes:
 
 
 @contextmanager
-def roots_volume(engine: Any, kube: Kube, namespace: str) -> Iterator[str]:
+def roots_volume(engine: Any, kube: Kube, namespace: str, name: str = "") -> Iterator[str]:
     """Give the name of a claim for a new root:root 0755 directory on a node; both are removed after.
 
-    A node's local-path directories are 0777, where any uid may write whatever the pod says.
+    ``name`` is what the claim is to be called. A node's local-path directories are 0777, where any uid may
+    write whatever the pod says.
     """
-    name, node = helpers.unique("boxproof-roots"), helpers.worker(kube)
+    name, node = name or helpers.unique("boxproof-roots"), helpers.worker(kube)
     directory = f"/var/local/{name}"
     host = engine.containers.get(node)
     for argv in (["mkdir", "-p", directory], ["chmod", "0755", directory], ["chown", "0:0", directory]):

@@ -19,7 +19,8 @@ from boxproof.settings import Settings
 from boxproof.stubs import certificates
 from boxproof.wait import until
 
-NAMES = ("api.anthropic.com", "platform.claude.com", "claude.ai", "console.anthropic.com")
+FORGE = "github.com"  # it has private repositories too: boxproof.stubs.forge
+NAMES = ("api.anthropic.com", "platform.claude.com", "claude.ai", "console.anthropic.com", FORGE)
 RUN_LABEL = "boxproof.dev/run"
 ROLE_LABEL = "boxproof.dev/role"
 CONTROL_PORT = 8081
@@ -41,6 +42,7 @@ class Received:
     prompt: str = ""
     refresh_token: str = ""
     source: str = ""
+    model: str = ""
     skills: tuple[str, ...] = ()  # what the program told the model it can make use of
 
 
@@ -58,7 +60,7 @@ class Stub:
 
     def requests(self, path: str = "") -> list[Received]:
         """Return what was received, oldest first, only of ``path`` if given; raises EnvironmentFault."""
-        found = [Received(**each) for each in self._ask("GET", "/requests")["requests"]]
+        found = [Received(**each) for each in self.ask("GET", "/requests")["requests"]]
         shown = [each for each in found if not path or each.path == path]
         record("stub", f"requests {path}".rstrip(), [(each.path, each.token, each.status) for each in shown])
         return shown
@@ -70,17 +72,18 @@ class Stub:
         given before the mode comes; ``turns`` calls of the shell ``command`` are asked for before the text;
         ``expires_in`` is how many seconds a renewed token is said to last.
         """
-        self._ask("POST", "/behaviour", {"mode": mode, "token": self.token, **options})
+        self.ask("POST", "/behaviour", {"mode": mode, "token": self.token, **options})
 
     def reset(self) -> None:
         """Forget the requests and the behaviour of the token (or of all)."""
-        self._ask("POST", "/reset", {"token": self.token})
+        self.ask("POST", "/reset", {"token": self.token})
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
 
-    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """Return what the control side answers; raises EnvironmentFault."""
         query = {"token": self.token} if method == "GET" and self.token else None
         try:
             answer = self._client.request(method, path, json=body, params=query)
@@ -133,7 +136,7 @@ def _start(client: docker.DockerClient, run: str, network: str, image: str) -> S
     info = StubInfo(address=address, ca=authority.ca, control=f"http://{address}:{CONTROL_PORT}", names=NAMES)
     stub = Stub(info)
     until(
-        lambda: stub._ask("GET", "/requests") is not None,
+        lambda: stub.ask("GET", "/requests") is not None,
         timeout=START,
         what="the stub answers",
         transient=(EnvironmentFault,),

@@ -84,6 +84,19 @@ class Mcp(Part):
     skill: str = ""
 
 
+class ConfigClone(Part):
+    """The component whose init container clones the configuration out of a private repository.
+
+    ``secret`` names the Secret with the keys repository, token, ca.crt and credentials.json; ``directory`` is
+    where the clone is in the init ``container``.
+    """
+
+    component: str = ""
+    container: str = ""
+    secret: str = ""
+    directory: str = ""
+
+
 class Roles(Part):
     """The ClusterRoles of the tiers; ``golden`` is a directory with what each tier may do, reviewed."""
 
@@ -148,6 +161,7 @@ class Subject(Part):
     budgets: Budgets = Budgets()
     commands: Commands = Commands()
     mcp: Mcp = Mcp()
+    config_clone: ConfigClone = ConfigClone()
 
     def path(self, relative: str) -> Path | None:
         """Return an existing path of the subject, None if it has none there."""

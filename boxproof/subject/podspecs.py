@@ -87,3 +87,28 @@ def missing_resources(manifests: Iterable[Mapping[str, Any]]) -> dict[str, list[
         wanted = [(kind, name) for kind in ("requests", "limits") for name in ("cpu", "memory")]
         found[where] = [f"{kind}.{name}" for kind, name in wanted if not (given.get(kind) or {}).get(name)]
     return found
+
+
+def holders(spec: Mapping[str, Any], secret: str) -> list[str]:
+    """Return the containers of a pod spec that get something of a Secret, as files or as variables."""
+    volumes = {each["name"] for each in spec.get("volumes") or () if secret in _secrets(each)}
+    found = []
+    for container in (each for group in GROUPS for each in spec.get(group) or ()):
+        mounted = {each["name"] for each in container.get("volumeMounts") or ()}
+        variables = [*(container.get("env") or ()), *(container.get("envFrom") or ())]
+        if mounted & volumes or any(secret in _secrets(each) for each in variables):
+            found.append(str(container["name"]))
+    return found
+
+
+def _secrets(item: Any) -> set[str]:
+    """Return the names of the Secrets that a volume or a variable is made of, however deep they stand."""
+    if isinstance(item, list):
+        return {name for each in item for name in _secrets(each)}
+    if not isinstance(item, Mapping):
+        return set()
+    found = {name for value in item.values() for name in _secrets(value)}
+    for key in ("secret", "secretRef", "secretKeyRef"):
+        named = item.get(key) or {}
+        found |= {str(named[name]) for name in ("secretName", "name") if name in named}
+    return found

@@ -16,12 +16,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from boxproof.stubs.server import repositories
 from boxproof.stubs.server.shapes import REASONS, Json, error, events, message, prompt, reply, skills
 
 DIRECTORY = "/etc/boxproof-stub"
 TLS_PORT = 443
 CONTROL_PORT = 8081
 LIFETIME = 8 * 3600  # seconds a token given out is said to last
+GIT = "/git/"
 MODES = ("ok", "401", "slow", "refresh")
 MESSAGES = "/v1/messages"
 HELLO = (("HEAD", "/"), ("GET", "/api/hello"), ("GET", "/v1/oauth/hello"))
@@ -71,6 +73,7 @@ class State:
 
 
 STATE = State()
+REPOSITORIES = repositories.Repositories()
 
 
 def family(token: str) -> str:
@@ -116,6 +119,8 @@ class Api(Handler):
     """The side the box talks to."""
 
     def handle_any(self) -> None:
+        if self.path.startswith(repositories.OWNER):
+            return self.forge()
         body = self.body() if self.command in ("POST", "PUT", "PATCH") else {}
         path = urlsplit(self.path).path
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ").strip()
@@ -124,11 +129,21 @@ class Api(Handler):
             "host": (self.headers.get("Host") or "").partition(":")[0],
             "token": token or self.headers.get("x-api-key") or "", "prompt": prompt(body),
             "refresh_token": str(body.get("refresh_token", "")), "status": 0, "skills": skills(body),
+            "model": str(body.get("model", "")),
         }  # fmt: skip
         STATE.record(entry)
         try:
             entry["status"] = self.dispatch(path, body, entry["token"])
         except OSError:  # the other end went away: status stays 0
+            self.close_connection = True
+        return None
+
+    def forge(self) -> None:
+        """Answer as the host of private repositories."""
+        parts = urlsplit(self.path)
+        try:
+            repositories.serve(self, REPOSITORIES, parts.path, parts.query)
+        except OSError:
             self.close_connection = True
 
     do_GET = do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
@@ -186,14 +201,20 @@ class Control(Handler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
+        if parts.path.startswith(GIT):
+            self.repository(parts.path.removeprefix(GIT), {})
+            return
         if parts.path != "/requests":
-            self.answer(404, {"error": "GET /requests, POST /behaviour, POST /reset"})
+            self.answer(404, {"error": f"GET /requests, POST /behaviour, POST /reset, {GIT}…"})
             return
         token = parse_qs(parts.query).get("token", [""])[0]
         self.answer(200, {"requests": STATE.of(token)})
 
     def do_POST(self) -> None:
         body = self.body()
+        if self.path.startswith(GIT):
+            self.repository(self.path.removeprefix(GIT), body)
+            return
         token = str(body.pop("token", "") or "")
         if self.path == "/reset":
             STATE.reset(token)
@@ -204,6 +225,16 @@ class Control(Handler):
             self.answer(200, {})
         else:
             self.answer(400, {"error": f"modes: {', '.join(MODES)}"})
+
+    def repository(self, what: str, body: Json) -> None:
+        """Do something with a repository (POST), or tell what one was asked for (GET)."""
+        try:
+            if self.command == "POST":
+                self.answer(200, REPOSITORIES.control(what, body))
+            else:
+                self.answer(200, {"requests": REPOSITORIES.received(what)})
+        except (KeyError, ValueError, OSError) as error:
+            self.answer(400, {"error": repr(error)})
 
 
 class Server(ThreadingHTTPServer):

@@ -1,0 +1,100 @@
+"""How an init container got on, and what of it is to be seen from its node while it runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from docker.errors import DockerException
+
+from boxproof.errors import EnvironmentFault
+from boxproof.kube.client import Invalid, Kube, NotFound, Object
+from boxproof.probes import helpers, ledger
+from boxproof.subject.doctored import archive
+from boxproof.wait import NotYet, until
+
+ASKS = re.compile(r"(Username|Password) for '[^']*': *$")
+SETTLES = 120.0  # seconds until an init container has ended, or is seen to wait for an answer
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an init container: "done", "failed", or "asks" for an answer that nobody gives.
+
+    ``said`` is its log; ``agent_started`` whether any container of the pod proper has run.
+    """
+
+    state: str
+    said: str
+    agent_started: bool
+
+
+def outcome(kube: Kube, namespace: str, pod: str, container: str) -> Outcome:
+    """Return how an init container got on once that is settled; an observation. Raises EnvironmentFault."""
+
+    def look() -> Outcome:
+        live = kube.get("Pod", pod, namespace)
+        state = _state(live, container)
+        said = _log(kube, namespace, pod, container, again=state == "failed")
+        if state == "running" and ASKS.search(said):
+            state = "asks"
+        if state in ("waiting", "running"):
+            raise NotYet(f"{container} is {state}")
+        return Outcome(state, said, _started(live))
+
+    found = until(
+        look, timeout=SETTLES, what=f"outcome of {container} in {namespace}/{pod}", transient=(NotFound,)
+    )
+    decides = {"state": found.state, "agent_started": found.agent_started}
+    ledger.record("outcome", f"{namespace}/{pod}", found, decides=decides)
+    return found
+
+
+def _state(live: Object, container: str) -> str:
+    every = live.get("status", {}).get("initContainerStatuses") or []
+    status: Object = next((each for each in every if each["name"] == container), {})
+    now, last = status.get("state", {}), status.get("lastState", {})
+    ended = now.get("terminated") or last.get("terminated")
+    if ended:
+        return "failed" if ended["exitCode"] else "done"
+    return "running" if "running" in now else "waiting"
+
+
+def _started(live: Object) -> bool:
+    mains = live.get("status", {}).get("containerStatuses") or []
+    return any(
+        each.get("started") or "waiting" not in each.get("state", {"waiting": {}}) or each.get("lastState")
+        for each in mains
+    )
+
+
+def _log(kube: Kube, namespace: str, pod: str, container: str, *, again: bool) -> str:
+    for previous in (False, True) if again else (False,):
+        try:
+            said = kube.logs(namespace, pod, container, previous=previous)
+        except (Invalid, NotFound):
+            continue
+        if said.strip():
+            return said
+    return ""
+
+
+def seen_in_processes(docker: Any, node: str, word: str) -> list[str]:
+    """Return where ``word`` stands in processes of a node, "cmdline" or "environ"; an observation.
+
+    ``docker`` is a docker client. Raises EnvironmentFault if the node does not answer.
+    """
+    pattern = helpers.unique("/boxproof-sought")  # in a file: grep's own arguments are looked through too
+    host = docker.containers.get(node)
+    try:
+        host.put_archive("/", archive({pattern: (word.encode(), 0o600)}))
+        search = f"grep -saFlf {pattern} /proc/[0-9]*/cmdline /proc/[0-9]*/environ; rm {pattern}"
+        code, output = host.exec_run(["sh", "-c", search])
+    except DockerException as error:
+        raise EnvironmentFault(f"the processes of {node} cannot be read: {error}") from error
+    if code:
+        raise EnvironmentFault(f"the processes of {node} cannot be read: {output[-200:]!r}")
+    found = sorted({each.rpartition("/")[2] for each in output.decode().split()})
+    ledger.record("seen in processes", node, found)
+    return found

@@ -1,0 +1,119 @@
+"""Changes to the init container of the configuration: it loses, leaks, asks or lets the agent start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from boxproof.proof.sabotages import Objects, edited, find, image_sabotage, manifest_sabotage
+
+PROGRAM = "/usr/local/lib/box/config_clone.py"
+RUN = f"python3 -I {PROGRAM}"
+CLONE, SECRET, HOME = "/var/lib/config-clone/repository", "/run/secrets/config-clone", "/home/claude/.claude"
+
+
+def _pod(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = find(objects, "StatefulSet", "claude-agent")["spec"]["template"]["spec"]
+    return spec
+
+
+def _init(objects: Objects) -> dict[str, Any]:
+    found = [each for each in _pod(objects)["initContainers"] if each["name"] == "config-clone"]
+    init: dict[str, Any] = found[0]
+    return init
+
+
+def _script(objects: Objects, text: str) -> None:
+    _init(objects)["command"] = ["/usr/bin/tini", "--", "sh", "-c", text]
+
+
+@manifest_sabotage("init-clone-fresh-volume", "what is cloned goes to a volume that the agent does not have")
+def delivered_elsewhere(objects: Objects) -> None:
+    _pod(objects)["volumes"].append({"name": "elsewhere", "emptyDir": {}})
+    mounts = _init(objects)["volumeMounts"]
+    next(each for each in mounts if each["mountPath"] == HOME)["name"] = "elsewhere"
+
+
+@manifest_sabotage("init-update-path-reachable", "after a start the clone's .git is removed")
+def git_directory_removed(objects: Objects) -> None:
+    _script(objects, f"{RUN} && rm -rf {CLONE}/.git")
+
+
+@manifest_sabotage("init-preserves-runtime-state", "the directory is emptied before each start")
+def emptied_first(objects: Objects) -> None:
+    _script(objects, f"find {HOME} -mindepth 1 -delete; exec {RUN}")
+
+
+@manifest_sabotage("init-preserves-runtime-state", "the login from the Secret is copied at each start")
+def seed_copied_always(objects: Objects) -> None:
+    _script(objects, f"{RUN} && cp {SECRET}/credentials.json {HOME}/.credentials.json")
+
+
+image_sabotage(
+    "local-changes-overwritten",
+    "init-preserves-runtime-state",
+    "a file that was changed on the volume is replaced by the repository's",
+    dockerfile=edited(PROGRAM, r's/or have not in \("", self.known.get\(path\)\)/or False/'),
+)
+image_sabotage(
+    "prompts",
+    "init-never-prompts",
+    "git may ask on a terminal",
+    dockerfile=edited(PROGRAM, 's/"GIT_TERMINAL_PROMPT": "0", //'),
+)
+image_sabotage(
+    "not-emptied",
+    "init-recovers-partial-clone",
+    "what a crash left is not removed before the next clone",
+    dockerfile=edited(PROGRAM, r"s/^        empty\(self.directory\)$/        pass/"),
+)
+image_sabotage(
+    "shell-patterns",
+    "init-cleanup-covers-all-dotfiles",
+    "the patterns * and .[!.]* stand for everything",
+    dockerfile=edited(
+        PROGRAM,
+        r's/in directory.iterdir\(\):$/in [*directory.glob("[!.]*"), *directory.glob(".[!.]*")]:/',
+    ),
+)
+
+
+@manifest_sabotage("init-ownership-and-fsgroup", "the pod has no fsGroup")
+def no_fsgroup(objects: Objects) -> None:
+    _init(objects)
+    del _pod(objects)["securityContext"]["fsGroup"]
+
+
+@manifest_sabotage("init-ownership-and-fsgroup", "the init container runs as root")
+def as_root_user(objects: Objects) -> None:
+    _init(objects)["securityContext"] = {"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
+
+
+@manifest_sabotage(
+    "init-pat-does-not-linger", "the token becomes part of the remote's address in .git/config"
+)
+def token_in_the_remote(objects: Objects) -> None:
+    _script(
+        objects,
+        f'{RUN} && git -C {CLONE} config remote.origin.url "https://$(cat {SECRET}/token)@github.com/x.git"',
+    )
+
+
+@manifest_sabotage("init-pat-does-not-linger", "the agent gets the Secret as environment variables")
+def token_in_the_environment(objects: Objects) -> None:
+    _init(objects)
+    _pod(objects)["containers"][0]["envFrom"].append({"secretRef": {"name": "claude-config-clone"}})
+
+
+@manifest_sabotage("init-pat-does-not-linger", "the token is an argument of the init container's program")
+def token_in_the_arguments(objects: Objects) -> None:
+    _script(objects, f'{RUN} "$(cat {SECRET}/token)"')
+
+
+@manifest_sabotage("init-pat-does-not-linger", "the init container prints the token")
+def token_in_the_log(objects: Objects) -> None:
+    _script(objects, f"cat {SECRET}/token; exec {RUN}")
+
+
+@manifest_sabotage("init-failure-blocks-main", "a failed clone is not taken for a failure")
+def failure_swallowed(objects: Objects) -> None:
+    _script(objects, f"{RUN} || true")

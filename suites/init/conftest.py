@@ -1,0 +1,41 @@
+"""What the checks of the configuration's init container share."""
+
+from __future__ import annotations
+
+import pytest
+
+from boxproof.kube.client import Kube
+from boxproof.probes import helpers
+from boxproof.proof.box import Edit, Objects
+from boxproof.proof.clones import FILES, Clones, initial
+from boxproof.proof.fixtures import MakeBox
+from boxproof.session import Session
+from boxproof.stubs.anthropic import Stub
+from boxproof.stubs.forge import Repository
+from boxproof.subject.model import Subject
+
+
+@pytest.fixture
+def repository(subject: Subject, stub: Stub) -> Repository:
+    """A private repository of the check's own with a skill, a memory and settings."""
+    if not subject.config_clone.component:
+        pytest.skip("the subject names no component that clones its configuration")
+    made = Repository(stub, helpers.unique("config"), helpers.unique("canary-token")).create()
+    made.commit(FILES)
+    return made
+
+
+@pytest.fixture
+def clones(make_box: MakeBox, subject: Subject, session: Session, kube: Kube) -> Clones:
+    """Instances with their configuration from a repository."""
+    return Clones(make_box, subject, session, kube)
+
+
+@pytest.fixture
+def terminal(subject: Subject) -> Edit:
+    """An edit that gives the init container a terminal, on which a program could ask."""
+
+    def edit(objects: Objects) -> None:
+        initial(objects, subject).update(tty=True, stdin=True)
+
+    return edit
