@@ -63,6 +63,12 @@ def release(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure loading, questions and runs against kind, kubectl and serial ones."""
+    boxproof(session, "bench")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the harness's own tests (no Docker, under a minute)."""
     install(session)

@@ -211,6 +211,14 @@ def _create(
     where.record.write_text(json.dumps(record | {"ready": True}, indent=2))
 
 
+def configured(settings: Settings, engine: EngineInfo) -> Path:
+    """Write what kind is given for the configured cell and cluster, and return the file."""
+    where = place(settings, settings.cluster)
+    where.directory.mkdir(parents=True, exist_ok=True)
+    _write_topology(where, topology_of(check(settings), cgroup(engine)))
+    return where.topology
+
+
 def _write_topology(where: Place, text: str) -> None:
     """Write kind's configuration of one cluster, with an encryption key of its own."""
     directory = encryption.prepare(where.encryption)

@@ -1,0 +1,1 @@
+"""What `nox -s bench` measures: each thing in turns with the usual way of doing it."""
