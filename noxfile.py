@@ -82,3 +82,10 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check the CI workflows with actionlint."""
+    install(session)
+    session.run("python", "-m", "boxproof.app.workflows")

@@ -105,7 +105,7 @@ def join(settings: Settings, directories: Sequence[Path], required: Sequence[Com
     except BaseException:
         shutil.rmtree(home)
         raise
-    return int(_conclude(home, found))
+    return int(publish(home, found))
 
 
 def run(settings: Settings, chosen: Sequence[Combination], *, fresh: bool = False) -> int:
@@ -126,18 +126,23 @@ def run(settings: Settings, chosen: Sequence[Combination], *, fresh: bool = Fals
         log.say(f"{len(chosen)} cells of {subject.name}")
         try:
             run_cells(under_way)
+            return conclude(under_way, key)
         except UsageError:
             if not under_way.outcomes:
                 shutil.rmtree(under_way.home)
             raise
-        finally:
+        finally:  # last: where an interrupt leaves no time for it, the next start does it
             _remove_cluster(ours)
             ownership.release(settings, record)
-        found = under_way.write()
-        matrix_page.write(under_way.home, found)
-        if not under_way.interrupted:
-            _note(under_way, key, finished=True)
-    code = _conclude(under_way.home, found)
+
+
+def conclude(under_way: Matrix, key: str) -> int:
+    """Write the report of what was run and return the exit code."""
+    found = under_way.write()
+    matrix_page.write(under_way.home, found)
+    if not under_way.interrupted:
+        _note(under_way, key, finished=True)
+    code = publish(under_way.home, found)
     return int(ExitCode.INTERRUPTED if under_way.interrupted else code)
 
 
@@ -238,7 +243,8 @@ def _new_home(settings: Settings) -> Path:
     return home
 
 
-def _conclude(home: Path, found: matrix.Matrix) -> ExitCode:
+def publish(home: Path, found: matrix.Matrix) -> ExitCode:
+    """Make a report the latest, say what it says, and return the exit code of its verdict."""
     results.point_latest(home)
     log.say(f"{found.summary()}; report: {home / 'index.html'}")
     return found.exit_code

@@ -10,6 +10,7 @@ from boxproof.cluster.cells import Combination
 from boxproof.errors import UsageError
 from boxproof.reports import matrix
 from boxproof.reports.matrix import Matrix, Outcome
+from boxproof.reports.model import Results
 
 HINT = "give directories with a matrix.json, as reports/latest is after nox -s matrix"
 
@@ -23,15 +24,20 @@ def merge(directories: Iterable[Path], into: Path, required: Sequence[Combinatio
     """
     cells = {each.id: each for each in required}
     chosen: dict[str, tuple[Path, Outcome]] = {}
+    sources: dict[str, Path] = {}
     for home in found(directories):
-        rows, outcomes = _read(home)
+        rows, outcomes, runs = _read(home)
+        for run in runs.values():
+            sources.setdefault(f"{run.subject.name} at {run.subject.source}", home)
         for row in rows.cells:
             cells.setdefault(row.id, Combination(**row.model_dump(include=set(Combination.model_fields))))
         for name, outcome in outcomes.items():
             known = chosen.get(name)
             if known is None or matrix.worst([known[1].verdict, outcome.verdict]) != known[1].verdict:
                 chosen[name] = (home, outcome)
-    _same_subject({name: home for name, (home, _) in chosen.items()})
+    if len(sources) > 1:
+        shown = ", ".join(f"{source} in {home}" for source, home in sources.items())
+        raise UsageError(f"results of different subjects: {shown}", hint="merge what one matrix ran")
     for name, (home, _) in chosen.items():
         shutil.copytree(home / matrix.CELLS / name, into / matrix.CELLS / name, symlinks=True)
     return matrix.write(into, tuple(cells.values()), {name: each for name, (_, each) in chosen.items()})
@@ -49,20 +55,9 @@ def found(directories: Iterable[Path]) -> Iterator[Path]:
         yield from below
 
 
-def _read(home: Path) -> tuple[Matrix, dict[str, Outcome]]:
+def _read(home: Path) -> tuple[Matrix, dict[str, Outcome], dict[str, Results]]:
     try:
-        return matrix.read(home), matrix.outcomes(home)
+        outcomes = matrix.outcomes(home)
+        return matrix.read(home), outcomes, matrix.runs(home, outcomes)
     except (OSError, ValueError) as error:
         raise UsageError(f"{home}: {str(error).splitlines()[0]}", hint=HINT) from error
-
-
-def _same_subject(homes: dict[str, Path]) -> None:
-    """Raise UsageError when the cells are about different states of a subject."""
-    sources: dict[str, Path] = {}
-    for name, home in homes.items():
-        run = matrix.runs(home, {name: matrix.outcomes(home)[name]}).get(name)
-        if run:
-            sources.setdefault(f"{run.subject.name} at {run.subject.source}", home)
-    if len(sources) > 1:
-        shown = ", ".join(f"{source} in {home}" for source, home in sources.items())
-        raise UsageError(f"results of different subjects: {shown}", hint="merge what one matrix ran")

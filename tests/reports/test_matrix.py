@@ -205,6 +205,10 @@ def test_what_is_no_matrix_is_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "matrix.json").write_text("{}")
     with pytest.raises(UsageError, match=str(tmp_path)):
         merging.merge([tmp_path], tmp_path / "both")
+    torn = made(tmp_path / "torn", PLAIN)
+    (torn / matrix.CELLS / PLAIN.id / "run-1" / "results.json").unlink()
+    with pytest.raises(UsageError, match=str(torn)):
+        merging.merge([torn], tmp_path / "both")
 
 
 def test_a_verdict_that_changes_between_cells_is_a_difference() -> None:
