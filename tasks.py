@@ -114,6 +114,20 @@ def shell(_: Context) -> None:
     sys.exit(hands.shell())
 
 
+@task(help={"file": "where the backup goes"})
+@explained
+def backup(_: Context, file: str) -> None:
+    """Write the content of the agent's volume into a tar."""
+    hands.backup(file)
+
+
+@task(help={"file": "the backup", "replace": "delete the claim that is there"})
+@explained
+def restore(_: Context, file: str, replace: bool = False) -> None:
+    """Bring a backup into a new claim, and start the agent on it."""
+    hands.restore(file, replace=replace)
+
+
 @task
 @explained
 def report(_: Context) -> None:

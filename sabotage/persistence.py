@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from boxproof.proof.sabotages import Objects, find, image_sabotage, manifest_sabotage
+from boxproof.proof.sabotages import (
+    Objects,
+    as_root,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+    replace_in,
+    subject_sabotage,
+)
 
 
 def _statefulset(objects: Objects) -> dict[str, Any]:
@@ -92,3 +101,69 @@ image_sabotage(
     "the image tells the CLI to keep its login beside the volume",
     dockerfile="ENV CLAUDE_CONFIG_DIR=/tmp/claude",
 )
+
+
+@manifest_sabotage("pvc-survives-pod-deletion", "each pod has a directory of its own on the volume")
+def directory_of_each_pod(objects: Objects) -> None:
+    mount = _mounts(objects)[0]
+    container = _pod(objects)["containers"][0]
+    container.setdefault("env", []).append(
+        {"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
+    )
+    mount["subPathExpr"] = "$(POD_UID)"
+
+
+@manifest_sabotage("pvc-survives-pod-deletion", "the volume is emptied at each start")
+def emptied_at_start(objects: Objects) -> None:
+    path = _mounts(objects)[0]["mountPath"]
+    empty = ["find", path, "-mindepth", "1", "-delete"]
+    _pod(objects)["containers"][0]["lifecycle"] = {"postStart": {"exec": {"command": empty}}}
+
+
+@manifest_sabotage("pv-reclaim-retain-and-class", "the claim is of the cluster's default class")
+def default_class(objects: Objects) -> None:
+    del _statefulset(objects)["volumeClaimTemplates"][0]["spec"]["storageClassName"]
+
+
+@manifest_sabotage("pv-reclaim-retain-and-class", "the class deletes a volume with its claim")
+def class_deletes(objects: Objects) -> None:
+    find(objects, "StorageClass")["reclaimPolicy"] = "Delete"
+
+
+image_sabotage(
+    "skill-below-the-volume",
+    "no-volume-shadowing",
+    "the image has a skill where the volume is mounted",
+    dockerfile="RUN mkdir -p ~/.claude/skills/hidden && echo hidden >~/.claude/skills/hidden/SKILL.md",
+)
+
+
+@manifest_sabotage("no-volume-shadowing", "a volume on the directory of the image's skills hides them")
+def skills_hidden(objects: Objects) -> None:
+    _pod(objects)["volumes"].append({"name": "skills", "emptyDir": {}})
+    mount = {"name": "skills", "mountPath": "/etc/claude-code/.claude"}
+    _pod(objects)["containers"][0]["volumeMounts"].append(mount)
+
+
+image_sabotage(
+    "home-of-root",
+    "home-and-workdir-writable",
+    "the home directory is root's",
+    dockerfile=as_root("chown root:root /home/claude"),
+)
+
+
+@manifest_sabotage("home-and-workdir-writable", "the root file system is read-only, and home has no mount")
+def read_only_root(objects: Objects) -> None:
+    _pod(objects)["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = True
+
+
+@subject_sabotage(
+    "rec-backup-restore-drill", "the pod of the backup has an empty volume in place of the agent's"
+)
+def empty_backup(subject: Path) -> None:
+    replace_in(
+        subject / "manifests/backup/pod.yaml",
+        "      persistentVolumeClaim:\n        claimName: home-claude-agent-0\n",
+        "      emptyDir: {}\n",
+    )

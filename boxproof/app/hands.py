@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import docker as docker_sdk
 
@@ -19,6 +20,7 @@ from boxproof.errors import EnvironmentFault, ExitCode
 from boxproof.host import doctor as doctors
 from boxproof.host import engine as engines
 from boxproof.host import ownership
+from boxproof.kube import backups
 from boxproof.kube.client import Kube
 from boxproof.proof import box
 from boxproof.reports import matrix, results
@@ -147,6 +149,33 @@ def logs(follow: bool) -> int:
 def shell() -> int:
     """Open a shell in the agent's container."""
     return kubectl("exec", "-it", *agent(), "--", "bash")
+
+
+def volume() -> backups.Volume:
+    """Return the agent's volume in the cluster; raises EnvironmentFault if there is no cluster."""
+    settings = Settings.load()
+    where = kind.place(settings, settings.cluster)
+    if not where.kubeconfig.is_file():
+        raise EnvironmentFault(f"there is no cluster {settings.cluster!r}", hint="inv up, then inv deploy")
+    subject = model.load(settings.subject)
+    return backups.volume(
+        Kube(str(where.kubeconfig)), str(where.kubectl), subject.path(subject.storage.pod),
+        subject.namespace, subject.workload,
+    )  # fmt: skip
+
+
+def backup(file: str) -> None:
+    """Write the content of the agent's volume into a file."""
+    with log.step("backup"):
+        count = volume().backup(Path(file).absolute())
+    log.say(f"{count} files in {file}; it holds the login: keep it as you keep that")
+
+
+def restore(file: str, *, replace: bool) -> None:
+    """Bring a backup into a new claim and start the agent on it."""
+    with log.step("restore"):
+        count = volume().restore(Path(file).absolute(), replace=replace)
+    log.say(f"{count} files restored, the agent is Ready")
 
 
 def report() -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.errors import DeadlineExceeded
+from boxproof.kube import states
 from boxproof.kube.client import Kube, NotFound, Object
 from boxproof.probes import helpers, ledger
 from boxproof.wait import NotYet, until
@@ -151,3 +152,45 @@ def disposable(name: str, namespace: str, image: str) -> Object:
             "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
         },
     }
+
+
+def volume_of(kube: Kube, namespace: str, claim: str) -> str:
+    """Return the name of the volume a claim is bound to; raises NotFound."""
+    return str(kube.get("PersistentVolumeClaim", claim, namespace)["spec"]["volumeName"])
+
+
+def after_loss(kube: Kube, namespace: str, claim: str, pod: str, *, timeout: float = 90) -> str:
+    """Delete a claim and the pod that mounts it, and return what becomes of its volume; an observation.
+
+    That is "gone", or the phase it is in after ``timeout`` seconds or once it is Released by its policy.
+    """
+    volume = volume_of(kube, namespace, claim)
+    kube.delete([{"kind": "Pod", "metadata": {"name": pod, "namespace": namespace}}], grace=1)
+    kube.delete([{"kind": "PersistentVolumeClaim", "metadata": {"name": claim, "namespace": namespace}}])
+
+    def look() -> str:
+        found = kube.find("PersistentVolume", volume)
+        phase = str(found["status"]["phase"]) if found else "gone"
+        keeps = (found or {}).get("spec", {}).get("persistentVolumeReclaimPolicy") == "Retain"
+        if phase == "gone" or (phase == "Released" and keeps):
+            return phase
+        raise NotYet(phase)
+
+    seen = until(look, timeout=timeout, what=f"what becomes of volume {volume}")
+    ledger.record("volume after its claim", volume, seen)
+    return seen
+
+
+def offer_again(kube: Kube, volume: str, namespace: str, claim: str) -> None:
+    """Let a Released volume be bound again, by a new claim of that name alone."""
+    reference = {"name": claim, "namespace": namespace, "uid": None, "resourceVersion": None}
+    kube.patch(kube.path("PersistentVolume", volume), {"spec": {"claimRef": reference}})
+
+
+def lose(kube: Kube, namespace: str, claim: str) -> None:
+    """Delete a claim that nobody mounts, and its volume with it, whatever its policy says."""
+    volume = volume_of(kube, namespace, claim)
+    path = kube.path("PersistentVolume", volume)
+    kube.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
+    kube.delete([{"kind": "PersistentVolumeClaim", "metadata": {"name": claim, "namespace": namespace}}])
+    states.gone(kube, "PersistentVolume", volume)

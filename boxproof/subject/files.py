@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -22,15 +23,45 @@ def reader(docker: Any, image: str, *, run: str) -> Iterator[Callable[[str], str
 
     Links are followed; ``docker`` is a docker client. Raises EnvironmentFault if the engine refuses.
     """
+    with _opened(docker, image, run) as made:
+        yield lambda path: read(made, path)
+
+
+@contextmanager
+def _opened(docker: Any, image: str, run: str) -> Iterator[Any]:
     labels = {"boxproof.dev/run": run}
     try:
         made = docker.containers.create(image, command=["never-run"], labels=labels)
     except DockerException as error:
         raise EnvironmentFault(f"cannot open {image}: {error}") from error
     try:
-        yield lambda path: read(made, path)
+        yield made
     finally:
         made.remove(force=True, v=True)
+
+
+@contextmanager
+def lister(docker: Any, image: str, *, run: str) -> Iterator[Callable[[str], list[str]]]:
+    """Give a function that returns the files below a directory of the image; options as of ``reader``."""
+    with _opened(docker, image, run) as made:
+        yield lambda directory: below(made, directory)
+
+
+def below(container: Any, directory: str) -> list[str]:
+    """Return the paths of the files and links below a directory of a container, none if there is no such."""
+    try:
+        stream, _ = container.get_archive(directory)
+    except NotFound:
+        return []
+    except DockerException as error:
+        raise EnvironmentFault(f"cannot list {directory}: {error}") from error
+    parent = PurePosixPath(directory).parent
+    with tempfile.TemporaryFile() as whole:
+        for chunk in stream:
+            whole.write(chunk)
+        whole.seek(0)
+        with tarfile.open(fileobj=whole) as tar:
+            return sorted(str(parent / each.name) for each in tar if not each.isdir())
 
 
 def read(container: Any, path: str) -> str | None:

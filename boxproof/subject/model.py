@@ -97,6 +97,13 @@ class ConfigClone(Part):
     directory: str = ""
 
 
+class Storage(Part):
+    """The component with which the agent's volume outlives its claim, and a manifest of a pod on it."""
+
+    component: str = ""
+    pod: str = ""
+
+
 class Roles(Part):
     """The ClusterRoles of the tiers; ``golden`` is a directory with what each tier may do, reviewed."""
 
@@ -162,6 +169,7 @@ class Subject(Part):
     commands: Commands = Commands()
     mcp: Mcp = Mcp()
     config_clone: ConfigClone = ConfigClone()
+    storage: Storage = Storage()
 
     def path(self, relative: str) -> Path | None:
         """Return an existing path of the subject, None if it has none there."""
