@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import watchfiles
@@ -11,14 +11,62 @@ import watchfiles
 from boxproof import log
 from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
-from boxproof.cluster import load
+from boxproof.cluster import load, pruning
 from boxproof.errors import BoxproofError
-from boxproof.proof import box, claims, waivers
+from boxproof.kube import states
+from boxproof.proof import box, claims, deployed, order, waivers
 from boxproof.reports import results
+from boxproof.session import Session
 from boxproof.settings import Settings
 from boxproof.subject import build, model, touched
 
 QUIET = 300  # milliseconds without an edit before a round starts
+REVISION = "controller-revision-hash"  # the label that says which template a pod was made from
+
+
+@dataclass
+class Watch:
+    """A run that goes on; ``waves`` are the claims left to be proven about ``session``, nearest first."""
+
+    run: Run
+    number: int = 0
+    session: Session | None = None
+    waves: list[tuple[str, ...]] = field(default_factory=list)
+
+    def edited(self, changed: tuple[Path, ...]) -> None:
+        """Rebuild, load and redeploy; raises SubjectFault for a mistake, EnvironmentFault."""
+        subject = model.load(self.run.settings.subject)
+        waves = chosen(self.run.settings, subject, changed)
+        if not waves:
+            return
+        if self.waves:  # of an older subject: of no use any more
+            self.waves = []
+            self.clear()
+        self.number += 1
+        names = ", ".join(path.name for path in changed)
+        with log.step(f"{names}: rebuild, load and redeploy"):
+            self.session = redeployed(self.run, subject, self.run.directory / f"round-{self.number}")
+        self.waves = waves
+
+    def prove(self) -> None:
+        """Prove the next claims and say which are not proven; after the last, clear up."""
+        assert self.session is not None
+        wanted = self.waves.pop(0)
+        with log.step(f"{len(wanted)} claims"):
+            suites.prove(replace(self.run.settings, claims=wanted), self.session)
+        report(self.run, self.session, wanted)
+        if not self.waves:
+            self.clear()
+
+    def clear(self) -> None:
+        """Remove the further instances of the round, and from the nodes what nothing uses any more."""
+        session = self.session
+        assert session is not None and session.engine is not None and session.image is not None
+        first = deployed.record_path(session, "")
+        for path in sorted(deployed.instances_of(session).glob("*.json")):
+            if path != first:
+                box.remove(box.attach(session, path.stem))
+        pruning.prune(session.engine, box.cluster_of(session), [session.probe_image, session.image.reference])
 
 
 def main(settings: Settings) -> int:
@@ -29,57 +77,77 @@ def main(settings: Settings) -> int:
         with owned.enduring(run):
             bringup.session(run, subject)
             log.say(f"watching {', '.join(map(str, touched.watched(subject)))}; Ctrl-C ends it")
-            for number, changed in enumerate(edits(subject), 1):
-                attempt(run, changed, number)
+            watch = Watch(run)
+            for changed in edits(subject):
+                attempt(watch, changed)
     finally:
         bringup.tidy(run)
     return 3 if run.fault else 0
 
 
 def edits(subject: model.Subject) -> Iterator[tuple[Path, ...]]:
-    """Give the paths of each burst of edits."""
+    """Give the paths of each burst of edits, () now and then where there are none."""
     for changes in watchfiles.watch(
-        *touched.watched(subject), debounce=QUIET * 4, step=QUIET, raise_interrupt=True
+        *touched.watched(subject),
+        debounce=QUIET * 4,
+        step=QUIET,
+        rust_timeout=QUIET,
+        yield_on_timeout=True,
+        raise_interrupt=True,
     ):
         yield tuple(sorted({Path(path) for _, path in changes}))
 
 
-def chosen(settings: Settings, subject: model.Subject, changed: tuple[Path, ...]) -> tuple[str, ...]:
-    """Return the claims to prove: those asked for, else those with a check in the areas touched."""
+def chosen(settings: Settings, subject: model.Subject, changed: tuple[Path, ...]) -> list[tuple[str, ...]]:
+    """Return the claims to prove in waves: those asked for, else an area at a time, the nearest first."""
     if settings.claims:
-        return claims.select(settings.claims)
-    areas = touched.areas(subject, changed)
+        return [claims.select(settings.claims)]
     known = claims.load()
     without = waivers.planned(settings.subject, known)
-    return tuple(each.id for each in known.values() if each.area in areas and each.id not in without)
+    waves = [
+        tuple(each.id for each in known.values() if each.area == area and each.id not in without)
+        for area in touched.areas(subject, changed)
+    ]
+    return [each for each in waves if each]
 
 
-def attempt(run: Run, changed: tuple[Path, ...], number: int) -> None:
-    """Make one round of it: a mistake in the subject is shown, and the next edit tries again."""
+def attempt(watch: Watch, changed: tuple[Path, ...]) -> None:
+    """Take up an edit, or go on with what is left to prove; a mistake is shown until an edit mends it."""
     try:
-        one_round(run, changed, number)
+        if changed:
+            watch.edited(changed)
+        if watch.waves:
+            watch.prove()
     except BoxproofError as fault:
         log.fail(fault.message, fault.hint)
 
 
-def one_round(run: Run, changed: tuple[Path, ...], number: int) -> None:
-    """Rebuild, load, redeploy and prove what ``changed`` touches; raises EnvironmentFault, SubjectFault."""
-    subject = model.load(run.settings.subject)
-    wanted = chosen(run.settings, subject, changed)
-    if not wanted:
-        return
-    log.say(f"{', '.join(path.name for path in changed)}: {len(wanted)} claims")
+def redeployed(run: Run, subject: model.Subject, directory: Path) -> Session:
+    """Return a session with the subject as it is now, Ready; raises EnvironmentFault, SubjectFault."""
     session = run.session
     assert session.engine is not None
-    with log.step("rebuild, load and redeploy"):
-        image = build.build(run.settings, session.engine, subject)
-        load.load(session.engine, box.cluster_of(session), [image.reference])
-        session = replace(session, image=image, directory=str(run.directory / f"round-{number}"))
-        Path(session.directory).mkdir()
-        box.deploy(session)
-    settings = replace(run.settings, claims=wanted)
-    suites.prove(settings, session)
+    image = build.build(run.settings, session.engine, subject)
+    load.load(session.engine, box.cluster_of(session), [image.reference])
+    directory.mkdir()
+    session = replace(session, image=image, directory=str(directory))
+    made = box.deploy(session, wait=False)
+    if made.workload["kind"] != "StatefulSet":
+        made.wait_ready()
+        return session
+    wanted = states.revision(made.kube, made.name, made.namespace)
+    old = made.kube.find("Pod", made.pod, made.namespace)
+    stale = old is not None and old["metadata"]["labels"].get(REVISION) != wanted
+    if old is not None and stale:
+        made.kube.delete([old])  # a controller waits for a broken pod to be mended before it replaces it
+    made.wait_ready(after=old["metadata"]["uid"] if old is not None and stale else "")
+    return session
+
+
+def report(run: Run, session: Session, wanted: tuple[str, ...]) -> None:
+    """Say which of ``wanted`` are not proven, and remember what their checks took."""
     found = results.collect(session, selected=wanted)
+    checks = [each for claim in found.claims for each in claim.checks]
+    order.learn(run.settings.state, {each.nodeid: each.seconds for each in checks})
     for each in found.claims:
         if each.verdict != "proven":
             log.say(f"{each.verdict}: {each.id}: {each.reason}", style="red")

@@ -1,0 +1,104 @@
+"""What an edit sets going, and what a newer edit makes of the rest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxproof.app import watch
+from boxproof.app.owned import Run
+from boxproof.errors import SubjectFault
+from boxproof.host.ownership import RunRecord
+from boxproof.session import Session
+from boxproof.settings import ROOT, Settings
+from boxproof.subject import model
+
+ENTRYPOINT = ROOT / "image/rootfs/usr/local/bin/entrypoint"
+POLICY = ROOT / "manifests/base/networkpolicy.yaml"
+
+
+class Notes:
+    """Stands in for engine and cluster, and notes what was asked of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.proven: list[tuple[str, ...]] = []
+        self.deployed = self.cleared = 0
+        self.broken = False
+        monkeypatch.setattr(watch, "redeployed", self.redeployed)
+        monkeypatch.setattr(watch.suites, "prove", self.prove)
+        monkeypatch.setattr(watch, "report", lambda *_: None)
+        monkeypatch.setattr(watch.Watch, "clear", self.clear)
+
+    def redeployed(self, run: Run, *_: Any) -> Session:
+        if self.broken:
+            raise SubjectFault("it does not build")
+        self.deployed += 1
+        return run.session
+
+    def prove(self, settings: Settings, _: Session) -> None:
+        self.proven.append(settings.claims)
+
+    def clear(self, *_: Any) -> None:
+        self.cleared += 1
+
+
+@pytest.fixture
+def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
+    return Notes(monkeypatch)
+
+
+def watching(tmp_path: Path, **options: Any) -> watch.Watch:
+    settings = Settings(subject=ROOT, state=tmp_path, cache=tmp_path, reports=tmp_path, **options)
+    session = Session(run="r", directory=str(tmp_path), subject=str(ROOT), cache="", state="")
+    return watch.Watch(Run(settings, session, RunRecord(run="r"), datetime.now(UTC)))
+
+
+def test_an_edit_is_proven_area_by_area_the_nearest_first(tmp_path: Path, notes: Notes) -> None:
+    made = watching(tmp_path)
+    watch.attempt(made, (ENTRYPOINT,))
+    assert "entrypoint-exec-form" in notes.proven[0]
+    assert not any(each.startswith("auth-") for each in notes.proven[0])
+    while made.waves:
+        watch.attempt(made, ())
+    watch.attempt(made, ())
+    assert (notes.deployed, notes.cleared, len(notes.proven)) == (1, 1, 3)
+
+
+def test_a_newer_edit_comes_before_what_is_left_of_an_older_one(tmp_path: Path, notes: Notes) -> None:
+    made = watching(tmp_path)
+    watch.attempt(made, (ENTRYPOINT,))
+    watch.attempt(made, (POLICY,))
+    assert all(each.startswith(("netpol", "operator")) for each in notes.proven[-1])
+    assert (notes.deployed, notes.cleared, made.waves) == (2, 2, [])
+
+
+def test_claims_asked_for_are_one_wave_and_other_files_none(tmp_path: Path, notes: Notes) -> None:
+    made = watching(tmp_path, claims=("pvc-bound",))
+    watch.attempt(made, (ENTRYPOINT,))
+    assert notes.proven == [("pvc-bound",)]
+    watch.attempt(watching(tmp_path), (ROOT / "README.md",))
+    assert notes.deployed == 1
+
+
+def test_a_mistake_is_shown_and_the_next_edit_mends_it(
+    tmp_path: Path, notes: Notes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = watching(tmp_path)
+    notes.broken = True
+    watch.attempt(made, (ENTRYPOINT,))
+    assert "it does not build" in capsys.readouterr().err
+    watch.attempt(made, ())
+    assert notes.proven == []
+    notes.broken = False
+    watch.attempt(made, (ENTRYPOINT,))
+    assert len(notes.proven) == 1
+
+
+def test_every_area_that_an_edit_touches_has_its_wave() -> None:
+    subject = model.load(ROOT)
+    waves = watch.chosen(Settings(subject=ROOT), subject, (ROOT / "subject.toml",))
+    assert len(waves) > 5
+    assert len({name for wave in waves for name in wave}) == sum(map(len, waves))
