@@ -16,10 +16,12 @@ from typing import IO, Protocol
 from boxproof.errors import EnvironmentFault
 from boxproof.host.ownership import LABEL
 from boxproof.host.tarsplit import OpenFile
-from boxproof.run import owner, piped, run
+from boxproof.run import CommandFailed, owner, piped, run
 from boxproof.session import EngineInfo
 
 MOUNTED = "/boxproof-engine"
+# the engine mounts running containers below these directories; said as clients since 25 do, and before
+OWN_MOUNT_ONLY = ("bind-recursive=disabled", "bind-nonrecursive=true")
 CHUNK = 1 << 20
 
 
@@ -140,11 +142,18 @@ def copied(engine: EngineInfo, image: str, directories: Mapping[str, str]) -> It
     """
     name = f"boxproof-store-{secrets.token_hex(6)}"
     words = ["create", "--name", name, "--network=none", "--pull=never", "--label", f"{LABEL}={_run()}"]
-    for target, source in directories.items():
-        mount = f"type=bind,source={source},target={MOUNTED}/{target},readonly,bind-recursive=disabled"
-        words += ["--mount", mount]
+    mounts = [
+        f"type=bind,source={source},target={MOUNTED}/{target}" for target, source in directories.items()
+    ]
     try:
-        run([engine.client, *words, image, "never-run"], env=engine.env, timeout=60)
+        for own in OWN_MOUNT_ONLY:
+            options = [word for each in mounts for word in ("--mount", f"{each},readonly,{own}")]
+            argv = [engine.client, *words, *options, image, "never-run"]
+            made = run(argv, env=engine.env, timeout=60, check=False)
+            if made.ok or own.partition("=")[0] not in made.stderr:
+                break
+        if not made.ok:
+            raise CommandFailed(made)
         yield Copied(engine, name)
     finally:
         run([engine.client, "rm", "--force", "--volumes", name], env=engine.env, timeout=60, check=False)

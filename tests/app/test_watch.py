@@ -28,7 +28,7 @@ class Notes:
         self.deployed = self.cleared = 0
         self.broken = False
         monkeypatch.setattr(watch, "redeployed", self.redeployed)
-        monkeypatch.setattr(watch.suites, "prove", self.prove)
+        monkeypatch.setattr("boxproof.app.suites.prove", self.prove)
         monkeypatch.setattr(watch, "report", lambda *_: None)
         monkeypatch.setattr(watch.Watch, "clear", self.clear)
 

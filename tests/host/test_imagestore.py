@@ -22,6 +22,9 @@ case "$1 $2" in
 "info "*) cat info ;;
 "image inspect") cat inspect ;;
 "create "*)
+    case "$*" in *bind-recursive*)
+        if [ -e old ]; then echo "unexpected key 'bind-recursive'" >&2; exit 1; fi ;;
+    esac
     for word; do case "$word" in type=bind,*)
         source=${word#*source=} target=${word#*target=}
         [ -d "${source%%,*}" ] || { echo "bind source path does not exist: ${source%%,*}" >&2; exit 1; }
@@ -98,6 +101,14 @@ def test_an_engine_elsewhere_is_read_through_its_api(tmp_path: Path) -> None:
     with imagestore.opened(elsewhere, "box") as store:
         assert store.image("box").id == made.id
     assert "create" in (tmp_path / "log").read_text()
+
+
+def test_a_client_of_before_25_is_asked_in_its_own_words(tmp_path: Path) -> None:
+    made = Engine(tmp_path, "overlay2")
+    (tmp_path / "old").touch()
+    with imagestore.opened(made.info, "box", ["api"]) as store:
+        assert store.image("box").id == made.id
+    assert "bind-nonrecursive=true" in (tmp_path / "log").read_text()
 
 
 def test_an_engine_whose_data_cannot_be_had_or_of_another_driver_is_a_fault(tmp_path: Path) -> None:
