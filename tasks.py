@@ -9,8 +9,8 @@ from typing import Any
 
 from invoke import Context, Exit, task
 
-from boxproof.app import hands
-from boxproof.errors import BoxproofError
+from boxproof.app import hands, runbooks, supplies
+from boxproof.errors import BoxproofError, ExitCode
 
 
 def explained(work: Callable[..., None]) -> Callable[..., None]:
@@ -22,6 +22,8 @@ def explained(work: Callable[..., None]) -> Callable[..., None]:
             work(*words, **options)
         except BoxproofError as error:
             raise Exit(f"boxproof: {error}", code=int(error.exit_code)) from None
+        except KeyboardInterrupt:
+            raise Exit("boxproof: interrupted", code=int(ExitCode.INTERRUPTED)) from None
 
     return wrapped
 
@@ -37,28 +39,28 @@ def doctor(_: Context, as_json: bool = False) -> None:
 @explained
 def build(_: Context) -> None:
     """Build the box's image and print its reference."""
-    print(hands.build().reference)
+    print(supplies.build().reference)
 
 
 @task
 @explained
 def lock(_: Context) -> None:
     """Write the versions of the image's packages into packages.lock, for its system."""
-    print(hands.lock())
+    print(supplies.lock())
 
 
 @task
 @explained
 def chart(_: Context) -> None:
     """Write the Helm chart's templates from the manifests, and print those that changed."""
-    print("\n".join(hands.chart()) or "nothing changed")
+    print("\n".join(supplies.chart()) or "nothing changed")
 
 
 @task
 @explained
 def sbom(_: Context) -> None:
     """Write the image's SBOM, provenance and vulnerability scan; 1 for a critical finding, 4 if unproven."""
-    where, scan = hands.sbom()
+    where, scan = supplies.sbom()
     print(f"{where}: scan {scan.verdict}{': ' if scan.reason else ''}{scan.reason}")
     sys.exit({"proven": 0, "refuted": 1}.get(scan.verdict, 4))
 
@@ -77,11 +79,16 @@ def load(_: Context) -> None:
     hands.load_image()
 
 
-@task
+@task(
+    help={
+        "suffix": "deploy a further instance: the suffix of its namespace and cluster-scoped names",
+        "timeout": "seconds until it must be Ready (default: 180)",
+    }
+)
 @explained
-def deploy(_: Context) -> None:
-    """Deploy the box and wait until it is Ready; says why when it does not come."""
-    print(hands.deploy())
+def deploy(_: Context, suffix: str = "", timeout: str = "") -> None:
+    """Build, load and deploy the box and wait until it is Ready; says why when it does not come."""
+    print(hands.deploy(suffix, timeout))
 
 
 @task(help={"claims": "claim ids and globs, comma-separated"})
@@ -104,28 +111,50 @@ def watch(_: Context, claims: str = "") -> None:
 @explained
 def logs(_: Context, follow: bool = False) -> None:
     """Print the agent's log."""
-    sys.exit(hands.logs(follow))
+    sys.exit(runbooks.logs(follow))
 
 
 @task
 @explained
 def shell(_: Context) -> None:
     """Open a shell in the agent's container."""
-    sys.exit(hands.shell())
+    sys.exit(runbooks.shell())
+
+
+@task(name="exec")
+@explained
+def execute(_: Context) -> None:
+    """Run a command in the agent's container: inv exec -- COMMAND …."""
+    words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    sys.exit(runbooks.execute(words))
+
+
+@task(help={"mend": "bring the build to the nodes and pods that lack it", "suffix": "of the instance"})
+@explained
+def stale(_: Context, mend: bool = False, suffix: str = "") -> None:
+    """Say which nodes and pods have something else than the build; 1 if any has."""
+    sys.exit(runbooks.stale(mend=mend, suffix=suffix))
+
+
+@task(help={"file": "the file that holds the token, - for standard input", "suffix": "of the instance"})
+@explained
+def rotate_token(_: Context, file: str = "", suffix: str = "") -> None:
+    """Put a new token into the agent's Secret, have a new pod take it up, and verify that it has it."""
+    print(f"{runbooks.rotate_token(file, suffix)} has the new token")
 
 
 @task(help={"file": "where the backup goes"})
 @explained
 def backup(_: Context, file: str) -> None:
     """Write the content of the agent's volume into a tar."""
-    hands.backup(file)
+    runbooks.backup(file)
 
 
 @task(help={"file": "the backup", "replace": "delete the claim that is there"})
 @explained
 def restore(_: Context, file: str, replace: bool = False) -> None:
     """Bring a backup into a new claim, and start the agent on it."""
-    hands.restore(file, replace=replace)
+    runbooks.restore(file, replace=replace)
 
 
 @task
@@ -135,11 +164,11 @@ def report(_: Context) -> None:
     print(hands.report())
 
 
-@task
+@task(help={"images": "remove the box's images from the engine too"})
 @explained
-def down(_: Context) -> None:
-    """Remove the cluster and everything in it."""
-    hands.down()
+def down(_: Context, images: bool = False) -> None:
+    """Remove the cluster and everything in it, and what runs kept beside it."""
+    hands.down(images=images)
 
 
 @task(

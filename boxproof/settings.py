@@ -16,6 +16,7 @@ from boxproof.errors import UsageError
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "BOXPROOF_"
 REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
+CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")  # what kind takes
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
@@ -121,6 +122,10 @@ def _convert(shown: str, key: str, value: object) -> object:
         if value.lower() not in {"1", "0", "true", "false", "yes", "no"}:
             raise UsageError(f"{shown}={value!r}", hint="allowed: 1, 0, true, false, yes, no")
         return value.lower() in {"1", "true", "yes"}
+    if key == "cluster" and not CLUSTER.fullmatch(value):
+        raise UsageError(
+            f"{shown}={value!r}", hint="allowed: at most 40 lower-case letters, digits, dots, dashes"
+        )
     if key == "workers":
         if not value.isdigit() or not 1 <= int(value) <= 64:
             raise UsageError(f"{shown}={value!r}", hint="allowed: a whole number from 1 to 64")

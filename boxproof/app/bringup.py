@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from boxproof import log
 from boxproof.app import strays
 from boxproof.app.owned import Run
-from boxproof.cluster import canary, kind, load, names, nodeimage, pruning
+from boxproof.cluster import canary, contexts, kind, load, names, nodeimage, pruning
 from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
 from boxproof.host import engine as engines
 from boxproof.host import ownership
@@ -28,6 +29,7 @@ def session(run: Run, subject: model.Subject) -> Session:
         return joined(run, subject, Session.read(Path(outer)))
     engine = engine_of(run)
     run.held.enter_context(ownership.cluster_held(run.settings, run.settings.cluster, run.record))
+    run.record = ownership.within(run.settings, run.record, run.settings.cluster)
     cluster = cluster_of(run, engine)
     strays.sweep(run.settings, Kube(cluster.kubeconfig), run.session.run)
     with log.step("probe and stub images"):
@@ -75,10 +77,23 @@ def cluster_of(run: Run, engine: EngineInfo) -> ClusterInfo:
     """Return the cluster of the asked-for cell at "all nodes Ready", made if need be."""
     with log.step("node image"):
         node_image = nodeimage.ensure(run.settings, engine)
+    if run.guest:
+        return guested(run, engine, node_image)
     run.record = ownership.note(run.settings, run.record, cluster=run.settings.cluster)
     with log.step("cluster"):
         cluster = kind.up(run.settings, engine, node_image, run.directory)
     run.record = ownership.forget(run.settings, run.record, cluster=run.settings.cluster)
+    run.know(cluster=cluster)
+    return cluster
+
+
+def guested(run: Run, engine: EngineInfo, node_image: str) -> ClusterInfo:
+    """Return the cluster of the run whose guest this is, left as it stands; raises EnvironmentFault."""
+    given = box.cluster_of(run.session)
+    contexts.check(given.kubeconfig, run.settings.cluster)
+    with log.step("cluster"):
+        found = kind.up(run.settings, engine, node_image, run.directory, remake=False)
+    cluster = replace(found, kubeconfig=given.kubeconfig)
     run.know(cluster=cluster)
     return cluster
 

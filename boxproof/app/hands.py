@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-
-import docker as docker_sdk
 
 from boxproof import log
-from boxproof.app import bringup, e2e
+from boxproof.app import bringup, byhand, e2e
 from boxproof.app import watch as watches
 from boxproof.app.cli import interrupt_once
-from boxproof.app.owned import Run
-from boxproof.cluster import kind, load, names
-from boxproof.errors import EnvironmentFault, ExitCode
+from boxproof.cluster import kind
+from boxproof.cluster.docker import docker
+from boxproof.errors import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from boxproof.host import doctor as doctors
 from boxproof.host import engine as engines
 from boxproof.host import ownership
-from boxproof.kube import backups
-from boxproof.kube.client import Kube
+from boxproof.kube import diagnosis
 from boxproof.proof import box
 from boxproof.reports import matrix, results
-from boxproof.run import foreground
-from boxproof.session import ClusterInfo, ImageInfo, Session
+from boxproof.session import ClusterInfo
 from boxproof.settings import Settings
-from boxproof.stubs import anthropic
 from boxproof.subject import build as builds
-from boxproof.subject import chart as charts
-from boxproof.subject import files, model, packages, pins, supply
+from boxproof.subject import model
 
-HAND = "hand"  # the run that owns what is deployed by hand; it is kept until `inv down`
+SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 
 
 def doctor(as_json: bool) -> int:
@@ -45,74 +36,46 @@ def doctor(as_json: bool) -> int:
     return int(ExitCode.ACCEPTED if survey.ready else ExitCode.BLOCKED)
 
 
-def build() -> ImageInfo:
-    """Build the box's image."""
-    settings = Settings.load()
-    return builds.build(settings, engines.ensure(settings), model.load(settings.subject))
-
-
-def lock() -> str:
-    """Write the versions of the packages in the built image into the lock; returns its path."""
-    settings = Settings.load()
-    engine = engines.ensure(settings)
-    subject = model.load(settings.subject)
-    image = builds.build(settings, engine, subject)
-    client = docker_sdk.DockerClient(base_url=engine.host, timeout=120)
-    with files.reader(client, image.reference, run=HAND) as read:
-        system = pins.system(read("/etc/os-release") or "")
-        have = packages.installed(read("/var/lib/dpkg/status") or "")
-    client.close()
-    context = subject.directory / subject.image.context
-    (context / pins.LOCK).write_text(pins.written(context, system, have))
-    return str(context / pins.LOCK)
-
-
-def chart() -> list[str]:
-    """Write the chart's templates from the manifests; returns the names of those that changed."""
-    return charts.write(model.load(Settings.load().subject))
-
-
-def sbom() -> tuple[str, supply.Scan]:
-    """Write SBOM, provenance and scan of the built image; returns where, and the scan's verdict."""
-    settings = Settings.load()
-    engine = engines.ensure(settings)
-    subject = model.load(settings.subject)
-    image = builds.build(settings, engine, subject)
-    into = settings.reports / "supply-chain" / image.reference.rpartition(":")[2]
-    return str(into), supply.examine(settings, engine, subject, image, into)
-
-
 def up() -> ClusterInfo:
     """Bring up engine and cluster."""
-    with by_hand() as run:
+    with byhand.by_hand() as run:
         return bringup.cluster_of(run, bringup.engine_of(run))
 
 
-def loaded(run: Run) -> Session:
-    """Return a session whose images are on every node of its cluster."""
-    engine = bringup.engine_of(run)
-    cluster = bringup.cluster_of(run, engine)
-    probe = anthropic.ensure_images(run.settings, engine)
-    image = builds.build(run.settings, engine, model.load(run.settings.subject))
-    load.load(engine, cluster, [probe, image.reference])
-    return run.know(probe_image=probe, image=image)
+def deploy(suffix: str, timeout: str) -> str:
+    """Deploy the box against a stub of the API and return where it runs, once it is Ready with this build.
 
-
-def deploy() -> str:
-    """Deploy the box against a stub of the API and return where it runs, once it is Ready."""
-    with by_hand() as run:
-        session = loaded(run)
-        assert session.engine is not None
-        stub = anthropic.start(session.engine, HAND, image=session.probe_image)
-        names.stub_hosts(Kube(box.cluster_of(session).kubeconfig), stub.names, stub.address)
-        found = box.deploy(run.know(stub=stub))
+    Raises UsageError for an unusable option, SubjectFault or EnvironmentFault when it does not come: with
+    what its pod, its events and its log say.
+    """
+    seconds = _seconds(timeout)
+    if suffix and not SUFFIX.fullmatch(suffix):
+        raise UsageError(f"--suffix={suffix}", hint="allowed: at most 30 lower-case letters, digits, dashes")
+    with byhand.by_hand() as run:
+        session = byhand.with_stub(run, byhand.loaded(run))
+        found = box.deploy(session, suffix=suffix, wait=False)
+        try:
+            found.wait_rolled_out(seconds)
+        except BoxproofError as fault:
+            why = diagnosis.why(found.kube, found.namespace, found.pod)
+            raise type(fault)(
+                f"{found.namespace}/{found.pod} is not Ready: {fault.message}\n{why}"
+            ) from fault
     return f"{found.namespace}/{found.pod}"
+
+
+def _seconds(text: str) -> float:
+    if not text:
+        return box.START
+    if not text.isdigit() or not 1 <= int(text) <= 3600:
+        raise UsageError(f"--timeout={text}", hint="allowed: whole seconds from 1 to 3600")
+    return float(text)
 
 
 def load_image() -> None:
     """Load the built image into every node."""
-    with by_hand() as run:
-        loaded(run)
+    with byhand.by_hand() as run:
+        byhand.loaded(run)
 
 
 def test(claims: str) -> int:
@@ -126,58 +89,6 @@ def watch(claims: str) -> int:
     return watches.main(Settings.load({"claims": claims or None}))
 
 
-def kubectl(*words: str) -> int:
-    """Run kubectl against the cluster on our own terminal; raises EnvironmentFault if there is no cluster."""
-    settings = Settings.load()
-    where = kind.place(settings, settings.cluster)
-    if not where.kubeconfig.is_file():
-        raise EnvironmentFault(f"there is no cluster {settings.cluster!r}", hint="inv up, then inv deploy")
-    return foreground([where.kubectl, "--kubeconfig", where.kubeconfig, *words])
-
-
-def agent() -> list[str]:
-    """Return the words that name the agent's container to kubectl."""
-    subject = model.load(Settings.load().subject)
-    return ["-n", subject.namespace, f"{subject.workload}-0", "-c", subject.container]
-
-
-def logs(follow: bool) -> int:
-    """Print the agent's log."""
-    return kubectl("logs", *agent(), *(["-f"] if follow else []))
-
-
-def shell() -> int:
-    """Open a shell in the agent's container."""
-    return kubectl("exec", "-it", *agent(), "--", "bash")
-
-
-def volume() -> backups.Volume:
-    """Return the agent's volume in the cluster; raises EnvironmentFault if there is no cluster."""
-    settings = Settings.load()
-    where = kind.place(settings, settings.cluster)
-    if not where.kubeconfig.is_file():
-        raise EnvironmentFault(f"there is no cluster {settings.cluster!r}", hint="inv up, then inv deploy")
-    subject = model.load(settings.subject)
-    return backups.volume(
-        Kube(str(where.kubeconfig)), str(where.kubectl), subject.path(subject.storage.pod),
-        subject.namespace, subject.workload,
-    )  # fmt: skip
-
-
-def backup(file: str) -> None:
-    """Write the content of the agent's volume into a file."""
-    with log.step("backup"):
-        count = volume().backup(Path(file).absolute())
-    log.say(f"{count} files in {file}; it holds the login: keep it as you keep that")
-
-
-def restore(file: str, *, replace: bool) -> None:
-    """Bring a backup into a new claim and start the agent on it."""
-    with log.step("restore"):
-        count = volume().restore(Path(file).absolute(), replace=replace)
-    log.say(f"{count} files restored, the agent is Ready")
-
-
 def report() -> str:
     """Return the verdict of the latest run and where its page is."""
     latest = Settings.load().reports / "latest"
@@ -188,16 +99,19 @@ def report() -> str:
     return f"{results.read(latest / results.FILE).summary()}\n{latest / 'index.html'}"
 
 
-def down() -> None:
-    """Remove the cluster, and the stubs on its network."""
+def down(*, images: bool) -> None:
+    """Remove the cluster and what runs kept in it; with ``images`` the box's images in the engine too."""
     settings = Settings.load()
+    subject = model.load(settings.subject)
     engine = engines.ensure(settings)
-    for record in ownership.runs(settings):
-        if not record.alive:
-            anthropic.stop(engine, record.run)
-            ownership.release(settings, record)
-    if not kind.down(settings, engine):
-        log.say(f"there was no cluster {settings.cluster!r}")
+    if not byhand.taken_down(settings, engine):
+        others = ", ".join(kind.ours(settings))
+        log.say(f"there was no cluster {settings.cluster!r}" + (f"; there are: {others}" if others else ""))
+    if images:
+        chosen = [f"--filter=reference={subject.image.name}", f"--filter=label={builds.LABEL}"]
+        found = docker(engine, "images", "--format={{.Repository}}:{{.Tag}}", *chosen).stdout.split()
+        if found:
+            docker(engine, "image", "rm", *found, timeout=120)
 
 
 def clean(*, engine: bool, cache: bool) -> None:
@@ -206,26 +120,7 @@ def clean(*, engine: bool, cache: bool) -> None:
     ownership.sweep(settings, engines.ensure(settings) if not engine else None)
     if engine:
         engines.stop(settings)
-        for each in ("engine", "clusters", "runs"):
+        for each in ("engine", "clusters", "runs", "hand", "locks"):
             shutil.rmtree(settings.state / each, ignore_errors=True)
     if cache:
         shutil.rmtree(settings.cache, ignore_errors=True)
-
-
-@contextmanager
-def by_hand() -> Iterator[Run]:
-    """Give a run for one step: it holds the cluster meanwhile, and what it makes is kept."""
-    settings = Settings.load()
-    directory = settings.state / "hand"
-    directory.mkdir(parents=True, exist_ok=True)
-    session = Session(
-        run=HAND,
-        directory=str(directory),
-        subject=str(settings.subject),
-        cache=str(settings.cache),
-        state=str(settings.state),
-    )
-    record = ownership.keep(settings, ownership.claim_run(settings, HAND))
-    run = Run(settings, session, record, datetime.now(UTC))
-    with ownership.cluster_held(settings, settings.cluster, record):
-        yield run

@@ -30,6 +30,7 @@ class Run:
     started: datetime
     fault: BoxproofError | None = None
     interrupted: bool = False
+    guest: bool = False  # at work in the session of another run, which owns what it makes
     timings: dict[str, float] = field(default_factory=dict)
     held: ExitStack = field(default_factory=ExitStack)
 
@@ -60,6 +61,7 @@ def begin(settings: Settings, subject_name: str) -> Run:
         hint = "free space or set BOXPROOF_REPORTS"
         raise EnvironmentFault(f"cannot write reports: {error}", hint=hint) from error
     extra = {"subject_name": subject_name, "source": source.describe(settings.subject)}
+    extra |= {"registry": settings.registry} if settings.registry else {}
     session = Session(
         run=name,
         directory=str(directory),

@@ -15,7 +15,7 @@ import filelock
 import yaml
 
 from boxproof import log
-from boxproof.cluster import cells, encryption, facts, parts, room
+from boxproof.cluster import cells, contexts, encryption, facts, parts, room
 from boxproof.cluster.cells import DIRECTORY, Cell, check
 from boxproof.cluster.docker import cgroup, docker, nodes_of
 from boxproof.cluster.evidence import collect
@@ -73,11 +73,15 @@ def place(settings: Settings, name: str) -> Place:
     return Place(settings.state / "clusters" / name)
 
 
-def up(settings: Settings, engine: EngineInfo, node_image: str, run_dir: Path) -> ClusterInfo:
+def up(
+    settings: Settings, engine: EngineInfo, node_image: str, run_dir: Path, *, remake: bool = True
+) -> ClusterInfo:
     """Return the cluster at "all nodes Ready": the one that runs if its recipe is the same, else a new one.
 
     When it cannot be made, node logs go to ``run_dir``/evidence/cluster and the nodes are removed.
-    Raises EnvironmentFault; a cluster of that name that is not ours is left alone.
+    Raises EnvironmentFault, without ``remake`` also when there is none that can be used as it is; a
+    cluster of that name that is not ours is left alone. Raises UsageError where its kubeconfig is set
+    to another cluster.
     """
     where = place(settings, settings.cluster)
     where.directory.mkdir(parents=True, exist_ok=True)
@@ -87,7 +91,10 @@ def up(settings: Settings, engine: EngineInfo, node_image: str, run_dir: Path) -
     recipe = {"image": node_image, "kind": cell.kind.version, "topology": _digest(topology)}
     with _making(where):
         _refuse_foreign(engine, settings.cluster, where)
+        contexts.check(where.kubeconfig, settings.cluster)
         if not _usable(engine, settings.cluster, where, recipe):
+            if not remake:
+                raise EnvironmentFault(f"there is no cluster {settings.cluster} of this recipe in use")
             _remove(engine, settings.cluster)
             room.check(engine, settings.cluster)
             _write_topology(where, topology)

@@ -38,6 +38,7 @@ class RunRecord(BaseModel):
     boot_id: str = ""
     started: datetime = Field(default_factory=lambda: datetime.now(UTC))
     kept: bool = False
+    cluster: str = ""  # where its instances and its stub are
     clusters: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
 
@@ -119,6 +120,11 @@ def forget(
 def keep(settings: Settings, record: RunRecord) -> RunRecord:
     """Mark everything of the run as kept: no sweep touches it; returns the new record."""
     return _write(settings, record.model_copy(update={"kept": True}))
+
+
+def within(settings: Settings, record: RunRecord, cluster: str) -> RunRecord:
+    """Note in which cluster the run is at work, so that what it keeps goes with that one; the new record."""
+    return _write(settings, record.model_copy(update={"cluster": cluster}))
 
 
 def release(settings: Settings, record: RunRecord) -> None:

@@ -74,6 +74,15 @@ def sweep_run(client: Any, record: ownership.RunRecord, result: Swept) -> None:
         attempt(result, f"image {each.id}", client.images.remove, image=each.id, force=True)
 
 
+def clear(engine: EngineInfo, record: ownership.RunRecord, result: Swept) -> None:
+    """Remove what one run, kept or not, has in the engine, its clusters apart; failures are noted."""
+    client = _client(engine)
+    try:
+        sweep_run(client, record.model_copy(update={"clusters": ()}), result)
+    finally:
+        client.close()
+
+
 def remove_cluster(client: Any, name: str, result: Swept) -> None:
     """Remove the nodes of the KIND cluster ``name``, which carry no label of ours, and their volumes."""
     _remove_containers(client, f"{KIND_LABEL}={name}", result)

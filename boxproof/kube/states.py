@@ -10,6 +10,7 @@ from boxproof.wait import NotYet, until
 
 IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
 CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+REVISION = "controller-revision-hash"
 RESTARTS = 2  # from here on a crash loop is the subject's state, not a slow start
 UNSCHEDULABLE_LOOKS = 8  # looks in a row before "unschedulable" is believed: claims bind in that time
 
@@ -99,6 +100,32 @@ def ready(
         reason = str(end)
     node = (kube.find("Pod", pod, namespace) or {}).get("spec", {}).get("nodeName", "")
     raise blame(kube, f"{namespace}/{pod}: {reason}", node, reference_image)
+
+
+def rolled_to(kube: Kube, kind: str, name: str, namespace: str, pod: str, *, timeout: float) -> None:
+    """Wait until a StatefulSet's ``pod`` is of its newest revision; other kinds are not waited for.
+
+    Right after a change the old pod is still there and Ready. One of an older revision that is not Ready
+    is deleted: the controller waits for it for ever. Raises DeadlineExceeded.
+    """
+    if kind != "StatefulSet":
+        return
+
+    def look() -> bool:
+        live = kube.get(kind, name, namespace)
+        status = live.get("status", {})
+        if status.get("observedGeneration", 0) < live["metadata"]["generation"]:
+            raise NotYet("the controller has not seen the change")
+        found = kube.find("Pod", pod, namespace)
+        if found is None:
+            raise NotYet(f"no pod {pod}{_refusals(kube, namespace)}")
+        if found["metadata"].get("labels", {}).get(REVISION) == status.get("updateRevision"):
+            return True
+        if not is_ready(found) and "deletionTimestamp" not in found["metadata"]:
+            kube.delete([found])
+        raise NotYet("the pod of the revision before is still there")
+
+    until(look, timeout=timeout, what=f"{namespace}/{pod} is of the newest revision")
 
 
 def blame(kube: Kube, reason: str, node: str, reference_image: str) -> BoxproofError:

@@ -142,7 +142,7 @@ def deploy(
     _load_variant(session)
     _apply(kube, namespace, objects)
     box = _box(session, record, kube)
-    return box.wait_ready(START) if wait else box
+    return box.wait_rolled_out(START) if wait else box
 
 
 def _load_variant(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -149,6 +150,13 @@ class Box:
         image = self.session.probe_image
         states.ready(self.kube, self.namespace, self.pod, timeout, reference_image=image, after=after)
         return self
+
+    def wait_rolled_out(self, timeout: float = 120) -> Box:
+        """Wait until the pod is of the workload as it stands now, and Ready; errors as ``wait_ready``."""
+        end = time.monotonic() + timeout
+        kind = str(self.workload["kind"])
+        states.rolled_to(self.kube, kind, self.name, self.namespace, self.pod, timeout=timeout)
+        return self.wait_ready(max(1.0, end - time.monotonic()))
 
     def delete_pod(self, *, wait: bool = True, timeout: float = 180) -> str:
         """Delete the pod, wait until the next one is Ready, and return the old one's uid."""

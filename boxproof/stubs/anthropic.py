@@ -100,7 +100,7 @@ def ensure_images(settings: Settings, engine: EngineInfo) -> str:
 
 
 def start(engine: EngineInfo, run: str, network: str = "kind", *, image: str = "") -> StubInfo:
-    """Start the stub for ``run`` on a network, or return the one that runs; raises EnvironmentFault.
+    """Start a stub for ``run`` on a network; raises EnvironmentFault.
 
     ``image`` defaults to the newest probe image the engine has.
     """
@@ -144,6 +144,18 @@ def _start(client: docker.DockerClient, run: str, network: str, image: str) -> S
     )
     stub.close()
     return replace(info)
+
+
+def answers(info: StubInfo) -> bool:
+    """Return whether a stub that was started before still answers."""
+    stub = Stub(info, client=httpx.Client(base_url=info.control, timeout=2, trust_env=False))
+    try:
+        stub.ask("GET", "/requests")
+    except EnvironmentFault:
+        return False
+    finally:
+        stub.close()
+    return True
 
 
 def stop(engine: EngineInfo, run: str) -> None:

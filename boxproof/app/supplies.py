@@ -1,0 +1,49 @@
+"""The image by hand: built, its packages pinned, its bill of materials and scan written."""
+
+from __future__ import annotations
+
+import docker as docker_sdk
+
+from boxproof.host import engine as engines
+from boxproof.session import ImageInfo
+from boxproof.settings import Settings
+from boxproof.subject import build as builds
+from boxproof.subject import chart as charts
+from boxproof.subject import files, model, packages, pins, supply
+
+
+def build() -> ImageInfo:
+    """Build the box's image."""
+    settings = Settings.load()
+    return builds.build(settings, engines.ensure(settings), model.load(settings.subject))
+
+
+def lock() -> str:
+    """Write the versions of the packages in the built image into the lock; returns its path."""
+    settings = Settings.load()
+    engine = engines.ensure(settings)
+    subject = model.load(settings.subject)
+    image = builds.build(settings, engine, subject)
+    client = docker_sdk.DockerClient(base_url=engine.host, timeout=120)
+    with files.reader(client, image.reference, run="hand") as read:
+        system = pins.system(read("/etc/os-release") or "")
+        have = packages.installed(read("/var/lib/dpkg/status") or "")
+    client.close()
+    context = subject.directory / subject.image.context
+    (context / pins.LOCK).write_text(pins.written(context, system, have))
+    return str(context / pins.LOCK)
+
+
+def chart() -> list[str]:
+    """Write the chart's templates from the manifests; returns the names of those that changed."""
+    return charts.write(model.load(Settings.load().subject))
+
+
+def sbom() -> tuple[str, supply.Scan]:
+    """Write SBOM, provenance and scan of the built image; returns where, and the scan's verdict."""
+    settings = Settings.load()
+    engine = engines.ensure(settings)
+    subject = model.load(settings.subject)
+    image = builds.build(settings, engine, subject)
+    into = settings.reports / "supply-chain" / image.reference.rpartition(":")[2]
+    return str(into), supply.examine(settings, engine, subject, image, into)
