@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 
-from invoke import Context, Exit, task
+from invoke import Context, task
 
 from boxproof.app import hands, runbooks, supplies
-from boxproof.errors import BoxproofError, ExitCode
+from boxproof.app.debugtasks import nsenter, oom, remove_container, trace
+from boxproof.app.explained import explained
 
-
-def explained(work: Callable[..., None]) -> Callable[..., None]:
-    """Show a failure of boxproof's own kind as one line and its exit code."""
-
-    @wraps(work)
-    def wrapped(*words: Any, **options: Any) -> None:
-        try:
-            work(*words, **options)
-        except BoxproofError as error:
-            raise Exit(f"boxproof: {error}", code=int(error.exit_code)) from None
-        except KeyboardInterrupt:
-            raise Exit("boxproof: interrupted", code=int(ExitCode.INTERRUPTED)) from None
-
-    return wrapped
+__all__ = ["nsenter", "oom", "remove_container", "trace"]  # invoke finds them here
 
 
 @task(help={"as_json": "print the survey as JSON on standard output"})

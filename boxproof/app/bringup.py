@@ -15,7 +15,7 @@ from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
 from boxproof.host import engine as engines
 from boxproof.host import ownership
 from boxproof.kube.client import Kube
-from boxproof.proof import box
+from boxproof.proof import box, scopes
 from boxproof.session import ClusterInfo, EngineInfo, Session
 from boxproof.settings import session_file
 from boxproof.stubs import anthropic
@@ -59,8 +59,9 @@ def joined(run: Run, subject: model.Subject, outer: Session) -> Session:
     with log.step("box image"):
         image = build.measured(engine, build.build(run.settings, engine, subject))
     run.know(image=image)
-    load.load(engine, cluster, [image.reference])
-    first_instance(run.session)
+    with scopes.entered(scopes.lock_directory(outer), "instance"):
+        load.load(engine, cluster, [image.reference])
+        first_instance(run.session)
     return run.session
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import yaml
 
 from boxproof.errors import EnvironmentFault
 from boxproof.host import reachable
@@ -54,7 +57,7 @@ def everything(
     tag = image.reference.rpartition(":")[2]
     home = f"{settings.publish}/{subject.image.name}"
     with tempfile.TemporaryDirectory(prefix="boxproof-publish-") as below:
-        chart = packed_chart(tools["helm"], subject, Path(below))
+        chart = packed_chart(tools["helm"], subject, home, tag, Path(below))
         report = packed_reports(reports, Path(below))
         yield pushed_image(engine, tools["crane"], image, f"{home}:{tag}")
         if chart:
@@ -91,12 +94,18 @@ def pushed_chart(helm: Path, chart: Path, registry: str) -> Published:
     return Published(what="chart", reference=told["Pushed"], digest=told["Digest"])
 
 
-def packed_chart(helm: Path, subject: Subject, into: Path) -> Path | None:
-    """Pack the subject's chart, None if it has none."""
-    chart = subject.path(str(getattr(getattr(subject, "chart", None), "directory", "")))
+def packed_chart(helm: Path, subject: Subject, home: str, tag: str, into: Path) -> Path | None:
+    """Pack the subject's chart for the image ``home:tag``, which its version names; None without one."""
+    chart = subject.path(subject.chart.directory)
     if chart is None:
         return None
-    run([helm, "package", chart, "--destination", into], timeout=TIMEOUT)
+    copy = Path(shutil.copytree(chart, into / "chart"))
+    values = copy / "values.yaml"
+    name = f"repository: {subject.image.name}\n"
+    values.write_text(values.read_text().replace(name, f"repository: {home}\n"))
+    version = yaml.safe_load((copy / "Chart.yaml").read_text())["version"]
+    options = ["--app-version", tag, "--version", f"{version}+{tag}", "--destination", str(into)]
+    run([helm, "package", copy, *options], timeout=TIMEOUT)
     return next(into.glob("*.tgz"))
 
 

@@ -43,7 +43,7 @@ def main(settings: Settings) -> int:
         with owned.enduring(run):
             bringup.session(run, subject)
             followed, home = baseline(run, {each.claim for each in chosen})
-            rows.extend(try_all(run, chosen, {each.id: each.verdict for each in followed.claims}))
+            rows.extend(try_all(run, chosen, followed))
     finally:
         bringup.tidy(run)
     order.learn(run.settings.state, {each.id: each.seconds for each in rows if each.killed})
@@ -84,14 +84,16 @@ def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
     return e2e.report(run), run.directory
 
 
-def try_all(run: Run, chosen: list[Sabotage], verdicts: Mapping[str, Verdict]) -> Iterable[SabotageResult]:
+def try_all(run: Run, chosen: list[Sabotage], followed: Results) -> Iterable[SabotageResult]:
     """Try every sabotage: side by side, then those of cluster and host scope one by one."""
+    verdicts = {each.id: each.verdict for each in followed.claims}
+    checks = {check.nodeid: check.verdict for each in followed.claims for check in each.checks}
     alone = [each for each in chosen if each.scope in ("cluster", "host")]
     beside = [each for each in chosen if each not in alone]
     beside = order.slowest_first(beside, lambda each: each.id, order.read(run.settings.state))
 
     def one(sabotage: Sabotage) -> SabotageResult:
-        row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN))
+        row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks)
         mark = "killed" if row.killed else f"NOT KILLED ({row.verdict}: {row.reason})"
         log.say(f"{sabotage.id}: {mark}, {row.seconds:.0f} s")
         return row
@@ -104,8 +106,11 @@ def try_all(run: Run, chosen: list[Sabotage], verdicts: Mapping[str, Verdict]) -
             bringup.canary_of(run.session)
 
 
-def attempt(run: Run, sabotage: Sabotage, before: Verdict) -> SabotageResult:
-    """Apply one sabotage to an instance or variant of its own and run the checks of its claim."""
+def attempt(run: Run, sabotage: Sabotage, before: Verdict, checks: Mapping[str, Verdict]) -> SabotageResult:
+    """Apply one sabotage to an instance or variant of its own and run the checks of its claim.
+
+    ``before`` is the claim's verdict on the untouched subject, ``checks`` those of all checks.
+    """
     started = time.monotonic()
     directory = run.directory / "sabotage" / sabotage.id.replace("/", "--")
     directory.mkdir(parents=True)
@@ -120,7 +125,8 @@ def attempt(run: Run, sabotage: Sabotage, before: Verdict) -> SabotageResult:
         reports = results.reported(directory)
     except Exception as fault:  # one that cannot be applied is a row of its own, not the end of the others
         return table.failed(sabotage, before, f"{type(fault).__name__}: {fault}", diff=diff)
-    return table.outcome(sabotage, diff, before, reports, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return table.outcome(sabotage, diff, before, reports, seconds=seconds, checks=checks)
 
 
 def prepare(run: Run, sabotage: Sabotage, directory: Path) -> tuple[Session, str]:

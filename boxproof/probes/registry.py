@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from docker.errors import DockerException
 
 from boxproof.errors import EnvironmentFault
 from boxproof.host.apt import Apt
 from boxproof.probes import local
+from boxproof.probes.ledger import record
 from boxproof.settings import Settings
 
 PACKAGE = "docker-registry"
@@ -46,6 +48,22 @@ class Registry:
         if not found:
             raise EnvironmentFault(f"cannot push {name}:{tag}: {lines[-1:]}")
         return str(found[0])
+
+    def holds(self, part: str = "") -> dict[str, list[str]]:
+        """Return the tags of each repository whose name has ``part``; raises EnvironmentFault."""
+        names = self._ask("_catalog").get("repositories") or []
+        found = {each: self._ask(f"{each}/tags/list").get("tags") or [] for each in names if part in each}
+        record("in the registry", part, found, decides=sorted(found))
+        return found
+
+    def _ask(self, path: str) -> dict[str, Any]:
+        try:
+            answer = httpx.get(f"http://{self.address}/v2/{path}", timeout=10)
+            answer.raise_for_status()
+            data: dict[str, Any] = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise EnvironmentFault(f"the registry does not answer: {error!r}") from error
+        return data
 
 
 @contextmanager

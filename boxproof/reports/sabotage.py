@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from boxproof.errors import ExitCode
@@ -18,12 +18,24 @@ FILE = "sabotage.json"
 
 
 def outcome(
-    sabotage: Sabotage, diff: str, baseline: Verdict, reports: Sequence[Record], *, seconds: float
+    sabotage: Sabotage,
+    diff: str,
+    baseline: Verdict,
+    reports: Sequence[Record],
+    *,
+    seconds: float,
+    checks: Mapping[str, Verdict] | None = None,
 ) -> SabotageResult:
-    """Judge one sabotage by the records of its run (``results.reported``)."""
+    """Judge one sabotage by the records of its run (``results.reported``).
+
+    ``checks`` are the verdicts each check had before; those it lacks had the claim's, ``baseline``: a claim
+    can be unproven by one check while another of its checks is proven, and seen to turn red.
+    """
     own = [each for each in reports if sabotage.claim in each.claims]
     verdict = worst(each.verdict for each in own)
-    killed = any(sabotages.judge(baseline, each.verdict, each) for each in own)
+    before = {each.nodeid: (checks or {}).get(each.nodeid, baseline) for each in own}
+    killed = any(sabotages.judge(before[each.nodeid], each.verdict, each) for each in own)
+    baseline = Verdict.PROVEN if killed else baseline
     others = sorted(
         {name for each in reports if each.verdict is Verdict.REFUTED for name in each.claims}
         - {sabotage.claim}

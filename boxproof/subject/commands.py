@@ -23,7 +23,12 @@ def fill(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
 
 
 def carry_out(
-    words: Sequence[str], values: Mapping[str, str], env: Mapping[str, str], *, timeout: float = 120
+    words: Sequence[str],
+    values: Mapping[str, str],
+    env: Mapping[str, str],
+    *,
+    timeout: float = 120,
+    cwd: Path | None = None,
 ) -> Result:
     """Run one documented command with ``values`` filled in; its exit code is an observation.
 
@@ -31,7 +36,7 @@ def carry_out(
     """
     argv = fill(words, values)
     argv[0] = shutil.which(argv[0], path=env["PATH"]) or argv[0]
-    result = run(argv, env=env, timeout=timeout, check=False)
+    result = run(argv, env=env, timeout=timeout, check=False, cwd=cwd)
     told = {"code": result.code}
     said = {} if result.ok else {"said": (result.stderr.strip().splitlines() or [""])[-1]}
     ledger.record("command", " ".join([Path(argv[0]).name, *argv[1:]]), told | said, decides=told)

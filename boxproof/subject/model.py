@@ -34,11 +34,15 @@ class ImagePart(Part):
 
 
 class ManifestsPart(Part):
-    """Where the kustomize directories are; ``node_tools`` is the pod that runs the box's tools on a node."""
+    """Where the kustomize directories are; ``node_tools`` is the pod that runs the box's tools on a node.
+
+    ``node_scripts`` is the directory of what is run in it: enter.sh, remove.sh, oom.sh and trace.sh.
+    """
 
     base: str = "manifests/base"
     components: str = "manifests/components"
     node_tools: str = ""
+    node_scripts: str = ""
 
 
 class ChartPart(Part):
@@ -133,6 +137,8 @@ class Commands(Part):
     ``tag`` prints the tag its build gives the image; without one the build names it by its content.
     ``capture`` puts a debugging container into the agent's pod that captures its packets.
     ``private`` builds the image with a dependency that asks for a password.
+    ``test`` proves the box, ``scan`` scans its image, ``release`` does both and publishes to ``{registry}``;
+    they are run in the subject's directory and end with the exit codes of this harness.
     ``run`` starts it without a cluster: "docker", "run" and options that end before the image.
     """
 
@@ -142,10 +148,13 @@ class Commands(Part):
     recovery: tuple[tuple[str, ...], ...] = ()
     capture: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    scan: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
 
 
 class Subject(Part):
-    """A box: recipe, manifests, names, users and budgets."""
+    """A box: recipe, manifests, names, users, budgets; ``facts`` lists what its documents have to state."""
 
     directory: Path
     name: str
@@ -157,6 +166,7 @@ class Subject(Part):
     home: str = "/root"
     config_dir: str = ""
     workdir: str = "/"
+    facts: str = ""
     default_mode: str = ""
     modes: tuple[str, ...] = ()
     image: ImagePart = ImagePart()
