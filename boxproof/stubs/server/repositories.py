@@ -37,6 +37,7 @@ class Repositories:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.root = tempfile.TemporaryDirectory(prefix="boxproof-git-")  # goes with the process
         self.known: dict[str, Repository] = {}
 
     def control(self, what: str, body: Json) -> Json:
@@ -66,7 +67,7 @@ class Repositories:
     def _create(self, name: str, token: str) -> None:
         if not name.replace("-", "").isalnum():
             raise ValueError(name)
-        directory = Path(tempfile.mkdtemp(prefix="boxproof-git-"), name)
+        directory = Path(self.root.name, name)
         git(directory, "init", "--quiet", "--initial-branch=main", str(directory), inside=False)
         with self.lock:
             self.known[name] = Repository(directory, token)
