@@ -67,7 +67,7 @@ class Repositories:
     def _create(self, name: str, token: str) -> None:
         if not name.replace("-", "").isalnum():
             raise ValueError(name)
-        directory = Path(self.root.name, name)
+        directory = Path(tempfile.mkdtemp(dir=self.root.name), name)
         git(directory, "init", "--quiet", "--initial-branch=main", str(directory), inside=False)
         with self.lock:
             self.known[name] = Repository(directory, token)
