@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from boxproof.cluster import cells
 from boxproof.proof import claims
-from boxproof.proof.claims import Claim
 from boxproof.reports import html, matrix
 from boxproof.reports.junit import NOT_IN_XML
 from boxproof.reports.matrix import Matrix, Outcome, Row
@@ -17,12 +16,13 @@ from boxproof.reports.model import Results
 
 @dataclass(frozen=True)
 class CellView:
-    """One cell with its run, and what is known to differ in it."""
+    """One cell with its run, what is known to differ in it, and why it cannot work, "" if it must."""
 
     row: Row
     outcome: Outcome | None
     run: Results | None
     known: tuple[str, ...]
+    ruled_out: str
 
     @property
     def page(self) -> str:
@@ -43,16 +43,21 @@ def render(found: Matrix, outcomes: Mapping[str, Outcome], runs: Mapping[str, Re
     """Return the page as text."""
     views = tuple(_view(each, outcomes.get(each.id), runs.get(each.id)) for each in found.cells)
     text = html.template("matrix.html.j2").render(
-        matrix=found, cells=views, differences=matrix.differing(runs), says=_says(claims.load())
+        matrix=found,
+        cells=views,
+        differences=matrix.differing(runs),
+        known={says: [each.row.id for each in views if says in each.known] for says in _known(views)},
+        says={name: each.says for name, each in claims.load().items()},
     )
     return NOT_IN_XML.sub("\ufffd", text)
+
+
+def _known(views: Iterable[CellView]) -> list[str]:
+    return list(dict.fromkeys(says for each in views for says in each.known))
 
 
 def _view(row: Row, outcome: Outcome | None, run: Results | None) -> CellView:
     versions = cells.Combination(**row.model_dump(include=set(cells.Combination.model_fields)))
     known = cells.differences(versions, run.cell.cgroup if run else "")
-    return CellView(row, outcome, run, tuple(each.says for each in known))
-
-
-def _says(known: Mapping[str, Claim]) -> dict[str, str]:
-    return {name: each.says for name, each in known.items()}
+    why = cells.impossible(versions)
+    return CellView(row, outcome, run, tuple(each.says for each in known), why.reason if why else "")
