@@ -21,7 +21,7 @@ FILE = "matrix.json"
 OUTCOME = "outcome.json"
 CELLS = "cells"
 WORST_FIRST: tuple[RunVerdict, ...] = ("refuted", "blocked", "unproven", "accepted")
-NOT_RUN = "not run"
+SHOWN = 3  # cells a summary names
 
 
 class Row(Part):
@@ -49,10 +49,12 @@ class Matrix(Part):
         return EXIT_CODES[self.verdict]
 
     def summary(self) -> str:
-        """Return the verdict with the cells that stand in the way."""
+        """Return the verdict with the first cells that stand in the way, worst first."""
         left = [each for each in self.cells if each.verdict != "accepted"]
+        left.sort(key=lambda each: WORST_FIRST.index(each.verdict))
         text = f"{self.verdict}: {len(self.cells) - len(left)} of {len(self.cells)} cells accepted"
-        return "; ".join([text, *(f"{each.id} {each.verdict}" for each in left)])
+        more = [f"and {len(left) - SHOWN} more"] if len(left) > SHOWN else []
+        return "; ".join([text, *(f"{each.id} {each.verdict}" for each in left[:SHOWN]), *more])
 
 
 class Outcome(Part):

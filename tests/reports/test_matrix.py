@@ -147,6 +147,16 @@ def test_a_cell_that_did_not_run_is_unproven(tmp_path: Path) -> None:
     assert found.summary() == f"unproven: 1 of 2 cells accepted; {OTHER.id} unproven"
 
 
+def test_a_summary_names_the_worst_cells_first_and_not_all() -> None:
+    verdicts: list[RunVerdict] = ["unproven", "unproven", "accepted", "blocked", "unproven", "refuted"]
+    rows = tuple(
+        matrix.Row(id=f"c{n}", kind="", containerd="", kubernetes="", expect="", verdict=each, results="")
+        for n, each in enumerate(verdicts)
+    )
+    told = matrix.Matrix(verdict="refuted", cells=rows).summary()
+    assert told == "refuted: 1 of 6 cells accepted; c5 refuted; c3 blocked; c0 unproven; and 2 more"
+
+
 @pytest.mark.parametrize(
     ("verdicts", "worst", "code"),
     [
