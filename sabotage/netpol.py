@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from boxproof.cluster.docker import inside
 from boxproof.kube.client import Kube
 from boxproof.kube.states import rolled_out
-from boxproof.proof.sabotages import Objects, cluster_sabotage, find, manifest_sabotage
+from boxproof.proof.sabotages import (
+    Objects,
+    cluster_sabotage,
+    edited,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+)
 from boxproof.session import Session
 
 
 def _policy(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = find(objects, "NetworkPolicy")["spec"]
+    spec: dict[str, Any] = find(objects, "NetworkPolicy", "claude-agent")["spec"]
     return spec
 
 
@@ -33,7 +41,7 @@ def misspelt_selector(objects: Objects) -> None:
 
 @manifest_sabotage("netpol-selects-the-pod", "there is no policy")
 def no_policy(objects: Objects) -> None:
-    objects.remove(find(objects, "NetworkPolicy"))
+    objects.remove(find(objects, "NetworkPolicy", "claude-agent"))
 
 
 @manifest_sabotage("netpol-dns-works-udp-tcp", "the DNS rule is missing")
@@ -97,6 +105,164 @@ def firewall_off(_session: Session, kube: Kube) -> Iterator[None]:
 
 def _roll(kube: Kube, path: str, name: str, command: list[str]) -> None:
     containers = [{"name": name, "command": command}]
-    body = {"spec": {"template": {"spec": {"containers": containers}}}}
-    kube.patch(path, body, "strategic-merge-patch+json")
+    _patch(kube, path, {"spec": {"containers": containers}})
+
+
+def _patch(kube: Kube, path: str, template: dict[str, Any]) -> None:
+    kube.patch(path, {"spec": {"template": template}}, "strategic-merge-patch+json")
     rolled_out(kube, "DaemonSet", "kube-router", "kube-system")
+
+
+@cluster_sabotage("netpol-enforced-by-cni", "the engine is gone before the policy comes")
+def engine_gone(_session: Session, kube: Kube) -> Iterator[None]:
+    path = kube.path("DaemonSet", "kube-router", "kube-system")
+    try:
+        _patch(kube, path, {"spec": {"nodeSelector": {"boxproof.dev/nowhere": "true"}}})
+        yield
+    finally:
+        _patch(kube, path, {"spec": {"nodeSelector": {"boxproof.dev/nowhere": None}}})
+
+
+@cluster_sabotage("netpol-enforced-by-cni", "packets between pods of one node pass the engine by")
+def bridge_past_the_engine(session: Session, _kube: Kube) -> Iterator[None]:
+    assert session.engine is not None and session.cluster is not None
+    engine, nodes = session.engine, session.cluster.nodes
+
+    def call_iptables(number: int) -> None:
+        for node in nodes:
+            inside(engine, node, ["sysctl", "-w", f"net.bridge.bridge-nf-call-iptables={number}"])
+
+    try:
+        call_iptables(0)
+        yield
+    finally:
+        call_iptables(1)
+
+
+def _egress_of_the_agent(objects: Objects, *rules: dict[str, Any]) -> None:
+    _policy(objects)["egress"].extend(rules)
+
+
+def _ports(port: int, *protocols: str) -> list[dict[str, Any]]:
+    return [{"protocol": each, "port": port} for each in protocols]
+
+
+def _pod(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]
+    return spec
+
+
+def _proxy_config(objects: Objects, name: str, old: str, new: str) -> None:
+    data = find(objects, "ConfigMap", "claude-egress")["data"]
+    data[name] = data[name].replace(old, new)
+
+
+@manifest_sabotage("netpol-https-to-anthropic", "the API's name is not on the proxy's list")
+def api_not_listed(objects: Objects) -> None:
+    _proxy_config(objects, "allowed", "api.anthropic.com\n", "")
+
+
+@manifest_sabotage("netpol-https-to-anthropic", "the proxy is not let out on 443")
+def proxy_shut_in(objects: Objects) -> None:
+    rules = find(objects, "NetworkPolicy", "claude-egress")["spec"]["egress"]
+    rules[:] = [each for each in rules if each["ports"][0]["port"] != 443]
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "443 is open to everywhere, whatever the proxy thinks")
+def https_to_everywhere(objects: Objects) -> None:
+    _egress_of_the_agent(objects, {"ports": _ports(443, "TCP")})
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "the proxy allows what it does not know")
+def proxy_allows_all(objects: Objects) -> None:
+    _proxy_config(objects, "tinyproxy.conf", "FilterDefaultDeny Yes", "FilterDefaultDeny No")
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "the list allows whatever has an allowed name in it")
+def names_not_anchored(objects: Objects) -> None:
+    _proxy_config(objects, "allowed", "api.anthropic.com", "*api.anthropic.com*")
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "the metadata address is allowed on port 80")
+def metadata_allowed(objects: Objects) -> None:
+    peer = {"ipBlock": {"cidr": "169.254.0.0/16"}}
+    _egress_of_the_agent(objects, {"to": [peer], "ports": _ports(80, "TCP")})
+
+
+@manifest_sabotage("netpol-dns-only-to-kube-dns", "port 53 is open to everywhere")
+def dns_to_everywhere(objects: Objects) -> None:
+    rule = next(each for each in _policy(objects)["egress"] if each["ports"][0]["port"] == 53)
+    del rule["to"]
+
+
+@manifest_sabotage("netpol-dns-only-to-kube-dns", "port 53 is open to every pod")
+def dns_to_every_pod(objects: Objects) -> None:
+    _egress_of_the_agent(objects, {"to": [{"namespaceSelector": {}}], "ports": _ports(53, "UDP", "TCP")})
+
+
+@manifest_sabotage("netpol-6443-not-world", "the API server's port is open to everywhere")
+def apiserver_port_to_everywhere(objects: Objects) -> None:
+    _egress_of_the_agent(objects, {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": _ports(6443, "TCP")})
+
+
+image_sabotage(
+    "kubeconfig_by_name", "netpol-apiserver-by-ip-without-dns", "the kubeconfig has the API server's name",
+    dockerfile=edited("/usr/local/bin/pod-kubeconfig", "s|https://[$]server|https://kubernetes.default.svc|"),
+)  # fmt: skip
+
+
+@manifest_sabotage("netpol-apiserver-by-ip-without-dns", "the API server's address goes through the proxy")
+def apiserver_through_the_proxy(objects: Objects) -> None:
+    for each in _pod(objects)["containers"][0]["env"]:
+        if each["name"].upper() == "NO_PROXY":
+            each["value"] = "kubernetes.default,.svc,.cluster.local,localhost"
+
+
+@manifest_sabotage("netpol-effective-from-first-packet", "there is no gate")
+def no_gate(objects: Objects) -> None:
+    del _pod(objects)["initContainers"]
+
+
+@manifest_sabotage("netpol-effective-from-first-packet", "the gate does not look")
+def blind_gate(objects: Objects) -> None:
+    _pod(objects)["initContainers"][0]["command"] = ["true"]
+
+
+@manifest_sabotage(
+    "netpol-effective-from-first-packet", "another container with the login comes before the gate"
+)
+def late_gate(objects: Objects) -> None:
+    spec = _pod(objects)
+    agent = spec["containers"][0]
+    early = {key: agent[key] for key in ("image", "env", "resources", "securityContext")}
+    spec["initContainers"].insert(0, early | {"name": "early", "command": ["true"]})
+
+
+@manifest_sabotage("netpol-effective-from-first-packet", "the gate is given the account's token")
+def gate_with_a_token(objects: Objects) -> None:
+    del _pod(objects)["initContainers"][0]["volumeMounts"]
+
+
+@manifest_sabotage("netpol-oauth-hosts-reachable", "the host that renews a login is not on the list")
+def no_token_host(objects: Objects) -> None:
+    _proxy_config(objects, "allowed", "platform.claude.com\n", "")
+
+
+@manifest_sabotage("netpol-oauth-hosts-reachable", "the host where people log in is not on the list")
+def no_login_host(objects: Objects) -> None:
+    _proxy_config(objects, "allowed", "\nclaude.com\n", "\n")
+
+
+@manifest_sabotage("http-wrapper-works-and-is-scoped", "the service is open to everyone")
+def served_to_everyone(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"] = [{}]
+
+
+@manifest_sabotage("http-wrapper-works-and-is-scoped", "the service is open to every pod of the namespace")
+def served_to_the_namespace(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["from"] = [{"podSelector": {}}]
+
+
+@manifest_sabotage("http-wrapper-works-and-is-scoped", "the intended client may reach every port")
+def every_port_for_the_client(objects: Objects) -> None:
+    del find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["ports"]

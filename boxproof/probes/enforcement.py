@@ -11,6 +11,7 @@ from boxproof.kube.client import Kube
 from boxproof.probes.ledger import record
 from boxproof.probes.program import Prober
 from boxproof.probes.reach import DENIED, Listener, Reach, reach
+from boxproof.subject.netpol import of_pod
 from boxproof.wait import holds, until
 
 TAKES_HOLD = 20.0  # seconds an engine gets; kube-router was seen to need up to a few
@@ -59,24 +60,5 @@ def deny_all(namespace: str, labels: Mapping[str, str], name: str = "deny-all") 
 
 def selecting(kube: Kube, namespace: str, labels: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the policies of ``namespace`` that select a pod with ``labels``: name -> directions."""
-    found = {}
-    for policy in kube.list("NetworkPolicy", namespace):
-        if _matches(policy["spec"].get("podSelector") or {}, labels):
-            found[policy["metadata"]["name"]] = sorted(policy["spec"].get("policyTypes", ["Ingress"]))
-    return found
-
-
-def _matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Apply a label selector (Kubernetes API, LabelSelector)."""
-    plain = all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())
-    return plain and all(_holds(each, labels) for each in selector.get("matchExpressions") or [])
-
-
-def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    value, wanted = labels.get(expression["key"]), expression.get("values") or []
-    return {
-        "In": value in wanted,
-        "NotIn": value not in wanted,
-        "Exists": value is not None,
-        "DoesNotExist": value is None,
-    }[expression["operator"]]
+    found = of_pod(kube.list("NetworkPolicy", namespace), labels)
+    return {each["metadata"]["name"]: sorted(each["spec"].get("policyTypes", ["Ingress"])) for each in found}

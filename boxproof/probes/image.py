@@ -34,6 +34,8 @@ PROGRAMS = {
     "usr/local/bin/probe": HERE / "program_files" / "start.py",
     f"{LIBRARY}/boxproof/probes/program_files/probe.py": HERE / "program_files" / "probe.py",
     f"{LIBRARY}/boxproof/probes/program_files/dns.py": HERE / "program_files" / "dns.py",
+    f"{LIBRARY}/boxproof/probes/program_files/https.py": HERE / "program_files" / "https.py",
+    f"{LIBRARY}/boxproof/probes/program_files/table.py": HERE / "program_files" / "table.py",
     f"{LIBRARY}/boxproof/stubs/server/stub.py": HERE.parent / "stubs" / "server" / "stub.py",
     f"{LIBRARY}/boxproof/stubs/server/shapes.py": HERE.parent / "stubs" / "server" / "shapes.py",
     f"{LIBRARY}/boxproof/stubs/server/repositories.py": HERE.parent / "stubs" / "server" / "repositories.py",

@@ -6,12 +6,27 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from boxproof.errors import EnvironmentFault
 from boxproof.probes import ledger
 from boxproof.probes.local import LocalContainer
+from boxproof.probes.pods import Twin
 
 URL = "http://127.0.0.1:8080/v1/prompt"
 TOLD = "\n%{http_code} %header{retry-after}"
 NO_ANSWER = 0
+CLIENT = """
+import json, sys, urllib.error, urllib.request
+url, body, token, seconds = json.loads(sys.argv[1])
+headers = {"Content-Type": "application/json", "Authorization": "Bearer " + token}
+try:
+    answer = urllib.request.urlopen(urllib.request.Request(url, body.encode(), headers), timeout=seconds)
+except urllib.error.HTTPError as error:
+    answer = error
+except OSError as error:
+    print(json.dumps([0, str(error)]))
+    sys.exit()
+print(json.dumps([answer.status, answer.read().decode(errors="replace")]))
+"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,18 @@ def ask(box: LocalContainer, prompt: str, *, token: str = "", seconds: float = 6
     status, _, later = told.partition(" ")
     found = Reply(int(status or NO_ANSWER), text, later)
     ledger.record("api answer", f"{fields or 'a prompt'}", found, decides=found.status)
+    return found
+
+
+def ask_from(pod: Twin, url: str, prompt: str, *, token: str = "", seconds: float = 60) -> Reply:
+    """Send one prompt from another pod, as a client of the service would; an observation."""
+    asked = json.dumps([url, json.dumps({"prompt": prompt}), token, seconds])
+    ended = pod.exec(["python3", "-c", CLIENT, asked], timeout=seconds + 20)
+    if not ended.ok:
+        raise EnvironmentFault(f"the client in {pod.label} broke: {ended.stderr.strip()[-300:]}")
+    status, text = json.loads(ended.stdout)
+    found = Reply(int(status), str(text))
+    ledger.record("api answer", f"{pod.label} -> {url}", found, decides=found.status)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from boxproof.errors import SubjectFault
 from boxproof.kube import states
-from boxproof.kube.client import Kube, Object
+from boxproof.kube.client import Kube, NotFound, Object
 from boxproof.kube.exec import ExecResult, exec_in
 from boxproof.probes import pods
 from boxproof.probes.capabilities import Capabilities, capabilities
@@ -157,6 +157,25 @@ class Box:
         kind = str(self.workload["kind"])
         states.rolled_to(self.kube, kind, self.name, self.namespace, self.pod, timeout=timeout)
         return self.wait_ready(max(1.0, end - time.monotonic()))
+
+    def wait_addressed(self, timeout: float = 120) -> Box:
+        """Wait until the pod has an address: its packets can be judged, whatever its containers wait for.
+
+        Raises DeadlineExceeded.
+        """
+        what = f"{self.label} has an address"
+        until(lambda: self.address, timeout=timeout, what=what, transient=(NotFound,))
+        return self
+
+    @property
+    def proxy(self) -> str:
+        """The URL of the proxy its programs are told to use for HTTPS, "" for none."""
+        agent = self.spec["containers"][0]
+        named = {each["name"]: str(each.get("value", "")) for each in agent.get("env") or []}
+        maps = [each["configMapRef"]["name"] for each in agent.get("envFrom") or [] if "configMapRef" in each]
+        for each in maps:
+            named = self.object("ConfigMap", each).get("data", {}) | named
+        return named.get("HTTPS_PROXY", "")
 
     def delete_pod(self, *, wait: bool = True, timeout: float = 180) -> str:
         """Delete the pod, wait until the next one is Ready, and return the old one's uid."""

@@ -20,7 +20,11 @@ from boxproof.stubs import certificates
 from boxproof.wait import until
 
 FORGE = "github.com"  # it has private repositories too: boxproof.stubs.forge
-NAMES = ("api.anthropic.com", "platform.claude.com", "claude.ai", "console.anthropic.com", FORGE)
+NAMES = (
+    "api.anthropic.com", "platform.claude.com", "claude.ai", "claude.com", "console.anthropic.com", FORGE,
+    # names that nobody should be let out to, two of them made to look like an allowed one
+    "exfil.example", "api.anthropic.com.exfil.example", "xapi.anthropic.com",
+)  # fmt: skip
 RUN_LABEL = "boxproof.dev/run"
 ROLE_LABEL = "boxproof.dev/role"
 CONTROL_PORT = 8081

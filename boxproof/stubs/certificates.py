@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import trustme
 
+NAME = "boxproof test authority"
 DIRECTORY = "etc/boxproof-stub"
 
 
@@ -23,7 +24,7 @@ class Authority:
 
 def issue(names: Sequence[str]) -> Authority:
     """Return a new authority and a server certificate for ``names``."""
-    ca = trustme.CA(organization_name="boxproof test authority")
+    ca = trustme.CA(organization_name=NAME)
     server = ca.issue_cert(*names)
     chain = b"".join(each.bytes() for each in server.cert_chain_pems)
     return Authority(ca.cert_pem.bytes().decode(), chain, server.private_key_pem.bytes())

@@ -44,9 +44,12 @@
 {{- join ", " $all -}}
 {{- end -}}
 
-{{/* The data of the ConfigMap: `config`, and in mode api what serves it. */}}
+{{/* The data of the ConfigMap: `config`, in mode api what serves it, and no proxy where there is another way out. */}}
 {{- define "box.config" -}}
 {{- $config := .values.config -}}
+{{- if or (not .values.network.create) .values.network.openEgress .values.network.cilium -}}
+{{- $config = omit $config "HTTPS_PROXY" "https_proxy" -}}
+{{- end -}}
 {{- if .values.api.enabled -}}
 {{- $api := dict "CLAUDE_MODE" "api" "BOX_API_HOST" "0.0.0.0" "BOX_API_PORT" "8080" -}}
 {{- $_ := set $api "BOX_API_TOKEN_FILE" "/run/secrets/claude-api/token" -}}

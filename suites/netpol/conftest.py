@@ -1,19 +1,40 @@
-"""What several policy checks share: a pod that hears and says nothing."""
+"""What policy checks share: the agent once its policies took hold, and a pod that hears and says nothing."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 
-from boxproof.errors import EnvironmentFault
+from boxproof.errors import DeadlineExceeded, EnvironmentFault
 from boxproof.kube.client import Kube
-from boxproof.probes.enforcement import becomes, deny_all
+from boxproof.probes.enforcement import TAKES_HOLD, becomes, deny_all
+from boxproof.probes.gates import gate_ended
 from boxproof.probes.pods import Twin
 from boxproof.probes.reach import DENIED, reach
+from boxproof.proof import Box
+from boxproof.proof import box as boxes
 from boxproof.proof.factories import Listeners, Twins
+from boxproof.session import Session
+from boxproof.wait import until
 
 MUTED = {"boxproof.dev/canary": "muted"}
+
+
+@pytest.fixture(scope="session")
+def agent(box_applied: Box) -> Box:
+    """The instance under test once its policies had time to take hold; its gate may hold it still."""
+    box = box_applied.wait_addressed()
+    with contextlib.suppress(DeadlineExceeded):  # what gets through, and what not, is for the checks to see
+        until(lambda: gate_ended(box.pod_object()), timeout=TAKES_HOLD, what="the gate lets the agent go")
+    return box
+
+
+@pytest.fixture(scope="session")
+def authority(session: Session) -> str:
+    """The certificate of the authority that vouches for the stub, PEM."""
+    return boxes.stub_of(session).ca
 
 
 @pytest.fixture

@@ -29,22 +29,22 @@ def test_the_pod_network_enforces_a_policy(kube: Kube, twin: Twins, aside: str, 
 
 
 @claim("netpol-selects-the-pod")
-def test_a_policy_selects_the_running_pod(box: Box, kube: Kube, twin: Twins) -> None:
-    other = twin(namespace=box.namespace, labels={"boxproof.dev/role": "unselected"})
+def test_a_policy_selects_the_running_pod(agent: Box, kube: Kube, twin: Twins) -> None:
+    other = twin(namespace=agent.namespace, labels={"boxproof.dev/role": "unselected"})
     with control("a pod without the agent's labels is selected by no policy"):
-        assert observe("selecting", other.label, selecting(kube, box.namespace, other.labels)) == {}
-    labels = box.pod_object()["metadata"]["labels"]
-    assert observe("selecting", box.label, selecting(kube, box.namespace, labels))
+        assert observe("selecting", other.label, selecting(kube, agent.namespace, other.labels)) == {}
+    labels = agent.pod_object()["metadata"]["labels"]
+    assert observe("selecting", agent.label, selecting(kube, agent.namespace, labels))
 
 
 @claim("netpol-egress-type-present")
 def test_the_policy_speaks_about_egress(
-    box: Box, kube: Kube, twin: Twins, outside: Outside, listener: Listeners
+    agent: Box, kube: Kube, twin: Twins, outside: Outside, listener: Listeners
 ) -> None:
     target = listener(on=outside)
     with control("a pod that no policy selects gets out to the same listener"):
-        assert reach(twin(namespace=box.namespace), target) is Reach.OPEN
-    labels = box.pod_object()["metadata"]["labels"]
-    directions = selecting(kube, box.namespace, labels).values()
+        assert reach(twin(namespace=agent.namespace), target) is Reach.OPEN
+    labels = agent.pod_object()["metadata"]["labels"]
+    directions = selecting(kube, agent.namespace, labels).values()
     assert any("Egress" in each for each in directions)
-    assert becomes(box, target, DENIED) in DENIED
+    assert becomes(agent, target, DENIED) in DENIED

@@ -15,6 +15,7 @@ from boxproof.probes.reach import DENIED, Reach, reach
 from boxproof.proof import Box, claim, control, observe
 from boxproof.proof.factories import Listeners, Twins
 from boxproof.proof.fixtures import MakeBox
+from boxproof.subject.netpol import of_pod
 from boxproof.wait import holds
 
 CLUSTER_NAME = "kubernetes.default.svc.cluster.local"
@@ -25,18 +26,18 @@ UNLISTED = (8080, 9090)
 @claim("netpol-dns-works-udp-tcp")
 @pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
 @pytest.mark.parametrize("name", [CLUSTER_NAME, EXTERNAL_NAME])
-def test_names_resolve(box: Box, muted: Twin, name: str, tcp: bool) -> None:
+def test_names_resolve(agent: Box, muted: Twin, name: str, tcp: bool) -> None:
     with control("a pod that is denied everything gets no answer"):
         assert not lookup(muted, name, tcp, within=1.0).answered
-    assert lookup(box, name, tcp).ok
+    assert lookup(agent, name, tcp).ok
 
 
 @claim("netpol-apiserver-reachable")
-def test_the_api_server_is_reached(box: Box, muted: Twin) -> None:
+def test_the_api_server_is_reached(agent: Box, muted: Twin) -> None:
     with control("a pod that is denied everything does not get to the API server"):
         assert reach(muted, CLUSTER_NAME, 443) not in {Reach.OPEN}
-    assert reach(box, CLUSTER_NAME, 443) is Reach.OPEN
-    answer = box.tool("kubectl", "get", "--raw", "/readyz")
+    assert reach(agent, CLUSTER_NAME, 443) is Reach.OPEN
+    answer = agent.wait_ready().tool("kubectl", "get", "--raw", "/readyz")
     assert (answer.code, answer.stdout.strip()) == (0, "ok")
 
 
@@ -44,21 +45,21 @@ def test_the_api_server_is_reached(box: Box, muted: Twin) -> None:
 @pytest.mark.parametrize("port", UNLISTED)
 @pytest.mark.parametrize("where", ["outside", "inside"])
 def test_other_ports_are_denied(
-    box: Box, twin: Twins, outside: Outside, listener: Listeners, where: str, port: int
+    agent: Box, twin: Twins, outside: Outside, listener: Listeners, where: str, port: int
 ) -> None:
     target = listener.on(outside if where == "outside" else twin(), port)
     with control("a pod that no policy selects gets to the same listener"):
-        assert reach(twin(namespace=box.namespace), target) is Reach.OPEN
-    assert becomes(box, target, DENIED) in DENIED
-    assert stays_denied(box, target)
+        assert reach(twin(namespace=agent.namespace), target) is Reach.OPEN
+    assert becomes(agent, target, DENIED) in DENIED
+    assert stays_denied(agent, target)
 
 
 @claim("netpol-ingress-denied-nothing-listens")
-def test_nothing_gets_in(box: Box, twin: Twins, listener: Listeners) -> None:
-    source, other = twin(namespace=box.namespace), twin(namespace=box.namespace, labels={"role": "other"})
+def test_nothing_gets_in(agent: Box, twin: Twins, listener: Listeners) -> None:
+    source, other = twin(namespace=agent.namespace), twin(namespace=agent.namespace, labels={"role": "other"})
     with control("another pod of the namespace is reached in the same way"):
         assert reach(source, listener.on(other)) is Reach.OPEN
-    target = listener.on(box.beside())
+    target = listener.on(agent.beside())
     assert becomes(source, target, DENIED) in DENIED
     assert stays_denied(source, target)
 
@@ -84,14 +85,14 @@ def listening(output: str) -> list[str]:
 def test_the_pod_is_well_under_the_policy_and_free_without_it(
     make_box: MakeBox, kube: Kube, outside: Outside, listener: Listeners
 ) -> None:
-    box = make_box()
-    target, policy = listener(on=outside), box.object("NetworkPolicy")
+    box = make_box(ready=False).wait_addressed()
+    target, policies = listener(on=outside), of_pod(box.objects, box.labels)
     with control("under the policy an unlisted port is denied"):
         assert becomes(box, target, DENIED) in DENIED
     assert lookup(box, CLUSTER_NAME).ok
-    restarts = box.status()["restartCount"]
+    restarts = box.wait_ready().status()["restartCount"]
     period = box.spec["containers"][0]["readinessProbe"].get("periodSeconds", 10)
     assert holds(lambda: is_ready(box.pod_object()), seconds=3 * period)
     assert box.status()["restartCount"] == restarts
-    kube.delete([policy])
+    kube.delete(policies)
     assert becomes(box, target, {Reach.OPEN}, within=10) is Reach.OPEN

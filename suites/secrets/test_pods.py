@@ -82,6 +82,9 @@ def agent(make_box: MakeBox, kube: Kube, aside: str, subject: Subject, elsewhere
         for each in objects:
             if each["kind"] == "NetworkPolicy":
                 each["spec"]["egress"].append(rule)
+            if each["kind"] == "ConfigMap":
+                for name in ("HTTPS_PROXY", "https_proxy"):  # it is no name that a proxy could know
+                    each["data"].pop(name, None)
 
     components = ("test-api", COMPONENT)
     made = make_box(components=components, edit=way_there, files={"kubeconfig": own.encode()})

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.probes.program_files.dns import Answer, ending, resolve
+from boxproof.probes.program_files.https import https
+from boxproof.probes.program_files.table import expose, sweep
 
 STATE = Path("/tmp/boxproof")
 STUB = ("boxproof.stubs.server.stub", "/usr/local/lib/boxproof")  # a module, and where it is found
@@ -237,6 +239,12 @@ def parser() -> argparse.ArgumentParser:
         resolve, ("name", {}), within, ("--tcp", flag), ("--server", {"default": ""}),
         ("--port", {"type": int, "default": 53}),
     )  # fmt: skip
+    command(
+        https, ("host", {}), ("port", {"type": int}), within, ("--via", {"default": ""}),
+        ("--path", {"default": "/"}), ("--authority", {"required": True}),
+    )  # fmt: skip
+    command(expose, ("ports", {"type": int, "nargs": "+"}), token)
+    command(sweep, ("targets", {"nargs": "+"}), within)
     command(processes)
     command(capabilities, ("pid", {"type": int}))
     command(orphans, ("number", {"type": int}), ("--within", {"type": float, "default": 2.0}))

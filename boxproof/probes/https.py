@@ -1,0 +1,66 @@
+"""HTTPS to a name: how it is reached, who answers there, and what a proxy on the way says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from boxproof.probes.ledger import record
+from boxproof.probes.program import Prober, ask
+from boxproof.probes.reach import Reach
+
+WITHIN = 5.0  # seconds
+PORT = 443
+TUNNEL = 200
+FORBIDDEN = 403
+
+
+@dataclass(frozen=True)
+class Https:
+    """How a request ended.
+
+    ``reach`` is about the first hop: the proxy, where there is one. ``proxy`` is what that said about the
+    name (0: there is none), ``verified`` whether the certificate is the authority's, for this name.
+    """
+
+    reach: Reach
+    proxy: int = 0
+    verified: bool = False
+    status: int = 0
+    issuer: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the right one answered."""
+        return self.reach is Reach.OPEN and self.proxy in (0, TUNNEL) and self.verified and self.status > 0
+
+    @property
+    def refused(self) -> bool:
+        """Whether it got nowhere: the first hop denied, or the proxy that forbids the name."""
+        return self.reach in (Reach.REFUSED, Reach.FILTERED) or self.proxy == FORBIDDEN
+
+
+def https(
+    source: Prober,
+    name: str,
+    *,
+    authority: str,
+    via: str = "",
+    port: int = PORT,
+    path: str = "/",
+    within: float = WITHIN,
+) -> Https:
+    """Ask for ``path`` of ``name``; ``authority`` is PEM, ``via`` the URL of a proxy, ``within`` seconds.
+
+    Raises EnvironmentFault if the probe breaks.
+    """
+    words = ["https", name, str(port), "--path", path, "--authority", authority, "--within", str(within)]
+    answer = ask(source, *words, *(["--via", via] if via else []), timeout=3 * within + 20)
+    found = Https(
+        Reach(answer["reach"]),
+        int(answer.get("proxy", 0)),
+        bool(answer.get("verified")),
+        int(answer.get("status", 0)),
+        str(answer.get("issuer", "")),
+    )
+    record("https", f"{source.label} -> {name}:{port} {f'via {via}' if via else 'direct'}", found)
+    return found

@@ -1,0 +1,68 @@
+"""What can be read from a CiliumNetworkPolicy where there is no Cilium to enforce it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+KIND = "CiliumNetworkPolicy"
+SPACE = "k8s:io.kubernetes.pod.namespace"
+DNS, HTTPS = "53", "443"
+BOTH = {"TCP", "UDP"}
+
+
+def problems(policy: Mapping[str, Any], names: Collection[str]) -> list[str]:
+    """Return what is wrong with a policy that should let its pods out to ``names`` on 443, and resolve any.
+
+    Cilium learns addresses from the answers of the cluster's DNS: it has to see all of them, over both
+    protocols, and a selector without a namespace means the policy's own.
+    """
+    rules = list(policy["spec"].get("egress") or [])
+    return [*_dns(rules), *_https(rules, names)]
+
+
+def listed(policy: Mapping[str, Any]) -> set[str]:
+    """Return the names a policy lets its pods out to, patterns included."""
+    found = [name for each in policy["spec"].get("egress") or [] for name in each.get("toFQDNs") or []]
+    return {str(each.get("matchName") or each.get("matchPattern")) for each in found}
+
+
+def _dns(rules: list[dict[str, Any]]) -> Iterator[str]:
+    found = [each for each in rules if DNS in _ports(each)]
+    if not found:
+        yield "no rule allows DNS"
+    for rule in found:
+        places = [each.get("matchLabels") or {} for each in rule.get("toEndpoints") or []]
+        if not places or any(each.get(SPACE) != "kube-system" for each in places):
+            yield "the DNS rule does not name the namespace kube-system"
+        if _ports(rule)[DNS] != BOTH:
+            yield "the DNS rule is not about both UDP and TCP"
+        asked = [each.get("matchPattern") for part in rule["toPorts"] for each in _queries(part)]
+        if asked != ["*"]:
+            yield f"only some names resolve: {asked}"
+
+
+def _https(rules: list[dict[str, Any]], names: Collection[str]) -> Iterator[str]:
+    for rule in rules:
+        if HTTPS in _ports(rule) and not {"toFQDNs", "toEntities"} & set(rule):
+            yield "443 is allowed to something that is not named"
+        if "toFQDNs" in rule and set(_ports(rule)) != {HTTPS}:
+            yield "the names are not allowed on 443 alone"
+        if any(each not in ("kube-apiserver",) for each in rule.get("toEntities") or []):
+            yield f"entities are allowed: {rule['toEntities']}"
+    have = listed({"spec": {"egress": rules}})
+    if have != set(names):
+        yield f"the names differ from the proxy's: {sorted(have ^ set(names))}"
+
+
+def _ports(rule: Mapping[str, Any]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for part in rule.get("toPorts") or []:
+        for each in part.get("ports") or []:
+            protocol = each.get("protocol", "ANY")
+            found.setdefault(str(each["port"]), set()).update(BOTH if protocol == "ANY" else {protocol})
+    return found
+
+
+def _queries(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list((part.get("rules") or {}).get("dns") or [])

@@ -1,0 +1,60 @@
+"""The API server: by its address, without names, and no other address on its port."""
+
+from __future__ import annotations
+
+import copy
+
+from boxproof.kube.client import Kube, Object
+from boxproof.probes.enforcement import TAKES_HOLD, becomes, stays_denied
+from boxproof.probes.kubectl import kubectl
+from boxproof.probes.names import lookup
+from boxproof.probes.outside import Outside
+from boxproof.probes.reach import DENIED, Reach, reach
+from boxproof.proof import Box, claim, control
+from boxproof.proof.factories import Listeners, Twins
+from boxproof.proof.fixtures import MakeBox
+from boxproof.session import ClusterInfo
+from boxproof.subject.netpol import of_pod
+from boxproof.wait import holds, until
+
+NAME = "kubernetes.default.svc.cluster.local"
+PORT = 6443
+DNS = 53
+CONFIG = "/tmp/by-address"
+OWN_CONFIG = ["sh", "-c", f"command -v pod-kubeconfig >/dev/null && pod-kubeconfig >{CONFIG}"]
+
+
+@claim("netpol-apiserver-by-ip-without-dns")
+def test_the_api_server_answers_while_no_name_does(make_box: MakeBox, kube: Kube) -> None:
+    box = make_box()
+    with control("before, names resolve"):
+        assert lookup(box, NAME).answered
+    kube.apply([without_port(each, DNS) for each in of_pod(box.objects, box.labels)])
+    until(lambda: not lookup(box, NAME, within=1).answered, timeout=TAKES_HOLD, what="no name resolves")
+    assert kubectl(box, "get", "--raw", "/version").ok
+    if box.exec(OWN_CONFIG).ok:
+        assert kubectl(box, "get", "--raw", "/version", env={"KUBECONFIG": CONFIG}).ok
+    assert holds(lambda: not lookup(box, NAME, within=1).answered, seconds=0), "names resolved meanwhile"
+
+
+def without_port(policy: Object, port: int) -> Object:
+    """Return a policy that no longer allows a port out."""
+    made = copy.deepcopy(policy)
+    rules = made["spec"].get("egress") or []
+    made["spec"]["egress"] = [
+        each for each in rules if port not in [one.get("port") for one in each.get("ports") or []]
+    ]
+    return made
+
+
+@claim("netpol-6443-not-world")
+def test_the_port_is_open_to_the_api_server_alone(
+    agent: Box, twin: Twins, outside: Outside, listener: Listeners, cluster: ClusterInfo
+) -> None:
+    target = listener.on(outside, PORT)
+    with control("a pod that no policy selects gets to the same port elsewhere"):
+        assert reach(twin(namespace=agent.namespace), target) is Reach.OPEN
+    assert becomes(agent, target, DENIED) in DENIED
+    assert stays_denied(agent, target)
+    host, _, port = cluster.apiserver.rpartition(":")
+    assert reach(agent, host, int(port)) is Reach.OPEN

@@ -1,0 +1,43 @@
+"""The same rules for clusters with Cilium, as far as they can be read: none of ours has it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from boxproof.proof import claim, control, observe
+from boxproof.proof.box import rendered
+from boxproof.session import ClusterInfo, Session
+from boxproof.subject import cilium
+from boxproof.subject.model import Subject
+
+COMPONENT = "cilium"
+LIST = "allowed"
+
+
+@claim("netpol-fqdn-allowlist-cilium")
+def test_the_policy_names_what_the_proxy_allows(
+    session: Session, subject: Subject, cluster: ClusterInfo
+) -> None:
+    if subject.path(f"{subject.manifests.components}/{COMPONENT}") is None:
+        pytest.skip("the subject has no policy for Cilium")
+    objects, _ = rendered(session, components=(COMPONENT,))
+    policy = next(each for each in objects if each["kind"] == cilium.KIND)
+    names = allowed(objects)
+    assert names
+    with control("a policy that resolves one name only, in its own namespace, is seen to be wrong"):
+        wrong = copy.deepcopy(policy)
+        rule = wrong["spec"]["egress"][0]
+        rule["toPorts"][0]["rules"]["dns"] = [{"matchPattern": names[0]}]
+        del rule["toEndpoints"][0]["matchLabels"][cilium.SPACE]
+        assert len(observe("problems", "the wrong one", cilium.problems(wrong, names))) == 2
+    assert observe("problems", COMPONENT, cilium.problems(policy, names)) == []
+    pytest.skip(f"this cluster's network is {cluster.cni}, not Cilium: the policy was read, not enforced")
+
+
+def allowed(objects: list[dict[str, Any]]) -> list[str]:
+    """Return the names on the proxy's list."""
+    texts = [each["data"][LIST] for each in objects if each["kind"] == "ConfigMap" and LIST in each["data"]]
+    return [each for text in texts for each in text.split()]

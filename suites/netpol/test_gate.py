@@ -1,0 +1,115 @@
+"""The agent starts under its policy: an engine is given the time it takes to apply it, and only then."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from boxproof.kube.client import Kube, Object
+from boxproof.probes.enforcement import HELD, becomes
+from boxproof.probes.gates import first, gate_ended, secrets_of, started
+from boxproof.probes.outside import Outside
+from boxproof.probes.pods import CONFINED, PROGRAM
+from boxproof.probes.reach import Listener, Reach, reach
+from boxproof.proof import Box, claim, control, observe
+from boxproof.proof.box import COMPONENTS, rendered
+from boxproof.proof.factories import Listeners, Twins
+from boxproof.proof.fixtures import MakeBox
+from boxproof.session import Session
+from boxproof.subject.model import Subject
+from boxproof.subject.netpol import of_pod
+from boxproof.subject.podspecs import pod_spec, workload
+from boxproof.wait import holds, until
+
+TRIES = 20
+STARTS = 3
+FIRST_PACKETS = "first-packets"
+SCRIPT = """
+for each in $(seq {tries}); do {program} connect {host} {port} --within 0.3; done >/tmp/first
+sort /tmp/first | grep -o '"reach": "[a-z ]*"' | sort | uniq -c >/dev/termination-log; cat /tmp/first
+"""
+
+
+def packets(target: Listener, image: str) -> dict[str, Any]:
+    """Return a container whose first act is to try the listener, many times in a row."""
+    script = SCRIPT.format(tries=TRIES, program=PROGRAM, host=target.address, port=target.port)
+    return {
+        "name": FIRST_PACKETS, "image": image, "imagePullPolicy": "Never", "command": ["sh", "-c", script],
+        "securityContext": dict(CONFINED),
+    }  # fmt: skip
+
+
+def answers(asked: str, log: str) -> list[str]:
+    """Return how the connections in such a container's log ended, each way once; an observation."""
+    ends = [json.loads(each)["reach"] for each in log.splitlines()]
+    assert len(ends) == TRIES, log
+    return observe("first packets", asked, sorted(set(ends)))
+
+
+@claim("netpol-effective-from-first-packet")
+def test_nothing_starts_while_no_policy_is_in_force(
+    make_box: MakeBox, kube: Kube, outside: Outside, listener: Listeners
+) -> None:
+    withheld: list[Object] = []
+
+    def without_policy(objects: list[Object]) -> None:
+        labels = pod_labels(objects)
+        withheld.extend(of_pod(objects, labels))
+        objects[:] = [each for each in objects if each not in withheld]
+
+    box = make_box(edit=without_policy, ready=False).wait_addressed()
+    target = listener(on=outside)
+    assert becomes(box, target, {Reach.OPEN}) is Reach.OPEN
+    gate = first(box.spec)["name"]
+    until(lambda: started(box.pod_object()), timeout=60, what="a container has started")
+    assert holds(lambda: started(box.pod_object()) == [gate], seconds=HELD, every=1)
+    assert reach(box, target) is Reach.OPEN, "it was not open meanwhile"
+    for each in withheld:
+        each["metadata"]["namespace"] = box.namespace
+    kube.apply(withheld)
+    with control("once the policy is in force the agent starts too"):
+        pod = box.wait_ready().pod_object()
+        assert box.container in started(pod)
+    assert gate_ended(pod)
+
+
+def pod_labels(objects: list[Object]) -> dict[str, str]:
+    """Return the labels of the agent's pod: those of the first workload that is a StatefulSet."""
+    found = next(each for each in objects if each["kind"] == "StatefulSet")
+    return dict(found["spec"]["template"]["metadata"]["labels"])
+
+
+@claim("netpol-effective-from-first-packet")
+def test_what_follows_the_gate_is_denied_from_its_first_packet(
+    make_box: MakeBox, kube: Kube, twin: Twins, outside: Outside, listener: Listeners, session: Session
+) -> None:
+    target = listener(on=outside)
+    probe = packets(target, session.probe_image)
+    with control("in a pod that no policy selects every one of them is answered"):
+        free = twin(spec={"initContainers": [probe]}, fresh=True)
+        assert answers(free.label, kube.logs(free.namespace, free.name, FIRST_PACKETS)) == [Reach.OPEN]
+
+    def packets_second(objects: list[Object]) -> None:
+        spec = workload(objects, "claude-agent")["spec"]["template"]["spec"]
+        spec.setdefault("initContainers", []).append(probe)
+
+    box = make_box(edit=packets_second)
+    for number in range(STARTS):
+        if number:
+            box.delete_pod()
+        ends = answers(f"start {number}", kube.logs(box.namespace, box.pod, FIRST_PACKETS))
+        assert Reach.OPEN not in ends
+
+
+@claim("netpol-effective-from-first-packet")
+def test_the_gate_comes_first_and_has_no_secret(agent: Box, session: Session, subject: Subject) -> None:
+    spec = agent.pod_object()["spec"]
+    with control("the agent itself has a login and the account's token"):
+        assert len(secrets_of(spec, spec["containers"][0])) > 1
+    assert secrets_of(spec, first(spec)) == []
+    gate = first(spec)["name"]
+    for name, components in subject.tiers.items():
+        objects, _ = rendered(session, components=(*COMPONENTS, *components))
+        written = pod_spec(workload(objects, subject.workload)) or {}
+        assert first(written)["name"] == gate, f"tier {name}"
+        assert secrets_of(written, first(written)) == [], f"tier {name}"
