@@ -12,7 +12,7 @@ from boxproof.probes.program import Prober, ask
 from boxproof.probes.reach import Reach
 from boxproof.subject.netpol import Place, allowed
 
-WITHIN = 1.0  # seconds a connection may take
+WITHIN = 2.0  # seconds a connection may take
 PROTOCOLS = ("TCP", "UDP")
 
 
@@ -87,6 +87,11 @@ def expected(table: Iterable[Row], policies: Sequence[Object]) -> dict[str, bool
         row.text: allowed(policies, row.source.place, row.target.place, row.port, row.protocol)
         for row in table
     }
+
+
+def leaks(wanted: dict[str, bool], seen: dict[str, Reach]) -> list[str]:
+    """Return the rows that are open and should not be."""
+    return sorted(text for text, may in wanted.items() if not may and seen[text] is Reach.OPEN)
 
 
 def mismatches(wanted: dict[str, bool], seen: dict[str, Reach]) -> list[str]:

@@ -16,17 +16,21 @@ from boxproof.probes import pods
 from boxproof.probes.capabilities import Capabilities, capabilities
 from boxproof.probes.processes import Process, processes
 from boxproof.session import Session
+from boxproof.subject.podspecs import pod_spec
 from boxproof.wait import NotYet, until
 
 WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "Pod")
 
 
 def workload_of(objects: Sequence[Object]) -> Object:
-    """Return the workload among rendered objects; raises SubjectFault if there is none."""
+    """Return the agent's workload among rendered objects; raises SubjectFault if there is none.
+
+    Of two of a kind it is the one that runs under a service account of its own: helpers have none.
+    """
     for kind in WORKLOADS:
-        for each in objects:
-            if each["kind"] == kind:
-                return each
+        found = [each for each in objects if each["kind"] == kind]
+        if found:
+            return min(found, key=lambda each: not (pod_spec(each) or {}).get("serviceAccountName"))
     raise SubjectFault(f"the manifests hold no workload ({', '.join(WORKLOADS)})")
 
 

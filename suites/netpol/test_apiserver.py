@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 from boxproof.kube.client import Kube, Object
+from boxproof.probes import mcp
 from boxproof.probes.enforcement import TAKES_HOLD, becomes, stays_denied
 from boxproof.probes.kubectl import kubectl
 from boxproof.probes.names import lookup
@@ -14,6 +15,7 @@ from boxproof.proof import Box, claim, control
 from boxproof.proof.factories import Listeners, Twins
 from boxproof.proof.fixtures import MakeBox
 from boxproof.session import ClusterInfo
+from boxproof.subject.model import Subject
 from boxproof.subject.netpol import of_pod
 from boxproof.wait import holds, until
 
@@ -25,7 +27,7 @@ OWN_CONFIG = ["sh", "-c", f"command -v pod-kubeconfig >/dev/null && pod-kubeconf
 
 
 @claim("netpol-apiserver-by-ip-without-dns")
-def test_the_api_server_answers_while_no_name_does(make_box: MakeBox, kube: Kube) -> None:
+def test_the_api_server_answers_while_no_name_does(make_box: MakeBox, kube: Kube, subject: Subject) -> None:
     box = make_box()
     with control("before, names resolve"):
         assert lookup(box, NAME).answered
@@ -34,6 +36,11 @@ def test_the_api_server_answers_while_no_name_does(make_box: MakeBox, kube: Kube
     assert kubectl(box, "get", "--raw", "/version").ok
     if box.exec(OWN_CONFIG).ok:
         assert kubectl(box, "get", "--raw", "/version", env={"KUBECONFIG": CONFIG}).ok
+    if subject.mcp.config:
+        argv = mcp.command(box, subject.mcp.config, subject.mcp.server)
+        with mcp.server(box, argv) as server:
+            answer = server.call("pods_list_in_namespace", namespace=box.namespace)
+            assert answer.outcome == "ok", answer.text
     assert holds(lambda: not lookup(box, NAME, within=1).answered, seconds=0), "names resolved meanwhile"
 
 

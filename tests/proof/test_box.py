@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 from collections.abc import Sequence
@@ -101,6 +102,16 @@ def test_an_instance_that_was_never_deployed_is_a_fault_of_the_environment(sessi
 def test_manifests_without_a_workload_are_the_subjects_fault() -> None:
     with pytest.raises(SubjectFault, match="no workload"):
         workload_of([SPACE, ROLE])
+
+
+def test_of_two_workloads_the_agents_is_the_one_with_an_account() -> None:
+    agent: Object = copy.deepcopy(SET) | {"kind": "Deployment"}
+    helper: Object = copy.deepcopy(agent) | {"metadata": {"name": "helper"}}
+    del helper["spec"]["template"]["spec"]["serviceAccountName"]
+
+    assert workload_of([helper, agent]) == workload_of([agent, helper]) == agent
+    assert workload_of([helper, SET]) == SET
+    assert workload_of([helper]) == helper
 
 
 def test_removal_frees_retained_volumes_of_the_namespace_alone(

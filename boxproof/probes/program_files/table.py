@@ -12,6 +12,7 @@ from typing import Any
 from boxproof.probes.program_files.dns import Answer, ending
 
 WORKERS = 32
+SAYS = 5.0  # seconds until who was connected to says who it is
 KINDS = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}
 
 
@@ -78,6 +79,8 @@ def attempt(target: str, within: float) -> dict[str, str]:
 
 def said(connection: socket.socket, protocol: str) -> str:
     """Return who answered; over TCP silence is an answer too."""
+    if protocol == "TCP":
+        connection.settimeout(SAYS)
     try:
         return connection.recv(256).decode(errors="replace").strip()
     except OSError:
