@@ -22,6 +22,13 @@ def doctor(_: Context, as_json: bool = False) -> None:
 
 @task
 @explained
+def preflight(_: Context) -> None:
+    """Say whether the kind in use was shown to load into the nodes' containerd; 2 if it was not."""
+    print(hands.preflight())
+
+
+@task
+@explained
 def build(_: Context) -> None:
     """Build the box's image and print its reference."""
     print(supplies.build().reference)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from boxproof.cluster import load
+from boxproof.cluster.docker import docker
+from boxproof.kube.client import Kube
+from boxproof.probes import helpers
 from boxproof.proof.sabotages import (
     Objects,
     SabotageError,
+    as_root,
+    cluster_sabotage,
     find,
     image_sabotage,
     manifest_sabotage,
     replace_in,
     subject_sabotage,
 )
+from boxproof.session import Session
+from boxproof.subject import build
 
 
 def _pod(objects: Objects) -> dict[str, Any]:
@@ -53,6 +62,30 @@ image_sabotage(
 )
 
 
+image_sabotage(
+    "constant-nonce", "node-image-id-matches-build", "what the build bakes in is the same each time",
+    dockerfile=as_root("echo constant > /etc/boxproof-build"),
+)  # fmt: skip
+
+
+@cluster_sabotage("node-image-id-matches-build", "one node has other content under the tag")
+def stale_on_one_node(session: Session, kube: Kube) -> Iterator[None]:
+    engine, cluster, image = session.engine, session.cluster, session.image
+    if engine is None or cluster is None or image is None:
+        raise SabotageError("this run has no engine, no cluster or no image")
+    node, kept = helpers.worker(kube), f"{image.reference}-kept"
+    old = build.variant(engine, image, "LABEL boxproof.sabotage=old", helpers.unique("k")).reference
+    load.load(engine, cluster, [old])
+    load.tag_on_node(engine, node, image.reference, kept)
+    load.tag_on_node(engine, node, old, image.reference)
+    try:
+        yield
+    finally:
+        load.tag_on_node(engine, node, kept, image.reference)
+        load.remove(engine, cluster, [kept, old])
+        docker(engine, "image", "rm", old, check=False)
+
+
 @subject_sabotage("tag-is-content-addressed", "the tag is always dev")
 def tag_dev(directory: Path) -> None:
     replace_in(directory / "subject.toml", "[commands]\n", '[commands]\ntag = ["echo", "dev"]\n')
@@ -81,3 +114,146 @@ def recovery_without_deletion(directory: Path) -> None:
     if kept == lines:
         raise SabotageError("subject.toml documents no deletion of the pod")
     path.write_text("".join(kept))
+
+
+DEPLOY = 'deploy = ["inv", "deploy", "--suffix={suffix}", "--timeout={timeout}"]'
+EXPLAINED = "code=int(error.exit_code)"
+WAITS = "found.wait_rolled_out(seconds)"
+
+
+def _shelled(directory: Path, step: str, words: str) -> None:
+    """Have a step of subject.toml succeed whatever its command says."""
+    path = directory / "subject.toml"
+    lines = path.read_text().splitlines()
+    mine = next((each for each in lines if each.startswith(f"{step} = ")), None)
+    if mine is None:
+        raise SabotageError(f"subject.toml names no {step}")
+    lines[lines.index(mine)] = f'{step} = ["sh", "-c", "{words} || true"]'
+    path.write_text("\n".join(lines) + "\n")
+
+
+@subject_sabotage("cluster-name-and-context-consistent", "a configuration of KIND names another cluster")
+def configuration_with_a_name(directory: Path) -> None:
+    text = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: claude-in-a-box-test\n"
+    (directory / "kind-config.yaml").write_text(text)
+
+
+@subject_sabotage("cluster-name-and-context-consistent", "the documented load names a cluster of its own")
+def load_into_claude_dev(directory: Path) -> None:
+    load_line = 'load = ["kind", "load", "docker-image", "{image}", "--name", '
+    replace_in(directory / "subject.toml", f'{load_line}"{{cluster}}"]', f'{load_line}"dev"]')
+
+
+@subject_sabotage("cluster-name-and-context-consistent", "deploy takes whatever context is the current one")
+def context_not_looked_at(directory: Path) -> None:
+    replace_in(directory / "boxproof/cluster/contexts.py", "if found and found != of(name):", "if False:")
+
+
+@subject_sabotage("make-deploy-end-to-end", "deploy leaves out the load")
+def deploy_without_load(directory: Path) -> None:
+    replace_in(
+        directory / "boxproof/app/byhand.py", "load.load(engine, cluster, [probe, image.reference])", "pass"
+    )
+
+
+@subject_sabotage("make-deploy-end-to-end", "deploy builds and loads, and applies nothing")
+def deploy_without_apply(directory: Path) -> None:
+    replace_in(directory / "subject.toml", DEPLOY, 'deploy = ["inv", "load"]')
+
+
+@subject_sabotage("make-deploy-end-to-end", "deploy does not wait for the new pod")
+def deploy_without_wait(directory: Path) -> None:
+    replace_in(directory / "boxproof/app/hands.py", WAITS, "pass")
+
+
+@subject_sabotage("deploy-fails-when-not-ready", "deploy ends in || true")
+def deploy_or_true(directory: Path) -> None:
+    _shelled(directory, "deploy", "inv deploy --suffix={suffix} --timeout={timeout}")
+
+
+@subject_sabotage("deploy-fails-when-not-ready", "deploy does not wait until the agent is Ready")
+def deploy_not_waited_for(directory: Path) -> None:
+    replace_in(directory / "boxproof/app/hands.py", WAITS, "pass")
+
+
+@subject_sabotage("deploy-fails-when-not-ready", "a failure is shown and ends with 0")
+def deploy_fails_with_zero(directory: Path) -> None:
+    replace_in(directory / "tasks.py", EXPLAINED, "code=0")
+
+
+@subject_sabotage("cluster-up-idempotent-not-masked", "up ends in || true")
+def up_or_true(directory: Path) -> None:
+    _shelled(directory, "up", "kind create cluster --name {cluster}")
+
+
+@subject_sabotage("cluster-up-idempotent-not-masked", "up creates, whether the cluster is there or not")
+def up_is_bare(directory: Path) -> None:
+    replace_in(
+        directory / "subject.toml",
+        'up = ["inv", "up"]',
+        'up = ["kind", "create", "cluster", "--name", "{cluster}"]',
+    )
+
+
+@subject_sabotage("cluster-up-idempotent-not-masked", "a failure is shown and ends with 0")
+def up_fails_with_zero(directory: Path) -> None:
+    replace_in(directory / "tasks.py", EXPLAINED, "code=0")
+
+
+LOAD = '"{image}", "--name", "{cluster}"]'
+
+
+@subject_sabotage(
+    "load-covers-schedulable-nodes", "the load goes to one worker, the agent may land on others"
+)
+def load_into_one_worker(directory: Path) -> None:
+    named = LOAD.replace("]", ', "--nodes", "{cluster}-worker"]')
+    replace_in(directory / "subject.toml", LOAD, named)
+
+
+@subject_sabotage("load-covers-schedulable-nodes", "the load goes to the control plane alone")
+def load_into_the_control_plane(directory: Path) -> None:
+    named = LOAD.replace("]", ', "--nodes", "{cluster}-control-plane"]')
+    replace_in(directory / "subject.toml", LOAD, named)
+
+
+@subject_sabotage("kind-containerd-compatible", "the preflight lets every version through")
+def preflight_true(directory: Path) -> None:
+    replace_in(directory / "subject.toml", 'preflight = ["inv", "preflight"]', 'preflight = ["true"]')
+
+
+@subject_sabotage("kind-containerd-compatible", "kind 0.26 is on the list of what was shown")
+def shown_without_showing(directory: Path) -> None:
+    first = "[[shown]]\n"
+    never = f'{first}kind = "0.26.0"\ncontainerd = "2.1.9"\n\n'
+    text = (directory / "cluster/cells.toml").read_text()
+    if first not in text:
+        raise SabotageError("cells.toml lists no pair")
+    (directory / "cluster/cells.toml").write_text(text.replace(first, f"{never}{first}", 1))
+
+
+@subject_sabotage("kind-containerd-compatible", "the documents do not list the versions")
+def pairs_not_documented(directory: Path) -> None:
+    for page in (directory / "README.md", *(directory / "docs").rglob("*.md")):
+        kept = [each for each in page.read_text().splitlines() if not each.startswith("| 0.")]
+        page.write_text("\n".join(kept) + "\n")
+
+
+@subject_sabotage("stale-image-recovery-works", "the mending loads and leaves the pod as it is")
+def mend_without_pods(directory: Path) -> None:
+    replace_in(directory / "boxproof/cluster/running.py", "        if each.workload:", "        if False:")
+
+
+@subject_sabotage("rotated-token-picked-up", "the rotation changes the Secret and leaves the pod as it is")
+def rotate_without_restart(directory: Path) -> None:
+    replace_in(directory / "boxproof/kube/rotation.py", "    mark = {", "    return place.pod\n    mark = {")
+
+
+@subject_sabotage("netpol-pod-stays-healthy-and-rollback", "a deploy leaves what is there as it is")
+def deploy_what_is_missing(directory: Path) -> None:
+    absent = 'kube.find(each["kind"], each["metadata"]["name"], each["metadata"].get("namespace")) is None'
+    replace_in(
+        directory / "boxproof/proof/box.py",
+        "kube.apply(objects)",
+        f"kube.apply([each for each in objects if {absent}])",
+    )

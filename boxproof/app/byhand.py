@@ -13,7 +13,7 @@ from pathlib import Path
 from boxproof import settings as settings_module
 from boxproof.app import bringup
 from boxproof.app.owned import Run
-from boxproof.cluster import cells, contexts, facts, kind, load, names
+from boxproof.cluster import contexts, facts, kind, load, names, preflight
 from boxproof.cluster.docker import nodes_of
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.host import ownership, sweeping
@@ -45,11 +45,11 @@ def by_hand() -> Iterator[Run]:
     Raises UsageError before anything is made, EnvironmentFault if another run is at work in the cluster.
     """
     settings = Settings.load()
-    cells.check(settings)
     model.load(settings.subject)
     if settings_module.session_file():
         yield _guest(settings)
         return
+    preflight.check(settings)
     where = directory(settings)
     where.mkdir(parents=True, exist_ok=True)
     session = Session(

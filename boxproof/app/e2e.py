@@ -7,7 +7,7 @@ import shutil
 from boxproof import log
 from boxproof.app import bringup, owned, suites
 from boxproof.app.owned import Run
-from boxproof.cluster import cells
+from boxproof.cluster import cells, preflight
 from boxproof.errors import UsageError
 from boxproof.proof import claims, order, sabotages, waivers
 from boxproof.reports import pages, results
@@ -18,6 +18,7 @@ from boxproof.subject import model
 
 def main(settings: Settings) -> int:
     """Run everything and return the exit code of the verdict; wrong usage creates nothing."""
+    preflight.check(settings)
     found = prove(settings)
     return int(found.exit_code)
 

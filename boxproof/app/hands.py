@@ -9,7 +9,8 @@ from boxproof import log
 from boxproof.app import bringup, byhand, e2e
 from boxproof.app import watch as watches
 from boxproof.app.cli import interrupt_once
-from boxproof.cluster import kind
+from boxproof.cluster import cells, kind
+from boxproof.cluster import preflight as pairs
 from boxproof.cluster.docker import docker
 from boxproof.errors import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from boxproof.host import doctor as doctors
@@ -34,6 +35,15 @@ def doctor(as_json: bool) -> int:
     else:
         doctors.show(survey)
     return int(ExitCode.ACCEPTED if survey.ready else ExitCode.BLOCKED)
+
+
+def preflight() -> str:
+    """Return the pair of kind and containerd that is let through; raises UsageError for any other."""
+    settings = Settings.load()
+    cell = cells.check(settings).combination
+    asked = cell.model_copy(update={"kind": pairs.installed(settings)})
+    pairs.demand(asked)
+    return f"kind {asked.kind} loads into containerd {asked.containerd}"
 
 
 def up() -> ClusterInfo:

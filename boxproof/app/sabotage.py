@@ -26,10 +26,9 @@ from boxproof.reports.model import Results, SabotageResult
 from boxproof.run import run as command
 from boxproof.session import ImageInfo, Session
 from boxproof.settings import Settings
-from boxproof.subject import build, model
+from boxproof.subject import build, model, tags
 
 SIDE_BY_SIDE = 3  # instances at a time: more of them only wait for the same two cores
-LEFT_OUT = (".git", ".venv", ".nox", "reports", "__pycache__", ".mypy_cache", ".ruff_cache")
 
 
 def main(settings: Settings) -> int:
@@ -142,7 +141,7 @@ def prepare(run: Run, sabotage: Sabotage, directory: Path) -> tuple[Session, str
         return replace(session, image=made, extra=base.extra | wanted), sabotages.dockerfile_diff(sabotage)
     if sabotage.way == "subject":
         copy = directory / "subject"
-        shutil.copytree(base.subject, copy, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        shutil.copytree(base.subject, copy, symlinks=True, ignore=tags.left_out(Path(base.subject)))
         return replace(session, subject=str(copy)), sabotages.apply_subject(sabotage, copy)
     return session, f"{sabotage.sentence}\n"
 

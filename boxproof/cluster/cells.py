@@ -75,6 +75,13 @@ class Combination(_Data):
         return f"kind-{self.kind}-containerd-{self.containerd}-kubernetes-{self.kubernetes}"
 
 
+class Pair(_Data):
+    """A KIND that was shown to load an image no node has ever seen into a containerd."""
+
+    kind: str
+    containerd: str
+
+
 Specifiers = Annotated[str, AfterValidator(lambda text: str(SpecifierSet(text)))]
 
 
@@ -117,6 +124,7 @@ class Catalogue(_Data):
     kubernetes: tuple[Kubernetes, ...]
     published: tuple[Published, ...] = ()
     cell: tuple[Combination, ...] = ()
+    shown: tuple[Pair, ...] = ()
     impossible: tuple[Impossible, ...] = ()
     difference: tuple[Difference, ...] = ()
 

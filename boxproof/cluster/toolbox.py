@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,10 @@ def variables(session: Session, directory: Path) -> dict[str, str]:
         Settings.load(), cache=Path(session.cache), state=Path(session.state), kind=cluster.kind
     )
     kind = parts.kind(settings, cells.check(settings).kind)
-    for name, program in (("docker", engine.client), ("kind", str(kind)), ("kubectl", cluster.kubectl)):
+    programs = {"docker": engine.client, "kind": str(kind), "kubectl": cluster.kubectl}
+    own = Path(sys.executable).parent / "inv"  # not resolved: beside it are this environment's programs
+    programs |= {"inv": str(own)} if own.is_file() else {}
+    for name, program in programs.items():
         link = directory / name
         if not link.is_symlink():
             link.symlink_to(program)

@@ -82,14 +82,15 @@ def start_of(kube: Kube, namespace: str, name: str, *, timeout: float = START) -
             for group in ("initContainers", "containers")
             for each in found["spec"].get(group) or ()
         )
-        return Start(_state(found), policies)
+        return Start(state_of(found), policies)
 
     seen = until(look, timeout=timeout, what=f"start of pod {name}", transient=(NotFound,))
     ledger.record("start", name, seen)
     return seen
 
 
-def _state(found: Mapping[str, Any]) -> str:
+def state_of(found: Mapping[str, Any]) -> str:
+    """Return how far a live pod came, as ``start_of`` says it; raises NotYet while that is open."""
     status = found.get("status", {})
     every = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
     states = [each.get("state", {}) for each in every]
@@ -115,7 +116,7 @@ def answer_of(kube: Kube, namespace: str, name: str, *, timeout: float = START) 
 
     def ended() -> str:
         found = kube.get("Pod", name, namespace)
-        if _state(found) != "ended":
+        if state_of(found) != "ended":
             raise NotYet(str(found["status"].get("phase")))
         return str(found["status"]["containerStatuses"][0]["state"]["terminated"].get("message") or "nothing")
 

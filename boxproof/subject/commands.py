@@ -30,7 +30,7 @@ def carry_out(
     timeout: float = 120,
     cwd: Path | None = None,
 ) -> Result:
-    """Run one documented command with ``values`` filled in; its exit code is an observation.
+    """Run one documented command with ``values`` filled in, in ``cwd``; its exit code is an observation.
 
     Raises EnvironmentFault if it cannot be started or does not end within ``timeout`` seconds.
     """

@@ -140,6 +140,9 @@ class Commands(Part):
     ``test`` proves the box, ``scan`` scans its image, ``release`` does both and publishes to ``{registry}``;
     they are run in the subject's directory and end with the exit codes of this harness.
     ``run`` starts it without a cluster: "docker", "run" and options that end before the image.
+    ``up``, ``build``, ``deploy`` and ``down`` are the steps from a machine to a running agent and back;
+    ``preflight`` says beforehand whether KIND can load into the nodes' containerd. ``stale`` says what runs
+    something else than the build, ``mend`` mends it, ``rotate`` gives the agent the token in ``{file}``.
     """
 
     tag: tuple[str, ...] = ()
@@ -151,6 +154,14 @@ class Commands(Part):
     test: tuple[str, ...] = ()
     scan: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
+    up: tuple[str, ...] = ()
+    preflight: tuple[str, ...] = ()
+    build: tuple[str, ...] = ()
+    deploy: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    mend: tuple[str, ...] = ()
+    rotate: tuple[str, ...] = ()
 
 
 class Subject(Part):

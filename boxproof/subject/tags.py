@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,19 @@ from boxproof.run import run
 from boxproof.subject import build, model
 from boxproof.subject.model import Subject
 
-SKIPPED = shutil.ignore_patterns(".git", ".venv", "__pycache__", "reports", ".*_cache", "*.egg-info")
+LEFT_OUT = (".git", ".venv", ".nox", "__pycache__", ".*_cache", "*.egg-info")
+REPORTS = "reports"  # at the top alone: below it may be a package of that name
+
+
+def left_out(root: Path) -> Callable[[str, list[str]], set[str]]:
+    """Return what copies of the subject in ``root`` leave out, as ``shutil.copytree`` asks for it."""
+    everywhere = shutil.ignore_patterns(*LEFT_OUT)
+
+    def ignore(directory: str, names: list[str]) -> set[str]:
+        top = {REPORTS} if Path(directory) == root else set()
+        return set(everywhere(directory, names)) | top & set(names)
+
+    return ignore
 
 
 @contextmanager
@@ -23,7 +35,7 @@ def copied(subject: Subject) -> Iterator[Subject]:
     """Give a copy of ``subject``, edits and all, that may be changed."""
     with tempfile.TemporaryDirectory(prefix="boxproof-subject-") as below:
         target = Path(below) / "subject"
-        shutil.copytree(subject.directory, target, symlinks=True, ignore=SKIPPED)
+        shutil.copytree(subject.directory, target, symlinks=True, ignore=left_out(subject.directory))
         yield model.load(target)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from boxproof.errors import SubjectFault
-from boxproof.subject import build, model
+from boxproof.subject import build, model, tags
 from boxproof.subject.model import Subject
 
 
@@ -72,3 +73,13 @@ def test_without_a_dockerfile_the_subject_is_at_fault(subject: Subject) -> None:
 
     with pytest.raises(SubjectFault, match="no Dockerfile"):
         build.tag(subject)
+
+
+def test_a_copy_has_a_package_called_reports_and_not_the_reports(tmp_path: Path) -> None:
+    for each in ("reports/20300101T000000", "package/reports", ".git", "__pycache__"):
+        (tmp_path / "from" / each).mkdir(parents=True)
+    shutil.copytree(tmp_path / "from", tmp_path / "to", ignore=tags.left_out(tmp_path / "from"))
+    assert sorted(str(each.relative_to(tmp_path / "to")) for each in (tmp_path / "to").rglob("*")) == [
+        "package",
+        "package/reports",
+    ]

@@ -1,0 +1,53 @@
+"""Which versions go together: what the preflight lets through, does load, and is documented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from boxproof.cluster import decoy, load
+from boxproof.proof import claim, control, observe
+from boxproof.proof.steps import Steps
+from boxproof.session import ClusterInfo, EngineInfo
+from boxproof.subject import documents
+from boxproof.subject.commands import carry_out
+
+TOO_OLD = ("0.26.0", "0.21.0")
+
+
+def saying(directory: Path, version: str, path: str) -> dict[str, str]:
+    """Return the variables under which ``kind`` is a program that says it is of ``version``."""
+    program = directory / f"kind-{version}" / "kind"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho kind v{version} go1.23.4 linux/amd64\n")
+    program.chmod(0o755)
+    return {"PATH": f"{program.parent}:{path}"}
+
+
+@claim("kind-containerd-compatible")
+def test_the_preflight_lets_through_what_loads_and_nothing_else(
+    steps: Steps, cluster: ClusterInfo, engine: EngineInfo, docker: Any, tmp_path: Path
+) -> None:
+    path = steps.variables()["PATH"]
+    for version in TOO_OLD:
+        assert steps("preflight", env=saying(tmp_path, version, path)).code != 0, f"kind {version} passes"
+    with control("the kind and the containerd of this run are let through"):
+        result = steps("preflight")
+        assert result.ok, result.describe()
+    with decoy.new_image(docker) as image:
+        loaded = carry_out(steps.subject.commands.load, steps.values | {"image": image}, steps.variables())
+        try:
+            nodes = dict.fromkeys(cluster.nodes, cluster.name)
+            assert decoy.holders(docker, nodes, image) == [cluster.name], loaded.describe()
+            assert not load.preloaded(engine, cluster, [image]), "not every node has it"
+        finally:
+            load.remove(engine, cluster, [image])
+
+
+@claim("kind-containerd-compatible")
+def test_the_documents_list_the_pairs(steps: Steps, cluster: ClusterInfo) -> None:
+    documented = documents.rows(steps.subject.directory)
+    with control("a pair that was never shown is in no table"):
+        assert not observe("in a table", "kind 0.26.0", any("0.26.0" in each for each in documented))
+    pair = {cluster.kind, cluster.containerd}
+    assert observe("in a table", " with ".join(sorted(pair)), any(pair <= each for each in documented))
