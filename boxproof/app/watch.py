@@ -13,7 +13,6 @@ from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
 from boxproof.cluster import load, pruning
 from boxproof.errors import BoxproofError
-from boxproof.kube import states
 from boxproof.proof import box, claims, deployed, order, waivers
 from boxproof.reports import results
 from boxproof.session import Session
@@ -21,7 +20,6 @@ from boxproof.settings import Settings
 from boxproof.subject import build, model, touched
 
 QUIET = 300  # milliseconds without an edit before a round starts
-REVISION = "controller-revision-hash"  # the label that says which template a pod was made from
 
 
 @dataclass
@@ -130,16 +128,7 @@ def redeployed(run: Run, subject: model.Subject, directory: Path) -> Session:
     load.load(session.engine, box.cluster_of(session), [image.reference])
     directory.mkdir()
     session = replace(session, image=image, directory=str(directory))
-    made = box.deploy(session, wait=False)
-    if made.workload["kind"] != "StatefulSet":
-        made.wait_ready()
-        return session
-    wanted = states.revision(made.kube, made.name, made.namespace)
-    old = made.kube.find("Pod", made.pod, made.namespace)
-    stale = old is not None and old["metadata"]["labels"].get(REVISION) != wanted
-    if old is not None and stale:
-        made.kube.delete([old])  # a controller waits for a broken pod to be mended before it replaces it
-    made.wait_ready(after=old["metadata"]["uid"] if old is not None and stale else "")
+    box.deploy(session)
     return session
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,9 +203,10 @@ def _create(
         with log.step(f"creating the cluster {name}") as report:
             run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=report)
             nodes = nodes_of(engine, name)
-        with log.step("all nodes Ready, and the cluster's own pods"):
+        with log.step("all nodes Ready, and the cluster's own pods"), ThreadPoolExecutor(1) as pool:
+            taken = pool.submit(_take_kubectl, engine, nodes[0], where)
             facts.wait_whole(engine, name, str(where.kubeconfig), READY_TIMEOUT)
-        _take_kubectl(engine, nodes[0], where)
+            taken.result()
     except BoxproofError as fault:
         saved = collect(engine, name, run_dir / "evidence" / "cluster")
         _discard(engine, name, where)

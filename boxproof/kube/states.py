@@ -170,19 +170,6 @@ def rolled_out(kube: Kube, kind: str, name: str, namespace: str, *, timeout: flo
     until(look, timeout=timeout, what=f"{kind} {name} is rolled out", every=0.5)
 
 
-def revision(kube: Kube, name: str, namespace: str, *, timeout: float = 30) -> str:
-    """Return the revision of a StatefulSet's present template, once its controller has seen it."""
-
-    def look() -> str:
-        live = kube.get("StatefulSet", name, namespace)
-        status = live["status"]
-        if status.get("observedGeneration", 0) < live["metadata"]["generation"]:
-            raise NotYet("its controller has not seen it yet")
-        return str(status.get("updateRevision", ""))
-
-    return until(look, timeout=timeout, what=f"StatefulSet {namespace}/{name} has a revision")
-
-
 def _last(status: dict[str, Any]) -> str:
     ended = status.get("lastState", {}).get("terminated", {})
     return f", last exit code {ended['exitCode']}" if "exitCode" in ended else ""

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import yaml
+
 from boxproof.app import suites
 from boxproof.app.measures.common import Bench, timed
 from boxproof.cluster import kind, nodeimage
@@ -113,13 +115,26 @@ def _e2e(bench: Bench, chosen: tuple[str, ...], *, cold: bool) -> float:
 
 def _kind_create(bench: Bench, settings: Settings, node_image: str) -> float:
     where = kind.place(settings, settings.cluster)
-    topology = kind.configured(settings, bench.engine)
+    topology = _plain(kind.configured(settings, bench.engine))
     words = ["create", "cluster", "--name", settings.cluster, "--image", node_image, "--wait=240s"]
     words += ["--config", str(topology), "--kubeconfig", str(where.kubeconfig)]
     try:
         return timed(lambda: bench.kind(*words))
     finally:
         kind.down(settings, bench.engine)
+
+
+def _plain(topology: Path) -> Path:
+    """Take out of kind's configuration what boxproof adds to the control plane; returns the file."""
+    config = yaml.safe_load(topology.read_text())
+    added = [yaml.safe_load(each) for each in config.get("kubeadmConfigPatches", [])]
+    config["kubeadmConfigPatches"] = [
+        yaml.safe_dump(each) for each in added if each["kind"] != "ClusterConfiguration"
+    ]
+    for each in config["nodes"]:
+        each.pop("extraMounts", None)
+    topology.write_text(yaml.safe_dump(config))
+    return topology
 
 
 def _started(bench: Bench, settings: Settings, node_image: str) -> float:
