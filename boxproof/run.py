@@ -182,7 +182,7 @@ def piped(
         raise
     finally:
         _live.discard(process)
-    process.stdout.close()
+        process.stdout.close()
     code = process.wait(KILL_AFTER)
     reader.join(KILL_AFTER)
     if code:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO
 
@@ -165,11 +165,14 @@ def _transfer(
         held = dict(zip(nodes, pool.map(lambda node: _held(engine, node), nodes), strict=True))
     if _by_difference(engine, references, held, ways):
         return
-    with archive.saved(engine, references) as stream:
-        results = _import(engine, held, lambda sinks: archive.distribute(stream, sinks))
-    broken = [each for each in results if not each.ok]
-    if broken:
-        raise EnvironmentFault(f"a node does not take the image: {broken[0].describe()}")
+    nothing = {node: replace(each, blobs={}) for node, each in held.items()}
+    for known in (held, nothing):  # a node may have let go meanwhile of what it said it holds
+        with archive.saved(engine, references) as stream:
+            results = _import(engine, known, partial(archive.distribute, stream))
+        broken = [each for each in results if not each.ok]
+        if not broken:
+            return
+    raise EnvironmentFault(f"a node does not take the image: {broken[0].describe()}")
 
 
 def _by_difference(

@@ -8,6 +8,7 @@ from boxproof.cluster import archive, load
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.session import ClusterInfo
 from tests.cluster.conftest import FakeEngine
+from tests.cluster.test_archive import MEMBERS, OLD, made
 
 CLUSTER = ClusterInfo(name="c", kubeconfig="", nodes=("a", "b"), kind="0.33.0")
 
@@ -40,6 +41,36 @@ def test_nothing_is_moved_when_all_nodes_have_it(engine: FakeEngine) -> None:
     (engine.directory / "engine" / "box").write_text("sha256:1")
     load.load(engine.info, CLUSTER, ["box"])
     assert "save" not in (engine.directory / "log").read_text()
+
+
+def saving(engine: FakeEngine) -> None:
+    engine.add_node("a")
+    (engine.directory / "engine" / "box").write_text("sha256:1")
+    (engine.directory / "archive").write_bytes(made().getvalue())
+    (engine.directory / "held").write_text(f"--local\nsha256:{OLD}\n9 {OLD}\n")
+
+
+def test_a_store_that_cannot_be_read_is_saved_without_what_the_node_holds(engine: FakeEngine) -> None:
+    saving(engine)
+    load.load(engine.info, CLUSTER, ["box"])
+    (given,) = engine.imports("a")
+    assert given == {name for name in MEMBERS if OLD not in name}
+    assert "images import --local --snapshotter overlayfs" in (engine.directory / "log").read_text()
+
+
+def test_a_node_that_let_go_of_what_it_held_gets_everything(engine: FakeEngine) -> None:
+    saving(engine)
+    (engine.directory / "refuse").write_text("1")
+    load.load(engine.info, CLUSTER, ["box"])
+    assert engine.imports("a")[-1] == set(MEMBERS)
+
+
+def test_a_node_that_takes_nothing_is_a_fault(engine: FakeEngine) -> None:
+    saving(engine)
+    (engine.directory / "refuse").write_text("9")
+    with pytest.raises(EnvironmentFault, match="does not take the image"):
+        load.load(engine.info, CLUSTER, ["box"])
+    assert len(engine.imports("a")) == 2
 
 
 def test_a_node_that_does_not_answer_is_a_fault_not_a_missing_image(engine: FakeEngine) -> None:
