@@ -35,13 +35,13 @@ def outcome(kube: Kube, namespace: str, pod: str, container: str) -> Outcome:
 
     def look() -> Outcome:
         live = kube.get("Pod", pod, namespace)
-        state = _state(live, container)
+        state = state_of(live, container)
         said = _log(kube, namespace, pod, container, again=state == "failed")
         if state == "running" and ASKS.search(said):
             state = "asks"
         if state in ("waiting", "running"):
             raise NotYet(f"{container} is {state}")
-        return Outcome(state, said, _started(live))
+        return Outcome(state, said, started(live))
 
     found = until(
         look, timeout=SETTLES, what=f"outcome of {container} in {namespace}/{pod}", transient=(NotFound,)
@@ -51,7 +51,8 @@ def outcome(kube: Kube, namespace: str, pod: str, container: str) -> Outcome:
     return found
 
 
-def _state(live: Object, container: str) -> str:
+def state_of(live: Object, container: str) -> str:
+    """Return where an init container of a live pod is: waiting, running, done or failed."""
     every = live.get("status", {}).get("initContainerStatuses") or []
     status: Object = next((each for each in every if each["name"] == container), {})
     now, last = status.get("state", {}), status.get("lastState", {})
@@ -61,7 +62,8 @@ def _state(live: Object, container: str) -> str:
     return "running" if "running" in now else "waiting"
 
 
-def _started(live: Object) -> bool:
+def started(live: Object) -> bool:
+    """Return whether a container of the pod proper runs or ever ran."""
     mains = live.get("status", {}).get("containerStatuses") or []
     return any(
         each.get("started") or "waiting" not in each.get("state", {"waiting": {}}) or each.get("lastState")
