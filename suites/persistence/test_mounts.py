@@ -40,7 +40,7 @@ def test_no_mount_hides_a_file_of_the_image(
     with files.lister(docker, image.reference, run=session.run) as below:
         kept = [each for point in points for each in below(point)]
         place = "/etc/ssl"
-        listed = below(place)
+        listed = below(place)[:3]
     with control("a mount over a directory of certificates hides them"):
         covered = container(entrypoint=IDLE, tmpfs={place: ""})
         assert hidden(place, listed, lambda path: covered.exec(["/bin/test", "-e", path]).ok)
