@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,10 @@ from boxproof.probes import helpers, ledger
 from boxproof.subject.doctored import archive
 from boxproof.wait import NotYet, until
 
-ASKS = re.compile(r"(Username|Password) for '[^']*': *$")
+# the files that the processes of the container $1 have open
+OPEN = """
+for each in $(grep -lF "$1" /proc/[0-9]*/cgroup 2>/dev/null); do readlink "${each%/cgroup}"/fd/*; done; true
+"""
 SETTLES = 120.0  # seconds until an init container has ended, or is seen to wait for an answer
 
 
@@ -30,14 +32,17 @@ class Outcome:
     agent_started: bool
 
 
-def outcome(kube: Kube, namespace: str, pod: str, container: str) -> Outcome:
-    """Return how an init container got on once that is settled; an observation. Raises EnvironmentFault."""
+def outcome(docker: Any, kube: Kube, namespace: str, pod: str, container: str) -> Outcome:
+    """Return how an init container got on once that is settled; an observation.
+
+    ``docker`` is a docker client. Raises EnvironmentFault if it is not settled in time.
+    """
 
     def look() -> Outcome:
         live = kube.get("Pod", pod, namespace)
         state = state_of(live, container)
         said = _log(kube, namespace, pod, container, again=state == "failed")
-        if state == "running" and ASKS.search(said):
+        if state == "running" and _asks(docker, live, container):
             state = "asks"
         if state in ("waiting", "running"):
             raise NotYet(f"{container} is {state}")
@@ -51,15 +56,33 @@ def outcome(kube: Kube, namespace: str, pod: str, container: str) -> Outcome:
     return found
 
 
+def _asks(docker: Any, live: Object, container: str) -> bool:
+    """Return whether a process of a container has opened its terminal: what is asked there has no line's end,
+    so that the log does not have it.
+    """
+    identity = _status(live, container)["containerID"].rpartition("/")[2]
+    code, output = docker.containers.get(live["spec"]["nodeName"]).exec_run(
+        ["sh", "-c", OPEN, "open", identity]
+    )
+    if code:
+        raise EnvironmentFault(f"the processes of {container} cannot be looked at: {output[-200:]!r}")
+    return b"/dev/tty" in output.split()
+
+
 def state_of(live: Object, container: str) -> str:
     """Return where an init container of a live pod is: waiting, running, done or failed."""
-    every = live.get("status", {}).get("initContainerStatuses") or []
-    status: Object = next((each for each in every if each["name"] == container), {})
+    status = _status(live, container)
     now, last = status.get("state", {}), status.get("lastState", {})
     ended = now.get("terminated") or last.get("terminated")
     if ended:
         return "failed" if ended["exitCode"] else "done"
     return "running" if "running" in now else "waiting"
+
+
+def _status(live: Object, container: str) -> Object:
+    every = live.get("status", {}).get("initContainerStatuses") or []
+    found: Object = next((each for each in every if each["name"] == container), {})
+    return found
 
 
 def started(live: Object) -> bool:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.errors import EnvironmentFault
-from boxproof.kube.client import Kube
+from boxproof.kube.client import Kube, NotFound
 from boxproof.probes import helpers, ledger, pods
 from boxproof.probes.pods import CONTAINER, Twin
+from boxproof.wait import until
+
+BOUND = 120.0  # seconds until the box's pod has its claims
 
 SCRIPT = """
 import hashlib, json, os, shutil, stat, sys
@@ -138,4 +141,9 @@ def visit(
     main["volumeMounts"] = [
         {"name": f"volume-{number}", "mountPath": path} for number, path in enumerate(mounted)
     ]
+    for claim in mounted.values():  # a pod that comes before its claim is taken for one that never can
+        until(
+            lambda: kube.get("PersistentVolumeClaim", claim, namespace)["status"]["phase"] == "Bound",  # noqa: B023
+            timeout=BOUND, what=f"claim {claim} is bound", transient=(NotFound,),
+        )  # fmt: skip
     return Visitor(pods.start(kube, pod))

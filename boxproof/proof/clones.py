@@ -27,11 +27,14 @@ FILES = {
 class Clones:
     """``clones(repository, token=…, …)``: an instance of one's own with the component and its Secret."""
 
-    def __init__(self, make_box: MakeBox, subject: Subject, session: Session, kube: Kube) -> None:
+    def __init__(
+        self, make_box: MakeBox, subject: Subject, session: Session, kube: Kube, docker: Any
+    ) -> None:
         self.make_box = make_box
         self.subject = subject
         self.session = session
         self.kube = kube
+        self.docker = docker
 
     def __call__(
         self,
@@ -63,7 +66,7 @@ class Clones:
 
     def outcome(self, box: Box) -> Outcome:
         """Return how the box's init container got on; an observation."""
-        return outcome(self.kube, box.namespace, box.pod, self.subject.config_clone.container)
+        return outcome(self.docker, self.kube, box.namespace, box.pod, self.subject.config_clone.container)
 
 
 def initial(objects: Objects, subject: Subject) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from boxproof.kube.client import Kube
@@ -26,9 +28,9 @@ def repository(subject: Subject, stub: Stub) -> Repository:
 
 
 @pytest.fixture
-def clones(make_box: MakeBox, subject: Subject, session: Session, kube: Kube) -> Clones:
+def clones(make_box: MakeBox, subject: Subject, session: Session, kube: Kube, docker: Any) -> Clones:
     """Instances with their configuration from a repository."""
-    return Clones(make_box, subject, session, kube)
+    return Clones(make_box, subject, session, kube, docker)
 
 
 @pytest.fixture

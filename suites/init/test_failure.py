@@ -10,7 +10,7 @@ from boxproof.probes.visitor import Visitor
 from boxproof.proof import claim, control, observe
 from boxproof.proof.box import Edit
 from boxproof.proof.clones import FILES, SKILL_FILE, Clones
-from boxproof.session import ImageInfo, Session
+from boxproof.session import ImageInfo
 from boxproof.stubs.forge import Repository
 from boxproof.subject.model import Subject
 from boxproof.subject.podspecs import selector
@@ -20,32 +20,30 @@ STRAYS = (".a", "..data", "...x", "v")
 SHARES = (0.1, 0.5, 0.9)  # of a pack that come before the crash
 
 
-def left_to_itself(
-    kube: Kube, namespace: str, image: ImageInfo, session: Session, repository: Repository, subject: Subject
-) -> Outcome:
+def left_to_itself(clones: Clones, namespace: str, image: ImageInfo, repository: Repository) -> Outcome:
     """Return how an init container on a terminal gets on that runs git as it is, without a token."""
     name = helpers.unique("asking")
-    pod = helpers.pod(name, namespace, session.probe_image, helpers.IDLE)
+    container = clones.subject.config_clone.container
+    pod = helpers.pod(name, namespace, clones.session.probe_image, helpers.IDLE)
     environment = [{"name": "GIT_SSL_NO_VERIFY", "value": "1"}, {"name": "HOME", "value": "/tmp"}]
     pod["spec"]["initContainers"] = [
         {
-            "name": subject.config_clone.container,
+            "name": container,
             "image": image.reference, "imagePullPolicy": "IfNotPresent",
             "command": ["git", "clone", repository.url, "/tmp/clone"], "env": environment,
             "tty": True, "stdin": True,
         }
     ]  # fmt: skip
-    with helpers.applied(kube, pod):
-        return outcome(kube, namespace, name, subject.config_clone.container)
+    with helpers.applied(clones.kube, pod):
+        return outcome(clones.docker, clones.kube, namespace, name, container)
 
 
 @claim("init-never-prompts")
 def test_a_token_that_does_not_fit_fails_and_nobody_is_asked(
-    clones: Clones, repository: Repository, terminal: Edit, kube: Kube, aside: str, image: ImageInfo,
-    session: Session, subject: Subject,
-) -> None:  # fmt: skip
+    clones: Clones, repository: Repository, terminal: Edit, aside: str, image: ImageInfo
+) -> None:
     with control("git left to itself, on a terminal and without a token, asks for a name"):
-        assert left_to_itself(kube, aside, image, session, repository, subject).state == "asks"
+        assert left_to_itself(clones, aside, image, repository).state == "asks"
     for token, reason in (("wrong", "Authentication failed"), (None, "terminal prompts disabled")):
         box = clones(repository, entries={"token": token}, edit=terminal, ready=False)
         seen = clones.outcome(box)

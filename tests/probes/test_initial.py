@@ -39,18 +39,6 @@ def test_an_agent_has_started_once_it_ever_ran(mains: list[dict[str, Any]], star
     assert initial.started({"status": {"containerStatuses": mains}}) is started
 
 
-@pytest.mark.parametrize(
-    ("said", "asks"),
-    [
-        ("Cloning\r\nUsername for 'https://github.com': ", True),
-        ("Password for 'https://x@github.com': ", True),
-        ("fatal: could not read Username for 'https://github.com': terminal prompts disabled", False),
-    ],
-)
-def test_a_prompt_is_told_from_a_message(said: str, asks: bool) -> None:
-    assert bool(initial.ASKS.search(said)) is asks
-
-
 def test_claims_are_found_where_a_container_mounts_them() -> None:
     mounts = [{"name": each, "mountPath": f"/{each}"} for each in ("home", "own", "tmp")]
     init = {"name": "init", "volumeMounts": mounts}
