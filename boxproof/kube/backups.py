@@ -119,7 +119,11 @@ class Volume:
         states.gone(self.kube, "PersistentVolumeClaim", name, self.namespace)
         self.kube.create(claim)
         with self.pod() as (words, place), file.open("rb") as source:
-            run([*words, "tar", "-C", place, "-xzpf", "-"], timeout=TRANSFER, stdin=source)
+            run(
+                [*words, "tar", "-C", place, "--no-overwrite-dir", "-xzpf", "-"],
+                timeout=TRANSFER,
+                stdin=source,
+            )
         self.scale(replicas)
         return count
 
