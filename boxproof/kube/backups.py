@@ -19,7 +19,8 @@ from boxproof.run import piped, run
 START = 90.0  # seconds until the pod on the volume is Ready
 TRANSFER = 1800.0  # seconds for all of the volume
 # A file that grows meanwhile is whole up to where it was read: tar's 1 is no failure.
-PACK = "tar -C {0} -czf - . || [ $? -eq 1 ]"
+# The volume's root is not in it: it may be root's, and then nobody else could give it its time and mode back.
+PACK = "cd {0} && find . -mindepth 1 -maxdepth 1 -print0 | tar --null -T - -czf - || [ $? -eq 1 ]"
 
 
 class Volume:
@@ -120,7 +121,7 @@ class Volume:
         self.kube.create(claim)
         with self.pod() as (words, place), file.open("rb") as source:
             run(
-                [*words, "tar", "-C", place, "--no-overwrite-dir", "-xzpf", "-"],
+                [*words, "tar", "-C", place, "-xzpf", "-"],
                 timeout=TRANSFER,
                 stdin=source,
             )
