@@ -132,7 +132,7 @@ def test_a_seed_is_planted_once(place: Place) -> None:
     assert (place.home / ".credentials.json").read_text() == "refreshed"
 
 
-@pytest.mark.parametrize("damage", ["strays", "no objects", "no head", "locked"])
+@pytest.mark.parametrize("damage", ["strays", "no objects", "no head", "no commit", "locked"])
 def test_a_start_that_was_killed_is_made_good(place: Place, damage: str) -> None:
     place.start()
     git = place.clone / ".git"
@@ -144,6 +144,10 @@ def test_a_start_that_was_killed_is_made_good(place: Place, damage: str) -> None
         program.empty(git / "objects/pack")
     elif damage == "no head":
         (git / "HEAD").write_text("")
+    elif damage == "no commit":  # what a clone leaves that was killed before anything came
+        (git / "packed-refs").unlink()
+        (git / "refs/heads/main").unlink()
+        program.empty(git / "objects")
     else:
         for name in ("index.lock", "shallow.lock"):
             (git / name).write_text("")

@@ -119,9 +119,9 @@ class Clone:
         """Return whether there is a clone that nothing is missing of."""
         try:
             self.git("fsck", "--connectivity-only", "--no-dangling")
+            return bool(self.commit)
         except Failure:
             return False
-        return bool(self.commit)
 
     def bring(self) -> str:
         """Update the clone, or make it where there is no whole one; returns what was done."""
