@@ -1,0 +1,118 @@
+"""The vulnerability gate: what it turns away, what it keeps track of, and when it knows nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.nested import Ended, Nested
+from boxproof.session import EngineInfo, ImageInfo
+from boxproof.settings import Settings
+from boxproof.subject import supply, suppressed, vulndb
+from boxproof.subject.miniature import BAD, GOOD, PACKAGE, Miniature
+from boxproof.subject.model import Subject
+
+REFUSED, UNPROVEN = 1, 4
+RECORD = "BOX-2026-1"
+Gate = Callable[[str, Miniature, Path], Ended]
+
+
+@pytest.fixture
+def gate(nested: Nested, command: Callable[[str], Sequence[str]], tmp_path: Path) -> Gate:
+    """``gate(label, subject, database)``: the subject's own scan, of another subject's image."""
+
+    def scan(label: str, subject: Miniature, database: Path) -> Ended:
+        about = subject.write(tmp_path)
+        settings = {"BOXPROOF_VULNERABILITY_DB": str(database)}
+        return nested(command("scan"), label=label, about=about, settings=settings)
+
+    return scan
+
+
+def justified(expires: date) -> str:
+    """Return a suppression of our record with a reason, an owner and an end."""
+    return (
+        f'[[suppression]]\nvulnerability = "{RECORD}"\npackage = "{PACKAGE}"\nexpires = {expires}\n'
+        'reason = "nothing in the image imports it"\nowner = "the maintainers"\n'
+    )
+
+
+@claim("ci-critical-cve-gate")
+@scope("host")
+def test_an_image_with_a_critical_vulnerability_is_turned_away(
+    gate: Gate, mini: Callable[..., Miniature], database: Path, grype: Path, tmp_path: Path
+) -> None:
+    with control("the image with the fixed version passes the same gate"):
+        ended = gate(f"{PACKAGE} {GOOD}", mini(version=GOOD), database)
+        assert ended.code == 0, ended.said[-800:]
+    ended = gate(f"{PACKAGE} {BAD}", mini(version=BAD), database)
+    assert ended.code == REFUSED, ended.said[-800:]
+    (fixable,) = ended.json("supply-chain/*/scan.json")["fixable"]
+    assert (fixable["vulnerability"], fixable["package"], fixable["fixed"]) == (RECORD, PACKAGE, GOOD)
+    empty = vulndb.archive(grype, tmp_path / "empty", [])
+    assert gate("an empty database", mini(version=BAD), empty).code == UNPROVEN
+    week_ago = datetime.now(UTC) - timedelta(days=7)
+    old = vulndb.archive(grype, tmp_path / "old", [vulndb.KNOWN_BAD], built=week_ago)
+    assert gate("a database of last week", mini(version=BAD), old).code == UNPROVEN
+
+
+@claim("ci-critical-cve-gate")
+@scope("image")
+def test_nothing_critical_is_known_against_the_box(
+    engine: EngineInfo, subject: Subject, image: ImageInfo, grype: Path, database: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "home").mkdir()
+    why = supply.ignorance(grype, tmp_path / "home")
+    if why:
+        pytest.skip(why)
+    with control("the scanner finds what is known against log4j-core 2.14.1"):
+        assert (
+            observe("critical", "log4j-core 2.14.1", bool(supply.ignorance(grype, tmp_path / "home")))
+            is False
+        )
+    found = supply.examine(Settings.load(), engine, subject, image, tmp_path / "out")
+    assert observe("critical", image.reference, bool(found.critical)) is False, found.reason
+
+
+@claim("ci-suppressions-justified")
+@scope("host")
+def test_a_suppression_counts_with_a_reason_and_until_its_day_alone(
+    gate: Gate, mini: Callable[..., Miniature], database: Path
+) -> None:
+    today = datetime.now(UTC).date()
+    with control("a justified one lets the finding pass"):
+        one = justified(today + timedelta(days=30))
+        ended = gate("justified", mini(version=BAD, suppressions=one), database)
+        assert ended.code == 0, ended.said[-800:]
+    past = justified(today - timedelta(days=1))
+    assert gate("expired", mini(version=BAD, suppressions=past), database).code == REFUSED
+    bare = f'[[suppression]]\nvulnerability = "{RECORD}"\n'
+    assert gate("without a reason", mini(version=BAD, suppressions=bare), database).code == 2
+    other = mini(version=BAD, suppressions=one.replace(PACKAGE, "another"))
+    assert gate("of another package", other, database).code == REFUSED
+
+
+@pytest.fixture
+def doctored(subject: Subject, tmp_path: Path) -> Iterator[Path]:
+    """A directory with suppressions of each kind, none of them justified."""
+    made = tmp_path / "doctored"
+    made.mkdir()
+    (made / "suppressions.toml").write_text('[[suppression]]\nvulnerability = "CVE-2024-9999"\n')
+    (made / ".trivyignore").write_text("# known\nCVE-2024-9998\n")
+    (made / ".grype.yaml").write_text("ignore:\n  - vulnerability: CVE-2024-9997\n")
+    yield made
+    shutil.rmtree(made)
+
+
+@claim("ci-suppressions-justified")
+@scope("image")
+def test_every_suppression_of_the_subject_is_justified(subject: Subject, doctored: Path) -> None:
+    with control("one without a reason is seen in each file that scanners read"):
+        found = observe("unjustified", "doctored files", suppressed.unjustified(doctored))
+        assert len(found) == 3
+    assert observe("unjustified", "the subject", suppressed.unjustified(subject.directory)) == []
