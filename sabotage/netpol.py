@@ -77,7 +77,7 @@ def allow_all_ingress(objects: Objects) -> None:
 @manifest_sabotage("netpol-ingress-denied-nothing-listens", "the policy does not speak about ingress")
 def no_ingress_type(objects: Objects) -> None:
     _policy(objects)["policyTypes"] = ["Egress"]
-    del _policy(objects)["ingress"]
+    _policy(objects).pop("ingress", None)
 
 
 @manifest_sabotage("netpol-egress-type-present", "the policy does not speak about egress")

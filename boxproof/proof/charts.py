@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,11 @@ from boxproof.session import Session
 from boxproof.settings import Settings
 from boxproof.subject import compare, helm, instances, render
 from boxproof.subject.model import Subject
+
+EXTERNAL, DIFF = (
+    "KUBECTL_EXTERNAL_DIFF",
+    "diff -u -N -I generation",
+)  # the server counts what it then finds equal
 
 
 def settings_of(session: Session) -> Settings:
@@ -40,7 +45,7 @@ class Charts:
     @cached_property
     def program(self) -> Path:
         """Helm."""
-        return helm.program(settings_of(self.session))
+        return helm.program(settings_of(self.session), self.subject)
 
     @property
     def chart(self) -> Path:
@@ -73,19 +78,20 @@ class Charts:
         return found
 
 
-def kubectl(session: Session, *words: str, objects: Sequence[Object] = ()) -> Result:
+def kubectl(
+    session: Session, *words: str, objects: Sequence[Object] = (), env: Mapping[str, str] | None = None
+) -> Result:
     """Run kubectl as the administrator with ``objects`` on its standard input; its failure is an answer."""
     cluster = boxes.cluster_of(session)
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}).encode()
-    return run(
-        [cluster.kubectl, "--kubeconfig", cluster.kubeconfig, *words], stdin=text, timeout=120, check=False
-    )
+    argv = [cluster.kubectl, "--kubeconfig", cluster.kubeconfig, *words]
+    return run(argv, stdin=text, timeout=120, check=False, env=env)
 
 
 def diff(session: Session, asked: str, objects: Objects) -> str:
     """Return what applying ``objects`` would change in the cluster, as a diff; an observation."""
     options = ("--server-side", "--force-conflicts", "--field-manager=boxproof")
-    done = kubectl(session, "diff", *options, "--filename=-", objects=objects)
+    done = kubectl(session, "diff", *options, "--filename=-", objects=objects, env={EXTERNAL: DIFF})
     if done.code not in (0, 1):
         raise EnvironmentFault(f"kubectl diff: {done.stderr.strip()[-400:]}")
     ledger.record("kubectl diff", asked, done.stdout)

@@ -68,15 +68,37 @@ class Applied:
         )
 
     def __call__(self, asked: str) -> dict[str, str]:
-        """Return "created", "configured" or "unchanged" by object, and why it was "refused"."""
+        """Return "created", "changed" or "unchanged" by object, and why it was "refused"; an observation.
+
+        Of a StatefulSet with claim templates kubectl always says "configured", because the server fills these
+        in: what keeps its generation is unchanged.
+        """
+        before = self._generations()
         done = kubectl(self.session, "apply", "--validate=strict", "--filename=-", objects=self.objects)
         told = dict(each.rsplit(" ", 1) for each in done.stdout.splitlines())
+        after = self._generations()
+        for name, word in told.items():
+            if word == "configured":
+                same = before.get(name, 0) == after.get(name, -1)
+                told[name] = "unchanged" if same else "changed"
         if not done.ok:
             told["refused"] = _why(done.stderr)
         elif len(told) != len(self.objects):
             raise EnvironmentFault(f"kubectl tells of {len(told)} of {len(self.objects)} objects")
         ledger.record("applied", asked, told, decides=sorted(set(told.values())))
         return told
+
+    def _generations(self) -> dict[str, int]:
+        """Return the generation of each object that is there and has one, by the name kubectl gives it."""
+        found = {}
+        for each in self.objects:
+            meta, group = each["metadata"], each["apiVersion"].rpartition("/")[0]
+            live = self.kube.find(each["kind"], meta["name"], meta.get("namespace"))
+            generation = (live or {}).get("metadata", {}).get("generation")
+            if generation is not None:
+                kind = ".".join(filter(None, (each["kind"].lower(), group)))
+                found[f"{kind}/{meta['name']}"] = int(generation)
+        return found
 
     def close(self) -> None:
         """Remove it."""

@@ -7,8 +7,10 @@ namespaces.
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
@@ -39,11 +41,12 @@ class Rule(BaseModel):
 
 
 class Template(BaseModel):
-    """A template made of a manifest of a component, or of the base under a condition."""
+    """When a manifest's objects are rendered: all of a file, or those of one kind, in one file or in any."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    of: str
+    of: str = ""
+    kind: str = ""
     when: str
 
 
@@ -74,22 +77,31 @@ def templates(subject: Subject) -> dict[str, str]:
     Raises UsageError for a rule or a condition that meets nothing: the manifest it is about has changed.
     """
     rules = load(subject.directory / subject.chart.rules)
-    conditions = {each.of: each.when for each in rules.template}
     made, met = {}, set[int]()
-    for name, path in _sources(subject, conditions).items():
-        text = parametrised(path.read_text(), subject.namespace)
-        for at, each in enumerate(rules.rule):
-            if each.into in ("", name) and each.find in text:
-                text = text.replace(each.find, each.put)
-                met.add(at)
-        made[name] = wrapped(text, conditions.get(_shown(subject, path), ""))
+    for name, (shown, text) in _sources(subject, rules).items():
+        documents = []
+        for each in DOCUMENTS.split(text):
+            kind = (yaml.safe_load(each) or {}).get("kind", "")
+            when = tuple(
+                one.when for one in rules.template if one.of in ("", shown) and one.kind in ("", kind)
+            )
+            put = _ruled(parametrised(each, subject.namespace), name, rules.rule, met)
+            documents.append((when, put))
+        made[name] = wrapped(documents)
     for at, each in enumerate(rules.rule):
         if at not in met:
             first = each.find.strip().splitlines()[0]
-            raise UsageError(
-                f"{subject.chart.rules}: no {each.into or 'manifest'} says {first!r}", hint="adapt the rule"
-            )
+            said = f"{subject.chart.rules}: no {each.into or 'manifest'} says {first!r}"
+            raise UsageError(said, hint="adapt the rule")
     return made
+
+
+def _ruled(text: str, name: str, rules: Sequence[Rule], met: set[int]) -> str:
+    for at, each in enumerate(rules):
+        if each.into in ("", name) and each.find in text:
+            text = text.replace(each.find, each.put)
+            met.add(at)
+    return text
 
 
 def write(subject: Subject) -> list[str]:
@@ -104,12 +116,8 @@ def write(subject: Subject) -> list[str]:
     return changed
 
 
-def parametrised(text: str, namespace: str) -> str:
-    """Return a manifest with an agent's namespace and, on names outside namespaces, its suffix."""
-    return "---\n".join(_placed(each, namespace) for each in DOCUMENTS.split(text))
-
-
-def _placed(document: str, namespace: str) -> str:
+def parametrised(document: str, namespace: str) -> str:
+    """Return an object with an agent's namespace and, on a name outside namespaces, its suffix."""
     found = yaml.safe_load(document)
     document = BRACES.sub('{{ "{{" }}', document)
     if not found:
@@ -125,34 +133,35 @@ def _placed(document: str, namespace: str) -> str:
     return NAME.sub(rf"\1\n  namespace: {NAMESPACE}\n", document)
 
 
-def wrapped(text: str, condition: str) -> str:
-    """Return a template's text for every agent, where ``condition`` holds for it."""
-    start, end = START, END
-    if condition:
-        start, end = f"{START}{{{{- if {condition} }}}}\n", f"{END}{END}"
-    return f"{start}---\n{text}{end}"
+def wrapped(documents: Iterable[tuple[tuple[str, ...], str]]) -> str:
+    """Return a template's text for every agent: objects, each where all its conditions hold."""
+    text = START
+    for when, group in itertools.groupby(documents, key=lambda each: each[0]):
+        every = list(dict.fromkeys(when))
+        condition = " ".join(["and", *(f"({each})" for each in every)]) if len(every) > 1 else "".join(every)
+        objects = "".join(f"---\n{each}" for _, each in group)
+        text += f"{{{{- if {condition} }}}}\n{objects}{END}" if condition else objects
+    return text + END
 
 
-def _sources(subject: Subject, conditions: dict[str, str]) -> dict[str, Path]:
-    """Return the manifests that become templates, by the template's name."""
+def _sources(subject: Subject, rules: Rules) -> dict[str, tuple[str, str]]:
+    """Return path and text of the manifests that become templates, by the template's name."""
     base = subject.directory / subject.manifests.base
-    listed = yaml.safe_load((base / "kustomization.yaml").read_text())["resources"]
-    found = {str(name): base / name for name in listed}
-    for each in conditions:
-        path = subject.directory / subject.manifests.base / ".." / each
+    listed = [
+        f"base/{each}" for each in yaml.safe_load((base / "kustomization.yaml").read_text())["resources"]
+    ]
+    named = [each.of for each in rules.template if each.of and each.of not in listed]
+    found = {}
+    for each in dict.fromkeys([*listed, *named]):
+        path = base.parent / each
         if not path.is_file():
             raise UsageError(f"{subject.chart.rules}: there is no {each}", hint="adapt the template's `of`")
-        if not each.startswith("base/"):
-            found[_name(path.resolve())] = path.resolve()
+        found[_name(path)] = (each, path.read_text())
     return found
 
 
 def _name(path: Path) -> str:
-    """Return the name of the template of a component's manifest: it says which component's it is."""
+    """Return the name of a manifest's template: a component's says which it is of."""
     component = path.parent.name
-    return path.name if component in path.name else f"{component}-{path.name}"
-
-
-def _shown(subject: Subject, path: Path) -> str:
-    """Return a manifest's path from the directory that holds base and components."""
-    return str(path.resolve().relative_to((subject.directory / subject.manifests.base).resolve().parent))
+    own = component == "base" or component in path.name
+    return path.name if own else f"{component}-{path.name}"

@@ -39,14 +39,17 @@ def called(item: Mapping[str, Any]) -> str:
 
 
 def bare(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object without labels and annotations that only say how it is packaged."""
+    """Return an object without what only says how it is packaged, and a Secret's data each on one line."""
     meta = dict(item["metadata"])
     for key in ("labels", "annotations"):
         kept = {name: each for name, each in (meta.get(key) or {}).items() if name not in PACKAGING}
         meta.pop(key, None)
         if kept:
             meta[key] = kept
-    return {**item, "metadata": meta}
+    made = {**item, "metadata": meta}
+    if item["kind"] == "Secret":
+        made["data"] = {name: "".join(each.split()) for name, each in (item.get("data") or {}).items()}
+    return made
 
 
 def _within(path: str, one: Any, two: Any, names: tuple[str, str]) -> Iterator[str]:

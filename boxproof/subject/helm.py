@@ -12,8 +12,8 @@ import yaml
 
 from boxproof.errors import SubjectFault
 from boxproof.run import Result, run
-from boxproof.settings import ROOT, Settings
-from boxproof.subject import tools
+from boxproof.settings import Settings
+from boxproof.subject import supply
 from boxproof.subject.model import Subject
 
 Objects = list[dict[str, Any]]
@@ -21,12 +21,9 @@ TIMEOUT = 60.0
 RELEASE = "claude"
 
 
-def program(settings: Settings) -> Path:
-    """Return Helm, of the version pinned for the box; raises EnvironmentFault if it cannot be had."""
-    listed = tools.load(ROOT / "image/tools.toml")
-    return tools.obtain(
-        settings, next(each for each in listed if each.name == "helm"), ROOT / "image/modules"
-    )
+def program(settings: Settings, subject: Subject) -> Path:
+    """Return Helm, as the subject pins it or as we do; raises EnvironmentFault if it cannot be had."""
+    return supply.programs(settings, subject, "helm")["helm"]
 
 
 def chart_of(subject: Subject) -> Path:

@@ -93,7 +93,7 @@ def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
     in it a layer has the same digest whatever is below. Raises EnvironmentFault if one cannot be had.
     """
     ours = [each for each in tools if each.obtain.way != "package"]
-    programs = {f"{each.name}{each.place}/{each.name}": obtain(settings, each, modules) for each in ours}
+    programs = {f"{each.name}{each.place}/{each.name}": _obtain(settings, each, modules) for each in ours}
     listing = (
         json.dumps([each.model_dump(exclude={"obtain", "place", "release"}) for each in tools], indent=1)
         + "\n"
@@ -112,8 +112,7 @@ def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
     return publish(settings.cache / "tools" / key, fill)
 
 
-def obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
-    """Return one tool's program, built or fetched where it is not cached; raises EnvironmentFault."""
+def _obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
     how = tool.obtain
     published = _published(settings, tool)
     if published:

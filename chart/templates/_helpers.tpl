@@ -77,3 +77,35 @@
 {{- $env = concat $env .values.extraEnv -}}
 {{- if $env }}{{ toYaml $env }}{{ end -}}
 {{- end -}}
+
+{{/* The init container that clones the agent's configuration. */}}
+{{- define "box.configClone" -}}
+- name: config-clone
+  image: {{ .values.image.repository }}:{{ .values.image.tag | default .appVersion }}
+  imagePullPolicy: {{ .values.image.pullPolicy }}
+  command: [/usr/bin/tini, --, python3, -I, /usr/local/lib/box/config_clone.py]
+  terminationMessagePolicy: FallbackToLogsOnError
+  envFrom:
+    - configMapRef:
+        name: claude-config
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities:
+      drop: [ALL]
+  resources:
+    requests:
+      cpu: 50m
+      memory: 64Mi
+    limits:
+      cpu: "1"
+      memory: 512Mi
+  volumeMounts:
+    - name: home
+      mountPath: /home/claude/.claude
+    - name: config-clone
+      mountPath: /var/lib/config-clone
+    - name: config-repository
+      mountPath: /run/secrets/config-clone
+      readOnly: true
+{{- end -}}

@@ -132,3 +132,17 @@ def test_in_headless_mode_the_errors_of_the_cli_are_json_lines(tmp_path: Path) -
 
     assert found[0]["msg"] == "a"
     assert {"b": 1} in found
+
+
+@pytest.mark.parametrize(("told", "words", "tried"), [("", [], 2), ("true", [], 1), ("true", ["false"], 1)])
+def test_verify_tools_tries_what_it_is_told(tmp_path: Path, told: str, words: list[str], tried: int) -> None:
+    listed = tmp_path / "tools.json"
+    listed.write_text(
+        json.dumps([{"name": each, "works": "true", "refusal": ""} for each in ("true", "false")])
+    )
+    env = {"BOX_TOOLS": str(listed), "BOX_VERIFY_TOOLS": told}
+    done = run([sys.executable, "-I", ROOTFS / "bin/verify-tools", *words], env=env, timeout=20, check=False)
+    names = [each["name"] for each in json.loads(done.stdout)["tools"]]
+
+    assert len(names) == tried
+    assert names == (words or told.split() or ["true", "false"])

@@ -53,3 +53,10 @@ def test_what_only_says_how_it_is_packaged_does_not_count() -> None:
 
 def test_the_words_of_a_command_keep_their_order() -> None:
     assert differences([pod(args=["cp", "a", "b"])], [pod(args=["cp", "b", "a"])])
+
+
+def test_a_secret_in_several_lines_is_the_same_in_one() -> None:
+    secret = {"kind": "Secret", "metadata": {"name": "a"}, "data": {"token": "c3R1Yi10\nb2tlbg==\n"}}
+
+    assert differences([secret], [{**secret, "data": {"token": "c3R1Yi10b2tlbg=="}}]) == []
+    assert differences([secret], [{**secret, "data": {"token": "c3R1Yg=="}}])

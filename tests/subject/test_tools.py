@@ -54,7 +54,7 @@ def test_each_program_has_a_tree_of_its_own_and_a_fixed_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "program").write_bytes(b"program")
-    monkeypatch.setattr(tools, "obtain", lambda *_: tmp_path / "program")
+    monkeypatch.setattr(tools, "_obtain", lambda *_: tmp_path / "program")
     (tmp_path / "tools.toml").write_text(
         GOOD.replace('way = "package"', 'way = "npm"') + 'place = "/opt/x"\n'
     )

@@ -1,0 +1,118 @@
+"""Changes to the chart, the manifests and the Compose file that their users would notice late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from boxproof.proof.sabotages import (
+    Objects,
+    find,
+    manifest_sabotage,
+    replace_in,
+    subject_sabotage,
+)
+
+READER = "chart/templates/rbac-reader.yaml"
+STATEFULSET = "chart/templates/statefulset.yaml"
+BASE = "manifests/base"
+
+
+def _service(directory: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the Compose file and its content."""
+    path = directory / "compose.yaml"
+    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    return path, content
+
+
+@subject_sabotage("helm-default-equals-raw-manifests", "the chart's reader lacks pods/log")
+def chart_without_logs(directory: Path) -> None:
+    replace_in(directory / READER, "      - pods/log\n", "")
+
+
+@subject_sabotage("helm-default-equals-raw-manifests", "the chart's tier for captures forgets the sysctl")
+def chart_without_sysctl(directory: Path) -> None:
+    replace_in(directory / STATEFULSET, "if .values.tiers.netraw", "if false")
+
+
+@subject_sabotage("helm-default-equals-raw-manifests", "an agent of a fleet shares the reader of the first")
+def chart_shares_the_reader(directory: Path) -> None:
+    replace_in(directory / READER, "claude-reader{{ .suffix }}", "claude-reader")
+
+
+@subject_sabotage("helm-toggles-honoured", "the roles come whether they are wanted or not")
+def roles_always(directory: Path) -> None:
+    replace_in(directory / READER, ".values.rbac.create", "true")
+
+
+@subject_sabotage("helm-toggles-honoured", "the image's tag stands in the template")
+def tag_in_the_template(directory: Path) -> None:
+    replace_in(directory / STATEFULSET, "{{ .values.image.tag | default .appVersion }}", "{{ .appVersion }}")
+
+
+@subject_sabotage("helm-toggles-honoured", "the default tag is latest")
+def latest_by_default(directory: Path) -> None:
+    replace_in(directory / "chart/Chart.yaml", "appVersion: unset", "appVersion: latest")
+
+
+@subject_sabotage("manifests-valid-and-apply-once", "a field is misspelt")
+def misspelt_field(directory: Path) -> None:
+    replace_in(directory / BASE / "statefulset.yaml", "fsGroupChangePolicy", "fsGroupChangePolcy")
+
+
+@subject_sabotage("manifests-valid-and-apply-once", "nothing makes the namespace")
+def no_namespace(directory: Path) -> None:
+    replace_in(directory / BASE / "kustomization.yaml", "  - namespace.yaml\n", "")
+
+
+@subject_sabotage("manifests-valid-and-apply-once", "a component has a field of the wrong kind")
+def wrong_kind_of_field(directory: Path) -> None:
+    replace_in(directory / "manifests/components/api/service.yaml", "port: 8080", 'port: "8080"')
+
+
+@manifest_sabotage("dedicated-namespace", "the settings are in the namespace default")
+def settings_in_default(objects: Objects) -> None:
+    find(objects, "ConfigMap")["metadata"]["namespace"] = "default"
+
+
+@subject_sabotage("compose-runs-nonroot-and-persists", "the service runs as root")
+def compose_as_root(directory: Path) -> None:
+    replace_in(directory / "compose.yaml", 'user: "1000:1000"', 'user: "0"')
+
+
+@subject_sabotage("compose-runs-nonroot-and-persists", "the login is on no volume")
+def compose_without_volume(directory: Path) -> None:
+    path, content = _service(directory)
+    del content["services"]["claude"]["volumes"]
+    path.write_text(yaml.safe_dump(content))
+
+
+@subject_sabotage("docker-socket-opt-in", "the socket is mounted by default")
+def socket_by_default(directory: Path) -> None:
+    path, content = _service(directory)
+    mount = "${DOCKER_SOCKET}:/var/run/docker.sock"
+    content["services"]["claude"]["volumes"].append(mount)
+    path.write_text(yaml.safe_dump(content))
+
+
+@subject_sabotage("docker-socket-opt-in", "who opts in is not in the socket's group")
+def socket_without_group(directory: Path) -> None:
+    path = directory / "compose.docker.yaml"
+    lines = [each for each in path.read_text().splitlines() if "group_add" not in each]
+    path.write_text("\n".join(lines))
+
+
+@subject_sabotage("docker-socket-opt-in", "nobody is told what the socket is worth")
+def socket_without_warning(directory: Path) -> None:
+    path = directory / "docs/installing.md"
+    kept = [each for each in path.read_text().split("\n\n") if "socket" not in each]
+    path.write_text("\n\n".join(kept))
+
+
+@subject_sabotage("compose-service-names-resolve", "the service is on the engine's default bridge")
+def on_the_default_bridge(directory: Path) -> None:
+    path, content = _service(directory)
+    content["services"]["claude"]["network_mode"] = "bridge"
+    path.write_text(yaml.safe_dump(content))

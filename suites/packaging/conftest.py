@@ -1,0 +1,60 @@
+"""What the checks of packaging share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxproof.kube.client import Kube
+from boxproof.probes.outside import Outside
+from boxproof.proof.charts import Charts
+from boxproof.proof.composed import Composed
+from boxproof.proof.conformity import Applied, Conformity
+from boxproof.session import EngineInfo, Session
+from boxproof.subject.model import Subject
+
+
+@pytest.fixture
+def charts(session: Session, subject: Subject, tmp_path: Path) -> Charts:
+    """The subject's chart and its kustomize files."""
+    if not subject.chart.directory:
+        pytest.skip("subject.toml names no chart")
+    return Charts(session, subject, tmp_path)
+
+
+@pytest.fixture
+def conformity(session: Session, kube: Kube, tmp_path: Path) -> Conformity:
+    """``conformity(asked, objects)``: what is wrong with objects by the schemas of the live API server."""
+    return Conformity(session, kube, tmp_path)
+
+
+@pytest.fixture
+def fresh(session: Session, kube: Kube) -> Iterator[Applied]:
+    """``fresh(asked)``: the base applied with kubectl where nothing of it is."""
+    made = Applied(session, kube)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def composed(
+    session: Session, engine: EngineInfo, docker: Any, subject: Subject, tmp_path: Path
+) -> Iterator[Composed]:
+    """``composed(…)``: a project of the subject's Compose file."""
+    if not subject.compose.file:
+        pytest.skip("subject.toml names no Compose file")
+    made = Composed(session, engine, docker, subject, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bridged(docker: Any, session: Session) -> Iterator[tuple[Outside, Outside]]:
+    """Two containers of the probe image on the engine's default bridge."""
+    made = [Outside(docker, session.probe_image, session.run, network="bridge") for _ in range(2)]
+    yield made[0], made[1]
+    for each in made:
+        each.remove()

@@ -1,0 +1,46 @@
+"""Several agents from one values file, by Helm and by Argo CD: each with what is its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from boxproof.proof import claim, control, scope
+from boxproof.proof.charts import Charts
+from boxproof.proof.conformity import Conformity
+from boxproof.subject import argocd, helm
+from boxproof.subject.model import Subject
+
+SUBSET = Path(__file__).parent / "argocd-subset"  # of the schemas of Argo CD's own definitions
+
+
+@claim("helm-default-equals-raw-manifests")
+@scope("image")
+def test_each_agent_of_a_fleet_has_what_is_its_own(charts: Charts) -> None:
+    base, names = charts.base(), ("alpha", "beta")
+    words = [each.format(name=name) for name in names for each in charts.subject.chart.agent]
+    chart = charts.rendered(*words)
+    with control("one agent is not two"):
+        assert charts.differences("one agent, chart of two", charts.agents(base, "alpha"), chart)
+    assert charts.differences("two agents, chart of two", charts.agents(base, *names), chart) == []
+
+
+@claim("helm-default-equals-raw-manifests")
+@scope("instance")
+def test_argo_cd_renders_the_same_fleet(charts: Charts, conformity: Conformity, subject: Subject) -> None:
+    fleet = charts.rendered(f"--values={subject.directory / subject.chart.fleet}")
+    wanted = yaml.safe_load((subject.directory / subject.chart.applicationset).read_text())
+    made = argocd.applications(wanted)
+    with control("a misspelt field of either kind is found"):
+        wrong = [{**each, "spec": {**each["spec"], "projct": ""}} for each in (wanted, made[0])]
+        assert len(conformity("misspelt", wrong, schemas=[SUBSET])) == len(wrong)
+    assert conformity("as it is", [wanted, *made], schemas=[SUBSET]) == []
+    by_argo = []
+    for each in made:
+        chart, release, words = argocd.call(each, subject.directory)
+        one = helm.rendered(charts.program, chart, *words, release=release)
+        by_argo += one
+        with control("one Application is not the fleet"):
+            assert charts.differences("fleet, one Application", fleet, one)
+    assert charts.differences("fleet, Applications", fleet, by_argo) == []

@@ -1,0 +1,73 @@
+"""The chart's values: each with its effect, rendered and in the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.charts import Charts
+from boxproof.subject.model import Subject
+from boxproof.subject.podspecs import floating, images, pod_spec, workload
+
+Objects = list[dict[str, Any]]
+ROLES = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+
+
+def kinds(*wanted: str) -> Callable[[Objects], Any]:
+    """Return what counts the objects of some kinds."""
+    return lambda objects: sum(each["kind"] in wanted for each in objects)
+
+
+def accounts(objects: Objects) -> Any:
+    """Return the accounts that pods run as and bindings name."""
+    pods = {str((pod_spec(each) or {}).get("serviceAccountName", "")) for each in objects} - {""}
+    return sorted(pods | {one["name"] for each in objects for one in each.get("subjects") or ()})
+
+
+def requests(objects: Objects) -> Any:
+    """Return the memory that the agent asks for."""
+    [agent] = [pod_spec(each) or {} for each in objects if each["kind"] == "StatefulSet"]
+    return agent["containers"][0]["resources"]["requests"]["memory"]
+
+
+def tags(objects: Objects) -> Any:
+    """Return the tags of all images."""
+    return sorted({each.rpartition(":")[2] for each in images(objects).values()})
+
+
+TOGGLES: dict[str, tuple[Callable[[Objects], Any], Any]] = {
+    "rbac.create=false": (kinds(*ROLES), 0),
+    "rbac.operator=true": (kinds("ClusterRole"), 2),
+    "serviceAccount.create=false": (kinds("ServiceAccount"), 0),
+    "serviceAccount.name=other": (accounts, ["other"]),
+    "image.tag=1.2.3": (tags, ["1.2.3"]),
+    "resources.requests.memory=3Gi": (requests, "3Gi"),
+    "network.create=false": (kinds("NetworkPolicy"), 0),
+}
+
+
+@claim("helm-toggles-honoured")
+@scope("image")
+def test_each_value_has_its_effect(charts: Charts) -> None:
+    default = charts.rendered()
+    with control("without it the render says otherwise"):
+        for toggle, (seen, after) in TOGGLES.items():
+            assert observe("rendered", f"default of {toggle}", seen(default)) != after
+    for toggle, (seen, after) in TOGGLES.items():
+        assert observe("rendered", toggle, seen(charts.rendered(f"--set={toggle}"))) == after, toggle
+
+
+@claim("helm-toggles-honoured")
+@scope("image")
+def test_no_image_of_the_default_can_come_to_mean_another(charts: Charts, subject: Subject) -> None:
+    with control("an image without a tag is seen as such"):
+        bare = {
+            "kind": "Pod",
+            "metadata": {"name": "bare"},
+            "spec": {"containers": [{"name": "a", "image": "b"}]},
+        }
+        assert observe("floating", "bare", floating([bare])) == {"Pod/bare/a": "b"}
+    default = charts.rendered()
+    assert pod_spec(workload(default, subject.workload))
+    assert observe("floating", "default", floating(default)) == {}
