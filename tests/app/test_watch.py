@@ -73,7 +73,7 @@ def test_a_newer_edit_comes_before_what_is_left_of_an_older_one(tmp_path: Path, 
     known = claims.load()
     watch.attempt(made, (ENTRYPOINT,))
     watch.attempt(made, (POLICY,))
-    assert {known[each].area for each in notes.proven[-1]} == {"NETPOL"}
+    assert {known[each].area for each in notes.proven[-1]} == {"NET"}
     assert (notes.deployed, notes.cleared, made.waves) == (2, 2, [])
 
 
