@@ -83,14 +83,7 @@ def no_fsgroup(objects: Objects) -> None:
     del _pod(objects)["securityContext"]["fsGroup"]
 
 
-@manifest_sabotage("init-ownership-and-fsgroup", "the init container runs as root")
-def as_root_user(objects: Objects) -> None:
-    _init(objects)["securityContext"] = {"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
-
-
-@manifest_sabotage(
-    "init-pat-does-not-linger", "the token becomes part of the remote's address in .git/config"
-)
+@manifest_sabotage("init-pat-does-not-linger", "the token becomes part of the address in .git/config")
 def token_in_the_remote(objects: Objects) -> None:
     _script(
         objects,

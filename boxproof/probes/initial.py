@@ -17,7 +17,7 @@ from boxproof.wait import NotYet, until
 OPEN = """
 for each in $(grep -lF "$1" /proc/[0-9]*/cgroup 2>/dev/null); do readlink "${each%/cgroup}"/fd/*; done; true
 """
-SETTLES = 120.0  # seconds until an init container has ended, or is seen to wait for an answer
+SETTLES = 240.0  # seconds until an init container has ended, or is seen to wait for an answer
 
 
 @dataclass(frozen=True)
