@@ -9,7 +9,9 @@ import yaml
 
 from boxproof.proof.sabotages import (
     Objects,
+    edited,
     find,
+    image_sabotage,
     manifest_sabotage,
     replace_in,
     subject_sabotage,
@@ -25,6 +27,11 @@ def _service(directory: Path) -> tuple[Path, dict[str, Any]]:
     path = directory / "compose.yaml"
     content: dict[str, Any] = yaml.safe_load(path.read_text())
     return path, content
+
+
+def _container(objects: Objects) -> dict[str, Any]:
+    found: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
+    return found
 
 
 @subject_sabotage("helm-default-equals-raw-manifests", "the chart's reader lacks pods/log")
@@ -75,6 +82,28 @@ def wrong_kind_of_field(directory: Path) -> None:
 @manifest_sabotage("dedicated-namespace", "the settings are in the namespace default")
 def settings_in_default(objects: Objects) -> None:
     find(objects, "ConfigMap")["metadata"]["namespace"] = "default"
+
+
+@manifest_sabotage("configmap-drives-mode-and-mcp", "the mode stands in the pod's own variables")
+def mode_in_the_pod(objects: Objects) -> None:
+    container = _container(objects)
+    data = find(objects, "ConfigMap", "claude-config")["data"]
+    container["env"] = [*container.get("env", ()), {"name": "CLAUDE_MODE", "value": data["CLAUDE_MODE"]}]
+
+
+@manifest_sabotage("configmap-drives-mode-and-mcp", "the MCP servers are those of the image")
+def no_mount_of_mcp(objects: Objects) -> None:
+    container = _container(objects)
+    kept = [each for each in container["volumeMounts"] if each["name"] != "mcp"]
+    container["volumeMounts"] = kept
+
+
+image_sabotage(
+    "tools-list-in-the-image",
+    "configmap-drives-mode-and-mcp",
+    "verify-tools does not ask which tools",
+    dockerfile=edited("/usr/local/bin/verify-tools", "s/^CHOSEN = .*/CHOSEN = []/"),
+)
 
 
 @subject_sabotage("compose-runs-nonroot-and-persists", "the service runs as root")

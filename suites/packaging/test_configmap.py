@@ -1,0 +1,55 @@
+"""The ConfigMap decides: a change of it and a restart, and the same image does something else."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from boxproof.kube.client import Kube
+from boxproof.probes.helpers import unique
+from boxproof.probes.inside import Inside
+from boxproof.probes.toolbox import verify
+from boxproof.proof import Box, claim, control, observe
+from boxproof.proof.configured import changed, restarted
+from boxproof.proof.fixtures import MakeBox
+from boxproof.subject.model import Subject
+
+FEW, OTHER = ("jq", "yq"), "rg"
+
+
+def at_work(box: Box, subject: Subject) -> list[str]:
+    """Return the modes whose program runs, by what the processes were started with; an observation."""
+    words = [word for each in box.processes() for word in each.cmdline]
+    found = [
+        mode for mode in subject.modes if any(re.search(rf"(^|/){mode}(\.\w+)?$", each) for each in words)
+    ]
+    return observe("modes at work", box.label, found)
+
+
+@claim("configmap-drives-mode-and-mcp")
+def test_the_mode_is_the_configmaps(make_box: MakeBox, kube: Kube, subject: Subject) -> None:
+    box = make_box()
+    changed(kube, box, "CLAUDE_MODE", subject.default_mode)
+    with control("before the restart the old mode is at work"):
+        before = at_work(box, subject)
+        assert before
+        assert before != [subject.default_mode]
+    restarted(box)
+    assert at_work(box, subject) == [subject.default_mode]
+
+
+@claim("configmap-drives-mode-and-mcp")
+def test_so_are_the_mcp_servers_and_the_tools_to_verify(
+    make_box: MakeBox, kube: Kube, docker: Any, subject: Subject
+) -> None:
+    box = make_box()
+    servers = json.dumps({"mcpServers": {unique("server"): {"type": "stdio", "command": "true"}}})
+    with control("with the ConfigMap as shipped there are other servers; told so, others are tried"):
+        assert Inside(docker, box.pod_object(), box.container).read(subject.mcp.config) != servers
+        assert list(verify(box.exec, OTHER).status) == [OTHER]
+    changed(kube, box, "mcp.json", servers)
+    changed(kube, box, "BOX_VERIFY_TOOLS", " ".join(FEW))
+    restarted(box)
+    assert Inside(docker, box.pod_object(), box.container).read(subject.mcp.config) == servers
+    assert sorted(verify(box.exec).status) == sorted(FEW)
