@@ -16,6 +16,7 @@ import trustme
 from boxproof.kube.exec import ExecResult
 from boxproof.probes import table
 from boxproof.probes.https import Https, https
+from boxproof.probes.program import ask
 from boxproof.probes.reach import Reach
 from boxproof.run import run
 from boxproof.subject.netpol import Place
@@ -119,7 +120,10 @@ def test_a_table_is_filled_from_packets(free: int) -> None:
     shut = table.Spot(Place("shut", "127.0.0.1", "a"), ((closed, "TCP"),))
     rows = table.rows([table.Spot(Place("source", "127.0.0.1", "a"), (), prober=here), spot, shut])
 
-    seen = table.tried(rows)
+    try:
+        seen = table.tried(rows)
+    finally:
+        assert ask(here, "stop", "--token", spot.token)["stopped"]
 
     assert seen == {
         f"source -> here:{free}/TCP": Reach.OPEN, f"source -> here:{free}/UDP": Reach.OPEN,

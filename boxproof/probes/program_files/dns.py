@@ -16,6 +16,7 @@ FILTERED = {errno.ETIMEDOUT, errno.EPERM, errno.EACCES}
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 CANNOT = {"TIMEOUT", "UNREACHABLE"}
 Answer = dict[str, Any]
+STATE = Path("/tmp/boxproof")  # what the probe program remembers between two questions
 
 
 def ending(error: OSError) -> str:

@@ -14,11 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from boxproof.probes.program_files.dns import Answer, ending, resolve
+from boxproof.probes.program_files.dns import STATE, Answer, ending, resolve
 from boxproof.probes.program_files.https import https
 from boxproof.probes.program_files.table import expose, sweep
 
-STATE = Path("/tmp/boxproof")
 STUB = ("boxproof.stubs.server.stub", "/usr/local/lib/boxproof")  # a module, and where it is found
 
 
