@@ -108,4 +108,7 @@
     - name: config-repository
       mountPath: /run/secrets/config-clone
       readOnly: true
+    - name: nothing # in the place of the account's token
+      mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+      readOnly: true
 {{- end -}}
