@@ -4,7 +4,85 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boxproof.proof.sabotages import replace_in, subject_sabotage
+from boxproof.proof.sabotages import (
+    Objects,
+    SabotageError,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+    replace_in,
+    subject_sabotage,
+)
+
+RELEASE = "boxproof/app/release.py"
+
+
+@subject_sabotage("ci-build-scan-test-block", "a critical finding of the scan has no consequences")
+def scanner_exits_with_0(directory: Path) -> None:
+    replace_in(directory / RELEASE, 'return "refuted", found.reason', 'return "accepted", found.reason')
+
+
+@subject_sabotage("ci-build-scan-test-block", "the build step pushes what it has built")
+def pushed_by_the_build(directory: Path) -> None:
+    push = (
+        '    crane = supply.programs(work.settings, work.subject, "crane")["crane"]\n'
+        '    there = f"{work.settings.publish}/{work.image.reference}"\n'
+        "    publish.pushed_image(work.engine, crane, work.image, there)\n"
+    )
+    last = '    return "accepted", work.image.reference\n'
+    replace_in(directory / RELEASE, last, push + last)
+
+
+@subject_sabotage("ci-build-scan-test-block", "refuted claims do not keep the release from going on")
+def tests_ignored(directory: Path) -> None:
+    told = "    return VERDICTS[found.exit_code], found.summary()"
+    replace_in(directory / RELEASE, told, '    return "accepted", found.summary()')
+
+
+@subject_sabotage("ci-build-scan-test-block", "the workflow pushes the image before the release")
+def workflow_pushes_first(directory: Path) -> None:
+    step = "      - name: Release\n"
+    push = "      - run: docker build -t box image && docker push box\n"
+    replace_in(directory / ".github/workflows/release.yml", step, push + step)
+
+
+@subject_sabotage("ci-build-scan-test-block", "the workflow goes on after a release that was refused")
+def workflow_ignores_the_release(directory: Path) -> None:
+    step = "      - name: Release\n"
+    replace_in(directory / ".github/workflows/release.yml", step, f"{step}        continue-on-error: true\n")
+
+
+@subject_sabotage("make-test-runs-the-suite", "nox ends with 0 whatever the run says")
+def exit_code_dropped(directory: Path) -> None:
+    replace_in(directory / "noxfile.py", "        sys.exit(code)\n", "        sys.exit(0)\n")
+
+
+@subject_sabotage("make-test-runs-the-suite", "a refuted claim does not make the run one")
+def refuted_is_accepted(directory: Path) -> None:
+    told = '        return "refuted"\n'
+    replace_in(directory / "boxproof/reports/results.py", told, '        return "accepted"\n')
+
+
+@subject_sabotage("ci-no-silent-skips", "a skipped check counts as proven")
+def skips_are_green(directory: Path) -> None:
+    path = directory / "boxproof/proof/check.py"
+    told = "            verdict, reason = of_exception(call.excinfo, alive)\n"
+    green = "            if verdict is Verdict.UNPROVEN:\n                return\n"
+    replace_in(path, told, told + green)
+    replace_in(path, "        if self.ledger.counting():\n", "        if True:\n")
+    replace_in(path, "        if not self.called:\n", "        if False:\n")
+
+
+@manifest_sabotage("ci-no-silent-skips", "the pod runs in a test mode")
+def mode_in_the_pod(objects: Objects) -> None:
+    container = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
+    container.setdefault("env", []).append({"name": "CLAUDE_TEST_MODE", "value": "true"})
+
+
+image_sabotage(
+    "test_mode_in_the_image", "ci-no-silent-skips", "the image is built with a test mode",
+    dockerfile="ENV CLAUDE_TEST_MODE=true",
+)  # fmt: skip
 
 
 @subject_sabotage("ci-critical-cve-gate", "the scan ends with 0 whatever it finds")
@@ -43,3 +121,23 @@ def bare_suppression(directory: Path) -> None:
 def suppressed_for_ever(directory: Path) -> None:
     path = directory / "boxproof/subject/supply.py"
     replace_in(path, "return [each for each in found if each.expires >= now]", "return found")
+
+
+@subject_sabotage("docs-state-required-facts", "the section about rotation is gone")
+def rotation_not_documented(directory: Path) -> None:
+    path = directory / "docs/authentication.md"
+    text = path.read_text()
+    before, heading, rest = text.partition("## Rotation\n")
+    if not heading:
+        raise SabotageError("docs/authentication.md has no section about rotation")
+    path.write_text(before + rest[rest.index("\n## ") + 1 :])
+
+
+@subject_sabotage("docs-state-required-facts", "a documented command names a kind there is none of")
+def command_does_not_run(directory: Path) -> None:
+    replace_in(directory / "docs/volume.md", "get storageclass", "get storageclazz")
+
+
+@subject_sabotage("docs-state-required-facts", "nothing is said about worktrees")
+def worktrees_not_documented(directory: Path) -> None:
+    replace_in(directory / "docs/volume.md", "## Worktrees\n", "## Branches\n")

@@ -1,0 +1,64 @@
+"""Sabotages of the scripts and runbooks for debugging on a node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from boxproof.proof.sabotages import replace_in, subject_sabotage
+
+DEBUG = "manifests/debug"
+INSPECT = "$(crictl inspect --output go-template --template '{{.info.pid}}' \"$id\")"
+
+
+@subject_sabotage("dbg-nsenter-right-target", "it enters the pod's sandbox: pause")
+def enters_pause(directory: Path) -> None:
+    sandbox = '"$(crictl ps --quiet --id "$id" --output json | jq -r ".containers[0].podSandboxId")"'
+    pause = f"$(crictl inspectp --output go-template --template '{{{{.info.pid}}}}' {sandbox})"
+    replace_in(directory / DEBUG / "enter.sh", INSPECT, pause)
+
+
+@subject_sabotage("dbg-nsenter-right-target", "it enters whichever container of the pod is the youngest")
+def enters_any_container(directory: Path) -> None:
+    named = ' --label "io.kubernetes.container.name=$2")'
+    replace_in(directory / DEBUG / "enter.sh", named, " | head -n 1)")
+
+
+@subject_sabotage("dbg-tracing-low-overhead", "the runbook traces with strace")
+def traces_with_strace(directory: Path) -> None:
+    cheap, dear = 'perf trace --summary --pid "$pid"', '/usr/bin/strace -f -p "$pid"'
+    replace_in(directory / DEBUG / "trace.sh", cheap, dear)
+
+
+@subject_sabotage("dbg-tracing-low-overhead", "the runbook takes strace -c for cheap")
+def counts_with_strace(directory: Path) -> None:
+    cheap, dear = 'perf trace --summary --pid "$pid"', '/usr/bin/strace -c -p "$pid"'
+    replace_in(directory / DEBUG / "trace.sh", cheap, dear)
+
+
+@subject_sabotage("dbg-crictl-stop-before-rm", "it removes by force")
+def removes_by_force(directory: Path) -> None:
+    path = directory / DEBUG / "remove.sh"
+    replace_in(path, 'crictl stop --timeout "${3:-60}" "$id"\n', "")
+    replace_in(path, 'crictl rm "$id"', 'crictl rm --force "$id"')
+
+
+@subject_sabotage("dbg-crictl-stop-before-rm", "it gives no time to end")
+def stops_at_once(directory: Path) -> None:
+    replace_in(directory / DEBUG / "remove.sh", '--timeout "${3:-60}"', "--timeout 0")
+
+
+@subject_sabotage("dbg-crictl-stop-before-rm", "a runbook removes by force")
+def runbook_by_force(directory: Path) -> None:
+    with (directory / "docs/debugging.md").open("a") as file:
+        file.write("\n```\ncrictl rm -f ID\n```\n")
+
+
+@subject_sabotage("dbg-oom-evidence-from-node", "it looks for the process alone, which names no cgroup")
+def process_line_alone(directory: Path) -> None:
+    both = "wanted && /oom-kill:constraint=CONSTRAINT_MEMCG|Killed process/"
+    replace_in(directory / DEBUG / "oom.sh", both, "wanted && /Killed process/")
+
+
+@subject_sabotage("dbg-oom-evidence-from-node", "it knows cgroups of one driver alone")
+def other_spelling(directory: Path) -> None:
+    replace_in(directory / DEBUG / "oom.sh", "index($0, plain) || index($0, systemd)", 'index($0, "none")')

@@ -1,0 +1,117 @@
+"""One command runs the suites of every concern, and one of them is enough to make it fail."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.nested import Ended, Nested
+from boxproof.session import Session
+from boxproof.subject.model import Subject
+
+LEFT_OUT = shutil.ignore_patterns(".git", ".nox", "reports", "boxproof", "cluster", "tests", "__pycache__")
+SIDE_BY_SIDE = 2
+WORKLOAD = "statefulset.yaml"
+
+
+@dataclass(frozen=True)
+class Concern:
+    """A suite, one of its claims, and what breaks that claim alone: a line of a file, and another one."""
+
+    suite: str
+    claim: str
+    file: str
+    old: str
+    new: str
+
+
+CONCERNS = {
+    "bootstrap": Concern(
+        "kind", "tag-is-content-addressed", "subject.toml", "[commands]\n",
+        '[commands]\ntag = ["echo", "dev"]\n',
+    ),
+    "RBAC": Concern("rbac", "rbac-pods-log", "rbac-reader.yaml", "      - pods/log\n", ""),
+    "network": Concern(
+        "netpol", "netpol-egress-type-present", "networkpolicy.yaml", "[Ingress, Egress]", "[Ingress]"
+    ),
+    "tools": Concern("tools", "default-pod-adds-no-capabilities", WORKLOAD, "add: []", "add: [CHOWN]"),
+    "persistence": Concern(
+        "persistence", "pvc-mounted-at-real-home", WORKLOAD, "mountPath: /home/claude/.claude",
+        "mountPath: /root/.claude",
+    ),
+    "remote control": Concern(
+        "entrypoint", "grace-period-60", WORKLOAD, "terminationGracePeriodSeconds: 60",
+        "terminationGracePeriodSeconds: 10",
+    ),
+}  # fmt: skip
+
+
+def checks_of(suites: Path, claims: set[str]) -> int:
+    """Return how many checks of these claims the suites hold, by their source."""
+    count = 0
+    for path in suites.rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            marks = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+            named = [each.args for each in marks if isinstance(each, ast.Call) and _called(each) == "claim"]
+            count += any(
+                isinstance(word, ast.Constant) and word.value in claims for many in named for word in many
+            )
+    return count
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def broken(subject: Subject, concern: Concern | None, into: Path) -> Path:
+    """Return a copy of the subject in which one concern is broken."""
+    shutil.copytree(subject.directory, into, symlinks=True, ignore=LEFT_OUT)
+    if concern is not None:
+        path = next(into.rglob(concern.file))
+        text = path.read_text()
+        assert concern.old in text, f"{path.name} does not say {concern.old!r}"
+        path.write_text(text.replace(concern.old, concern.new))
+    return into
+
+
+def refuted(ended: Ended) -> set[str]:
+    """Return the suites in which a check was refuted."""
+    claims: list[dict[str, Any]] = ended.json("*/results.json")["claims"]
+    checks = [check for each in claims for check in each["checks"] if check["verdict"] == "refuted"]
+    return {check["nodeid"].split("/")[1] for check in checks}
+
+
+@claim("make-test-runs-the-suite")
+@scope("host")
+def test_one_broken_concern_fails_the_run_and_is_named(
+    session: Session, subject: Subject, command: Callable[[str], Sequence[str]], tmp_path: Path
+) -> None:
+    words = command("test")
+    if not (subject.directory / "suites").is_dir():
+        pytest.skip("the subject brings no suites of its own")
+    claims = {each.claim for each in CONCERNS.values()}
+
+    def prove(name: str) -> Ended:
+        concern = CONCERNS.get(name)
+        about = broken(subject, concern, tmp_path / name / "subject")
+        nested = Nested(session, subject, tmp_path / name)
+        return nested(words, "--claims", ",".join(sorted(claims)), label=f"broken: {name}", about=about)
+
+    with control("nothing is broken: the run is green, and each check of these claims was carried out"):
+        ended = prove("nothing")
+        assert ended.code == 0, ended.said[-800:]
+        told = ended.json("*/results.json")["claims"]
+        assert sum(len(each["checks"]) for each in told) == checks_of(subject.directory / "suites", claims)
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        runs = dict(zip(CONCERNS, pool.map(prove, CONCERNS), strict=True))
+    for name, run in runs.items():
+        assert run.code == 1, f"{name} is broken, and the run ends with {run.code}: {run.said[-800:]}"
+        assert observe("suites refuted", name, refuted(run)) == {CONCERNS[name].suite}

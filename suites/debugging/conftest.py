@@ -1,0 +1,36 @@
+"""What the checks of debugging share: the subject's scripts, run on the node of the box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from boxproof.errors import SubjectFault
+from boxproof.kube.exec import ExecResult
+from boxproof.probes.toolbox import Exec
+from boxproof.subject.model import Subject
+
+Script = Callable[..., ExecResult]
+
+
+@pytest.fixture
+def node(on_node: Callable[[], Exec]) -> Callable[[], Exec]:
+    """``node()``: the subject's debug pod on the node of the box, started once."""
+    return cache(on_node)
+
+
+@pytest.fixture
+def script(subject: Subject, node: Callable[[], Exec]) -> Script:
+    """``script("enter.sh", *words)``: one of the subject's scripts in that pod."""
+
+    def run(name: str, *words: str, timeout: float = 60) -> ExecResult:
+        if not subject.manifests.node_scripts:
+            pytest.skip("subject.toml names no scripts for a node: manifests.node_scripts")
+        path = subject.path(f"{subject.manifests.node_scripts}/{name}")
+        if path is None:
+            raise SubjectFault(f"no {name} in {subject.manifests.node_scripts}")
+        return node()(["sh", "-c", path.read_text(), name, *words], timeout=timeout)
+
+    return run

@@ -1,0 +1,78 @@
+"""The helpers lead into the container that was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from boxproof.kube.exec import ExecResult
+from boxproof.probes.toolbox import Exec
+from boxproof.proof import claim, control, observe
+from boxproof.proof.fixtures import MakeBox
+from boxproof.proof.instance import Box, workload_of
+from boxproof.session import Session
+
+Script = Callable[..., ExecResult]
+SIDECAR = "beside"
+MOUNTS, NETWORK, PROCESSES = "/proc/self/ns/mnt", "/proc/self/ns/net", "/proc/self/ns/pid"
+
+
+def read(label: str, run: Callable[..., ExecResult], *words: str) -> str:
+    """Return what a link names, by ``run``; an observation."""
+    done = run(["readlink", *words])
+    return observe("namespace", label, done.stdout.strip() if done.ok else done.stderr.strip()[-200:])
+
+
+def pauses(node: Exec, box: Box, kind: str) -> str:
+    """Return a namespace of the first process of the pod's sandbox."""
+    sandbox = node(["crictl", "pods", "--quiet", "--label", f"io.kubernetes.pod.uid={uid(box)}"])
+    template = "{{.info.pid}}"
+    words = ["crictl", "inspectp", "--output", "go-template", "--template", template, sandbox.stdout.strip()]
+    pid = node(words).stdout.strip()
+    return read(f"pause's {kind}", node, f"/proc/{pid}/ns/{kind}")
+
+
+def uid(box: Box) -> str:
+    """Return the uid of the box's pod."""
+    return str(box.pod_object()["metadata"]["uid"])
+
+
+@claim("dbg-nsenter-right-target")
+def test_the_script_enters_the_container_that_was_meant(
+    make_box: MakeBox, node: Callable[[], Exec], script: Script, box: Box, session: Session
+) -> None:
+    def with_sidecar(objects: list[dict[str, Any]]) -> None:
+        spec = workload_of(objects)["spec"]["template"]["spec"]
+        beside = {"name": SIDECAR, "image": session.probe_image, "imagePullPolicy": "Never"}
+        spec["containers"].append(beside | {"command": ["/usr/local/bin/probe", "idle"]})
+        spec["nodeSelector"] = {"kubernetes.io/hostname": box.node}  # the scheduler has to see its volume
+
+    two = make_box(edit=with_sidecar)
+    place = f"{two.namespace}/{two.pod}"
+
+    def entered(container: str, link: str) -> str:
+        return read(f"entered {container}", lambda argv: script("enter.sh", place, container, *argv), link)
+
+    with control("pause has another mount namespace, and the same network: the latter shows nothing"):
+        own = read("the agent's own", two.exec, MOUNTS)
+        assert pauses(node(), two, "mnt") != own
+        assert pauses(node(), two, "net") == read("the agent's network", two.exec, NETWORK)
+    assert entered(two.container, MOUNTS) == own
+    assert entered(SIDECAR, MOUNTS) != own
+    comm = script("enter.sh", place, two.container, "cat", "/proc/1/comm").stdout.strip()
+    assert comm == two.exec(["cat", "/proc/1/comm"]).stdout.strip() != "pause"
+
+
+@claim("dbg-nsenter-right-target")
+def test_a_debugging_container_shares_the_targets_network_and_processes(box: Box) -> None:
+    with control("without a target it shares the network alone"):
+        assert read("no target: processes", box.beside().exec, PROCESSES) != read(
+            "the agent's processes", box.exec, PROCESSES
+        )
+    beside = box.beside(box.container)
+    assert read("with target: network", beside.exec, NETWORK) == read(
+        "the agent's network", box.exec, NETWORK
+    )
+    assert read("with target: processes", beside.exec, PROCESSES) == read(
+        "the agent's processes", box.exec, PROCESSES
+    )

@@ -1,0 +1,84 @@
+"""A container is told to end before it is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from boxproof.kube.exec import ExecResult
+from boxproof.probes.pods import PROGRAM, Twin
+from boxproof.probes.toolbox import Exec
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.factories import Twins
+from boxproof.proof.instance import Box
+from boxproof.session import Session
+from boxproof.subject import runbooks
+from boxproof.subject.model import Subject
+from boxproof.wait import until
+
+WORKER = "worker"
+SLOW_END = (
+    "trap 'echo told >/said/1; sleep 1; echo ended >/said/2; exit 0' TERM; "
+    "echo ready >/said/0; while :; do sleep 0.2; done"
+)
+
+
+def worker(twin: Twins, box: Box, session: Session) -> Twin:
+    """Return a pod beside the box on its node, whose second container needs a second to end."""
+    common: dict[str, Any] = {"image": session.probe_image, "imagePullPolicy": "Never"}
+    common["volumeMounts"] = [{"name": "said", "mountPath": "/said"}]
+    containers = [
+        {"name": "probe", "command": [PROGRAM, "idle"], **common},
+        {"name": WORKER, "command": ["sh", "-c", SLOW_END], **common},
+    ]
+    volumes = [{"name": "said", "emptyDir": {}}]
+    made = twin(node=box.node, fresh=True, spec={"containers": containers, "volumes": volumes})
+    until(lambda: "ready" in said(made), timeout=30, what="the worker's start")
+    return made
+
+
+def said(pod: Twin) -> str:
+    """Return what the worker wrote so far."""
+    return pod.exec(["sh", "-c", "cat /said/*"]).stdout
+
+
+def identity(node: Exec, pod: Twin) -> str:
+    """Return the id of the worker's container, "" when there is none any more."""
+    labels = {"pod.namespace": pod.namespace, "pod.name": pod.name, "container.name": WORKER}
+    words = [word for key, value in labels.items() for word in ("--label", f"io.kubernetes.{key}={value}")]
+    return node(["crictl", "ps", "--all", "--quiet", *words]).stdout.strip()
+
+
+@claim("dbg-crictl-stop-before-rm")
+def test_the_script_lets_a_container_end_before_it_removes_it(
+    twin: Twins, box: Box, session: Session, node: Callable[[], Exec], script: Callable[..., ExecResult]
+) -> None:
+    def ended(pod: Twin, label: str) -> bool:
+        return observe("it ended by itself", label, "ended" in said(pod))
+
+    with control("removed by force it is cut short"):
+        forced = worker(twin, box, session)
+        done = node()(["crictl", "rm", "--force", identity(node(), forced)], timeout=30)
+        assert done.ok, done.stderr
+        assert not ended(forced, "crictl rm --force")
+    told = worker(twin, box, session)
+    plain = node()(["crictl", "rm", identity(node(), told)])
+    assert not plain.ok, "a running container was removed without a flag"
+    done = script("remove.sh", f"{told.namespace}/{told.name}", WORKER, "20")
+    assert ended(told, "remove.sh"), done.stderr
+    assert done.ok, done.stderr
+    assert identity(node(), told) == ""
+
+
+@claim("dbg-crictl-stop-before-rm")
+@scope("image")
+def test_no_runbook_removes_by_force_and_kubectl_comes_first(subject: Subject, tmp_path: Path) -> None:
+    with control("both mistakes are seen"):
+        (tmp_path / "docs").mkdir()
+        text = "```\ncrictl stop a\ncrictl rm -f a\nkubectl delete pod a\n```\n"
+        (tmp_path / "docs" / "runbook.md").write_text(text)
+        assert len(observe("mistakes", "a runbook of that kind", runbooks.mistakes(tmp_path))) == 2
+    found = runbooks.mistakes(subject.directory)
+    assert observe("mistakes", "the subject's runbooks", found) == []
+    assert runbooks.removing(subject.directory), "no runbook says how to remove a container"

@@ -1,0 +1,83 @@
+"""Tracing as the runbook says does not stop the process that is traced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from boxproof.kube.exec import ExecResult
+from boxproof.probes.pods import Twin
+from boxproof.probes.toolbox import Exec
+from boxproof.proof import claim, control, observe
+from boxproof.proof.evidence import Evidence
+from boxproof.proof.factories import Twins
+from boxproof.proof.instance import Box
+from boxproof.wait import until
+
+CALLS = 2000  # in a batch
+SECONDS = 6  # of tracing
+LOOP = f"""
+import json, os, time
+def switches():
+    with open('/proc/self/status') as file:
+        return next(int(line.split()[1]) for line in file if line.startswith('voluntary_ctxt'))
+while not os.path.exists('/tmp/go'):
+    time.sleep(0.05)
+batches, end = [], time.monotonic() + 60
+while not os.path.exists('/tmp/stop') and time.monotonic() < end:
+    before, began = switches(), time.monotonic()
+    for _ in range({CALLS}):
+        os.getppid()
+    batches.append((switches() - before, time.monotonic() - began))
+with open('/tmp/told.part', 'w') as file:
+    json.dump(batches, file)
+os.rename('/tmp/told.part', '/tmp/told')
+time.sleep(600)
+"""
+ID = '"$(crictl ps --quiet --label io.kubernetes.pod.name=$0)"'
+PID = "crictl inspect --output go-template --template '{{.info.pid}}' " + ID
+
+
+def traced(twin: Twins, box: Box, label: str, trace: Callable[[Twin], ExecResult]) -> dict[str, Any]:
+    """Return how many stops a call cost at worst, and the tracer's words."""
+    pod = twin(node=box.node, fresh=True, command=["python3", "-c", LOOP])
+    with ThreadPoolExecutor(1) as pool:
+        tracing = pool.submit(trace, pod)
+        assert pod.exec(["touch", "/tmp/go"]).ok
+        done = tracing.result()
+    assert pod.exec(["touch", "/tmp/stop"]).ok
+    told = until(lambda: pod.exec(["cat", "/tmp/told"]).stdout, timeout=90, what="the loop's end")
+    batches = json.loads(told)
+    worst = max(stops for stops, _ in batches) / CALLS
+    observe("stopped at each call", label, worst >= 1)
+    return {
+        "stops": worst,
+        "slowest batch, seconds": max(seconds for _, seconds in batches),
+        "quickest batch, seconds": min(seconds for _, seconds in batches),
+        "said": (done.stdout + done.stderr)[-3000:],
+    }
+
+
+@claim("dbg-tracing-low-overhead")
+def test_the_runbook_traces_without_stopping_the_process(
+    twin: Twins, box: Box, node: Callable[[], Exec], script: Callable[..., ExecResult], evidence: Evidence
+) -> None:
+    def strace(pod: Twin) -> ExecResult:
+        pid = node()(["sh", "-c", PID, pod.name]).stdout.strip()
+        words = ["timeout", "--signal=INT", str(SECONDS), "/usr/bin/strace", "-c", "-p", pid]
+        return node()(words, timeout=SECONDS + 60)
+
+    def runbook(pod: Twin) -> ExecResult:
+        place = f"{pod.namespace}/{pod.name}"
+        return script("trace.sh", place, "probe", str(SECONDS), timeout=SECONDS + 60)
+
+    with control("strace -c, which is to be the cheap form, stops it at each call"):
+        counted = traced(twin, box, "strace -c", strace)
+        assert "getppid" in counted["said"], counted["said"]
+        assert counted["stops"] >= 1, counted
+    found = traced(twin, box, "the runbook", runbook)
+    evidence("tracing.json", {"strace -c": counted, "the runbook": found})
+    assert "getppid" in found["said"], f"it traced nothing: {found['said']}"
+    assert found["stops"] < 0.1, f"{found['stops']} stops a call: {found['said']}"
