@@ -63,5 +63,6 @@ def test_the_applied_image_is_the_built_one(
     with control("the manifests as they stand in the files name another image"):
         literal = podspecs.images(subject.literal_manifests())
         assert observe("image", "the files", sorted(literal.values())) not in ([], [image.reference])
-    applied = podspecs.images([kube.get("StatefulSet", subject.workload, box_applied.namespace)])
-    assert observe("image", "the cluster", sorted(applied.values())) == [image.reference]
+    workloads = [each for each in box_applied.objects if podspecs.pod_spec(each)]
+    live = [kube.get(each["kind"], each["metadata"]["name"], box_applied.namespace) for each in workloads]
+    assert observe("image", "the cluster", sorted(set(podspecs.images(live).values()))) == [image.reference]

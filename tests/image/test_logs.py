@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 from boxproof.run import run
 from boxproof.settings import ROOT
@@ -28,3 +29,16 @@ def test_a_signal_handler_may_log_while_a_line_is_being_written() -> None:
     said = [json.loads(each) for each in found.stderr.splitlines()]
     assert [each["number"] for each in said if each["msg"] == "line"] == list(range(5000))
     assert any(each["msg"] == "tick" for each in said)
+
+
+def test_a_line_goes_where_standard_error_was_sent(tmp_path: Path) -> None:
+    """A probe tells of kills in the log of the container, not in its own."""
+    script = (
+        f"import sys, contextlib; sys.path.insert(0, {str(LOGS)!r}); from logs import log\n"
+        "with open(sys.argv[1], 'a') as other, contextlib.redirect_stderr(other): log('there')\n"
+        "log('here')"
+    )
+    found = run([sys.executable, "-c", script, str(tmp_path / "other")], timeout=60)
+
+    assert json.loads((tmp_path / "other").read_text())["msg"] == "there"
+    assert json.loads(found.stderr)["msg"] == "here"

@@ -34,7 +34,7 @@ def write(line: str) -> None:
     """Write a line whole to standard error, past its buffer: a signal handler may log in mid-line."""
     left = f"{line}\n".encode(errors="backslashreplace")
     while left:
-        left = left[os.write(2, left) :]
+        left = left[os.write(sys.stderr.fileno(), left) :]
 
 
 class Handler(logging.Handler):
