@@ -18,7 +18,7 @@ from boxproof.probes.outside import Outside
 from boxproof.probes.pods import Twin
 from boxproof.probes.reach import Reach
 from boxproof.probes.table import Row, Spot
-from boxproof.proof import Box, claim, control, observe
+from boxproof.proof import Box, claim, control, observe, scope
 from boxproof.proof.factories import Twins
 from boxproof.proof.fixtures import MakeBox
 from boxproof.session import ClusterInfo, Session
@@ -143,6 +143,7 @@ def settled(asked: str, rows: list[Row], policies: list[Object], within: float) 
 
 
 @claim("netpol-enforced-by-cni")
+@scope("cluster")  # hundreds of connections at once, and none of them disturbed by what others start and stop
 def test_packets_do_what_the_policies_allow(spots: list[Spot], policies: list[Object], kube: Kube) -> None:
     rows = table.rows(spots)
     assert len(rows) >= FEWEST

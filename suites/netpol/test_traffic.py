@@ -65,11 +65,14 @@ def test_nothing_gets_in(agent: Box, twin: Twins, listener: Listeners) -> None:
 
 
 @claim("netpol-ingress-denied-nothing-listens")
-def test_nothing_listens_beyond_loopback(box: Box, twin: Twins, listener: Listeners, kube: Kube) -> None:
+def test_nothing_listens_beyond_loopback(
+    make_box: MakeBox, twin: Twins, listener: Listeners, kube: Kube
+) -> None:
     other = twin(labels={"role": "listens"}, fresh=True)
     listener.on(other)
     with control("a pod that listens is seen to"):
         assert observe("listening", other.label, listening(other.exec(["ss", "-ltnH"]).stdout))
+    box = make_box()  # of its own: other checks listen in the network of the shared one
     beside = box.beside()
     seen = exec_in(kube, box.namespace, box.pod, beside.name, ["ss", "-ltnH"], timeout=20).stdout
     assert observe("listening", box.label, listening(seen)) == []
