@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import pytest
 
@@ -17,8 +17,8 @@ Script = Callable[..., ExecResult]
 
 @pytest.fixture
 def node(on_node: Callable[[], Exec]) -> Callable[[], Exec]:
-    """``node()``: the subject's debug pod on the node of the box, started once."""
-    return cache(on_node)
+    """``node()``: the subject's debug pod on the node of the box, started once; a command has 60 s."""
+    return cache(lambda: partial(on_node(), timeout=60))
 
 
 @pytest.fixture
