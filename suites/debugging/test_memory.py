@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from boxproof.kube.client import Object
 from boxproof.kube.exec import ExecResult
@@ -34,7 +35,7 @@ def hungry(twin: Twins, box: Box, session: Session) -> Twin:
     return twin(node=box.node, fresh=True, spec={"containers": [container]})
 
 
-def container_of(pod: Object) -> dict[str, str]:
+def container_of(pod: Object) -> dict[str, Any]:
     """Return the state of a pod's only container; raises NotYet until it has ended."""
     (status,) = pod["status"]["containerStatuses"]
     ended = status["state"].get("terminated")
