@@ -24,7 +24,7 @@ WORKLOAD = "statefulset.yaml"
 
 @dataclass(frozen=True)
 class Concern:
-    """A suite, one of its claims, and what breaks that claim alone: a line of a file, and another one."""
+    """A suite, one of its claims, and what breaks it alone: a line of a file of subject or base, and another."""
 
     suite: str
     claim: str
@@ -75,7 +75,9 @@ def broken(subject: Subject, concern: Concern | None, into: Path) -> Path:
     """Return a copy of the subject in which one concern is broken."""
     shutil.copytree(subject.directory, into, symlinks=True, ignore=LEFT_OUT)
     if concern is not None:
-        path = next(into.rglob(concern.file))
+        path = next(
+            at / concern.file for at in (into, into / subject.manifests.base) if (at / concern.file).is_file()
+        )
         text = path.read_text()
         assert concern.old in text, f"{path.name} does not say {concern.old!r}"
         path.write_text(text.replace(concern.old, concern.new))
