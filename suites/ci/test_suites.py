@@ -24,7 +24,7 @@ WORKLOAD = "statefulset.yaml"
 
 @dataclass(frozen=True)
 class Concern:
-    """A suite, one of its claims, and what breaks it alone: a line of a file of subject or base, and another."""
+    """A suite, one of its claims, what breaks that claim alone: a line of a file, and what replaces it."""
 
     suite: str
     claim: str
