@@ -19,7 +19,7 @@ image_sabotage(
 )  # fmt: skip
 image_sabotage(
     "command_in_shell_form", "entrypoint-exec-form", "CMD is written without its brackets",
-    dockerfile="CMD --debug",
+    dockerfile="CMD debug",
 )  # fmt: skip
 image_sabotage(
     "shell_in_brackets", "no-shell-wrapper-inside-exec-form", "the brackets hold a shell",

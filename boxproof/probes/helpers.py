@@ -53,10 +53,19 @@ def pod(name: str, namespace: str, image: str, argv: Sequence[str], **container:
 
 def worker(kube: Kube) -> str:
     """Return a node that takes any pod; raises EnvironmentFault if there is none."""
-    for each in kube.list("Node"):
-        if not any(taint["effect"] != "PreferNoSchedule" for taint in each["spec"].get("taints") or ()):
-            return str(each["metadata"]["name"])
-    raise EnvironmentFault("no node takes pods without a toleration")
+    return workers(kube)[0]
+
+
+def workers(kube: Kube) -> list[str]:
+    """Return the nodes that take any pod; raises EnvironmentFault if there is none."""
+    found = [
+        str(each["metadata"]["name"])
+        for each in kube.list("Node")
+        if not any(taint["effect"] != "PreferNoSchedule" for taint in each["spec"].get("taints") or ())
+    ]
+    if not found:
+        raise EnvironmentFault("no node takes pods without a toleration")
+    return found
 
 
 @contextmanager

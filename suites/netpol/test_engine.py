@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import pytest
+
 from boxproof.kube.client import Kube
 from boxproof.probes.enforcement import becomes, deny_all, selecting, stays_denied
+from boxproof.probes.helpers import workers
 from boxproof.probes.outside import Outside
 from boxproof.probes.reach import DENIED, Reach, reach
 from boxproof.proof import Box, claim, control, observe
 from boxproof.proof.factories import Listeners, Twins
 
 ROUTES = 60.0  # seconds for new pods to be routed to across nodes
-CANARY = {"boxproof.dev/canary": "denied"}
 
 
 @claim("netpol-enforced-by-cni")
-def test_the_pod_network_enforces_a_policy(kube: Kube, twin: Twins, aside: str, listener: Listeners) -> None:
-    source, target = twin(labels=CANARY, fresh=True), listener.on(twin(fresh=True))
-    policy = deny_all(aside, CANARY, "canary")
+@pytest.mark.parametrize("where", ["one node", "two nodes"])
+def test_the_pod_network_enforces_a_policy(
+    kube: Kube, twin: Twins, aside: str, listener: Listeners, where: str
+) -> None:
+    near, *others = workers(kube)
+    far = others[0] if others and where == "two nodes" else near
+    labels = {"boxproof.dev/canary": where.replace(" ", "-")}
+    source, target = twin(labels=labels, node=near, fresh=True), listener.on(twin(node=far, fresh=True))
+    policy = deny_all(aside, labels, f"canary-{where.replace(' ', '-')}")
     with control("before the policy the same connection is answered by the listener"):
         assert becomes(source, target, {Reach.OPEN}, within=ROUTES) is Reach.OPEN
     kube.apply([policy])
