@@ -28,19 +28,20 @@ def served(headless: Headless, token: str) -> LocalContainer:
 
 @claim("mode-dispatch")
 @scope("image")
-def test_the_api_answers_whom_has_the_token(served: LocalContainer, mine: Stub) -> None:
+def test_the_api_answers_nobody_without_the_token(served: LocalContainer, mine: Stub) -> None:
     mine.behave("ok", text="the stub's own words")
-    with control("without the token there is no answer, and no request of the CLI's"):
-        assert ask(served, "Say hello.").status == UNAUTHORISED
-        assert ask(served, "Say hello.", token="stub-clien").status == UNAUTHORISED
-        assert mine.requests(MESSAGES) == []
-    found = ask(served, "Say hello.", token=CLIENT)
-    assert (found.status, found.data["result"]) == (200, "the stub's own words")
-    assert mine.requests(MESSAGES)[-1].prompt.endswith("Say hello.")
-    streamed = ask(served, "Say hello.", token=CLIENT, stream=True).events
-    names = [name for name, _ in streamed]
-    assert streamed[-1][1]["result"] == "the stub's own words"
-    assert "stream_event" in names[: names.index("result")]
+    with control("whom has the token is answered, whole and streamed"):
+        found = ask(served, "Say hello.", token=CLIENT)
+        assert (found.status, found.data["result"]) == (200, "the stub's own words")
+        assert mine.requests(MESSAGES)[-1].prompt.endswith("Say hello.")
+        streamed = ask(served, "Say hello.", token=CLIENT, stream=True).events
+        names = [name for name, _ in streamed]
+        assert streamed[-1][1]["result"] == "the stub's own words"
+        assert "stream_event" in names[: names.index("result")]
+    before = len(mine.requests(MESSAGES))
+    assert ask(served, "Say hello.").status == UNAUTHORISED
+    assert ask(served, "Say hello.", token="stub-clien").status == UNAUTHORISED
+    assert len(mine.requests(MESSAGES)) == before
 
 
 @claim("mode-dispatch")
