@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
+from boxproof.proof.deployed import instances_of
 from boxproof.proof.evidence import Evidence
 from boxproof.session import Session
 
@@ -22,16 +23,19 @@ def collector(session: Session) -> Callable[[Evidence], None]:
     def instances(evidence: Evidence) -> None:
         assert session.cluster is not None
         kube = Kube(session.cluster.kubeconfig)
-        records = sorted((Path(session.directory) / "instances").glob("*.json"), key=_age)
-        for path in records[:AT_MOST]:
-            namespace = json.loads(path.read_text())["namespace"]
+        for namespace in _namespaces(session)[:AT_MOST]:
             _gather(kube, namespace, evidence)
 
     return instances
 
 
-def _age(path: Path) -> float:
-    return -path.stat().st_mtime
+def _namespaces(session: Session) -> list[str]:
+    """Return the namespaces of the instances, the youngest first, without those removed meanwhile."""
+    found: list[tuple[float, str]] = []
+    for path in instances_of(session).glob("*.json"):
+        with suppress(FileNotFoundError):
+            found.append((path.stat().st_mtime, json.loads(path.read_text())["namespace"]))
+    return [namespace for _, namespace in sorted(found, reverse=True)]
 
 
 def _gather(kube: Kube, namespace: str, evidence: Evidence) -> None:

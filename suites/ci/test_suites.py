@@ -20,6 +20,7 @@ from boxproof.subject.model import Subject
 LEFT_OUT = shutil.ignore_patterns(".git", ".nox", "reports", "boxproof", "cluster", "tests", "__pycache__")
 SIDE_BY_SIDE = 2
 WORKLOAD = "statefulset.yaml"
+EGRESS_END = "          port: 3128\n"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ CONCERNS = {
     ),
     "RBAC": Concern("rbac", "rbac-pods-log", "rbac-reader.yaml", "      - pods/log\n", ""),
     "network": Concern(
-        "netpol", "netpol-egress-type-present", "networkpolicy.yaml", "[Ingress, Egress]", "[Ingress]"
+        "netpol", "netpol-6443-not-world", "networkpolicy.yaml", EGRESS_END,
+        f"{EGRESS_END}    - ports:\n        - protocol: TCP\n          port: 6443\n",
     ),
     "tools": Concern("tools", "default-pod-adds-no-capabilities", WORKLOAD, "add: []", "add: [CHOWN]"),
     "persistence": Concern(
