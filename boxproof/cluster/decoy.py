@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.errors import EnvironmentFault
+from boxproof.host.execs import said
 from boxproof.probes import ledger
 from boxproof.session import ClusterInfo
 from boxproof.subject.commands import carry_out
@@ -78,7 +79,8 @@ def holders(engine: Any, nodes: Mapping[str, str], reference: str) -> list[str]:
     """
     found = set()
     for node, cluster in nodes.items():
-        code, output = engine.containers.get(node).exec_run(["crictl", "images", "--output", "json"])
+        argv = ["crictl", "images", "--output", "json"]
+        code, output = said(engine.containers.get(node), argv, again=True)
         if code:
             raise EnvironmentFault(f"crictl in {node}: {output.decode(errors='replace').strip()}")
         if f'"{REGISTRY}{reference}"' in output.decode():

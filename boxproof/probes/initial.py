@@ -8,6 +8,7 @@ from typing import Any
 from docker.errors import DockerException
 
 from boxproof.errors import EnvironmentFault
+from boxproof.host.execs import said
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.probes import helpers, ledger
 from boxproof.subject.doctored import archive
@@ -61,9 +62,8 @@ def _asks(docker: Any, live: Object, container: str) -> bool:
     so that the log does not have it.
     """
     identity = _status(live, container)["containerID"].rpartition("/")[2]
-    code, output = docker.containers.get(live["spec"]["nodeName"]).exec_run(
-        ["sh", "-c", OPEN, "open", identity]
-    )
+    node = docker.containers.get(live["spec"]["nodeName"])
+    code, output = said(node, ["sh", "-c", OPEN, "open", identity], again=True)
     if code:
         raise EnvironmentFault(f"the processes of {container} cannot be looked at: {output[-200:]!r}")
     return b"/dev/tty" in output.split()
@@ -115,7 +115,7 @@ def seen_in_processes(docker: Any, node: str, word: str) -> list[str]:
     try:
         host.put_archive("/", archive({pattern: (word.encode(), 0o600)}))
         search = f"grep -saFlf {pattern} /proc/[0-9]*/cmdline /proc/[0-9]*/environ; rm {pattern}"
-        code, output = host.exec_run(["sh", "-c", search])
+        code, output = said(host, ["sh", "-c", search])
     except DockerException as error:
         raise EnvironmentFault(f"the processes of {node} cannot be read: {error}") from error
     if code:

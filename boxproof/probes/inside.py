@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.errors import EnvironmentFault
+from boxproof.host.execs import said
 from boxproof.probes import ledger
-from boxproof.wait import until
 
 FIELDS_BEFORE_DASH = 6  # of a mountinfo line; optional fields follow
 
@@ -39,20 +39,15 @@ class Inside:
         template = "{{.info.pid}}"
         self.pid = self._run("crictl", "inspect", "--output", "go-template", "--template", template, identity)
 
-    def _run(self, *argv: str) -> str:
-        code, output = self.node.exec_run(list(argv))
+    def _run(self, *argv: str, again: bool = True) -> str:
+        code, output = said(self.node, argv, again=again)
         text = output.decode(errors="replace").strip()
         if code:
             raise EnvironmentFault(f"{' '.join(argv)} on {self.node.name}: {text[-200:]}")
         return str(text)
 
     def _proc(self, name: str) -> str:
-        # none of these is ever empty, but on a busy machine an engine was seen to lose an exec's output
-        return until(
-            lambda: self._run("cat", f"/proc/{self.pid}/{name}"),
-            timeout=10,
-            what=f"the content of /proc/{self.pid}/{name} on {self.node.name}",
-        )
+        return self._run("cat", f"/proc/{self.pid}/{name}")
 
     @property
     def uid(self) -> int:
@@ -71,8 +66,7 @@ class Inside:
     @property
     def host(self) -> str:
         """The host name that the first process sees."""
-        argv = ["nsenter", "--uts", "--target", str(self.pid), "cat", "/proc/sys/kernel/hostname"]
-        return until(lambda: self._run(*argv), timeout=10, what=f"the host name on {self.node.name}")
+        return self._run("nsenter", "--uts", "--target", str(self.pid), "cat", "/proc/sys/kernel/hostname")
 
     @property
     def variables(self) -> dict[str, str]:
@@ -107,14 +101,14 @@ class Inside:
 
     def read(self, path: str) -> str | None:
         """Return the text of a file in the container, None where there is none."""
-        code, output = self.node.exec_run(["cat", f"/proc/{self.pid}/root{path}"])
+        code, output = said(self.node, ["cat", f"/proc/{self.pid}/root{path}"], again=True)
         text = None if code else output.decode(errors="replace")
         ledger.record("file", path, text)
         return text
 
     def signal_children(self, name: str) -> None:
         """Send a signal to the processes that the first one started."""
-        self._run("pkill", f"-{name}", "-P", str(self.pid))
+        self._run("pkill", f"-{name}", "-P", str(self.pid), again=False)
 
     def write(self, path: str, text: str) -> None:
         """Write a file into the container, owned by the running uid, readable by it alone."""

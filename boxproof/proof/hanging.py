@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.errors import EnvironmentFault
+from boxproof.host.execs import said
 from boxproof.kube.client import NotFound
 from boxproof.kube.exec import ExecResult
 from boxproof.probes import ledger
@@ -92,7 +93,7 @@ def to_clis_of_pod(subject: Subject, docker: Any, box: Box, signal: str) -> int:
     """Send a signal, from the node, to the processes of the CLI of a pod; return how many they were."""
     inside = Inside(docker, box.pod_object(), box.container)
     argv = ["sh", "-c", SEND, "send", str(inside.pid), subject.image.cli.rpartition("/")[2], signal]
-    code, output = inside.node.exec_run(argv)
+    code, output = said(inside.node, argv)
     if code:
         raise EnvironmentFault(f"no {signal} on {inside.node.name}: {output.decode(errors='replace')[-200:]}")
     return len(output.split())
