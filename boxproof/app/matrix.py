@@ -17,7 +17,7 @@ import filelock
 from boxproof import log
 from boxproof.app import e2e, symptoms
 from boxproof.cluster import kind, selection
-from boxproof.cluster.cells import Combination, impossible
+from boxproof.cluster.cells import Combination, catalogue, impossible
 from boxproof.errors import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from boxproof.host import engine as engines
 from boxproof.host import ownership
@@ -110,6 +110,7 @@ def join(settings: Settings, directories: Sequence[Path], required: Sequence[Com
 
 def run(settings: Settings, chosen: Sequence[Combination], *, fresh: bool = False) -> int:
     """Prove the box in every chosen cell that has not been run yet."""
+    settings = replace(settings, claims=settings.claims or catalogue().claims)
     subject = e2e.checked(settings)
     ours = replace(settings, cluster=f"{settings.cluster}-matrix", keep=False)
     with _alone(ours):

@@ -117,8 +117,9 @@ class Difference(Where):
 
 
 class Catalogue(_Data):
-    """Everything cells.toml offers."""
+    """Everything cells.toml offers; ``claims`` are ids and globs of what a matrix proves by default."""
 
+    claims: tuple[str, ...] = ()
     kind: tuple[Kind, ...]
     containerd: tuple[Containerd, ...]
     kubernetes: tuple[Kubernetes, ...]

@@ -13,8 +13,10 @@ import filelock
 import pytest
 
 from boxproof.app import e2e, matrix, symptoms
+from boxproof.cluster import cells
 from boxproof.cluster.cells import Combination
 from boxproof.errors import EnvironmentFault, UsageError
+from boxproof.proof import claims
 from boxproof.proof.verdicts import Verdict
 from boxproof.reports import results
 from boxproof.reports.model import Cell, ClaimResult, Counts, Image, Results, RunVerdict, SubjectPart
@@ -103,6 +105,21 @@ def test_all_cells_accepted(settings: Settings, runs: Runs) -> None:
     assert written(settings) == dict.fromkeys(("0.33.0", "0.27.0", "0.32.0"), "accepted")
     assert (settings.reports / "latest" / "index.html").is_file()
     assert list((settings.state / "runs").glob("*.json")) == []
+
+
+def test_without_claims_a_cell_proves_those_of_the_catalogue(settings: Settings, runs: Runs) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def noting(each: Settings) -> Results:
+        asked.append(each.claims)
+        return ended(each)
+
+    runs.causes = {"0.33.0": noting}
+    matrix.run(replace(settings, claims=()), CELLS[:1])
+    matrix.run(replace(settings, reports=settings.reports / "others"), CELLS[:1])
+    assert asked == [cells.catalogue().claims, ("pvc-bound",)]
+    chosen = claims.select(asked[0])
+    assert {"kind-containerd-compatible", "netpol-enforced-by-cni"} < set(chosen) < set(claims.load())
 
 
 def test_a_cell_that_fails_does_not_stop_the_others(settings: Settings, runs: Runs) -> None:
