@@ -69,6 +69,23 @@ def allow_all_egress(objects: Objects) -> None:
     _policy(objects)["egress"].append({})
 
 
+@manifest_sabotage(
+    "netpol-other-ports-blocked", "a rule lets it reach one port more, of the namespace's pods"
+)
+def one_port_of_the_namespace(objects: Objects) -> None:
+    _egress_of_the_agent(objects, {"to": [{"podSelector": {}}], "ports": _ports(8080, "TCP")})
+
+
+@manifest_sabotage("netpol-other-ports-blocked", "the rule for the proxy is about all its ports")
+def every_port_of_the_proxy(objects: Objects) -> None:
+    del next(each for each in _policy(objects)["egress"] if each["ports"][0]["port"] == 3128)["ports"]
+
+
+@manifest_sabotage("netpol-ingress-denied-nothing-listens", "one port is open over UDP")
+def one_port_over_udp(objects: Objects) -> None:
+    _policy(objects)["ingress"] = [{"ports": _ports(8080, "UDP")}]
+
+
 @manifest_sabotage("netpol-ingress-denied-nothing-listens", "an empty rule allows all ingress")
 def allow_all_ingress(objects: Objects) -> None:
     _policy(objects)["ingress"] = [{}]

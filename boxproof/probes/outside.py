@@ -14,6 +14,7 @@ from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods import PROGRAM, RUN_LABEL
 
 NETWORK = "kind"
+KILLED = 137  # what timeout(1) ends with once it has sent KILL
 
 
 class Outside:
@@ -47,14 +48,18 @@ class Outside:
         """Its address on the cluster's network."""
         return str(self.made.attrs["NetworkSettings"]["Networks"][self.network]["IPAddress"])
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:  # noqa: ARG002 (the program has its own)
-        """Run the probe program."""
+    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+        """Run the probe program; raises EnvironmentFault if it cannot be run or does not end in time."""
         started = time.monotonic()
-        argv = [PROGRAM, *words]
+        argv = ["timeout", "--signal=KILL", str(timeout), PROGRAM, *words]
         try:
             code, (out, err) = self.made.exec_run(argv, demux=True)
         except DockerException as error:
             raise EnvironmentFault(f"the probe outside the cluster broke: {error}") from error
+        if code == KILLED:
+            raise EnvironmentFault(
+                f"the probe outside the cluster: no end within {timeout:.0f} s: {' '.join(words)}"
+            )
         texts = [(each or b"").decode(errors="replace") for each in (out, err)]
         return ExecResult(tuple(argv), int(code), texts[0], texts[1], time.monotonic() - started)
 

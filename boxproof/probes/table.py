@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from typing import Any
 
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Object
@@ -12,7 +13,9 @@ from boxproof.probes.program import Prober, ask
 from boxproof.probes.reach import Reach
 from boxproof.subject.netpol import Place, allowed
 
-WITHIN = 2.0  # seconds a connection may take
+WITHIN = 3.0  # seconds a connection may take; one that is denied without an answer is tried all that time
+SWEEP = 60.0  # seconds the probe gets for all connections of one source
+MESSAGE = 500  # characters of a fault; the words of a probe name a hundred places
 PROTOCOLS = ("TCP", "UDP")
 
 
@@ -46,7 +49,7 @@ class Row:
 
 def exposed(place: Place, prober: Prober, ports: Sequence[int], token: str) -> Spot:
     """Have something listen on every port of a place, over both protocols; raises EnvironmentFault."""
-    ask(prober, "expose", "--token", token, *map(str, ports))
+    _ask(place, prober, "expose", "--token", token, *map(str, ports))
     return Spot(place, tuple((port, each) for port in ports for each in PROTOCOLS), token, prober)
 
 
@@ -62,23 +65,45 @@ def rows(spots: Sequence[Spot]) -> list[Row]:
     ]
 
 
-def tried(table: Iterable[Row]) -> dict[str, Reach]:
-    """Try every row, those of one source at once, and return how each ended, by its text.
+def tried(table: Iterable[Row], *, source_port: int = 0) -> dict[str, Reach]:
+    """Try every row once, all at the same time, and return how each ended, by its text.
 
-    Raises EnvironmentFault if the probe breaks, or another one than the listener answers.
+    With a ``source_port`` each source counts its ports up from there, instead of taking any: what an engine
+    remembers of an earlier connection is then not about this one. Raises EnvironmentFault, which names the
+    source, if a probe breaks, does not end in time, or another one than the listener answers.
     """
+    by_source: dict[str, list[Row]] = {}
+    for row in table:
+        by_source.setdefault(row.source.place.name, []).append(row)
+    with ThreadPoolExecutor(max(len(by_source), 1)) as pool:
+        found = list(pool.map(lambda rows: _swept(rows, source_port), by_source.values()))
+    return {text: reach for each in found for text, reach in each.items()}
+
+
+def _swept(rows: Sequence[Row], source_port: int) -> dict[str, Reach]:
+    """Try the rows of one source."""
+    source = rows[0].source
+    assert source.prober is not None
+    words = ["--within", str(WITHIN), "--source-port", str(source_port), *map(_target, rows)]
+    ends = _ask(source.place, source.prober, "sweep", *words, timeout=SWEEP)["ends"]
     found = {}
-    for _, group in groupby(table, key=lambda row: row.source.place.name):
-        mine = list(group)
-        targets = [f"{each.target.place.address}:{each.port}/{each.protocol}" for each in mine]
-        prober = mine[0].source.prober
-        assert prober is not None
-        ends = ask(prober, "sweep", "--within", str(WITHIN), *targets, timeout=60)["ends"]
-        for row, end in zip(mine, ends, strict=True):
-            found[row.text] = Reach(end["reach"])
-            if found[row.text] is Reach.OPEN and row.target.token and end["identity"] != row.target.token:
-                raise EnvironmentFault(f"{row.text} was answered by something else: {end['identity']!r}")
+    for row, end in zip(rows, ends, strict=True):
+        found[row.text] = Reach(end["reach"])
+        if found[row.text] is Reach.OPEN and row.target.token and end["identity"] != row.target.token:
+            raise EnvironmentFault(f"{row.text} was answered by something else: {end['identity']!r}")
     return found
+
+
+def _target(row: Row) -> str:
+    who = "/who" if row.target.token else ""
+    return f"{row.target.place.address}:{row.port}/{row.protocol}{who}"
+
+
+def _ask(place: Place, prober: Prober, *words: str, timeout: float = 30) -> dict[str, Any]:
+    try:
+        return ask(prober, *words, timeout=timeout)
+    except EnvironmentFault as fault:
+        raise EnvironmentFault(f"{place.name}, {words[0]}: {fault.message[:MESSAGE]}") from fault
 
 
 def expected(table: Iterable[Row], policies: Sequence[Object]) -> dict[str, bool]:
@@ -89,9 +114,9 @@ def expected(table: Iterable[Row], policies: Sequence[Object]) -> dict[str, bool
     }
 
 
-def leaks(wanted: dict[str, bool], seen: dict[str, Reach]) -> list[str]:
-    """Return the rows that are open and should not be."""
-    return sorted(text for text, may in wanted.items() if not may and seen[text] is Reach.OPEN)
+def opened(seen: dict[str, Reach]) -> list[str]:
+    """Return the rows that are open."""
+    return sorted(text for text, reach in seen.items() if reach is Reach.OPEN)
 
 
 def mismatches(wanted: dict[str, bool], seen: dict[str, Reach]) -> list[str]:

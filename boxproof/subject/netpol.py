@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Policy = Mapping[str, Any]
+Direction = Literal["Egress", "Ingress"]
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ def allowed(policies: Iterable[Policy], source: Place, target: Place, port: int,
     Ports are numbers; an ``ipBlock`` is taken to mean addresses of pods too.
     """
     found = list(policies)
-    out = _one_way(found, source, target, port, protocol, "Egress")
-    return out and _one_way(found, target, source, port, protocol, "Ingress")
+    out = one_way(found, source, target, port, protocol, "Egress")
+    return out and one_way(found, target, source, port, protocol, "Ingress")
 
 
-def _one_way(
-    policies: list[Policy], pod: Place, peer: Place, port: int, protocol: str, direction: str
+def one_way(
+    policies: Iterable[Policy], pod: Place, peer: Place, port: int, protocol: str, direction: Direction
 ) -> bool:
-    """Apply the policies of one direction that select ``pod``; without any, everything is allowed."""
+    """Return whether the policies of one direction that select ``pod`` allow it; without any, they do."""
     mine = [each for each in policies if _selects(each, pod) and direction in _types(each)]
     key, who = ("egress", "to") if direction == "Egress" else ("ingress", "from")
     rules = [(rule, each) for each in mine for rule in each["spec"].get(key) or []]

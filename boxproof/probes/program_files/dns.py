@@ -62,8 +62,7 @@ def resolv_conf() -> tuple[list[str], list[str], int]:
 def once(server: str, name: str, asked: argparse.Namespace) -> Answer:
     """Ask one server about the A records of one name; a lost datagram is sent once more."""
     number = int.from_bytes(os.urandom(2), "big")
-    query = struct.pack(">6H", number, 0x0100, 1, 0, 0, 0)
-    query += b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0\0\1\0\1"
+    query = question(name, number)
     try:
         if asked.tcp:
             reply = dns_tcp(server, query, asked)
@@ -78,6 +77,12 @@ def once(server: str, name: str, asked: argparse.Namespace) -> Answer:
         ending(error)
         return {"rcode": "UNREACHABLE", "answers": [], "why": str(error)}
     return parse(reply, number)
+
+
+def question(name: str, number: int) -> bytes:
+    """Return a query about the A records of a name; ``number`` comes back in the reply."""
+    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
+    return struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + labels + b"\0\0\1\0\1"
 
 
 def dns_udp(server: str, query: bytes, asked: argparse.Namespace) -> bytes:

@@ -243,7 +243,7 @@ def parser() -> argparse.ArgumentParser:
         ("--path", {"default": "/"}), ("--authority", {"required": True}),
     )  # fmt: skip
     command(expose, ("ports", {"type": int, "nargs": "+"}), token)
-    command(sweep, ("targets", {"nargs": "+"}), within)
+    command(sweep, ("targets", {"nargs": "+"}), within, ("--source-port", {"type": int, "default": 0}))
     command(processes)
     command(capabilities, ("pid", {"type": int}))
     command(orphans, ("number", {"type": int}), ("--within", {"type": float, "default": 2.0}))

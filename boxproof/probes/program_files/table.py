@@ -6,13 +6,16 @@ import argparse
 import os
 import selectors
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import Any
 
-from boxproof.probes.program_files.dns import STATE, Answer, ending
+from boxproof.probes.program_files.dns import STATE, Answer, ending, question
 
-WORKERS = 32
-SAYS = 5.0  # seconds until who was connected to says who it is
+SAYS = 10.0  # seconds until who was connected to says who it is: it may have to wait for a processor
+AGAIN = 1.0  # seconds until a datagram is sent again, as TCP does
+QUESTION = question("kubernetes.default.svc.cluster.local", 1)  # a resolver answers to nothing else
 KINDS = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}
 
 
@@ -58,36 +61,48 @@ def answer_all(waiting: selectors.BaseSelector, answer: bytes) -> None:
 
 
 def sweep(asked: argparse.Namespace) -> Answer:
-    """Try every HOST:PORT/PROTOCOL and say how each ended and who answered."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        ends = list(pool.map(lambda each: attempt(each, asked.within), asked.targets))
-    return {"ends": [{"target": target, **end} for target, end in zip(asked.targets, ends, strict=True)]}
+    """Try every HOST:PORT/PROTOCOL at once and say how each ended; one with /who has to say who it is."""
+    first, targets = asked.source_port, asked.targets
+    sources = [first and first + number for number in range(len(targets))]
+    with ThreadPoolExecutor(len(targets)) as pool:
+        ends = list(pool.map(attempt, targets, sources, repeat(asked.within)))
+    return {"ends": [{"target": target, **end} for target, end in zip(targets, ends, strict=True)]}
 
 
-def attempt(target: str, within: float) -> dict[str, str]:
+def attempt(target: str, source_port: int, within: float) -> dict[str, str]:
     """Try one; a datagram has to be answered to count, a connection only to be there."""
-    place, _, protocol = target.partition("/")
+    place, protocol, *who = target.split("/")
     host, _, port = place.rpartition(":")
     try:
         with socket.socket(socket.AF_INET, KINDS[protocol]) as connection:
+            connection.bind(("0.0.0.0", source_port))
             connection.settimeout(within)
             connection.connect((host, int(port)))
-            if protocol == "UDP":
-                connection.send(b"who\n")
-            return {"reach": "open", "identity": said(connection, protocol)}
+            said = answered(connection, within) if protocol == "UDP" else greeted(connection) if who else b""
     except TimeoutError:
         return {"reach": "filtered", "identity": ""}
     except OSError as error:
         return {"reach": ending(error), "identity": ""}
+    return {"reach": "open", "identity": said.decode(errors="replace").strip() if who else ""}
 
 
-def said(connection: socket.socket, protocol: str) -> str:
-    """Return who answered; over TCP silence is an answer too."""
-    if protocol == "TCP":
-        connection.settimeout(SAYS)
+def answered(connection: socket.socket, within: float) -> bytes:
+    """Return the answer to a datagram that is sent again each second; raises TimeoutError if none comes."""
+    end = time.monotonic() + within
+    while True:
+        connection.send(QUESTION)
+        connection.settimeout(max(0.01, min(AGAIN, end - time.monotonic())))
+        try:
+            return connection.recv(512)
+        except TimeoutError:
+            if time.monotonic() >= end:
+                raise
+
+
+def greeted(connection: socket.socket) -> bytes:
+    """Return what a connection is greeted with, nothing if that does not come."""
+    connection.settimeout(SAYS)
     try:
-        return connection.recv(256).decode(errors="replace").strip()
+        return connection.recv(256)
     except OSError:
-        if protocol == "UDP":
-            raise
-        return ""
+        return b""
