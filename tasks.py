@@ -6,6 +6,7 @@ import sys
 
 from invoke import Context, task
 
+from boxproof.app import conformance as conformances
 from boxproof.app import hands, runbooks, supplies
 from boxproof.app.debugtasks import nsenter, oom, remove_container, trace
 from boxproof.app.explained import explained
@@ -97,6 +98,19 @@ def test(_: Context, claims: str = "") -> None:
 def watch(_: Context, claims: str = "") -> None:
     """Rebuild, load, redeploy and prove the touched claims whenever a file of the subject changes."""
     sys.exit(hands.watch(claims))
+
+
+@task(
+    help={
+        "tags": "only cases with one of these of cyclonus' tags, comma-separated, such as conflict",
+        "wait": "seconds the engine gets after each change of a policy, a pod or a namespace (default: 5)",
+        "json": "print the cases as JSON on standard output",
+    }
+)
+@explained
+def conformance(_: Context, tags: str = "", wait: str = "5", json: bool = False) -> None:
+    """Hold the engine that enforces policies to cyclonus' cases, in the running cluster; 1 if one fails."""
+    sys.exit(conformances.main(tags, wait, json))
 
 
 @task(help={"follow": "go on printing"})

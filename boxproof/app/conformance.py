@@ -1,0 +1,207 @@
+"""The engine that enforces policies, held once to cyclonus' cases: they say nothing about the box."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from boxproof import log
+from boxproof.app import byhand
+from boxproof.cluster import agnhost, load
+from boxproof.cluster.docker import docker
+from boxproof.errors import EnvironmentFault, ExitCode, UsageError
+from boxproof.host import engine as engines
+from boxproof.kube import cyclonus, states
+from boxproof.kube.client import Kube, Object
+from boxproof.kube.cyclonus import Case
+from boxproof.probes import peers
+from boxproof.probes.pods import RUN_LABEL
+from boxproof.run import run as command
+from boxproof.session import ClusterInfo, EngineInfo
+from boxproof.settings import Settings
+
+OURS = {RUN_LABEL: "conformance"}  # the name of no run: what is left of a killed one, the next run sweeps
+OWNERS = {"y-2": "y"}  # made by a case, without our label: it is ours where the other one is
+OUTPUT, JUNIT, RESULT = "cyclonus.txt", "junit.xml", "conformance.json"
+PER_CASE = 240.0  # seconds; one has up to three changes, with a few hundred connections after each
+SETUP = 300.0  # seconds
+GONE = 120.0  # seconds a namespace may take to go
+LONGEST_WAIT = 300
+
+
+class Conformance(BaseModel):
+    """What was found; ``in_force`` are the seconds until policies were, by pod and direction."""
+
+    model_config = ConfigDict(frozen=True)
+
+    started: datetime
+    finished: datetime
+    cyclonus: str
+    cluster: str
+    kubernetes: str
+    pod_network: str
+    wait_seconds: int
+    in_force: dict[str, float]
+    cases: tuple[Case, ...]
+
+    @property
+    def failed(self) -> list[Case]:
+        """The cases in which packets did something else than the policies say."""
+        return [each for each in self.cases if not each.passed]
+
+    def lines(self) -> Iterator[str]:
+        """Give a line a case, and one for all."""
+        for number, each in enumerate(self.cases, 1):
+            yield f"{'ok' if each.passed else 'FAILED':8}{number:4}  {each.description}"
+        passed = len(self.cases) - len(self.failed)
+        yield f"{passed} of {len(self.cases)} cases passed ({self.pod_network}, Kubernetes {self.kubernetes})"
+
+
+def main(tags: str, wait: str, as_json: bool) -> int:
+    """Try the cases against the cluster as it stands, and print and keep what came of them; 1 if one failed.
+
+    ``tags`` are cyclonus' own, comma-separated, "" for all; ``wait`` the seconds an engine gets after each
+    change. Raises UsageError for an unusable option or a namespace that is somebody else's,
+    EnvironmentFault where nothing can be judged.
+    """
+    settings = Settings.load()
+    seconds, named = _seconds(wait), tuple(each.strip() for each in tags.split(",") if each.strip())
+    engine = engines.ensure(settings)
+    with byhand.by_hand() as run:
+        cluster = run.session.cluster if run.guest else byhand.present(settings, engine)
+        assert cluster is not None
+        asked = Asked(cyclonus.program(settings), named, seconds)
+        asked.check()
+        found, into = _tried(settings, engine, cluster, asked)
+    print(found.model_dump_json(indent=1) if as_json else "\n".join(found.lines()))
+    log.say(f"report: {into}")
+    return int(ExitCode.REFUTED if found.failed else ExitCode.ACCEPTED)
+
+
+def _seconds(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= LONGEST_WAIT:
+        raise UsageError(f"--wait={text}", hint=f"allowed: whole seconds from 1 to {LONGEST_WAIT}")
+    return int(text)
+
+
+def _tried(
+    settings: Settings, engine: EngineInfo, cluster: ClusterInfo, asked: Asked
+) -> tuple[Conformance, Path]:
+    """Try the cases, in namespaces of their own, and return what came of them and where it is kept."""
+    started, kube = datetime.now(UTC), Kube(cluster.kubeconfig)
+    into = settings.reports / "conformance" / started.strftime("%Y%m%dT%H%M%S")
+    into.mkdir(parents=True)
+    with _image(settings, engine, cluster), namespaces(kube):
+        cases = asked.announced(cluster)
+        with log.step("policies in force for each pod"):
+            seconds = peers.in_force(kube, peers.peers(kube))
+        cases = asked.judged(cluster, cases, into)
+    found = Conformance(
+        started=started, finished=datetime.now(UTC), cyclonus=cyclonus.version(), cluster=cluster.name,
+        kubernetes=cluster.kubernetes, pod_network=cluster.cni, wait_seconds=asked.wait, in_force=seconds,
+        cases=tuple(cases),
+    )  # fmt: skip
+    kube.close()
+    (into / RESULT).write_text(found.model_dump_json(indent=1))
+    return found, into
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The cases that are asked for, and the program that has them."""
+
+    program: Path
+    tags: tuple[str, ...]
+    wait: int
+
+    def check(self) -> None:
+        """Raise UsageError for a tag that no case has; no cluster is asked."""
+        argv: list[str | Path] = [self.program, *cyclonus.words("", (), self.wait), "--mock", "--dry-run"]
+        cyclonus.chosen(cyclonus.announced(command(argv, timeout=60).stdout), self.tags)
+
+    def announced(self, cluster: ClusterInfo) -> list[Case]:
+        """Make the pods and return the cases; raises EnvironmentFault."""
+        with log.step("pods of cyclonus"):
+            done = command([*self._argv, "--dry-run"], timeout=SETUP, env={"KUBECONFIG": cluster.kubeconfig})
+        return cyclonus.announced(done.stdout)
+
+    def judged(self, cluster: ClusterInfo, cases: Sequence[Case], into: Path) -> list[Case]:
+        """Try the cases and return them with their verdicts; raises EnvironmentFault."""
+        begun, limit = 0, len(cases) * (PER_CASE + 3 * self.wait)
+        with log.step(f"{len(cases)} cases") as report:
+
+            def line(text: str) -> None:
+                nonlocal begun
+                begun += "cluster state reset" in text
+                report(f"case {begun} of {len(cases)}")
+
+            done = command(
+                [*self._argv, f"--junit-results-file={into / JUNIT}"], timeout=SETUP + limit,
+                env={"KUBECONFIG": cluster.kubeconfig}, on_line=line, check=False,
+            )  # fmt: skip
+        (into / OUTPUT).write_text(done.stdout + done.stderr)
+        if not done.ok:
+            raise EnvironmentFault(f"cyclonus broke, see {into / OUTPUT}: {done.describe()}")
+        return cyclonus.judged(into / JUNIT, cases)
+
+    @property
+    def _argv(self) -> list[str | Path]:
+        return [self.program, *cyclonus.words(agnhost.REGISTRY, self.tags, self.wait)]
+
+
+@contextmanager
+def namespaces(kube: Kube) -> Iterator[None]:
+    """Have the namespaces of the cases, and remove them with all that is in them.
+
+    Raises UsageError if one is there that is not ours; what a killed run left is removed first.
+    """
+    names = (*cyclonus.NAMESPACES, *cyclonus.FURTHER)
+    there = {name: found for name in names if (found := kube.find("Namespace", name)) is not None}
+    foreign = [name for name in there if not _ours(there.get(OWNERS.get(name, name)))]
+    if foreign:
+        hint = f"the cases make and remove namespaces {', '.join(names)}: remove it, or take another cluster"
+        raise UsageError(f"there is a namespace {foreign[0]} already", hint=hint)
+    _remove(kube, there)
+    try:
+        kube.apply([_namespace(each) for each in cyclonus.NAMESPACES])
+        yield
+    finally:
+        with log.step("removing what the cases made"):
+            _remove(kube, names)
+
+
+def _ours(found: Object | None) -> bool:
+    return found is not None and OURS.items() <= (found["metadata"].get("labels") or {}).items()
+
+
+def _namespace(name: str) -> Object:
+    """Return a namespace with our label, and the one that cyclonus would give it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": OURS | {"ns": name}},
+    }
+
+
+def _remove(kube: Kube, names: Iterable[str]) -> None:
+    found = [_namespace(each) for each in names]
+    kube.delete(found)
+    for each in found:
+        states.gone(kube, "Namespace", each["metadata"]["name"], timeout=GONE)
+
+
+@contextmanager
+def _image(settings: Settings, engine: EngineInfo, cluster: ClusterInfo) -> Iterator[None]:
+    """Have the image of cyclonus' pods on every node."""
+    reference = agnhost.ensure(settings, engine)
+    try:
+        load.load(engine, cluster, [reference])
+        yield
+    finally:
+        load.remove(engine, cluster, [reference])
+        docker(engine, "image", "rm", "--force", reference, check=False)
