@@ -44,6 +44,12 @@ class DeadlineExceeded(EnvironmentFault):
     """A state did not come within its deadline."""
 
 
+class Unprovable(BoxproofError):
+    """What a check needs cannot be had here, whoever would be right: unproven."""
+
+    exit_code = ExitCode.UNPROVEN
+
+
 class SubjectFault(BoxproofError):
     """The subject ended in a terminal state of its own making: refuted."""
 

@@ -13,13 +13,17 @@ from boxproof.settings import search_path
 
 @dataclass(frozen=True, kw_only=True)
 class EngineInfo:
-    """The engine in use: ``way`` is "user" or "embedded"; ``host`` a DOCKER_HOST address."""
+    """The engine in use: ``way`` is "user" or "embedded"; ``host`` a DOCKER_HOST address.
+
+    ``closed`` are nodes of a cluster that is not ours: nobody enters them, be they containers of this engine.
+    """
 
     way: str
     host: str
     version: str
     client: str  # path of the docker client
     config: str = ""  # DOCKER_CONFIG directory with the plug-ins, or ""
+    closed: tuple[str, ...] = ()
 
     @property
     def env(self) -> dict[str, str]:
@@ -31,7 +35,7 @@ class EngineInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterInfo:
-    """A KIND cluster; versions are what the live cluster says."""
+    """A KIND cluster of ours, or with a ``context`` one that exists; versions are what it says itself."""
 
     name: str
     kubeconfig: str
@@ -45,6 +49,9 @@ class ClusterInfo:
     cgroup: str = ""
     apiserver: str = ""  # address pods reach, "IP:PORT"
     kubectl: str = ""  # path of a kubectl for the host
+    context: str = ""  # its name in the user's kubeconfig
+    service: str = ""  # address of the Service "kubernetes", "IP:PORT", where it may be any
+    endpoints: tuple[str, ...] = ()  # addresses of further API servers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +68,18 @@ class ImageInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class StubInfo:
-    """The stub Anthropic API: its address on the cluster's network, its CA and its control URL."""
+    """The stub Anthropic API: its address on the engine's network, its CA and its control URL.
+
+    For a cluster that exists there is a second one in it, a Service of its own, with the same certificate.
+    """
 
     address: str
     ca: str  # PEM text
     control: str  # http://IP:PORT of the control side, reachable from this machine
     names: tuple[str, ...] = ()
+    service: str = ""  # "NAMESPACE/NAME" of the one in the cluster
+    inside: str = ""  # its address there
+    kubeconfig: str = ""  # by which its control side is asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +97,7 @@ class Session:
     probe_image: str = ""
     stub: StubInfo | None = None
     suffix: str = ""  # of the instance under test; "" for the first
+    network: str = "kind"  # of the engine: where the stub's container is, and where others are to be
     sabotage: str = ""
     extra: dict[str, str] = field(default_factory=dict)
 

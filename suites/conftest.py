@@ -17,6 +17,7 @@ from boxproof.kube.exec import exec_in
 from boxproof.probes import helpers, login
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.probes.toolbox import Exec
+from boxproof.proof import owncluster
 from boxproof.proof.box import probes_namespace
 from boxproof.proof.factories import Containers
 from boxproof.proof.headless import Headless
@@ -63,6 +64,7 @@ def on_node(
     session: Session, kube: Kube, subject: Subject, box: Box, image: ImageInfo
 ) -> Iterator[Callable[[], Exec]]:
     """Start the subject's own debug pod on the node of the box (which has its image), to run commands in."""
+    owncluster.demand_node(session)
     made: list[Object] = []
 
     def start() -> Exec:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import IO
+from typing import IO, Any
 
+from boxproof.errors import Unprovable
 from boxproof.run import Result, piped, run
 from boxproof.session import EngineInfo
 
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 ROLE_LABEL = "io.x-k8s.kind.role"
+NEEDS_NODE = "needs a node of its own cluster"
 
 
 def docker(
@@ -42,9 +44,39 @@ def inside(
     check: bool = True,
     stdin: bytes | IO[bytes] | None = None,
 ) -> Result:
-    """Run a command in a node; options and errors as ``run``."""
+    """Run a command in a node; options and errors as ``run``; raises Unprovable where nodes are closed."""
+    if engine.closed:
+        raise Unprovable(NEEDS_NODE)
     flags = ["--interactive"] if stdin is not None else []
     return docker(engine, "exec", *flags, node, *argv, timeout=timeout, check=check, stdin=stdin)
+
+
+class Guarded:
+    """A docker client that gives every container but nodes of a cluster that is not ours."""
+
+    def __init__(self, client: Any, closed: Sequence[str]) -> None:
+        self._client = client
+        self.containers = GuardedContainers(client.containers, closed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class GuardedContainers:
+    """The containers of ``Guarded``."""
+
+    def __init__(self, containers: Any, closed: Sequence[str]) -> None:
+        self._containers = containers
+        self._closed = frozenset(closed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._containers, name)
+
+    def get(self, container: str) -> Any:
+        """Return a container; raises Unprovable for a node that is closed."""
+        if container in self._closed:
+            raise Unprovable(NEEDS_NODE)
+        return self._containers.get(container)
 
 
 def nodes_of(engine: EngineInfo, cluster: str, *, running: bool = False) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from typing import IO
 
 from boxproof import log
 from boxproof.cluster import archive, difference
-from boxproof.cluster.docker import image_id, inside, nodes_of
-from boxproof.errors import EnvironmentFault, UsageError
+from boxproof.cluster.docker import NEEDS_NODE, image_id, inside, nodes_of
+from boxproof.errors import EnvironmentFault, Unprovable, UsageError
 from boxproof.host import imagestore
 from boxproof.host.imagestore import Way
 from boxproof.run import Result
@@ -48,8 +48,11 @@ def load(
 
     A node that has an image's id under its name is left alone; another gets the layers it lacks, read out
     of the engine's store in the first of ``ways`` that is possible. Raises UsageError for an image the
-    engine does not have or a cluster without nodes, EnvironmentFault when a node does not take it.
+    engine does not have or a cluster without nodes, EnvironmentFault when a node does not take it,
+    Unprovable for a cluster that is not ours.
     """
+    if cluster.context:
+        raise Unprovable(NEEDS_NODE)
     nodes = nodes_of(engine, cluster.name, running=True)
     if not nodes:
         raise UsageError(f"no cluster {cluster.name}", hint="inv up makes it; inv doctor lists what there is")

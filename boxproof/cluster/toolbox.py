@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from boxproof.cluster import cells, parts
-from boxproof.errors import EnvironmentFault
+from boxproof.errors import EnvironmentFault, Unprovable
 from boxproof.session import Session
 from boxproof.settings import Settings
 
@@ -16,11 +16,14 @@ from boxproof.settings import Settings
 def variables(session: Session, directory: Path) -> dict[str, str]:
     """Return the variables under which documented commands reach this run's engine and cluster.
 
-    ``directory`` gets links to the tools. Raises EnvironmentFault if the session lacks one.
+    ``directory`` gets links to the tools. Raises EnvironmentFault if the session lacks one, Unprovable in
+    a cluster that is not ours: documented commands load into nodes, and make and remove clusters.
     """
     engine, cluster = session.engine, session.cluster
     if engine is None or cluster is None:
         raise EnvironmentFault("this run has no engine or no cluster")
+    if cluster.context:
+        raise Unprovable("needs a cluster of its own for the documented commands")
     settings = replace(
         Settings.load(), cache=Path(session.cache), state=Path(session.state), kind=cluster.kind
     )

@@ -26,7 +26,7 @@ from boxproof.probes.program import Prober
 from boxproof.probes.reach import Listener, Reach
 from boxproof.probes.reach import reach as reach_probe
 from boxproof.proof import box as boxes
-from boxproof.proof import plugin, scopes
+from boxproof.proof import owncluster, plugin, scopes
 from boxproof.proof.box import Edit
 from boxproof.proof.collect import collector
 from boxproof.proof.evidence import on_failure
@@ -95,12 +95,12 @@ def engine(session: Session) -> EngineInfo:
 
 @pytest.fixture(scope="session")
 def docker(engine: EngineInfo) -> Iterator[docker_sdk.DockerClient]:
-    """The engine, through its API."""
+    """The engine, through its API; without the nodes of a cluster that is not ours."""
     try:
         client = docker_sdk.DockerClient(base_url=engine.host, timeout=120, max_pool_size=16)
     except DockerException as error:
         raise EnvironmentFault(f"the engine does not answer: {error}") from error
-    yield client
+    yield owncluster.guarded(client, engine)
     client.close()
 
 
@@ -236,6 +236,7 @@ def aside(session: Session, kube: Kube) -> str:
 @pytest.fixture(scope="session")
 def outside(session: Session, docker: docker_sdk.DockerClient) -> Iterator[Outside]:
     """A container of the probe image on the cluster's network, outside the cluster."""
+    owncluster.demand_beside(session)
     made = Outside(docker, session.probe_image, session.run)
     yield made
     made.remove()

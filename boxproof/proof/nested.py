@@ -12,6 +12,7 @@ from typing import Any
 
 from boxproof.errors import EnvironmentFault
 from boxproof.probes import ledger
+from boxproof.proof import owncluster
 from boxproof.session import Session
 from boxproof.subject.commands import carry_out
 from boxproof.subject.model import Subject
@@ -57,8 +58,11 @@ class Nested:
 
         ``about`` is another subject to use, ``settings`` are more of boxproof's variables. The exit code
         is an observation, by ``label``. Raises SubjectFault for an unknown placeholder, EnvironmentFault
-        if the command cannot be started or does not end.
+        if the command cannot be started or does not end, Unprovable in a cluster that is not ours for all
+        but the scan, which needs none.
         """
+        if tuple(words) != self.subject.commands.scan:
+            owncluster.demand(self.session)
         reports = self.home / "reports"
         env = self._variables(reports) | dict(settings or {})
         env |= {"BOXPROOF_SUBJECT": str(about)} if about else {}

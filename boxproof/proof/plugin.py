@@ -11,7 +11,7 @@ import pytest
 from boxproof import settings
 from boxproof.errors import UsageError
 from boxproof.probes import ledger
-from boxproof.proof import claims, order, records, redact, scopes
+from boxproof.proof import claims, order, owncluster, records, redact, scopes
 from boxproof.proof.check import Check, liveness
 from boxproof.proof.evidence import Evidence
 from boxproof.proof.marks import control as control_block
@@ -39,6 +39,12 @@ class Watcher:
         """Remember suites that could not be collected."""
         if report.failed:
             self.faults.append(redact.text(f"{report.nodeid}: {report.longreprtext[-1500:]}"))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Turn away, before any fixture, what needs a cluster of its own; within the wrappers of others."""
+        marked = item.get_closest_marker("own_cluster") is not None
+        owncluster.allow(item.config.stash[SESSION], scope_of(item), marked)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count the verdicts in the process that ends the run."""
@@ -70,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the session and the selection; raises pytest.UsageError without a session."""
     config.addinivalue_line("markers", "claim(*ids): the claims a check proves")
     config.addinivalue_line("markers", "scope(name): image, instance (default), cluster or host")
+    config.addinivalue_line("markers", "own_cluster: unproven in a cluster that was not made for the run")
     config.addinivalue_line("filterwarnings", "default")  # a warning is no verdict on the subject
     config.option.continue_on_collection_errors = True  # one broken suite blocks its own claims only
     path = settings.session_file()
@@ -175,9 +182,9 @@ def scope_of(item: pytest.Item) -> scopes.Scope:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     """Wait for the check's turn. Observations of fixtures do not count as the check's own."""
-    check = item.stash[CHECK]
-    directory = scopes.lock_directory(item.config.stash[SESSION])
-    check.scope.enter_context(scopes.entered(directory, scope_of(item)))
+    check, session = item.stash[CHECK], item.config.stash[SESSION]
+    if owncluster.allowed(session, scope_of(item)):
+        check.scope.enter_context(scopes.entered(scopes.lock_directory(session), scope_of(item)))
     check.turn_came()
     return (yield from _phase("setup"))
 
@@ -192,7 +199,7 @@ def pytest_runtest_call() -> Generator[None]:
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     """Observations of the clean-up do not count; after a check of the cluster its health is shown."""
     yield from _phase("teardown")
-    if scope_of(item) == "cluster":
+    if scope_of(item) == "cluster" and owncluster.allowed(item.config.stash[SESSION], "cluster"):
         scopes.show_again()
 
 

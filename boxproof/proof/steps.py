@@ -16,6 +16,7 @@ from boxproof.cluster import load, toolbox
 from boxproof.cluster.docker import docker
 from boxproof.kube.client import Kube
 from boxproof.proof import box as boxes
+from boxproof.proof import owncluster
 from boxproof.proof.instance import Box, workload_of
 from boxproof.run import Result
 from boxproof.session import ClusterInfo, Session
@@ -142,7 +143,11 @@ class Steps:
 
 @contextmanager
 def steps_of(session: Session, subject: Subject, directory: Path) -> Iterator[Steps]:
-    """Give the steps of a copy of ``subject``; what they made is removed afterwards."""
+    """Give the steps of a copy of ``subject``; what they made is removed afterwards.
+
+    Raises Unprovable in a cluster that is not ours: the steps make clusters, load nodes and remove them.
+    """
+    owncluster.demand(session)
     with tags.copied(subject) as copy:
         made = Steps(session=session, subject=copy, place=directory)
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.errors import EnvironmentFault, ExitCode, SubjectFault
+from boxproof.errors import EnvironmentFault, ExitCode, SubjectFault, Unprovable
 from boxproof.proof.marks import ControlFailed
 
 LIBRARIES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
@@ -56,6 +56,8 @@ def of_exception(info: pytest.ExceptionInfo[BaseException], alive: Liveness) -> 
     error = info.value
     if isinstance(error, pytest.skip.Exception):
         return Verdict.UNPROVEN, f"skipped: {one_line(error.msg or '')}"
+    if isinstance(error, Unprovable):
+        return Verdict.UNPROVEN, one_line(error)
     if isinstance(error, ControlFailed):
         return Verdict.BLOCKED, one_line(error)
     if isinstance(error, AssertionError | SubjectFault | pytest.fail.Exception):

@@ -8,7 +8,7 @@ import pytest
 
 from boxproof.kube.client import Kube
 from boxproof.probes import helpers
-from boxproof.proof import claim, control, observe
+from boxproof.proof import claim, control, observe, own_cluster
 from boxproof.proof.box import Box
 from boxproof.session import ImageInfo, Session
 from boxproof.subject import podspecs, tags
@@ -41,6 +41,7 @@ def test_the_tag_follows_every_uncommitted_edit(subject: Subject, image: ImageIn
 
 
 @claim("pull-policy-local")
+@own_cluster()
 def test_the_box_starts_from_what_the_nodes_have(
     box_applied: Box, aside: str, kube: Kube, session: Session
 ) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from boxproof.kube.client import Kube
 from boxproof.probes.etcd import stored
 from boxproof.probes.helpers import applied, unique
-from boxproof.proof import Box, claim, control
+from boxproof.proof import Box, claim, control, own_cluster
 
 OTHERS = ("configmaps", "statefulsets", "controllerrevisions", "pods")
 
 
 @claim("secret-encrypted-at-rest")
+@own_cluster()
 def test_etcd_has_the_secret_in_no_readable_form(box_applied: Box, kube: Kube, aside: str) -> None:
     box, canary = box_applied, unique("stub-token")
     meta = {"name": unique("canary"), "namespace": aside}
