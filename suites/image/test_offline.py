@@ -69,10 +69,12 @@ def test_nothing_is_fetched_at_run_time(
     idle: dict[str, Any] = {"entrypoint": ["python3"], "files": {KUBECONFIG: (NOWHERE.encode(), 0o644)}}
     off = container(*listens, network_mode="none", **idle)
     with control("what is fetched when it is asked for works with a network, and not without"):
-        on = container(*listens, network="kind", **idle)
-        source = container(*listens, image=session.probe_image, entrypoint=["python3"], network="kind")
+        on = container(*listens, network=session.network, **idle)
+        source = container(
+            *listens, image=session.probe_image, entrypoint=["python3"], network=session.network
+        )
         source.made.reload()
-        address = source.made.attrs["NetworkSettings"]["Networks"]["kind"]["IPAddress"]
+        address = source.made.attrs["NetworkSettings"]["Networks"][session.network]["IPAddress"]
         fetched = f"curl -fsS --retry 8 --retry-connrefused --max-time 20 http://{address}:8000/ >/dev/null"
         assert observe("works", "what is fetched, with a network", works(on, fetched))
         assert not observe("works", "what is fetched, without one", works(off, fetched))

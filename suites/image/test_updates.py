@@ -34,17 +34,17 @@ def test_an_update_does_not_replace_the_cli(
         image=session.probe_image,
         entrypoint=["python3"],
         user="0:0",
-        network="kind",
+        network=session.network,
         files=files,
     ).wait_log(updates.READY)
     server.made.reload()
-    address = server.made.attrs["NetworkSettings"]["Networks"]["kind"]["IPAddress"]
+    address = server.made.attrs["NetworkSettings"]["Networks"][session.network]["IPAddress"]
     given = dict(each.split("=", 1) for each in image_config.get("Env") or ())
     name = Path(subject.image.cli).name
 
     def box(**environment: str) -> LocalContainer:
         return container(
-            "infinity", entrypoint=["sleep"], network="kind", extra_hosts={updates.HOST: address},
+            "infinity", entrypoint=["sleep"], network=session.network, extra_hosts={updates.HOST: address},
             files={CA: (authority.encode(), 0o644)}, environment={"NODE_EXTRA_CA_CERTS": CA, **environment},
         )  # fmt: skip
 

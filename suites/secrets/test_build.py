@@ -19,7 +19,6 @@ from boxproof.subject.model import Subject
 
 pytestmark = scope("image")
 
-NETWORK = "kind"
 BY_ARGUMENT = "ARG BOX\nFROM ${BOX}\nARG PASSWORD\nRUN true\n"
 PROGRAM = "/usr/local/bin/private-tool"
 
@@ -38,10 +37,10 @@ def values(
     if not subject.commands.private:
         pytest.skip("the subject documents no build with a secret")
     start, *words = server.command(canary)
-    place = container(*words, image=session.probe_image, entrypoint=[start], network=NETWORK)
+    place = container(*words, image=session.probe_image, entrypoint=[start], network=session.network)
     place.wait_log(server.READY)
     place.made.reload()
-    address = place.made.attrs["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
+    address = place.made.attrs["NetworkSettings"]["Networks"][session.network]["IPAddress"]
     netrc = tmp_path / "netrc"
     netrc.write_text(server.netrc(address, canary))
     url = f"http://{address}:{server.PORT}/private-tool"
