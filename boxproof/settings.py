@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "BOXPROOF_"
 REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
 CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")  # what kind takes
+OF_OURS = ("kind", "containerd", "kubernetes", "cluster")  # about clusters that are made for a run
+CREDENTIALS = ("AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_")  # what the usual credential plug-ins read
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
@@ -40,6 +42,8 @@ class Settings:
     workers: int = 4
     registry: str = ""
     publish: str = ""
+    context: str = ""
+    kubeconfig: str = ""
     vulnerability_db: str = ""
     engine: str = "auto"
     binary_cache: str = ""
@@ -49,9 +53,13 @@ class Settings:
 
     @classmethod
     def load(cls, options: Mapping[str, object] | None = None) -> Settings:
-        """Return the settings; raises UsageError for an unknown name or an unusable value."""
+        """Return the settings; raises UsageError for an unknown name or an unusable value.
+
+        With a ``context`` the registry is where images are pushed to: ``publish``, not ``registry``.
+        """
         known = {each.name: each for each in fields(cls)}
         chosen: dict[str, object] = {}
+        shown: dict[str, str] = {}
         for name, value in os.environ.items():
             if not name.startswith(PREFIX) or name in INTERNAL:
                 continue
@@ -59,14 +67,14 @@ class Settings:
             if key not in known:
                 hint = nearest(name, [PREFIX + each.upper() for each in known])
                 raise UsageError(f"unknown setting {name}", hint=hint)
-            chosen[key] = _convert(name, key, value)
+            chosen[key], shown[key] = _convert(name, key, value), name
         for key, option in (options or {}).items():
             if option is None:
                 continue
             if key not in known:
                 raise UsageError(f"unknown option --{key}", hint=nearest(key, known))
-            chosen[key] = _convert(f"--{key}", key, option)
-        return cls(**chosen)  # type: ignore[arg-type]
+            chosen[key], shown[key] = _convert(f"--{key}", key, option), f"--{key}"
+        return cls(**_existing_cluster(chosen, shown))  # type: ignore[arg-type]
 
 
 INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN"})  # how a run tells its own workers where it is
@@ -75,6 +83,18 @@ INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN"})  # how a run tells it
 def session_file() -> str:
     """Return the path of the session file a run hands to its workers, or ""."""
     return os.environ.get("BOXPROOF_SESSION", "")
+
+
+def kubeconfig_files(given: str = "") -> list[Path]:
+    """Return the kubeconfigs in force: the ``given`` one, else KUBECONFIG's, else that of the home."""
+    paths = [given] if given else os.environ.get("KUBECONFIG", "").split(os.pathsep)
+    found = [Path(each).expanduser() for each in paths if each]
+    return found or [Path("~/.kube/config").expanduser()]
+
+
+def credential_variables() -> dict[str, str]:
+    """Return the variables that the credential plug-ins of a kubeconfig may need."""
+    return {name: value for name, value in os.environ.items() if name.startswith(CREDENTIALS)}
 
 
 def docker_host() -> str:
@@ -97,10 +117,31 @@ def in_ci() -> bool:
     return os.environ.get("CI", "") not in ("", "0", "false")
 
 
-def _existing(shown: str, value: str) -> str:
+def _existing_cluster(chosen: dict[str, object], shown: Mapping[str, str]) -> dict[str, object]:
+    """Return what was chosen with the registry where a context wants it; raises UsageError."""
+    if session_file():  # the cluster is the session's
+        return {key: value for key, value in chosen.items() if key not in ("context", "kubeconfig")}
+    if not chosen.get("context"):
+        if chosen.get("kubeconfig"):
+            hint = "name one of its contexts too, with --context NAME"
+            raise UsageError(f"{shown['kubeconfig']}={chosen['kubeconfig']} without a context", hint=hint)
+        return chosen
+    context = f"{shown['context']}={chosen['context']}"
+    for key in OF_OURS:
+        if chosen.get(key):
+            hint = "a cluster that exists has its own versions and name: leave it out"
+            raise UsageError(f"{shown[key]}={chosen[key]} does not go with {context}", hint=hint)
+    registry = chosen.pop("registry", "")
+    if not registry:
+        hint = "its nodes are not loaded: name a registry this machine pushes to and they pull from"
+        raise UsageError(f"{context} needs --registry HOST[:PORT][/PATH]", hint=hint)
+    return chosen | {"publish": _convert(shown["registry"], "publish", registry)}
+
+
+def _existing(shown: str, value: str, hint: str) -> str:
     path = Path(value).expanduser().resolve()
     if not path.is_file():
-        raise UsageError(f"{shown}={value!r}", hint="give the archive that `grype db import` takes")
+        raise UsageError(f"{shown}={value!r}", hint=hint)
     return str(path)
 
 
@@ -110,9 +151,12 @@ def _convert(shown: str, key: str, value: object) -> object:
     if key in {"subject", "reports", "cache", "state"}:
         return Path(value).expanduser().resolve()
     if key == "publish" and not REGISTRY.fullmatch(value):
-        raise UsageError(f"--registry={value!r}", hint="allowed: HOST[:PORT][/PATH], in lower case")
+        told = "--registry" if shown == "--publish" else shown
+        raise UsageError(f"{told}={value!r}", hint="allowed: HOST[:PORT][/PATH], in lower case")
     if key == "vulnerability_db":
-        return _existing(shown, value)
+        return _existing(shown, value, "give the archive that `grype db import` takes")
+    if key == "kubeconfig" and value:
+        return _existing(shown, value, "give a kubeconfig, a file as kubectl takes it")
     if key == "claims":
         words = tuple(each.strip() for each in value.split(",") if each.strip())
         if not words and shown.startswith("--"):

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import NoReturn
 
 from boxproof import log
+from boxproof.cluster import preflight
 from boxproof.errors import BoxproofError, ExitCode, UsageError
 from boxproof.run import end_all
 from boxproof.settings import Settings, nearest
@@ -30,7 +31,7 @@ class Parser(argparse.ArgumentParser):
 
 def parser(command: str, about: str) -> Parser:
     """Return the parser of one command."""
-    made = Parser(prog=command, description=about, allow_abbrev=False)
+    made = Parser(prog=command, description=about, epilog=MORE.get(command), allow_abbrev=False)
     option = made.add_argument
     option(
         "--claims", action="append", metavar="IDS", help="claim ids and globs, comma-separated; repeatable"
@@ -59,6 +60,17 @@ def _node_registry(made: Parser) -> None:
     made.add_argument("--registry", metavar="HOST", help="take kindest/node by digest from this registry")
 
 
+def _existing_cluster(made: Parser) -> None:
+    option = made.add_argument
+    told = "prove in the cluster of this context of your kubeconfig, instead of one made with KIND"
+    option("--context", metavar="NAME", help=told)
+    told = "the kubeconfig with that context (default: KUBECONFIG, then ~/.kube/config); only read"
+    option("--kubeconfig", metavar="FILE", help=told)
+    told = "take kindest/node by digest from this registry; with --context, needed there: push the images to "
+    told += "HOST[:PORT][/PATH], where the nodes of that cluster pull them"
+    option("--registry", metavar="HOST", help=told)
+
+
 def _publishing(made: Parser) -> None:
     told = "publish there: HOST[:PORT][/PATH]"
     made.add_argument("--registry", metavar="HOST", dest="publish", required=True, help=told)
@@ -81,8 +93,16 @@ def _measuring(made: Parser) -> None:
 # What a command takes beside the options of all; without a line of its own it is about one cell.
 ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
     "bench": (_one_cell, _node_registry, _measuring),
+    "e2e": (_one_cell, _existing_cluster),
     "matrix": (_many_cells, _node_registry),
     "release": (_one_cell, _publishing),
+}
+
+
+MORE = {
+    "e2e": "In an existing cluster: nox -s e2e -- --context NAME --registry HOST. What it makes there is "
+    "labelled and removed again; checks that need a node of their own cluster are unproven; --kind, "
+    "--containerd, --kubernetes and --cluster do not go with it. See docs/existing-cluster.md."
 }
 
 
@@ -93,7 +113,10 @@ def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dic
         options["claims"] = ",".join(options["claims"])
     known = {each.name for each in fields(Settings)}
     own = {name: options.pop(name) for name in list(options) if name not in known}
-    return Settings.load(options), own
+    settings = Settings.load(options)
+    if command != "e2e":
+        preflight.own(settings)
+    return settings, own
 
 
 def commands() -> dict[str, tuple[Command, str]]:

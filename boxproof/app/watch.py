@@ -11,7 +11,7 @@ import watchfiles
 from boxproof import log
 from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
-from boxproof.cluster import load, pruning
+from boxproof.cluster import load, preflight, pruning
 from boxproof.errors import BoxproofError
 from boxproof.proof import box, claims, deployed, order, waivers
 from boxproof.reports import results
@@ -69,6 +69,7 @@ class Watch:
 
 def main(settings: Settings) -> int:
     """Bring up, then prove after each edit until interrupted; wrong usage creates nothing."""
+    preflight.own(settings)
     subject = e2e.checked(settings)
     run = owned.begin(settings, subject.name)
     try:

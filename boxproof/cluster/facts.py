@@ -71,9 +71,9 @@ def gather(engine: EngineInfo, name: str, kubeconfig: str, *, kind: str, kubectl
         containerd=runtime_version(str(info["containerRuntimeVersion"])),
         runc=runc.removeprefix("runc version ").strip(),
         kernel=str(info["kernelVersion"]),
-        cni=_network(kube),
+        cni=network(kube),
         cgroup="v2" if cgroup.strip() == "cgroup2fs" else "v1",
-        apiserver=_apiserver(kube),
+        apiserver=apiservers(kube)[0],
         kubectl=kubectl,
     )
 
@@ -88,14 +88,20 @@ def _ready(item: Object) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-def _network(kube: Kube) -> str:
+def network(kube: Kube) -> str:
     """Return the name of the pod network's own DaemonSet."""
     sets = kube.raw("/apis/apps/v1/daemonsets")["items"]
     found = [each["metadata"]["name"] for each in sets]
     return next((each for each in NETWORKS if each in found), "unknown")
 
 
-def _apiserver(kube: Kube) -> str:
-    """Return the address behind the Service ``kubernetes``: what a policy sees of the API server."""
+def apiservers(kube: Kube) -> list[str]:
+    """Return the addresses behind the Service ``kubernetes``: what a policy sees of the API servers.
+
+    Raises EnvironmentFault if there are none.
+    """
     slices = kube.raw("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes")
-    return f"{slices['endpoints'][0]['addresses'][0]}:{slices['ports'][0]['port']}"
+    found = [address for each in slices.get("endpoints") or [] for address in each["addresses"]]
+    if not found:
+        raise EnvironmentFault("the Service kubernetes has no endpoints: no policy can name the API server")
+    return [f"{each}:{slices['ports'][0]['port']}" for each in found]

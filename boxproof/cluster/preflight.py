@@ -12,10 +12,21 @@ from boxproof.settings import Settings
 
 
 def check(settings: Settings) -> Cell:
-    """Return the cell that was asked for; raises UsageError where its KIND was not shown to load into it."""
+    """Return the cell that was asked for; raises UsageError where its KIND was not shown to load into it.
+
+    Raises UsageError for a cluster that exists too: it is no cell.
+    """
+    own(settings)
     cell = cells.check(settings)
     demand(cell.combination)
     return cell
+
+
+def own(settings: Settings) -> None:
+    """Raise UsageError where a context is named: what follows makes a cluster of its own."""
+    if settings.context:
+        hint = "unset BOXPROOF_CONTEXT; `nox -s e2e -- --context` proves in a cluster that exists"
+        raise UsageError(f"this makes a cluster, and is not for the context {settings.context!r}", hint=hint)
 
 
 def demand(asked: Combination) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from boxproof.app.cli import asked, main
 from boxproof.errors import UsageError
-from boxproof.settings import Settings
+from boxproof.settings import Settings, kubeconfig_files
 
 
 def test_an_option_beats_a_variable_beats_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +45,78 @@ def test_claims_are_repeatable_and_comma_separated() -> None:
 def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["e2"]) == 2
     assert "did you mean 'e2e'?" in capsys.readouterr().err
+
+
+def test_with_a_context_the_registry_is_where_images_go() -> None:
+    chosen, _ = asked(["--context", "prod", "--registry", "localhost:5001/boxes"], "e2e", "")
+
+    assert (chosen.context, chosen.publish, chosen.registry) == ("prod", "localhost:5001/boxes", "")
+
+
+def test_without_one_it_is_where_node_images_come_from() -> None:
+    chosen, _ = asked(["--registry", "localhost:5001"], "e2e", "")
+
+    assert (chosen.context, chosen.publish, chosen.registry) == ("", "", "localhost:5001")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--context", "prod"], r"--context=prod needs --registry HOST.*name a registry"),
+        (["--context", "prod", "--registry", "HOST/X"], r"--registry='HOST/X'.*allowed: HOST"),
+        (
+            ["--context", "a", "--registry", "r", "--kind", "0.30.0"],
+            r"--kind=0.30.0 does not go with --context=a",
+        ),
+        (["--context", "a", "--registry", "r", "--containerd", "2.1"], "--containerd=2.1 does not go with"),
+        (["--context", "a", "--registry", "r", "--kubernetes", "1.34"], "--kubernetes=1.34 does not go with"),
+        (["--context", "a", "--registry", "r", "--cluster", "mine"], r"--cluster=mine.*leave it out"),
+        (["--kubeconfig", __file__], r"--kubeconfig=.* without a context .*--context NAME"),
+        (["--kubeconfig", "/nowhere", "--context", "a"], r"--kubeconfig='/nowhere'.*give a kubeconfig"),
+    ],
+)
+def test_what_does_not_go_with_a_context_is_named(words: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        asked(words, "e2e", "")
+
+
+def test_a_variable_that_does_not_go_with_a_context_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOXPROOF_KUBERNETES", "1.33.0")
+
+    with pytest.raises(UsageError, match=r"BOXPROOF_KUBERNETES=1.33.0 does not go with --context=prod"):
+        asked(["--context", "prod", "--registry", "r"], "e2e", "")
+
+
+@pytest.mark.parametrize("command", ["sabotage", "matrix", "bench"])
+def test_other_commands_make_clusters_of_their_own(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="unknown argument '--context'"):
+        asked(["--context", "prod"], command, "")
+    monkeypatch.setenv("BOXPROOF_CONTEXT", "prod")
+    with pytest.raises(UsageError, match=r"not for the context 'prod'.*BOXPROOF_CONTEXT"):
+        asked(["--registry", "r"], command, "")
+
+
+def test_inside_a_session_the_cluster_is_the_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOXPROOF_SESSION", "session.json")
+    monkeypatch.setenv("BOXPROOF_CONTEXT", "prod")
+    monkeypatch.setenv("BOXPROOF_CLUSTER", "at-there")
+
+    assert Settings.load().context == ""
+
+
+def test_the_kubeconfigs_are_those_kubectl_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/one:/two")
+    assert [str(each) for each in kubeconfig_files()] == ["/one", "/two"]
+    assert [str(each) for each in kubeconfig_files("/given")] == ["/given"]
+    monkeypatch.delenv("KUBECONFIG")
+    assert [str(each)[-13:] for each in kubeconfig_files()] == ["/.kube/config"]
+
+
+def test_help_teaches_the_existing_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        asked(["--help"], "e2e", "about")
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert "nox -s e2e -- --context NAME --registry HOST" in said
+    assert "docs/existing-cluster.md" in said
+    assert "kindest/node" in said
