@@ -84,6 +84,11 @@ class Sidecar:
         return self.exec([PROGRAM, *words], timeout=timeout)
 
 
+def pull_policy(image: str) -> str:
+    """Return the policy for an image of ours: one that names a registry is pulled, another never is."""
+    return "IfNotPresent" if "/" in image else "Never"
+
+
 def manifest(
     name: str,
     namespace: str,
@@ -98,7 +103,7 @@ def manifest(
     container = {
         "name": CONTAINER,
         "image": image,
-        "imagePullPolicy": "Never",
+        "imagePullPolicy": pull_policy(image),
         "command": [PROGRAM, "idle"],
         "securityContext": dict(CONFINED) | dict(security or {}),
     }
@@ -143,12 +148,15 @@ def settled(twin: Twin) -> Twin:
     )
 
 
-def reference(kube: Kube, image: str, node: str, namespace: str = "default") -> None:
-    """Show that a pod of ours becomes Ready on ``node`` ("" is any); raises EnvironmentFault if not."""
-    name = f"boxproof-reference-{secrets.token_hex(3)}"
-    twin = Twin(kube, namespace, name)
+def reference(kube: Kube, image: str, node: str) -> None:
+    """Show that a pod of ours becomes Ready on ``node`` ("" is any); raises EnvironmentFault if not.
+
+    It is in the namespace that the kubeconfig names.
+    """
+    name, labels = f"boxproof-reference-{secrets.token_hex(3)}", {"boxproof.dev/role": "reference"}
+    twin = Twin(kube, kube.namespace, name)
     try:
-        start(kube, manifest(name, namespace, image, node=node, labels={"boxproof.dev/role": "reference"}))
+        start(kube, manifest(name, kube.namespace, image, node=node, labels=labels))
     finally:
         twin.remove()
 
@@ -176,7 +184,7 @@ def beside(
         item = {
             "name": name,
             "image": image,
-            "imagePullPolicy": "Never",
+            "imagePullPolicy": pull_policy(image),
             "command": [PROGRAM, "idle"],
             "securityContext": dict(CONFINED) | {"runAsUser": uid},
         } | ({"targetContainerName": target} if target else {})
