@@ -16,7 +16,9 @@ from boxproof.probes.image import ensure as ensure_probe_image
 from boxproof.probes.ledger import record
 from boxproof.session import EngineInfo, StubInfo
 from boxproof.settings import Settings
-from boxproof.stubs import certificates
+from boxproof.stubs import certificates, inside
+from boxproof.stubs.certificates import Authority
+from boxproof.stubs.inside import Side
 from boxproof.wait import until
 
 FORGE = "github.com"  # it has private repositories too: boxproof.stubs.forge
@@ -29,6 +31,7 @@ RUN_LABEL = "boxproof.dev/run"
 ROLE_LABEL = "boxproof.dev/role"
 CONTROL_PORT = 8081
 MESSAGES = "/v1/messages"
+GIT = "/git/"
 START = 30.0  # seconds
 Mode = Literal["ok", "401", "slow", "refresh"]
 
@@ -51,16 +54,27 @@ class Received:
 
 
 class Stub:
-    """The control side of the stub; ``of`` narrows it to one token, so that parallel checks do not mix."""
+    """The control side of the stub; ``of`` narrows it to one token, so that parallel checks do not mix.
 
-    def __init__(self, info: StubInfo, token: str = "", client: httpx.Client | None = None) -> None:
+    Where there is a second stub, in a cluster, both are told the same, and what either got is told. A token
+    is one check's, whose box is in the cluster or on the engine. Repositories are in the cluster's alone.
+    """
+
+    def __init__(
+        self,
+        info: StubInfo,
+        token: str = "",
+        client: httpx.Client | None = None,
+        side: Side | None = None,
+    ) -> None:
         self.info = info
         self.token = token
         self._client = client or httpx.Client(base_url=info.control, timeout=10, trust_env=False)
+        self._side = side or inside.side_of(info)
 
     def of(self, token: str) -> Stub:
         """Return the stub as seen by one token's owner (its refreshed tokens included)."""
-        return Stub(self.info, token, self._client)
+        return Stub(self.info, token, self._client, self._side)
 
     def requests(self, path: str = "") -> list[Received]:
         """Return what was received, oldest first, only of ``path`` if given; raises EnvironmentFault."""
@@ -85,10 +99,23 @@ class Stub:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+        if self._side is not None:
+            self._side.close()
 
     def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Return what the control side answers; raises EnvironmentFault."""
         query = {"token": self.token} if method == "GET" and self.token else None
+        if self._side is None:
+            return self._ask(method, path, body, query)
+        there = self._side.ask(method, path, body, query)
+        if path.startswith(GIT):
+            return there
+        here = self._ask(method, path, body, query)
+        if "requests" not in here:
+            return here
+        return {"requests": sorted([*here["requests"], *there["requests"]], key=lambda each: each["at"])}
+
+    def _ask(self, method: str, path: str, body: object, query: dict[str, str] | None) -> dict[str, Any]:
         try:
             answer = self._client.request(method, path, json=body, params=query)
             answer.raise_for_status()
@@ -103,25 +130,31 @@ def ensure_images(settings: Settings, engine: EngineInfo) -> str:
     return ensure_probe_image(settings, engine)
 
 
-def start(engine: EngineInfo, run: str, network: str = "kind", *, image: str = "") -> StubInfo:
-    """Start a stub for ``run`` on a network; raises EnvironmentFault.
+def start(
+    engine: EngineInfo,
+    run: str,
+    network: str = "kind",
+    *,
+    image: str = "",
+    authority: Authority | None = None,
+) -> StubInfo:
+    """Start a stub for ``run`` on a network of the engine, made if need be; raises EnvironmentFault.
 
-    ``image`` defaults to the newest probe image the engine has.
+    ``image`` defaults to the newest probe image the engine has, ``authority`` is a new one.
     """
     client = docker.DockerClient(base_url=engine.host, timeout=60)
     try:
         with log.step("stub Anthropic API"):
-            return _start(client, run, network, image)
+            return _start(client, run, network, image, authority or certificates.issue(NAMES))
     except DockerException as error:
         raise EnvironmentFault(f"the stub does not start: {error}") from error
     finally:
         client.close()
 
 
-def _start(client: docker.DockerClient, run: str, network: str, image: str) -> StubInfo:
+def _start(client: docker.DockerClient, run: str, network: str, image: str, authority: Authority) -> StubInfo:
     from boxproof.probes.image import newest
 
-    authority = certificates.issue(NAMES)
     if not client.networks.list(names=[network]):
         client.networks.create(network, driver="bridge", labels={RUN_LABEL: run})
     made = client.containers.create(
