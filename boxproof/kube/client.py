@@ -62,12 +62,14 @@ class Kube:
         configuration = client.Configuration()
         try:
             config.load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)
+            _, active = config.list_kube_config_contexts(kubeconfig)
         except (config.ConfigException, OSError) as error:
             raise EnvironmentFault(f"cannot use the kubeconfig {kubeconfig}: {error}") from error
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.retries = False
         self.api = client.ApiClient(configuration)
         self.host = str(configuration.host)
+        self.namespace = str(active["context"].get("namespace") or "default")  # where nothing else is said
         self._pool: urllib3.PoolManager = self.api.rest_client.pool_manager
         self._resources: Sequence[Resource] = ()
         self._lock = threading.Lock()

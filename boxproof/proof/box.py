@@ -16,7 +16,7 @@ from boxproof.kube import states
 from boxproof.kube.accounts import kubeconfig
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.probes.pods import RUN_LABEL
-from boxproof.proof import sabotages
+from boxproof.proof import existing, sabotages
 from boxproof.proof.deployed import Record, instances_of, record_path, remember
 from boxproof.proof.instance import Box, workload_of
 from boxproof.session import ClusterInfo, Session, StubInfo
@@ -76,10 +76,12 @@ def rendered(
         components=tuple(components),
         image=reference,
         apiserver=cluster.apiserver,
+        service=cluster.service or render.SERVICE,
         kubectl=cluster.kubectl,
         files=files_of(session, token or token_of(session.suffix)) | dict(files or {}),
     )
     objects, sabotaged = _sabotaged(session, objects)
+    existing.adapt(objects, cluster, session.stub)
     if edit is not None:
         edit(objects)
     return objects, sabotaged
@@ -89,7 +91,8 @@ def files_of(session: Session, token: str) -> dict[str, bytes]:
     """Return what the harness puts beside components that ask for a file."""
     given = {"token": token.encode(), "kubeconfig": NO_CLUSTER.encode()}
     if session.stub is not None:
-        given |= {"ca.crt": session.stub.ca.encode(), "stub-address": session.stub.address.encode()}
+        address = session.stub.inside or session.stub.address
+        given |= {"ca.crt": session.stub.ca.encode(), "stub-address": address.encode()}
     return given
 
 
@@ -120,7 +123,8 @@ def deploy(
     """Render, derive (with a ``suffix``), apply and, with ``wait``, wait until Ready.
 
     Raises SubjectFault when the API refuses the objects or the pod ends in a state of its own
-    making, EnvironmentFault otherwise. It is in ``remove_instances`` from before it is applied.
+    making, Unprovable if a cluster that is not ours lacks what it asks for, EnvironmentFault otherwise. It
+    is in ``remove_instances`` from before it is applied.
     """
     from boxproof.subject import instances
 
@@ -135,6 +139,9 @@ def deploy(
         objects = instances.derive(objects, namespace=namespace, suffix=suffix)
     for each in objects:
         each["metadata"].setdefault("labels", {})[RUN_LABEL] = session.run
+    if cluster_of(session).context:
+        existing.demand_free(kube, session, objects)
+        existing.demand_storage(kube, objects)
     record = remember(
         session, namespace=namespace, suffix=suffix, components=components, objects=objects, token=token,
         sabotaged=sabotaged,

@@ -10,6 +10,7 @@ from boxproof.errors import EnvironmentFault
 from boxproof.kube import conform
 from boxproof.kube.client import Kube, Object
 from boxproof.probes import ledger
+from boxproof.probes.pods import RUN_LABEL
 from boxproof.proof import box as boxes
 from boxproof.proof.charts import kubectl, settings_of
 from boxproof.proof.instance import workload_of
@@ -63,6 +64,8 @@ class Applied:
         objects, _ = boxes.rendered(session, components=(), token=token)
         namespace = f"{workload_of(objects)['metadata']['namespace']}-{self.suffix}"
         self.objects = instances.derive(objects, namespace=namespace, suffix=self.suffix)
+        for each in self.objects:
+            each["metadata"].setdefault("labels", {})[RUN_LABEL] = session.run
         boxes.remember(
             session, suffix=self.suffix, namespace=namespace, objects=self.objects, components=(), token=token
         )

@@ -13,6 +13,7 @@ from boxproof.probes import local, pods
 from boxproof.probes.pods import RUN_LABEL, Twin
 from boxproof.probes.program import Prober
 from boxproof.probes.reach import Listener, listen
+from boxproof.proof import existing
 from boxproof.proof.box import probes_namespace
 from boxproof.session import Session
 
@@ -70,8 +71,9 @@ class Twins:
     ) -> Object:
         name = f"twin-{secrets.token_hex(4)}"
         marked = {**labels, RUN_LABEL: self.session.run}
-        image = self.session.probe_image
-        return pods.manifest(name, namespace, image, labels=marked, node=node, security=security, spec=spec)
+        image, hosts = self.session.probe_image, existing.aliases(self.session.stub)
+        given = ({"hostAliases": hosts} if hosts else {}) | dict(spec or {})
+        return pods.manifest(name, namespace, image, labels=marked, node=node, security=security, spec=given)
 
     def _alive(self, twin: Twin) -> bool:
         found = self.kube.find("Pod", twin.name, twin.namespace)
@@ -169,7 +171,7 @@ class Containers:
         login = {"CLAUDE_CODE_OAUTH_TOKEN": token, "NODE_EXTRA_CA_CERTS": CA_PATH}
         given = options.get("environment") or {}
         hosts = dict.fromkeys(info.names, info.address)
-        extra = {"environment": login | given, "network": "kind", "extra_hosts": hosts}
+        extra = {"environment": login | given, "network": self.session.network, "extra_hosts": hosts}
         return files | {CA_PATH: (info.ca.encode(), 0o644)}, options | extra
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from boxproof.kube.exec import ExecResult, exec_in
 from boxproof.probes import pods
 from boxproof.probes.capabilities import Capabilities, capabilities
 from boxproof.probes.processes import Process, processes
+from boxproof.proof import existing
 from boxproof.session import Session
 from boxproof.subject.podspecs import pod_spec
 from boxproof.wait import NotYet, until
@@ -151,8 +152,10 @@ class Box:
 
     def wait_ready(self, timeout: float = 120, *, after: str = "") -> Box:
         """Wait until the pod is Ready (another one than the uid ``after``); errors as ``states.ready``."""
-        image = self.session.probe_image
-        states.ready(self.kube, self.namespace, self.pod, timeout, reference_image=image, after=after)
+        image, cluster = self.session.probe_image, self.session.cluster
+        found = states.ready(self.kube, self.namespace, self.pod, timeout, reference_image=image, after=after)
+        if cluster is not None and cluster.context:
+            existing.demand_content(self.session, found, self.container)
         return self
 
     def wait_rolled_out(self, timeout: float = 120) -> Box:

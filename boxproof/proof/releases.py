@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from boxproof.errors import EnvironmentFault, SubjectFault
 from boxproof.kube.client import Kube
 from boxproof.probes import ledger
+from boxproof.probes.pods import RUN_LABEL
 from boxproof.proof import box as boxes
 from boxproof.proof.charts import Charts
 from boxproof.proof.instance import Box
@@ -62,7 +63,8 @@ class Release:
         """Make what the chart asks for and does not bring: the namespace, and what users put into it."""
         rendered = {compare.called(each) for each in self.charts.rendered(*self.words)}
         missing = [each for each in self.objects if compare.called(each) not in rendered]
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
+        meta = {"name": self.namespace, "labels": {RUN_LABEL: self.charts.session.run}}
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
         self.kube.apply([namespace, *missing])
 
     def helm(self, *words: str) -> Result:

@@ -135,6 +135,15 @@ def test_find_gives_none_for_what_does_not_exist(kube: Kube) -> None:
     assert kube.find("Pod", "gone", "n") is None
 
 
+def test_what_names_no_namespace_goes_where_the_kubeconfig_says(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, 1)
+    assert Kube(str(path)).namespace == "default"
+    data = yaml.safe_load(path.read_text())
+    data["contexts"][0]["context"]["namespace"] = "ours"
+    path.write_text(yaml.safe_dump(data))
+    assert Kube(str(path)).namespace == "ours"
+
+
 def test_no_answer_is_a_fault_of_the_environment(tmp_path: Path) -> None:
     kube = Kube(str(kubeconfig(tmp_path, 1)))
     assert not kube.alive()
