@@ -11,7 +11,7 @@ from boxproof import log
 from boxproof.app import strays
 from boxproof.app.owned import Run
 from boxproof.cluster import canary, contexts, kind, load, names, nodeimage, pruning
-from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
+from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault, Unprovable
 from boxproof.host import engine as engines
 from boxproof.host import ownership
 from boxproof.kube.client import Kube
@@ -102,7 +102,7 @@ def guested(run: Run, engine: EngineInfo, node_image: str) -> ClusterInfo:
 def canary_of(session: Session) -> None:
     """Show that the pod network enforces policies; raises EnvironmentFault if it does not."""
     with log.step("policy canary"):
-        canary.enforced(Kube(box.cluster_of(session).kubeconfig), session.probe_image)
+        canary.enforced(Kube(box.cluster_of(session).kubeconfig), session.probe_image, session.run)
 
 
 def first_instance(session: Session) -> None:
@@ -115,6 +115,8 @@ def first_instance(session: Session) -> None:
             box.deploy(session, suffix=session.suffix)
         except SubjectFault as fault:
             log.say(f"the first instance is not Ready: {fault}", style="red")
+        except Unprovable as lack:
+            log.say(f"no first instance: it {lack}", style="red")
 
 
 def tidy(run: Run) -> None:
@@ -123,13 +125,13 @@ def tidy(run: Run) -> None:
     steps.callback(run.held.close)
     if run.session.engine is not None:
         if run.settings.keep:
-            log.say(f"kept: the instances of run {run.session.run}; `inv down` removes the cluster")
+            log.say(f"kept: the instances of run {run.session.run}; {_removal(run)} removes them")
             ownership.keep(run.settings, run.record)
         else:
             steps.callback(ownership.release, run.settings, run.record)
             steps.callback(_guarded, "stub", lambda: anthropic.stop(run.session.engine, run.session.run))
             if run.session.cluster is not None:
-                steps.callback(_guarded, "instances", lambda: _remove_instances(run.session))
+                steps.callback(_guarded, "instances", lambda: _remove_instances(run))
             elif run.record.clusters:
                 steps.callback(_guarded, "cluster", lambda: kind.down(run.settings, run.session.engine))
     else:
@@ -138,9 +140,22 @@ def tidy(run: Run) -> None:
         steps.close()
 
 
-def _remove_instances(session: Session) -> None:
+def _removal(run: Run) -> str:
+    """Return the command that removes what a run keeps."""
+    cluster = run.session.cluster
+    if cluster is None or not cluster.context:
+        return "`inv down`, with the cluster,"
+    ownership.leave(run.settings, cluster.name, run.session.run)
+    return f"`{strays.command(cluster, run.session.run, 'delete')}`"
+
+
+def _remove_instances(run: Run) -> None:
+    session, cluster = run.session, box.cluster_of(run.session)
+    kube = Kube(cluster.kubeconfig)
     box.remove_instances(session)
-    strays.of_run(Kube(box.cluster_of(session).kubeconfig), session.run)
+    strays.of_run(kube, session.run)
+    if cluster.context:
+        strays.leave(run.settings, kube, cluster, session.run, wait=not run.interrupted)
 
 
 def _guarded(what: str, work: object) -> None:

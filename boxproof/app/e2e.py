@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 
 from boxproof import log
-from boxproof.app import bringup, owned, suites
+from boxproof.app import bringup, existing, owned, suites
 from boxproof.app.owned import Run
 from boxproof.cluster import cells, preflight
+from boxproof.cluster import existing as clusters
 from boxproof.errors import UsageError
 from boxproof.proof import claims, order, sabotages, waivers
 from boxproof.reports import pages, results
@@ -18,7 +19,10 @@ from boxproof.subject import model
 
 def main(settings: Settings) -> int:
     """Run everything and return the exit code of the verdict; wrong usage creates nothing."""
-    preflight.check(settings)
+    if settings.context:
+        clusters.check(settings)
+    else:
+        preflight.check(settings)
     found = prove(settings)
     return int(found.exit_code)
 
@@ -32,7 +36,7 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
     run = owned.begin(settings, subject.name)
     try:
         with owned.enduring(run):
-            bringup.session(run, subject)
+            (existing if settings.context else bringup).session(run, subject)
             suites.prove(settings, run.session)
         found = report(run, latest=latest)
     except UsageError:

@@ -52,7 +52,8 @@ class Run:
 def begin(settings: Settings, subject_name: str) -> Run:
     """Claim a run id before anything is created; raises EnvironmentFault if reports cannot be written."""
     started = datetime.now(UTC)
-    inside = f"-{secrets.token_hex(3)}" if session_file() else ""  # several may begin in the same second
+    shared = session_file() or settings.context  # several may begin in the same second
+    inside = f"-{secrets.token_hex(3)}" if shared else ""
     name = started.strftime("%Y%m%dT%H%M%S") + inside
     directory = settings.reports / name
     try:

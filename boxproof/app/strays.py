@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from boxproof import log
+from boxproof.errors import DeadlineExceeded
 from boxproof.host import ownership
 from boxproof.kube.client import Kube, Object
 from boxproof.probes.pods import RUN_LABEL
+from boxproof.session import ClusterInfo
 from boxproof.settings import Settings
+from boxproof.wait import NotYet, until
 
 KINDS = (  # what an instance has beside its namespace, dependants first
     "ClusterRoleBinding", "ClusterRole", "PersistentVolume", "PriorityClass", "StorageClass", "Namespace",
 )  # fmt: skip
+GONE = 120.0  # seconds for namespaces to empty
 
 
 def sweep(settings: Settings, kube: Kube, run: str) -> list[str]:
@@ -20,6 +24,44 @@ def sweep(settings: Settings, kube: Kube, run: str) -> list[str]:
     """
     spared = {run} | {each.run for each in ownership.runs(settings) if each.kept or each.alive}
     return _delete(kube, [each for each in _labelled(kube) if _run(each) not in spared])
+
+
+def left_behind(settings: Settings, kube: Kube, cluster: str, run: str) -> list[str]:
+    """Delete what dead runs of this machine left in a cluster that is not ours; returns it as "Kind name".
+
+    Others may be at work there, from other machines: only runs known to be dead are swept. Raises
+    EnvironmentFault.
+    """
+    spared = {run} | {each.run for each in ownership.runs(settings) if each.kept or each.alive}
+    dead = set(ownership.entered(settings, cluster)) - spared
+    found = _delete(kube, [each for each in _labelled(kube) if _run(each) in dead]) if dead else []
+    for each in dead:
+        ownership.leave(settings, cluster, each)
+    return found
+
+
+def leave(settings: Settings, kube: Kube, cluster: ClusterInfo, run: str, *, wait: bool) -> None:
+    """See that nothing of ``run`` is left in a cluster that is not ours, or say what is on its way."""
+    if wait:
+        try:
+            what = f"all of the run is gone from {cluster.context}"
+            until(lambda: _gone(kube, run), timeout=GONE, every=1.0, what=what)
+        except DeadlineExceeded as late:
+            log.say(f"{late.message}; to look again: {command(cluster, run, 'get')}", style="red")
+    ownership.leave(settings, cluster.name, run)
+
+
+def command(cluster: ClusterInfo, run: str, verb: str) -> str:
+    """Return the kubectl command about all that ``run`` has in a cluster that is not ours."""
+    kinds = ",".join(each.lower() for each in KINDS)
+    return f"kubectl --context {cluster.context} {verb} {kinds} -l {RUN_LABEL}={run}"
+
+
+def _gone(kube: Kube, run: str) -> bool:
+    left = [each for each in _labelled(kube) if _run(each) == run]
+    if left:
+        raise NotYet(", ".join(f"{each['kind']} {each['metadata']['name']}" for each in left))
+    return True
 
 
 def of_run(kube: Kube, run: str) -> list[str]:
@@ -34,8 +76,23 @@ def _labelled(kube: Kube) -> list[Object]:
 def _delete(kube: Kube, found: list[Object]) -> list[str]:
     if found:
         with log.step(f"removing {len(found)} objects from the cluster"):
+            _free_volumes(kube, found)
             kube.delete(found)
     return [f"{each['kind']} {each['metadata']['name']}" for each in found]
+
+
+def _free_volumes(kube: Kube, found: list[Object]) -> None:
+    """Have retained volumes go with the namespaces and classes in ``found``: they carry no label."""
+    names = {(each["kind"], each["metadata"]["name"]) for each in found}
+    if not {kind for kind, _ in names} & {"Namespace", "StorageClass"}:
+        return
+    for each in kube.list("PersistentVolume"):
+        spec = each["spec"]
+        claimed = ("Namespace", spec.get("claimRef", {}).get("namespace", "")) in names
+        ours = claimed or ("StorageClass", spec.get("storageClassName", "")) in names
+        if ours and spec.get("persistentVolumeReclaimPolicy") == "Retain":
+            path = kube.path("PersistentVolume", each["metadata"]["name"])
+            kube.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
 
 
 def _run(item: Object) -> str:

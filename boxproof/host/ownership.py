@@ -127,6 +127,30 @@ def within(settings: Settings, record: RunRecord, cluster: str) -> RunRecord:
     return _write(settings, record.model_copy(update={"cluster": cluster}))
 
 
+def enter(settings: Settings, cluster: str, run: str) -> None:
+    """Note, before anything is made there, that ``run`` is at work in a cluster that is not ours.
+
+    It outlives the run's record: what a killed run left is removed by the next one in that cluster, and
+    only runs of this machine are known to be dead. Raises EnvironmentFault if it cannot be written.
+    """
+    path = settings.state / "entered" / cluster / run
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write {path}: {error.strerror}", hint="set BOXPROOF_STATE") from error
+
+
+def leave(settings: Settings, cluster: str, run: str) -> None:
+    """Forget that ``run`` was in that cluster: it has removed all it made there, or keeps it on purpose."""
+    (settings.state / "entered" / cluster / run).unlink(missing_ok=True)
+
+
+def entered(settings: Settings, cluster: str) -> list[str]:
+    """Return the runs of this machine that have not left that cluster."""
+    return sorted(path.name for path in (settings.state / "entered" / cluster).glob("*"))
+
+
 def release(settings: Settings, record: RunRecord) -> None:
     """Drop the record of a run that has removed all it made."""
     _path(settings, record.run).unlink(missing_ok=True)
@@ -163,7 +187,7 @@ def cluster_held(settings: Settings, name: str, record: RunRecord) -> Iterator[N
         lock.acquire(timeout=0)
     except filelock.Timeout:
         who = holder.read_text().strip() if holder.exists() else "another run"
-        hint = "wait for it, or name another with --cluster"
+        hint = "wait for it, or name another with --cluster or --context"
         raise EnvironmentFault(f"the cluster {name!r} is in use by {who}", hint=hint) from None
     try:
         holder.write_text(f"run {record.run} (pid {record.pid})\n")

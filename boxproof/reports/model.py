@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from boxproof.errors import ExitCode
 from boxproof.proof.verdicts import EXIT_CODES, Verdict
@@ -49,7 +49,10 @@ class SubjectPart(Part):
 
 
 class Cell(Part):
-    """What the cluster and the engine said they are; "" where there was none."""
+    """What the cluster and the engine said they are; "" where there was none.
+
+    ``context`` is that of a cluster which was not made for the run; elsewhere the field is left out.
+    """
 
     kind: str = ""
     containerd: str = ""
@@ -59,6 +62,11 @@ class Cell(Part):
     kernel: str = ""
     engine: str = ""
     cgroup: str = ""
+    context: str = ""
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, str]:
+        return {name: value for name, value in handler(self).items() if name != "context" or value}
 
 
 class CheckResult(Part):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from boxproof.app import strays
 from boxproof.host import ownership
 from boxproof.probes.pods import RUN_LABEL
+from boxproof.session import ClusterInfo
 from boxproof.settings import Settings
 
 Objects = list[dict[str, Any]]
@@ -21,16 +24,30 @@ class Cluster:
             {"kind": "Namespace", "metadata": {"name": f"claude-{run}", "labels": {RUN_LABEL: run}}}
             for run in runs
         ]
+        self.volumes: Objects = []
         self.deleted: list[str] = []
+        self.freed: list[str] = []
 
     def list(self, kind: str, selector: str = "") -> Objects:
-        """Return the objects of a kind."""
+        """Return the objects of a kind; volumes that were provided carry no label."""
+        if kind == "PersistentVolume":
+            return [] if selector else self.volumes
         assert selector == RUN_LABEL
         return [each for each in self.objects if each["kind"] == kind]
 
     def delete(self, objects: Objects) -> None:
         """Remember them as deleted."""
         self.deleted += [each["metadata"]["name"] for each in objects]
+        self.objects = [each for each in self.objects if each not in objects]
+
+    def path(self, kind: str, name: str) -> str:
+        """Return what ``patch`` is told."""
+        return f"{kind} {name}"
+
+    def patch(self, path: str, body: dict[str, Any]) -> None:
+        """Remember a volume that may go."""
+        assert body["spec"] == {"persistentVolumeReclaimPolicy": "Delete"}
+        self.freed.append(path)
 
 
 def test_only_what_nobody_owns_is_swept(tmp_path: Path) -> None:
@@ -51,3 +68,75 @@ def test_a_run_takes_its_own_along() -> None:
     strays.of_run(cluster, "mine")  # type: ignore[arg-type]
 
     assert cluster.deleted == ["claude-mine"]
+
+
+def volume(
+    name: str, namespace: str, storage_class: str = "standard", policy: str = "Retain"
+) -> dict[str, Any]:
+    """Return a volume that was provided for a claim."""
+    spec = {"claimRef": {"namespace": namespace}, "storageClassName": storage_class}
+    return {"metadata": {"name": name}, "spec": spec | {"persistentVolumeReclaimPolicy": policy}}
+
+
+def test_retained_volumes_go_with_their_namespace_or_class_and_no_others() -> None:
+    cluster = Cluster("mine", "other")
+    cluster.objects.append(
+        {"kind": "StorageClass", "metadata": {"name": "class-mine", "labels": {RUN_LABEL: "mine"}}}
+    )
+    cluster.volumes = [
+        volume("claimed", "claude-mine"),
+        volume("of-class", "gone-already", "class-mine"),
+        volume("deleted-anyway", "claude-mine", policy="Delete"),
+        volume("a-users", "claude-other"),
+    ]
+
+    strays.of_run(cluster, "mine")  # type: ignore[arg-type]
+
+    assert cluster.freed == ["PersistentVolume claimed", "PersistentVolume of-class"]
+
+
+def test_in_a_cluster_that_is_not_ours_only_our_own_dead_runs_are_swept(tmp_path: Path) -> None:
+    settings = Settings(state=tmp_path)
+    ownership.keep(settings, ownership.claim_run(settings, "kept"))
+    ownership.claim_run(settings, "live")
+    for run in ("kept", "live", "dead", "mine"):
+        ownership.enter(settings, "at-there", run)
+    ownership.enter(settings, "at-elsewhere", "dead-elsewhere")
+    cluster = Cluster("kept", "live", "dead", "mine", "dead-elsewhere", "of-another-machine")
+
+    swept = strays.left_behind(settings, cluster, "at-there", "mine")  # type: ignore[arg-type]
+
+    assert swept == ["Namespace claude-dead"]
+    assert ownership.entered(settings, "at-there") == ["kept", "live", "mine"]
+    assert strays.left_behind(settings, cluster, "at-there", "mine") == []  # type: ignore[arg-type]
+    assert ownership.entered(settings, "at-elsewhere") == ["dead-elsewhere"]
+
+
+def test_a_dead_run_is_known_after_its_record_was_released(tmp_path: Path) -> None:
+    settings = Settings(state=tmp_path)
+    record = ownership.RunRecord(run="dead")
+    ownership.enter(settings, "at-there", "dead")
+    ownership.release(settings, record)  # as the sweep of the engine does, in any other run
+
+    assert strays.left_behind(settings, Cluster("dead"), "at-there", "mine") == [  # type: ignore[arg-type]
+        "Namespace claude-dead"
+    ]
+
+
+def test_what_does_not_go_is_said_with_the_command_to_look_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, there = (
+        Settings(state=tmp_path),
+        ClusterInfo(name="at-there", kubeconfig="", nodes=(), kind="", context="prod"),
+    )
+    monkeypatch.setattr(strays, "GONE", 0.1)
+    ownership.enter(settings, "at-there", "mine")
+
+    strays.leave(settings, Cluster("mine"), there, "mine", wait=True)  # type: ignore[arg-type]
+
+    said = capsys.readouterr().err
+    assert "Namespace claude-mine" in said
+    assert "kubectl --context prod get" in said
+    assert "boxproof.dev/run=mine" in said
+    assert ownership.entered(settings, "at-there") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,12 @@ def test_latest_points_at_the_run(session: Session) -> None:
     for _ in range(2):
         results.point_latest(run)
     assert (run.parent / "latest").resolve() == run
+
+
+def test_the_context_of_a_cluster_that_was_there_is_in_the_cell(session: Session) -> None:
+    assert session.cluster is not None
+    there = replace(session, cluster=replace(session.cluster, kind="", context="prod", kubernetes="1.33.1"))
+    cell = results.collect(there, selected=(CLAIM,), today=TODAY, known_sabotages={}).cell
+    assert (cell.context, cell.kubernetes, cell.kind) == ("prod", "1.33.1", "")
+    assert cell.model_dump()["context"] == "prod"
+    assert "context" not in cell.model_copy(update={"context": ""}).model_dump()

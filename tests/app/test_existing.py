@@ -1,0 +1,228 @@
+"""A run in a cluster that is not ours: images first, then what is labelled, and all of it goes again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from boxproof.app import bringup, existing, owned, strays
+from boxproof.app.owned import Run
+from boxproof.cluster import existing as clusters
+from boxproof.cluster import pulling, pushing
+from boxproof.errors import EnvironmentFault
+from boxproof.host import ownership
+from boxproof.probes.pods import RUN_LABEL
+from boxproof.proof import box
+from boxproof.session import ClusterInfo, EngineInfo, ImageInfo, StubInfo
+from boxproof.settings import ROOT, Settings
+from boxproof.stubs import anthropic, inside
+from boxproof.subject import build, model, supply
+
+ENGINE = EngineInfo(way="user", host="unix:///nowhere", version="1", client="true")
+IMAGE = ImageInfo(reference="box:1", config_digest="sha256:1", nonce="n")
+
+
+class Cluster:
+    """The cluster, and everything that was done, in its order."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.made: list[dict[str, Any]] = []
+        self.kubeconfig = ""
+
+    def __call__(self, kubeconfig: str) -> Cluster:
+        """Be the client that is made."""
+        self.kubeconfig = kubeconfig
+        return self
+
+    def create(self, item: dict[str, Any]) -> None:
+        """Note an object."""
+        self.done.append(f"create {item['kind']}")
+        self.made.append(item)
+
+    def find(self, *_: object) -> dict[str, Any]:
+        """Return the account of a namespace."""
+        return {"metadata": {"name": "default"}}
+
+    def list(self, *_: object, **__: object) -> list[dict[str, Any]]:
+        """Return nothing: what is deleted is gone."""
+        return []
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """Have every part of a bring-up note that it was done."""
+    fake = Cluster()
+
+    def noted(name: str, answer: Any) -> Any:
+        def do(*words: Any, **_: Any) -> Any:
+            fake.done.append(name)
+            return answer(*words) if callable(answer) else answer
+
+        return do
+
+    def engine(run: Run) -> EngineInfo:
+        run.know(engine=ENGINE)
+        return ENGINE
+
+    def gathered(found: Any, kubeconfig: str, kubectl: str) -> ClusterInfo:
+        return ClusterInfo(
+            name=clusters.name_of(found), kubeconfig=kubeconfig, nodes=("w",), kind="", kubectl=kubectl,
+            context=found.name,
+        )  # fmt: skip
+
+    def push(_: EngineInfo, reference: str, registry: str) -> tuple[str, str]:
+        fake.done.append(f"push {reference}")
+        return f"{registry}/{reference}", "sha256:manifest"
+
+    started = StubInfo(address="192.0.2.9", ca="", control="http://x", names=("github.com",))
+    for place, name, answer in (
+        (bringup, "engine_of", engine),
+        (anthropic, "ensure_images", "probe:1"),
+        (build, "build", IMAGE),
+        (build, "measured", IMAGE),
+        (supply, "programs", {"kubectl": Path("/bin/kubectl")}),
+        (clusters, "gather", gathered),
+        (existing, "image_id", "sha256:probe"),
+        (pulling, "pull", None),
+        (anthropic, "start", started),
+        (anthropic, "stop", None),
+        (inside, "start", ("home/boxproof-stub", "10.43.0.7")),
+        (bringup, "canary_of", None),
+        (bringup, "first_instance", None),
+        (strays, "left_behind", []),
+        (box, "remove_instances", []),
+        (strays, "of_run", []),
+    ):
+        monkeypatch.setattr(place, name, noted(name, answer))
+    monkeypatch.setattr(pushing, "push", push)
+    monkeypatch.setattr(existing, "Kube", fake)
+    monkeypatch.setattr(bringup, "Kube", fake)
+    return fake
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run that has begun."""
+    data = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://192.0.2.1:6443"}}],
+        "users": [{"name": "u", "user": {"token": "secret"}}],
+        "contexts": [{"name": "prod", "context": {"cluster": "c", "user": "u"}}],
+    }
+    (tmp_path / "config").write_text(yaml.safe_dump(data))
+    settings = Settings(
+        context="prod", kubeconfig=str(tmp_path / "config"), publish="r.example", subject=ROOT,
+        reports=tmp_path / "reports", state=tmp_path / "state", cache=tmp_path / "cache",
+    )  # fmt: skip
+    return owned.begin(settings, "box")
+
+
+def test_images_are_pushed_before_anything_is_made_there(run: Run, cluster: Cluster) -> None:
+    session = existing.session(run, model.load(ROOT))
+
+    pushes = [cluster.done.index(f"push {each}") for each in ("probe:1", "box:1")]
+    assert pushes == sorted(pushes)
+    assert pushes[-1] < min(
+        cluster.done.index(each) for each in ("gather", "left_behind", "create Namespace")
+    )
+    assert cluster.done[-2:] == ["canary_of", "first_instance"]
+    assert (session.probe_image, session.image and session.image.reference) == (
+        "r.example/probe:1", "r.example/box:1",
+    )  # fmt: skip
+    assert session.engine is not None
+    assert session.engine.closed == ("w",)
+    assert session.stub is not None
+    assert (session.stub.inside, session.stub.service) == ("10.43.0.7", "home/boxproof-stub")
+    assert session.suffix, "the subject's own names may be in use there"
+    assert session.network == f"boxproof-{session.run}"
+
+
+def test_what_is_made_is_labelled_and_the_kubeconfig_falls_back_to_it(run: Run, cluster: Cluster) -> None:
+    session = existing.session(run, model.load(ROOT))
+
+    (namespace,) = cluster.made
+    assert namespace["metadata"]["labels"][RUN_LABEL] == session.run
+    assert session.cluster is not None
+    written = yaml.safe_load(Path(session.cluster.kubeconfig).read_text())
+    assert written["contexts"][0]["context"]["namespace"] == namespace["metadata"]["name"]
+    assert not Path(session.cluster.kubeconfig).is_relative_to(run.directory), "reports are shown to others"
+
+
+def test_the_end_leaves_nothing_and_the_users_file_as_it_was(run: Run, cluster: Cluster) -> None:
+    config = Path(run.settings.kubeconfig)
+    before = (config.read_bytes(), config.stat().st_mtime_ns)
+    session = existing.session(run, model.load(ROOT))
+    assert session.cluster is not None
+    kubeconfig, name = Path(session.cluster.kubeconfig), session.cluster.name
+    assert ownership.entered(run.settings, name) == [session.run]
+
+    bringup.tidy(run)
+
+    assert cluster.done[-3:] == ["remove_instances", "of_run", "stop"]
+    assert not kubeconfig.parent.exists()
+    assert ownership.entered(run.settings, name) == []
+    assert ownership.runs(run.settings) == []
+    assert (config.read_bytes(), config.stat().st_mtime_ns) == before
+
+
+def test_a_kubeconfig_of_a_killed_run_is_swept(run: Run, cluster: Cluster) -> None:
+    session = existing.session(run, model.load(ROOT))
+    assert session.cluster is not None
+
+    (record,) = ownership.runs(run.settings)
+    ownership.remove_files(run.settings, record)
+
+    assert not Path(session.cluster.kubeconfig).exists()
+    assert ownership.entered(run.settings, session.cluster.name) == [session.run]
+    run.held.close()
+
+
+def test_a_registry_that_refuses_leaves_the_cluster_alone(
+    run: Run, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise EnvironmentFault("the registry r.example does not take probe:1: denied")
+
+    monkeypatch.setattr(pushing, "push", refuse)
+    with pytest.raises(EnvironmentFault, match=r"r\.example does not take"):
+        existing.session(run, model.load(ROOT))
+    bringup.tidy(run)
+
+    assert cluster.made == []
+    assert not {"gather", "build", "of_run"} & set(cluster.done)
+    assert not (run.settings.state / "existing").exists()
+
+
+def test_a_network_without_policies_ends_the_run_and_leaves_nothing(
+    run: Run, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_network(_: object) -> None:
+        raise EnvironmentFault("connections under a default-deny policy")
+
+    monkeypatch.setattr(bringup, "canary_of", open_network)
+    with pytest.raises(EnvironmentFault, match="default-deny"):
+        existing.session(run, model.load(ROOT))
+    bringup.tidy(run)
+
+    assert "first_instance" not in cluster.done
+    assert cluster.done[-3:] == ["remove_instances", "of_run", "stop"]
+    assert not (run.settings.state / "existing" / run.session.run).exists()
+
+
+def test_what_is_kept_comes_with_the_command_that_removes_it(
+    run: Run, cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    existing.session(run, model.load(ROOT))
+    run.settings = Settings(**{**vars(run.settings), "keep": True})
+
+    bringup.tidy(run)
+
+    assert (
+        "kubectl --context prod delete clusterrolebinding,clusterrole,persistentvolume"
+        in capsys.readouterr().err
+    )
+    assert "of_run" not in cluster.done
+    assert [each.kept for each in ownership.runs(run.settings)] == [True]
