@@ -139,9 +139,7 @@ def deploy(
         objects = instances.derive(objects, namespace=namespace, suffix=suffix)
     for each in objects:
         each["metadata"].setdefault("labels", {})[RUN_LABEL] = session.run
-    if cluster_of(session).context:
-        existing.demand_free(kube, session, objects)
-        existing.demand_storage(kube, objects)
+    existing.demand(kube, session, objects)
     record = remember(
         session, namespace=namespace, suffix=suffix, components=components, objects=objects, token=token,
         sabotaged=sabotaged,

@@ -77,6 +77,17 @@ def _api_peers(rule: Mapping[str, Any], cluster: ClusterInfo) -> Objects:
     return [{"ipBlock": {"cidr": f"{each.rpartition(':')[0]}/32"}} for each in cluster.endpoints]
 
 
+def demand(kube: Kube, session: Session, objects: Sequence[Object]) -> None:
+    """See that objects can be applied to a cluster that is not ours; in one of ours they can.
+
+    Raises EnvironmentFault where one would take the place of somebody else's, Unprovable where the cluster
+    has no storage for them.
+    """
+    if session.cluster is not None and session.cluster.context:
+        demand_free(kube, session, objects)
+        demand_storage(kube, objects)
+
+
 def demand_free(kube: Kube, session: Session, objects: Sequence[Object]) -> None:
     """Raise EnvironmentFault where an object outside namespaces is there and not the run's own."""
     for each in objects:
