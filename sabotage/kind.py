@@ -257,3 +257,13 @@ def deploy_what_is_missing(directory: Path) -> None:
         "kube.apply(objects)",
         f"kube.apply([each for each in objects if {absent}])",
     )
+
+
+@subject_sabotage("teardown-leaves-nothing", "the images stay")
+def down_keeps_images(directory: Path) -> None:
+    replace_in(directory / "subject.toml", 'down = ["inv", "down", "--images"]', 'down = ["inv", "down"]')
+
+
+@subject_sabotage("teardown-leaves-nothing", "the nodes stay")
+def down_keeps_nodes(directory: Path) -> None:
+    replace_in(directory / "boxproof/app/byhand.py", "kind.down(settings, engine) or there", "there")

@@ -13,14 +13,17 @@ from typing import Literal
 import pytest
 
 from boxproof.cluster import load, toolbox
-from boxproof.cluster.docker import docker
+from boxproof.cluster.docker import docker, nodes_of
+from boxproof.errors import EnvironmentFault
+from boxproof.host import ownership
 from boxproof.kube.client import Kube
 from boxproof.proof import box as boxes
 from boxproof.proof import owncluster
 from boxproof.proof.instance import Box, workload_of
 from boxproof.run import Result
 from boxproof.session import ClusterInfo, Session
-from boxproof.subject import instances, tags
+from boxproof.settings import Settings
+from boxproof.subject import instances, model, tags
 from boxproof.subject.commands import carry_out
 from boxproof.subject.model import Subject
 
@@ -31,11 +34,12 @@ AROUND = 240  # seconds for all that a step does beside waiting for the agent
 
 @dataclass(kw_only=True)
 class Steps:
-    """A copy of the subject; its steps work in this run's session."""
+    """A copy of the subject; its steps work in this run's session, or in a cluster ``apart`` of their own."""
 
     session: Session
     subject: Subject  # the copy
     place: Path  # for tools and files of the steps
+    apart: str = ""
     suffix: str = field(default_factory=lambda: f"d{secrets.token_hex(3)}")
     _built: set[str] = field(default_factory=set, repr=False)
 
@@ -73,7 +77,7 @@ class Steps:
     def values(self) -> dict[str, str]:
         """What is filled into the subject's commands."""
         return {
-            "cluster": self.cluster.name,
+            "cluster": self.apart or self.cluster.name,
             "name": self.subject.image.name,
             "namespace": f"{self.subject.namespace}-{self.suffix}",
             "suffix": self.suffix,
@@ -89,7 +93,7 @@ class Steps:
             "SUBJECT": str(self.subject.directory),
             "CACHE": self.session.cache,
             "STATE": self.session.state,
-            "CLUSTER": cluster.name,
+            "CLUSTER": self.apart or cluster.name,
             "KIND": cluster.kind,
             "CONTAINERD": cluster.containerd,
             "KUBERNETES": cluster.kubernetes,
@@ -98,6 +102,9 @@ class Steps:
             "ENGINE": "auto",
         }
         tools["KUBECONFIG"] = kubeconfig or cluster.kubeconfig
+        if self.apart:  # nothing of the run's but its engine
+            own |= {"SESSION": "", "STATE": str(self.place / "state"), "ENGINE": "user"}
+            tools["KUBECONFIG"] = str(self.place / "kubeconfig")
         return tools | {f"BOXPROOF_{name}": value for name, value in own.items()}
 
     def _saved(self, kubeconfig: str) -> Path:
@@ -129,6 +136,14 @@ class Steps:
         with (self.subject.directory / relative).open("a") as file:
             file.write(f"{line}\n")
 
+    def rename_image(self, name: str) -> None:
+        """Have the copy's builds make an image of another name, so that no other run's is meant by it."""
+        path = self.subject.directory / model.FILE
+        old = f'name = "{self.subject.image.name}"'
+        head, section, rest = path.read_text().partition("[image]")
+        path.write_text(head + section + rest.replace(old, f'name = "{name}"', 1))
+        self.subject = model.load(self.subject.directory)
+
     def close(self) -> None:
         """Remove what ``deploy`` made, and the images of the copy's builds from nodes and engine."""
         if "box" in self.__dict__:
@@ -142,15 +157,34 @@ class Steps:
 
 
 @contextmanager
-def steps_of(session: Session, subject: Subject, directory: Path) -> Iterator[Steps]:
+def steps_of(session: Session, subject: Subject, directory: Path, *, apart: str = "") -> Iterator[Steps]:
     """Give the steps of a copy of ``subject``; what they made is removed afterwards.
 
     Raises Unprovable in a cluster that is not ours: the steps make clusters, load nodes and remove them.
     """
     owncluster.demand(session)
     with tags.copied(subject) as copy:
-        made = Steps(session=session, subject=copy, place=directory)
+        made = Steps(session=session, subject=copy, place=directory, apart=apart)
         try:
             yield made
         finally:
             made.close()
+
+
+@contextmanager
+def second_cluster(session: Session) -> Iterator[str]:
+    """Give the name of a cluster that may be made beside the run's; it goes with the run at the latest."""
+    name = f"boxproof-beside-{secrets.token_hex(3)}"
+    settings = replace(Settings.load(), state=Path(session.state))
+    engine = session.engine
+    record = next((each for each in ownership.runs(settings) if each.run == session.run), None)
+    if engine is None or record is None:
+        raise EnvironmentFault("this run has no engine or no record of what it owns")
+    record = ownership.note(settings, record, cluster=name)
+    try:
+        yield name
+    finally:
+        left = nodes_of(engine, name)
+        if left:
+            docker(engine, "rm", "--force", "--volumes", *left, timeout=120)
+        ownership.forget(settings, record, cluster=name)
