@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from boxproof import log
 from boxproof.app import strays
 from boxproof.app.owned import Run
-from boxproof.cluster import canary, contexts, kind, load, names, nodeimage, pruning
+from boxproof.cluster import beside, canary, contexts, kind, load, names, nodeimage, pruning
 from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault, Unprovable
 from boxproof.host import engine as engines
 from boxproof.host import ownership
@@ -123,21 +124,30 @@ def tidy(run: Run) -> None:
     """Remove what this run made: its instances and stub; cluster and engine stay for the next run."""
     steps = ExitStack()
     steps.callback(run.held.close)
-    if run.session.engine is not None:
+    engine = run.session.engine
+    if engine is not None:
         if run.settings.keep:
             log.say(f"kept: the instances of run {run.session.run}; {_removal(run)} removes them")
-            ownership.keep(run.settings, run.record)
+            steps.callback(ownership.keep, run.settings, run.record)
         else:
-            steps.callback(ownership.release, run.settings, run.record)
-            steps.callback(_guarded, "stub", lambda: anthropic.stop(run.session.engine, run.session.run))
+            steps.callback(_release, run)
+            steps.callback(_guarded, "stub", lambda: anthropic.stop(engine, run.session.run))
             if run.session.cluster is not None:
                 steps.callback(_guarded, "instances", lambda: _remove_instances(run))
             elif run.record.clusters:
-                steps.callback(_guarded, "cluster", lambda: kind.down(run.settings, run.session.engine))
+                steps.callback(_guarded, "cluster", lambda: kind.down(run.settings, engine))
+        aside = partial(beside.remove_left, run.settings, engine, run.record)
+        steps.callback(_guarded, "clusters of checks", aside)
     else:
         steps.callback(ownership.release, run.settings, run.record)
     with log.step("clean up"):
         steps.close()
+
+
+def _release(run: Run) -> None:
+    """Drop the record, unless it names a cluster that did not go: the next run's sweep tries again."""
+    if not beside.left(run.settings, run.record):
+        ownership.release(run.settings, run.record)
 
 
 def _removal(run: Run) -> str:

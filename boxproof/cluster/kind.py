@@ -96,7 +96,7 @@ def up(
         if not _usable(engine, settings.cluster, where, recipe):
             if not remake:
                 raise EnvironmentFault(f"there is no cluster {settings.cluster} of this recipe in use")
-            _remove(engine, settings.cluster)
+            remove(engine, settings.cluster)
             room.check(engine, settings.cluster)
             _write_topology(where, topology)
             where.record.write_text(json.dumps(recipe, indent=2))
@@ -120,7 +120,7 @@ def down(settings: Settings, engine: EngineInfo, name: str = "") -> bool:
         there = bool(nodes_of(engine, name))
         if there:
             with log.step(f"removing the cluster {name}"):
-                _remove(engine, name)
+                remove(engine, name)
         shutil.rmtree(where.directory, ignore_errors=True)
         _remove_network(engine)
     where.lock.unlink(missing_ok=True)
@@ -244,11 +244,11 @@ def _last_error(fault: BoxproofError) -> str:
 
 
 def _discard(engine: EngineInfo, name: str, where: Place) -> None:
-    _remove(engine, name)
+    remove(engine, name)
     shutil.rmtree(where.directory, ignore_errors=True)
 
 
-def _remove(engine: EngineInfo, name: str) -> None:
+def remove(engine: EngineInfo, name: str) -> None:
     """Remove node containers and their volumes: what ``kind delete cluster`` does, without a kubeconfig."""
     nodes = nodes_of(engine, name)
     if nodes:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,6 @@ from boxproof.host import procs
 from boxproof.run import OWNER, owned_by
 from boxproof.session import EngineInfo
 from boxproof.settings import Settings
-from boxproof.wait import until
 
 LABEL = "boxproof.dev/run"
 KEPT_LABEL = "boxproof.dev/kept"
@@ -83,18 +81,7 @@ def claim_run(settings: Settings, run: str) -> RunRecord:
 def end_processes(settings: Settings, record: RunRecord) -> list[int]:
     """End what a dead run started and what outlived it, and return the pids; raises EnvironmentFault."""
     mark = str(_path(settings, record.run))
-    ended: set[int] = set()
-
-    def gone() -> bool:
-        left = procs.with_variable(OWNER, mark)
-        for pid in left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        ended.update(left)
-        return not left
-
-    until(gone, timeout=10, what=f"the end of what run {record.run} started")
-    return sorted(ended)
+    return procs.end(OWNER, mark, what=f"what run {record.run} started")
 
 
 def note(settings: Settings, record: RunRecord, *, cluster: str = "", path: Path | None = None) -> RunRecord:
@@ -159,6 +146,14 @@ def release(settings: Settings, record: RunRecord) -> None:
 def runs(settings: Settings) -> list[RunRecord]:
     """Return the records of all runs; one that cannot be read counts as dead, by its file's name."""
     return [_read(path) for path in sorted((settings.state / "runs").glob("*.json"))]
+
+
+def of(settings: Settings, run: str) -> RunRecord:
+    """Return the record of ``run`` with its workers' notes; raises EnvironmentFault without one."""
+    found = next((record for record in runs(settings) if record.run == run), None)
+    if found is None:
+        raise EnvironmentFault(f"no record of what the run {run} owns")
+    return found
 
 
 def dead_runs(settings: Settings) -> list[RunRecord]:

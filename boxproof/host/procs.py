@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
+from boxproof.wait import until
+
 PROC = Path("/proc")
 START_TIME = 19  # field 22 of stat, counted after the name in brackets
+GONE = 10.0  # seconds until a process that was killed is gone
 
 
 def boot_id() -> str:
@@ -48,6 +52,25 @@ def with_variable(name: str, value: str) -> list[int]:
                 if wanted in (path / "environ").read_bytes().split(b"\0"):
                     found.append(int(path.name))
     return [pid for pid in found if start_time(pid)]
+
+
+def end(name: str, value: str, *, what: str) -> list[int]:
+    """Kill the other processes that ``with_variable`` finds, those they go on starting too; their pids.
+
+    Raises EnvironmentFault if ``what`` has not ended in time.
+    """
+    ended: set[int] = set()
+
+    def gone() -> bool:
+        left = with_variable(name, value)
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        ended.update(left)
+        return not left
+
+    until(gone, timeout=GONE, what=f"the end of {what}")
+    return sorted(ended)
 
 
 def children(pid: int) -> list[int]:

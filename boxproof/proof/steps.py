@@ -13,16 +13,14 @@ from typing import Literal
 import pytest
 
 from boxproof.cluster import load, toolbox
-from boxproof.cluster.docker import docker, nodes_of
+from boxproof.cluster.docker import docker
 from boxproof.errors import EnvironmentFault
-from boxproof.host import ownership
 from boxproof.kube.client import Kube
 from boxproof.proof import box as boxes
 from boxproof.proof import owncluster
 from boxproof.proof.instance import Box, workload_of
 from boxproof.run import Result
 from boxproof.session import ClusterInfo, Session
-from boxproof.settings import Settings
 from boxproof.subject import instances, model, tags
 from boxproof.subject.commands import carry_out
 from boxproof.subject.model import Subject
@@ -137,12 +135,17 @@ class Steps:
             file.write(f"{line}\n")
 
     def rename_image(self, name: str) -> None:
-        """Have the copy's builds make an image of another name, so that no other run's is meant by it."""
+        """Have the copy's builds make an image of another name, so that no other run's is meant by it.
+
+        Raises EnvironmentFault if the copy's image is not called so afterwards.
+        """
         path = self.subject.directory / model.FILE
         old = f'name = "{self.subject.image.name}"'
         head, section, rest = path.read_text().partition("[image]")
         path.write_text(head + section + rest.replace(old, f'name = "{name}"', 1))
         self.subject = model.load(self.subject.directory)
+        if self.subject.image.name != name:
+            raise EnvironmentFault(f"{model.FILE} does not say {old} in its section of the image")
 
     def close(self) -> None:
         """Remove what ``deploy`` made, and the images of the copy's builds from nodes and engine."""
@@ -169,22 +172,3 @@ def steps_of(session: Session, subject: Subject, directory: Path, *, apart: str 
             yield made
         finally:
             made.close()
-
-
-@contextmanager
-def second_cluster(session: Session) -> Iterator[str]:
-    """Give the name of a cluster that may be made beside the run's; it goes with the run at the latest."""
-    name = f"boxproof-beside-{secrets.token_hex(3)}"
-    settings = replace(Settings.load(), state=Path(session.state))
-    engine = session.engine
-    record = next((each for each in ownership.runs(settings) if each.run == session.run), None)
-    if engine is None or record is None:
-        raise EnvironmentFault("this run has no engine or no record of what it owns")
-    record = ownership.note(settings, record, cluster=name)
-    try:
-        yield name
-    finally:
-        left = nodes_of(engine, name)
-        if left:
-            docker(engine, "rm", "--force", "--volumes", *left, timeout=120)
-        ownership.forget(settings, record, cluster=name)
