@@ -38,7 +38,7 @@ def build(_: Context) -> None:
 @task
 @explained
 def lock(_: Context) -> None:
-    """Write the versions of the image's packages into packages.lock, for its system."""
+    """Write the versions the archive has now of the image's packages into packages.lock."""
     print(supplies.lock())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from boxproof.proof.sabotages import (
@@ -121,6 +122,35 @@ def bare_suppression(directory: Path) -> None:
 def suppressed_for_ever(directory: Path) -> None:
     path = directory / "boxproof/subject/supply.py"
     replace_in(path, "return [each for each in found if each.expires >= now]", "return found")
+
+
+@subject_sabotage("ci-reproducible-build", "one package of the image is in no lock")
+def one_package_unpinned(directory: Path) -> None:
+    path = directory / "image/packages.lock"
+    lines = path.read_text().splitlines()
+    kept = [each for each in lines if each.split()[1:2] != ["jq"]]
+    if kept == lines:
+        raise SabotageError("packages.lock has no jq")
+    path.write_text("".join(f"{each}\n" for each in kept))
+
+
+@subject_sabotage("ci-reproducible-build", "the build installs without looking into the lock")
+def lock_not_looked_into(directory: Path) -> None:
+    replace_in(directory / "image/Dockerfile", "    && sh /run/hold-packages /run/packages.lock \\\n", "")
+
+
+@subject_sabotage("ci-reproducible-build", "a newer version goes before the locked one")
+def newer_before_locked(directory: Path) -> None:
+    replace_in(directory / "image/src/hold-packages", "Pin-Priority: 1001", "Pin-Priority: 400")
+
+
+@subject_sabotage("ci-reproducible-build", "the base is what its tag names on the day")
+def base_of_the_day(directory: Path) -> None:
+    path = directory / "image/Dockerfile"
+    text, count = re.subn(r"^(ARG BASE_IMAGE=\S+)@sha256:\S+", r"\1", path.read_text(), flags=re.MULTILINE)
+    if not count:
+        raise SabotageError("the Dockerfile's base has no digest")
+    path.write_text(text)
 
 
 @subject_sabotage("docs-state-required-facts", "the section about rotation is gone")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from contextlib import closing
+
 import docker as docker_sdk
 
 from boxproof.host import engine as engines
@@ -9,7 +12,7 @@ from boxproof.session import ImageInfo
 from boxproof.settings import Settings
 from boxproof.subject import build as builds
 from boxproof.subject import chart as charts
-from boxproof.subject import files, model, packages, pins, supply
+from boxproof.subject import files, model, packages, pins, private, supply, tags
 
 
 def build() -> ImageInfo:
@@ -19,17 +22,22 @@ def build() -> ImageInfo:
 
 
 def lock() -> str:
-    """Write the versions of the packages in the built image into the lock; returns its path."""
+    """Write the versions that the archive has now of the image's packages into the lock; returns its path.
+
+    They are read in an image that no lock holds to others, and that is removed again.
+    """
     settings = Settings.load()
     engine = engines.ensure(settings)
     subject = model.load(settings.subject)
-    image = builds.build(settings, engine, subject)
-    client = docker_sdk.DockerClient(base_url=engine.host, timeout=120)
-    with files.reader(client, image.reference, run="hand") as read:
-        system = pins.system(read("/etc/os-release") or "")
-        have = packages.installed(read("/var/lib/dpkg/status") or "")
-    client.close()
     context = subject.directory / subject.image.context
+    client = docker_sdk.DockerClient(base_url=engine.host, timeout=120)
+    with closing(client), tags.copied(subject) as loose:
+        # a word that no build had before: else the cache gives what an earlier one got
+        (loose.directory / loose.image.context / pins.LOCK).write_text(f"# {secrets.token_hex(8)}\n")
+        made = builds.build(settings, engine, loose).reference
+        with private.temporary(client, made), files.reader(client, made, run="hand") as read:
+            system = pins.system(read("/etc/os-release") or "")
+            have = packages.installed(read("/var/lib/dpkg/status") or "")
     (context / pins.LOCK).write_text(pins.written(context, system, have))
     return str(context / pins.LOCK)
 

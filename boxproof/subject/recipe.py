@@ -80,6 +80,13 @@ class Step:
         )
 
     @property
+    def installation(self) -> str:
+        """What stands behind the flags, to the end of the last install; all of it where there is none."""
+        last = self.installs[-1].text if self.installs else ""
+        before, found, _ = self.rest.rpartition(last) if last else (self.rest, "", "")
+        return before + found
+
+    @property
     def updates(self) -> int:
         """How often a RUN fetches the package lists."""
         return sum(1 for each in self.commands if _apt(each) and "update" in each)
@@ -115,6 +122,15 @@ class Recipe:
     def final(self) -> Stage:
         """The stage that becomes the image."""
         return self.stages[-1]
+
+    @property
+    def line(self) -> tuple[Stage, ...]:
+        """The stages that the image is made of, the one on an external base or on scratch first."""
+        by_name = {each.name: each for each in self.stages}
+        found = [self.final]
+        while not found[0].external and found[0].base in by_name:
+            found.insert(0, by_name[found[0].base])
+        return tuple(found)
 
     @property
     def bases(self) -> dict[str, str]:

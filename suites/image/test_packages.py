@@ -113,17 +113,16 @@ def fetching(stage: Stage, step: Step, base: Base, *, network: str, mounts: bool
     """Return a Dockerfile that only fetches what a step installs, in the step's own words."""
     told = [f"{each.word} {each.value}" for each in stage.steps if each.word in ("ARG", "ENV")]
     flags = [each for each in step.flags if mounts or "type=cache" not in each]
-    last = step.installs[-1].text
-    head = step.rest.partition(last)[0] + last
     once = f"ENV BOXPROOF_ONCE={secrets.token_hex(8)}"  # --no-cache would begin with empty cache mounts
-    run = f"RUN --network={network} {' '.join(flags)} {head} --download-only"
+    run = f"RUN --network={network} {' '.join(flags)} {step.installation} --download-only"
     return "\n".join([f"FROM {base.reference}", once, *told, run]) + "\n"
 
 
 @claim("buildkit-and-apt-cache-mounts")
 def test_a_second_build_needs_no_mirror(
-    engine: EngineInfo, written: Recipe, base: Base, image: ImageInfo, tmp_path: Path
+    engine: EngineInfo, subject: Subject, written: Recipe, base: Base, image: ImageInfo
 ) -> None:
+    context = subject.directory / subject.image.context
     how = provenance.of(Settings.load().cache, image).get("buildType", "")
     assert "buildkit" in how, f"the image was built by {how!r}"
     for stage in written.stages:
@@ -135,13 +134,13 @@ def test_a_second_build_needs_no_mirror(
         options = ["--network=host", *lent]
         for step in steps:
             trial.must(
-                trial.build_once(engine, fetching(stage, step, base, network="host"), tmp_path, options)
+                trial.build_once(engine, fetching(stage, step, base, network="host"), context, options)
             )
             with control("without its cache mounts the same step needs the mirror"):
                 bare = fetching(stage, step, base, network="none", mounts=False)
-                built = trial.build_once(engine, bare, tmp_path, options)
+                built = trial.build_once(engine, bare, context, options)
                 assert not observe("fetches offline", "without cache mounts", built.ok)
-            built = trial.build_once(engine, fetching(stage, step, base, network="none"), tmp_path, options)
+            built = trial.build_once(engine, fetching(stage, step, base, network="none"), context, options)
             assert observe("fetches offline", "with the step's own mounts", built.ok), (
                 f"it ends: {built.said[-500:]}"
             )

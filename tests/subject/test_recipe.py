@@ -87,3 +87,17 @@ def test_commands_are_not_split_inside_quotes_and_substitutions() -> None:
 def test_no_from_is_the_subjects_fault() -> None:
     with pytest.raises(SubjectFault, match="no FROM"):
         recipe.parse("RUN true\n")
+
+
+def test_the_line_of_the_image_begins_on_what_is_not_made_here() -> None:
+    text = "FROM a:1 AS tools\nFROM b:1 AS b\nFROM b AS middle\nFROM middle\nCOPY --from=tools /x /x\n"
+    assert [each.name for each in recipe.parse(text).line] == ["b", "middle", "3"]
+    assert [each.name for each in recipe.parse("FROM x:1 AS x\nUSER 1\n").line] == ["x"]
+
+
+def test_a_step_is_known_to_the_end_of_its_last_installation() -> None:
+    installs = "apt-get install -y a && apt-get install -y b"
+    text = f"FROM a:1\nRUN --mount=type=tmpfs,target=/t {installs} && rm /c\nRUN x && y\n"
+    install, other = recipe.parse(text).final.steps
+    assert install.installation == installs
+    assert other.installation == "x && y"

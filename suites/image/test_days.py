@@ -1,0 +1,85 @@
+"""One commit on different days: the archive has moved on, the base's tag too, and the image is the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from boxproof.probes import registry
+from boxproof.proof import claim, control, observe, scope
+from boxproof.session import EngineInfo, ImageInfo, Session
+from boxproof.settings import Settings
+from boxproof.subject import days, pins, tags
+from boxproof.subject.base import Base
+from boxproof.subject.files import reader
+from boxproof.subject.model import Subject
+from boxproof.subject.recipe import Recipe
+
+pytestmark = scope("image")
+
+Versions = dict[str, str]
+
+
+def found_in(session: Session, docker: Any, reference: str) -> tuple[Versions, str]:
+    """Return the packages of an image, and what the lock calls its system; skips what has no packages."""
+    with reader(docker, reference, run=session.run) as read:
+        have = days.versions(read(days.STATUS) or "")
+        if not have:
+            pytest.skip("the image is not made of Debian packages")
+        return have, pins.system(read("/etc/os-release") or "")
+
+
+def held(subject: Subject, system: str) -> Versions:
+    """Return what the lock holds the image to; without any, nothing keeps two days from being two images."""
+    lock = dict(pins.locked(subject.directory / subject.image.context, system))
+    assert lock, f"{pins.LOCK} has nothing of {system}: inv lock writes it"
+    return lock
+
+
+def relock(subject: Subject, system: str, name: str, version: str) -> None:
+    """Give a package another version in a copy's lock."""
+    path = subject.directory / subject.image.context / pins.LOCK
+    lines = path.read_text().splitlines()
+    new = [f"{system} {name} {version}" if each.startswith(f"{system} {name} ") else each for each in lines]
+    path.write_text("".join(f"{each}\n" for each in new))
+
+
+@claim("ci-reproducible-build")
+def test_another_day_brings_the_same_packages_on_the_same_base(
+    session: Session, subject: Subject, docker: Any, engine: EngineInfo, written: Recipe, base: Base
+) -> None:
+    under, system = found_in(session, docker, base.reference)
+    lock = held(subject, system)
+    stock = {each: lock.get(each, days.UNLOCKED) for each in days.asked(written) - set(under)}
+    named = sorted(set(stock) & set(lock))
+    assert named, f"{pins.LOCK} names nothing of what is installed"
+    with (
+        registry.serving(Settings.load(), docker, session.probe_image, session.run) as served,
+        days.two(served, engine, base.reference, stock, run=session.run) as (first, second),
+        tags.copied(subject) as other,
+    ):
+        digest = first.dawn()
+        before = first.installed(subject, digest)
+        assert set(stock) & set(before), "nothing of what the recipe asks for is installed"
+        after = second.installed(subject, digest)
+        relock(other, system, named[0], lock[named[0]] + days.LATER)
+        with control("another version in the lock brings it, and by its tag alone comes another base"):
+            found = days.changed(before, second.installed(other, ""))
+            observe("packages changed", f"another {named[0]} in the lock, the base by its tag", found)
+            assert {named[0], days.DAY} <= set(found)
+    assert observe("packages changed", "the next day", days.changed(before, after)) == {}
+
+
+@claim("ci-reproducible-build")
+def test_the_image_has_the_packages_of_the_lock(
+    session: Session, subject: Subject, docker: Any, image: ImageInfo
+) -> None:
+    have, system = found_in(session, docker, image.reference)
+    lock = held(subject, system)
+    name = min(have)
+    with control("another version of one package in the lock is seen"):
+        found = days.changed(lock | {name: have[name] + days.LATER}, have)
+        assert name in observe("packages changed", f"since a lock with another {name}", found)
+    found = observe("packages changed", "since the lock", days.changed(lock, have))
+    assert found == {}, f"{pins.LOCK} is of another day, inv lock writes what is there: {found}"
