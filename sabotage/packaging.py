@@ -64,6 +64,17 @@ def latest_by_default(directory: Path) -> None:
     replace_in(directory / "chart/Chart.yaml", "appVersion: unset", "appVersion: latest")
 
 
+@subject_sabotage("helm-toggles-honoured", "the pod of before goes on after an upgrade")
+def pod_not_replaced(directory: Path) -> None:
+    name = "  serviceName: claude-agent\n"
+    replace_in(directory / STATEFULSET, name, f"{name}  updateStrategy:\n    type: OnDelete\n")
+
+
+@subject_sabotage("helm-toggles-honoured", "uninstalling takes the namespace, and the volume with it")
+def volume_not_kept(directory: Path) -> None:
+    replace_in(directory / "chart/templates/namespace.yaml", "helm.sh/resource-policy: keep", "dropped: ''")
+
+
 @subject_sabotage("manifests-valid-and-apply-once", "a field is misspelt")
 def misspelt_field(directory: Path) -> None:
     replace_in(directory / BASE / "statefulset.yaml", "fsGroupChangePolicy", "fsGroupChangePolcy")

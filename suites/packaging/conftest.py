@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from boxproof.probes.outside import Outside
 from boxproof.proof.charts import Charts
 from boxproof.proof.composed import Composed
 from boxproof.proof.conformity import Applied, Conformity
+from boxproof.proof.releases import Release
 from boxproof.session import EngineInfo, Session
 from boxproof.subject.model import Subject
 
@@ -23,6 +25,14 @@ def charts(session: Session, subject: Subject, tmp_path: Path) -> Charts:
     if not subject.chart.directory:
         pytest.skip("subject.toml names no chart")
     return Charts(session, subject, tmp_path)
+
+
+@pytest.fixture
+def release(charts: Charts, kube: Kube) -> Iterator[Release]:
+    """The chart, with the stub in the place of the API, not installed yet; nothing of it stays."""
+    made = Release(charts, kube, f"r{secrets.token_hex(3)}")
+    yield made
+    made.close()
 
 
 @pytest.fixture
