@@ -58,6 +58,23 @@ def test_any_change_of_a_source_changes_the_recipe(tmp_path: Path) -> None:
     assert golang._sources(tmp_path) != before
 
 
+def test_a_linked_source_counts_by_its_content(tmp_path: Path) -> None:
+    for name in ("one", "other", "linked"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "one/main.go").write_text("package main\n")
+    (tmp_path / "other/main.go").write_text("package main // edited\n")
+    (tmp_path / "linked/main.go").symlink_to("../one/main.go")
+    linked = golang._sources(tmp_path / "linked")
+    assert linked == golang._sources(tmp_path / "one")
+    assert linked != golang._sources(tmp_path / "other")
+
+
+def test_every_kubernetes_has_the_same_launcher() -> None:
+    found = list((ROOT / "cluster/modules").glob("kubernetes*/main.go"))
+    assert len(found) > 1
+    assert len({each.resolve() for each in found}) == 1
+
+
 @pytest.fixture
 def ready(tmp_path: Path) -> Path:
     """A binary cache that holds one program."""
