@@ -178,7 +178,7 @@ def deploy_not_waited_for(directory: Path) -> None:
 
 @subject_sabotage("deploy-fails-when-not-ready", "a failure is shown and ends with 0")
 def deploy_fails_with_zero(directory: Path) -> None:
-    replace_in(directory / "tasks.py", EXPLAINED, "code=0")
+    replace_in(directory / "boxproof/app/explained.py", EXPLAINED, "code=0")
 
 
 @subject_sabotage("cluster-up-idempotent-not-masked", "up ends in || true")
@@ -197,7 +197,7 @@ def up_is_bare(directory: Path) -> None:
 
 @subject_sabotage("cluster-up-idempotent-not-masked", "a failure is shown and ends with 0")
 def up_fails_with_zero(directory: Path) -> None:
-    replace_in(directory / "tasks.py", EXPLAINED, "code=0")
+    replace_in(directory / "boxproof/app/explained.py", EXPLAINED, "code=0")
 
 
 LOAD = '"{image}", "--name", "{cluster}"]'
