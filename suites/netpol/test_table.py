@@ -24,10 +24,12 @@ from boxproof.probes.truth import Line, Taken, counted
 from boxproof.proof import Box, claim, control, observe
 from boxproof.proof.factories import Twins
 from boxproof.proof.fixtures import MakeBox
+from boxproof.proof.owncluster import demand
 from boxproof.session import ClusterInfo, Session
 from boxproof.subject.netpol import Place
 from boxproof.subject.podspecs import pod_spec, without_pods
 
+NEEDS_TWO = "needs two nodes that take pods"
 PORTS = (53, 80, 443, 3128, 3129, 6443, 8080)
 RESOLVER = ((53, "TCP"), (53, "UDP"), (9153, "TCP"))  # CoreDNS: names, and its metrics
 AGENT, PROXY, NEIGHBOUR = "claude-agent", "claude-egress", "neighbour"
@@ -102,7 +104,8 @@ def spots(
     """Pods as the box has them and others, on the same node and on another; and places outside."""
     near, far, *_ = [*workers(kube), ""]
     if not far:
-        raise EnvironmentFault("the table needs two nodes that take pods", hint="cluster/topology.yaml")
+        demand(session, NEEDS_TWO)
+        raise EnvironmentFault(NEEDS_TWO, hint="cluster/topology.yaml")
     made, host = Places(kube, twin), cluster.apiserver.rpartition(":")
     own = {each["metadata"]["name"]: labels_of(each) for each in empty.objects if pod_spec(each)}
     wanted = [(name, empty.namespace, labels) for name, labels in own.items()]
