@@ -76,6 +76,27 @@ def _lists(path: str, one: list[Any], two: list[Any], names: tuple[str, str]) ->
             yield from _within(f"{path}[{at}]", left, right, names)
 
 
+def in_order_of(base: Objects, other: Objects) -> list[dict[str, Any]]:
+    """Return ``base`` with the items of its lists in the order of ``other``, wherever order does not count.
+
+    What compares text, such as ``kubectl diff``, then shows what ``differences`` would.
+    """
+    models = {called(each): each for each in other}
+    return [_ordered("", each, models.get(called(each))) for each in base]
+
+
+def _ordered(name: str, one: Any, model: Any) -> Any:
+    if isinstance(one, Mapping) and isinstance(model, Mapping):
+        return {key: _ordered(str(key), each, model.get(key)) for key, each in one.items()}
+    if not isinstance(one, list) or not isinstance(model, list) or name in ORDERED:
+        return one
+    items, models = _keyed(one), _keyed(model)
+    if items is None or models is None:
+        return one
+    keys = [key for key in models if key in items] + [key for key in items if key not in models]
+    return [_ordered("", items[key], models.get(key)) for key in keys]
+
+
 def _keyed(items: list[Any]) -> dict[str, Any] | None:
     """Return the items of a list by what names them, None where nothing does."""
     if all(isinstance(each, str) for each in items):

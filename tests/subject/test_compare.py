@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.subject.compare import differences
+from boxproof.subject.compare import differences, in_order_of
 
 
 def pod(**spec: Any) -> dict[str, Any]:
@@ -60,3 +60,17 @@ def test_a_secret_in_several_lines_is_the_same_in_one() -> None:
 
     assert differences([secret], [{**secret, "data": {"token": "c3R1Yi10b2tlbg=="}}]) == []
     assert differences([secret], [{**secret, "data": {"token": "c3R1Yg=="}}])
+
+
+def test_lists_come_in_the_order_of_another_where_it_does_not_count() -> None:
+    one = pod(
+        env=[{"name": "A", "value": "1"}, {"name": "B"}, {"name": "C"}], args=["b", "a"], rules=[{"a": 1}]
+    )
+    other = pod(env=[{"name": "D"}, {"name": "B"}, {"name": "A"}], args=["a", "b"], rules=[{"a": 2}])
+
+    assert in_order_of([one, {**pod(), "kind": "Job"}], [other]) == [
+        pod(
+            env=[{"name": "B"}, {"name": "A", "value": "1"}, {"name": "C"}], args=["b", "a"], rules=[{"a": 1}]
+        ),
+        {**pod(), "kind": "Job"},
+    ]
