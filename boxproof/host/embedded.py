@@ -12,7 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import docker
 import filelock
+from docker.errors import DockerException
 
 from boxproof import log
 from boxproof.errors import DeadlineExceeded, EnvironmentFault
@@ -122,6 +124,7 @@ def stop(settings: Settings) -> bool:
         return False
     with filelock.FileLock(layout.root / "lock"):
         pid = layout.pid()
+        bridges = _bridges(layout) if pid else []
         if pid:
             with log.step("stopping the embedded engine"):
                 os.kill(pid, signal.SIGTERM)
@@ -130,8 +133,23 @@ def stop(settings: Settings) -> bool:
         _end_leftovers(layout, DAEMONS | {SHIM})
         for point in procs.mounts_below(layout.root):
             run(["umount", "-l", point], timeout=20, check=False)
-        netdev.remove_bridge(netdev.bridge_name(settings.state))
+        for bridge in (*bridges, netdev.bridge_name(settings.state)):
+            netdev.remove_bridge(bridge)
     return bool(pid)
+
+
+def _bridges(layout: Layout) -> list[str]:
+    """Return the bridges of the engine's networks, which it leaves when it ends and makes when it starts."""
+    try:
+        client = docker.DockerClient(base_url=layout.host, timeout=10)
+        try:
+            networks = client.networks.list(filters={"driver": "bridge"})
+        finally:
+            client.close()
+    except DockerException as error:
+        log.say(f"the engine does not name its bridges, and they stay: {error}", style="red")
+        return []
+    return [f"br-{each.id[:12]}" for each in networks]
 
 
 def _start(settings: Settings, layout: Layout, programs: Path) -> str:
