@@ -139,9 +139,9 @@ def lock_not_looked_into(directory: Path) -> None:
     replace_in(directory / "image/Dockerfile", "    && sh /run/hold-packages /run/packages.lock \\\n", "")
 
 
-@subject_sabotage("ci-reproducible-build", "a newer version goes before the locked one")
+@subject_sabotage("ci-reproducible-build", "the lock weighs no more than the archive, and the newer version goes before")
 def newer_before_locked(directory: Path) -> None:
-    replace_in(directory / "image/src/hold-packages", "Pin-Priority: 1001", "Pin-Priority: 400")
+    replace_in(directory / "image/src/hold-packages", "Pin-Priority: 1001", "Pin-Priority: 500")
 
 
 @subject_sabotage("ci-reproducible-build", "the base is what its tag names on the day")
