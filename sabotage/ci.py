@@ -139,7 +139,7 @@ def lock_not_looked_into(directory: Path) -> None:
     replace_in(directory / "image/Dockerfile", "    && sh /run/hold-packages /run/packages.lock \\\n", "")
 
 
-@subject_sabotage("ci-reproducible-build", "the lock weighs as much as the archive, and the newer version wins")
+@subject_sabotage("ci-reproducible-build", "what the lock says weighs no more than what the archive has")
 def newer_before_locked(directory: Path) -> None:
     replace_in(directory / "image/src/hold-packages", "Pin-Priority: 1001", "Pin-Priority: 500")
 

@@ -79,6 +79,11 @@ def state_of(live: Object, container: str) -> str:
     return "running" if "running" in now else "waiting"
 
 
+def restarts(live: Object, container: str) -> int:
+    """Return how often an init container of a live pod was started again."""
+    return int(_status(live, container).get("restartCount", 0))
+
+
 def _status(live: Object, container: str) -> Object:
     every = live.get("status", {}).get("initContainerStatuses") or []
     found: Object = next((each for each in every if each["name"] == container), {})
