@@ -15,6 +15,7 @@ from boxproof.app.measures.common import Bench, timed
 from boxproof.cluster import kind, nodeimage
 from boxproof.errors import EnvironmentFault
 from boxproof.host import ownership
+from boxproof.proof import box
 from boxproof.reports import results
 from boxproof.reports.bench import Measure
 from boxproof.run import run as command
@@ -47,7 +48,10 @@ def suites_xdist(bench: Bench) -> list[Measure]:
         directory.mkdir()
         narrowed = replace(bench.settings, claims=chosen, workers=workers)
         own = replace(session, directory=str(directory))
-        seconds = timed(lambda: suites.prove(narrowed, own))
+        try:
+            seconds = timed(lambda: suites.prove(narrowed, own))
+        finally:  # else they run on beside what is measured next
+            box.remove_instances(own)
         proven = results.collect(own, selected=chosen).counts.proven
         counted.append(proven)
         return seconds
