@@ -238,7 +238,7 @@ def _settled(engine: EngineInfo, nodes: Sequence[str], wanted: dict[str, str]) -
         return not left
 
     try:
-        until(look, timeout=SEEN_TIMEOUT, what="images on the nodes", every=0.5)
+        until(look, timeout=SEEN_TIMEOUT, what="images on the nodes", every=0.1)
     except EnvironmentFault:
         return left
     return {}
