@@ -189,7 +189,7 @@ def test_processes_that_outlived_their_run_are_ended_and_daemons_are_not(
 ) -> None:
     record = ownership.claim_run(settings, "r1")
     engine = daemon(["sleep", "60"], log=tmp_path / "log")
-    with pytest.raises(CommandFailed), piped(["sh", "-c", "echo started; sleep 60"]) as out:
+    with pytest.raises(CommandFailed), piped(["sh", "-c", "sleep 60 & echo started; wait"]) as out:
         out.readline()
         ended = ownership.end_processes(settings, record)
     assert len(ended) == 2
