@@ -70,7 +70,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the harness's own tests (no Docker, under a minute)."""
+    """Run the harness's own tests (no Docker, about a minute)."""
     install(session)
     session.run("python", "-m", "pytest", "tests", "-n", "auto", *session.posargs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from boxproof import log
 from boxproof.errors import DeadlineExceeded
 from boxproof.host import ownership
+from boxproof.kube import retained
 from boxproof.kube.client import Kube, Object
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.session import ClusterInfo
@@ -83,16 +84,12 @@ def _delete(kube: Kube, found: list[Object]) -> list[str]:
 
 def _free_volumes(kube: Kube, found: list[Object]) -> None:
     """Have retained volumes go with the namespaces and classes in ``found``: they carry no label."""
-    names = {(each["kind"], each["metadata"]["name"]) for each in found}
-    if not {kind for kind, _ in names} & {"Namespace", "StorageClass"}:
-        return
-    for each in kube.list("PersistentVolume"):
-        spec = each["spec"]
-        claimed = ("Namespace", spec.get("claimRef", {}).get("namespace", "")) in names
-        ours = claimed or ("StorageClass", spec.get("storageClassName", "")) in names
-        if ours and spec.get("persistentVolumeReclaimPolicy") == "Retain":
-            path = kube.path("PersistentVolume", each["metadata"]["name"])
-            kube.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
+    namespaces, classes = (
+        {str(each["metadata"]["name"]) for each in found if each["kind"] == kind}
+        for kind in ("Namespace", "StorageClass")
+    )
+    if namespaces or classes:
+        retained.let_go(kube, namespaces, classes)
 
 
 def _run(item: Object) -> str:

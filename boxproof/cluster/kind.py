@@ -111,13 +111,16 @@ def up(
 
 
 def down(settings: Settings, engine: EngineInfo, name: str = "") -> bool:
-    """Remove a cluster of ours ("" is the configured one) and its files; return whether there was one."""
+    """Remove a cluster of ours ("" is the configured one) and its files; return whether there was one.
+
+    One of that name that we have no record of is somebody else's, and left alone.
+    """
     name = name or settings.cluster
     where = place(settings, name)
     if not where.directory.is_dir():
         return False
     with _making(where):
-        there = bool(nodes_of(engine, name))
+        there = where.record.exists() and bool(nodes_of(engine, name))
         if there:
             with log.step(f"removing the cluster {name}"):
                 remove(engine, name)

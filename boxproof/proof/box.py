@@ -12,7 +12,7 @@ import filelock
 
 from boxproof import log
 from boxproof.errors import EnvironmentFault, SubjectFault, UsageError
-from boxproof.kube import states
+from boxproof.kube import retained, states
 from boxproof.kube.accounts import kubeconfig
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.probes.pods import RUN_LABEL
@@ -217,7 +217,7 @@ def remove(box: Box) -> None:
 
 
 def _remove(kube: Kube, namespace: str, objects: Sequence[Object]) -> None:
-    _let_volumes_go(kube, namespace)
+    retained.let_go(kube, [namespace])
     outside = [each for each in objects if each["metadata"].get("namespace") != namespace]
     kube.delete([each for each in outside if each["kind"] != "StorageClass"])
     try:
@@ -225,16 +225,6 @@ def _remove(kube: Kube, namespace: str, objects: Sequence[Object]) -> None:
         kube.request("DELETE", path, query={"gracePeriodSeconds": 1})
     except NotFound:
         return
-
-
-def _let_volumes_go(kube: Kube, namespace: str) -> None:
-    """Have retained volumes of a namespace deleted with their claims."""
-    for each in kube.list("PersistentVolume"):
-        if each["spec"].get("claimRef", {}).get("namespace") != namespace:
-            continue
-        if each["spec"].get("persistentVolumeReclaimPolicy") == "Retain":
-            path = kube.path("PersistentVolume", each["metadata"]["name"])
-            kube.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
 
 
 def remove_instances(session: Session) -> list[str]:

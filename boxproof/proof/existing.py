@@ -9,6 +9,7 @@ from boxproof.errors import EnvironmentFault, Unprovable
 from boxproof.kube.client import Kube, Object
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.session import ClusterInfo, Session, StubInfo
+from boxproof.subject.podspecs import pod_spec
 
 Objects = list[dict[str, Any]]
 EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
@@ -33,21 +34,11 @@ def adapt(objects: Objects, cluster: ClusterInfo, stub: StubInfo | None) -> None
     """
     added = aliases(stub)
     for each in objects:
-        for spec in _pod_specs(each) if added else ():
+        spec = pod_spec(each)
+        if added and spec is not None:
             spec["hostAliases"] = [*(spec.get("hostAliases") or []), *added]
         for rule in _egress(each):
             rule["to"] += [*_stub_peers(rule, stub), *_api_peers(rule, cluster)]
-
-
-def _pod_specs(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    spec = manifest.get("spec") or {}
-    if manifest.get("kind") == "Pod":
-        yield spec
-        return
-    job = spec.get("jobTemplate", {}).get("spec", spec)
-    found = job.get("template", {}).get("spec") if isinstance(job, dict) else None
-    if isinstance(found, dict):
-        yield found
 
 
 def _egress(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

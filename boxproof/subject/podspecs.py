@@ -11,13 +11,16 @@ GROUPS = ("initContainers", "containers", "ephemeralContainers")
 
 
 def pod_spec(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the pod spec in an object, whatever workload wraps it; None where it makes no pod."""
-    spec = manifest.get("spec") or {}
+    """Return the pod spec in an object, whatever workload wraps it; None where it makes no pod.
+
+    It is the object's own: what is set in it is set in the object.
+    """
+    spec: dict[str, Any] = manifest.get("spec") or {}
     if manifest.get("kind") == "Pod":
-        return dict(spec)
+        return spec
     job = spec.get("jobTemplate", {}).get("spec", spec)
-    found = job.get("template", {}).get("spec")
-    return dict(found) if found else None
+    found: dict[str, Any] | None = job.get("template", {}).get("spec")
+    return found or None
 
 
 def containers(

@@ -39,6 +39,8 @@ def test_a_cluster_that_is_not_ours_is_left_alone(
         kind.up(settings, engine.info, "node:1", tmp_path)
     assert engine.nodes == ["c-control-plane"]
     assert kind.ours(settings) == []
+    assert not kind.down(settings, engine.info)  # as the clean-up of the refused run does
+    assert engine.nodes == ["c-control-plane"]
 
 
 def test_a_failed_create_keeps_the_logs_and_removes_the_nodes(
