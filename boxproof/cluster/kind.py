@@ -24,11 +24,14 @@ from boxproof.errors import BoxproofError, EnvironmentFault
 from boxproof.run import CommandFailed, CommandTimedOut, run
 from boxproof.session import ClusterInfo, EngineInfo
 from boxproof.settings import Settings
+from boxproof.wait import holds, until
 
 TOPOLOGY = DIRECTORY / "topology.yaml"
 NETWORK = "kind"
 CREATE_TIMEOUT = 240.0
 READY_TIMEOUT = 120.0
+CLEAR_TIMEOUT = 60.0
+LATE = 3.0  # seconds in which a node may still come after kind was ended
 WARM_TIMEOUT = 120.0  # for a cluster whose nodes were just started again
 
 
@@ -247,8 +250,15 @@ def _last_error(fault: BoxproofError) -> str:
 
 
 def _discard(engine: EngineInfo, name: str, where: Place) -> None:
-    remove(engine, name)
+    """Remove what a creation that was cut short has left; the record, by which it is ours, goes last."""
+    until(lambda: _none_comes(engine, name), timeout=CLEAR_TIMEOUT, what=f"no node of {name} comes any more")
     shutil.rmtree(where.directory, ignore_errors=True)
+
+
+def _none_comes(engine: EngineInfo, name: str) -> bool:
+    """Remove the nodes and return whether none followed: the engine ends what a killed kind asked it for."""
+    remove(engine, name)
+    return holds(lambda: not nodes_of(engine, name), seconds=LATE)
 
 
 def remove(engine: EngineInfo, name: str) -> None:

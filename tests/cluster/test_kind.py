@@ -24,6 +24,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def use_kind(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine, then: str) -> None:
+    monkeypatch.setattr(kind, "LATE", 0.0)
     program = engine.directory / "kind"
     program.write_text(CREATE.format(nodes=engine.directory / "nodes", then=then))
     program.chmod(0o755)
@@ -65,6 +66,20 @@ def test_a_hung_create_ends_at_its_deadline(
     with pytest.raises(EnvironmentFault, match="took more than"):
         kind.up(settings, engine.info, "node:1", tmp_path)
     assert engine.nodes == []
+
+
+def test_a_node_that_comes_after_kind_was_ended_is_removed_too(
+    engine: FakeEngine, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = engine.directory / "late"
+    late.write_text(f"sleep 3; touch {engine.directory / 'nodes' / 'c-worker2'}")
+    use_kind(monkeypatch, engine, f"setsid sh {late} < /dev/null > /dev/null 2>&1 &\nsleep 60")
+    monkeypatch.setattr(kind, "CREATE_TIMEOUT", 0.5)
+    monkeypatch.setattr(kind, "LATE", 4.0)
+    with pytest.raises(EnvironmentFault, match="took more than"):
+        kind.up(settings, engine.info, "node:1", tmp_path)
+    assert engine.nodes == []
+    assert kind.ours(settings) == []
 
 
 def test_down_without_a_cluster_says_so(engine: FakeEngine, settings: Settings) -> None:
