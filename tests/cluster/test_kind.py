@@ -10,6 +10,7 @@ from boxproof.cluster import kind, parts, published
 from boxproof.cluster.cells import check
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.settings import Settings
+from boxproof.wait import until
 from tests.cluster.conftest import FakeEngine
 
 CREATE = """#!/bin/sh
@@ -72,12 +73,13 @@ def test_a_node_that_comes_after_kind_was_ended_is_removed_too(
     engine: FakeEngine, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = engine.directory / "late"
-    late.write_text(f"sleep 3; touch {engine.directory / 'nodes' / 'c-worker2'}")
+    late.write_text(f"sleep 3; touch {engine.directory / 'nodes' / 'c-worker2'} {tmp_path / 'came'}")
     use_kind(monkeypatch, engine, f"setsid sh {late} < /dev/null > /dev/null 2>&1 &\nsleep 60")
     monkeypatch.setattr(kind, "CREATE_TIMEOUT", 0.5)
     monkeypatch.setattr(kind, "LATE", 4.0)
     with pytest.raises(EnvironmentFault, match="took more than"):
         kind.up(settings, engine.info, "node:1", tmp_path)
+    until((tmp_path / "came").exists, timeout=20, what="the late node")
     assert engine.nodes == []
     assert kind.ours(settings) == []
 
