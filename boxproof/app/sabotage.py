@@ -89,7 +89,7 @@ def try_all(run: Run, chosen: list[Sabotage], followed: Results) -> Iterable[Sab
     checks = {check.nodeid: check.verdict for each in followed.claims for check in each.checks}
     alone = [each for each in chosen if each.scope in ("cluster", "host")]
     beside = [each for each in chosen if each not in alone]
-    beside = order.slowest_first(beside, lambda each: each.id, order.read(run.settings.state))
+    beside = order.slowest_first(beside, lambda each: each.id, order.known(run.settings.state))
 
     def one(sabotage: Sabotage) -> SabotageResult:
         row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks)

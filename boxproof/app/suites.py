@@ -30,7 +30,7 @@ def prove(settings: Settings, session: Session) -> int:
     """Run the selected checks side by side on our terminal; raises UsageError if pytest was misled."""
     directory = Path(session.directory)
     file = session.save(directory / "session.json")
-    order.write(directory, order.read(Path(session.state)))
+    order.write(directory, order.known(Path(session.state)))
     command = words(settings.claims, workers=settings.workers)
     # INT, not TERM: pytest runs its finalizers only for the former
     code = foreground(command, grace=5.0, send=signal.SIGINT, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)})

@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from boxproof.settings import ROOT
+
 T = TypeVar("T")
 FILE = "durations.json"
+SUITES = ROOT / "suites"
 
 
 def slowest_first(each: Sequence[T], name: Callable[[T], str], seconds: Mapping[str, float]) -> list[T]:
@@ -32,6 +35,11 @@ def read(directory: Path) -> dict[str, float]:
     except (OSError, ValueError):
         return {}
     return {str(name): float(value) for name, value in kept.items()} if isinstance(kept, dict) else {}
+
+
+def known(state: Path) -> dict[str, float]:
+    """Return the seconds by name: of this machine's runs, for the rest those the suites come with."""
+    return read(SUITES) | read(state)
 
 
 def write(directory: Path, seconds: Mapping[str, float]) -> None:

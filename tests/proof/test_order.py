@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from boxproof.proof import order
+from boxproof.settings import ROOT
 
 CHECKS = "".join(
     f"""
@@ -60,6 +62,23 @@ def test_what_is_learnt_adds_up_and_a_broken_file_is_no_fault(tmp_path: Path) ->
     for text in ("{", "[]"):
         (tmp_path / order.FILE).write_text(text)
         assert order.read(tmp_path) == {}
+
+
+def test_a_machine_that_ran_none_yet_knows_what_the_suites_come_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order, "SUITES", tmp_path / "suites")
+    assert order.known(tmp_path / "state") == {}
+    order.write(tmp_path / "suites", {"a": 4, "b": 300})
+    assert order.known(tmp_path / "state") == {"a": 4, "b": 300}
+    order.learn(tmp_path / "state", {"a": 5})
+    assert order.known(tmp_path / "state") == {"a": 5, "b": 300}
+
+
+def test_the_suites_come_with_the_seconds_of_their_own_checks() -> None:
+    for name in order.read(order.SUITES):
+        file, check = name.split("::")
+        assert f"def {check.split('[')[0]}(" in (ROOT / file).read_text()
 
 
 def ran(output: str) -> list[str]:
