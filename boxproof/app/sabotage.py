@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -42,9 +42,11 @@ def main(settings: Settings) -> int:
         with owned.enduring(run):
             bringup.session(run, subject)
             followed, home = baseline(run, {each.claim for each in chosen})
-            rows.extend(try_all(run, chosen, followed))
+            try_all(run, chosen, followed, rows)
     finally:
         bringup.tidy(run)
+    if run.interrupted:  # what was under way was cut short: it has shown nothing
+        rows = [each for each in rows if each.killed or each.verdict is Verdict.PROVEN]
     order.learn(run.settings.state, {each.id: each.seconds for each in rows if each.killed})
     tried = {each.id for each in rows}
     why = "interrupted" if run.interrupted else str(run.fault or "")
@@ -83,25 +85,25 @@ def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
     return e2e.report(run), run.directory
 
 
-def try_all(run: Run, chosen: list[Sabotage], followed: Results) -> Iterable[SabotageResult]:
-    """Try every sabotage: side by side, then those of cluster and host scope one by one."""
+def try_all(run: Run, chosen: list[Sabotage], followed: Results, rows: list[SabotageResult]) -> None:
+    """Try every sabotage and add each to ``rows`` as it ends: side by side, then those that are alone."""
     verdicts = {each.id: each.verdict for each in followed.claims}
     checks = {check.nodeid: check.verdict for each in followed.claims for check in each.checks}
     alone = [each for each in chosen if each.scope in ("cluster", "host")]
     beside = [each for each in chosen if each not in alone]
     beside = order.slowest_first(beside, lambda each: each.id, order.known(run.settings.state))
 
-    def one(sabotage: Sabotage) -> SabotageResult:
+    def one(sabotage: Sabotage) -> None:
         row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks)
         mark = "killed" if row.killed else f"NOT KILLED ({row.verdict}: {row.reason})"
         log.say(f"{sabotage.id}: {mark}, {row.seconds:.0f} s")
-        return row
+        rows.append(row)
 
     with log.step(f"{len(chosen)} sabotages"):
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            yield from pool.map(one, beside)
+            list(pool.map(one, beside))
         for each in alone:
-            yield one(each)
+            one(each)
             bringup.canary_of(run.session)
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from boxproof.app import bringup, e2e, owned
+from boxproof.app import bringup, e2e, owned, sabotage
 from boxproof.errors import EnvironmentFault, SubjectFault, UsageError
+from boxproof.proof.sabotages import Sabotage
+from boxproof.proof.verdicts import Verdict
+from boxproof.reports import sabotage as table
+from boxproof.reports.model import SabotageResult
 from boxproof.run import run
 from boxproof.settings import ROOT, Settings
+from boxproof.wait import until
 
 
 @pytest.fixture
@@ -81,3 +87,43 @@ def test_a_full_disk_is_one_line_with_the_next_step() -> None:
         run(["sh", "-c", "echo 'tar: x: No space left on device' >&2; exit 2"], timeout=10)
     assert "\n" not in str(found.value)
     assert "BOXPROOF_STATE" in found.value.hint
+
+
+def test_an_interrupt_leaves_every_sabotage_that_had_ended_with_what_it_showed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = replace(settings, claims=("sigterm-graceful-5s", "grace-period-60"))
+    first, *others = sabotage.select(asked)
+    ended: list[str] = []
+
+    def row(each: Sabotage, verdict: Verdict, killed: bool) -> SabotageResult:
+        ended.append(each.id)
+        return table.failed(each, Verdict.PROVEN, "told").model_copy(
+            update={"verdict": verdict, "killed": killed}
+        )
+
+    def attempt(_run: object, each: Sabotage, *_: object) -> SabotageResult:
+        if each.id != first.id:
+            survives = each.id == others[-1].id
+            return row(each, Verdict.PROVEN if survives else Verdict.REFUTED, not survives)
+        until(lambda: len(ended) == len(others), timeout=20, what="all others")
+        row(each, Verdict.BLOCKED, False)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bringup, "session", lambda *_: None)
+    monkeypatch.setattr(bringup, "tidy", lambda *_: None)
+    monkeypatch.setattr(bringup, "canary_of", lambda *_: None)
+    monkeypatch.setattr(sabotage, "baseline", lambda run, _: (e2e.collect(run), run.directory))
+    monkeypatch.setattr(sabotage, "attempt", attempt)
+
+    assert sabotage.main(asked) == 130
+
+    (found,) = settings.reports.glob("2*/sabotage.json")
+    told = {
+        each["id"]: (each["killed"], each["reason"]) for each in json.loads(found.read_text())["sabotages"]
+    }
+    assert told == {
+        **{each.id: (True, "told") for each in others},
+        others[-1].id: (False, "told"),
+        first.id: (False, "interrupted"),
+    }
