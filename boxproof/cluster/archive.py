@@ -7,15 +7,19 @@ import json
 import os
 import sys
 import tarfile
+import termios
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 from typing import IO, TypeVar
 
 from boxproof.cluster.docker import streamed
 from boxproof.errors import EnvironmentFault
 from boxproof.session import EngineInfo
+from boxproof.wait import until
 
 CHUNK = 1 << 20
+TAKEN_TIMEOUT = 120.0  # seconds for what a pipe holds
 BLOB = "blobs/sha256/"
 T = TypeVar("T")
 
@@ -26,15 +30,19 @@ def saved(engine: EngineInfo, references: Sequence[str]) -> AbstractContextManag
 
 
 class Sink:
-    """One reader of an archive, behind a pipe; ``held`` are the digests of blobs it has already."""
+    """One reader of an archive, behind a pipe; ``held`` are the digests of blobs it has already.
 
-    def __init__(self, held: frozenset[str]) -> None:
-        read, write = os.pipe()
+    ``named`` is a named pipe that the reader opens by itself, None for one that ``feed`` hands to it.
+    """
+
+    def __init__(self, held: frozenset[str], named: Path | None = None) -> None:
+        read, write = _ends(named) if named else os.pipe()
         if sys.platform == "linux":
             fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, CHUNK)  # a slow reader holds the others up less
         self.held = held
         self.source = os.fdopen(read, "rb")
         self._target = os.fdopen(write, "wb")
+        self._named = named is not None
         self._open = True
 
     def feed(self, reader: Callable[[IO[bytes]], T]) -> T:
@@ -57,9 +65,26 @@ class Sink:
     def close(self) -> None:
         """End the stream."""
         try:
-            self._target.close()
+            self._target.flush()
+            if self._named:  # a reader that opens a pipe after its last writer has gone waits forever
+                until(self._taken, timeout=TAKEN_TIMEOUT, every=0.005, what="the archive is read")
         except BrokenPipeError:
             self._open = False
+        finally:
+            with suppress(BrokenPipeError):
+                self._target.close()
+
+    def _taken(self) -> bool:
+        """Return whether nothing is left to read, or nobody to read it."""
+        if self.source.closed:
+            return True
+        return fcntl.ioctl(self._target, termios.FIONREAD, bytes(4)) == bytes(4)
+
+
+def _ends(named: Path) -> tuple[int, int]:
+    """Open both ends of a named pipe: ours for reading, never read, has the writer wait for nobody."""
+    read = os.open(named, os.O_RDONLY | os.O_NONBLOCK)
+    return read, os.open(named, os.O_WRONLY)
 
 
 def distribute(stream: IO[bytes], sinks: Sequence[Sink]) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import IO
 
 from boxproof import log
-from boxproof.cluster import archive, difference
+from boxproof.cluster import archive, difference, doors
 from boxproof.cluster.docker import NEEDS_NODE, image_id, inside, nodes_of
+from boxproof.cluster.doors import Door
 from boxproof.errors import EnvironmentFault, Unprovable, UsageError
 from boxproof.host import imagestore
 from boxproof.host.imagestore import Way
@@ -164,14 +166,16 @@ def _transfer(
     engine: EngineInfo, nodes: Sequence[str], references: Sequence[str], ways: Sequence[Way]
 ) -> None:
     """Import into ``nodes`` the layers each lacks; where that cannot be done, all of what docker saves."""
-    with ThreadPoolExecutor(len(nodes)) as pool:
+    with ThreadPoolExecutor(len(nodes) + 1) as pool:
+        near = pool.submit(doors.volumes, engine, nodes) if "local" in ways else None
         held = dict(zip(nodes, pool.map(lambda node: _held(engine, node), nodes), strict=True))
-    if _by_difference(engine, references, held, ways):
+    places = near.result() if near else {}
+    if _by_difference(engine, references, held, ways, places):
         return
     nothing = {node: replace(each, blobs={}) for node, each in held.items()}
     for known in (held, nothing):  # a node may have let go meanwhile of what it said it holds
         with archive.saved(engine, references) as stream:
-            results = _import(engine, known, partial(archive.distribute, stream))
+            results = _import(engine, known, partial(archive.distribute, stream), {})
         broken = [each for each in results if not each.ok]
         if not broken:
             return
@@ -179,7 +183,11 @@ def _transfer(
 
 
 def _by_difference(
-    engine: EngineInfo, references: Sequence[str], held: Mapping[str, Held], ways: Sequence[Way]
+    engine: EngineInfo,
+    references: Sequence[str],
+    held: Mapping[str, Held],
+    ways: Sequence[Way],
+    places: Mapping[str, Path],
 ) -> bool:
     """Send the layers out of the engine's store; return whether every node took them."""
     sizes: dict[str, int] = {}
@@ -189,7 +197,8 @@ def _by_difference(
     try:
         with imagestore.opened(engine, references[0], ways) as store:
             members = difference.members(store, references, sizes)
-            results = _import(engine, held, lambda sinks: sent.append(difference.distribute(members, sinks)))
+            write = partial(_distribute, members, sent)
+            results = _import(engine, held, write, places)
     except EnvironmentFault as fault:
         log.say(f"saving the whole image: {fault.message}")
         return False
@@ -201,23 +210,39 @@ def _by_difference(
     return True
 
 
+def _distribute(members: Sequence[difference.Member], sent: list[int], sinks: Sequence[archive.Sink]) -> None:
+    sent.append(difference.distribute(members, sinks))
+
+
 def _import(
-    engine: EngineInfo, held: Mapping[str, Held], write: Callable[[Sequence[archive.Sink]], object]
+    engine: EngineInfo,
+    held: Mapping[str, Held],
+    write: Callable[[Sequence[archive.Sink]], object],
+    places: Mapping[str, Path],
 ) -> list[Result]:
-    """Have each node import what ``write`` writes to its sink, in one stream, and return how it went."""
-    with ThreadPoolExecutor(len(held)) as pool:
-        sinks = [archive.Sink(frozenset(each.blobs)) for each in held.values()]
-        imports = [
-            pool.submit(sink.feed, partial(_take, engine, node, held[node]))
-            for node, sink in zip(held, sinks, strict=True)
-        ]
+    """Have each node import what ``write`` writes to its sink, in one stream, and return how it went.
+
+    The stream goes through a pipe in a node's volume where ``places`` has it, else through the engine.
+    """
+    with doors.opened(places) as named, ThreadPoolExecutor(len(held)) as pool:
+        sinks, imports = [], []
+        for node, each in held.items():
+            door = named.get(node)
+            sink = archive.Sink(frozenset(each.blobs), door.here if door else None)
+            take = partial(_take, engine, node, each.options, door)
+            sinks.append(sink)
+            imports.append(pool.submit(sink.feed, take))
         write(sinks)
         return [each.result() for each in imports]
 
 
-def _take(engine: EngineInfo, node: str, held: Held, source: IO[bytes]) -> Result:
-    argv = [*CTR, "images", "import", *held.options, "--snapshotter", "overlayfs", "-"]
-    return inside(engine, node, argv, timeout=LOAD_TIMEOUT, check=False, stdin=source)
+def _take(
+    engine: EngineInfo, node: str, options: Sequence[str], door: Door | None, source: IO[bytes]
+) -> Result:
+    origin = door.inside if door else "-"
+    argv = [*CTR, "images", "import", *options, "--snapshotter", "overlayfs", origin]
+    stdin = None if door else source
+    return inside(engine, node, argv, timeout=LOAD_TIMEOUT, check=False, stdin=stdin)
 
 
 def _held(engine: EngineInfo, node: str) -> Held:

@@ -12,7 +12,7 @@ from boxproof.session import EngineInfo
 CLIENT = """#!/bin/sh
 # state: nodes/NAME for each node container, images/NODE/NAME with an id, engine/NAME with an id, log,
 # archive for docker save, imports/NODE.N with what a node was given, held for what each says it holds, refuse
-# with how many imports a node refuses
+# with how many imports a node refuses, volumes/NODE for what a node has at /var
 cd "$(dirname "$0")"
 echo "$@" >> log
 case "$1 $2" in
@@ -20,6 +20,8 @@ case "$1 $2" in
 "rm "*) rm -rf nodes/* ;;
 "logs "*) echo "console of a node" ;;
 "save "*) cat archive ;;
+"inspect "*)
+    for node in $(ls volumes 2>/dev/null); do echo "/$node $PWD/volumes/$node"; done ;;
 "info "*) echo '{"DockerRootDir": "/nowhere", "Driver": "overlay2"}' ;;
 "image inspect")
     eval last=\\${$#}
@@ -38,7 +40,9 @@ case "$1 $2" in
     "sh -c") cat held 2>/dev/null || true ;;
     "ctr --namespace")
         number=$(ls imports | grep -c "^$node\\.")
-        cat > "imports/$node.$number"
+        eval last=\\${$#}
+        [ "$last" = - ] && last=/dev/stdin || last="volumes/$node/${last#/var/}"
+        cat "$last" > "imports/$node.$number"
         if [ "$number" -lt "$(cat refuse)" ]; then echo "content not found" >&2; exit 1; fi
         for image in engine/*; do cp "$image" "images/$node/$(basename "$image")"; done ;;
     journalctl*) echo "journal of $node" ;;
