@@ -44,8 +44,13 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
         _local.depth = _depth() - 1
         seconds = time.monotonic() - started
         say(f"{name}: {outcome} {seconds:.1f} s", style="red" if outcome[0] == "f" else None)
-        for sink in _sinks:
-            sink(name, seconds)
+        took(name, seconds)
+
+
+def took(name: str, seconds: float) -> None:
+    """Tell the sinks of ``on_step`` about a step that somebody else took, without a line of progress."""
+    for sink in _sinks:
+        sink(name, seconds)
 
 
 def _depth() -> int:

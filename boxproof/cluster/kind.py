@@ -16,7 +16,7 @@ import filelock
 import yaml
 
 from boxproof import log
-from boxproof.cluster import cells, contexts, encryption, facts, parts, room
+from boxproof.cluster import cells, contexts, encryption, facts, kindsteps, parts, room
 from boxproof.cluster.cells import DIRECTORY, Cell, check
 from boxproof.cluster.docker import cgroup, docker, nodes_of
 from boxproof.cluster.evidence import collect
@@ -207,7 +207,7 @@ def _create(
     argv += ["--image", node_image, "--config", where.topology, "--kubeconfig", where.kubeconfig]
     try:
         with log.step(f"creating the cluster {name}") as report:
-            run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=report)
+            run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=kindsteps.timed(report))
             nodes = nodes_of(engine, name)
         with log.step("all nodes Ready, and the cluster's own pods"), ThreadPoolExecutor(1) as pool:
             taken = pool.submit(_take_kubectl, engine, nodes[0], where)

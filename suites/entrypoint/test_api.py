@@ -55,13 +55,14 @@ def test_the_api_takes_no_more_than_it_may_and_ends_what_nobody_waits_for(
         )
         return observe("the CLI runs", served.label, bool(found))
 
-    mine.behave("slow", seconds=60)
+    mine.behave("slow", seconds=300)
     with control("while a client waits the CLI runs"):
-        served.made.exec_run(words("Take your time.", token=CLIENT, seconds=12), detach=True)
-        until(lambda: mine.requests(MESSAGES), timeout=10, what="the first prompt at the API")
+        served.made.exec_run(words("Take your time.", token=CLIENT, seconds=300), detach=True)
+        until(lambda: mine.requests(MESSAGES), timeout=60, what="the first prompt at the API")
         assert working()
         busy = ask(served, "Me too.", token=CLIENT)
         assert (busy.status, busy.retry_after.isdigit()) == (TOO_MANY, True)
+        assert served.exec(["pkill", "--exact", "curl"]).ok  # the client goes
     assert not holds(working, seconds=30, every=1), "the client has gone, and its CLI works on"
     assert ask(served, "Be quick.", token=CLIENT, timeout=2).status == TOO_LONG
     mine.behave("ok")
