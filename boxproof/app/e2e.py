@@ -60,8 +60,7 @@ def checked(settings: Settings) -> model.Subject:
 def report(run: Run, *, latest: bool = True) -> Results:
     """Write results.json and the pages of a run, and make it the latest."""
     found = collect(run)
-    checks = [each for claim in found.claims for each in claim.checks]
-    order.learn(run.settings.state, {each.nodeid: each.seconds for each in checks})
+    order.learn(run.settings.state, results.durations(found))
     pages.write(run.directory)
     if latest:
         results.point_latest(run.directory)

@@ -136,8 +136,7 @@ def redeployed(run: Run, subject: model.Subject, directory: Path) -> Session:
 def report(run: Run, session: Session, wanted: tuple[str, ...]) -> None:
     """Say which of ``wanted`` are not proven, and remember what their checks took."""
     found = results.collect(session, selected=wanted)
-    checks = [each for claim in found.claims for each in claim.checks]
-    order.learn(run.settings.state, {each.nodeid: each.seconds for each in checks})
+    order.learn(run.settings.state, results.durations(found))
     for each in found.claims:
         if each.verdict != "proven":
             log.say(f"{each.verdict}: {each.id}: {each.reason}", style="red")

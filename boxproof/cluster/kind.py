@@ -227,10 +227,16 @@ def _create(
 
 
 def configured(settings: Settings, engine: EngineInfo) -> Path:
-    """Write what kind is given for the configured cell and cluster, and return the file."""
+    """Write what kind is given for the configured cell and cluster, and return the file.
+
+    What kind makes of it is ours from then on: ``down`` removes it. Raises EnvironmentFault where a cluster of
+    that name is somebody else's.
+    """
     where = place(settings, settings.cluster)
+    _refuse_foreign(engine, settings.cluster, where)
     where.directory.mkdir(parents=True, exist_ok=True)
     _write_topology(where, topology_of(check(settings), cgroup(engine)))
+    where.record.write_text("{}")
     return where.topology
 
 

@@ -90,6 +90,18 @@ def test_down_without_a_cluster_says_so(engine: FakeEngine, settings: Settings) 
     assert engine.nodes == ["c-control-plane"]
 
 
+def test_what_is_made_by_hand_from_our_configuration_is_ours(engine: FakeEngine, settings: Settings) -> None:
+    assert kind.configured(settings, engine.info).is_file()
+    engine.add_node("c-control-plane")
+    assert kind.down(settings, engine.info)
+    assert engine.nodes == []
+    engine.add_node("c-control-plane")
+    with pytest.raises(EnvironmentFault, match="not ours"):
+        kind.configured(settings, engine.info)
+    assert not kind.down(settings, engine.info)
+    assert engine.nodes == ["c-control-plane"]
+
+
 def test_an_unusable_registry_is_wrong_usage(engine: FakeEngine) -> None:
     asked = Settings(registry="http://host:5000/")
     with pytest.raises(UsageError, match="HOST:PORT"):

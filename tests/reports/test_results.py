@@ -211,6 +211,11 @@ def test_a_run_over_everything_is_not_narrowed(judge: Judge) -> None:
     assert (everything.narrowed, len(everything.claims)) == (False, 200)
 
 
+def test_only_checks_that_went_to_their_end_tell_how_long_they_take(judge: Judge) -> None:
+    found = judge(a="proven", b="refuted", c="blocked", d=...)
+    assert results.durations(found) == {"suites/t.py::a": 0.0}
+
+
 def test_latest_points_at_the_run(session: Session) -> None:
     run = Path(session.directory)
     for _ in range(2):
