@@ -229,8 +229,8 @@ def _create(
 def configured(settings: Settings, engine: EngineInfo) -> Path:
     """Write what kind is given for the configured cell and cluster, and return the file.
 
-    What kind makes of it is ours from then on: ``down`` removes it. Raises EnvironmentFault where a cluster of
-    that name is somebody else's.
+    What kind makes of it is ours from then on: ``down`` removes it. Raises EnvironmentFault where a
+    cluster of that name is somebody else's.
     """
     where = place(settings, settings.cluster)
     _refuse_foreign(engine, settings.cluster, where)

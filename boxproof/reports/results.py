@@ -168,7 +168,7 @@ def _result(
 
 
 def durations(found: Results) -> dict[str, float]:
-    """Return the seconds of the proven checks by name: one that was cut short says nothing of the next time."""
+    """Return the seconds of the proven checks by name: one that was cut short tells nothing."""
     checks = [check for claim in found.claims for check in claim.checks]
     return {each.nodeid: each.seconds for each in checks if each.verdict is Verdict.PROVEN}
 
