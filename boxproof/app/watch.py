@@ -13,7 +13,7 @@ from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
 from boxproof.cluster import load, preflight, pruning
 from boxproof.errors import BoxproofError
-from boxproof.proof import box, claims, deployed, order, waivers
+from boxproof.proof import box, claims, order, waivers
 from boxproof.reports import results
 from boxproof.session import Session
 from boxproof.settings import Settings
@@ -60,10 +60,7 @@ class Watch:
         """Remove the further instances of the round, and from the nodes what nothing uses any more."""
         session = self.session
         assert session is not None and session.engine is not None and session.image is not None
-        first = deployed.record_path(session, "")
-        for path in sorted(deployed.instances_of(session).glob("*.json")):
-            if path != first:
-                box.remove(box.attach(session, path.stem))
+        box.remove_instances(session, further=True)
         pruning.prune(session.engine, box.cluster_of(session), [session.probe_image, session.image.reference])
 
 

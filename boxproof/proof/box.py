@@ -227,15 +227,18 @@ def _remove(kube: Kube, namespace: str, objects: Sequence[Object]) -> None:
         return
 
 
-def remove_instances(session: Session) -> list[str]:
-    """Delete what this session deployed, without waiting; returns the namespaces.
+def remove_instances(session: Session, *, further: bool = False) -> list[str]:
+    """Delete what this session deployed, with ``further`` all but the first; returns the namespaces.
 
-    Other sessions of the run (its sabotages) are left alone. Raises EnvironmentFault if the API
-    server does not answer.
+    It does not wait. Other sessions of the run (its sabotages) are left alone. Raises EnvironmentFault if
+    the API server does not answer.
     """
     kube = Kube(cluster_of(session).kubeconfig)
     removed = []
+    spared = record_path(session, "") if further else None
     for path in sorted(instances_of(session).glob("*.json")):
+        if path == spared:
+            continue
         data = json.loads(path.read_text())
         _remove(kube, data["namespace"], data["objects"])
         removed.append(data["namespace"])

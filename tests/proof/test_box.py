@@ -136,6 +136,20 @@ def test_removal_frees_retained_volumes_of_the_namespace_alone(
     assert boxes.remove_instances(session) == []
 
 
+def test_the_first_instance_can_be_spared_and_all_else_goes(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boxes, "Kube", lambda _: Fake())
+    keep(session, "first")
+    keep(session, "a")
+    probes = boxes.instances_of(session) / "probes.json"  # less is written down of what is no instance
+    probes.write_text(json.dumps({"namespace": "n-probes", "objects": []}))
+
+    assert boxes.remove_instances(session, further=True) == ["n-a", "n-probes"]
+
+    assert [each.stem for each in boxes.instances_of(session).iterdir()] == ["first"]
+
+
 def test_a_sabotage_of_another_tier_leaves_this_one_alone(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
