@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from boxproof.session import Session
 from boxproof.settings import Settings
 from boxproof.subject import build, model, touched
 
+QUICK = 8.0  # seconds for each worker, so that the first verdicts of an area come soon after an edit
 QUIET = 300  # milliseconds without an edit before a round starts
 
 
@@ -95,7 +96,10 @@ def edits(subject: model.Subject) -> Iterator[tuple[Path, ...]]:
 
 
 def chosen(settings: Settings, subject: model.Subject, changed: tuple[Path, ...]) -> list[tuple[str, ...]]:
-    """Return the claims to prove in waves: those asked for, else an area at a time, the nearest first."""
+    """Return the claims to prove in waves: those asked for, else an area at a time, the nearest first.
+
+    Of an area those that are proven quickly come first.
+    """
     if settings.claims:
         return [claims.select(settings.claims)]
     known = claims.load()
@@ -104,7 +108,21 @@ def chosen(settings: Settings, subject: model.Subject, changed: tuple[Path, ...]
         tuple(each.id for each in known.values() if each.area == area and each.id not in without)
         for area in touched.areas(subject, changed)
     ]
-    return [each for each in waves if each]
+    seconds = order.known(settings.state)
+    return [part for each in waves for part in parted(each, seconds, QUICK * settings.workers) if part]
+
+
+def parted(
+    wave: Sequence[str], seconds: Mapping[str, float], budget: float
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the claims whose checks took the least, as far as ``budget`` seconds go, and the others."""
+    left, quick = budget, set()
+    for each in sorted(wave, key=lambda claim: seconds.get(claim, float("inf"))):
+        left -= seconds.get(each, float("inf"))
+        if left < 0:
+            break
+        quick.add(each)
+    return tuple(each for each in wave if each in quick), tuple(each for each in wave if each not in quick)
 
 
 def attempt(watch: Watch, changed: tuple[Path, ...]) -> None:

@@ -168,9 +168,11 @@ def _result(
 
 
 def durations(found: Results) -> dict[str, float]:
-    """Return the seconds of the proven checks by name: one that was cut short tells nothing."""
+    """Return the seconds of the proven checks and claims by name: one that was cut short tells nothing."""
     checks = [check for claim in found.claims for check in claim.checks]
-    return {each.nodeid: each.seconds for each in checks if each.verdict is Verdict.PROVEN}
+    seconds = {each.nodeid: each.seconds for each in checks if each.verdict is Verdict.PROVEN}
+    proven = [each for each in found.claims if each.verdict == "proven"]
+    return seconds | {each.id: round(sum(check.seconds for check in each.checks), 1) for each in proven}
 
 
 def _counts(judged: Sequence[ClaimResult]) -> Counts:

@@ -65,7 +65,18 @@ def test_an_edit_is_proven_area_by_area_the_nearest_first(tmp_path: Path, notes:
     while made.waves:
         watch.attempt(made, ())
     watch.attempt(made, ())
-    assert (notes.deployed, notes.cleared, len(notes.proven)) == (1, 1, 3)
+    assert (notes.deployed, notes.cleared) == (1, 1)
+    known = claims.load()
+    areas = [known[each].area for wave in notes.proven for each in wave]
+    assert list(dict.fromkeys(areas)) == ["ENT", "AUTH", "PROBE"]
+
+
+def test_of_an_area_what_is_proven_quickly_comes_first() -> None:
+    seconds = {"slow": 60.0, "quick": 3.0, "quicker": 1.0, "middling": 10.0}
+    wave = ("slow", "quick", "new", "middling", "quicker")
+    assert watch.parted(wave, seconds, 5.0) == (("quick", "quicker"), ("slow", "new", "middling"))
+    assert watch.parted(wave, {}, 5.0) == ((), wave)
+    assert watch.parted(wave, dict.fromkeys(wave, 1.0), 5.0) == (wave, ())
 
 
 def test_a_newer_edit_comes_before_what_is_left_of_an_older_one(tmp_path: Path, notes: Notes) -> None:
@@ -73,6 +84,8 @@ def test_a_newer_edit_comes_before_what_is_left_of_an_older_one(tmp_path: Path, 
     known = claims.load()
     watch.attempt(made, (ENTRYPOINT,))
     watch.attempt(made, (POLICY,))
+    while made.waves:
+        watch.attempt(made, ())
     assert {known[each].area for each in notes.proven[-1]} == {"NET"}
     assert (notes.deployed, notes.cleared, made.waves) == (2, 2, [])
 

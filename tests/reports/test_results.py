@@ -216,6 +216,10 @@ def test_only_checks_that_went_to_their_end_tell_how_long_they_take(judge: Judge
     assert results.durations(found) == {"suites/t.py::a": 0.0}
 
 
+def test_a_proven_claim_takes_what_its_checks_take(judge: Judge) -> None:
+    assert results.durations(judge(a="proven")) == {"suites/t.py::a": 0.0, CLAIM: 0.0}
+
+
 def test_latest_points_at_the_run(session: Session) -> None:
     run = Path(session.directory)
     for _ in range(2):
