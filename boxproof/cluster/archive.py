@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from boxproof.cluster.docker import streamed
-from boxproof.errors import EnvironmentFault
+from boxproof.errors import DeadlineExceeded, EnvironmentFault
 from boxproof.session import EngineInfo
 from boxproof.wait import until
 
@@ -63,12 +63,12 @@ class Sink:
             self._open = False
 
     def close(self) -> None:
-        """End the stream."""
+        """End the stream, also of a reader that takes nothing: its own result tells of it."""
         try:
             self._target.flush()
             if self._named:  # a reader that opens a pipe after its last writer has gone waits forever
                 until(self._taken, timeout=TAKEN_TIMEOUT, every=0.005, what="the archive is read")
-        except BrokenPipeError:
+        except (BrokenPipeError, DeadlineExceeded):
             self._open = False
         finally:
             with suppress(BrokenPipeError):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from boxproof.cluster import archive, doors, load
+from boxproof.cluster import archive, difference, doors, load
 from boxproof.host import imagestore
 from boxproof.session import ClusterInfo
 from tests.cluster.conftest import FakeEngine
@@ -61,6 +62,22 @@ def test_a_reader_that_ends_early_holds_nobody_up(tmp_path: Path) -> None:
         sink.write(bytes(1 << 22))  # more than a pipe holds
         sink.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_never_comes_leaves_the_streams_of_the_others_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "TAKEN_TIMEOUT", 0.2)
+    for each in "ab":
+        (tmp_path / each).mkdir()
+    with doors.opened({each: tmp_path / each for each in "ab"}) as named:
+        absent, present = (archive.Sink(frozenset(), named[each].here) for each in "ab")
+        with ThreadPoolExecutor(1) as pool:
+            read = pool.submit(named["b"].here.read_bytes)
+            difference.distribute([], [absent, present])
+            assert read.result(timeout=10) == bytes(2 * 512)
+        absent.source.close()
+        present.source.close()
 
 
 def test_volumes_elsewhere_or_not_to_be_written_are_left_out(engine: FakeEngine, volume: Path) -> None:
