@@ -16,9 +16,10 @@ from boxproof.cluster import agnhost, load
 from boxproof.cluster.docker import docker
 from boxproof.errors import EnvironmentFault, ExitCode, UsageError
 from boxproof.host import engine as engines
-from boxproof.kube import cyclonus, states
+from boxproof.kube import cyclonus, deviations, states
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.cyclonus import Case
+from boxproof.kube.deviations import Known
 from boxproof.probes import peers
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.run import run as command
@@ -35,7 +36,10 @@ LONGEST_WAIT = 300
 
 
 class Conformance(BaseModel):
-    """What was found; ``in_force`` are the seconds until policies were, by pod and direction."""
+    """What was found; ``in_force`` are the seconds until policies were, by pod and direction.
+
+    ``outdated`` are the deviations the engine is known for that did not show, though their cases were tried.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,26 +52,36 @@ class Conformance(BaseModel):
     wait_seconds: int
     in_force: dict[str, float]
     cases: tuple[Case, ...]
+    outdated: tuple[Known, ...] = ()
 
     @property
     def failed(self) -> list[Case]:
-        """The cases in which packets did something else than the policies say."""
-        return [each for each in self.cases if not each.passed]
+        """The cases in which packets did something else than the policies say, other than what is known."""
+        return [each for each in self.cases if not each.passed and not each.known]
 
     def lines(self) -> Iterator[str]:
-        """Give a line a case, and one for all."""
+        """Give a line a case, below it the wrong connections, and one for all."""
         for number, each in enumerate(self.cases, 1):
-            yield f"{'ok' if each.passed else 'FAILED':8}{number:4}  {each.description}"
-        passed = len(self.cases) - len(self.failed)
-        yield f"{passed} of {len(self.cases)} cases passed ({self.pod_network}, Kubernetes {self.kubernetes})"
+            said = "ok" if each.passed else "known" if each.known else "FAILED"
+            yield f"{said:8}{number:4}  {each.description}"
+            yield from (f"{'':14}{line}" for line in (*([each.known] if each.known else []), *each.wrong))
+        for known in self.outdated:
+            wrong = "; ".join(known.wrong)
+            yield f"OUTDATED      {known.case}: {wrong}: not so any more, see {deviations.NAME}"
+        passed = sum(bool(each.passed) for each in self.cases)
+        explained = len(self.cases) - passed - len(self.failed)
+        yield (
+            f"{passed} of {len(self.cases)} cases passed, {explained} failed as {self.pod_network} does, "
+            f"{len(self.failed)} otherwise (Kubernetes {self.kubernetes})"
+        )
 
 
 def main(tags: str, wait: str, as_json: bool) -> int:
-    """Try the cases against the cluster as it stands, and print and keep what came of them; 1 if one failed.
+    """Try the cases against the cluster as it stands, and print and keep what came of them.
 
     ``tags`` are cyclonus' own, comma-separated, "" for all; ``wait`` the seconds an engine gets after each
-    change. Raises UsageError for an unusable option or a namespace that is somebody else's,
-    EnvironmentFault where nothing can be judged.
+    change. Returns 1 if a case failed in a way that is not known, or a known one did not. Raises UsageError
+    for an unusable option or a namespace that is somebody else's, EnvironmentFault if nothing can be judged.
     """
     settings = Settings.load()
     seconds, named = _seconds(wait), tuple(each.strip() for each in tags.split(",") if each.strip())
@@ -80,7 +94,7 @@ def main(tags: str, wait: str, as_json: bool) -> int:
         found, into = _tried(settings, engine, cluster, asked)
     print(found.model_dump_json(indent=1) if as_json else "\n".join(found.lines()))
     log.say(f"report: {into}")
-    return int(ExitCode.REFUTED if found.failed else ExitCode.ACCEPTED)
+    return int(ExitCode.REFUTED if found.failed or found.outdated else ExitCode.ACCEPTED)
 
 
 def _seconds(text: str) -> int:
@@ -94,17 +108,18 @@ def _tried(
 ) -> tuple[Conformance, Path]:
     """Try the cases, in namespaces of their own, and return what came of them and where it is kept."""
     started, kube = datetime.now(UTC), Kube(cluster.kubeconfig)
+    known = deviations.load().of(cluster.cni)
     into = settings.reports / "conformance" / started.strftime("%Y%m%dT%H%M%S")
     into.mkdir(parents=True)
     with _image(settings, engine, cluster), namespaces(kube):
         cases = asked.announced(cluster)
         with log.step("policies in force for each pod"):
             seconds = peers.in_force(kube, peers.peers(kube))
-        cases = asked.judged(cluster, cases, into)
+        cases, outdated = deviations.explained(asked.judged(cluster, cases, into), known)
     found = Conformance(
         started=started, finished=datetime.now(UTC), cyclonus=cyclonus.version(), cluster=cluster.name,
         kubernetes=cluster.kubernetes, pod_network=cluster.cni, wait_seconds=asked.wait, in_force=seconds,
-        cases=tuple(cases),
+        cases=tuple(cases), outdated=tuple(outdated),
     )  # fmt: skip
     kube.close()
     (into / RESULT).write_text(found.model_dump_json(indent=1))
@@ -147,7 +162,7 @@ class Asked:
         (into / OUTPUT).write_text(done.stdout + done.stderr)
         if not done.ok:
             raise EnvironmentFault(f"cyclonus broke, see {into / OUTPUT}: {done.describe()}")
-        return cyclonus.judged(into / JUNIT, cases)
+        return cyclonus.judged(into / JUNIT, done.stdout, cases)
 
     @property
     def _argv(self) -> list[str | Path]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.host import golang
+from boxproof.kube import discrepancies
 from boxproof.settings import ROOT, Settings, nearest
 
 MODULE = ROOT / "cluster/modules/cyclonus"
@@ -34,6 +35,8 @@ class Case(BaseModel):
     description: str
     tags: tuple[str, ...]
     passed: bool | None = None  # not tried yet
+    wrong: tuple[str, ...] = ()  # connections, as discrepancies.wrong says them
+    known: str = ""  # why just these go wrong under this engine
 
 
 def program(settings: Settings) -> Path:
@@ -83,11 +86,11 @@ def chosen(cases: Sequence[Case], tags: Sequence[str]) -> list[Case]:
     return [each for each in cases if not tags or set(tags) & set(each.tags)]
 
 
-def judged(report: Path, cases: Sequence[Case]) -> list[Case]:
-    """Return the cases with what a run's JUnit file says of them.
+def judged(report: Path, output: str, cases: Sequence[Case]) -> list[Case]:
+    """Return the cases with what a run's JUnit file says of them, and the wrong connections its output has.
 
-    Raises EnvironmentFault if there is none, or it is not about each of the cases: cyclonus itself ends well
-    whether they fail or not.
+    Raises EnvironmentFault if there is no file, it is not about each of the cases, or the two differ:
+    cyclonus itself ends well whether cases fail or not.
     """
     try:
         found = list(ET.parse(report).getroot().iter("testcase"))
@@ -96,7 +99,13 @@ def judged(report: Path, cases: Sequence[Case]) -> list[Case]:
     names = [str(each.get("name")).strip() for each in found]
     if names != [each.description for each in cases]:
         raise EnvironmentFault(f"cyclonus judged {len(names)} cases, not the {len(cases)} it announced")
+    wrong = discrepancies.wrong(output)
+    failed = {number for number, each in enumerate(found, 1) if each.find("failure") is not None}
+    if failed != set(wrong):
+        raise EnvironmentFault(
+            f"cyclonus: cases {sorted(failed)} failed, {sorted(wrong)} have wrong connections"
+        )
     return [
-        case.model_copy(update={"passed": each.find("failure") is None})
-        for case, each in zip(cases, found, strict=True)
+        case.model_copy(update={"passed": number not in failed, "wrong": wrong.get(number, ())})
+        for number, case in enumerate(cases, 1)
     ]

@@ -17,6 +17,7 @@ from boxproof.cluster import agnhost
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.cyclonus import Case
+from boxproof.kube.deviations import Known
 from boxproof.session import ClusterInfo
 
 DRY = "testing 1 cases\n\ntest #1: deny all\n - tags: conflict\n"
@@ -116,19 +117,31 @@ def test_a_program_that_breaks_off_is_a_fault_and_its_output_is_kept(
 
 
 def test_each_case_is_a_line_and_the_failed_ones_stand_out() -> None:
-    now = datetime.now(UTC)
+    now, wrong = datetime.now(UTC), ("x/a -> x/b open: TCP/80",)
+    known = Known(network="kube-router", case="four", wrong=wrong, why="both in one chain")
     found = Conformance(
         started=now, finished=now, cyclonus="1", cluster="c", kubernetes="1.34.2", pod_network="kube-router",
         wait_seconds=5, in_force={},
         cases=(
-            Case(description="one", tags=(), passed=True), Case(description="two", tags=(), passed=False),
+            Case(description="one", tags=(), passed=True),
+            Case(description="two", tags=(), passed=False, wrong=wrong),
+            Case(description="three", tags=(), passed=False, wrong=wrong, known=known.why),
+            Case(description="four", tags=(), passed=True),
         ),
+        outdated=(known,),
     )  # fmt: skip
     assert [each.description for each in found.failed] == ["two"]
     assert list(found.lines()) == [
-        "ok         1  one", "FAILED     2  two",
-        "1 of 2 cases passed (kube-router, Kubernetes 1.34.2)",
-    ]  # fmt: skip
+        "ok         1  one",
+        "FAILED     2  two",
+        "              x/a -> x/b open: TCP/80",
+        "known      3  three",
+        "              both in one chain",
+        "              x/a -> x/b open: TCP/80",
+        "ok         4  four",
+        "OUTDATED      four: x/a -> x/b open: TCP/80: not so any more, see cluster/conformance.toml",
+        "2 of 4 cases passed, 1 failed as kube-router does, 1 otherwise (Kubernetes 1.34.2)",
+    ]
 
 
 def test_the_image_holds_the_program_alone(tmp_path: Path) -> None:

@@ -52,19 +52,45 @@ def test_a_tag_without_cases_is_wrong_usage() -> None:
         cyclonus.chosen(CASES, ["conflcit"])
 
 
+WRONG = """starting test case #2
+step 1 on all available ports/protocols:
+Discrepancy found:1 wrong, 1 ignored, 0 correct
+
+Expected combined:
+| TCP/80 | X/B |
+| x/a    | X   |
+
+kube results, try 0:
+| TCP/80 | X/B |
+| x/a    | .   |
+
+"""
+
+
 def test_a_failed_case_is_told_from_a_passed_one(tmp_path: Path) -> None:
     first = CASES[0].description.replace('"', "&#34;")
     path = junit(tmp_path / "junit.xml", PASSED.format(first), FAILED.format(CASES[1].description))
-    assert [each.passed for each in cyclonus.judged(path, CASES)] == [True, False]
+    judged = cyclonus.judged(path, WRONG, CASES)
+    assert [(each.passed, each.wrong) for each in judged] == [
+        (True, ()), (False, ("x/a -> x/b open: TCP/80",)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("second", "output"), [(FAILED, ""), (PASSED, WRONG)])
+def test_a_result_without_its_connections_is_a_fault(second: str, output: str, tmp_path: Path) -> None:
+    first = CASES[0].description.replace('"', "&#34;")
+    path = junit(tmp_path / "junit.xml", PASSED.format(first), second.format(CASES[1].description))
+    with pytest.raises(EnvironmentFault, match="wrong connections"):
+        cyclonus.judged(path, output, CASES)
 
 
 def test_a_result_that_is_not_about_each_case_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault, match="no result"):
-        cyclonus.judged(tmp_path / "none.xml", CASES)
+        cyclonus.judged(tmp_path / "none.xml", "", CASES)
     with pytest.raises(EnvironmentFault, match="judged 1 cases, not the 2"):
-        cyclonus.judged(junit(tmp_path / "junit.xml", PASSED.format(CASES[1].description)), CASES)
+        cyclonus.judged(junit(tmp_path / "junit.xml", PASSED.format(CASES[1].description)), "", CASES)
     with pytest.raises(EnvironmentFault, match="judged 0 cases"):
-        cyclonus.judged(junit(tmp_path / "junit.xml"), CASES)
+        cyclonus.judged(junit(tmp_path / "junit.xml"), "", CASES)
 
 
 def test_each_connection_is_tried_once() -> None:
