@@ -8,14 +8,16 @@ from typing import Any
 
 from invoke.exceptions import Exit
 
+from boxproof.app.cli import interrupt_once
 from boxproof.errors import BoxproofError, ExitCode
 
 
 def explained(work: Callable[..., None]) -> Callable[..., None]:
-    """Show a failure of boxproof's own kind as one line and its exit code."""
+    """Show a failure of boxproof's own kind as one line and its exit code; clean up when told to end."""
 
     @wraps(work)
     def wrapped(*words: Any, **options: Any) -> None:
+        interrupt_once()
         try:
             work(*words, **options)
         except BoxproofError as error:

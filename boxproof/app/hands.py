@@ -8,7 +8,6 @@ import shutil
 from boxproof import log
 from boxproof.app import bringup, byhand, e2e
 from boxproof.app import watch as watches
-from boxproof.app.cli import interrupt_once
 from boxproof.cluster import cells, kind
 from boxproof.cluster import preflight as pairs
 from boxproof.cluster.docker import docker
@@ -95,7 +94,6 @@ def test(claims: str) -> int:
 
 def watch(claims: str) -> int:
     """Prove the touched claims after each edit, until interrupted."""
-    interrupt_once()
     return watches.main(Settings.load({"claims": claims or None}))
 
 
