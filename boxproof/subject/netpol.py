@@ -7,6 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from boxproof.errors import EnvironmentFault
+
+NUMBERS = "write its number: some engines open all ports for a name that no pod has (docs/network.md)"
+
 Policy = Mapping[str, Any]
 Direction = Literal["Egress", "Ingress"]
 
@@ -25,7 +29,7 @@ class Place:
 def allowed(policies: Iterable[Policy], source: Place, target: Place, port: int, protocol: str) -> bool:
     """Return whether a connection is allowed: by what holds for the source, and by what holds for the target.
 
-    Ports are numbers; an ``ipBlock`` is taken to mean addresses of pods too.
+    An ``ipBlock`` is taken to mean addresses of pods too. Raises EnvironmentFault for a port that has a name.
     """
     found = list(policies)
     out = one_way(found, source, target, port, protocol, "Egress")
@@ -40,7 +44,8 @@ def one_way(
     key, who = ("egress", "to") if direction == "Egress" else ("ingress", "from")
     rules = [(rule, each) for each in mine for rule in each["spec"].get(key) or []]
     return not mine or any(
-        _port(rule.get("ports"), port, protocol) and _peer(rule.get(who), peer, each) for rule, each in rules
+        _port(rule.get("ports"), port, protocol, each) and _peer(rule.get(who), peer, each)
+        for rule, each in rules
     )
 
 
@@ -56,10 +61,16 @@ def _selects(policy: Policy, pod: Place) -> bool:
     )
 
 
-def _port(ports: list[dict[str, Any]] | None, port: int, protocol: str) -> bool:
+def _port(ports: list[dict[str, Any]] | None, port: int, protocol: str, policy: Policy) -> bool:
+    for each in ports or []:
+        if isinstance(name := each.get("port"), str):
+            where = policy["metadata"].get("name", "")
+            raise EnvironmentFault(
+                f"NetworkPolicy {where}: what port {name!r} is cannot be judged", hint=NUMBERS
+            )
     return not ports or any(
         each.get("protocol", "TCP") == protocol
-        and ("port" not in each or int(each["port"]) <= port <= int(each.get("endPort", each["port"])))
+        and ("port" not in each or each["port"] <= port <= each.get("endPort", each["port"]))
         for each in ports
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from boxproof.errors import EnvironmentFault
 from boxproof.subject.netpol import Place, allowed, of_pod
 
 SYSTEM = {"kubernetes.io/metadata.name": "kube-system"}
@@ -59,6 +60,12 @@ def test_a_range_of_ports_has_both_its_ends() -> None:
         for each in (29, 30, 40, 41)
     ]
     assert found == [False, True, True, False]
+
+
+def test_a_port_with_a_name_cannot_be_judged() -> None:
+    named = policy(egress=[{"ports": [{"port": 80}, {"port": "http"}]}])
+    with pytest.raises(EnvironmentFault, match="NetworkPolicy one: what port 'http'"):
+        allowed([named], AGENT, OTHER, 80, "TCP")
 
 
 def test_an_exception_is_taken_out_of_its_block() -> None:
