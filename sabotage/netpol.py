@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from boxproof.cluster.docker import inside
@@ -15,6 +16,8 @@ from boxproof.proof.sabotages import (
     find,
     image_sabotage,
     manifest_sabotage,
+    replace_in,
+    subject_sabotage,
 )
 from boxproof.session import Session
 
@@ -154,6 +157,22 @@ def bridge_past_the_engine(session: Session, _kube: Kube) -> Iterator[None]:
         yield
     finally:
         call_iptables(1)
+
+
+@subject_sabotage(
+    "netpol-fqdn-allowlist-cilium", "the policy for Cilium has a name that the proxy does not allow"
+)
+def one_name_more(directory: Path) -> None:
+    """Where names are enforced twice, one list is longer."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(policy, "- matchName: github.com", "- matchName: github.com\n        - matchName: example.com")
+
+
+@subject_sabotage("netpol-fqdn-allowlist-cilium", "the policy for Cilium lets only one name be resolved")
+def one_name_resolves(directory: Path) -> None:
+    """Cilium learns addresses from answers: a name that is not resolved is not let out to."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(policy, 'matchPattern: "*"', 'matchPattern: "api.anthropic.com"')
 
 
 def _egress_of_the_agent(objects: Objects, *rules: dict[str, Any]) -> None:

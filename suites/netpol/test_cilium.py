@@ -17,13 +17,16 @@ COMPONENT = "cilium"
 LIST = "allowed"
 
 
-@claim("netpol-fqdn-allowlist-cilium")
-def test_the_policy_names_what_the_proxy_allows(
-    session: Session, subject: Subject, cluster: ClusterInfo
-) -> None:
+@pytest.fixture
+def objects(session: Session, subject: Subject) -> list[dict[str, Any]]:
+    """The rendered objects with the component."""
     if subject.path(f"{subject.manifests.components}/{COMPONENT}") is None:
         pytest.skip("the subject has no policy for Cilium")
-    objects, _ = rendered(session, components=(COMPONENT,))
+    return rendered(session, components=(COMPONENT,))[0]
+
+
+@claim("netpol-fqdn-allowlist-cilium")
+def test_the_policy_names_what_the_proxy_allows(objects: list[dict[str, Any]]) -> None:
     policy = next(each for each in objects if each["kind"] == cilium.KIND)
     names = allowed(objects)
     assert names
@@ -34,6 +37,10 @@ def test_the_policy_names_what_the_proxy_allows(
         del rule["toEndpoints"][0]["matchLabels"][cilium.SPACE]
         assert len(observe("problems", "the wrong one", cilium.problems(wrong, names))) == 2
     assert observe("problems", COMPONENT, cilium.problems(policy, names)) == []
+
+
+@claim("netpol-fqdn-allowlist-cilium")
+def test_cilium_enforces_the_policy(cluster: ClusterInfo) -> None:
     pytest.skip(f"this cluster's network is {cluster.cni}, not Cilium: the policy was read, not enforced")
 
 
