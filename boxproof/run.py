@@ -236,6 +236,30 @@ def _feed(stream: IO[bytes], data: bytes) -> None:
         stream.close()
 
 
+@dataclass
+class _Ending:
+    """One signal to a process, and after ``grace`` seconds the end of its group."""
+
+    process: subprocess.Popen[bytes]
+    grace: float
+    send: signal.Signals | None
+    told: bool = False  # by a signal to us
+    deadline: float = float("inf")
+
+    def begin(self, number: int) -> None:
+        if self.deadline == float("inf"):
+            self.deadline = time.monotonic() + self.grace
+            self.process.send_signal(self.send or number)
+
+    def pass_on(self, number: int, _frame: object) -> None:
+        self.told = True
+        self.begin(number)
+
+
+class CutShort(Exception):
+    """A program on our terminal was ended because nobody wants its result any more."""
+
+
 def foreground(
     argv: Sequence[str | os.PathLike[str]],
     *,
@@ -243,32 +267,33 @@ def foreground(
     send: signal.Signals | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> int:
     """Run ``argv`` on our own terminal and return its exit code, 130 if INT or TERM ended it.
 
     INT and TERM sent to us are passed on once, as ``send`` where given; after ``grace`` seconds
-    the whole group is killed.
+    the whole group is killed. So it is once ``stop``, asked a few times a second, returns True: then
+    CutShort is raised, unless we were told to end as well.
     """
-    words = tuple(os.fspath(word) for word in argv)
-    deadline: list[float] = []
-    process = subprocess.Popen(words, cwd=cwd, env=environment(env), start_new_session=True)
-
-    def pass_on(number: int, _frame: object) -> None:
-        if not deadline:
-            deadline.append(time.monotonic() + grace)
-            process.send_signal(send or number)
-
-    before = {each: signal.signal(each, pass_on) for each in (signal.SIGINT, signal.SIGTERM)}
+    process = subprocess.Popen(
+        [os.fspath(word) for word in argv], cwd=cwd, env=environment(env), start_new_session=True
+    )
+    ending = _Ending(process, grace, send)
+    before = {each: signal.signal(each, ending.pass_on) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         while process.poll() is None:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(0.2)
-            except subprocess.TimeoutExpired:
-                if deadline and time.monotonic() > deadline[0]:
-                    end_group(process, grace=0.5)
+                break
+            if stop is not None and stop():
+                ending.begin(signal.SIGTERM)
+            if time.monotonic() > ending.deadline:
+                end_group(process, grace=0.5)
     finally:
         if process.poll() is None:
             end_group(process, grace=0.5)
         for each, handler in before.items():
             signal.signal(each, handler)
-    return 130 if deadline or process.returncode < 0 else process.returncode
+    if ending.deadline < float("inf") and not ending.told:
+        raise CutShort
+    return 130 if ending.told or process.returncode < 0 else process.returncode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from boxproof.errors import EnvironmentFault, UsageError
@@ -26,14 +27,18 @@ def words(claims: tuple[str, ...], *, workers: int) -> list[str]:
     ]  # fmt: skip
 
 
-def prove(settings: Settings, session: Session) -> int:
-    """Run the selected checks side by side on our terminal; raises UsageError if pytest was misled."""
+def prove(settings: Settings, session: Session, stop: Callable[[], bool] | None = None) -> int:
+    """Run the selected checks side by side on our terminal; raises UsageError if pytest was misled.
+
+    CutShort is raised where ``stop`` (``run.foreground``) had them ended.
+    """
     directory = Path(session.directory)
     file = session.save(directory / "session.json")
     order.write(directory, order.known(Path(session.state)))
     command = words(settings.claims, workers=settings.workers)
     # INT, not TERM: pytest runs its finalizers only for the former
-    code = foreground(command, grace=5.0, send=signal.SIGINT, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)})
+    env = {"BOXPROOF_SESSION": str(file)}
+    code = foreground(command, grace=5.0, send=signal.SIGINT, cwd=ROOT, env=env, stop=stop)
     told = records.usage(directory)
     if told:
         raise UsageError(told[0], hint=told[1])

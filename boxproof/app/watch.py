@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import watchfiles
 
@@ -15,12 +19,14 @@ from boxproof.cluster import load, preflight, pruning
 from boxproof.errors import BoxproofError
 from boxproof.proof import box, claims, order, waivers
 from boxproof.reports import results
+from boxproof.run import CutShort
 from boxproof.session import Session
 from boxproof.settings import Settings
 from boxproof.subject import build, model, touched
 
 QUICK = 8.0  # seconds for each worker, so that the first verdicts of an area come soon after an edit
 QUIET = 300  # milliseconds without an edit before a round starts
+NEXT = 0.1  # seconds for an edit to come before the next wave does
 
 
 @dataclass
@@ -28,6 +34,7 @@ class Watch:
     """A run that goes on; ``waves`` are the claims left to be proven about ``session``, nearest first."""
 
     run: Run
+    newer: Callable[[], bool] = lambda: False  # whether there is an edit to take up
     number: int = 0
     session: Session | None = None
     waves: list[tuple[str, ...]] = field(default_factory=list)
@@ -48,11 +55,19 @@ class Watch:
         self.waves = waves
 
     def prove(self) -> None:
-        """Prove the next claims and say which are not proven; after the last, clear up."""
+        """Prove the next claims and say which are not proven; after the last, clear up.
+
+        A newer edit cuts it short: what is proven is not there any more.
+        """
         assert self.session is not None
-        wanted = self.waves.pop(0)
-        with log.step(f"{len(wanted)} claims"):
-            suites.prove(replace(self.run.settings, claims=wanted), self.session)
+        wanted = self.waves[0]
+        try:
+            with log.step(f"{len(wanted)} claims"):
+                suites.prove(replace(self.run.settings, claims=wanted), self.session, self.newer)
+        except CutShort:
+            log.say(f"{len(wanted)} claims: cut short by an edit")
+            return
+        del self.waves[0]
         report(self.run, self.session, wanted)
         if not self.waves:
             self.clear()
@@ -74,25 +89,46 @@ def main(settings: Settings) -> int:
         with owned.enduring(run):
             bringup.session(run, subject)
             log.say(f"watching {', '.join(map(str, touched.watched(subject)))}; Ctrl-C ends it")
-            watch = Watch(run)
-            for changed in edits(subject):
-                attempt(watch, changed)
+            with Edits(subject) as edits:
+                keep_on(Watch(run, edits.waiting), edits)
     finally:
         bringup.tidy(run)
     return 3 if run.fault else 0
 
 
-def edits(subject: model.Subject) -> Iterator[tuple[Path, ...]]:
-    """Give the paths of each burst of edits, () now and then where there are none."""
-    for changes in watchfiles.watch(
-        *touched.watched(subject),
-        debounce=QUIET * 4,
-        step=QUIET,
-        rust_timeout=QUIET,
-        yield_on_timeout=True,
-        raise_interrupt=True,
-    ):
-        yield tuple(sorted({Path(path) for _, path in changes}))
+class Edits:
+    """The edits of a subject's files, noticed while something else goes on."""
+
+    def __init__(self, subject: model.Subject) -> None:
+        self._paths = touched.watched(subject)
+        self._found: queue.SimpleQueue[set[Path]] = queue.SimpleQueue()
+        self._end = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._notice, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+
+    def _notice(self) -> None:
+        for changes in watchfiles.watch(
+            *self._paths, debounce=QUIET * 4, step=QUIET, stop_event=self._end, raise_interrupt=False
+        ):
+            self._found.put({Path(path) for _, path in changes})
+
+    def waiting(self) -> bool:
+        """Return whether there is an edit that was not taken."""
+        return not self._found.empty()
+
+    def take(self, timeout: float | None) -> tuple[Path, ...]:
+        """Return the paths edited since the last call; () if there are none within ``timeout`` seconds."""
+        paths: set[Path] = set()
+        with suppress(queue.Empty):
+            paths |= self._found.get(timeout=timeout)
+            while True:
+                paths |= self._found.get_nowait()
+        return tuple(sorted(paths))
 
 
 def chosen(settings: Settings, subject: model.Subject, changed: tuple[Path, ...]) -> list[tuple[str, ...]]:
@@ -123,6 +159,12 @@ def parted(
             break
         quick.add(each)
     return tuple(each for each in wave if each in quick), tuple(each for each in wave if each not in quick)
+
+
+def keep_on(watch: Watch, edits: Edits) -> None:
+    """Take up each edit, and between them what is left to prove; until interrupted."""
+    while True:
+        attempt(watch, edits.take(NEXT if watch.waves else None))
 
 
 def attempt(watch: Watch, changed: tuple[Path, ...]) -> None:

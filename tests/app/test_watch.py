@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ from boxproof.app.owned import Run
 from boxproof.errors import SubjectFault
 from boxproof.host.ownership import RunRecord
 from boxproof.proof import claims
+from boxproof.run import CutShort
 from boxproof.session import Session
 from boxproof.settings import ROOT, Settings
-from boxproof.subject import model
+from boxproof.subject import model, touched
+from boxproof.wait import until
 
 ENTRYPOINT = ROOT / "image/rootfs/usr/local/bin/entrypoint"
 POLICY = ROOT / "manifests/base/networkpolicy.yaml"
@@ -39,7 +43,9 @@ class Notes:
         self.deployed += 1
         return run.session
 
-    def prove(self, settings: Settings, _: Session) -> None:
+    def prove(self, settings: Settings, _: Session, stop: Callable[[], bool]) -> None:
+        if stop():
+            raise CutShort
         self.proven.append(settings.claims)
 
     def clear(self, *_: Any) -> None:
@@ -88,6 +94,42 @@ def test_a_newer_edit_comes_before_what_is_left_of_an_older_one(tmp_path: Path, 
         watch.attempt(made, ())
     assert {known[each].area for each in notes.proven[-1]} == {"NET"}
     assert (notes.deployed, notes.cleared, made.waves) == (2, 2, [])
+
+
+def test_a_newer_edit_cuts_short_what_is_being_proven(tmp_path: Path, notes: Notes) -> None:
+    made, newer = watching(tmp_path, claims=("pvc-bound",)), [True]
+    made.newer = lambda: newer[0]
+    watch.attempt(made, (ENTRYPOINT,))
+    assert (notes.proven, made.waves) == ([], [("pvc-bound",)])
+    newer[0] = False
+    watch.attempt(made, (ENTRYPOINT,))
+    assert (notes.proven, notes.deployed, notes.cleared) == ([("pvc-bound",)], 2, 2)
+
+
+def test_edits_are_noticed_while_something_else_goes_on(tmp_path: Path) -> None:
+    subject = model.load(ROOT)
+    for each in touched.watched(subject):
+        target = tmp_path / each.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if each.is_dir() else shutil.copy2)(each, target)
+    copy = model.load(tmp_path)
+    first, second = (tmp_path / each.relative_to(ROOT) for each in (ENTRYPOINT, POLICY))
+    with watch.Edits(copy) as edits:
+        assert edits.take(0.0) == ()
+        until(lambda: _touch(first) and edits.waiting(), timeout=30, what="an edit is noticed", every=0.5)
+        second.write_text(second.read_text() + "\n")
+        found = set(edits.take(30))
+        while second not in found:
+            more = edits.take(30)
+            assert more, "the other edit is not noticed"
+            found.update(more)
+    assert found == {first, second}
+
+
+def _touch(path: Path) -> bool:
+    """Edit a file: whoever watches may not have begun yet."""
+    path.write_text(path.read_text() + "\n")
+    return True
 
 
 def test_claims_asked_for_are_one_wave_and_other_files_none(tmp_path: Path, notes: Notes) -> None:

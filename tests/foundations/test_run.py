@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from pathlib import Path
+
 import pytest
 
 from boxproof.errors import EnvironmentFault
-from boxproof.run import CommandFailed, CommandTimedOut, piped, run
+from boxproof.run import CommandFailed, CommandTimedOut, CutShort, foreground, piped, run
 
 
 def test_a_result_keeps_both_streams_and_the_code() -> None:
@@ -41,6 +45,36 @@ def test_input_is_fed_and_lines_are_seen_as_they_come() -> None:
 def test_a_stream_that_ends_badly_is_told() -> None:
     with pytest.raises(CommandFailed), piped(["sh", "-c", "echo data; exit 5"]) as stream:
         assert stream.read() == b"data\n"
+
+
+SLEEPS = """
+import signal, sys, time
+signal.signal(signal.SIGINT, lambda *_: (print("cleaned up", file=open(sys.argv[1], "w")), sys.exit(3)))
+open(sys.argv[1], "w").close()
+time.sleep(60)
+"""
+
+
+def test_what_is_not_wanted_any_more_is_ended_and_may_clean_up(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    argv = [sys.executable, "-c", SLEEPS, str(mark)]
+    with pytest.raises(CutShort):
+        foreground(argv, send=signal.SIGINT, stop=mark.exists)
+    assert mark.read_text() == "cleaned up\n"
+    assert foreground([sys.executable, "-c", "raise SystemExit(4)"], stop=lambda: False) == 4
+
+
+def test_being_told_to_end_is_more_than_not_being_wanted(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    def stop() -> bool:
+        if mark.exists():
+            signal.raise_signal(signal.SIGTERM)
+        return mark.exists()
+
+    argv = [sys.executable, "-c", SLEEPS, str(mark)]
+    assert foreground(argv, send=signal.SIGINT, stop=stop) == 130
+    assert mark.read_text() == "cleaned up\n"
 
 
 def test_the_environment_is_built_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
