@@ -15,6 +15,7 @@ from boxproof.reports import results
 from boxproof.reports.model import KillTable, SabotageResult
 
 FILE = "sabotage.json"
+NAMED = 20
 
 
 def outcome(
@@ -111,7 +112,8 @@ def exit_code(table: KillTable, *, interrupted: bool = False) -> ExitCode:
 
 
 def summary(table: KillTable) -> str:
-    """Return the totals, with the names of those that survived."""
+    """Return the totals, with the names of those that survived, as many as one reads in a line."""
     left = [each.id for each in table.sabotages if not each.killed]
-    more = f"; not killed: {', '.join(left)}" if left else ""
+    others = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    more = f"; not killed: {', '.join(left[:NAMED])}{others}" if left else ""
     return f"{table.killed} of {table.total} sabotages killed{more}"

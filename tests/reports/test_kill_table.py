@@ -81,3 +81,11 @@ def test_the_file_has_the_fields_of_the_contract(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert sabotage.read(tmp_path) == table
     assert sabotage.summary(table) == "1 of 1 sabotages killed"
+
+
+def test_the_totals_name_what_survived_but_not_a_hundred_of_them(tmp_path: Path) -> None:
+    rows = [sabotage.failed(ONE, Verdict.UNPROVEN, "interrupted")] * (sabotage.NAMED + 2)
+    table = sabotage.write(tmp_path, rows)
+    told = sabotage.summary(table)
+    assert told.startswith("0 of 22 sabotages killed; not killed: pvc-bound/no-class, ")
+    assert (told.count("pvc-bound/no-class"), told.endswith(" and 2 more")) == (sabotage.NAMED, True)
