@@ -12,7 +12,9 @@ IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "Inv
 CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 REVISION = "controller-revision-hash"
 RESTARTS = 2  # from here on a crash loop is the subject's state, not a slow start
-UNSCHEDULABLE_LOOKS = 8  # looks in a row before "unschedulable" is believed: claims bind in that time
+LOOK = 0.5  # seconds from one look at a pod to the next
+UNSCHEDULABLE_LOOKS = 16  # in a row before "unschedulable" is believed
+UNBOUND_LOOKS = 120  # the same for want of a volume: on a busy machine a provisioner was seen to need 20 s
 
 
 class Ended(Exception):
@@ -89,17 +91,22 @@ def ready(
         unschedulable = unschedulable + 1 if scheduled.get("reason") == "Unschedulable" else 0
         if reason := terminal(found):
             raise Ended(reason)
-        if unschedulable * 0.5 > UNSCHEDULABLE_LOOKS:
-            raise Ended(f"Unschedulable: {scheduled.get('message', '')}")
+        if unschedulable > _patience(said := scheduled.get("message", "")):
+            raise Ended(f"Unschedulable: {said}")
         raise NotYet(summary(found))
 
     what = f"pod {namespace}/{pod} is Ready"
     try:
-        return until(look, timeout=timeout, what=what, every=0.5)
+        return until(look, timeout=timeout, what=what, every=LOOK)
     except Ended as end:
         reason = str(end)
     node = (kube.find("Pod", pod, namespace) or {}).get("spec", {}).get("nodeName", "")
     raise blame(kube, f"{namespace}/{pod}: {reason}", node, reference_image)
+
+
+def _patience(message: str) -> int:
+    """Return for how many looks a pod may be unschedulable, by what the scheduler says of it."""
+    return UNBOUND_LOOKS if "persistentvolumeclaim" in message.lower() else UNSCHEDULABLE_LOOKS
 
 
 def rolled_to(kube: Kube, kind: str, name: str, namespace: str, pod: str, *, timeout: float) -> None:

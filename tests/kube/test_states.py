@@ -70,6 +70,46 @@ def test_a_terminal_state_is_the_subjects_fault(reason: str, reference: list[str
     assert reference == ["w"]
 
 
+class Later(Fake):
+    """An API server whose pod is Ready after some looks, and unschedulable before."""
+
+    def __init__(self, message: str, looks: int) -> None:
+        super().__init__(pod(ready=True))
+        self.left = looks
+        self.message = message
+
+    def get(self, *_: object) -> dict[str, Any]:
+        """Return the pod."""
+        self.left -= 1
+        if self.left < 0:
+            return self.live
+        found = pod()
+        found["status"]["conditions"].append(
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": self.message}
+        )
+        return found
+
+    find = get
+
+
+@pytest.mark.parametrize(
+    ("message", "looks"),
+    [
+        ("0/3 nodes are available: 3 Insufficient cpu.", states.UNSCHEDULABLE_LOOKS),
+        ("0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.", states.UNBOUND_LOOKS),
+        ('0/3 nodes are available: persistentvolumeclaim "home" not found.', states.UNBOUND_LOOKS),
+    ],
+)
+@pytest.mark.usefixtures("reference")
+def test_a_scheduler_is_believed_after_a_while_and_of_volumes_later(
+    message: str, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "LOOK", 0.001)
+    assert states.is_ready(wait(Later(message, looks), timeout=30))
+    with pytest.raises(SubjectFault, match="Unschedulable: 0/3 nodes"):
+        wait(Later(message, looks + 1), timeout=30)
+
+
 def test_a_terminal_state_blocks_when_a_reference_pod_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise EnvironmentFault("no such node")
