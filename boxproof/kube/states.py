@@ -10,6 +10,7 @@ from boxproof.wait import NotYet, until
 
 IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
 CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+LATE = "timed out waiting for the condition"  # a kubelet on a busy machine, which tries again
 REVISION = "controller-revision-hash"
 RESTARTS = 2  # from here on a crash loop is the subject's state, not a slow start
 LOOK = 0.5  # seconds from one look at a pod to the next
@@ -38,8 +39,9 @@ def terminal(pod: Object) -> str:
     for each in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
         waiting = each.get("state", {}).get("waiting", {})
         reason = waiting.get("reason", "")
-        if reason in IMAGE | CONFIGURATION:
-            return f"{each['name']}: {reason}: {waiting.get('message', '')}".rstrip(": ")
+        said = waiting.get("message", "")
+        if reason in IMAGE | CONFIGURATION and LATE not in said:
+            return f"{each['name']}: {reason}: {said}".rstrip(": ")
         if reason == "CrashLoopBackOff" and each.get("restartCount", 0) >= RESTARTS:
             return f"{each['name']}: CrashLoopBackOff after {each['restartCount']} restarts{_last(each)}"
     if status.get("phase") == "Failed":

@@ -70,6 +70,14 @@ def test_a_terminal_state_is_the_subjects_fault(reason: str, reference: list[str
     assert reference == ["w"]
 
 
+def test_a_kubelet_that_was_late_tries_again(reference: list[str]) -> None:
+    state = waiting("CreateContainerConfigError")
+    state["waiting"]["message"] = "failed to sync configmap cache: timed out waiting for the condition"
+    with pytest.raises(DeadlineExceeded):
+        wait(Fake(pod(state)))
+    assert reference == []
+
+
 class Later(Fake):
     """An API server whose pod is Ready after some looks, and unschedulable before."""
 
