@@ -16,6 +16,7 @@ from boxproof.cluster import agnhost, load
 from boxproof.cluster.docker import docker
 from boxproof.errors import EnvironmentFault, ExitCode, UsageError
 from boxproof.host import engine as engines
+from boxproof.host import machine
 from boxproof.kube import cyclonus, deviations, states
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.cyclonus import Case
@@ -33,6 +34,7 @@ PER_CASE = 240.0  # seconds; one has up to three changes, with a few hundred con
 SETUP = 300.0  # seconds
 GONE = 120.0  # seconds a namespace may take to go
 LONGEST_WAIT = 300
+BUSY = 4.0  # processes for each processor; cyclonus alone makes 2 to 3
 
 
 class Conformance(BaseModel):
@@ -50,6 +52,7 @@ class Conformance(BaseModel):
     kubernetes: str
     pod_network: str
     wait_seconds: int
+    load: float = 0.0  # machine.load() at the end
     in_force: dict[str, float]
     cases: tuple[Case, ...]
     outdated: tuple[Known, ...] = ()
@@ -74,6 +77,11 @@ class Conformance(BaseModel):
             f"{passed} of {len(self.cases)} cases passed, {explained} failed as {self.pod_network} does, "
             f"{len(self.failed)} otherwise (Kubernetes {self.kubernetes})"
         )
+        if self.failed and self.load > BUSY:
+            yield (
+                f"the machine was busy ({self.load:.0f} processes for each processor): where few connections "
+                "went wrong the engine may have been late; ask again when it is quiet, or with more --wait"
+            )
 
 
 def main(tags: str, wait: str, as_json: bool) -> int:
@@ -119,6 +127,7 @@ def _tried(
     found = Conformance(
         started=started, finished=datetime.now(UTC), cyclonus=cyclonus.version(), cluster=cluster.name,
         kubernetes=cluster.kubernetes, pod_network=cluster.cni, wait_seconds=asked.wait, in_force=seconds,
+        load=machine.load(),
         cases=tuple(cases), outdated=tuple(outdated),
     )  # fmt: skip
     kube.close()

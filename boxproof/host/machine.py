@@ -19,6 +19,11 @@ def cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def load() -> float:
+    """Return how many processes each processor had to run or wait for, on average over five minutes."""
+    return os.getloadavg()[1] / cpus()
+
+
 def memory() -> tuple[float, float]:
     """Return the total and the available memory in GiB; zeros where the system does not say."""
     path = PROC / "meminfo"

@@ -144,6 +144,18 @@ def test_each_case_is_a_line_and_the_failed_ones_stand_out() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("load", "passed", "told"), [(9.0, False, True), (1.0, False, False), (9.0, True, False)]
+)
+def test_a_busy_machine_is_told_where_something_failed(load: float, passed: bool, told: bool) -> None:
+    now = datetime.now(UTC)
+    found = Conformance(
+        started=now, finished=now, cyclonus="1", cluster="c", kubernetes="1.34.2", pod_network="kube-router",
+        wait_seconds=5, in_force={}, load=load, cases=(Case(description="one", tags=(), passed=passed),),
+    )  # fmt: skip
+    assert ("the machine was busy" in "\n".join(found.lines())) is told
+
+
 def test_the_image_holds_the_program_alone(tmp_path: Path) -> None:
     program = tmp_path / "agnhost"
     program.write_bytes(b"program")
