@@ -62,6 +62,11 @@ class Conformance(BaseModel):
         """The cases in which packets did something else than the policies say, other than what is known."""
         return [each for each in self.cases if not each.passed and not each.known]
 
+    @property
+    def exit_code(self) -> ExitCode:
+        """Refuted if a case failed in a way that is not known, or a known one did not."""
+        return ExitCode.REFUTED if self.failed or self.outdated else ExitCode.ACCEPTED
+
     def lines(self) -> Iterator[str]:
         """Give a line a case, below it the wrong connections, and one for all."""
         for number, each in enumerate(self.cases, 1):
@@ -102,7 +107,7 @@ def main(tags: str, wait: str, as_json: bool) -> int:
         found, into = _tried(settings, engine, cluster, asked)
     print(found.model_dump_json(indent=1) if as_json else "\n".join(found.lines()))
     log.say(f"report: {into}")
-    return int(ExitCode.REFUTED if found.failed or found.outdated else ExitCode.ACCEPTED)
+    return int(found.exit_code)
 
 
 def _seconds(text: str) -> int:

@@ -16,7 +16,7 @@ from boxproof import log
 from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
 from boxproof.cluster import load, preflight, pruning
-from boxproof.errors import BoxproofError
+from boxproof.errors import BoxproofError, EnvironmentFault
 from boxproof.proof import box, claims, order, waivers
 from boxproof.reports import results
 from boxproof.run import CutShort
@@ -101,8 +101,9 @@ class Edits:
 
     def __init__(self, subject: model.Subject) -> None:
         self._paths = touched.watched(subject)
-        self._found: queue.SimpleQueue[set[Path]] = queue.SimpleQueue()
+        self.found: queue.SimpleQueue[set[Path]] = queue.SimpleQueue()
         self._end = threading.Event()
+        self._broken = ""
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._notice, daemon=True).start()
@@ -112,22 +113,33 @@ class Edits:
         self._end.set()
 
     def _notice(self) -> None:
-        for changes in watchfiles.watch(
-            *self._paths, debounce=QUIET * 4, step=QUIET, stop_event=self._end, raise_interrupt=False
-        ):
-            self._found.put({Path(path) for _, path in changes})
+        try:
+            for changes in watchfiles.watch(
+                *self._paths, debounce=QUIET * 4, step=QUIET, stop_event=self._end, raise_interrupt=False
+            ):
+                self.found.put({Path(path) for _, path in changes})
+        except Exception as error:  # of a thread nobody would hear of it
+            self._broken = str(error)
+            self.found.put(set())
 
     def waiting(self) -> bool:
         """Return whether there is an edit that was not taken."""
-        return not self._found.empty()
+        return not self.found.empty()
 
     def take(self, timeout: float | None) -> tuple[Path, ...]:
-        """Return the paths edited since the last call; () if there are none within ``timeout`` seconds."""
+        """Return the paths edited since the last call; () if there are none within ``timeout`` seconds.
+
+        Raises EnvironmentFault where edits cannot be noticed.
+        """
         paths: set[Path] = set()
         with suppress(queue.Empty):
-            paths |= self._found.get(timeout=timeout)
+            paths |= self.found.get(timeout=timeout)
             while True:
-                paths |= self._found.get_nowait()
+                paths |= self.found.get_nowait()
+        if self._broken:
+            raise EnvironmentFault(
+                f"edits cannot be noticed: {self._broken}", hint="inv doctor says what is short"
+            )
         return tuple(sorted(paths))
 
 

@@ -116,22 +116,35 @@ def test_a_program_that_breaks_off_is_a_fault_and_its_output_is_kept(
     assert "cluster state reset" in (tmp_path / "cyclonus.txt").read_text()
 
 
-def test_each_case_is_a_line_and_the_failed_ones_stand_out() -> None:
-    now, wrong = datetime.now(UTC), ("x/a -> x/b open: TCP/80",)
-    known = Known(network="kube-router", case="four", wrong=wrong, why="both in one chain")
-    found = Conformance(
+ENDS = [
+    (True, "", False, 0),
+    (False, "", False, 1),
+    (False, "both in one chain", False, 0),
+    (True, "", True, 1),
+]
+
+
+def found(*cases: Case, outdated: tuple[Known, ...] = (), load: float = 0.0) -> Conformance:
+    """Return what was found of the cases."""
+    now = datetime.now(UTC)
+    return Conformance(
         started=now, finished=now, cyclonus="1", cluster="c", kubernetes="1.34.2", pod_network="kube-router",
-        wait_seconds=5, in_force={},
-        cases=(
-            Case(description="one", tags=(), passed=True),
-            Case(description="two", tags=(), passed=False, wrong=wrong),
-            Case(description="three", tags=(), passed=False, wrong=wrong, known=known.why),
-            Case(description="four", tags=(), passed=True),
-        ),
-        outdated=(known,),
+        wait_seconds=5, in_force={}, load=load, cases=cases, outdated=outdated,
     )  # fmt: skip
-    assert [each.description for each in found.failed] == ["two"]
-    assert list(found.lines()) == [
+
+
+def test_each_case_is_a_line_and_the_failed_ones_stand_out() -> None:
+    wrong = ("x/a -> x/b open: TCP/80",)
+    known = Known(network="kube-router", case="four", wrong=wrong, why="both in one chain")
+    made = found(
+        Case(description="one", tags=(), passed=True),
+        Case(description="two", tags=(), passed=False, wrong=wrong),
+        Case(description="three", tags=(), passed=False, wrong=wrong, known=known.why),
+        Case(description="four", tags=(), passed=True),
+        outdated=(known,),
+    )
+    assert [each.description for each in made.failed] == ["two"]
+    assert list(made.lines()) == [
         "ok         1  one",
         "FAILED     2  two",
         "              x/a -> x/b open: TCP/80",
@@ -144,16 +157,23 @@ def test_each_case_is_a_line_and_the_failed_ones_stand_out() -> None:
     ]
 
 
+@pytest.mark.parametrize(("passed", "known", "outdated", "code"), ENDS)
+def test_what_is_known_is_accepted_as_long_as_it_is_true(
+    passed: bool, known: str, outdated: bool, code: int
+) -> None:
+    entry = Known(
+        network="kube-router", case="one", wrong=("x/a -> x/b open: TCP/80",), why="both in one chain"
+    )
+    case = Case(description="one", tags=(), passed=passed, known=known)
+    assert found(case, outdated=(entry,) if outdated else ()).exit_code == code
+
+
 @pytest.mark.parametrize(
     ("load", "passed", "told"), [(9.0, False, True), (1.0, False, False), (9.0, True, False)]
 )
 def test_a_busy_machine_is_told_where_something_failed(load: float, passed: bool, told: bool) -> None:
-    now = datetime.now(UTC)
-    found = Conformance(
-        started=now, finished=now, cyclonus="1", cluster="c", kubernetes="1.34.2", pod_network="kube-router",
-        wait_seconds=5, in_force={}, load=load, cases=(Case(description="one", tags=(), passed=passed),),
-    )  # fmt: skip
-    assert ("the machine was busy" in "\n".join(found.lines())) is told
+    made = found(Case(description="one", tags=(), passed=passed), load=load)
+    assert ("the machine was busy" in "\n".join(made.lines())) is told
 
 
 def test_the_image_holds_the_program_alone(tmp_path: Path) -> None:

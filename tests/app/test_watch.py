@@ -12,7 +12,7 @@ import pytest
 
 from boxproof.app import watch
 from boxproof.app.owned import Run
-from boxproof.errors import SubjectFault
+from boxproof.errors import EnvironmentFault, SubjectFault
 from boxproof.host.ownership import RunRecord
 from boxproof.proof import claims
 from boxproof.run import CutShort
@@ -124,6 +124,27 @@ def test_edits_are_noticed_while_something_else_goes_on(tmp_path: Path) -> None:
             assert more, "the other edit is not noticed"
             found.update(more)
     assert found == {first, second}
+
+
+def test_edits_that_came_meanwhile_are_taken_together() -> None:
+    edits = watch.Edits(model.load(ROOT))
+    for each in (ENTRYPOINT, POLICY):
+        edits.found.put({each})
+    assert edits.waiting()
+    assert edits.take(0.0) == tuple(sorted((ENTRYPOINT, POLICY)))
+    assert not edits.waiting()
+
+
+def test_edits_that_cannot_be_noticed_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(*_: Any, **__: Any) -> Any:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("watchfiles.watch", short)
+    with (
+        watch.Edits(model.load(ROOT)) as edits,
+        pytest.raises(EnvironmentFault, match="noticed: no space left"),
+    ):
+        edits.take(30)
 
 
 def _touch(path: Path) -> bool:
