@@ -14,7 +14,7 @@ from boxproof.app.owned import Run
 from boxproof.cluster import beside, canary, contexts, kind, load, names, nodeimage, pruning
 from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault, Unprovable
 from boxproof.host import engine as engines
-from boxproof.host import ownership
+from boxproof.host import ownership, sweeping
 from boxproof.kube.client import Kube
 from boxproof.proof import box, scopes
 from boxproof.session import ClusterInfo, EngineInfo, Session
@@ -130,7 +130,7 @@ def tidy(run: Run) -> None:
             log.say(f"kept: the instances of run {run.session.run}; {_removal(run)} removes them")
             steps.callback(ownership.keep, run.settings, run.record)
         else:
-            steps.callback(_release, run)
+            steps.callback(_release, run, engine)
             steps.callback(_guarded, "stub", lambda: anthropic.stop(engine, run.session.run))
             if run.session.cluster is not None:
                 steps.callback(_guarded, "instances", lambda: _remove_instances(run))
@@ -144,9 +144,18 @@ def tidy(run: Run) -> None:
         steps.close()
 
 
-def _release(run: Run) -> None:
-    """Drop the record, unless it names a cluster that did not go: the next run's sweep tries again."""
-    if not beside.left(run.settings, run.record):
+def _release(run: Run, engine: EngineInfo) -> None:
+    """Remove what checks that were cut short have left in the engine, and drop the record.
+
+    It stays where something did not go: the next run's sweep tries again.
+    """
+    result = ownership.Swept()
+    sweeping.clear(engine, run.record, result)
+    if result.removed:
+        log.say(f"left by checks, removed: {', '.join(result.removed)}")
+    for failure in result.failures:
+        log.say(f"not removed: {failure}", style="red")
+    if not result.failures and not beside.left(run.settings, run.record):
         ownership.release(run.settings, run.record)
 
 

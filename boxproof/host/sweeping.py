@@ -76,7 +76,11 @@ def sweep_run(client: Any, record: ownership.RunRecord, result: Swept) -> None:
 
 def clear(engine: EngineInfo, record: ownership.RunRecord, result: Swept) -> None:
     """Remove what one run, kept or not, has in the engine, its clusters apart; failures are noted."""
-    client = _client(engine)
+    try:
+        client = _client(engine)
+    except DockerException as error:
+        result.failures.append(f"the engine does not answer: {error}")
+        return
     try:
         sweep_run(client, record.model_copy(update={"clusters": ()}), result)
     finally:

@@ -13,7 +13,7 @@ from boxproof.app.owned import Run
 from boxproof.cluster import existing as clusters
 from boxproof.cluster import pulling, pushing
 from boxproof.errors import EnvironmentFault
-from boxproof.host import ownership
+from boxproof.host import ownership, sweeping
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.proof import box
 from boxproof.session import ClusterInfo, EngineInfo, ImageInfo, StubInfo
@@ -96,6 +96,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
         (strays, "left_behind", []),
         (box, "remove_instances", []),
         (strays, "of_run", []),
+        (sweeping, "clear", None),
     ):
         monkeypatch.setattr(place, name, noted(name, answer))
     monkeypatch.setattr(pushing, "push", push)
@@ -161,11 +162,25 @@ def test_the_end_leaves_nothing_and_the_users_file_as_it_was(run: Run, cluster: 
 
     bringup.tidy(run)
 
-    assert cluster.done[-3:] == ["remove_instances", "of_run", "stop"]
+    assert cluster.done[-4:] == ["remove_instances", "of_run", "stop", "clear"]
     assert not kubeconfig.parent.exists()
     assert ownership.entered(run.settings, name) == []
     assert ownership.runs(run.settings) == []
     assert (config.read_bytes(), config.stat().st_mtime_ns) == before
+
+
+def test_the_record_stays_while_something_of_the_run_does(
+    run: Run, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stuck(_engine: EngineInfo, _record: ownership.RunRecord, result: ownership.Swept) -> None:
+        result.failures.append("container outside: busy")
+
+    existing.session(run, model.load(ROOT))
+    monkeypatch.setattr(sweeping, "clear", stuck)
+    bringup.tidy(run)
+
+    assert [each.run for each in ownership.runs(run.settings)] == [run.session.run]
+    assert "not removed: container outside: busy" in capsys.readouterr().err
 
 
 def test_a_kubeconfig_of_a_killed_run_is_swept(run: Run, cluster: Cluster) -> None:
@@ -208,7 +223,7 @@ def test_a_network_without_policies_ends_the_run_and_leaves_nothing(
     bringup.tidy(run)
 
     assert "first_instance" not in cluster.done
-    assert cluster.done[-3:] == ["remove_instances", "of_run", "stop"]
+    assert cluster.done[-4:] == ["remove_instances", "of_run", "stop", "clear"]
     assert not (run.settings.state / "existing" / run.session.run).exists()
 
 
