@@ -26,18 +26,33 @@ class Known(BaseModel):
     why: str
 
 
+class Entry(BaseModel):
+    """Cases that fail alike; a description stands as often as there are cases of that name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: str
+    why: str
+    cases: tuple[str, ...]
+    wrong: tuple[str, ...]
+
+
 class Catalogue(BaseModel):
     """All that is known; ``why`` explains by a name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     why: dict[str, str]
-    known: tuple[Known, ...]
+    known: tuple[Entry, ...]
 
     def of(self, network: str) -> list[Known]:
         """Return what is known of an engine, with the reasons in full."""
-        mine = (each for each in self.known if each.network == network)
-        return [each.model_copy(update={"why": self.why[each.why]}) for each in mine]
+        return [
+            Known(network=network, case=case, wrong=each.wrong, why=self.why[each.why])
+            for each in self.known
+            if each.network == network
+            for case in each.cases
+        ]
 
 
 def load(path: Path = ROOT / NAME) -> Catalogue:
@@ -48,7 +63,7 @@ def load(path: Path = ROOT / NAME) -> Catalogue:
         raise EnvironmentFault(f"{path.name}: {error}") from error
     for each in found.known:
         if each.why not in found.why or not each.wrong:
-            raise EnvironmentFault(f"{path.name}: {each.case}: no reason {each.why!r}, or nothing wrong")
+            raise EnvironmentFault(f"{path.name}: {each.cases}: no reason {each.why!r}, or nothing wrong")
     return found
 
 

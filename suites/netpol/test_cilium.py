@@ -43,7 +43,7 @@ def test_the_policy_names_what_the_proxy_allows(objects: list[dict[str, Any]]) -
 
 @claim("netpol-fqdn-allowlist-cilium")
 def test_cilium_enforces_the_policy(cluster: ClusterInfo) -> None:
-    pytest.skip(f"this cluster's network is {cluster.cni}, not Cilium: the policy was read, not enforced")
+    pytest.skip(f"the policy was read, not tried: no cluster of ours has Cilium, this one has {cluster.cni}")
 
 
 def allowed(objects: list[dict[str, Any]]) -> list[str]:

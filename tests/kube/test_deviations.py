@@ -15,7 +15,7 @@ OPEN = ("x/a -> x/b open: TCP/80",)
 FILE = """why = { chain = "both in one chain" }
 [[known]]
 network = "one"
-case = "a case"
+cases = ["a case"]
 wrong = ["x/a -> x/b open: TCP/80"]
 why = "chain"
 """
