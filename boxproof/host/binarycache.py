@@ -1,4 +1,4 @@
-"""Ready programs in a directory or behind a URL (BOXPROOF_BINARY_CACHE), each with its .sha256 beside it."""
+"""Ready programs and kept packages in BOXPROOF_BINARY_CACHE, a directory or a URL, each with its .sha256."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from boxproof.errors import EnvironmentFault
 TIMEOUT = httpx.Timeout(120, connect=5)
 
 
-def fetch(cache: str, name: str, target: Path) -> bool:
-    """Copy ``name`` from ``cache`` to ``target`` and return whether it was there.
+def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
+    """Copy ``name`` from ``cache`` to ``target`` and say whether it was there; ``quiet`` prints nothing.
 
     Raises EnvironmentFault when its digest is not the one beside it.
     """
@@ -30,7 +30,8 @@ def fetch(cache: str, name: str, target: Path) -> bool:
         hint = "the file was damaged or replaced: remove it from the cache"
         raise EnvironmentFault(f"{cache}/{name} has another sha256 than {name}.sha256 says", hint=hint)
     target.chmod(0o755)
-    log.say(f"{target.name} from the binary cache")
+    if not quiet:
+        log.say(f"{target.name} from the binary cache")
     return True
 
 
