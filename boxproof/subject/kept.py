@@ -21,7 +21,8 @@ from boxproof.run import run
 from boxproof.settings import Settings
 from boxproof.subject import debs
 
-FILE = re.compile(r"^Filename: \S+/deb-([0-9a-f]{64})$", re.MULTILINE)
+FILE = re.compile(rf"^Filename: {debs.POOL}/([0-9a-f]{{64}})/(\S+)$", re.MULTILINE)
+EPOCH = re.compile(r"_\d+%3a")  # in names of downloaded files, not of those in an archive
 
 
 def name(system: str, locked: Mapping[str, str]) -> str:
@@ -56,7 +57,8 @@ def keep(settings: Settings, system: str, locked: Mapping[str, str], archives: S
         sha256 = hashlib.sha256(content).hexdigest()
         binarycache.store(cache, f"deb-{sha256}", each)
         control = run(["dpkg-deb", "--field", each], timeout=60).stdout.strip()
-        fields = [f"Filename: {debs.POOL}/deb-{sha256}", f"Size: {len(content)}", f"SHA256: {sha256}"]
+        file = f"{sha256}/{EPOCH.sub('_', each.name)}"
+        fields = [f"Filename: {debs.POOL}/{file}", f"Size: {len(content)}", f"SHA256: {sha256}"]
         stanzas.append("\n".join([control, *fields]) + "\n")
         total += len(content)
     with tempfile.TemporaryDirectory(prefix="boxproof-kept-") as below:
@@ -79,15 +81,15 @@ def archive(settings: Settings, system: str, locked: Mapping[str, str]) -> Path 
         index = directory / "index"
         if not binarycache.fetch(settings.binary_cache, known, index, quiet=True):
             raise _NotKept
-        (directory / debs.POOL).mkdir()
         text = index.read_text()
-        for sha256 in FILE.findall(text):
-            target = directory / debs.POOL / f"deb-{sha256}"
-            if not binarycache.fetch(settings.binary_cache, target.name, target, quiet=True):
+        for sha256, file in FILE.findall(text):
+            target = directory / debs.POOL / sha256 / file
+            target.parent.mkdir(parents=True)
+            if not binarycache.fetch(settings.binary_cache, f"deb-{sha256}", target, quiet=True):
                 raise _NotKept
             if hashlib.sha256(target.read_bytes()).hexdigest() != sha256:
                 hint = "remove it from the cache, and keep the packages anew: inv lock --keep"
-                raise EnvironmentFault(f"{target.name} in the binary cache is another file", hint=hint)
+                raise EnvironmentFault(f"deb-{sha256} in the binary cache is another file", hint=hint)
         index.unlink()
         debs.indexed(directory, text)
         log.say(f"{len(FILE.findall(text))} packages from the binary cache")
