@@ -25,7 +25,7 @@ LISTS_FRESH = 24 * 3600.0  # seconds after which package lists are fetched again
 EPOCH = "1735689600"  # SOURCE_DATE_EPOCH of bootstrapped roots: any fixed time does
 RECORD = ".boxproof.json"
 DOWNLOAD_TIMEOUT = 900.0
-ASK_TIMEOUT = 45.0  # seconds in which an archive has said what it has
+ASK_TIMEOUT = 300.0  # seconds in which an archive has said what it has, be it slow
 PATIENCE = 10  # seconds without a byte after which an archive that is asked counts as silent
 FLAT = "deb [trusted=yes] copy:{directory} ./"  # copied, as dpkg in a root sees nothing beside it
 NEVER_TOO_OLD = "Acquire::Check-Valid-Until"
@@ -109,7 +109,8 @@ class Apt:
     def served(self, packages: Sequence[str], *, suite: str) -> dict[str, tuple[str, ...]]:
         """Return the versions that ``suite`` has now of each of ``packages``, the newest first.
 
-        One it has none of is left out. Raises Silent, within a minute, when the archive does not answer.
+        One it has none of is left out. Raises Silent when the archive does not answer: a silent one within
+        a minute.
         """
         area = self._area(suite)
         with filelock.FileLock(area / "lock.boxproof"):
