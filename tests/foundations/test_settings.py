@@ -39,7 +39,7 @@ def test_a_bad_number_of_workers_is_refused(value: str) -> None:
 @pytest.mark.parametrize("value", ["yesterday", "2026-01-31", "20260131", "ftp://x/debian", "http://a b"])
 def test_a_snapshot_is_a_moment_or_a_url(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOXPROOF_SNAPSHOT", value)
-    with pytest.raises(UsageError, match="BOXPROOF_SNAPSHOT=.*allowed: a moment, 20260131T120000Z, or"):
+    with pytest.raises(UsageError, match=r"BOXPROOF_SNAPSHOT=.*allowed: a moment, 20260131T120000Z, or"):
         Settings.load()
 
 

@@ -100,7 +100,8 @@ def test_an_archive_that_its_owner_trusts_is_not_asked_for_a_signature(tmp_path:
 
 
 def test_a_dated_archive_stands_for_each_of_the_machines_own(tmp_path: Path) -> None:
-    text = "deb http://m.example/debian bookworm main\ndeb http://m.example/debian-security bookworm-security main\n"
+    text = "deb http://m.example/debian bookworm main\n"
+    text += "deb http://m.example/debian-security bookworm-security main\n"
     own = aptsources.own_sources(etc(tmp_path, debian__list=text), "bookworm")
     dated = aptsources.dated(own, "https://then.example/archive/debian/20260131T120000Z/")
     assert [each.line("bookworm", "") for each in dated] == [
