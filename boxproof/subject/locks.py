@@ -141,7 +141,7 @@ def _bootstrapped(settings: Settings, engine: EngineInfo, context: Path) -> Lock
     locked = pins.locked(context, system)
     if not locked:
         return LockInfo(system=system, total=0, source=NOTHING)
-    here = kept.archive(settings, system, locked) if engine.host.startswith("unix:") else None
+    here = kept.archive(settings, system, suite, locked) if engine.host.startswith("unix:") else None
     if here is not None:
         return LockInfo(system=system, total=len(locked), source=KEPT, kept=str(here))
     try:
