@@ -17,13 +17,15 @@ import filelock
 from boxproof import log
 from boxproof.errors import EnvironmentFault
 from boxproof.host import aptsources
-from boxproof.run import CommandFailed, run
+from boxproof.run import CommandFailed, CommandTimedOut, Result, run
 from boxproof.settings import path_after
 
 LISTS_FRESH = 24 * 3600.0  # seconds after which package lists are fetched again
 EPOCH = "1735689600"  # SOURCE_DATE_EPOCH of bootstrapped roots: any fixed time does
 RECORD = ".boxproof.json"
 DOWNLOAD_TIMEOUT = 900.0
+ASK_TIMEOUT = 45.0  # seconds in which an archive has said what it has
+PATIENCE = 10  # seconds without a byte after which an archive that is asked counts as silent
 # What a bootstrap takes over from this machine, and would make its result differ from another's.
 CLEANERS = (
     'rm -f "$1"/etc/resolv.conf "$1"/etc/hostname "$1"/var/log/*.log "$1"/var/log/apt/*',
@@ -63,6 +65,10 @@ def versions(tree: Path) -> dict[str, str]:
     return record["versions"]
 
 
+class Silent(EnvironmentFault):
+    """An archive of packages does not say what it has."""
+
+
 class Apt:
     """Packages of any suite of the machine's own mirror, cached below ``cache``."""
 
@@ -70,6 +76,21 @@ class Apt:
         self.cache = cache / "apt"
         self.etc = etc
         self.distribution, self.codename = aptsources.distribution()
+
+    def served(self, packages: Sequence[str], *, suite: str) -> dict[str, tuple[str, ...]]:
+        """Return the versions that ``suite`` has now of each of ``packages``, the newest first.
+
+        One it has none of is left out. Raises Silent, within a minute, when the archive does not answer.
+        """
+        area = self._area(suite)
+        with filelock.FileLock(area / "lock.boxproof"):
+            self._ask(area, suite)
+            said = self._apt(area, "madison", *packages, program="apt-cache").stdout
+        found: dict[str, tuple[str, ...]] = {}
+        for line in said.splitlines():
+            name, version = (each.strip() for each in line.split("|")[:2])
+            found[name] = tuple(dict.fromkeys((*found.get(name, ()), version)))
+        return found
 
     def unpack(self, packages: Sequence[str], *, suite: str = "bookworm", only: Sequence[str] = ()) -> Path:
         """Return a directory with exactly ``packages`` of ``suite`` unpacked, without dependencies.
@@ -100,15 +121,20 @@ class Apt:
         end it, "$1" being the root. Raises EnvironmentFault when it cannot be made.
         """
         cleaners = (*CLEANERS, *hooks)
-        key = digest(
-            "rootfs", self.distribution, suite, sorted(packages), EPOCH, cleaners, os.uname().machine
-        )
 
         def fill(directory: Path) -> None:
             with log.step(f"root of {suite} for {name}") as report:
                 self._bootstrap(packages, suite, directory / "root.tar", cleaners, report)
 
-        return publish(self.cache / "roots" / f"{name}-{key}", fill) / "root.tar"
+        return publish(self.root(packages, suite=suite, name=name, hooks=hooks), fill) / "root.tar"
+
+    def root(self, packages: Sequence[str], *, suite: str, name: str, hooks: Sequence[str] = ()) -> Path:
+        """Return the directory that ``rootfs`` fills, whether it is there or not."""
+        cleaners = (*CLEANERS, *hooks)
+        key = digest(
+            "rootfs", self.distribution, suite, sorted(packages), EPOCH, cleaners, os.uname().machine
+        )
+        return self.cache / "roots" / f"{name}-{key}"
 
     def _bootstrap(
         self,
@@ -152,7 +178,15 @@ class Apt:
         (area / "status").touch()
         return area
 
-    def _apt(self, area: Path, *words: str, cwd: Path | None = None) -> None:
+    def _apt(
+        self,
+        area: Path,
+        *words: str,
+        program: str = "apt-get",
+        cwd: Path | None = None,
+        timeout: float = DOWNLOAD_TIMEOUT,
+        check: bool = True,
+    ) -> Result:
         options = {
             "Dir::Etc::sourcelist": area / "sources.list",
             "Dir::Etc::sourceparts": "/dev/null",
@@ -165,8 +199,23 @@ class Apt:
             "Acquire::Languages": "none",
             "Acquire::Retries": "3",
         }
-        argv = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items()), *words]
-        run(argv, timeout=DOWNLOAD_TIMEOUT, cwd=cwd, env={"LC_ALL": "C.UTF-8"})
+        argv = [program, "-qq", *(f"-o{name}={value}" for name, value in options.items()), *words]
+        return run(argv, timeout=timeout, cwd=cwd, env={"LC_ALL": "C.UTF-8"}, check=check)
+
+    def _ask(self, area: Path, suite: str) -> None:
+        """Have the lists of this moment; raises Silent when not all of them come."""
+        schemes = ("http", "https")
+        words = [f"-oAcquire::{each}::Timeout={PATIENCE}" for each in schemes]
+        words += ["-oAcquire::Retries=0", "-oAPT::Update::Error-Mode=any", "update"]
+        try:
+            done = self._apt(area, *words, timeout=ASK_TIMEOUT, check=False)
+        except CommandTimedOut as fault:
+            why = f"nothing came within {ASK_TIMEOUT:.0f} s"
+            raise Silent(f"the package archive of {suite} does not answer: {why}") from fault
+        if not done.ok:
+            why = _complaint(done)
+            raise Silent(f"the package archive of {suite} does not answer: {why}")
+        (area / "updated").touch()
 
     def _update(self, area: Path, *, at_least: float = 0.0) -> None:
         stamp = area / "updated"
@@ -186,6 +235,13 @@ class Apt:
                 self._update(area, at_least=1.0)
                 self._apt(area, "download", *packages, cwd=into)
         return sorted(into.glob("*.deb"))
+
+
+def _complaint(done: Result) -> str:
+    """Return the first thing that apt complains of."""
+    lines = [each.strip() for each in done.stderr.splitlines()]
+    said = [each[2:].strip() for each in lines if each.startswith(("E:", "W:"))]
+    return " ".join((said or lines or [f"exit code {done.code}"])[0].split())
 
 
 def _prune(tree: Path, only: Sequence[str]) -> None:

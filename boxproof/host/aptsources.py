@@ -25,11 +25,14 @@ class Source:
     pocket: str
     components: tuple[str, ...]
     signed_by: str  # path of a keyring, an armoured key, or ""
+    trusted: bool = False  # its owner wants no signature
 
     def line(self, suite: str, keyring: str) -> str:
         """Return the one-line form of this source for ``suite``."""
-        options = f"[signed-by={keyring}] " if keyring else ""
-        return f"deb {options}{self.uri} {suite}{self.pocket} {' '.join(self.components)}"
+        options = [f"signed-by={keyring}"] if keyring else []
+        options += ["trusted=yes"] if self.trusted else []
+        shown = f"[{' '.join(options)}] " if options else ""
+        return f"deb {shown}{self.uri} {suite}{self.pocket} {' '.join(self.components)}"
 
 
 def distribution(os_release: Path = Path("/etc/os-release")) -> tuple[str, str]:
@@ -88,7 +91,13 @@ def _one_line(text: str, codename: str) -> Iterator[Source]:
         if match is None or pocket is None:
             continue
         options = dict(each.split("=", 1) for each in (match["options"] or "").split() if "=" in each)
-        yield Source(match["uri"], pocket, _main(match["components"]), options.get("signed-by", ""))
+        yield Source(
+            match["uri"],
+            pocket,
+            _main(match["components"]),
+            options.get("signed-by", ""),
+            options.get("trusted", "") == "yes",
+        )
 
 
 def _deb822(text: str, codename: str) -> Iterator[Source]:
@@ -101,7 +110,8 @@ def _deb822(text: str, codename: str) -> Iterator[Source]:
             if pocket is None:
                 continue
             for uri in fields.get("uris", "").split():
-                yield Source(uri, pocket, _main(fields.get("components", "")), fields.get("signed-by", ""))
+                components, trusted = _main(fields.get("components", "")), fields.get("trusted", "") == "yes"
+                yield Source(uri, pocket, components, fields.get("signed-by", ""), trusted)
 
 
 def _fields(stanza: str) -> dict[str, str]:
