@@ -177,7 +177,7 @@ def _starting(
                 return tree
             shutil.rmtree(tree)  # else the next day's would not be tried
         except EnvironmentFault as error:
-            why = lack(suite, error).why
+            why = lack(error).why
         log.say(f"{what} of {suite} is not used: {why}")
         tried.append(f"{suite}: {why}")
         known = _known(settings, what, starts) if suite == suites[0] else None

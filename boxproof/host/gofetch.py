@@ -43,6 +43,15 @@ def served(builds: Sequence[Build], settings: Settings) -> list[Lack]:
     return lacks
 
 
+def looked(builds: Sequence[Build], settings: Settings) -> list[Lack]:
+    """Return what ``served`` would doubt, by the ``go`` in PATH: nothing is fetched or confirmed."""
+    pinned = {each: asked.module for asked in builds for each in goproxy.main_modules(asked.module)}
+    env = golang.environment(settings)
+    wanted = [each for each in pinned if not each.held(Path(env["GOMODCACHE"]))]
+    found = goproxy.missing(wanted, goproxy.in_force("go", env))
+    return [_lack(module, pinned[module], why) for module, why in found.items()]
+
+
 def _lack(module: goproxy.Module, directory: Path, why: Unserved | Unanswered) -> Lack:
     if isinstance(why, Unanswered):
         return Lack(

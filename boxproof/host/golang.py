@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -165,10 +166,14 @@ def required(module: Path) -> str:
 
 def installed_version() -> str:
     """Return the version of the ``go`` in PATH, for example "1.26.2", or "" when there is none."""
-    if not shutil.which("go"):
-        return ""
+    found = shutil.which("go")
+    return _version_of(found) if found else ""
+
+
+@cache
+def _version_of(program: str) -> str:
     env = {"GOTOOLCHAIN": "local"}
-    result = run(["go", "env", "GOVERSION"], timeout=20, env=env, check=False)
+    result = run([program, "env", "GOVERSION"], timeout=20, env=env, check=False)
     return result.stdout.strip().removeprefix("go").split(" ")[0] if result.ok else ""
 
 

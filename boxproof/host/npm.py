@@ -64,7 +64,7 @@ def served(package: str, version: str, integrity: str, *, settings: Settings) ->
     name = f"{package}@{version}"
     with tempfile.TemporaryDirectory(prefix="boxproof-npm-") as below:
         argv = [*client(settings), "view", "--json", name, "dist.integrity"]
-        env = _environment(argv[0], settings, Path(below)) | PATIENCE
+        env = _environment(argv[0], settings, Path(below)) | PATIENCE | {"npm_config_cache": below}
         done = run(argv, timeout=ASK_TIMEOUT, cwd=Path(below), env=env, check=False)
     if not done.ok:
         raise blamed(done.stdout + done.stderr, name)

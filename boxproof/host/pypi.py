@@ -17,6 +17,7 @@ from boxproof.wait import again
 
 PINS = Path(__file__).parent / "toolchains"
 INSTALL_TIMEOUT = 900.0
+ASK_TIMEOUT = 60.0
 TRIES = 2  # each of them asks as often as the client does
 CLIENT = {  # of one request; settings of this machine may make them longer than a run can wait
     "PIP_DEFAULT_TIMEOUT": "10", "PIP_RETRIES": "2", "UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "2",
@@ -88,6 +89,17 @@ def _install(pins: Path, tree: Path, name: str, wanted: str) -> None:
         raise Unserved(f"Python package {wanted}: the index does not have it", hint=instead)
     last = [line for line in said.splitlines() if line.strip()][-1:]
     raise EnvironmentFault(f"{wanted} cannot be installed: {''.join(last)[-300:]}", hint=instead)
+
+
+def listed(name: str) -> str:
+    """Return "" when the index lists the pinned version, else why not; only pip can ask without fetching."""
+    if not importlib.util.find_spec("pip"):
+        return ""
+    argv = [sys.executable, "-m", "pip", "index", "versions", package(name), "--no-cache-dir"]
+    found = run(argv, timeout=ASK_TIMEOUT, env=CLIENT, check=False)
+    if found.ok and pinned(name) in re.split(r"[\s,]+", found.stdout):
+        return ""
+    return "the index does not have it" if found.ok else "the index does not answer, or has none"
 
 
 def _installer() -> list[str]:

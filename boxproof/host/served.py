@@ -14,6 +14,7 @@ from boxproof.errors import BoxproofError, EnvironmentFault
 
 T = TypeVar("T")
 TRIES, PAUSE = 4, 0.5  # of one question to a registry; the pauses, in seconds, double
+SHOWN = 3
 TEMPORARY = re.compile(  # what clients say when a registry does not answer, or not now
     r"\b5\d\d\b|\b429\b|timed? ?-?out|timeout|connection (re|fail|broken|abort)|could ?n.t connect|EOF\b"
     r"|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|socket|no such host|resolv|dial tcp|TLS|certificate|unreachable"
@@ -39,7 +40,7 @@ class Lack:
     mend: str
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.why}"
+        return f"{self.what}: {self.why}" if self.what else self.why
 
 
 Question = Callable[[], list[Lack]]
@@ -56,7 +57,7 @@ def side_by_side(questions: Mapping[str, Question]) -> dict[str, list[Lack]]:
         try:
             answers.put((name, question()))
         except EnvironmentFault as fault:
-            answers.put((name, [lack(name, fault)]))
+            answers.put((name, [lack(fault)]))
         except Exception as error:
             answers.put((name, error))
 
@@ -89,14 +90,16 @@ def spread(work: Callable[[T], None], items: Iterable[T], workers: int) -> None:
         thread.join()
 
 
-def lack(name: str, fault: BoxproofError) -> Lack:
+def lack(fault: BoxproofError) -> Lack:
     """Return a fault as a lack, in one line."""
     lines = [each.strip() for each in fault.message.splitlines() if each.strip()]
     telling = [each for each in lines if each.startswith(("E:", "ERROR"))]
-    return Lack(name, (telling or lines or ["it failed"])[-1][:300], fault.hint)
+    return Lack("", (telling or lines or ["it failed"])[-1][:300], fault.hint)
 
 
 def fault_of(lacks: list[Lack]) -> EnvironmentFault:
     """Return the fault of a run that lacks inputs: one line that names the first three."""
-    shown = "; ".join(map(str, lacks[:3])) + (f"; and {len(lacks) - 3} more" if len(lacks) > 3 else "")
-    return Unserved(f"not served: {shown}", hint=lacks[0].mend)
+    more = f"; and {len(lacks) - SHOWN} more" if len(lacks) > SHOWN else ""
+    count = "an input" if len(lacks) == 1 else f"{len(lacks)} inputs"
+    text = f"{count} cannot be had: {'; '.join(map(str, lacks[:SHOWN]))}{more}"
+    return EnvironmentFault(text, hint=f"{lacks[0].mend}; inv doctor shows what is served")
