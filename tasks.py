@@ -35,11 +35,11 @@ def build(_: Context) -> None:
     print(supplies.build().reference)
 
 
-@task
+@task(help={"keep": "keep the packages too, in BOXPROOF_BINARY_CACHE: the lock holds on any day"})
 @explained
-def lock(_: Context) -> None:
+def lock(_: Context, keep: bool = False) -> None:
     """Write the versions the archive has now of the image's packages into packages.lock."""
-    print(supplies.lock())
+    print(supplies.lock(keep=keep))
 
 
 @task

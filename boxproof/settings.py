@@ -16,7 +16,16 @@ from boxproof.errors import UsageError
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "BOXPROOF_"
 REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
+SNAPSHOT = re.compile(r"(\d{8}T\d{6}Z|(https?|file)://\S+)?")
 CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")  # what kind takes
+FORMS = {
+    "publish": (REGISTRY, "HOST[:PORT][/PATH], in lower case"),
+    "cluster": (CLUSTER, "at most 40 lower-case letters, digits, dots, dashes"),
+    "snapshot": (
+        SNAPSHOT,
+        "a moment, 20260131T120000Z, or a dated archive's URL, http://, https:// or file://",
+    ),
+}
 OF_OURS = ("kind", "containerd", "kubernetes", "cluster")  # about clusters that are made for a run
 CREDENTIALS = ("AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_")  # what the usual credential plug-ins read
 
@@ -47,6 +56,7 @@ class Settings:
     vulnerability_db: str = ""
     engine: str = "auto"
     binary_cache: str = ""
+    snapshot: str = ""
     reports: Path = ROOT / "reports"
     cache: Path = field(default_factory=lambda: platformdirs.user_cache_path("boxproof"))
     state: Path = field(default_factory=lambda: platformdirs.user_state_path("boxproof"))
@@ -150,9 +160,11 @@ def _convert(shown: str, key: str, value: object) -> object:
         return value
     if key in {"subject", "reports", "cache", "state"}:
         return Path(value).expanduser().resolve()
-    if key == "publish" and not REGISTRY.fullmatch(value):
-        told = "--registry" if shown == "--publish" else shown
-        raise UsageError(f"{told}={value!r}", hint="allowed: HOST[:PORT][/PATH], in lower case")
+    if key in FORMS:
+        form, allowed = FORMS[key]
+        if not form.fullmatch(value):
+            told = "--registry" if shown == "--publish" else shown
+            raise UsageError(f"{told}={value!r}", hint=f"allowed: {allowed}")
     if key == "vulnerability_db":
         return _existing(shown, value, "give the archive that `grype db import` takes")
     if key == "kubeconfig" and value:
@@ -166,10 +178,6 @@ def _convert(shown: str, key: str, value: object) -> object:
         if value.lower() not in {"1", "0", "true", "false", "yes", "no"}:
             raise UsageError(f"{shown}={value!r}", hint="allowed: 1, 0, true, false, yes, no")
         return value.lower() in {"1", "true", "yes"}
-    if key == "cluster" and not CLUSTER.fullmatch(value):
-        raise UsageError(
-            f"{shown}={value!r}", hint="allowed: at most 40 lower-case letters, digits, dots, dashes"
-        )
     if key == "workers":
         if not value.isdigit() or not 1 <= int(value) <= 64:
             raise UsageError(f"{shown}={value!r}", hint="allowed: a whole number from 1 to 64")

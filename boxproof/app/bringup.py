@@ -17,10 +17,11 @@ from boxproof.host import engine as engines
 from boxproof.host import ownership, sweeping
 from boxproof.kube.client import Kube
 from boxproof.proof import box, scopes
-from boxproof.session import ClusterInfo, EngineInfo, Session
+from boxproof.reports import results
+from boxproof.session import ClusterInfo, EngineInfo, LockInfo, Session
 from boxproof.settings import session_file
 from boxproof.stubs import anthropic
-from boxproof.subject import build, model
+from boxproof.subject import build, locks, model
 
 
 def session(run: Run, subject: model.Subject) -> Session:
@@ -30,6 +31,7 @@ def session(run: Run, subject: model.Subject) -> Session:
         return joined(run, subject, Session.read(Path(outer)))
     inputs.check(run.settings, subject)
     engine = engine_of(run)
+    lock_of(run, engine, subject)
     run.held.enter_context(ownership.cluster_held(run.settings, run.settings.cluster, run.record))
     run.record = ownership.within(run.settings, run.record, run.settings.cluster)
     inputs.fetch(run.settings, subject)
@@ -39,7 +41,7 @@ def session(run: Run, subject: model.Subject) -> Session:
         probe = anthropic.ensure_images(run.settings, engine)
     run.know(probe_image=probe)
     with log.step("box image"):
-        image = build.measured(engine, build.build(run.settings, engine, subject))
+        image = build.measured(engine, build.build(run.settings, engine, subject, lock=run.session.lock))
     run.know(image=image)
     with log.step("load images into the nodes"):
         load.load(engine, cluster, [probe, image.reference])
@@ -59,6 +61,7 @@ def joined(run: Run, subject: model.Subject, outer: Session) -> Session:
         raise EnvironmentFault("the run around this one has no engine")
     suffix = f"n{hashlib.sha256(run.session.run.encode()).hexdigest()[:6]}"
     run.know(engine=engine, cluster=cluster, stub=outer.stub, probe_image=outer.probe_image, suffix=suffix)
+    locked(run, subject, build.lock_of(run.settings, engine, subject))
     with log.step("box image"):
         image = build.measured(engine, build.build(run.settings, engine, subject))
     run.know(image=image)
@@ -75,6 +78,24 @@ def engine_of(run: Run) -> EngineInfo:
     run.know(engine=engine)
     ownership.sweep(run.settings, engine)
     return engine
+
+
+def lock_of(run: Run, engine: EngineInfo, subject: model.Subject) -> None:
+    """Compare the package lock with the archive before anything long; what is in force stays with the run.
+
+    Raises EnvironmentFault, with the command that mends it.
+    """
+    with log.step("package lock"):
+        lock = build.lock_of(run.settings, engine, subject)
+    locked(run, subject, lock)
+
+
+def locked(run: Run, subject: model.Subject, lock: LockInfo | None) -> None:
+    """Note the package lock in force, and leave its text in the run's directory."""
+    run.know(lock=lock)
+    if lock is not None:
+        text = locks.text(subject.directory / subject.image.context, lock)
+        (run.directory / results.LOCK).write_text(text)
 
 
 def cluster_of(run: Run, engine: EngineInfo) -> ClusterInfo:

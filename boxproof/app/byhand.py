@@ -75,11 +75,13 @@ def _guest(settings: Settings) -> Run:
 def loaded(run: Run) -> Session:
     """Return a session whose images are on every node of its cluster."""
     engine = bringup.engine_of(run)
+    subject = model.load(run.settings.subject)
+    lock = builds.lock_of(run.settings, engine, subject)
     cluster = bringup.cluster_of(run, engine)
     probe = anthropic.ensure_images(run.settings, engine)
-    image = builds.build(run.settings, engine, model.load(run.settings.subject))
+    image = builds.build(run.settings, engine, subject, lock=lock)
     load.load(engine, cluster, [probe, image.reference])
-    return run.know(probe_image=probe, image=image)
+    return run.know(probe_image=probe, image=image, lock=lock)
 
 
 def with_stub(run: Run, session: Session) -> Session:

@@ -35,6 +35,7 @@ def session(run: Run, subject: model.Subject) -> Session:
     run.record = ownership.within(run.settings, run.record, name)
     inputs.check(run.settings, subject)
     engine = bringup.engine_of(run)
+    bringup.lock_of(run, engine, subject)
     inputs.fetch(run.settings, subject)
     images = pushed(run, engine, subject)
     cluster = connected(run, found, subject)
@@ -64,7 +65,7 @@ def pushed(run: Run, engine: EngineInfo, subject: model.Subject) -> dict[str, tu
     run.know(probe_image=probe)
     ids = {probe: (digest, own)}
     with log.step("box image"):
-        image = build.measured(engine, build.build(run.settings, engine, subject))
+        image = build.measured(engine, build.build(run.settings, engine, subject, lock=run.session.lock))
     reference, digest = pushing.push(engine, image.reference, registry)
     run.know(image=replace(image, reference=reference), extra=run.session.extra | {PUSHED: digest})
     return ids | {reference: (digest, image.config_digest)}

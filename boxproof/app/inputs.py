@@ -163,11 +163,11 @@ def _listed(subject: Subject) -> list[tools.Tool]:
 def _suites(settings: Settings) -> Iterable[tuple[str, set[str]]]:
     """Yield the packages by suite that no root in the cache has; a suite is asked once."""
     apt = Apt(settings.cache)
-    own = base.SUITE if apt.distribution == "debian" else apt.codename
+    boxes, own = base.packages(settings)
     roots: list[tuple[Path, str, Iterable[str]]] = [
         (apt.root(image.PACKAGES, suite=image.SUITE, name="probe"), image.SUITE, (*image.PACKAGES, "git")),
         (
-            apt.root(base.PACKAGES, suite=own, name="box", hooks=base.HOOKS),
+            boxes.root(base.PACKAGES, suite=own, name=base.NAME, hooks=base.HOOKS),
             own,
             (*base.PACKAGES, registry.PACKAGE),
         ),

@@ -194,7 +194,7 @@ def redeployed(run: Run, subject: model.Subject, directory: Path) -> Session:
     """Return a session with the subject as it is now, Ready; raises EnvironmentFault, SubjectFault."""
     session = run.session
     assert session.engine is not None
-    image = build.build(run.settings, session.engine, subject)
+    image = build.build(run.settings, session.engine, subject, lock=session.lock)
     load.load(session.engine, box.cluster_of(session), [image.reference])
     directory.mkdir()
     session = replace(session, image=image, directory=str(directory))

@@ -6,10 +6,11 @@ import fnmatch
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -24,8 +25,10 @@ LISTS_FRESH = 24 * 3600.0  # seconds after which package lists are fetched again
 EPOCH = "1735689600"  # SOURCE_DATE_EPOCH of bootstrapped roots: any fixed time does
 RECORD = ".boxproof.json"
 DOWNLOAD_TIMEOUT = 900.0
-ASK_TIMEOUT = 45.0  # seconds in which an archive has said what it has
+ASK_TIMEOUT = 300.0  # seconds in which an archive has said what it has, be it slow
 PATIENCE = 10  # seconds without a byte after which an archive that is asked counts as silent
+FLAT = "deb [trusted=yes] copy:{directory} ./"  # copied, as dpkg in a root sees nothing beside it
+NEVER_TOO_OLD = "Acquire::Check-Valid-Until"
 # What a bootstrap takes over from this machine, and would make its result differ from another's.
 CLEANERS = (
     'rm -f "$1"/etc/resolv.conf "$1"/etc/hostname "$1"/var/log/*.log "$1"/var/log/apt/*',
@@ -70,17 +73,44 @@ class Silent(EnvironmentFault):
 
 
 class Apt:
-    """Packages of any suite of the machine's own mirror, cached below ``cache``."""
+    """Packages of any suite of the machine's own mirror, cached below ``cache``.
 
-    def __init__(self, cache: Path, *, etc: Path = Path("/etc/apt")) -> None:
+    With a ``snapshot`` they come from a dated archive instead, its URL or a moment of which the mirror itself
+    names the archive; with ``kept`` from the flat archive in that directory alone.
+    """
+
+    def __init__(
+        self, cache: Path, *, etc: Path = Path("/etc/apt"), snapshot: str = "", kept: str = ""
+    ) -> None:
         self.cache = cache / "apt"
         self.etc = etc
+        self.snapshot = snapshot
+        self.kept = kept
         self.distribution, self.codename = aptsources.distribution()
+
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """What tells its packages from those of the machine's mirror of today; nothing if they are those."""
+        return tuple(each for each in (self.snapshot, self.kept) if each)
+
+    def sources(self, suite: str) -> list[aptsources.Source]:
+        """Return the archives of ``suite``; raises EnvironmentFault for a moment that none of them names."""
+        own = aptsources.own_sources(self.etc, self.codename)
+        if not self.snapshot:
+            return own
+        if "://" in self.snapshot:
+            return aptsources.dated(own, self.snapshot)
+        now = Apt(self.cache.parent, etc=self.etc)
+        area = now._area(suite)
+        with filelock.FileLock(area / "lock.boxproof"):
+            now._ask(area, suite)
+        return [aptsources.at_moment(each, suite, area / "lists", self.snapshot) for each in own]
 
     def served(self, packages: Sequence[str], *, suite: str) -> dict[str, tuple[str, ...]]:
         """Return the versions that ``suite`` has now of each of ``packages``, the newest first.
 
-        One it has none of is left out. Raises Silent, within a minute, when the archive does not answer.
+        One it has none of is left out. Raises Silent when the archive does not answer: a silent one within
+        a minute.
         """
         area = self._area(suite)
         with filelock.FileLock(area / "lock.boxproof"):
@@ -91,6 +121,27 @@ class Apt:
             name, version = (each.strip() for each in line.split("|")[:2])
             found[name] = tuple(dict.fromkeys((*found.get(name, ()), version)))
         return found
+
+    def together(self, versions: Mapping[str, str], *more: str, suite: str) -> dict[str, str]:
+        """Return what an empty system has once it has these, ``more`` in any version, and what they need.
+
+        Raises EnvironmentFault where they exclude one another. The lists are those of the last question.
+        """
+        area = self._area(suite)
+        wanted = [f"{name}={version}" for name, version in versions.items()]
+        with filelock.FileLock(area / "lock.boxproof"):
+            words = ["-s", "--no-install-recommends", "install", *wanted, *more]
+            done = self._apt(area, *words, check=False)
+        if not done.ok:
+            raise EnvironmentFault(f"the packages exclude one another: {_complaint(done)}")
+        return dict(re.findall(r"^Inst (\S+) \((\S+) ", done.stdout, re.MULTILINE))
+
+    def fetch(self, packages: Sequence[str], *, suite: str, into: Path) -> list[Path]:
+        """Return the archives of ``packages``, each "name=version", downloaded into a directory.
+
+        Raises EnvironmentFault when one cannot be had.
+        """
+        return self._download(packages, suite, into)
 
     def unpack(self, packages: Sequence[str], *, suite: str = "bookworm", only: Sequence[str] = ()) -> Path:
         """Return a directory with exactly ``packages`` of ``suite`` unpacked, without dependencies.
@@ -132,8 +183,9 @@ class Apt:
         """Return the directory that ``rootfs`` fills, whether it is there or not."""
         cleaners = (*CLEANERS, *hooks)
         key = digest(
-            "rootfs", self.distribution, suite, sorted(packages), EPOCH, cleaners, os.uname().machine
-        )
+            "rootfs", self.distribution, suite, sorted(packages), EPOCH, cleaners, os.uname().machine,
+            *self.elsewhere,
+        )  # fmt: skip
         return self.cache / "roots" / f"{name}-{key}"
 
     def _bootstrap(
@@ -144,7 +196,7 @@ class Apt:
         cleaners: Sequence[str],
         report: Callable[[str], None],
     ) -> None:
-        tree = self.unpack(["mmdebstrap"], suite=self._tools_suite())
+        tree = Apt(self.cache.parent, etc=self.etc).unpack(["mmdebstrap"], suite=self._tools_suite())
         area = self._area(suite)
         argv = ["perl", str(tree / "usr/bin/mmdebstrap"), "--variant=minbase", "--mode=auto"]
         argv += [
@@ -153,6 +205,7 @@ class Apt:
             "--dpkgopt=path-exclude=/usr/share/man/*",
         ]
         argv += [f"--include={','.join(packages)}"] if packages else []
+        argv += ["--aptopt=Acquire::Check-Valid-Until false"] if self.snapshot else []
         argv += [f"--customize-hook={each}" for each in cleaners]
         run(  # mmdebstrap calls its own helpers by name: they lie beside it
             [*argv, suite, tar, area / "sources.list"],
@@ -169,11 +222,15 @@ class Apt:
         if not shutil.which("apt-get") or not shutil.which("dpkg"):
             hint = "use a Debian or Ubuntu machine, or a Docker Engine of your own"
             raise EnvironmentFault("no apt-get on this machine", hint=hint)
-        area = self.cache / "suites" / suite
+        area = (
+            self.cache / "suites" / "-".join([suite, *([digest(self.elsewhere)] if self.elsewhere else [])])
+        )
         for each in ("lists/partial", "archives/partial"):
             (area / each).mkdir(parents=True, exist_ok=True)
-        sources = aptsources.own_sources(self.etc, self.codename)
-        lines = aptsources.lines_for(sources, suite, area / "keys")
+        if self.kept:
+            lines = [FLAT.format(directory=self.kept)]
+        else:
+            lines = aptsources.lines_for(self.sources(suite), suite, area / "keys")
         (area / "sources.list").write_text("\n".join(lines) + "\n")
         (area / "status").touch()
         return area
@@ -199,6 +256,7 @@ class Apt:
             "Acquire::Languages": "none",
             "Acquire::Retries": "3",
         }
+        options |= {NEVER_TOO_OLD: "false"} if self.snapshot else {}
         argv = [program, "-qq", *(f"-o{name}={value}" for name, value in options.items()), *words]
         return run(argv, timeout=timeout, cwd=cwd, env={"LC_ALL": "C.UTF-8"}, check=check)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boxproof.errors import EnvironmentFault
@@ -75,6 +75,44 @@ def lines_for(sources: Iterable[Source], suite: str, keys: Path) -> list[str]:
         for source in sources
         if not (rolling and source.pocket)
     ]
+
+
+def dated(sources: Iterable[Source], url: str) -> list[Source]:
+    """Return ``sources`` as the dated archive at ``url`` has them.
+
+    Where the path names the archive, as in …/debian/20260131T120000Z, another of the sources has its own name
+    in that place.
+    """
+    found = list(sources)
+    main = next(_archive(each.uri) for each in found if each.pocket == "")
+    return [replace(each, uri=_renamed(url, main, _archive(each.uri))) for each in found]
+
+
+def at_moment(source: Source, suite: str, lists: Path, moment: str) -> Source:
+    """Return ``source`` at a moment, by the archive of snapshots that its Release names in apt's ``lists``.
+
+    Raises EnvironmentFault if it names none.
+    """
+    named = re.sub(r"^[a-z+]+://", "", source.uri.rstrip("/")).replace("/", "_")
+    for kind in ("InRelease", "Release"):
+        path = lists / f"{named}_dists_{suite}{source.pocket}_{kind}"
+        found = (
+            re.search(r"^Snapshots: (\S*@SNAPSHOTID@\S*)$", path.read_text(), re.M)
+            if path.is_file()
+            else None
+        )
+        if found:
+            return replace(source, uri=found[1].replace("@SNAPSHOTID@", moment))
+    why = f"BOXPROOF_SNAPSHOT={moment}: the Release of {suite}{source.pocket} names no archive of snapshots"
+    raise EnvironmentFault(why, hint="set BOXPROOF_SNAPSHOT to the URL of the dated archive")
+
+
+def _archive(uri: str) -> str:
+    return uri.rstrip("/").rpartition("/")[2]
+
+
+def _renamed(url: str, main: str, own: str) -> str:
+    return "/".join(own if part == main else part for part in url.rstrip("/").split("/"))
 
 
 def _pocket(suite: str, codename: str) -> str | None:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import httpx
-
 from boxproof import log
 from boxproof.errors import EnvironmentFault
 from boxproof.host import binarycache, goproxy, pypi
@@ -87,8 +85,12 @@ def made(asked: Build, settings: Settings) -> Path:
 
     def fill(directory: Path) -> None:
         target = directory / asked.name
-        if binarycache.fetch(settings.binary_cache, key, target):
-            return
+        try:
+            if binarycache.fetch(settings.binary_cache, key, target):
+                return
+        except EnvironmentFault as fault:  # it was replaced, and is not used
+            log.say(f"{fault}; building {asked.name} instead", style="red")
+            target.unlink()
         with log.step(f"go build {asked.name}") as report:
             go = str(installed(find(asked.module), settings))
             argv = [go, "build", "-v", *asked.flags, "-o", str(target), asked.package]
@@ -104,17 +106,7 @@ def lacking(builds: Iterable[Build], settings: Settings) -> list[Build]:
     """Return the programs that neither the cache nor BOXPROOF_BINARY_CACHE has; raises EnvironmentFault."""
     places = {each: each.place(settings) for each in builds}
     absent = [each for each, place in places.items() if not place.is_file()]
-    return [each for each in absent if not _ready(settings.binary_cache, places[each].parent.name)]
-
-
-def _ready(cache: str, name: str) -> bool:
-    if not cache.startswith(("http://", "https://")):
-        return bool(cache) and (Path(cache) / f"{name}.sha256").is_file()
-    try:
-        answer = httpx.head(f"{cache.rstrip('/')}/{name}.sha256", timeout=5, follow_redirects=True)
-    except httpx.HTTPError:
-        return False
-    return answer.is_success
+    return [each for each in absent if not binarycache.holds(settings.binary_cache, places[each].parent.name)]
 
 
 def go_of(builds: Sequence[Build], settings: Settings) -> str:

@@ -101,6 +101,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
         (sweeping, "clear", None),
     ):
         monkeypatch.setattr(place, name, noted(name, answer))
+    monkeypatch.setattr(build, "lock_of", lambda *_: None)  # no archive is asked here
     monkeypatch.setattr(pushing, "push", push)
     monkeypatch.setattr(existing, "Kube", fake)
     monkeypatch.setattr(bringup, "Kube", fake)
