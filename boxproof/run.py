@@ -26,7 +26,7 @@ PASSED_ON = (  # host facts a child may need; everything else stays out
     "NODE_EXTRA_CA_CERTS", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOFLAGS",
     "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
 )  # fmt: skip
-PASSED_ON_PREFIXES = ("PIP_", "npm_config_", "NPM_CONFIG_", "BOXPROOF_")
+PASSED_ON_PREFIXES = ("PIP_", "UV_", "npm_config_", "NPM_CONFIG_", "BOXPROOF_")
 
 OWNER = "BOXPROOF_RUN"  # in the environment of all that a run starts, so that the next one can end it
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from boxproof import log
-from boxproof.app import strays
+from boxproof.app import inputs, strays
 from boxproof.app.owned import Run
 from boxproof.cluster import beside, canary, contexts, kind, load, names, nodeimage, pruning
 from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault, Unprovable
@@ -29,10 +29,12 @@ def session(run: Run, subject: model.Subject) -> Session:
     outer = session_file()
     if outer:
         return joined(run, subject, Session.read(Path(outer)))
+    inputs.check(run.settings, subject)
     engine = engine_of(run)
     lock_of(run, engine, subject)
     run.held.enter_context(ownership.cluster_held(run.settings, run.settings.cluster, run.record))
     run.record = ownership.within(run.settings, run.record, run.settings.cluster)
+    inputs.fetch(run.settings, subject)
     cluster = cluster_of(run, engine)
     strays.sweep(run.settings, Kube(cluster.kubeconfig), run.session.run)
     with log.step("probe and stub images"):

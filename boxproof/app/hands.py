@@ -6,7 +6,7 @@ import re
 import shutil
 
 from boxproof import log
-from boxproof.app import bringup, byhand, e2e
+from boxproof.app import bringup, byhand, e2e, inputs
 from boxproof.app import watch as watches
 from boxproof.cluster import cells, kind
 from boxproof.cluster import preflight as pairs
@@ -28,7 +28,8 @@ SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 
 def doctor(as_json: bool) -> int:
     """Show the survey of this machine; 3 if a run could not start here."""
-    survey = doctors.survey(Settings.load())
+    settings = Settings.load()
+    survey = doctors.survey(settings, inputs.survey(settings, model.load(settings.subject)))
     if as_json:
         print(survey.model_dump_json(indent=1))
     else:

@@ -12,7 +12,9 @@ import httpx
 from boxproof import log
 from boxproof.errors import EnvironmentFault
 
-TIMEOUT = httpx.Timeout(120, connect=5)
+TIMEOUT = httpx.Timeout(30, connect=5)  # of one read
+ASK = httpx.Timeout(5)
+_silent: set[str] = set()  # caches that did not answer this process: asked once, not once a program
 
 
 def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
@@ -23,6 +25,8 @@ def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
     if not cache:
         return False
     remote = cache.startswith(("http://", "https://"))
+    if cache.rstrip("/") in _silent:
+        return False
     found = _download(f"{cache.rstrip('/')}/{name}", target) if remote else _copy(Path(cache) / name, target)
     if not found:
         return False
@@ -33,6 +37,21 @@ def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
     if not quiet:
         log.say(f"{target.name} from the binary cache")
     return True
+
+
+def holds(cache: str, name: str) -> bool:
+    """Return whether ``cache`` has ``name``; nothing is fetched."""
+    if not cache.startswith(("http://", "https://")):
+        return bool(cache) and (Path(cache) / f"{name}.sha256").is_file()
+    address = cache.rstrip("/")
+    if address in _silent:
+        return False
+    try:
+        return httpx.head(f"{address}/{name}.sha256", timeout=ASK, follow_redirects=True).is_success
+    except httpx.HTTPError as error:
+        _silent.add(address)
+        log.say(f"binary cache: {error or type(error).__name__}; doing without")
+        return False
 
 
 def store(cache: str, name: str, program: Path) -> None:
@@ -71,5 +90,7 @@ def _download(url: str, target: Path) -> str:
                     sink.write(chunk)
             return checksum.text.split(maxsplit=1)[0]
     except (httpx.HTTPError, IndexError) as error:
+        if isinstance(error, httpx.TransportError):
+            _silent.add(url.rpartition("/")[0])
         log.say(f"binary cache: {error or type(error).__name__}; building instead")
         return ""

@@ -11,7 +11,7 @@ import filelock
 from boxproof import log
 from boxproof.host import reachable
 from boxproof.host.apt import Apt
-from boxproof.run import Result, run
+from boxproof.run import CommandTimedOut, Result, run
 from boxproof.session import EngineInfo
 from boxproof.settings import Settings
 
@@ -71,11 +71,21 @@ def choose(settings: Settings, engine: EngineInfo, dockerfile: str, kept: str = 
     if inspect(engine, pinned[1]):
         return Base(pinned[1], inspect(engine, pinned[1]))
     if not reachable.registry(settings, engine.host):
-        with log.step(f"pulling {pinned[1].partition('@')[0]}") as report:
-            answer = _docker(engine, "pull", pinned[1], timeout=PULL_TIMEOUT, report=report)
-        if answer.ok:
+        why = _pull(engine, pinned[1])
+        if not why:
             return Base(pinned[1], inspect(engine, pinned[1]))
+        log.say(f"{pinned[1]} cannot be pulled, a bootstrapped root takes its place: {why}")
     return bootstrapped(settings, engine, kept)
+
+
+def _pull(engine: EngineInfo, reference: str) -> str:
+    """Pull an image and return "", or why it does not come."""
+    try:
+        with log.step(f"pulling {reference.partition('@')[0]}") as report:
+            answer = _docker(engine, "pull", reference, timeout=PULL_TIMEOUT, report=report)
+    except CommandTimedOut as fault:
+        return fault.message
+    return "" if answer.ok else (answer.stderr.strip().splitlines() or ["the engine said nothing"])[-1]
 
 
 def bootstrapped(settings: Settings, engine: EngineInfo, kept: str = "") -> Base:

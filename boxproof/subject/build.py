@@ -33,8 +33,10 @@ LEFT_OUT = frozenset({"__pycache__", ".git"})
 TIMEOUT = 1800.0
 CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 OURS = re.compile(  # what a build says when the environment failed it
-    r"Temporary failure resolving|Could not connect|Failed to fetch|failed to do request|no space left"
-    r"|i/o timeout|connection refused|TLS handshake|certificate verif",
+    r"Temporary failure resolving|Could not (connect|resolve)|Failed to fetch|failed to do request"
+    r"|no space left|i/o timeout|connection (refused|reset|timed out)|TLS handshake|certificate verif"
+    r"|Unable to fetch some archives|Hash Sum mismatch|unexpected size|Clearsigned file isn't valid"
+    r"|too many requests|unexpected status.*\b5\d\d\b|\b(500|502|503|504) +(Internal|Bad|Service|Gateway)",
     re.IGNORECASE,
 )
 UNHELD = re.compile(r"packages\.lock: ((?:not there as locked|nothing is held, for).*?)(?:: inv lock.*)?$")
