@@ -90,6 +90,16 @@ def owner() -> str:
     return _owner.get(OWNER, os.environ.get(OWNER, ""))
 
 
+@contextmanager
+def passing_on(name: str, value: str) -> Iterator[None]:
+    """Have every command that is started inside the block, daemons included, find ``name`` set."""
+    _owner[name] = value
+    try:
+        yield
+    finally:
+        del _owner[name]
+
+
 def end_all() -> None:
     """TERM every command under way, so that an interrupt is not held up by the threads that wait for them."""
     for process in list(_live):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,46 +14,7 @@ from boxproof.errors import DeadlineExceeded
 from boxproof.pace import Deadline, Machine
 from boxproof.run import CommandTimedOut, run
 from boxproof.wait import until
-
-QUICK = pace.UNIT_SECONDS
-PROCESSORS = len(os.sched_getaffinity(0))
-
-
-class Kernel:
-    """Files like those of a kernel."""
-
-    def __init__(self, directory: Path) -> None:
-        self.proc, self.cgroups = directory / "proc", directory / "cgroup"
-        self.machine = Machine(self.proc, self.cgroups, unit=lambda: QUICK)
-        self.says(self.cgroups / "cgroup.controllers", "cpu io memory\n")
-        self.says(self.proc / "self/cgroup", "0::/\n")
-        self.load(0.1)
-        self.waits("cpu", 0)
-
-    @staticmethod
-    def says(path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-    def load(self, average: float, running: int = 1) -> None:
-        self.says(self.proc / "loadavg", f"{average} 0.50 0.25 {running}/300 4242\n")
-
-    def waits(self, what: str, some: float, full: float = 0) -> None:
-        lines = (f"{who} avg10={share:.2f} avg60=0.00 avg300=0.00 total=1\n"
-                 for who, share in (("some", some), ("full", full)))  # fmt: skip
-        self.says(self.proc / "pressure" / what, "".join(lines))
-
-    def slowed(self, factor: float) -> None:
-        """Have all work wait for a processor, with so many processes for each."""
-        self.load(factor * PROCESSORS)
-        self.waits("cpu", 100)
-
-
-@pytest.fixture
-def kernel(tmp_path: Path) -> Iterator[Kernel]:
-    made = Kernel(tmp_path)
-    with pace.measured_by(made.machine):
-        yield made
+from tests.kernel import PROCESSORS, QUICK, Kernel
 
 
 def test_an_idle_machine_is_not_slow(kernel: Kernel) -> None:
