@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
+from boxproof.pace import Deadline
 
 MAKE_ROOM = "make room, or set BOXPROOF_CACHE and BOXPROOF_STATE to directories on another disk"
 KILL_AFTER = 5.0  # seconds between TERM and KILL for a command that overran
@@ -89,6 +91,16 @@ def owner() -> str:
     return _owner.get(OWNER, os.environ.get(OWNER, ""))
 
 
+@contextmanager
+def passing_on(name: str, value: str) -> Iterator[None]:
+    """Have every command that is started inside the block, daemons included, find ``name`` set."""
+    _owner[name] = value
+    try:
+        yield
+    finally:
+        _owner.pop(name, None)
+
+
 def end_all() -> None:
     """TERM every command under way, so that an interrupt is not held up by the threads that wait for them."""
     for process in list(_live):
@@ -119,9 +131,11 @@ def run(
     stdin: bytes | IO[bytes] | None = None,
     check: bool = True,
     on_line: Callable[[str], None] | None = None,
+    exact: bool = False,
 ) -> Result:
     """Run ``argv`` and return its result; ``env`` is added to the built environment.
 
+    ``timeout`` is seconds, stretched while the machine is slow unless it is ``exact``.
     ``stdin`` is bytes or an open file; ``on_line`` sees each line of standard error as it comes.
     Raises CommandFailed (with ``check``), CommandTimedOut, or EnvironmentFault if it cannot start.
     """
@@ -143,18 +157,23 @@ def run(
     for reader in readers:
         reader.start()
     _live.add(process)
+    deadline = Deadline(timeout, exact=exact)
     try:
-        process.wait(timeout)
-    except subprocess.TimeoutExpired:
+        while process.poll() is None:
+            if deadline.passed:
+                raise CommandTimedOut(f"no end within {deadline}: {shlex.join(words)}")
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(deadline.slice)
+    except CommandTimedOut:
         end_group(process)
-        raise CommandTimedOut(f"no end within {timeout:.0f} s: {shlex.join(words)}") from None
+        raise
     except BaseException:
         end_group(process, grace=2.0)
         raise
     finally:
         _live.discard(process)
-    for reader in readers:
-        reader.join(KILL_AFTER)
+    for reader in readers:  # by its end, unless something it started goes on writing
+        reader.join(pace.stretched(KILL_AFTER))
     out, err = (collected[key].decode(errors="replace") for key in ("out", "err"))
     result = Result(words, process.returncode, out, err, time.monotonic() - started)
     if check and not result.ok:
@@ -183,8 +202,8 @@ def piped(
     finally:
         _live.discard(process)
         process.stdout.close()
-    code = process.wait(KILL_AFTER)
-    reader.join(KILL_AFTER)
+    code = process.wait(pace.stretched(KILL_AFTER))
+    reader.join(pace.stretched(KILL_AFTER))
     if code:
         text = errors["err"].decode(errors="replace")
         raise CommandFailed(Result(words, code, "", text, time.monotonic() - started))

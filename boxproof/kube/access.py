@@ -7,13 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
-from boxproof.errors import EnvironmentFault
-from boxproof.kube.client import Kube
+from boxproof.errors import DeadlineExceeded, EnvironmentFault
+from boxproof.kube.client import Kube, Late
 from boxproof.kube.discovery import Resource, discover
 from boxproof.probes.ledger import record
+from boxproof.wait import until
 
 __all__ = ["Answer", "Question", "Resource", "discover", "groups_of", "questions_of", "review"]
 
+ANSWERS = 60.0  # seconds until a late answer is given up on
 PATH = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
@@ -90,7 +92,8 @@ def review(
 ) -> dict[Question, Answer]:
     """Return the API server's answer to each question about ``user``; ``groups`` None means its own.
 
-    A question the authorizer could not evaluate, or that got no answer, is ERROR.
+    A question the authorizer could not evaluate, or that the API server refused, is ERROR. Raises
+    EnvironmentFault if it gives no answer at all.
     """
     asked = list(dict.fromkeys(questions))
     member_of = list(groups_of(user) if groups is None else groups)
@@ -110,8 +113,12 @@ def _ask(kube: Kube, user: str, groups: list[str], question: Question) -> Answer
         names = ("verb", "resource", "group", "subresource", "namespace", "name")
         spec["resourceAttributes"] = {each: getattr(question, each) for each in names}
     body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-    try:
-        status = kube.post(PATH, body)["status"]
+    what = f"the answer to {question} for {user}"
+    try:  # to ask changes nothing, so that one which is late is asked again
+        answer = until(lambda: kube.post(PATH, body), timeout=ANSWERS, what=what, transient=(Late,))
+        status = answer["status"]
+    except DeadlineExceeded:
+        raise
     except EnvironmentFault:
         if not kube.alive():
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from boxproof import pace
 from boxproof.probes.ledger import record
 from boxproof.probes.program import Prober, ask
 from boxproof.probes.reach import Reach
@@ -51,10 +52,11 @@ def https(
 ) -> Https:
     """Ask for ``path`` of ``name``; ``authority`` is PEM, ``via`` the URL of a proxy, ``within`` seconds.
 
-    Raises EnvironmentFault if the probe breaks.
+    The seconds are more on a slow machine. Raises EnvironmentFault if the probe breaks.
     """
-    words = ["https", name, str(port), "--path", path, "--authority", authority, "--within", str(within)]
-    answer = ask(source, *words, *(["--via", via] if via else []), timeout=3 * within + 20)
+    limit = pace.stretched(within)
+    words = ["https", name, str(port), "--path", path, "--authority", authority, "--within", str(limit)]
+    answer = ask(source, *words, *(["--via", via] if via else []), timeout=3 * limit + 20)
     found = Https(
         Reach(answer["reach"]),
         int(answer.get("proxy", 0)),

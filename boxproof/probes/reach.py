@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.probes.ledger import record
 from boxproof.probes.program import Prober, ask
 
 WITHIN = 3.0  # seconds a connection may take before it counts as filtered
+TCP_MOST = 4.0  # times that long on a slow machine: then a lost SYN was sent three times more
 
 
 class Reach(StrEnum):
@@ -57,19 +59,22 @@ def reach(
 ) -> Reach:
     """Return how a connection from ``source`` ends.
 
-    ``target`` is a listener, or a name or address with ``port``; ``within`` is seconds.
+    ``target`` is a listener, or a name or address with ``port``; ``within`` is seconds, more on a slow
+    machine: there an answer is late, and that is no denial.
 
     Raises EnvironmentFault if the probe breaks, or something other than the listener answers.
     """
     listener = target if isinstance(target, Listener) else None
     host = listener.address if listener else str(target)
     number = listener.port if listener else port
-    words = ["connect", host, str(number), "--within", str(within)]
-    if udp or (listener and listener.udp):
+    by_datagram = udp or bool(listener and listener.udp)
+    limit = pace.stretched(within) if by_datagram else min(pace.stretched(within), TCP_MOST * within)
+    words = ["connect", host, str(number), "--within", str(limit)]
+    if by_datagram:
         words.append("--udp")
     if listener:
         words.append("--identity")
-    answer = ask(source, *words, timeout=within + 20)
+    answer = ask(source, *words, timeout=2 * limit + 30)
     found = Reach(answer["reach"])
     if listener and found is Reach.OPEN and answer["identity"] != listener.token:
         text = f"{host}:{number} was answered by something else than the listener: {answer['identity']!r}"

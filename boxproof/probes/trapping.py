@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from boxproof import pace
 from boxproof.probes import ledger, signals
 from boxproof.probes.local import LocalContainer
 from boxproof.subject import files
@@ -61,7 +62,7 @@ def watch(container: LocalContainer, ready: Callable[[LocalContainer], object] |
         lambda: ready(container) if ready else files.read(container.made, LOG),
         timeout=START, every=0.1, what="the scripts get as far as they go",
     )  # fmt: skip
-    holds(lambda: True, seconds=SETTLE)
+    holds(lambda: True, seconds=pace.stretched(SETTLE))
     if container.running:
         signals.stop(container.made, timeout=3)
     lines = (files.read(container.made, LOG) or "").splitlines()

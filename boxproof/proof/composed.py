@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from boxproof import pace
 from boxproof.cluster.docker import docker
 from boxproof.errors import EnvironmentFault, SubjectFault
 from boxproof.probes import ledger
@@ -65,7 +66,8 @@ class Project:
         """Start it and return the box's container once it is healthy; raises SubjectFault if it is not."""
         self.services()
         self.started = True
-        done = self.compose("up", "--detach", "--wait", "--wait-timeout", f"{UP:.0f}", timeout=UP + 60)
+        limit = pace.stretched(UP)
+        done = self.compose("up", "--detach", "--wait", "--wait-timeout", f"{limit:.0f}", timeout=limit + 60)
         if done.ok:
             return self.box()
         said = done.stderr.strip()[-400:]

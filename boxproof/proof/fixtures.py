@@ -97,7 +97,7 @@ def engine(session: Session) -> EngineInfo:
 def docker(engine: EngineInfo) -> Iterator[docker_sdk.DockerClient]:
     """The engine, through its API; without the nodes of a cluster that is not ours."""
     try:
-        client = docker_sdk.DockerClient(base_url=engine.host, timeout=120, max_pool_size=16)
+        client = docker_sdk.DockerClient(base_url=engine.host, timeout=600, max_pool_size=16)
     except DockerException as error:
         raise EnvironmentFault(f"the engine does not answer: {error}") from error
     yield owncluster.guarded(client, engine)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from boxproof import pace
 from boxproof.errors import BoxproofError, SubjectFault, UsageError
 from boxproof.proof import claims, records, redact, sabotages, waivers
 from boxproof.proof.claims import Claim
@@ -22,6 +23,7 @@ from boxproof.reports.model import (
     ClaimResult,
     Counts,
     Image,
+    MachinePart,
     MovedPackage,
     Packages,
     Results,
@@ -75,6 +77,7 @@ def collect(
         packages=_packages(session),
         claims=judged,
         timings=dict(timings or {}),
+        machine=_machine(run),
     )
     write(run / FILE, results)
     return results
@@ -158,6 +161,7 @@ def _result(
             seconds=each.seconds,
             controls=each.controls,
             evidence=each.evidence,
+            slowness=each.slowness,
         )
         for each in own
     )
@@ -226,6 +230,12 @@ def _packages(session: Session) -> Packages | None:
         difference=lock.difference,
         lock=LOCK,
     )
+
+
+def _machine(run: Path) -> MachinePart | None:
+    seen = pace.read(run)
+    workers = {each.worker for each in records.load(run).values()}
+    return MachinePart(workers=len(workers), **seen) if seen else None
 
 
 def _cell(session: Session) -> Cell:
