@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
+from boxproof.errors import DeadlineExceeded
 from boxproof.probes.ledger import record
-from boxproof.probes.program import Prober, ask
+from boxproof.probes.program import ANSWER, Prober, ask
 from boxproof.probes.reach import Reach
+from boxproof.wait import until
 
 WITHIN = 5.0  # seconds
+ANSWERS = 60.0  # seconds in which who must answer comes to
 PORT = 443
 TUNNEL = 200
 FORBIDDEN = 403
@@ -54,7 +59,7 @@ def https(
     Raises EnvironmentFault if the probe breaks.
     """
     words = ["https", name, str(port), "--path", path, "--authority", authority, "--within", str(within)]
-    answer = ask(source, *words, *(["--via", via] if via else []), timeout=3 * within + 20)
+    answer = ask(source, *words, *(["--via", via] if via else []), timeout=3 * within + ANSWER)
     found = Https(
         Reach(answer["reach"]),
         int(answer.get("proxy", 0)),
@@ -64,3 +69,20 @@ def https(
     )
     record("https", f"{source.label} -> {name}:{port} {f'via {via}' if via else 'direct'}", found)
     return found
+
+
+def answered(source: Prober, name: str, **how: Any) -> Https:
+    """Return how a request ended once the right one answered, or how it still ends after a minute.
+
+    For one that must get through: what is late is waited for. ``how`` and errors are those of ``https``.
+    """
+    last = Https(Reach.NO_ROUTE)
+
+    def look() -> bool:
+        nonlocal last
+        last = https(source, name, **how)
+        return last.ok
+
+    with suppress(DeadlineExceeded):  # how it ends instead is the answer
+        until(look, timeout=ANSWERS, what=f"{name} answers {source.label}")
+    return last

@@ -11,6 +11,9 @@ from boxproof.probes.processes import Process
 from boxproof.probes.program import Prober, Taken, ask
 
 
+SETTLE = 2.0  # seconds in which a first process that reaps has usually done so
+
+
 @dataclass(frozen=True)
 class Orphans:
     """Orphans that have ended: who had adopted them (pids), and how many are zombies still."""
@@ -20,9 +23,12 @@ class Orphans:
     zombies: int
 
 
-def orphans(source: Prober, number: int = 20) -> Orphans:
-    """Leave orphans among the processes ``source`` sees; raises EnvironmentFault if the probe breaks."""
-    answer = ask(source, "orphans", str(number))
+def orphans(source: Prober, number: int = 20, *, within: float = SETTLE) -> Orphans:
+    """Leave orphans among the processes ``source`` sees; raises EnvironmentFault if the probe breaks.
+
+    They are zombies that are there still after ``within`` seconds; it ends earlier where none is left.
+    """
+    answer = ask(source, "orphans", str(number), "--within", str(within), timeout=within + 60)
     found = Orphans(answer["number"], tuple(answer["adopters"]), answer["zombies"])
     record("orphans", source.label, found)
     return found

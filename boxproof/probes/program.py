@@ -9,6 +9,9 @@ from boxproof.errors import EnvironmentFault
 from boxproof.kube.exec import ExecResult
 
 
+ANSWER = 120.0  # seconds for the probe program to start and to answer, beside what it is told to wait
+
+
 class Taken(EnvironmentFault):
     """The probe was killed with the processes it looked at: their first one had ended."""
 
@@ -31,7 +34,7 @@ class Prober(Protocol):
         ...
 
 
-def ask(source: Prober, *words: str, timeout: float = 30) -> dict[str, Any]:
+def ask(source: Prober, *words: str, timeout: float = ANSWER) -> dict[str, Any]:
     """Return the probe program's answer; raises EnvironmentFault if it gave none."""
     result = source.probe(*words, timeout=timeout)
     try:

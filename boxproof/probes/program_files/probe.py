@@ -18,6 +18,7 @@ from boxproof.probes.program_files.dns import STATE, Answer, ending, resolve
 from boxproof.probes.program_files.https import https
 from boxproof.probes.program_files.table import expose, sweep
 
+SAYS = 30.0  # seconds that who has accepted a connection gets to say who it is
 STUB = ("boxproof.stubs.server.stub", "/usr/local/lib/boxproof")  # a module, and where it is found
 
 
@@ -118,6 +119,7 @@ def stream(address: Any, asked: argparse.Namespace) -> bytes:
     said = b""
     with socket.create_connection(address, timeout=asked.within) as connection:
         if asked.identity:
+            connection.settimeout(SAYS)
             try:
                 while chunk := connection.recv(256):
                     said += chunk
