@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from boxproof.errors import EnvironmentFault
+from boxproof.pace import Deadline
 
 MAKE_ROOM = "make room, or set BOXPROOF_CACHE and BOXPROOF_STATE to directories on another disk"
 KILL_AFTER = 5.0  # seconds between TERM and KILL for a command that overran
@@ -89,6 +90,16 @@ def owner() -> str:
     return _owner.get(OWNER, os.environ.get(OWNER, ""))
 
 
+@contextmanager
+def passing_on(name: str, value: str) -> Iterator[None]:
+    """Have every command that is started inside the block, daemons included, find ``name`` set."""
+    _owner[name] = value
+    try:
+        yield
+    finally:
+        del _owner[name]
+
+
 def end_all() -> None:
     """TERM every command under way, so that an interrupt is not held up by the threads that wait for them."""
     for process in list(_live):
@@ -119,9 +130,11 @@ def run(
     stdin: bytes | IO[bytes] | None = None,
     check: bool = True,
     on_line: Callable[[str], None] | None = None,
+    exact: bool = False,
 ) -> Result:
     """Run ``argv`` and return its result; ``env`` is added to the built environment.
 
+    ``timeout`` is seconds, stretched while the machine is slow unless it is ``exact``.
     ``stdin`` is bytes or an open file; ``on_line`` sees each line of standard error as it comes.
     Raises CommandFailed (with ``check``), CommandTimedOut, or EnvironmentFault if it cannot start.
     """
@@ -143,11 +156,16 @@ def run(
     for reader in readers:
         reader.start()
     _live.add(process)
+    deadline = Deadline(timeout, exact=exact)
     try:
-        process.wait(timeout)
-    except subprocess.TimeoutExpired:
+        while process.poll() is None:
+            if deadline.passed:
+                raise CommandTimedOut(f"no end within {deadline}: {shlex.join(words)}")
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(deadline.slice)
+    except CommandTimedOut:
         end_group(process)
-        raise CommandTimedOut(f"no end within {timeout:.0f} s: {shlex.join(words)}") from None
+        raise
     except BaseException:
         end_group(process, grace=2.0)
         raise

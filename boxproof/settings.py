@@ -11,6 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
+from boxproof import pace
 from boxproof.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +40,7 @@ class Settings:
     kubernetes: str = "1.34.2"
     cluster: str = "boxproof"
     keep: bool = False
-    workers: int = 4
+    workers: int = field(default_factory=pace.workers)
     registry: str = ""
     publish: str = ""
     context: str = ""
@@ -77,12 +78,18 @@ class Settings:
         return cls(**_existing_cluster(chosen, shown))  # type: ignore[arg-type]
 
 
-INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN"})  # how a run tells its own workers where it is
+ADMITTED = "BOXPROOF_ADMITTED"  # in the environment of what a check starts
+INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN", ADMITTED})  # what a run tells those that it starts
 
 
 def session_file() -> str:
     """Return the path of the session file a run hands to its workers, or ""."""
     return os.environ.get("BOXPROOF_SESSION", "")
+
+
+def within_a_check() -> bool:
+    """Return whether a check of another run started us."""
+    return bool(os.environ.get(ADMITTED))
 
 
 def kubeconfig_files(given: str = "") -> list[Path]:

@@ -1,4 +1,8 @@
-"""The one place that waits: a deadline for each state, an early end on a terminal one."""
+"""The one place that waits: a deadline for each state, an early end on a terminal one.
+
+Deadlines grow with the machine's slowness (boxproof/pace.py). One that is part of a claim's sentence must
+not: it is judged by the subject's own times, or is ``exact``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import TypeVar
 import tenacity
 
 from boxproof.errors import DeadlineExceeded
+from boxproof.pace import Deadline
 
 T = TypeVar("T")
 
@@ -25,14 +30,16 @@ def until(
     every: float = 0.25,
     transient: tuple[type[Exception], ...] = (),
     hint: str = "",
+    exact: bool = False,
 ) -> T:
     """Call ``probe`` until it returns something true, and return that.
 
-    ``timeout`` and ``every`` are seconds. A probe says "not yet" by a false value or NotYet; any
-    other exception outside ``transient`` ends the wait at once. Raises DeadlineExceeded with the
-    last state seen.
+    ``timeout`` and ``every`` are seconds; unless it is ``exact``, the former is stretched while the
+    machine is slow. A probe says "not yet" by a false value or NotYet; any other exception outside
+    ``transient`` ends the wait at once. Raises DeadlineExceeded with the last state seen.
     """
     last = "nothing"
+    deadline = Deadline(timeout, exact=exact)
     waited: tuple[type[Exception], ...] = (NotYet, *transient)
 
     def attempt() -> T:
@@ -49,13 +56,13 @@ def until(
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(NotYet),
-        stop=tenacity.stop_after_delay(timeout),
+        stop=lambda _: deadline.passed,
         wait=tenacity.wait_fixed(every),
     )
     try:
         return retrying(attempt)
     except tenacity.RetryError:
-        message = f"{what}: not within {timeout:.0f} s; last seen: {last}"
+        message = f"{what}: not within {deadline}; last seen: {last}"
         raise DeadlineExceeded(message, hint=hint) from None
 
 

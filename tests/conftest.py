@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from boxproof import pace
 from boxproof.session import StubInfo
 from boxproof.stubs import certificates
 from boxproof.stubs.server import stub as server
+from tests.kernel import Kernel
 
 settings.register_profile("boxproof", deadline=None)
 settings.load_profile("boxproof")
@@ -36,3 +38,11 @@ def info(tmp_path: Path) -> Iterator[StubInfo]:
     for each in sides:
         each.shutdown()
         each.server_close()
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[Kernel]:
+    """A machine that is as slow as the test says; an idle one at first."""
+    made = Kernel(tmp_path / "kernel")
+    with pace.measured_by(made.machine):
+        yield made

@@ -42,7 +42,9 @@ def parser(command: str, about: str) -> Parser:
         help="the subject: a directory with a subject.toml (default: this repository)",
     )
     option("--cluster", metavar="NAME", help="name of the KIND cluster (default: boxproof)")
-    option("--workers", metavar="N", help="how many checks run side by side (default: 4)")
+    option(
+        "--workers", metavar="N", help="how many checks run side by side (default: by processors and load)"
+    )
     for add in ADDED.get(command, (_one_cell, _node_registry)):
         add(made)
     return made

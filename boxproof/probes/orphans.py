@@ -10,7 +10,6 @@ from boxproof.probes.ledger import record
 from boxproof.probes.processes import Process
 from boxproof.probes.program import Prober, Taken, ask
 
-
 SETTLE = 2.0  # seconds in which a first process that reaps has usually done so
 
 

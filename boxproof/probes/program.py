@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.exec import ExecResult
 
-
 ANSWER = 120.0  # seconds for the probe program to start and to answer, beside what it is told to wait
 
 

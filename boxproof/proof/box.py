@@ -16,7 +16,7 @@ from boxproof.kube import retained, states
 from boxproof.kube.accounts import kubeconfig
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.probes.pods import RUN_LABEL
-from boxproof.proof import existing, sabotages, scopes
+from boxproof.proof import admission, existing, sabotages, scopes
 from boxproof.proof.deployed import Record, instances_of, record_path, remember
 from boxproof.proof.instance import Box, workload_of
 from boxproof.proof.sharing import instances as shared
@@ -157,7 +157,8 @@ def _load_variant(session: Session) -> None:
 
     reference = session.extra.get(LOAD_FIRST, "")
     if reference and session.engine is not None:
-        load.load(session.engine, cluster_of(session), [reference])
+        with admission.heavy(session):
+            load.load(session.engine, cluster_of(session), [reference])
 
 
 def _apply(kube: Kube, namespace: str, objects: Objects) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from boxproof.errors import EnvironmentFault
 from boxproof.probes import ledger
-from boxproof.proof import owncluster
+from boxproof.proof import admission, owncluster
 from boxproof.session import Session
 from boxproof.subject.commands import carry_out
 from boxproof.subject.model import Subject
@@ -66,7 +66,8 @@ class Nested:
         reports = self.home / "reports"
         env = self._variables(reports) | dict(settings or {})
         env |= {"BOXPROOF_SUBJECT": str(about)} if about else {}
-        done = carry_out([*words, *more], values, env, timeout=TIMEOUT, cwd=self.subject.directory)
+        with admission.heavy(self.session):
+            done = carry_out([*words, *more], values, env, timeout=TIMEOUT, cwd=self.subject.directory)
         ledger.record("exit code", label, done.code)
         return Ended(done.code, done.stdout + done.stderr, reports)
 

@@ -11,7 +11,7 @@ import pytest
 from boxproof import settings
 from boxproof.errors import UsageError
 from boxproof.probes import ledger
-from boxproof.proof import claims, order, owncluster, records, redact, scopes
+from boxproof.proof import admission, claims, order, owncluster, records, redact, scopes
 from boxproof.proof.check import Check, liveness
 from boxproof.proof.evidence import Evidence
 from boxproof.proof.marks import control as control_block
@@ -185,6 +185,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     check, session = item.stash[CHECK], item.config.stash[SESSION]
     if owncluster.allowed(session, scope_of(item)):
         check.scope.enter_context(scopes.entered(scopes.lock_directory(session), scope_of(item)))
+        check.scope.enter_context(admission.admitted(admission.directory_of(session)))
     check.turn_came()
     return (yield from _phase("setup"))
 

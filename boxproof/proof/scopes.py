@@ -6,7 +6,7 @@ import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal, get_args
+from typing import IO, Literal, get_args
 
 from boxproof.errors import UsageError
 from boxproof.session import Session
@@ -57,21 +57,24 @@ def entered(directory: Path, scope: Scope, *, timeout: float = DEADLINE) -> Iter
             directory.mkdir(parents=True, exist_ok=True)
             way = fcntl.LOCK_EX if scope == "cluster" else fcntl.LOCK_SH
             with ExitStack() as turnstile:  # keeps newcomers out while one waits to be alone
-                turnstile.enter_context(_locked(directory / "turnstile", fcntl.LOCK_EX, timeout))
-                stack.enter_context(_locked(directory / "cluster", way, timeout))
+                turnstile.enter_context(locked(directory / "turnstile", fcntl.LOCK_EX, timeout))
+                stack.enter_context(locked(directory / "cluster", way, timeout))
         yield
 
 
+def try_lock(path: Path, way: int = fcntl.LOCK_EX) -> IO[str] | None:
+    """Return ``path`` opened and locked, None if others hold it; closing it, or our end, lets go."""
+    file = path.open("a")
+    try:
+        fcntl.flock(file, way | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
 @contextmanager
-def _locked(path: Path, way: int, timeout: float) -> Iterator[None]:
-    with path.open("a") as file:
-
-        def attempt() -> bool:
-            try:
-                fcntl.flock(file, way | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            return True
-
-        until(attempt, timeout=timeout, what=f"turn at {path.name}", every=0.1)
+def locked(path: Path, way: int, timeout: float) -> Iterator[None]:
+    """Hold a lock on ``path``, exclusive or shared as ``way`` of flock says; raises DeadlineExceeded."""
+    with until(lambda: try_lock(path, way), timeout=timeout, what=f"turn at {path.name}", every=0.1):
         yield

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from boxproof.errors import DeadlineExceeded
-from boxproof.proof.scopes import DEADLINE
+from boxproof.proof.scopes import DEADLINE, try_lock
 from boxproof.wait import until
 
 PATIENCE = 60.0  # seconds in which who wants to be alone lets newcomers pass
@@ -94,47 +94,26 @@ class Sharing:
             raise RuntimeError(f"who has entered {', '.join(self._held)} cannot be alone in {name}")
 
     def _taken(self, path: Path, *, alone: bool) -> _Hold:
-        file = path.open("a")
-        try:
-            if alone:
-                self._lock_alone(path, file)
-            else:
-                self._lock_beside(path, file)
-        except BaseException:
-            file.close()
-            raise
-        return _Hold(file, alone)
-
-    def _lock_alone(self, path: Path, file: IO[str]) -> None:
-        try:
-            until(lambda: _tried(file, fcntl.LOCK_EX), timeout=self.patience, what="a pause", every=LOOK)
-        except DeadlineExceeded:  # from here on newcomers wait
-            with self._turnstile(path):
-                self._wait(file, fcntl.LOCK_EX, path)
-
-    def _lock_beside(self, path: Path, file: IO[str]) -> None:
+        if alone:
+            return _Hold(self._locked_alone(path), alone)
         with ExitStack() as stack:
             if not self._held:
                 stack.enter_context(self._turnstile(path))
-            self._wait(file, fcntl.LOCK_SH, path)
+            return _Hold(self._locked(path, fcntl.LOCK_SH), alone)
 
-    @contextmanager
-    def _turnstile(self, path: Path) -> Iterator[None]:
-        with path.with_name(f"{path.name}.turnstile").open("a") as file:
-            self._wait(file, fcntl.LOCK_EX, path)
-            yield
+    def _locked_alone(self, path: Path) -> IO[str]:
+        try:
+            return until(lambda: try_lock(path), timeout=self.patience, what="a pause", every=LOOK)
+        except DeadlineExceeded:  # from here on newcomers wait
+            with self._turnstile(path):
+                return self._locked(path, fcntl.LOCK_EX)
 
-    def _wait(self, file: IO[str], way: int, path: Path) -> None:
+    def _turnstile(self, path: Path) -> IO[str]:
+        return self._locked(path.with_name(f"{path.name}.turnstile"), fcntl.LOCK_EX)
+
+    def _locked(self, path: Path, way: int) -> IO[str]:
         what = f"turn in {path.name}"
-        until(lambda: _tried(file, way), timeout=self.timeout, what=what, every=LOOK)
-
-
-def _tried(file: IO[str], way: int) -> bool:
-    try:
-        fcntl.flock(file, way | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return until(lambda: try_lock(path, way), timeout=self.timeout, what=what, every=LOOK)
 
 
 instances = Sharing()  # of this process

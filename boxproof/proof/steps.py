@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import Literal
 
 import pytest
 
+from boxproof import pace
 from boxproof.cluster import load, toolbox
 from boxproof.cluster.docker import docker
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
+from boxproof.proof import admission, owncluster
 from boxproof.proof import box as boxes
-from boxproof.proof import owncluster
 from boxproof.proof.instance import Box, workload_of
 from boxproof.run import Result
 from boxproof.session import ClusterInfo, Session
@@ -27,6 +28,7 @@ from boxproof.subject.model import Subject
 
 Step = Literal["up", "preflight", "build", "deploy", "down", "stale", "mend", "rotate"]
 READY = 120  # seconds a deployment gets until the agent is Ready
+BUSY = frozenset({"up", "build", "deploy", "mend"})  # steps that build or load
 AROUND = 240  # seconds for all that a step does beside waiting for the agent
 
 
@@ -61,10 +63,10 @@ class Steps:
         base = self.session.image.base.rpartition(" ")[2] if self.session.image else ""
         self._built.add(f"{self.subject.image.name}:{tags.tag_of(self.subject, base)}")
         variables = self.variables(kubeconfig) | dict(env or {})
-        return carry_out(
-            words, self.values | {"timeout": str(ready)} | values, variables, timeout=ready + AROUND,
-            cwd=self.subject.directory,
-        )  # fmt: skip
+        given = self.values | {"timeout": f"{pace.stretched(ready):.0f}"} | values
+        limit, where = ready + AROUND, self.subject.directory
+        with admission.heavy(self.session) if step in BUSY else nullcontext():
+            return carry_out(words, given, variables, timeout=limit, cwd=where)
 
     @property
     def cluster(self) -> ClusterInfo:
