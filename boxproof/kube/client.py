@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.discovery import PREFERRED, Resource, discover
+from boxproof.pace import stretched
 
 Object = dict[str, Any]
 Objects = list[Object]
@@ -90,7 +91,7 @@ class Kube:
         impersonate: str = "",
         groups: Iterable[str] = (),
     ) -> bytes:
-        """Send one request and return the answer's body; ``timeout`` is seconds.
+        """Send one request and return the answer's body; ``timeout`` is seconds, stretched on a slow machine.
 
         Raises NotFound, Forbidden, Conflict, Invalid or ApiError by the answer's status, and
         EnvironmentFault when there is no answer.
@@ -106,7 +107,9 @@ class Kube:
         url = self.host + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         try:
-            answer = self._pool.request(method, url, body=data, headers=sent, timeout=timeout, retries=False)
+            answer = self._pool.request(
+                method, url, body=data, headers=sent, timeout=stretched(timeout), retries=False
+            )
         except (HTTPError, OSError) as error:
             raise EnvironmentFault(f"the API server does not answer {method} {path}: {error}") from error
         if answer.status >= 400:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -12,6 +11,7 @@ from websocket import WebSocketException
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
 from boxproof.kube.exec import STDIN_CHANNEL, opened, taken, within
+from boxproof.pace import Deadline
 
 
 class Ended(EnvironmentFault):
@@ -39,8 +39,11 @@ class Dialogue:
             raise Ended(f"{self.where} ended: {error}; {self.errors[-300:]}") from error
 
     def hear(self, wanted: Callable[[str], bool], *, timeout: float) -> str:
-        """Return the first line from now on that is ``wanted``; raises Ended or Silent."""
-        deadline = time.monotonic() + timeout
+        """Return the first line from now on that is ``wanted``; raises Ended or Silent.
+
+        ``timeout`` is seconds, stretched on a slow machine.
+        """
+        deadline = Deadline(timeout)
         while True:
             while b"\n" in self._out:
                 line, _, self._out = self._out.partition(b"\n")
@@ -48,8 +51,8 @@ class Dialogue:
                     return text
             self._listen(deadline)
 
-    def _listen(self, deadline: float) -> None:
-        left = deadline - time.monotonic()
+    def _listen(self, deadline: Deadline) -> None:
+        left = deadline.left
         if left <= 0:
             raise Silent(f"{self.where} does not answer; it said {self.errors[-300:]!r}")
         try:

@@ -17,6 +17,7 @@ from websocket import WebSocketException
 
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
+from boxproof.pace import Deadline, stretched
 
 STDIN_CHANNEL = 0
 CHUNK = 32 * 1024
@@ -75,7 +76,7 @@ def exec_in(
     timeout: float,
     stdin: str | bytes | None = None,
 ) -> ExecResult:
-    """Run ``argv`` in a container and return its result; ``timeout`` is seconds.
+    """Run ``argv`` in a container and return its result; ``timeout`` is seconds, stretched on a slow machine.
 
     Raises ExecTimeout, and EnvironmentFault when the stream cannot be opened or is dropped before
     the command's status came.
@@ -93,21 +94,21 @@ def _run(
     timeout: float,
     stdin: str | bytes | None,
 ) -> ExecResult:
-    started = time.monotonic()
+    started, deadline = time.monotonic(), Deadline(timeout)
     where = f"{namespace}/{pod}/{container}"
     socket = opened(kube, namespace, pod, container, argv, stdin=stdin is not None)
     try:
         if stdin is not None:
             _feed(socket, stdin.encode() if isinstance(stdin, str) else stdin)
-        out, err, status = _gather(socket, started + timeout)
+        out, err, status = _gather(socket, deadline)
     except (WebSocketException, OSError) as error:
         raise EnvironmentFault(f"exec in {where}: the stream broke: {error}") from error
     finally:
         socket.close()
     seconds = time.monotonic() - started
     if not status:
-        if seconds >= timeout:
-            raise ExecTimeout(f"exec in {where}: no end within {timeout:.0f} s: {' '.join(argv)}")
+        if deadline.passed:
+            raise ExecTimeout(f"exec in {where}: no end within {deadline}: {' '.join(argv)}")
         raise EnvironmentFault(f"exec in {where}: the stream was dropped without a status: {' '.join(argv)}")
     code, message = exit_code(json.loads(status), where)
     return ExecResult(
@@ -139,7 +140,7 @@ def opened(
         socket: WSClient = stream(
             api.connect_get_namespaced_pod_exec, pod, namespace, container=container, command=list(argv),
             stdin=stdin, stdout=True, stderr=True, tty=False, binary=True, _preload_content=False,
-            _request_timeout=20,
+            _request_timeout=stretched(20),
         )  # fmt: skip
     except (ApiException, WebSocketException, OSError) as error:
         reason = str(error).strip().splitlines()[0:3]
@@ -153,16 +154,16 @@ def _feed(socket: WSClient, data: bytes) -> None:
     socket.close_channel(STDIN_CHANNEL)
 
 
-def _gather(socket: WSClient, deadline: float) -> tuple[bytes, bytes, bytes]:
+def _gather(socket: WSClient, deadline: Deadline) -> tuple[bytes, bytes, bytes]:
     channels = (STDOUT_CHANNEL, STDERR_CHANNEL, ERROR_CHANNEL)
     parts = {each: bytearray() for each in channels}
     while True:
         opened = socket.is_open()
         if opened:
-            socket.update(timeout=max(0.0, min(1.0, deadline - time.monotonic())))
+            socket.update(timeout=min(1.0, deadline.left))
         for channel in channels:
             parts[channel] += taken(socket, channel)
-        if not socket.is_open() or parts[ERROR_CHANNEL] or time.monotonic() >= deadline:
+        if not socket.is_open() or parts[ERROR_CHANNEL] or deadline.passed:
             break
     out, err, status = (bytes(parts[each]) for each in channels)
     return out, err, status

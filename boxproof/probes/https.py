@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -71,18 +72,34 @@ def https(
     return found
 
 
-def answered(source: Prober, name: str, **how: Any) -> Https:
-    """Return how a request ended once the right one answered, or how it still ends after a minute.
+def right(found: Https) -> bool:
+    """Return whether the right one answered."""
+    return found.ok
 
-    For one that must get through: what is late is waited for. ``how`` and errors are those of ``https``.
+
+def proxied(found: Https) -> bool:
+    """Return whether a proxy said something about the name."""
+    return found.proxy != 0
+
+
+def named(found: Https) -> bool:
+    """Return whether the name was resolved, whatever came of it."""
+    return found.reach is not Reach.NO_NAME
+
+
+def answered(source: Prober, name: str, *, once: Callable[[Https], bool] = right, **how: Any) -> Https:
+    """Return how a request ended as soon as that says ``once``, or how it still ends after a minute.
+
+    A resolver, a proxy or a destination that is late is waited for, and not judged. ``how`` and errors are
+    those of ``https``.
     """
     last = Https(Reach.NO_ROUTE)
 
     def look() -> bool:
         nonlocal last
         last = https(source, name, **how)
-        return last.ok
+        return once(last)
 
     with suppress(DeadlineExceeded):  # how it ends instead is the answer
-        until(look, timeout=ANSWERS, what=f"{name} answers {source.label}")
+        until(look, timeout=ANSWERS, what=f"{source.label} hears of {name}")
     return last

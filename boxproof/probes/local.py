@@ -115,7 +115,7 @@ class LocalContainer:
         except APIError as error:
             found = Run(None, "", str(error.explanation or error))
         else:
-            in_time, code = signals.ended(self.made, timeout)
+            in_time, code = signals.ends(self.made, timeout)
             if not in_time:
                 raise DeadlineExceeded(f"no end within {timeout:.0f} s; last output: {self.logs()[-300:]}")
             found = Run(code, self.logs())
@@ -123,8 +123,8 @@ class LocalContainer:
         return found
 
     def ends(self, *, within: float) -> bool:
-        """Return whether it ends by itself in that many seconds."""
-        in_time, code = signals.ended(self.made, within)
+        """Return whether it ends by itself in that many seconds, stretched on a slow machine."""
+        in_time, code = signals.ends(self.made, within)
         ledger.record("end", f"within {within} s", {"ended": in_time}, decides=in_time)
         return in_time and code >= 0
 

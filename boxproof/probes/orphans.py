@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from boxproof.errors import EnvironmentFault
 from boxproof.probes.ledger import record
 from boxproof.probes.processes import Process
-from boxproof.probes.program import Prober, Taken, ask
+from boxproof.probes.program import ANSWER, Prober, Taken, ask
 
 SETTLE = 2.0  # seconds in which a first process that reaps has usually done so
 
@@ -27,7 +27,7 @@ def orphans(source: Prober, number: int = 20, *, within: float = SETTLE) -> Orph
 
     They are zombies that are there still after ``within`` seconds; it ends earlier where none is left.
     """
-    answer = ask(source, "orphans", str(number), "--within", str(within), timeout=within + 60)
+    answer = ask(source, "orphans", str(number), "--within", str(within), timeout=within + ANSWER)
     found = Orphans(answer["number"], tuple(answer["adopters"]), answer["zombies"])
     record("orphans", source.label, found)
     return found

@@ -11,8 +11,9 @@ from docker.models.containers import Container
 from requests.exceptions import RequestException
 
 from boxproof.errors import EnvironmentFault
+from boxproof.pace import Deadline
 from boxproof.probes.ledger import record
-from boxproof.probes.pressure import Unjudged, Watch
+from boxproof.probes.pressure import Unjudged
 
 
 @dataclass(frozen=True)
@@ -27,44 +28,35 @@ class Stop:
 
 KILLED = 137  # exit code of a process ended by KILL
 DIED_OF = {129: "HUP", 130: "INT", 131: "QUIT", 137: "KILL", 139: "SEGV", 143: "TERM"}
-LOOK = 1.0  # seconds from one look to the next, once the time is over on the wall
-TIMES, BEYOND = 20, 120.0  # how much longer it can take at most to be given its time: a factor, and seconds
 
 
 def stop(container: Container, *, signal: str = "TERM", timeout: float = 10, exact: bool = False) -> Stop:
     """Send ``signal`` to PID 1, give it ``timeout`` seconds, then KILL; raises EnvironmentFault.
 
-    Seconds in which programs of this machine had to wait are not counted against it. With ``exact`` the time
-    is a bound that a claim states: by the engine's own times it ended within it or it did not, and Unjudged
-    is raised where the machine may be why it did not. The ledger compares exit code and whether it ended in
-    time, not the seconds.
+    The seconds are stretched on a slow machine. With ``exact`` they are a bound that a claim states: by the
+    engine's own times the container ended within it or it did not, and Unjudged is raised where the machine
+    may be why it did not. The ledger compares exit code and whether it ended in time, not the seconds.
     """
-    watch, wall = Watch(), time.time()
+    wall, began, deadline = time.time(), time.monotonic(), Deadline(timeout)
     try:
         container.kill(signal=f"SIG{signal}")
-        by_itself, code = _awaited(container, timeout, watch)
-        own, waited = watch.own, watch.waited
-        if not by_itself:
+        by_itself, code = _ended_by(container, deadline)
+        spared, seconds = not deadline.passed, time.monotonic() - began
+        if by_itself:
+            seconds = _took(container, wall, seconds)
+        else:
             container.kill()
-            _, code = ended(container, 60)
-        seconds = _took(container, wall, watch.elapsed) if by_itself else watch.elapsed
+            _, code = ends(container, 60)
     except (DockerException, APIError) as error:
         raise EnvironmentFault(f"cannot stop {container.name}: {error}") from error
-    late = seconds > timeout if exact else not by_itself
-    if exact and late and own <= timeout:
-        raise Unjudged(f"{seconds:.1f} s to end, in {waited:.1f} of them the machine kept programs waiting")
+    late = not by_itself or (exact and seconds > timeout)
+    if late and by_itself and spared:
+        raise Unjudged(
+            f"it ended after {seconds:.1f} s, not {timeout:.0f}, on a machine that is slow just now"
+        )
     found = Stop(code, DIED_OF.get(code, ""), seconds, not late)
     record("stop", f"SIG{signal} to {container.name}", found)
     return found
-
-
-def _awaited(container: Container, timeout: float, watch: Watch) -> tuple[bool, int]:
-    """Wait for an end, for so many seconds that the container had to itself; the exit code is -1 without."""
-    by_itself, code = ended(container, timeout)
-    at_most = min(timeout * TIMES, timeout + BEYOND)
-    while not by_itself and watch.own <= timeout and watch.elapsed < at_most:
-        by_itself, code = ended(container, LOOK)
-    return by_itself, code
 
 
 def _took(container: Container, since: float, at_most: float) -> float:
@@ -75,6 +67,18 @@ def _took(container: Container, since: float, at_most: float) -> float:
     container.reload()
     noted = datetime.fromisoformat(container.attrs["State"]["FinishedAt"]).timestamp() - since
     return noted if 0 <= noted <= at_most else at_most
+
+
+def ends(container: Container, timeout: float) -> tuple[bool, int]:
+    """Return as ``ended``; ``timeout`` is stretched on a slow machine."""
+    return _ended_by(container, Deadline(timeout))
+
+
+def _ended_by(container: Container, deadline: Deadline) -> tuple[bool, int]:
+    by_itself, code = ended(container, deadline.slice)
+    while not by_itself and not deadline.passed:
+        by_itself, code = ended(container, max(0.1, deadline.slice))
+    return by_itself, code
 
 
 def ended(container: Container, timeout: float) -> tuple[bool, int]:

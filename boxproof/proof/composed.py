@@ -10,6 +10,7 @@ import yaml
 
 from boxproof.cluster.docker import docker
 from boxproof.errors import EnvironmentFault, SubjectFault
+from boxproof.pace import stretched
 from boxproof.probes import ledger
 from boxproof.probes.helpers import unique
 from boxproof.probes.local import LocalContainer
@@ -46,7 +47,7 @@ class Project:
         self.files = [composed.file, *files, self.own]
         self.env = {"CLAUDE_IMAGE": composed.image, **env}
 
-    def compose(self, *words: str, timeout: float = 60) -> Result:
+    def compose(self, *words: str, timeout: float = 180) -> Result:
         """Run ``docker compose``; its failure is an answer."""
         files = [word for each in self.files for word in ("--file", str(each))]
         argv = ("compose", "--project-name", self.name, *files, *words)
@@ -65,7 +66,8 @@ class Project:
         """Start it and return the box's container once it is healthy; raises SubjectFault if it is not."""
         self.services()
         self.started = True
-        done = self.compose("up", "--detach", "--wait", "--wait-timeout", f"{UP:.0f}", timeout=UP + 60)
+        limit = f"{stretched(UP):.0f}"
+        done = self.compose("up", "--detach", "--wait", "--wait-timeout", limit, timeout=UP + 60)
         if done.ok:
             return self.box()
         said = done.stderr.strip()[-400:]

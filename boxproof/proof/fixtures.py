@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from boxproof.subject.model import Subject
 
 
+SILENT = 1200  # seconds a command in a container may say nothing: no end within them is a dead engine
+
+
 @pytest.fixture(scope="session")
 def session() -> Session:
     """The run, as its owner wrote it down."""
@@ -100,7 +103,7 @@ def engine(session: Session) -> EngineInfo:
 def docker(engine: EngineInfo) -> Iterator[docker_sdk.DockerClient]:
     """The engine, through its API; without the nodes of a cluster that is not ours."""
     try:
-        client = docker_sdk.DockerClient(base_url=engine.host, timeout=120, max_pool_size=16)
+        client = docker_sdk.DockerClient(base_url=engine.host, timeout=SILENT, max_pool_size=16)
     except DockerException as error:
         raise EnvironmentFault(f"the engine does not answer: {error}") from error
     yield owncluster.guarded(client, engine)

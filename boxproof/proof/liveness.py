@@ -8,6 +8,7 @@ from requests.exceptions import RequestException
 
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
+from boxproof.pace import stretched
 from boxproof.session import Session
 
 TRIES = 2  # one dropped connection is not a dead server
@@ -22,7 +23,7 @@ def _engine(session: Session) -> str | None:
     if session.engine is None:
         return None
     try:
-        client = docker.DockerClient(base_url=session.engine.host, timeout=5)
+        client = docker.DockerClient(base_url=session.engine.host, timeout=stretched(10))
         try:
             client.ping()
         finally:

@@ -71,7 +71,7 @@ def calls(container: LocalContainer) -> list[cli.Call]:
     return found
 
 
-def started(container: LocalContainer, *, timeout: float = 30) -> LocalContainer:
+def started(container: LocalContainer, *, timeout: float = 60) -> LocalContainer:
     """Wait until the stand-in was called; raises SubjectFault if the container ends before that."""
 
     def called() -> bool:
@@ -113,6 +113,6 @@ def kill_program(program: str, container: LocalContainer) -> None:
     try:
         kill(container, found)
     except EnvironmentFault:
-        in_time, _ = signals.ended(container.made, 2)
+        in_time, _ = signals.ends(container.made, 10)
         if not found or not in_time:
             raise  # else the probe went down with the processes it shared

@@ -10,6 +10,7 @@ from typing import Any
 from boxproof.errors import EnvironmentFault, SubjectFault
 from boxproof.kube import states
 from boxproof.kube.client import Kube, Object
+from boxproof.pace import stretched
 from boxproof.probes import ledger
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.proof import box as boxes
@@ -20,9 +21,8 @@ from boxproof.subject import compare, helm
 from boxproof.wait import until
 
 INSTALL = 240.0  # seconds; Helm waits until everything is ready
-WAIT = ("--wait", "--timeout", f"{INSTALL:.0f}s")
 OVERRAN = re.compile(r"deadline exceeded|timed out", re.IGNORECASE)
-SOON = 20.0  # seconds in which an agent that Helm gave up on is judged
+SOON = 120.0  # seconds in which an agent that Helm gave up on is judged
 GONE = 120.0  # seconds until the pods of what was uninstalled have ended
 REVISIONS = "owner=helm"  # of the Secrets that Helm keeps its revisions in
 
@@ -124,13 +124,14 @@ class Release:
         all that is wrong is that the time was too short.
         """
         kubeconfig = boxes.cluster_of(self.charts.session).kubeconfig
-        argv = (*words, *WAIT, "--namespace", self.namespace)
+        limit = stretched(INSTALL)
+        argv = (*words, "--wait", "--timeout", f"{limit:.0f}s", "--namespace", self.namespace)
         done = helm.helm(self.charts.program, *argv, kubeconfig=kubeconfig, timeout=INSTALL + 60)
         said = done.stderr.strip()[-600:]
         ledger.record("helm", " ".join(words[:2]), {"code": done.code, "stderr": said})
         if not done.ok and OVERRAN.search(said):
             self.box.wait_ready(SOON)
-            raise EnvironmentFault(f"helm {words[0]} took more than {INSTALL:.0f} s")
+            raise EnvironmentFault(f"helm {words[0]} took more than {limit:.0f} s")
         if not done.ok:
             raise SubjectFault(f"helm {words[0]}: {said}")
         return done

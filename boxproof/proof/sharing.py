@@ -18,7 +18,7 @@ from typing import IO
 
 from boxproof.errors import DeadlineExceeded
 from boxproof.proof.scopes import DEADLINE, try_lock
-from boxproof.wait import until
+from boxproof.wait import NotYet, until
 
 PATIENCE = 60.0  # seconds in which who wants to be alone lets newcomers pass
 LOOK = 0.05  # seconds from one try at a lock to the next
@@ -103,7 +103,7 @@ class Sharing:
 
     def _locked_alone(self, path: Path) -> IO[str]:
         try:
-            return until(lambda: try_lock(path), timeout=self.patience, what="a pause", every=LOOK)
+            return self._locked(path, fcntl.LOCK_EX, self.patience)
         except DeadlineExceeded:  # from here on newcomers wait
             with self._turnstile(path):
                 return self._locked(path, fcntl.LOCK_EX)
@@ -111,9 +111,16 @@ class Sharing:
     def _turnstile(self, path: Path) -> IO[str]:
         return self._locked(path.with_name(f"{path.name}.turnstile"), fcntl.LOCK_EX)
 
-    def _locked(self, path: Path, way: int) -> IO[str]:
-        what = f"turn in {path.name}"
-        return until(lambda: try_lock(path, way), timeout=self.timeout, what=what, every=LOOK)
+    def _locked(self, path: Path, way: int, timeout: float | None = None) -> IO[str]:
+        limit = self.timeout if timeout is None else timeout
+        return until(lambda: _taken(path, way), timeout=limit, what=f"turn in {path.name}", every=LOOK)
+
+
+def _taken(path: Path, way: int) -> IO[str]:
+    held = try_lock(path, way)
+    if held is None:
+        raise NotYet("others hold it")
+    return held
 
 
 instances = Sharing()  # of this process

@@ -33,6 +33,7 @@ CONTROL_PORT = 8081
 MESSAGES = "/v1/messages"
 GIT = "/git/"
 START = 30.0  # seconds
+LATE = 120.0  # seconds an answer of the control side can be late: it is ours, and waited for
 Mode = Literal["ok", "401", "slow", "refresh"]
 
 
@@ -69,7 +70,7 @@ class Stub:
     ) -> None:
         self.info = info
         self.token = token
-        self._client = client or httpx.Client(base_url=info.control, timeout=10, trust_env=False)
+        self._client = client or httpx.Client(base_url=info.control, timeout=LATE, trust_env=False)
         self._side = side or inside.side_of(info)
 
     def of(self, token: str) -> Stub:
