@@ -274,6 +274,12 @@ class Deadline:
         return max(0.0, self.seconds - self._used) * self._factor
 
     @property
+    def rest(self) -> float:
+        """The seconds left before any stretching, at least 1: for another wait that takes over."""
+        self._charge()
+        return max(1.0, self.seconds - self._used)
+
+    @property
     def slice(self) -> float:
         """The seconds to wait until it is asked again, at most ``SLICE``."""
         return min(SLICE, self.left)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.pace import Deadline
 
@@ -171,8 +172,8 @@ def run(
         raise
     finally:
         _live.discard(process)
-    for reader in readers:
-        reader.join(KILL_AFTER)
+    for reader in readers:  # by its end, unless something it started goes on writing
+        reader.join(pace.stretched(KILL_AFTER))
     out, err = (collected[key].decode(errors="replace") for key in ("out", "err"))
     result = Result(words, process.returncode, out, err, time.monotonic() - started)
     if check and not result.ok:
@@ -201,8 +202,8 @@ def piped(
     finally:
         _live.discard(process)
         process.stdout.close()
-    code = process.wait(KILL_AFTER)
-    reader.join(KILL_AFTER)
+    code = process.wait(pace.stretched(KILL_AFTER))
+    reader.join(pace.stretched(KILL_AFTER))
     if code:
         text = errors["err"].decode(errors="replace")
         raise CommandFailed(Result(words, code, "", text, time.monotonic() - started))

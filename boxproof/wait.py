@@ -23,7 +23,7 @@ class NotYet(Exception):
 
 
 def until(
-    probe: Callable[[], T],
+    probe: Callable[[], T | None],
     *,
     timeout: float,
     what: str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from boxproof import log
+from boxproof import log, pace
 from boxproof.app import bringup, existing, owned, suites
 from boxproof.app.owned import Run
 from boxproof.cluster import cells, preflight
@@ -35,7 +35,7 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
     subject = checked(settings)
     run = owned.begin(settings, subject.name)
     try:
-        with owned.enduring(run):
+        with owned.enduring(run), pace.watched(run.directory):
             (existing if settings.context else bringup).session(run, subject)
             suites.prove(settings, run.session)
         found = report(run, latest=latest)

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from boxproof import log
+from boxproof import log, pace
 from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
 from boxproof.cluster import load
@@ -80,7 +80,8 @@ def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
         if same and found.subject.source == run.session.extra.get("source") and wanted <= have:
             return found, latest.resolve()
     log.say("no run of this very subject to follow: proving the claims first")
-    suites.prove(replace(run.settings, claims=tuple(sorted(wanted))), run.session)
+    with pace.watched(run.directory):
+        suites.prove(replace(run.settings, claims=tuple(sorted(wanted))), run.session)
     run.settings = replace(run.settings, claims=tuple(sorted(wanted)))
     return e2e.report(run), run.directory
 

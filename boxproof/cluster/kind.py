@@ -15,7 +15,7 @@ from pathlib import Path
 import filelock
 import yaml
 
-from boxproof import log
+from boxproof import log, pace
 from boxproof.cluster import cells, contexts, encryption, facts, kindsteps, parts, room
 from boxproof.cluster.cells import DIRECTORY, Cell, check
 from boxproof.cluster.docker import cgroup, docker, nodes_of
@@ -142,7 +142,7 @@ def ours(settings: Settings) -> list[str]:
 def _making(where: Place) -> Iterator[None]:
     lock = filelock.FileLock(where.lock)
     try:
-        lock.acquire(timeout=CREATE_TIMEOUT + READY_TIMEOUT)
+        lock.acquire(timeout=pace.stretched(CREATE_TIMEOUT + READY_TIMEOUT))
     except filelock.Timeout:
         hint = "wait for the other run, or choose another name with BOXPROOF_CLUSTER"
         text = f"the cluster {where.directory.name} is being made or removed by another run"

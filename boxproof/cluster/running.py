@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from boxproof.cluster import load
 from boxproof.errors import UsageError
 from boxproof.kube import states
 from boxproof.kube.client import Kube, Object
+from boxproof.pace import Deadline
 from boxproof.session import ClusterInfo, EngineInfo, ImageInfo
 
 NOTHING = "nothing"
@@ -66,7 +66,7 @@ def mend(
 
 
 def _renew(kube: Kube, stale: Stale, image: ImageInfo, timeout: float) -> None:
-    end = time.monotonic() + timeout
+    deadline = Deadline(timeout)
     live = kube.get("StatefulSet", stale.workload, stale.namespace)
     named = [{"name": each, "image": image.reference} for each in _containers(live, image)]
     template = {
@@ -77,7 +77,7 @@ def _renew(kube: Kube, stale: Stale, image: ImageInfo, timeout: float) -> None:
     kube.patch(path, {"spec": {"template": template}}, "strategic-merge-patch+json")
     pod = f"{stale.workload}-0"
     states.rolled_to(kube, "StatefulSet", stale.workload, stale.namespace, pod, timeout=timeout)
-    states.ready(kube, stale.namespace, pod, max(1.0, end - time.monotonic()))
+    states.ready(kube, stale.namespace, pod, deadline.rest)
 
 
 def _runs(engine: EngineInfo, kube: Kube, namespace: str, workload: str, image: ImageInfo) -> str:

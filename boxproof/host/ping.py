@@ -11,13 +11,18 @@ import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
+from boxproof import pace
+
 ANSWER_TIMEOUT = 5.0
 ANY_VERSION = "1.44"  # no request is made to choose one; /version and /info are asked without it
 UNIX = "unix://"
 
 
 def server_version(host: str, *, timeout: float = ANSWER_TIMEOUT) -> str:
-    """Return the version of the engine at ``host``, or "" when none answers within ``timeout`` seconds."""
+    """Return the version of the engine at ``host``, or "" when none answers within ``timeout`` seconds.
+
+    A slow machine gets more of them.
+    """
     with _client(host, timeout) as client:
         if client is None:
             return ""
@@ -40,6 +45,7 @@ def server_info(host: str, *, timeout: float = ANSWER_TIMEOUT) -> dict[str, Any]
 
 @contextmanager
 def _client(host: str, timeout: float) -> Iterator[Any]:
+    timeout = pace.stretched(timeout)
     if not _listens(host, timeout):
         yield None
         return

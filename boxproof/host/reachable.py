@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.host import aptsources
 from boxproof.host.ping import server_info
@@ -20,11 +21,12 @@ PROBE_MODULE = ROOT / "cluster" / "modules" / "kind" / "go.mod"
 
 def answers(url: str, *, method: str = "HEAD", fine: tuple[int, ...] = ()) -> str:
     """Return "" when ``url`` answers with success or a status in ``fine``, else why not."""
+    patience = pace.stretched(PATIENCE)
     try:
-        with httpx.Client(timeout=PATIENCE, follow_redirects=True) as client:
+        with httpx.Client(timeout=patience, follow_redirects=True) as client:
             status = client.request(method, url).status_code
     except httpx.TimeoutException:
-        return f"no answer within {PATIENCE} s"
+        return f"no answer within {patience:g} s"
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return str(error) or type(error).__name__
     return "" if status < 400 or status in fine else f"status {status}"

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
-from boxproof.errors import EnvironmentFault
-from boxproof.kube.client import ApiError, Kube
+from boxproof.errors import DeadlineExceeded, EnvironmentFault
+from boxproof.kube.client import ApiError, Kube, Late, Object
 from boxproof.kube.discovery import Resource, discover
 from boxproof.probes.ledger import record
 from boxproof.wait import NotYet, until
 
 __all__ = ["Answer", "Question", "Resource", "discover", "groups_of", "questions_of", "review"]
 
-LATE = 60.0  # seconds an answer can be late
-BUSY = frozenset({429, 500, 502, 503, 504})  # status of an API server that may do better a moment later
+ANSWERS = 60.0  # seconds until a late answer is given up on
+BUSY = frozenset({429, 503, 504})  # statuses of an API server that may do better a moment later
 PATH = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
@@ -93,8 +93,8 @@ def review(
 ) -> dict[Question, Answer]:
     """Return the API server's answer to each question about ``user``; ``groups`` None means its own.
 
-    A question the authorizer could not evaluate is ERROR. One that got no answer is asked again; raises
-    DeadlineExceeded if none comes.
+    A question the authorizer could not evaluate, or that the API server refused, is ERROR. Raises
+    EnvironmentFault if it gives no answer at all.
     """
     asked = list(dict.fromkeys(questions))
     member_of = list(groups_of(user) if groups is None else groups)
@@ -114,19 +114,26 @@ def _ask(kube: Kube, user: str, groups: list[str], question: Question) -> Answer
         names = ("verb", "resource", "group", "subresource", "namespace", "name")
         spec["resourceAttributes"] = {each: getattr(question, each) for each in names}
     body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+    what = f"the answer to {question} for {user}"
 
-    def status() -> dict[str, object]:
+    def asked() -> Object:
         try:
-            found: dict[str, object] = kube.post(PATH, body)["status"]
+            return kube.post(PATH, body)
         except ApiError as refused:
             if refused.status in BUSY:
                 raise NotYet(refused.message) from refused
-            return {"evaluationError": refused.message}  # an answer, and none to the question
-        except EnvironmentFault as late:
-            raise NotYet(late.message) from late
-        return found
+            raise
 
-    return classify(until(status, timeout=LATE, what=f"the API server reviews: {question}"))
+    try:  # to ask changes nothing, so that one which is late is asked again
+        answer = until(asked, timeout=ANSWERS, what=what, transient=(Late,))
+        status = answer["status"]
+    except DeadlineExceeded:
+        raise
+    except EnvironmentFault:
+        if not kube.alive():
+            raise
+        return Answer.ERROR
+    return classify(status)
 
 
 def classify(status: dict[str, object]) -> Answer:

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 import urllib3
 from kubernetes import client, config
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.discovery import PREFERRED, Resource, discover
-from boxproof.pace import stretched
 
 Object = dict[str, Any]
 Objects = list[Object]
@@ -32,6 +32,10 @@ class ApiError(EnvironmentFault):
         super().__init__(message)
         self.status = status
         self.reason = reason
+
+
+class Late(EnvironmentFault):
+    """The API server was reached and gave no answer in time, or the connection ended before it came."""
 
 
 class NotFound(ApiError):
@@ -91,10 +95,10 @@ class Kube:
         impersonate: str = "",
         groups: Iterable[str] = (),
     ) -> bytes:
-        """Send one request and return the answer's body; ``timeout`` is seconds, stretched on a slow machine.
+        """Send one request and return the answer's body; ``timeout`` is seconds, more on a slow machine.
 
-        Raises NotFound, Forbidden, Conflict, Invalid or ApiError by the answer's status, and
-        EnvironmentFault when there is no answer.
+        Raises NotFound, Forbidden, Conflict, Invalid or ApiError by the answer's status, and Late, or where
+        nothing is reached EnvironmentFault, when there is none.
         """
         sent = urllib3.HTTPHeaderDict({"Accept": "application/json", "Content-Type": "application/json"})
         for setting in self.api.configuration.auth_settings().values():
@@ -106,12 +110,12 @@ class Kube:
                 sent.add("Impersonate-Group", group)
         url = self.host + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        limit = pace.stretched(timeout)
         try:
-            answer = self._pool.request(
-                method, url, body=data, headers=sent, timeout=stretched(timeout), retries=False
-            )
+            answer = self._pool.request(method, url, body=data, headers=sent, timeout=limit, retries=False)
         except (HTTPError, OSError) as error:
-            raise EnvironmentFault(f"the API server does not answer {method} {path}: {error}") from error
+            kind = EnvironmentFault if isinstance(error, NewConnectionError) else Late
+            raise kind(f"the API server does not answer {method} {path}: {error}") from error
         if answer.status >= 400:
             raise _fault(method, path, answer.status, answer.data)
         return bytes(answer.data)
@@ -131,7 +135,7 @@ class Kube:
         return data
 
     def alive(self) -> bool:
-        """Return whether the API server says it is ready, within 3 s."""
+        """Return whether the API server says it is ready, within 3 s or what a slow machine makes of them."""
         try:
             return self.request("GET", "/readyz", timeout=3) == b"ok"
         except EnvironmentFault:

@@ -39,10 +39,7 @@ class Dialogue:
             raise Ended(f"{self.where} ended: {error}; {self.errors[-300:]}") from error
 
     def hear(self, wanted: Callable[[str], bool], *, timeout: float) -> str:
-        """Return the first line from now on that is ``wanted``; raises Ended or Silent.
-
-        ``timeout`` is seconds, stretched on a slow machine.
-        """
+        """Return the first line from now on that is ``wanted``; raises Ended or Silent."""
         deadline = Deadline(timeout)
         while True:
             while b"\n" in self._out:
@@ -54,7 +51,7 @@ class Dialogue:
     def _listen(self, deadline: Deadline) -> None:
         left = deadline.left
         if left <= 0:
-            raise Silent(f"{self.where} does not answer; it said {self.errors[-300:]!r}")
+            raise Silent(f"{self.where} does not answer within {deadline}; it said {self.errors[-300:]!r}")
         try:
             if self.socket.is_open():
                 self.socket.update(timeout=min(1.0, left))

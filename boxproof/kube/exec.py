@@ -15,9 +15,10 @@ from kubernetes.stream import stream
 from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient
 from websocket import WebSocketException
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
-from boxproof.pace import Deadline, stretched
+from boxproof.pace import Deadline
 
 STDIN_CHANNEL = 0
 CHUNK = 32 * 1024
@@ -62,6 +63,10 @@ class ExecResult:
         return self.code == 0
 
 
+class Unanswered(EnvironmentFault):
+    """The stream of a command could not be opened in time, or ended before the command's status came."""
+
+
 class ExecTimeout(EnvironmentFault):
     """The command did not end within its time; it may still run in the container."""
 
@@ -76,10 +81,10 @@ def exec_in(
     timeout: float,
     stdin: str | bytes | None = None,
 ) -> ExecResult:
-    """Run ``argv`` in a container and return its result; ``timeout`` is seconds, stretched on a slow machine.
+    """Run ``argv`` in a container and return its result; ``timeout`` is seconds, more on a slow machine.
 
     Raises ExecTimeout, and EnvironmentFault when the stream cannot be opened or is dropped before
-    the command's status came.
+    the command's status came: Unanswered where that may be because API server or kubelet are late.
     """
     with within(namespace):
         return _run(kube, namespace, pod, container, argv, timeout, stdin)
@@ -102,14 +107,14 @@ def _run(
             _feed(socket, stdin.encode() if isinstance(stdin, str) else stdin)
         out, err, status = _gather(socket, deadline)
     except (WebSocketException, OSError) as error:
-        raise EnvironmentFault(f"exec in {where}: the stream broke: {error}") from error
+        raise Unanswered(f"exec in {where}: the stream broke: {error}") from error
     finally:
         socket.close()
     seconds = time.monotonic() - started
     if not status:
         if deadline.passed:
             raise ExecTimeout(f"exec in {where}: no end within {deadline}: {' '.join(argv)}")
-        raise EnvironmentFault(f"exec in {where}: the stream was dropped without a status: {' '.join(argv)}")
+        raise Unanswered(f"exec in {where}: the stream was dropped without a status: {' '.join(argv)}")
     code, message = exit_code(json.loads(status), where)
     return ExecResult(
         tuple(argv), code, out.decode(errors="replace"), err.decode(errors="replace") + message, seconds
@@ -134,17 +139,22 @@ def exit_code(status: dict[str, Any], where: str) -> tuple[int, str]:
 def opened(
     kube: Kube, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool
 ) -> WSClient:
-    """Return the stream of ``argv`` in a container; raises EnvironmentFault if it cannot be opened."""
+    """Return the stream of ``argv`` in a container; raises EnvironmentFault if it cannot be opened.
+
+    That is Unanswered unless the API server gave a reason of its own.
+    """
     api = client.CoreV1Api(client.ApiClient(kube.api.configuration))  # stream() replaces its request method
     try:
         socket: WSClient = stream(
             api.connect_get_namespaced_pod_exec, pod, namespace, container=container, command=list(argv),
             stdin=stdin, stdout=True, stderr=True, tty=False, binary=True, _preload_content=False,
-            _request_timeout=stretched(20),
+            _request_timeout=pace.stretched(20),
         )  # fmt: skip
     except (ApiException, WebSocketException, OSError) as error:
         reason = str(error).strip().splitlines()[0:3]
-        raise EnvironmentFault(f"cannot exec in {namespace}/{pod}/{container}: {' '.join(reason)}") from error
+        final = isinstance(error, ApiException) and 400 <= (error.status or 0) < 500
+        kind = EnvironmentFault if final else Unanswered
+        raise kind(f"cannot exec in {namespace}/{pod}/{container}: {' '.join(reason)}") from error
     return socket
 
 

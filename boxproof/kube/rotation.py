@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import secrets
-import time
 from dataclasses import dataclass
 
 from boxproof.errors import EnvironmentFault, SubjectFault, UsageError
 from boxproof.kube import states
 from boxproof.kube.client import Kube, NotFound, Object
 from boxproof.kube.exec import exec_in
+from boxproof.pace import Deadline
 
 VARIABLE = "CLAUDE_CODE_OAUTH_TOKEN"
 LEAST = 8  # characters: what is shorter is a mistake of the hand
@@ -48,7 +48,7 @@ def rotate(place: Place, token: str, *, timeout: float) -> str:
     ``timeout`` is seconds for the new pod. Raises UsageError if there is no such agent or it takes the
     token from no Secret, SubjectFault if the new pod has another one, EnvironmentFault if it does not come.
     """
-    kube, end = place.kube, time.monotonic() + timeout
+    kube, deadline = place.kube, Deadline(timeout)
     try:
         live = kube.get("StatefulSet", place.workload, place.namespace)
     except NotFound:
@@ -61,7 +61,7 @@ def rotate(place: Place, token: str, *, timeout: float) -> str:
     path = kube.path("StatefulSet", place.workload, place.namespace)
     kube.patch(path, {"spec": {"template": mark}})
     states.rolled_to(kube, "StatefulSet", place.workload, place.namespace, place.pod, timeout=timeout)
-    states.ready(kube, place.namespace, place.pod, max(1.0, end - time.monotonic()))
+    states.ready(kube, place.namespace, place.pod, deadline.rest)
     _verify(place, token)
     return f"{place.namespace}/{place.pod}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from boxproof import pace
 from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
 from boxproof.kube.client import Kube, NotFound, Object
 from boxproof.wait import NotYet, until
@@ -93,7 +94,7 @@ def ready(
         unschedulable = unschedulable + 1 if scheduled.get("reason") == "Unschedulable" else 0
         if reason := terminal(found):
             raise Ended(reason)
-        if unschedulable > _patience(said := scheduled.get("message", "")):
+        if unschedulable > _patience(said := scheduled.get("message", "")) * pace.factor():
             raise Ended(f"Unschedulable: {said}")
         raise NotYet(summary(found))
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from boxproof import pace
 from boxproof.errors import DeadlineExceeded
 from boxproof.probes.ledger import record
 from boxproof.probes.program import ANSWER, Prober, ask
@@ -57,10 +58,11 @@ def https(
 ) -> Https:
     """Ask for ``path`` of ``name``; ``authority`` is PEM, ``via`` the URL of a proxy, ``within`` seconds.
 
-    Raises EnvironmentFault if the probe breaks.
+    The seconds are more on a slow machine. Raises EnvironmentFault if the probe breaks.
     """
-    words = ["https", name, str(port), "--path", path, "--authority", authority, "--within", str(within)]
-    answer = ask(source, *words, *(["--via", via] if via else []), timeout=3 * within + ANSWER)
+    limit = pace.stretched(within)
+    words = ["https", name, str(port), "--path", path, "--authority", authority, "--within", str(limit)]
+    answer = ask(source, *words, *(["--via", via] if via else []), timeout=3 * limit + ANSWER)
     found = Https(
         Reach(answer["reach"]),
         int(answer.get("proxy", 0)),

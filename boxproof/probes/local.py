@@ -14,6 +14,7 @@ from docker.models.containers import Container
 
 from boxproof.errors import DeadlineExceeded, EnvironmentFault
 from boxproof.kube.exec import ExecResult
+from boxproof.pace import Deadline
 from boxproof.probes import ledger, signals
 from boxproof.probes.pods import PROGRAM
 from boxproof.probes.processes import Process, bits
@@ -109,22 +110,26 @@ class LocalContainer:
         return bool(self.made.attrs["State"]["Running"])
 
     def run(self, *, timeout: float = RUN) -> Run:
-        """Start it, wait for its end and return that; raises DeadlineExceeded if it does not end."""
+        """Start it, wait for its end and return that; raises DeadlineExceeded if it does not end.
+
+        ``timeout`` is seconds, more on a slow machine.
+        """
         try:
             self.made.start()
         except APIError as error:
             found = Run(None, "", str(error.explanation or error))
         else:
-            in_time, code = signals.ends(self.made, timeout)
+            deadline = Deadline(timeout)
+            in_time, code = signals.awaited(self.made, deadline)
             if not in_time:
-                raise DeadlineExceeded(f"no end within {timeout:.0f} s; last output: {self.logs()[-300:]}")
+                raise DeadlineExceeded(f"no end within {deadline}; last output: {self.logs()[-300:]}")
             found = Run(code, self.logs())
         ledger.record("run", " ".join(self.made.attrs["Config"].get("Cmd") or ()), found)
         return found
 
-    def ends(self, *, within: float) -> bool:
-        """Return whether it ends by itself in that many seconds, stretched on a slow machine."""
-        in_time, code = signals.ends(self.made, within)
+    def ends(self, *, within: float, exact: bool = False) -> bool:
+        """Return whether it ends by itself in that many seconds, more on a slow machine unless ``exact``."""
+        in_time, code = signals.awaited(self.made, Deadline(within, exact=exact))
         ledger.record("end", f"within {within} s", {"ended": in_time}, decides=in_time)
         return in_time and code >= 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
+from boxproof import pace
 from boxproof.errors import DeadlineExceeded
 from boxproof.probes.ledger import record
 from boxproof.probes.program import ANSWER, Prober, ask
@@ -37,13 +38,14 @@ class Names:
 def lookup(source: Prober, name: str, tcp: bool = False, *, server: str = "", within: float = 3.0) -> Names:
     """Return what the resolver of ``source`` (or ``server``) answers about the A records of ``name``.
 
-    ``within`` is seconds, for one attempt. Search domains are tried as the resolver configuration says.
-    Raises EnvironmentFault if the probe breaks.
+    ``within`` is seconds, for one attempt, and more on a slow machine. Search domains are tried as the
+    resolver configuration says. Raises EnvironmentFault if the probe breaks.
     """
-    words = ["resolve", name, "--within", str(within)]
+    limit = pace.stretched(within)
+    words = ["resolve", name, "--within", str(limit)]
     words += ["--tcp"] if tcp else []
     words += ["--server", server] if server else []
-    answer = ask(source, *words, timeout=8 * within + ANSWER)
+    answer = ask(source, *words, timeout=8 * limit + ANSWER)
     found = Names(str(answer["rcode"]), tuple(answer["answers"]), str(answer["server"]))
     record("names", f"{source.label}: {name} over {'tcp' if tcp else 'udp'}", found)
     return found

@@ -9,6 +9,7 @@ from typing import Any
 from docker.errors import DockerException
 from docker.models.containers import Container
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods import PROGRAM, RUN_LABEL
@@ -50,15 +51,15 @@ class Outside:
 
     def probe(self, *words: str, timeout: float = 30) -> ExecResult:
         """Run the probe program; raises EnvironmentFault if it cannot be run or does not end in time."""
-        started = time.monotonic()
-        argv = ["timeout", "--signal=KILL", str(timeout), PROGRAM, *words]
+        started, limit = time.monotonic(), pace.stretched(timeout)
+        argv = ["timeout", "--signal=KILL", str(limit), PROGRAM, *words]
         try:
             code, (out, err) = self.made.exec_run(argv, demux=True)
         except DockerException as error:
             raise EnvironmentFault(f"the probe outside the cluster broke: {error}") from error
         if code == KILLED:
             raise EnvironmentFault(
-                f"the probe outside the cluster: no end within {timeout:.0f} s: {' '.join(words)}"
+                f"the probe outside the cluster: no end within {limit:.0f} s: {' '.join(words)}"
             )
         texts = [(each or b"").decode(errors="replace") for each in (out, err)]
         return ExecResult(tuple(argv), int(code), texts[0], texts[1], time.monotonic() - started)

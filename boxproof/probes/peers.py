@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
+from boxproof import pace
 from boxproof.errors import DeadlineExceeded, EnvironmentFault
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.cyclonus import CONTAINER, NAMESPACES, PODS, PORT
@@ -49,8 +50,9 @@ def peers(kube: Kube) -> list[Peer]:
 
 def connect(kube: Kube, source: Peer, target: Peer) -> Reach:
     """Return how a connection ends, as agnhost says it; raises EnvironmentFault if it cannot be run."""
-    argv = ["/agnhost", "connect", f"{target.address}:{PORT}", f"--timeout={WITHIN}s", "--protocol=tcp"]
-    done = exec_in(kube, source.namespace, source.name, CONTAINER, argv, timeout=WITHIN + 30)
+    limit = pace.stretched(WITHIN)
+    argv = ["/agnhost", "connect", f"{target.address}:{PORT}", f"--timeout={limit}s", "--protocol=tcp"]
+    done = exec_in(kube, source.namespace, source.name, CONTAINER, argv, timeout=limit + 30)
     if done.ok:
         return Reach.OPEN
     said = done.stderr.partition(":")[0].strip()

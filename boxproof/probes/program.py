@@ -6,8 +6,11 @@ import json
 from typing import Any, Protocol
 
 from boxproof.errors import EnvironmentFault
-from boxproof.kube.exec import ExecResult
+from boxproof.kube.exec import ExecResult, Unanswered
+from boxproof.wait import until
 
+READINGS = frozenset({"connect", "resolve", "https", "seen", "processes", "capabilities"})
+ANSWERS = 30.0  # seconds until a late answer is given up on
 ANSWER = 120.0  # seconds for the probe program to start and to answer, beside what it is told to wait
 
 
@@ -34,8 +37,17 @@ class Prober(Protocol):
 
 
 def ask(source: Prober, *words: str, timeout: float = ANSWER) -> dict[str, Any]:
-    """Return the probe program's answer; raises EnvironmentFault if it gave none."""
-    result = source.probe(*words, timeout=timeout)
+    """Return the probe program's answer; raises EnvironmentFault if it gave none.
+
+    A question that changes nothing is asked again where API server or kubelet were late.
+    """
+
+    def once() -> ExecResult:
+        return source.probe(*words, timeout=timeout)
+
+    what = f"the answer of the probe in {source.label} to {words[0]}"
+    asked_again = words[0] in READINGS
+    result = until(once, timeout=ANSWERS, what=what, transient=(Unanswered,)) if asked_again else once()
     try:
         answer = json.loads(result.stdout)
     except ValueError as error:

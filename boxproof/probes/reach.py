@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
+from boxproof import pace
 from boxproof.errors import DeadlineExceeded, EnvironmentFault
 from boxproof.probes.ledger import record
 from boxproof.probes.program import ANSWER, Prober, ask
@@ -13,6 +14,7 @@ from boxproof.wait import until
 
 WITHIN = 3.0  # seconds a connection may take before it counts as filtered
 OPENS = 60.0  # seconds in which one that must be open comes to be: routes, policies, a listener that is late
+TCP_MOST = 4.0  # times that long on a slow machine: then a lost SYN was sent three times more
 
 
 class Reach(StrEnum):
@@ -60,19 +62,22 @@ def reach(
 ) -> Reach:
     """Return how a connection from ``source`` ends.
 
-    ``target`` is a listener, or a name or address with ``port``; ``within`` is seconds.
+    ``target`` is a listener, or a name or address with ``port``; ``within`` is seconds, more on a slow
+    machine: there an answer is late, and that is no denial.
 
     Raises EnvironmentFault if the probe breaks, or something other than the listener answers.
     """
     listener = target if isinstance(target, Listener) else None
     host = listener.address if listener else str(target)
     number = listener.port if listener else port
-    words = ["connect", host, str(number), "--within", str(within)]
-    if udp or (listener and listener.udp):
+    by_datagram = udp or bool(listener and listener.udp)
+    limit = pace.stretched(within) if by_datagram else min(pace.stretched(within), TCP_MOST * within)
+    words = ["connect", host, str(number), "--within", str(limit)]
+    if by_datagram:
         words.append("--udp")
     if listener and listener.token:
         words.append("--identity")
-    answer = ask(source, *words, timeout=within + ANSWER)
+    answer = ask(source, *words, timeout=2 * limit + ANSWER)
     found = Reach(answer["reach"])
     if listener and listener.token and found is Reach.OPEN and answer["identity"] != listener.token:
         text = f"{host}:{number} was answered by something else than the listener: {answer['identity']!r}"

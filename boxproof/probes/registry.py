@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from docker.errors import DockerException
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.host.apt import Apt
 from boxproof.probes import local
@@ -58,7 +59,7 @@ class Registry:
 
     def _ask(self, path: str) -> dict[str, Any]:
         try:
-            answer = httpx.get(f"http://{self.address}/v2/{path}", timeout=10)
+            answer = httpx.get(f"http://{self.address}/v2/{path}", timeout=pace.stretched(10))
             answer.raise_for_status()
             data: dict[str, Any] = answer.json()
         except (httpx.HTTPError, ValueError) as error:

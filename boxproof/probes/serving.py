@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.probes import ledger
 from boxproof.probes.local import LocalContainer
@@ -68,8 +69,9 @@ def ask(
 
 def ask_from(pod: Twin, url: str, prompt: str, *, token: str = "", seconds: float = PROMPT) -> Reply:
     """Send one prompt from another pod, as a client of the service would; an observation."""
-    asked = json.dumps([url, json.dumps({"prompt": prompt}), token, seconds])
-    ended = pod.exec(["python3", "-c", CLIENT, asked], timeout=seconds + 20)
+    limit = pace.stretched(seconds)
+    asked = json.dumps([url, json.dumps({"prompt": prompt}), token, limit])
+    ended = pod.exec(["python3", "-c", CLIENT, asked], timeout=limit + 20)
     if not ended.ok:
         raise EnvironmentFault(f"the client in {pod.label} broke: {ended.stderr.strip()[-300:]}")
     status, text = json.loads(ended.stdout)
@@ -79,7 +81,18 @@ def ask_from(pod: Twin, url: str, prompt: str, *, token: str = "", seconds: floa
 
 
 def words(prompt: str, *, token: str = "", seconds: float = PROMPT, **fields: Any) -> list[str]:
-    """Return the command that sends one prompt from within the box."""
+    """Return the command that sends one prompt from within the box; a slow machine gets more ``seconds``."""
     header = ["--header", f"Authorization: Bearer {token}"] if token else []
     body = json.dumps({"prompt": prompt} | fields)
-    return ["curl", "-sSN", "--max-time", f"{seconds}", "-w", TOLD, *header, "--json", body, URL]
+    return [
+        "curl",
+        "-sSN",
+        "--max-time",
+        f"{pace.stretched(seconds)}",
+        "-w",
+        TOLD,
+        *header,
+        "--json",
+        body,
+        URL,
+    ]

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Object
 from boxproof.probes.program import ANSWER, Prober, ask
@@ -84,7 +85,7 @@ def _swept(rows: Sequence[Row], source_port: int) -> dict[str, Reach]:
     """Try the rows of one source."""
     source = rows[0].source
     assert source.prober is not None
-    words = ["--within", str(WITHIN), "--source-port", str(source_port), *map(_target, rows)]
+    words = ["--within", str(pace.stretched(WITHIN)), "--source-port", str(source_port), *map(_target, rows)]
     ends = _ask(source.place, source.prober, "sweep", *words, timeout=SWEEP)["ends"]
     found = {}
     for row, end in zip(rows, ends, strict=True):

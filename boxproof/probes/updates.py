@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from boxproof import pace
 from boxproof.probes.local import Files, LocalContainer
 from boxproof.stubs import certificates
 
@@ -66,5 +67,5 @@ def files() -> tuple[Files, str]:
 def identity(where: LocalContainer, name: str) -> Identity:
     """Return what a name of a command stands for in a container."""
     digest = where.exec(["sh", "-c", f'sha256sum "$(readlink -f "$(command -v {name})")"']).stdout[:64]
-    version = where.exec(["sh", "-c", f"timeout 30 {name} --version"]).stdout.strip()
+    version = where.exec(["sh", "-c", f"timeout {pace.stretched(30):.0f} {name} --version"]).stdout.strip()
     return Identity(digest, version)

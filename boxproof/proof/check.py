@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof import log
+from boxproof import log, pace
 from boxproof.probes.ledger import Ledger
 from boxproof.proof import evidence as evidences
 from boxproof.proof import records, redact
@@ -43,6 +43,7 @@ class Check:
     def turn_came(self) -> None:
         """Count its seconds from here: waiting for others is not the check's time."""
         self.started = time.monotonic()
+        pace.mark()
 
     def phase_ended(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Take in the outcome of setup, call or teardown."""
@@ -112,6 +113,7 @@ class Check:
                 "failed_controls": tuple(book.failed),
                 "observations": seen,
                 "evidence": tuple(self.evidence.paths),
+                "slowness": round(pace.slowest(), 1),
             }
         )
         records.save(self.run, self.record)

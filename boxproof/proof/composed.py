@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
+from boxproof import pace
 from boxproof.cluster.docker import docker
 from boxproof.errors import EnvironmentFault, SubjectFault
-from boxproof.pace import stretched
 from boxproof.probes import ledger
 from boxproof.probes.helpers import unique
 from boxproof.probes.local import LocalContainer
@@ -66,8 +66,8 @@ class Project:
         """Start it and return the box's container once it is healthy; raises SubjectFault if it is not."""
         self.services()
         self.started = True
-        limit = f"{stretched(UP):.0f}"
-        done = self.compose("up", "--detach", "--wait", "--wait-timeout", limit, timeout=UP + 60)
+        limit = pace.stretched(UP)
+        done = self.compose("up", "--detach", "--wait", "--wait-timeout", f"{limit:.0f}", timeout=limit + 60)
         if done.ok:
             return self.box()
         said = done.stderr.strip()[-400:]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from boxproof.errors import SubjectFault
 from boxproof.kube import states
 from boxproof.kube.client import Kube, NotFound, Object
 from boxproof.kube.exec import ExecResult, exec_in
+from boxproof.pace import Deadline
 from boxproof.probes import pods
 from boxproof.probes.capabilities import Capabilities, capabilities
 from boxproof.probes.processes import Process, processes
@@ -184,10 +184,10 @@ class Box:
 
     def wait_rolled_out(self, timeout: float = 120) -> Box:
         """Wait until the pod is of the workload as it stands now, and Ready; errors as ``wait_ready``."""
-        end = time.monotonic() + timeout
+        deadline = Deadline(timeout)
         kind = str(self.workload["kind"])
         states.rolled_to(self.kube, kind, self.name, self.namespace, self.pod, timeout=timeout)
-        return self.wait_ready(max(1.0, end - time.monotonic()))
+        return self.wait_ready(deadline.rest)
 
     def wait_addressed(self, timeout: float = 120) -> Box:
         """Wait until the pod has an address: its packets can be judged, whatever its containers wait for.

@@ -6,9 +6,9 @@ import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
-from boxproof.pace import stretched
 from boxproof.session import Session
 
 TRIES = 2  # one dropped connection is not a dead server
@@ -23,7 +23,7 @@ def _engine(session: Session) -> str | None:
     if session.engine is None:
         return None
     try:
-        client = docker.DockerClient(base_url=session.engine.host, timeout=stretched(10))
+        client = docker.DockerClient(base_url=session.engine.host, timeout=pace.stretched(5))
         try:
             client.ping()
         finally:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from boxproof.errors import EnvironmentFault, SubjectFault
+from boxproof.pace import Deadline
 from boxproof.probes import ledger, signals
 from boxproof.probes.local import LocalContainer, ancestors
 from boxproof.probes.orphans import kill
@@ -113,6 +114,6 @@ def kill_program(program: str, container: LocalContainer) -> None:
     try:
         kill(container, found)
     except EnvironmentFault:
-        in_time, _ = signals.ends(container.made, 10)
+        in_time, _ = signals.awaited(container.made, Deadline(10))
         if not found or not in_time:
             raise  # else the probe went down with the processes it shared

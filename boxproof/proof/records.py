@@ -33,7 +33,10 @@ class Seen(BaseModel):
 
 
 class Record(BaseModel):
-    """One check's report; ``state`` is "started" until it has ended. Evidence is relative to the run."""
+    """One check's report; ``state`` is "started" until it has ended. Evidence is relative to the run.
+
+    ``slowness`` is how many times slower than an idle one the machine was at the slowest moment seen.
+    """
 
     nodeid: str
     claims: tuple[str, ...]
@@ -46,6 +49,7 @@ class Record(BaseModel):
     observations: tuple[Seen, ...] = ()
     evidence: tuple[str, ...] = ()
     worker: str = ""
+    slowness: float = 1.0
 
 
 def name_of(nodeid: str) -> str:

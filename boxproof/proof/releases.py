@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from boxproof import pace
 from boxproof.errors import EnvironmentFault, SubjectFault
 from boxproof.kube import states
 from boxproof.kube.client import Kube, Object
-from boxproof.pace import stretched
 from boxproof.probes import ledger
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.proof import box as boxes
@@ -124,9 +124,9 @@ class Release:
         all that is wrong is that the time was too short.
         """
         kubeconfig = boxes.cluster_of(self.charts.session).kubeconfig
-        limit = stretched(INSTALL)
+        limit = pace.stretched(INSTALL)
         argv = (*words, "--wait", "--timeout", f"{limit:.0f}s", "--namespace", self.namespace)
-        done = helm.helm(self.charts.program, *argv, kubeconfig=kubeconfig, timeout=INSTALL + 60)
+        done = helm.helm(self.charts.program, *argv, kubeconfig=kubeconfig, timeout=limit + 60)
         said = done.stderr.strip()[-600:]
         ledger.record("helm", " ".join(words[:2]), {"code": done.code, "stderr": said})
         if not done.ok and OVERRAN.search(said):

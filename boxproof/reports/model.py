@@ -11,6 +11,7 @@ from boxproof.errors import ExitCode
 from boxproof.proof.verdicts import EXIT_CODES, Verdict
 from boxproof.proof.waivers import Waiver
 
+NOTED = 1.5  # times slower: from here on it is said
 RunVerdict = Literal["accepted", "refuted", "blocked", "unproven"]
 
 
@@ -70,13 +71,21 @@ class Cell(Part):
 
 
 class CheckResult(Part):
-    """One check of a claim; ``controls`` counts those that counted, evidence is relative to the file."""
+    """One check of a claim; ``controls`` counts those that counted, evidence is relative to the file.
+
+    ``slowness`` is how many times slower the machine was at its slowest; at 1 the field is left out.
+    """
 
     nodeid: str
     verdict: Verdict
     seconds: float
     controls: int
     evidence: tuple[str, ...]
+    slowness: float = 1.0
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return {name: value for name, value in handler(self).items() if name != "slowness" or value != 1}
 
 
 class ClaimResult(Part):
@@ -90,8 +99,33 @@ class ClaimResult(Part):
     checks: tuple[CheckResult, ...]
 
 
+class MachinePart(Part):
+    """How the machine got on during a run: see docs/busy-machines.md.
+
+    ``slowest`` and ``mean`` are how many times slower it was than an idle one, ``load_…`` are load averages
+    of a minute, ``cores`` the processors a quota leaves.
+    """
+
+    cores: float
+    workers: int
+    slowest: float
+    mean: float
+    load_highest: float
+    load_mean: float
+
+    def note(self) -> str:
+        """Return it as a sentence."""
+        load = f"load average {self.load_mean:g}, at most {self.load_highest:g}, on {self.cores:g} cores"
+        if self.slowest < NOTED:
+            return f"The machine had room: {load}."
+        return (
+            f"The machine was up to {self.slowest:g} times slower than an idle one, {self.mean:g} on average "
+            f"({load}); deadlines grew with that."
+        )
+
+
 class Results(Part):
-    """A run, as written to results.json."""
+    """A run, as written to results.json; ``machine`` is left out where nobody looked."""
 
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
     run: str
@@ -105,6 +139,11 @@ class Results(Part):
     cell: Cell
     claims: tuple[ClaimResult, ...]
     timings: dict[str, float]
+    machine: MachinePart | None = None
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return {name: value for name, value in handler(self).items() if name != "machine" or value}
 
     @property
     def exit_code(self) -> ExitCode:

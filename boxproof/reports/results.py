@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from boxproof import pace
 from boxproof.errors import BoxproofError, SubjectFault, UsageError
 from boxproof.proof import claims, records, redact, sabotages, waivers
 from boxproof.proof.claims import Claim
@@ -22,6 +23,7 @@ from boxproof.reports.model import (
     ClaimResult,
     Counts,
     Image,
+    MachinePart,
     Results,
     RunVerdict,
     SubjectPart,
@@ -71,6 +73,7 @@ def collect(
         cell=_cell(session),
         claims=judged,
         timings=dict(timings or {}),
+        machine=_machine(run),
     )
     write(run / FILE, results)
     return results
@@ -154,6 +157,7 @@ def _result(
             seconds=each.seconds,
             controls=each.controls,
             evidence=each.evidence,
+            slowness=each.slowness,
         )
         for each in own
     )
@@ -206,6 +210,12 @@ def _subject(session: Session) -> SubjectPart:
             unpacked_bytes=image.unpacked_bytes,
         ),
     )
+
+
+def _machine(run: Path) -> MachinePart | None:
+    seen = pace.read(run)
+    workers = {each.worker for each in records.load(run).values()}
+    return MachinePart(workers=len(workers), **seen) if seen else None
 
 
 def _cell(session: Session) -> Cell:

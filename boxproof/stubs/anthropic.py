@@ -10,7 +10,7 @@ import docker
 import httpx
 from docker.errors import DockerException
 
-from boxproof import log
+from boxproof import log, pace
 from boxproof.errors import EnvironmentFault
 from boxproof.probes.image import ensure as ensure_probe_image
 from boxproof.probes.ledger import record
@@ -33,7 +33,7 @@ CONTROL_PORT = 8081
 MESSAGES = "/v1/messages"
 GIT = "/git/"
 START = 30.0  # seconds
-LATE = 120.0  # seconds an answer of the control side can be late: it is ours, and waited for
+LATE = 120.0  # seconds until an answer of the stub or of the engine is given up on
 Mode = Literal["ok", "401", "slow", "refresh"]
 
 
@@ -143,7 +143,7 @@ def start(
 
     ``image`` defaults to the newest probe image the engine has, ``authority`` is a new one.
     """
-    client = docker.DockerClient(base_url=engine.host, timeout=60)
+    client = docker.DockerClient(base_url=engine.host, timeout=LATE)
     try:
         with log.step("stub Anthropic API"):
             return _start(client, run, network, image, authority or certificates.issue(NAMES))
@@ -186,7 +186,7 @@ def _start(client: docker.DockerClient, run: str, network: str, image: str, auth
 
 def answers(info: StubInfo) -> bool:
     """Return whether a stub that was started before still answers."""
-    stub = Stub(info, client=httpx.Client(base_url=info.control, timeout=2, trust_env=False))
+    stub = Stub(info, client=httpx.Client(base_url=info.control, timeout=pace.stretched(2), trust_env=False))
     try:
         stub.ask("GET", "/requests")
     except EnvironmentFault:
@@ -198,7 +198,7 @@ def answers(info: StubInfo) -> bool:
 
 def stop(engine: EngineInfo, run: str) -> None:
     """Remove the stubs of ``run``; raises EnvironmentFault."""
-    client = docker.DockerClient(base_url=engine.host, timeout=60)
+    client = docker.DockerClient(base_url=engine.host, timeout=LATE)
     try:
         labels = [f"{RUN_LABEL}={run}", f"{ROLE_LABEL}=stub"]
         for each in client.containers.list(all=True, filters={"label": labels}):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,7 @@ class Server(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     asked: list[tuple[str, str, Any]]
+    late = threading.Event()
 
     def handle_any(self) -> None:
         """Answer by path."""
@@ -57,7 +60,8 @@ class Server(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        with suppress(BrokenPipeError):
+            self.wfile.write(data)
 
     do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
@@ -65,6 +69,10 @@ class Server(BaseHTTPRequestHandler):
         """Return status and answer."""
         if path.endswith("subjectaccessreviews"):
             verb = body["spec"]["resourceAttributes"]["verb"]
+            if verb == "late" and not self.late.is_set():
+                self.late.set()
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)  # the answer gets lost
             if verb == "break":
                 return 500, {"message": "broken"}
             return 201, {"status": {"allowed": verb == "get", "evaluationError": "no" * (verb == "odd")}}
@@ -196,6 +204,12 @@ def test_reviews_of_a_dead_server_are_a_fault_of_the_environment(tmp_path: Path)
     kube = Kube(str(kubeconfig(tmp_path, 1)))
     with pytest.raises(EnvironmentFault):
         review(kube, "u", None, [Question(verb="get", resource="pods")])
+
+
+def test_a_review_whose_answer_got_lost_is_asked_again(kube: Kube, asked: list[tuple[str, str, Any]]) -> None:
+    question = Question.of("late", "pods", "n")
+    assert review(kube, "u", [], [question]) == {question: Answer.DENIED}
+    assert len([path for _, path, _ in asked if path.endswith("subjectaccessreviews")]) == 2
 
 
 def test_a_service_account_is_in_its_groups() -> None:

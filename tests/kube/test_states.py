@@ -10,6 +10,7 @@ from boxproof.errors import DeadlineExceeded, EnvironmentFault, SubjectFault
 from boxproof.kube import states
 from boxproof.kube.exec import exit_code
 from boxproof.probes import pods
+from tests.kernel import Kernel
 
 
 def pod(state: dict[str, Any] | None = None, *, ready: bool = False, restarts: int = 0) -> dict[str, Any]:
@@ -108,7 +109,7 @@ class Later(Fake):
         ('0/3 nodes are available: persistentvolumeclaim "home" not found.', states.UNBOUND_LOOKS),
     ],
 )
-@pytest.mark.usefixtures("reference")
+@pytest.mark.usefixtures("reference", "kernel")
 def test_a_scheduler_is_believed_after_a_while_and_of_volumes_later(
     message: str, looks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +117,14 @@ def test_a_scheduler_is_believed_after_a_while_and_of_volumes_later(
     assert states.is_ready(wait(Later(message, looks), timeout=30))
     with pytest.raises(SubjectFault, match="Unschedulable: 0/3 nodes"):
         wait(Later(message, looks + 1), timeout=30)
+
+
+@pytest.mark.usefixtures("reference")
+def test_on_a_slow_machine_a_scheduler_gets_longer(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
+    kernel.slowed(3)
+    monkeypatch.setattr(states, "LOOK", 0.001)
+    looks = 3 * states.UNSCHEDULABLE_LOOKS
+    assert states.is_ready(wait(Later("3 Insufficient cpu.", looks), timeout=30))
 
 
 def test_a_terminal_state_blocks_when_a_reference_pod_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from signal import Signals
 from typing import Any, cast
 
@@ -20,7 +19,7 @@ from requests.exceptions import ReadTimeout
 from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.access import Answer, Question, review
-from boxproof.kube.client import ApiError, Kube
+from boxproof.kube.client import ApiError, Kube, Late
 from boxproof.kube.exec import ExecResult
 from boxproof.probes.eventually import eventually
 from boxproof.probes.names import resolved
@@ -35,6 +34,9 @@ LATE = f"import time; {GOOD.replace('sys.exit(0)', '(time.sleep(0.6), sys.exit(0
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 
 
+START = "2026-01-01T00:00:00Z"
+
+
 class Local:
     """What the engine's SDK says of a container, here of a process of this machine."""
 
@@ -45,7 +47,8 @@ class Local:
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         self.process.stdout.read(1)
-        self.attrs: dict[str, Any] = {"State": {}}
+        self.attrs: dict[str, Any] = {"State": {"StartedAt": START, "FinishedAt": START}}
+        self.client = None
         self.status = "running"
 
     def kill(self, signal: str = "SIGKILL") -> None:
@@ -59,7 +62,6 @@ class Local:
         except subprocess.TimeoutExpired:
             raise ReadTimeout from None
         code = ended if ended >= 0 else 128 - ended
-        self.attrs["State"] = {"FinishedAt": datetime.now(UTC).isoformat(), "ExitCode": code}
         return {"StatusCode": code}
 
     def reload(self) -> None:
@@ -117,7 +119,7 @@ def test_a_fresh_subject_is_looked_at_where_there_was_no_judgement_and_no_other(
         found = next(answers)
         if isinstance(found, Unjudged):
             raise found
-        return found
+        return str(found)
 
     assert judged(look) == "late"
     assert next(answers) == "in time", "a judgement was not taken"
@@ -213,10 +215,14 @@ class LateReviews:
             raise self.troubles.pop(0)
         return {"status": {"allowed": True}}
 
+    def alive(self) -> bool:
+        """Be there."""
+        return True
+
 
 def test_a_review_that_is_late_is_waited_for_and_one_that_is_refused_is_no_answer() -> None:
     question = Question.of("get", "pods")
-    late = LateReviews(EnvironmentFault("no answer"), ApiError(503, "busy"))
+    late = LateReviews(Late("no answer"), ApiError(503, "busy"))
     assert review(cast(Kube, late), "a", (), [question])[question] is Answer.ALLOWED
     refused = LateReviews(ApiError(422, "no such verb"))
     assert review(cast(Kube, refused), "a", (), [question])[question] is Answer.ERROR

@@ -179,6 +179,7 @@ def test_silence_is_filtered_over_udp_and_fine_over_tcp_where_nobody_is_asked_fo
         assert attempt(f"127.0.0.1:{mute.getsockname()[1]}/UDP", 0, 0.3)["reach"] == "filtered"
 
 
+@pytest.mark.usefixtures("kernel")
 def test_a_probe_outside_that_overruns_is_a_fault() -> None:
     argvs: list[list[str]] = []
 
@@ -190,4 +191,4 @@ def test_a_probe_outside_that_overruns_is_a_fault() -> None:
     made._made = cast(Any, SimpleNamespace(exec_run=exec_run))
     with pytest.raises(EnvironmentFault, match="outside the cluster: no end within 5 s: connect x 1"):
         made.probe("connect", "x", "1", timeout=5)
-    assert argvs[0][:3] == ["timeout", "--signal=KILL", "5"]
+    assert argvs[0][:3] == ["timeout", "--signal=KILL", "5.0"]

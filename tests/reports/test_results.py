@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from boxproof import pace
 from boxproof.errors import ExitCode, SubjectFault, UsageError
 from boxproof.proof import records
 from boxproof.proof.records import Record
@@ -203,6 +204,22 @@ def test_the_file_has_the_fields_of_the_contract(judge: Judge, session: Session)
     assert list(claim["checks"][0]) == ["nodeid", "verdict", "seconds", "controls", "evidence"]
     assert data["started"].endswith("Z")
     assert results.read(Path(session.directory, "results.json")).verdict == "accepted"
+
+
+def test_how_slow_the_machine_was_stands_with_the_run_and_its_checks(judge: Judge, session: Session) -> None:
+    judge(a="proven")
+    run_directory = Path(session.directory)
+    seen = {"cores": 2, "slowest": 4.1, "mean": 2, "load_highest": 11.5, "load_mean": 7}
+    (run_directory / pace.FILE).write_text(json.dumps(seen))
+    (kept,) = records.load(run_directory).values()
+    records.save(run_directory, kept.model_copy(update={"slowness": 3.9, "worker": "gw0"}))
+    found = results.collect(session, selected=[kept.claims[0]], known_sabotages={})
+    data = json.loads((run_directory / "results.json").read_text())
+    assert data["machine"] == seen | {"workers": 1}
+    assert data["claims"][0]["checks"][0]["slowness"] == 3.9
+    assert found.machine is not None
+    assert "up to 4.1 times slower" in found.machine.note()
+    assert results.read(run_directory / "results.json") == found
 
 
 def test_a_run_over_everything_is_not_narrowed(judge: Judge) -> None:

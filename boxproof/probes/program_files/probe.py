@@ -16,9 +16,8 @@ from typing import Any
 
 from boxproof.probes.program_files.dns import STATE, Answer, ending, resolve
 from boxproof.probes.program_files.https import https
-from boxproof.probes.program_files.table import expose, sweep
+from boxproof.probes.program_files.table import SAYS, answered, expose, sweep
 
-SAYS = 30.0  # seconds that who has accepted a connection gets to say who it is
 STUB = ("boxproof.stubs.server.stub", "/usr/local/lib/boxproof")  # a module, and where it is found
 
 
@@ -119,7 +118,7 @@ def stream(address: Any, asked: argparse.Namespace) -> bytes:
     said = b""
     with socket.create_connection(address, timeout=asked.within) as connection:
         if asked.identity:
-            connection.settimeout(SAYS)
+            connection.settimeout(max(SAYS, asked.within))
             try:
                 while chunk := connection.recv(256):
                     said += chunk
@@ -131,12 +130,11 @@ def stream(address: Any, asked: argparse.Namespace) -> bytes:
 
 
 def datagram(address: Any, asked: argparse.Namespace) -> bytes:
-    """Send a datagram and wait for the answer."""
+    """Send a datagram, again each second, and wait for the answer."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.settimeout(asked.within)
         sender.connect(address)
-        sender.send(b"who\n")
-        return sender.recv(256).strip()
+        return answered(sender, asked.within, b"who\n").strip()
 
 
 def processes(_: argparse.Namespace) -> Answer:

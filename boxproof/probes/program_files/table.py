@@ -13,7 +13,7 @@ from typing import Any
 
 from boxproof.probes.program_files.dns import STATE, Answer, ending, question
 
-SAYS = 10.0  # seconds until who was connected to says who it is: it may have to wait for a processor
+SAYS = 30.0  # seconds until who was connected to says who it is: it may have to wait for a processor
 AGAIN = 1.0  # seconds until a datagram is sent again, as TCP does
 QUESTION = question("kubernetes.default.svc.cluster.local", 1)  # a resolver answers to nothing else
 KINDS = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}
@@ -78,7 +78,13 @@ def attempt(target: str, source_port: int, within: float) -> dict[str, str]:
             connection.bind(("0.0.0.0", source_port))
             connection.settimeout(within)
             connection.connect((host, int(port)))
-            said = answered(connection, within) if protocol == "UDP" else greeted(connection) if who else b""
+            said = (
+                answered(connection, within)
+                if protocol == "UDP"
+                else greeted(connection, within)
+                if who
+                else b""
+            )
     except TimeoutError:
         return {"reach": "filtered", "identity": ""}
     except OSError as error:
@@ -86,11 +92,11 @@ def attempt(target: str, source_port: int, within: float) -> dict[str, str]:
     return {"reach": "open", "identity": said.decode(errors="replace").strip() if who else ""}
 
 
-def answered(connection: socket.socket, within: float) -> bytes:
+def answered(connection: socket.socket, within: float, question: bytes = QUESTION) -> bytes:
     """Return the answer to a datagram that is sent again each second; raises TimeoutError if none comes."""
     end = time.monotonic() + within
     while True:
-        connection.send(QUESTION)
+        connection.send(question)
         connection.settimeout(max(0.01, min(AGAIN, end - time.monotonic())))
         try:
             return connection.recv(512)
@@ -99,9 +105,9 @@ def answered(connection: socket.socket, within: float) -> bytes:
                 raise
 
 
-def greeted(connection: socket.socket) -> bytes:
+def greeted(connection: socket.socket, within: float) -> bytes:
     """Return what a connection is greeted with, nothing if that does not come."""
-    connection.settimeout(SAYS)
+    connection.settimeout(max(SAYS, within))
     try:
         return connection.recv(256)
     except OSError:
