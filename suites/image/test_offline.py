@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from boxproof.pace import stretched
 from boxproof.probes.local import LocalContainer
 from boxproof.proof import claim, control, observe, scope
 from boxproof.proof.factories import Containers
@@ -33,6 +34,8 @@ INITIALIZE = json.dumps(
     }
 )
 KUBECONFIG = "/tmp/kubeconfig"
+# keeps the server's input open until it has answered; the looks are counted, not their seconds
+OPEN_UNTIL = "looks=0; until [ -e $answered ] || [ $looks -ge 200 ]; do sleep 0.3; looks=$((looks + 1)); done"
 NOWHERE = """\
 apiVersion: v1
 kind: Config
@@ -45,14 +48,15 @@ users: [{name: a, user: {token: none}}]
 
 def works(where: LocalContainer, command: str) -> bool:
     """Return whether a command does its work there."""
-    return where.exec(["timeout", "60", "sh", "-c", command]).code == 0
+    return where.exec(["timeout", f"{stretched(180)}", "sh", "-c", command]).code == 0
 
 
 def greets(argv: list[str]) -> str:
     """Return a command that is fine if an MCP server answers the first message."""
     return (
-        f"{{ printf '%s\\n' {shlex.quote(INITIALIZE)}; sleep 6; }} |"
-        f" KUBECONFIG={KUBECONFIG} {shlex.join(argv)} | grep -q serverInfo"
+        f"answered=$(mktemp -u); {{ printf '%s\\n' {shlex.quote(INITIALIZE)}; {OPEN_UNTIL}; }} |"
+        f" KUBECONFIG={KUBECONFIG} {shlex.join(argv)} |"
+        " { grep -q serverInfo && touch $answered; }; [ -e $answered ]"
     )
 
 
@@ -75,7 +79,8 @@ def test_nothing_is_fetched_at_run_time(
         )
         source.made.reload()
         address = source.made.attrs["NetworkSettings"]["Networks"][session.network]["IPAddress"]
-        fetched = f"curl -fsS --retry 8 --retry-connrefused --max-time 20 http://{address}:8000/ >/dev/null"
+        patient = "curl -fsS --retry 30 --retry-delay 1 --retry-connrefused --max-time 120"
+        fetched = f"{patient} http://{address}:8000/ >/dev/null"
         assert observe("works", "what is fetched, with a network", works(on, fetched))
         assert not observe("works", "what is fetched, without one", works(off, fetched))
     with reader(docker, image.reference, run=session.run) as read:
