@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from boxproof.run import foreground  # noqa: E402
+
+signal.signal(signal.SIGTERM, signal.default_int_handler)  # while nox itself installs: it passes on INT alone
 
 nox.options.default_venv_backend = "uv|venv"
 nox.options.reuse_venv = "yes"

@@ -12,6 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from boxproof.errors import UsageError
+from boxproof.parents import PARENT
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "BOXPROOF_"
@@ -77,12 +78,18 @@ class Settings:
         return cls(**_existing_cluster(chosen, shown))  # type: ignore[arg-type]
 
 
-INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN"})  # how a run tells its own workers where it is
+# how a run tells its own workers where it is, and what it starts whom it is to end with
+INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN", PARENT})
 
 
 def session_file() -> str:
     """Return the path of the session file a run hands to its workers, or ""."""
     return os.environ.get("BOXPROOF_SESSION", "")
+
+
+def starter() -> str:
+    """Return the process that this one is to end with (``parents.mark``), or ""."""
+    return os.environ.get(PARENT, "")
 
 
 def kubeconfig_files(given: str = "") -> list[Path]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import tenacity
 
 from boxproof.errors import DeadlineExceeded
+from boxproof.run import still_wanted
 
 T = TypeVar("T")
 
@@ -37,6 +38,7 @@ def until(
 
     def attempt() -> T:
         nonlocal last
+        still_wanted()
         try:
             value = probe()
         except waited as reason:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import NoReturn
 
-from boxproof import log
+from boxproof import log, parents
 from boxproof.cluster import preflight
 from boxproof.errors import BoxproofError, ExitCode, UsageError
-from boxproof.run import end_all
-from boxproof.settings import Settings, nearest
+from boxproof.run import ENDING, tell, when_told
+from boxproof.settings import Settings, nearest, starter
 
+LONGEST = 9.0  # seconds from the first signal to the end; nox kills after ten
 Command = Callable[..., int]  # of the settings, and of the options only this command has, by name
 
 
@@ -133,16 +136,33 @@ def commands() -> dict[str, tuple[Command, str]]:
 
 
 def interrupt_once() -> None:
-    """Turn the first INT or TERM into KeyboardInterrupt; further ones do not disturb the clean-up."""
+    """Turn the first INT, TERM or HUP into KeyboardInterrupt; further ones do not disturb the clean-up.
+
+    The end of a starter that asked for it (``run.foreground``) counts as TERM. Once told, this process has
+    ended within ``LONGEST`` seconds, whatever its clean-up waits for.
+    """
 
     def first(_number: int, _frame: object) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda *_: None)  # SIG_IGN would be inherited
-        end_all()
-        raise KeyboardInterrupt
+        if tell():
+            raise KeyboardInterrupt
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    when_told(_end_in_time)
+    for each in ENDING:
         signal.signal(each, first)
+    parents.watch(starter(), lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def _end_in_time() -> None:
+    """Have this process end in time; what it could not clean up the next run sweeps."""
+    log.unread_is_fine()
+    last = threading.Timer(LONGEST, _give_up)
+    last.daemon = True
+    last.start()
+
+
+def _give_up() -> None:
+    log.fail("the clean-up took too long: the next run sweeps what is left")
+    os._exit(int(ExitCode.INTERRUPTED))
 
 
 def main(words: Sequence[str]) -> int:

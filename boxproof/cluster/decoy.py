@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.errors import EnvironmentFault
+from boxproof.host import ownership
 from boxproof.host.execs import said
 from boxproof.probes import ledger
 from boxproof.session import ClusterInfo
@@ -55,7 +56,8 @@ def new_image(engine: Any) -> Iterator[str]:
     """Give the reference of an image of a few bytes that no node has ever seen; removed afterwards."""
     name = f"boxproof-cargo:{uuid.uuid4().hex[:12]}"
     repository, _, tag = name.partition(":")
-    engine.api.import_image_from_data(_layer(tag), repository=repository, tag=tag)
+    labels = [f"LABEL {key}={value}" for key, value in ownership.labels_here().items()]
+    engine.api.import_image_from_data(_layer(tag), repository=repository, tag=tag, changes=labels)
     try:
         yield name
     finally:
