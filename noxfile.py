@@ -72,6 +72,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def interrupts(session: nox.Session) -> None:
+    """Interrupt N runs at random moments: they must stop in time and leave nothing."""
+    boxproof(session, "interrupts")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the harness's own tests (no Docker, about a minute)."""
     install(session)

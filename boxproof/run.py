@@ -41,6 +41,7 @@ ENDING = (  # the signals that end a run; with nohup a closed terminal is no rea
     signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] * (signal.getsignal(signal.SIGHUP) != signal.SIG_IGN)),
 )  # fmt: skip
 
+Process = subprocess.Popen[bytes]
 _live: set[subprocess.Popen[bytes]] = set()
 _owner: dict[str, str] = {}
 _told = threading.Event()
@@ -154,13 +155,15 @@ def temporary_root() -> Path:
 def temporary(directory: Path) -> Iterator[None]:
     """Have all temporary files of the block, and of the commands in it, below a new ``directory``."""
     directory.mkdir(mode=0o700)
-    before, tempfile.tempdir = tempfile.tempdir, str(directory)
-    _owner[TEMPORARY] = str(directory)
+    before, inherited = tempfile.tempdir, _owner.pop(TEMPORARY, "")
+    tempfile.tempdir = _owner[TEMPORARY] = str(directory)
     try:
         yield
     finally:
         tempfile.tempdir = before
-        _owner.pop(TEMPORARY, None)
+        del _owner[TEMPORARY]
+        if inherited:
+            _owner[TEMPORARY] = inherited
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -93,10 +93,17 @@ def _measuring(made: Parser) -> None:
     bench.options(made)
 
 
+def _interrupting(made: Parser) -> None:
+    from boxproof.app import interrupts
+
+    interrupts.options(made)
+
+
 # What a command takes beside the options of all; without a line of its own it is about one cell.
 ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
     "bench": (_one_cell, _node_registry, _measuring),
     "e2e": (_one_cell, _existing_cluster),
+    "interrupts": (_interrupting,),
     "matrix": (_many_cells, _node_registry),
     "release": (_one_cell, _publishing),
 }
@@ -124,13 +131,17 @@ def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dic
 
 def commands() -> dict[str, tuple[Command, str]]:
     """Return each command with its one-line description."""
-    from boxproof.app import bench, e2e, matrix, release, sabotage
+    from boxproof.app import bench, e2e, interrupts, matrix, release, sabotage
 
     return {
         "e2e": (e2e.main, "Prove the box on one cell, from a bare machine to the report."),
         "matrix": (matrix.main, "Prove the box in every cell of cluster/cells.toml."),
         "sabotage": (sabotage.main, "Apply every sabotage and expect its checks to refute."),
         "bench": (bench.main, "Measure what is fast against the usual ways: kind, kubectl, serial runs."),
+        "interrupts": (
+            interrupts.main,
+            "Interrupt runs at random moments: nothing may be left.",
+        ),
         "release": (release.main, "Build, scan, test, sabotage, then publish; each step blocks the next."),
     }
 
