@@ -9,7 +9,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -212,13 +212,15 @@ class Campaign:
 
     def _whole(self, name: str) -> None:
         with self.attempt(name) as made:
-            until(lambda: made.look() or made.ended, timeout=WHOLE_RUN, every=0.02, what="the end of a run")
+            if not made.within(WHOLE_RUN):
+                raise EnvironmentFault(f"an undisturbed run does not end within {WHOLE_RUN:.0f} s")
             ends = [*list(made.seen.values())[1:], time.monotonic()]
-            if made.nox.returncode not in (0, int(ExitCode.UNPROVEN)):
-                tail = made.log.read_text(errors="replace").splitlines()[-3:]
+            tail = made.log.read_text(errors="replace").splitlines()[-3:]
+            if set(made.seen) != set(PHASES):
                 raise EnvironmentFault(f"an undisturbed run ended with {made.nox.returncode}: {tail}")
             for (phase, begun), end in zip(made.seen.items(), ends, strict=True):
                 self.lasts[phase] = max(end - begun, 0.05)
+        log.say(tail[0])
         log.say(", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in self.lasts.items()))
 
     def interrupt(self, plan: Plan) -> None:
@@ -253,9 +255,12 @@ class Campaign:
         seconds = time.monotonic() - sent
         made.look()
         code = made.nox.returncode if made.ended else -1
-        orphans = _until_none(tree.alive, ORPHANED)
+        orphans = _until_none(lambda: self._alive(made.run, tree), ORPHANED)
         found = {"run": made.run, "code": code, "seconds": round(seconds, 2), "orphans": tuple(orphans)}
         return row.model_copy(update=found)
+
+    def _alive(self, run: str, tree: leftovers.Tree) -> list[str]:
+        return sorted({*tree.alive(), *leftovers.processes(self.settings, run)})
 
     def _left(self, run: str, tree: leftovers.Tree) -> tuple[str, ...]:
         return tuple(_until_none(lambda: [*tree.alive(), *leftovers.of(self.settings, run)], SETTLED))
@@ -263,7 +268,7 @@ class Campaign:
     def _judge_killed(self) -> None:
         """Look at what runs that were killed with all of theirs have left, now that another came after."""
         for index, run in self.killed.items():
-            left = tuple(_until_none(lambda run=run: leftovers.of(self.settings, run), SETTLED))  # type: ignore[misc]
+            left = tuple(_until_none(lambda run=run: leftovers.of(self.settings, run), SETTLED))
             self.rows[index] = self.rows[index].model_copy(update={"left": left})
             if left:
                 log.say(self.rows[index].line, style="red")
@@ -285,12 +290,15 @@ class Campaign:
         return found
 
 
-def _until_none(look: object, seconds: float) -> list[str]:
+def _until_none(look: Callable[[], list[str]], seconds: float) -> list[str]:
     """Return what ``look()`` still gives after ``seconds``, nothing as soon as it gives nothing."""
     last: list[str] = []
 
     def none() -> bool:
-        last[:] = look()  # type: ignore[operator]
+        try:
+            last[:] = look()
+        except EnvironmentFault as fault:  # it is asked again, and what does not answer to the end is left
+            last[:] = [str(fault)]
         return not last
 
     try:

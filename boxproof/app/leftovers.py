@@ -19,6 +19,7 @@ from boxproof.errors import EnvironmentFault
 from boxproof.host import engine as engines
 from boxproof.host import ownership, procs
 from boxproof.kube.client import Kube
+from boxproof.parents import PARENT
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.run import OWN_TEMPORARY, OWNER, temporary_root
 from boxproof.settings import Settings
@@ -45,8 +46,10 @@ class Tree:
         return cls({each: procs.start_time(each) for each in below(pid)})
 
     def alive(self) -> list[str]:
-        """Return those that still live, and what carries the mark of any of them as its starter."""
+        """Return those that still live, and what the first of them has started since."""
         found = [pid for pid, start in self.members.items() if start and procs.start_time(pid) == start]
+        top, start = next(iter(self.members.items()))
+        found += set(procs.with_variable(PARENT, f"{top}:{start}")) - set(found)
         return [f"process {pid} {' '.join(procs.command(pid))[:120]}" for pid in found]
 
     def kill(self) -> None:
@@ -82,7 +85,7 @@ def of(settings: Settings, run: str) -> list[str]:
     """
     found = list(_locks(settings))
     if run:
-        found += [*_files(settings, run), *_processes(settings, run), *_in_engine(settings, run)]
+        found += [*_files(settings, run), *processes(settings, run), *_in_engine(settings, run)]
         found += _in_cluster(settings, run)
     return found
 
@@ -108,7 +111,8 @@ def _files(settings: Settings, run: str) -> Iterator[str]:
             yield f"owed {path.name}"
 
 
-def _processes(settings: Settings, run: str) -> Iterator[str]:
+def processes(settings: Settings, run: str) -> Iterator[str]:
+    """Give what the run ("" is none) has started and still lives."""
     mark = ownership.mark(settings, ownership.RunRecord(run=run))
     for pid in procs.with_variable(OWNER, mark):
         yield f"process {pid} {' '.join(procs.command(pid))[:120]}"
