@@ -13,7 +13,9 @@ sys.path.insert(0, str(ROOT))
 
 from boxproof.run import foreground  # noqa: E402
 
-signal.signal(signal.SIGTERM, signal.default_int_handler)  # while nox itself installs: it passes on INT alone
+# While nox installs it ends its child on KeyboardInterrupt alone, and with 130.
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.default_int_handler)
 
 nox.options.default_venv_backend = "uv|venv"
 nox.options.reuse_venv = "yes"
