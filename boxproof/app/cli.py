@@ -17,6 +17,7 @@ from boxproof.run import ENDING, tell, when_told
 from boxproof.settings import Settings, nearest, starter
 
 LONGEST = 9.0  # seconds from the first signal to the end; nox kills after ten
+ENDING_NUMBERS = frozenset(map(int, ENDING))
 Command = Callable[..., int]  # of the settings, and of the options only this command has, by name
 
 
@@ -157,21 +158,21 @@ def interrupt_once() -> None:
         if tell():
             raise KeyboardInterrupt
 
-    when_told(_end_in_time)
+    when_told(log.unread_is_fine)
+    noticed, written = os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+    threading.Thread(target=_end_in_time, args=(noticed,), name="end", daemon=True).start()
     for each in ENDING:
         signal.signal(each, first)
     parents.watch(starter(), lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def _end_in_time() -> None:
-    """Have this process end in time; what it could not clean up the next run sweeps."""
-    log.unread_is_fine()
-    last = threading.Timer(LONGEST, _give_up)
-    last.daemon = True
-    last.start()
-
-
-def _give_up() -> None:
+def _end_in_time(noticed: int) -> None:
+    """End this process in time after a signal, also while the main thread is in a call that sees none."""
+    while not ENDING_NUMBERS.intersection(os.read(noticed, 64)):
+        continue
+    threading.Event().wait(LONGEST)
     log.fail("the clean-up took too long: the next run sweeps what is left")
     os._exit(int(ExitCode.INTERRUPTED))
 

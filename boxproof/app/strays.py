@@ -82,17 +82,23 @@ def _labelled(kube: Kube) -> list[Object]:
 def _delete(kube: Kube, found: list[Object]) -> list[str]:
     if found:
         with log.step(f"removing {len(found)} objects from the cluster"):
-            _release(kube, found)
+            pods = _pods(kube, found)
+            _release(kube, [*found, *pods])
             _free_volumes(kube, found)
+            kube.delete(pods, grace=1)  # their own may be a minute, and longer than anybody waits
             kube.delete(found)
     return [f"{each['kind']} {each['metadata']['name']}" for each in found]
 
 
-def _release(kube: Kube, found: list[Object]) -> None:
-    """Take finalizers of ours off ``found`` and the pods of its namespaces: who was to do it is no more."""
+def _pods(kube: Kube, found: list[Object]) -> list[Object]:
+    """Return the pods of the namespaces in ``found``."""
     namespaces = {str(each["metadata"]["name"]) for each in found if each["kind"] == "Namespace"}
-    pods = [each for each in kube.list("Pod") if each["metadata"].get("namespace") in namespaces]
-    for each in (*found, *pods):
+    return [each for each in kube.list("Pod") if each["metadata"].get("namespace") in namespaces]
+
+
+def _release(kube: Kube, found: list[Object]) -> None:
+    """Take finalizers of ours off: who was to do it is no more."""
+    for each in found:
         meta = each["metadata"]
         kept = [name for name in meta.get("finalizers") or () if not name.startswith(OURS)]
         if len(kept) == len(meta.get("finalizers") or ()):

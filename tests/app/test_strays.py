@@ -26,6 +26,7 @@ class Cluster:
         ]
         self.volumes: Objects = []
         self.pods: Objects = []
+        self.hurried: list[str] = []
         self.released: list[tuple[str, Any]] = []
         self.deleted: list[str] = []
         self.freed: list[str] = []
@@ -40,8 +41,12 @@ class Cluster:
         assert selector == RUN_LABEL
         return [each for each in self.objects if each["kind"] == kind]
 
-    def delete(self, objects: Objects) -> None:
-        """Remember them as deleted."""
+    def delete(self, objects: Objects, grace: int | None = None) -> None:
+        """Remember them as deleted; pods go at once, and before their namespaces."""
+        if grace is not None:
+            assert (grace, self.deleted) == (1, [])
+            self.hurried = [each["metadata"]["name"] for each in objects]
+            return
         self.deleted += [each["metadata"]["name"] for each in objects]
         self.objects = [each for each in self.objects if each not in objects]
 
@@ -93,6 +98,7 @@ def test_finalizers_of_ours_are_taken_off_first_also_where_a_namespace_is_going_
 
     assert cluster.released == [("Namespace claude-dead", None), ("Pod held", ["example.com/theirs"])]
     assert cluster.deleted == ["claude-dead"]
+    assert cluster.hurried == ["held", "free"]
 
 
 def test_a_pod_that_showed_a_node_to_work_is_nobodys(tmp_path: Path) -> None:

@@ -82,6 +82,26 @@ def test_what_runs_in_the_foreground_cleans_up_and_ends_with_its_starter(
     until(lambda: not procs.start_time(pid), timeout=30, what="end of the child")
 
 
+STUCK = """
+import ctypes, pathlib, sys
+sys.path.insert(0, {root!r})
+from boxproof.app import cli
+cli.LONGEST = 0.5
+cli.interrupt_once()
+pathlib.Path({place!r}, "started").write_text("")
+library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+library.pthread_mutex_lock(mutex)
+library.pthread_mutex_lock(mutex)  # for ever, and no handler runs meanwhile
+"""
+
+
+def test_a_main_thread_that_sees_no_signal_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    stuck = subprocess.Popen([sys.executable, "-c", STUCK.format(root=str(ROOT), place=str(tmp_path))])
+    until((tmp_path / "started").exists, timeout=60, what="start")
+    stuck.terminate()
+    assert stuck.wait(60) == 130
+
+
 def test_started_by_hand_it_does_not_end_with_whoever_started_it(tmp_path: Path) -> None:
     child = WATCHED.format(root=str(ROOT), place=str(tmp_path))
     program = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {child!r}])"
