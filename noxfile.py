@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,10 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from boxproof.run import foreground  # noqa: E402
+
+# While nox installs it ends its child on KeyboardInterrupt alone, and with 130.
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.default_int_handler)
 
 nox.options.default_venv_backend = "uv|venv"
 nox.options.reuse_venv = "yes"
@@ -66,6 +71,12 @@ def release(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure loading, questions and runs against kind, kubectl and serial ones."""
     boxproof(session, "bench")
+
+
+@nox.session
+def interrupts(session: nox.Session) -> None:
+    """Interrupt N runs at random moments: they must stop in time and leave nothing."""
+    boxproof(session, "interrupts")
 
 
 @nox.session

@@ -10,7 +10,17 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+class Output(Console):
+    """Standard error; a reader that has gone is an OSError like any other."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise it instead of ending the process in the midst of a clean-up."""
+        raise BrokenPipeError("nobody reads standard error")
+
+
+console = Output(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+_unread: list[bool] = []
 _local = threading.local()
 _sinks: list[Callable[[str, float], None]] = []
 
@@ -22,7 +32,11 @@ def on_step(sink: Callable[[str, float], None]) -> None:
 
 def say(text: str, *, style: str | None = None) -> None:
     """Print one line of progress at the depth of the current step."""
-    console.print("  " * _depth() + text, style=style, markup=False)
+    try:
+        console.print("  " * _depth() + text, style=style, markup=False)
+    except OSError:
+        if not _unread:
+            raise
 
 
 @contextmanager
@@ -77,4 +91,13 @@ def _plain() -> tuple[Callable[[str], None], Callable[[], None]]:
 
 def fail(message: str, hint: str = "") -> None:
     """Print a one-line error, with the next step in brackets."""
-    print(f"boxproof: {message}" + (f" ({hint})" if hint else ""), file=sys.stderr)
+    try:
+        print(f"boxproof: {message}" + (f" ({hint})" if hint else ""), file=sys.stderr, flush=True)
+    except OSError:
+        if not _unread:
+            raise
+
+
+def unread_is_fine() -> None:
+    """From now on nothing breaks because the terminal or the pipe we print to is gone: we are cleaning up."""
+    _unread.append(True)

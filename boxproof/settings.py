@@ -13,6 +13,7 @@ import platformdirs
 
 from boxproof import pace
 from boxproof.errors import UsageError
+from boxproof.parents import PARENT
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "BOXPROOF_"
@@ -89,7 +90,8 @@ class Settings:
 
 
 ADMITTED = "BOXPROOF_ADMITTED"  # in the environment of what a check starts
-INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN", ADMITTED})  # what a run tells those that it starts
+# what a run tells those that it starts, whom they are to end with among it
+INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN", ADMITTED, PARENT})
 
 
 def session_file() -> str:
@@ -100,6 +102,11 @@ def session_file() -> str:
 def within_a_check() -> bool:
     """Return whether a check of another run started us."""
     return bool(os.environ.get(ADMITTED))
+
+
+def starter() -> str:
+    """Return the process that this one is to end with (``parents.mark``), or ""."""
+    return os.environ.get(PARENT, "")
 
 
 def kubeconfig_files(given: str = "") -> list[Path]:

@@ -14,6 +14,7 @@ import tenacity
 
 from boxproof.errors import DeadlineExceeded
 from boxproof.pace import Deadline
+from boxproof.run import still_wanted
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ def until(
 
     def attempt() -> T:
         nonlocal last
+        still_wanted()
         try:
             value = probe()
         except waited as reason:

@@ -19,6 +19,7 @@ from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.host import ownership, sweeping
 from boxproof.kube.client import Kube
 from boxproof.proof import box
+from boxproof.run import guarded
 from boxproof.session import ClusterInfo, EngineInfo, Session, StubInfo
 from boxproof.settings import Settings
 from boxproof.stubs import anthropic
@@ -60,7 +61,8 @@ def by_hand() -> Iterator[Run]:
         state=str(settings.state),
     )
     record = ownership.keep(settings, ownership.claim_run(settings, session.run))
-    with ownership.cluster_held(settings, settings.cluster, record):
+    held = ownership.cluster_held(settings, settings.cluster, record)
+    with held, guarded(ownership.mark(settings, record)):
         record = ownership.within(settings, record, settings.cluster)
         yield Run(settings, session, record, datetime.now(UTC))
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import NoReturn
 
-from boxproof import log
+from boxproof import log, parents
 from boxproof.cluster import preflight
 from boxproof.errors import BoxproofError, ExitCode, UsageError
-from boxproof.run import end_all
-from boxproof.settings import Settings, nearest
+from boxproof.run import ENDING, tell, when_told
+from boxproof.settings import Settings, nearest, starter
 
+LONGEST = 9.0  # seconds from the first signal to the end; nox kills after ten
+ENDING_NUMBERS = frozenset(map(int, ENDING))
 Command = Callable[..., int]  # of the settings, and of the options only this command has, by name
 
 
@@ -92,10 +96,17 @@ def _measuring(made: Parser) -> None:
     bench.options(made)
 
 
+def _interrupting(made: Parser) -> None:
+    from boxproof.app import interrupts
+
+    interrupts.options(made)
+
+
 # What a command takes beside the options of all; without a line of its own it is about one cell.
 ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
     "bench": (_one_cell, _node_registry, _measuring),
     "e2e": (_one_cell, _existing_cluster),
+    "interrupts": (_interrupting,),
     "matrix": (_many_cells, _node_registry),
     "release": (_one_cell, _publishing),
 }
@@ -123,28 +134,49 @@ def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dic
 
 def commands() -> dict[str, tuple[Command, str]]:
     """Return each command with its one-line description."""
-    from boxproof.app import bench, e2e, matrix, release, sabotage
+    from boxproof.app import bench, e2e, interrupts, matrix, release, sabotage
 
     return {
         "e2e": (e2e.main, "Prove the box on one cell, from a bare machine to the report."),
         "matrix": (matrix.main, "Prove the box in every cell of cluster/cells.toml."),
         "sabotage": (sabotage.main, "Apply every sabotage and expect its checks to refute."),
         "bench": (bench.main, "Measure what is fast against the usual ways: kind, kubectl, serial runs."),
+        "interrupts": (
+            interrupts.main,
+            "Interrupt runs at random moments: nothing may be left.",
+        ),
         "release": (release.main, "Build, scan, test, sabotage, then publish; each step blocks the next."),
     }
 
 
 def interrupt_once() -> None:
-    """Turn the first INT or TERM into KeyboardInterrupt; further ones do not disturb the clean-up."""
+    """Turn the first INT, TERM or HUP into KeyboardInterrupt; further ones do not disturb the clean-up.
+
+    The end of a starter that asked for it (``run.foreground``) counts as TERM. Once told, this process has
+    ended within ``LONGEST`` seconds, whatever its clean-up waits for.
+    """
 
     def first(_number: int, _frame: object) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda *_: None)  # SIG_IGN would be inherited
-        end_all()
-        raise KeyboardInterrupt
+        if tell():
+            raise KeyboardInterrupt
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    when_told(log.unread_is_fine)
+    noticed, written = os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+    threading.Thread(target=_end_in_time, args=(noticed,), name="end", daemon=True).start()
+    for each in ENDING:
         signal.signal(each, first)
+    parents.watch(starter(), lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def _end_in_time(noticed: int) -> None:
+    """End this process in time after a signal, also while the main thread is in a call that sees none."""
+    while not ENDING_NUMBERS.intersection(os.read(noticed, 64)):
+        continue
+    threading.Event().wait(LONGEST)
+    log.fail("the clean-up took too long: the next run sweeps what is left")
+    os._exit(int(ExitCode.INTERRUPTED))
 
 
 def main(words: Sequence[str]) -> int:

@@ -18,7 +18,7 @@ import filelock
 
 from boxproof import log
 from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
-from boxproof.host import ping
+from boxproof.host import ownership, ping
 from boxproof.host.apt import NEVER_TOO_OLD, Silent, digest
 from boxproof.run import run
 from boxproof.session import EngineInfo, ImageInfo, LockInfo, Session
@@ -131,7 +131,9 @@ def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suf
     repository, _, known = image.reference.rpartition(":")
     reference = f"{repository}:{known}-{tag_suffix}"
     nonce = f"{known}-{tag_suffix}-{secrets.token_hex(8)}"
-    lines = [f"FROM {image.reference}", f"COPY nonce {NONCE}", f"LABEL {LABEL}={nonce}", dockerfile_lines]
+    owned = [f"LABEL {key}={value}" for key, value in ownership.labels_here().items()]
+    lines = [f"FROM {image.reference}", f"COPY nonce {NONCE}", f"LABEL {LABEL}={nonce}", *owned]
+    lines.append(dockerfile_lines)
     with tempfile.TemporaryDirectory(prefix="boxproof-variant-") as below:
         context = Path(below)
         (context / "Dockerfile").write_text("\n".join(lines) + "\n")
