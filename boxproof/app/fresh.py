@@ -31,7 +31,8 @@ PACKAGES = ("git", "python3")
 HOMES = {"user": "/home/user", "root": "/root"}
 CLONE = "boxproof"
 TIMEOUT = 3600.0
-TAKEN_OVER = frozenset({"index-url", "extra-index-url", "trusted-host", "proxy", "cert", "timeout"})
+TAKEN_OVER = frozenset({"index-url", "extra-index-url", "trusted-host", "proxy", "timeout"})
+AUTHORITIES = "/etc/registries.pem"  # not where a package of the root would write its own
 # $1 the root, $2 the user, $3 the home, $4 the command; all mounts go with the namespace
 ENTER = """
 mount --rbind /dev "$1/dev" && exec chroot --userspec="$2" "$1" /usr/bin/env -i HOME="$3" LANG=C.UTF-8 \
@@ -74,7 +75,7 @@ WHOLE = (Trial("the tests", "./nox -s lint tests", 0, "Session tests was success
 
 def registries() -> dict[str, str]:
     """Return the files, by their paths below /etc, that let pip and apt reach what they reach here."""
-    lines = ["[global]"]
+    lines = ["[global]", f"cert = {AUTHORITIES}"]
     settings = run([sys.executable, "-m", "pip", "config", "list"], timeout=60).stdout
     for name, value in re.findall(r"^[\w:]+?\.([\w-]+)='(.*)'$", settings, re.MULTILINE):
         lines += [f"{name} = {value}"] if name in TAKEN_OVER else []
@@ -88,12 +89,9 @@ def registries() -> dict[str, str]:
 
 def furnish(root: Path) -> None:
     """Give ``root`` what leads to the registries, a user, and clones of the last commit."""
-    paths = ssl.get_default_verify_paths()
-    authorities = paths.cafile or "/etc/ssl/certs/ca-certificates.crt"
-    for path in ("/etc/resolv.conf", "/etc/hosts", authorities):
-        target = root / path.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+    authorities = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
+    for source, target in (("/etc/resolv.conf",) * 2, ("/etc/hosts",) * 2, (authorities, AUTHORITIES)):
+        shutil.copyfile(source, root / target.lstrip("/"))
     for name, text in registries().items():
         (root / "etc" / name).write_text(text)
     run(["chroot", root, "useradd", "--create-home", "--uid", "1000", "user"], timeout=60)
