@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
-console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 _local = threading.local()
 _sinks: list[Callable[[str, float], None]] = []
 
@@ -20,9 +22,17 @@ def on_step(sink: Callable[[str, float], None]) -> None:
     _sinks.append(sink)
 
 
+@cache
+def _console() -> Console:
+    """Return the console; rich is imported when the first line is said, not for a usage error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
 def say(text: str, *, style: str | None = None) -> None:
     """Print one line of progress at the depth of the current step."""
-    console.print("  " * _depth() + text, style=style, markup=False)
+    _console().print("  " * _depth() + text, style=style, markup=False)
 
 
 @contextmanager
@@ -34,7 +44,7 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
     say(f"{name} …")
     started = time.monotonic()
     _local.depth = _depth() + 1
-    report, close = _live(name) if console.is_terminal and _depth() == 1 else _plain()
+    report, close = _live(name) if _console().is_terminal and _depth() == 1 else _plain()
     outcome = "failed after"
     try:
         yield report
@@ -58,7 +68,7 @@ def _depth() -> int:
 
 
 def _live(name: str) -> tuple[Callable[[str], None], Callable[[], None]]:
-    status = console.status(name)
+    status = _console().status(name)
     status.start()
     return lambda text: status.update(f"{name}: {text[-120:]}"), status.stop
 

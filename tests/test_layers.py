@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    {"errors", "bootstrap", "log", "settings", "run", "wait", "session", "__init__"},
+    {"errors", "bootstrap", "log", "selection", "settings", "run", "wait", "session", "__init__"},
     {"host"},
     {"subject", "cluster", "kube", "probes", "stubs"},
     {"proof", "reports"},
