@@ -174,7 +174,7 @@ def interrupt_once() -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run one command and return its exit code (design.md, "Commands and contracts")."""
+    """Run one command and return its exit code (docs/contracts.md)."""
     interrupt_once()
     try:
         if words and words[0] in SHOWN:
