@@ -124,7 +124,7 @@ def install(venv: Path, lock: IO[bytes]) -> None:
     mark = venv / MARK
     mark.write_text(UNFINISHED)
     python = venv / "bin" / "python"
-    steps = (
+    steps: tuple[list[str | Path], ...] = (
         [sys.executable, "-m", "venv", venv],
         [python, *PIP, "--require-hashes", "-r", LOCK],
         [python, *PIP, "--no-deps", "--no-build-isolation", "-e", "."],

@@ -157,7 +157,11 @@ def overview() -> str:
     return "\n".join([f"usage: boxproof COMMAND …\n\n{boxproof.__doc__}\n", *lines, "", *told])
 
 
-SHOWN = {"--help": overview, "-h": overview, "--version": lambda: f"boxproof {boxproof.__version__}"}
+SHOWN: dict[str, Callable[[], str]] = {
+    "--help": overview,
+    "-h": overview,
+    "--version": lambda: f"boxproof {boxproof.__version__}",
+}
 
 
 def interrupt_once() -> None:

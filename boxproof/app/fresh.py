@@ -120,7 +120,16 @@ def enter(root: Path, command: str, user: str, *, offline: bool = False) -> Resu
     apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={root / 'proc'}"]
     apart += ["--net"] if offline else []
     numbers = "0:0" if user == "root" else "1000:1000"
-    words = ["sh", "-c", ENTER % " ".join(proxies), "enter", root, numbers, HOMES[user], command]
+    words: list[str | Path] = [
+        "sh",
+        "-c",
+        ENTER % " ".join(proxies),
+        "enter",
+        root,
+        numbers,
+        HOMES[user],
+        command,
+    ]
     return run([*apart, *words], timeout=TIMEOUT, check=False)
 
 

@@ -80,7 +80,7 @@ def surroundings(clone: Path, **more: str) -> dict[str, str]:
 
 
 def start(clone: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    argv = [clone / "nox", *words]
+    argv = [str(clone / "nox"), *words]
     return subprocess.run(argv, check=False, capture_output=True, text=True, env=surroundings(clone, **more))
 
 
