@@ -24,9 +24,9 @@ from boxproof.errors import BoxproofError, EnvironmentFault, UsageError
 from boxproof.host import aptsources
 from boxproof.host.apt import Apt
 from boxproof.run import Result, environment, run
-from boxproof.settings import ROOT, Settings
+from boxproof.settings import ROOT, Settings, nearest
 
-SUITES = {"debian": ("bookworm", "trixie"), "ubuntu": ("noble",)}
+SUITES = {"debian": ("bookworm", "trixie", "sid"), "ubuntu": ("noble",)}
 PACKAGES = ("git", "python3")
 HOMES = {"user": "/home/user", "root": "/root"}
 CLONE = "boxproof"
@@ -167,6 +167,17 @@ def tried(settings: Settings, suite: str, whole: bool) -> tuple[int, int]:
     return good, len(trials)
 
 
+def chosen(suites: Sequence[str], distribution: str, codename: str) -> tuple[str, ...]:
+    """Return the ``suites`` asked for, else the released ones of ``distribution``; raises UsageError."""
+    known = dict.fromkeys((*SUITES.get(distribution, ()), codename))
+    if distribution not in SUITES:
+        raise UsageError(f"no suites of {distribution or 'this system'}", hint="this needs Debian or Ubuntu")
+    for each in suites:
+        if each not in known:
+            raise UsageError(f"unknown suite {each!r}", hint=nearest(each, filter(None, known)))
+    return tuple(suites) or tuple(each for each in SUITES[distribution] if each not in aptsources.ROLLING)
+
+
 def main(words: Sequence[str]) -> int:
     """Try each suite named, else those of this distribution; 1 if a trial did not end as it must."""
     parser = Parser(prog="fresh", description=__doc__, allow_abbrev=False)
@@ -174,12 +185,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--whole", action="store_true", help="run lint and all tests in each root too")
     try:
         asked = parser.parse_args(words)
-        distribution, _ = aptsources.distribution()
-        suites = asked.suites or SUITES.get(distribution, ())
-        if not suites:
-            raise UsageError(
-                f"no suites of {distribution or 'this system'}", hint="this needs Debian or Ubuntu"
-            )
+        suites = chosen(asked.suites, *aptsources.distribution())
         if os.geteuid() != 0:
             raise EnvironmentFault("a root is entered by root only", hint="sudo ./nox -s fresh")
         counts = [tried(Settings.load(), each, asked.whole) for each in suites]
