@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT))
 
 from boxproof.run import foreground  # noqa: E402
 
+nox.needs_version = ">=2024.4.15"  # the first that tells a session its backend
 # While nox installs it ends its child on KeyboardInterrupt alone, and with 130.
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.default_int_handler)
@@ -30,6 +31,11 @@ def install(session: nox.Session) -> None:
     session.install("--no-deps", "--no-build-isolation", "-e", ".")
 
 
+def only_installs(session: nox.Session) -> bool:
+    """Return whether nox was told to install and no more: then it runs no command, and answers None."""
+    return session.run(sys.executable, "-c", "", external=True, silent=True, log=False) is None
+
+
 def exit_with(code: int) -> None:
     """End nox with ``code``: a failed command alone would make it 1."""
     if code:
@@ -39,6 +45,8 @@ def exit_with(code: int) -> None:
 def boxproof(session: nox.Session, command: str) -> None:
     """Run one of boxproof's commands and end with its exit code."""
     install(session)
+    if only_installs(session):
+        return
     python = Path(session.bin_paths[0]) / "python" if session.bin_paths else Path(sys.executable)
     exit_with(foreground([python, "-m", "boxproof", command, *session.posargs], cwd=ROOT))
 
@@ -100,3 +108,10 @@ def workflows(session: nox.Session) -> None:
     """Check the CI workflows with actionlint."""
     install(session)
     session.run("python", "-m", "boxproof.app.workflows")
+
+
+@nox.session
+def fresh(session: nox.Session) -> None:
+    """Try README's two commands in fresh roots of Debian or Ubuntu suites: git and Python, nothing else."""
+    install(session)
+    session.run("python", "-m", "boxproof.app.fresh", *session.posargs)

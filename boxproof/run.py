@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from boxproof import guard, pace, parents
 from boxproof.errors import EnvironmentFault
@@ -325,6 +325,18 @@ def guarded(value: str) -> Iterator[None]:
         assert started.stdin is not None
         started.stdin.close()
         started.wait()
+
+
+def become(
+    argv: Sequence[str | os.PathLike[str]], *, first: Path, env: Mapping[str, str] | None = None
+) -> NoReturn:
+    """Replace this process by ``argv``, in its whole environment; ``env`` holds where it says nothing.
+
+    The programs in ``first`` come before those of PATH. Raises OSError if ``argv`` cannot start.
+    """
+    words = [os.fspath(word) for word in argv]
+    path = os.pathsep.join([str(first), os.environ.get("PATH", os.defpath)])
+    os.execve(words[0], words, {**(env or {}), **os.environ, "PATH": path})
 
 
 def _start(

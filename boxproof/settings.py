@@ -88,6 +88,12 @@ class Settings:
             chosen[key], shown[key] = _convert(f"--{key}", key, option), f"--{key}"
         return cls(**_existing_cluster(chosen, shown))  # type: ignore[arg-type]
 
+    def own_cluster(self) -> None:
+        """Raise UsageError where a context is named: what follows makes a cluster of its own."""
+        if self.context:
+            hint = "unset BOXPROOF_CONTEXT; `nox -s e2e -- --context` proves in a cluster that exists"
+            raise UsageError(f"this makes a cluster, and is not for the context {self.context!r}", hint=hint)
+
 
 ADMITTED = "BOXPROOF_ADMITTED"  # in the environment of what a check starts
 # what a run tells those that it starts, whom they are to end with among it

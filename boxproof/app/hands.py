@@ -6,13 +6,12 @@ import re
 import shutil
 
 from boxproof import log
-from boxproof.app import bringup, byhand, e2e, inputs
+from boxproof.app import bringup, byhand, e2e
 from boxproof.app import watch as watches
 from boxproof.cluster import cells, kind
 from boxproof.cluster import preflight as pairs
 from boxproof.cluster.docker import docker
-from boxproof.errors import BoxproofError, EnvironmentFault, ExitCode, UsageError
-from boxproof.host import doctor as doctors
+from boxproof.errors import BoxproofError, EnvironmentFault, UsageError
 from boxproof.host import engine as engines
 from boxproof.host import ownership
 from boxproof.kube import diagnosis
@@ -24,17 +23,6 @@ from boxproof.subject import build as builds
 from boxproof.subject import model
 
 SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
-
-
-def doctor(as_json: bool) -> int:
-    """Show the survey of this machine; 3 if a run could not start here."""
-    settings = Settings.load()
-    survey = doctors.survey(settings, inputs.survey(settings, model.load(settings.subject)))
-    if as_json:
-        print(survey.model_dump_json(indent=1))
-    else:
-        doctors.show(survey)
-    return int(ExitCode.ACCEPTED if survey.ready else ExitCode.BLOCKED)
 
 
 def preflight() -> str:

@@ -15,7 +15,7 @@ import watchfiles
 from boxproof import log
 from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
-from boxproof.cluster import load, preflight, pruning
+from boxproof.cluster import load, pruning
 from boxproof.errors import BoxproofError, EnvironmentFault
 from boxproof.proof import box, claims, order, waivers
 from boxproof.reports import results
@@ -82,7 +82,7 @@ class Watch:
 
 def main(settings: Settings) -> int:
     """Bring up, then prove after each edit until interrupted; wrong usage creates nothing."""
-    preflight.own(settings)
+    settings.own_cluster()
     subject = e2e.checked(settings)
     run = owned.begin(settings, subject.name)
     try:
