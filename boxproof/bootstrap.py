@@ -174,7 +174,8 @@ def ensure(root: Path) -> Path:
 
 def main(words: Sequence[str]) -> int:
     """Become the nox of ``.venv`` with ``words``; return an exit code only where that cannot be had."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # INT is ignored in what a script starts in its background
+        signal.signal(number, signal.default_int_handler)
     try:
         python = ensure(ROOT)
         run.become(

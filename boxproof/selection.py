@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from boxproof.errors import UsageError
-from boxproof.settings import ROOT, nearest
+from boxproof.settings import nearest
 
 
-def ids(directory: Path = ROOT / "claims") -> list[str]:
+def ids(directory: Path) -> list[str]:
     """Return the ids in the files of claims, unchecked; raises UsageError for a file that is no TOML."""
     found: list[str] = []
     for path in sorted(directory.glob("*.toml")):

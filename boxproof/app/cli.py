@@ -17,11 +17,14 @@ import boxproof
 from boxproof import log, parents, selection
 from boxproof.errors import BoxproofError, ExitCode, UsageError
 from boxproof.run import ENDING, tell, when_told
-from boxproof.settings import Settings, nearest, starter
+from boxproof.settings import ROOT, Settings, nearest, starter
 
 LONGEST = 9.0  # seconds from the first signal to the end; nox kills after ten
 ENDING_NUMBERS = frozenset(map(int, ENDING))
 Command = Callable[..., int]  # of the settings, and of the options only this command has, by name
+
+
+CLAIMS = ROOT / "claims"
 
 
 class Parser(argparse.ArgumentParser):
@@ -219,8 +222,11 @@ def main(words: Sequence[str]) -> int:
             shown = words[0] if words else ""
             raise UsageError(f"unknown command {shown!r}", hint=nearest(shown, COMMANDS))
         settings, own = asked(words[1:], words[0], COMMANDS[words[0]])
+        if words[0] != "doctor" and not CLAIMS.is_dir():
+            hint = "it proves from a clone of the repository: git clone, then ./nox"
+            raise UsageError(f"this boxproof was installed without claims ({CLAIMS})", hint=hint)
         if settings.claims:
-            selection.select(settings.claims, selection.ids())
+            selection.select(settings.claims, selection.ids(CLAIMS))
         command: Command = importlib.import_module(f"boxproof.app.{words[0]}").main
         return command(settings, **own)
     except BoxproofError as error:

@@ -143,7 +143,11 @@ def attempt(root: Path, suite: str, trial: Trial, transcript: Path) -> Result | 
     with transcript.open("a") as file:
         file.write(f"[{suite}, {trial.user}] $ {trial.command}\n{output}exit code {result.code}\n\n")
     last = (output.strip().splitlines() or [""])[-1]
-    how = "" if good else f"WRONG, must be {trial.code}{' and leave nothing' if left else ''}: "
+    how = (
+        ""
+        if good
+        else f"WRONG, must be {trial.code}{' and leave nothing' if left and not trial.leaves else ''}: "
+    )
     style = None if good else "red"
     log.say(f"{suite}, {trial.user}: {trial.title}: {how}exit {result.code}: {last}", style=style)
     return result if good else None

@@ -6,6 +6,7 @@ import pytest
 
 from boxproof.app import fresh
 from boxproof.errors import UsageError
+from boxproof.settings import ROOT
 
 
 def test_the_released_suites_of_the_distribution_are_tried() -> None:
@@ -29,7 +30,7 @@ def test_another_is_wrong_usage(suites: list[str], distribution: str, says: str)
 
 
 def test_the_commands_tried_are_those_of_the_readme() -> None:
-    readme = (fresh.ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     commands = {each.command.removesuffix(" --install-only") for each in (*fresh.BEFORE, *fresh.AFTER)}
     shown = [line.split("#")[0].strip() for line in readme.splitlines() if line.startswith("./nox")]
     assert len(shown) == 2

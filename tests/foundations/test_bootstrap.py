@@ -100,7 +100,7 @@ def test_an_interrupt_leaves_nothing_nor_does_one_before_it(clone: Path, number:
     (half_made / ".boxproof").write_text("unfinished")
     (half_made / "left").touch()
     nox = subprocess.Popen([clone / "nox", "-l"], env=surroundings(clone), stderr=subprocess.PIPE, text=True)
-    until((half_made / "pyvenv.cfg").exists, timeout=60, what="the new environment's start")
+    until((half_made / "pyvenv.cfg").exists, timeout=300, what="the new environment's start")
     left = (half_made / "left").exists()
     nox.send_signal(number)
     _, errors = nox.communicate()
