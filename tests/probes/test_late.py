@@ -153,20 +153,20 @@ class Engine:
 
 def test_a_stop_is_judged_by_the_engines_times_not_by_when_we_heard(kernel: Kernel) -> None:
     kernel.slowed(12)
-    found = stop(Engine(lasted=0.25, heard=1.5), timeout=1, exact=True)  # type: ignore[arg-type]
+    found = stop(Engine(lasted=0.25, heard=1.5), timeout=1, exact=True)
     assert (found.in_time, found.code) == (True, 0)
     assert abs(found.seconds - 0.25) < 0.001
 
 
 def test_an_engine_that_does_not_tell_when_has_our_own_clock_believed() -> None:
-    assert stop(Engine(lasted=0.0, heard=0.2, tells=False), timeout=60).seconds >= 0.2  # type: ignore[arg-type]
+    assert stop(Engine(lasted=0.0, heard=0.2, tells=False), timeout=60).seconds >= 0.2
 
 
 def test_an_end_is_waited_for_and_an_exact_one_is_not(kernel: Kernel) -> None:
     kernel.slowed(12)
     late = Engine(lasted=0, heard=1.5)
     late.kill()
-    container = LocalContainer(None, late, "probe")  # type: ignore[arg-type]
+    container = LocalContainer(None, late, "probe")
     assert not container.ends(within=0.3, exact=True)
     started = time.monotonic()
     assert container.ends(within=0.3)
