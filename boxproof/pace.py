@@ -220,9 +220,12 @@ def cores() -> float:
 
 
 def workers() -> int:
-    """Return how many checks to run side by side: one a core, fewer where others are at work already."""
-    count = max(1, min(8, int(cores())))
-    return max(1, round(count / now().crowded)) if now().crowded >= 2 else max(2, count)
+    """Return how many checks to run side by side: one more than cores, as checks wait for much else.
+
+    They are fewer where others are at work already, but never one: a check starts when there is room.
+    """
+    count, crowded = min(8, int(cores()) + 1), now().crowded
+    return max(2, round(count / crowded) if crowded >= 2 else count)
 
 
 def mark() -> None:

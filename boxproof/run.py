@@ -98,7 +98,7 @@ def passing_on(name: str, value: str) -> Iterator[None]:
     try:
         yield
     finally:
-        del _owner[name]
+        _owner.pop(name, None)
 
 
 def end_all() -> None:

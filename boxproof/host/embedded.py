@@ -141,7 +141,7 @@ def stop(settings: Settings) -> bool:
 def _bridges(layout: Layout) -> list[str]:
     """Return the bridges of the engine's networks, which it leaves when it ends and makes when it starts."""
     try:
-        client = docker.DockerClient(base_url=layout.host, timeout=10)
+        client = docker.DockerClient(base_url=layout.host, timeout=60)
         try:
             networks = client.networks.list(filters={"driver": "bridge"})
         finally:

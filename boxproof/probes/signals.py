@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from signal import Signals
@@ -77,10 +77,13 @@ def _measured(container: Container, number: Signals) -> float | None:
         since=int(began), until=int(ended) + 1, decode=True,
         filters={"container": container.id, "event": "kill"},
     )  # fmt: skip
-    with closing(stream) as events:
-        for each in events:
+    try:
+        for each in stream:
             if each.get("Actor", {}).get("Attributes", {}).get("signal") == str(int(number)):
                 return max(0.0, ended - float(each["timeNano"]) / 1e9)
+    finally:
+        with suppress(OSError):  # the engine may have closed it already
+            stream.close()
     return None
 
 

@@ -22,8 +22,10 @@ from tests.kernel import Kernel
 HOLD = """
 import sys
 from pathlib import Path
+from boxproof import pace
 from boxproof.proof.admission import admitted
-with admitted(Path(sys.argv[1])):
+machine = pace.Machine(Path(sys.argv[2]), Path(sys.argv[3]), unit=lambda: 0.001)
+with pace.measured_by(machine), admitted(Path(sys.argv[1])):
     print("in", flush=True)
     sys.stdin.read()
 """
@@ -35,8 +37,8 @@ def no_check_around(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def other_process(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    argv = [sys.executable, "-c", HOLD, str(directory)]
+def other_process(directory: Path, kernel: Kernel) -> Iterator[subprocess.Popen[bytes]]:
+    argv = [sys.executable, "-c", HOLD, str(directory), str(kernel.proc), str(kernel.cgroups)]
     pipes = subprocess.PIPE
     with subprocess.Popen(argv, stdin=pipes, stdout=pipes, env=run.environment()) as process:
         assert process.stdout is not None
@@ -47,12 +49,12 @@ def other_process(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_on_a_quiet_machine_checks_start_side_by_side(kernel: Kernel, tmp_path: Path) -> None:
     kernel.calm()
-    with other_process(tmp_path), other_process(tmp_path), admitted(tmp_path, timeout=5):
+    with other_process(tmp_path, kernel), other_process(tmp_path, kernel), admitted(tmp_path, timeout=5):
         pass
 
 
 def test_on_a_crowded_one_a_check_waits_for_those_that_run(kernel: Kernel, tmp_path: Path) -> None:
-    with other_process(tmp_path) as other:
+    with other_process(tmp_path, kernel) as other:
         kernel.slowed(6)
         with (
             pytest.raises(DeadlineExceeded, match="room for one more check"),
@@ -78,7 +80,7 @@ def test_a_check_starts_once_there_is_room_again(kernel: Kernel, tmp_path: Path)
         with admitted(tmp_path, timeout=60):
             started.set()
 
-    with other_process(tmp_path):
+    with other_process(tmp_path, kernel):
         kernel.slowed(6)
         thread = threading.Thread(target=wait, daemon=True)
         thread.start()
@@ -89,7 +91,7 @@ def test_a_check_starts_once_there_is_room_again(kernel: Kernel, tmp_path: Path)
 
 
 def test_the_effect_of_a_start_is_waited_for_on_a_busy_machine(kernel: Kernel, tmp_path: Path) -> None:
-    with other_process(tmp_path):
+    with other_process(tmp_path, kernel):
         kernel.slowed(2)
         with (
             pytest.raises(DeadlineExceeded, match="room for one more check"),
