@@ -95,7 +95,7 @@ def test_nothing_is_fetched_at_run_time(
     commands |= {f"MCP {name}": greets([each["command"], *each["args"]]) for name, each in servers.items()}
 
     def silent() -> list[str]:
-        """Return the programs that do not work; some have a time of their own, which can be too short here."""
+        """Return the programs that do not work; some have a time of their own that can be too short."""
         with ThreadPoolExecutor(4) as pool:
             done = zip(commands, pool.map(lambda each: works(off, each), commands.values()), strict=True)
             found = sorted(name for name, fine in done if not fine)
