@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from boxproof.errors import DeadlineExceeded, EnvironmentFault
-from boxproof.kube.client import Kube, Late
+from boxproof.kube.client import ApiError, Kube, Late, Object
 from boxproof.kube.discovery import Resource, discover
 from boxproof.probes.ledger import record
-from boxproof.wait import until
+from boxproof.wait import NotYet, until
 
 __all__ = ["Answer", "Question", "Resource", "discover", "groups_of", "questions_of", "review"]
 
 ANSWERS = 60.0  # seconds until a late answer is given up on
+BUSY = frozenset({429, 503, 504})  # statuses of an API server that may do better a moment later
 PATH = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
@@ -114,8 +115,17 @@ def _ask(kube: Kube, user: str, groups: list[str], question: Question) -> Answer
         spec["resourceAttributes"] = {each: getattr(question, each) for each in names}
     body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
     what = f"the answer to {question} for {user}"
+
+    def asked() -> Object:
+        try:
+            return kube.post(PATH, body)
+        except ApiError as refused:
+            if refused.status in BUSY:
+                raise NotYet(refused.message) from refused
+            raise
+
     try:  # to ask changes nothing, so that one which is late is asked again
-        answer = until(lambda: kube.post(PATH, body), timeout=ANSWERS, what=what, transient=(Late,))
+        answer = until(asked, timeout=ANSWERS, what=what, transient=(Late,))
         status = answer["status"]
     except DeadlineExceeded:
         raise

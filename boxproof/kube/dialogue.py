@@ -10,7 +10,7 @@ from websocket import WebSocketException
 
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
-from boxproof.kube.exec import STDIN_CHANNEL, opened, taken
+from boxproof.kube.exec import STDIN_CHANNEL, opened, taken, within
 from boxproof.pace import Deadline
 
 
@@ -71,10 +71,11 @@ def dialogue(kube: Kube, namespace: str, pod: str, container: str, argv: Sequenc
 
     Raises EnvironmentFault if it cannot be started.
     """
-    socket = opened(kube, namespace, pod, container, argv, stdin=True)
-    try:
-        yield Dialogue(socket, f"{argv[0]} in {namespace}/{pod}")
-    finally:
-        with suppress(WebSocketException, OSError):  # it may have ended before us
-            socket.close_channel(STDIN_CHANNEL)
-        socket.close()
+    with within(namespace):
+        socket = opened(kube, namespace, pod, container, argv, stdin=True)
+        try:
+            yield Dialogue(socket, f"{argv[0]} in {namespace}/{pod}")
+        finally:
+            with suppress(WebSocketException, OSError):  # it may have ended before us
+                socket.close_channel(STDIN_CHANNEL)
+            socket.close()

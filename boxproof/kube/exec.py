@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,24 @@ START_FAILURES = {
     "executable file not found": 127,
     "permission denied": 126,
 }
+
+Guard = Callable[[str], AbstractContextManager[None]]
+_guards: list[Guard] = []
+
+
+def guard(entered: Guard) -> None:
+    """Have each command in a pod run within ``entered(namespace)``, one guard after the other."""
+    if entered not in _guards:
+        _guards.append(entered)
+
+
+@contextmanager
+def within(namespace: str) -> Iterator[None]:
+    """Be within the guards while a command runs in a pod of ``namespace``; raises what they raise."""
+    with ExitStack() as stack:
+        for each in _guards:
+            stack.enter_context(each(namespace))
+        yield
 
 
 @dataclass(frozen=True)
@@ -67,8 +86,20 @@ def exec_in(
     Raises ExecTimeout, and EnvironmentFault when the stream cannot be opened or is dropped before
     the command's status came: Unanswered where that may be because API server or kubelet are late.
     """
-    started = time.monotonic()
-    deadline = Deadline(timeout)
+    with within(namespace):
+        return _run(kube, namespace, pod, container, argv, timeout, stdin)
+
+
+def _run(
+    kube: Kube,
+    namespace: str,
+    pod: str,
+    container: str,
+    argv: Sequence[str],
+    timeout: float,
+    stdin: str | bytes | None,
+) -> ExecResult:
+    started, deadline = time.monotonic(), Deadline(timeout)
     where = f"{namespace}/{pod}/{container}"
     socket = opened(kube, namespace, pod, container, argv, stdin=stdin is not None)
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.errors import EnvironmentFault
+from boxproof.pace import stretched
 from boxproof.probes.helpers import unique
 from boxproof.probes.ledger import record
 from boxproof.probes.local import LocalContainer
@@ -85,7 +86,10 @@ class Peak:
 
 @contextmanager
 def watched(node: Any, pid: int) -> Iterator[Peak]:
-    """Watch the control group of a process of a node (a docker container) for the length of the block."""
+    """Watch the control group of a process of a node (a docker container) for the length of the block.
+
+    Raises EnvironmentFault if the node does not say what it saw.
+    """
     peak, end = Peak(), f"/tmp/{unique('boxproof-peak')}"
 
     def sample() -> None:
@@ -99,7 +103,9 @@ def watched(node: Any, pid: int) -> Iterator[Peak]:
         yield peak
     finally:
         node.exec_run(["touch", end])
-        thread.join(30)
+        thread.join(stretched(60))
+        if thread.is_alive():
+            raise EnvironmentFault(f"{node.name} does not tell the peak of process {pid}")
 
 
 def quantity(text: str | float) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 from boxproof.cluster.recovery import Deployed
 from boxproof.errors import EnvironmentFault
+from boxproof.pace import stretched
 from boxproof.probes import ledger
 from boxproof.subject.commands import carry_out
 from boxproof.subject.model import Subject
@@ -17,7 +18,7 @@ from boxproof.wait import NotYet, until
 
 CAPTURED = re.compile(r"^(\d+) packets? captured", re.MULTILINE)
 NEVER = ("CreateContainerConfigError", "CreateContainerError", "ErrImagePull", "ErrImageNeverPull")
-START = 60.0  # seconds a debugging container gets until it runs
+START = 180.0  # seconds a debugging container gets until it runs
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,14 @@ def capture(
 ) -> Capture:
     """Capture in the agent's pod as the subject documents it, for so many seconds at most.
 
+    On a slow machine they are more.
+
     Raises EnvironmentFault if kubectl cannot be run, DeadlineExceeded if the container never ends.
     """
     name = f"debug-{secrets.token_hex(3)}"
     values = {
         "namespace": box.namespace, "pod": box.pod, "container": box.container, "image": image, "name": name,
-        "directory": str(subject.directory), "seconds": str(seconds), "filter": filter_,
+        "directory": str(subject.directory), "seconds": f"{stretched(seconds):.0f}", "filter": filter_,
     }  # fmt: skip
     if not subject.commands.capture:
         raise EnvironmentFault("subject.toml documents no capture")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from boxproof import pace
+from boxproof.errors import DeadlineExceeded
 from boxproof.probes.ledger import record
-from boxproof.probes.program import Prober, ask
+from boxproof.probes.program import ANSWER, Prober, ask
 from boxproof.probes.reach import Reach
+from boxproof.wait import until
 
 WITHIN = 5.0  # seconds
+ANSWERS = 60.0  # seconds in which who must answer comes to
 PORT = 443
 TUNNEL = 200
 FORBIDDEN = 403
@@ -56,7 +62,7 @@ def https(
     """
     limit = pace.stretched(within)
     words = ["https", name, str(port), "--path", path, "--authority", authority, "--within", str(limit)]
-    answer = ask(source, *words, *(["--via", via] if via else []), timeout=3 * limit + 20)
+    answer = ask(source, *words, *(["--via", via] if via else []), timeout=3 * limit + ANSWER)
     found = Https(
         Reach(answer["reach"]),
         int(answer.get("proxy", 0)),
@@ -66,3 +72,36 @@ def https(
     )
     record("https", f"{source.label} -> {name}:{port} {f'via {via}' if via else 'direct'}", found)
     return found
+
+
+def right(found: Https) -> bool:
+    """Return whether the right one answered."""
+    return found.ok
+
+
+def proxied(found: Https) -> bool:
+    """Return whether a proxy said something about the name."""
+    return found.proxy != 0
+
+
+def named(found: Https) -> bool:
+    """Return whether the name was resolved, whatever came of it."""
+    return found.reach is not Reach.NO_NAME
+
+
+def answered(source: Prober, name: str, *, once: Callable[[Https], bool] = right, **how: Any) -> Https:
+    """Return how a request ended as soon as that says ``once``, or how it still ends after a minute.
+
+    A resolver, a proxy or a destination that is late is waited for, and not judged. ``how`` and errors are
+    those of ``https``.
+    """
+    last = Https(Reach.NO_ROUTE)
+
+    def look() -> bool:
+        nonlocal last
+        last = https(source, name, **how)
+        return once(last)
+
+    with suppress(DeadlineExceeded):  # how it ends instead is the answer
+        until(look, timeout=ANSWERS, what=f"{source.label} hears of {name}")
+    return last

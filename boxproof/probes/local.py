@@ -23,6 +23,8 @@ from boxproof.subject.doctored import archive
 from boxproof.wait import until
 
 T = TypeVar("T")
+RUN = 300.0  # seconds a container gets that ends by itself, whatever the machine is doing
+START = 60.0  # the same until its own first process runs
 Files = Mapping[str, tuple[bytes, int]]  # path -> (content, mode)
 
 
@@ -60,7 +62,7 @@ class LocalContainer:
     def start(self) -> LocalContainer:
         """Start it and return it once its own first process runs, not the runtime's."""
         _engine(self.made.start)
-        until(lambda: not self._set_up(), timeout=10, every=0.01, what="its first process starts")
+        until(lambda: not self._set_up(), timeout=START, every=0.01, what="its first process starts")
         return self
 
     def _set_up(self) -> bool:
@@ -96,7 +98,7 @@ class LocalContainer:
         """Return what it wrote so far, standard output and error."""
         return str(_engine(lambda: self.made.logs().decode(errors="replace")))
 
-    def wait_log(self, text: str, *, timeout: float = 20) -> LocalContainer:
+    def wait_log(self, text: str, *, timeout: float = START) -> LocalContainer:
         """Wait until ``text`` is in its output; raises DeadlineExceeded, with the output."""
         until(lambda: text in self.logs(), timeout=timeout, every=0.1, what=f"{text!r} in the output")
         return self
@@ -107,7 +109,7 @@ class LocalContainer:
         _engine(self.made.reload)
         return bool(self.made.attrs["State"]["Running"])
 
-    def run(self, *, timeout: float = 30) -> Run:
+    def run(self, *, timeout: float = RUN) -> Run:
         """Start it, wait for its end and return that; raises DeadlineExceeded if it does not end.
 
         ``timeout`` is seconds, more on a slow machine.

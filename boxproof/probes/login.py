@@ -47,7 +47,7 @@ def credentials(token: str, *, expires_in: float | None = None, **fields: object
 def of_local(container: LocalContainer, stub: Stub) -> Login:
     """Start a container whose command is the CLI with ``PROMPT`` and return how that went; an observation."""
     stub.reset()
-    ended = container.run(timeout=60)
+    ended = container.run()
     return _login("container", ended.code == 0, stub)
 
 
@@ -58,7 +58,7 @@ def of_pod(box: Any, stub: Stub, cli: str, *, config_dir: str = "") -> Login:
     """
     stub.reset()
     other = [f"CLAUDE_CONFIG_DIR={config_dir}"] if config_dir else []
-    ended: ExecResult = box.exec(["env", "-u", *NO_TOKEN, *other, cli, *PROMPT], timeout=60)
+    ended: ExecResult = box.exec(["env", "-u", *NO_TOKEN, *other, cli, *PROMPT], timeout=300)
     return _login(f"pod, {config_dir or 'its own directory'}", ended.ok, stub)
 
 

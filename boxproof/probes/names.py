@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from boxproof import pace
+from boxproof.errors import DeadlineExceeded
 from boxproof.probes.ledger import record
-from boxproof.probes.program import Prober, ask
+from boxproof.probes.program import ANSWER, Prober, ask
+from boxproof.wait import until
 
 TIMEOUT = "TIMEOUT"
 UNREACHABLE = "UNREACHABLE"
+RESOLVES = 60.0  # seconds in which a name that must resolve comes to: a resolver may be late
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,24 @@ def lookup(source: Prober, name: str, tcp: bool = False, *, server: str = "", wi
     words = ["resolve", name, "--within", str(limit)]
     words += ["--tcp"] if tcp else []
     words += ["--server", server] if server else []
-    answer = ask(source, *words, timeout=8 * limit + 20)
+    answer = ask(source, *words, timeout=8 * limit + ANSWER)
     found = Names(str(answer["rcode"]), tuple(answer["answers"]), str(answer["server"]))
     record("names", f"{source.label}: {name} over {'tcp' if tcp else 'udp'}", found)
     return found
+
+
+def resolved(source: Prober, name: str, tcp: bool = False, *, within: float = RESOLVES) -> Names:
+    """Return the answer about a name once it has an address, or the last one after ``within`` seconds.
+
+    For a name that must resolve: what is late is waited for. Otherwise as ``lookup``.
+    """
+    last = Names(TIMEOUT)
+
+    def look() -> bool:
+        nonlocal last
+        last = lookup(source, name, tcp)
+        return last.ok
+
+    with suppress(DeadlineExceeded):  # what is said instead is the answer
+        until(look, timeout=within, what=f"{source.label} resolves {name}")
+    return last

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from boxproof.errors import EnvironmentFault
 from boxproof.probes.ledger import record
 from boxproof.probes.processes import Process
-from boxproof.probes.program import Prober, Taken, ask
+from boxproof.probes.program import ANSWER, Prober, Taken, ask
+
+SETTLE = 2.0  # seconds in which a first process that reaps has usually done so
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,12 @@ class Orphans:
     zombies: int
 
 
-def orphans(source: Prober, number: int = 20) -> Orphans:
-    """Leave orphans among the processes ``source`` sees; raises EnvironmentFault if the probe breaks."""
-    answer = ask(source, "orphans", str(number))
+def orphans(source: Prober, number: int = 20, *, within: float = SETTLE) -> Orphans:
+    """Leave orphans among the processes ``source`` sees; raises EnvironmentFault if the probe breaks.
+
+    They are zombies that are there still after ``within`` seconds; it ends earlier where none is left.
+    """
+    answer = ask(source, "orphans", str(number), "--within", str(within), timeout=within + ANSWER)
     found = Orphans(answer["number"], tuple(answer["adopters"]), answer["zombies"])
     record("orphans", source.label, found)
     return found

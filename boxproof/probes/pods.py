@@ -25,7 +25,8 @@ CONFINED: Mapping[str, Any] = {
     "runAsGroup": NOBODY,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-START = 60.0  # seconds a pod of ours gets
+START = 180.0  # seconds a pod of ours gets
+COMMAND = 120.0  # seconds a command in it gets
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Twin:
         shown = ",".join(f"{key}={value}" for key, value in self.labels.items() if key != RUN_LABEL)
         return f"twin in {self.namespace} ({shown or 'no labels'})"
 
-    def exec(self, argv: Sequence[str], *, timeout: float = 30) -> ExecResult:
+    def exec(self, argv: Sequence[str], *, timeout: float = COMMAND) -> ExecResult:
         """Run a command in it; errors as ``exec_in``."""
         return exec_in(self.kube, self.namespace, self.name, CONTAINER, argv, timeout=timeout)
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = COMMAND) -> ExecResult:
         """Run the probe program."""
         return self.exec([PROGRAM, *words], timeout=timeout)
 
@@ -75,11 +76,11 @@ class Sidecar:
     label: str
     address: str
 
-    def exec(self, argv: Sequence[str], *, timeout: float = 30) -> ExecResult:
+    def exec(self, argv: Sequence[str], *, timeout: float = COMMAND) -> ExecResult:
         """Run a command in it; errors as ``exec_in``."""
         return exec_in(self.kube, self.namespace, self.pod, self.name, argv, timeout=timeout)
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = COMMAND) -> ExecResult:
         """Run the probe program."""
         return self.exec([PROGRAM, *words], timeout=timeout)
 

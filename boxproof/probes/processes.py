@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,14 +25,27 @@ class Process:
     signals_ignored: frozenset[int] = frozenset()
 
     @property
+    def starting(self) -> bool:
+        """Whether it is the container runtime's, about to become a command from outside: no program yet.
+
+        Its parent is outside the container, which no process has that the first one started.
+        """
+        runtime = self.comm.startswith("runc:[") or _is_init_of_runc(self.cmdline)
+        return runtime and self.ppid == 0 and self.pid != 1
+
+    @property
     def zombie(self) -> bool:
         """Whether it has ended and nobody has waited for it."""
         return self.state == "Z"
 
 
 def processes(source: Prober) -> list[Process]:
-    """Return the processes ``source`` sees, by pid, without the probe's own; raises EnvironmentFault."""
-    found = [of(each) for each in ask(source, "processes")["processes"]]
+    """Return the processes ``source`` sees, by pid, without the probe's own and the runtime's.
+
+    Raises EnvironmentFault.
+    """
+    every = [of(each) for each in ask(source, "processes")["processes"]]
+    found = [each for each in every if not each.starting]
     shown = [(each.pid, each.ppid, each.state, each.comm) for each in found]
     record("processes", source.label, shown, decides=sorted((each.comm, each.state) for each in found))
     return found
@@ -58,6 +72,22 @@ def of(data: dict[str, Any]) -> Process:
         signals_caught=bits(data["caught"], first=1),
         signals_ignored=bits(data["ignored"], first=1),
     )
+
+
+def descended(found: Sequence[Process], first: int = 1) -> list[Process]:
+    """Return ``first`` and what it started, down to the last; not what came in by a command from outside."""
+    parents = {each.pid: each.ppid for each in found}
+
+    def begins(pid: int) -> bool:
+        while pid != first and pid in parents:
+            pid = parents[pid]
+        return pid == first
+
+    return [each for each in found if begins(each.pid)]
+
+
+def _is_init_of_runc(argv: tuple[str, ...]) -> bool:
+    return len(argv) == 2 and argv[0].rpartition("/")[2] == "runc" and argv[1] == "init"
 
 
 def bits(mask: str, first: int = 0) -> frozenset[int]:

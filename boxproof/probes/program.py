@@ -11,6 +11,7 @@ from boxproof.wait import until
 
 READINGS = frozenset({"connect", "resolve", "https", "seen", "processes", "capabilities"})
 ANSWERS = 30.0  # seconds until a late answer is given up on
+ANSWER = 120.0  # seconds for the probe program to start and to answer, beside what it is told to wait
 
 
 class Taken(EnvironmentFault):
@@ -35,7 +36,7 @@ class Prober(Protocol):
         ...
 
 
-def ask(source: Prober, *words: str, timeout: float = 30) -> dict[str, Any]:
+def ask(source: Prober, *words: str, timeout: float = ANSWER) -> dict[str, Any]:
     """Return the probe program's answer; raises EnvironmentFault if it gave none.
 
     A question that changes nothing is asked again where API server or kubelet were late.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
 from boxproof import pace
-from boxproof.errors import EnvironmentFault
+from boxproof.errors import DeadlineExceeded, EnvironmentFault
 from boxproof.probes.ledger import record
-from boxproof.probes.program import Prober, ask
+from boxproof.probes.program import ANSWER, Prober, ask
+from boxproof.wait import until
 
 WITHIN = 3.0  # seconds a connection may take before it counts as filtered
+OPENS = 60.0  # seconds in which one that must be open comes to be: routes, policies, a listener that is late
 TCP_MOST = 4.0  # times that long on a slow machine: then a lost SYN was sent three times more
 
 
@@ -72,15 +75,34 @@ def reach(
     words = ["connect", host, str(number), "--within", str(limit)]
     if by_datagram:
         words.append("--udp")
-    if listener:
+    if listener and listener.token:
         words.append("--identity")
-    answer = ask(source, *words, timeout=2 * limit + 30)
+    answer = ask(source, *words, timeout=2 * limit + ANSWER)
     found = Reach(answer["reach"])
-    if listener and found is Reach.OPEN and answer["identity"] != listener.token:
+    if listener and listener.token and found is Reach.OPEN and answer["identity"] != listener.token:
         text = f"{host}:{number} was answered by something else than the listener: {answer['identity']!r}"
         raise EnvironmentFault(text)
     record("reach", f"{source.label} -> {host}:{number}{'/udp' if '--udp' in words else ''}", found)
     return found
+
+
+def reached(
+    source: Prober, target: str | Listener, port: int = 0, *, udp: bool = False, within: float = OPENS
+) -> Reach:
+    """Return how a connection ends once it is open, or how it still ends after ``within`` seconds.
+
+    For one that must get through: what is late is waited for. Otherwise as ``reach``.
+    """
+    last = Reach.NO_ROUTE
+
+    def look() -> bool:
+        nonlocal last
+        last = reach(source, target, port, udp=udp)
+        return last is Reach.OPEN
+
+    with suppress(DeadlineExceeded):  # how it ends instead is the answer
+        until(look, timeout=within, what=f"{source.label} gets through")
+    return last
 
 
 def listen(

@@ -12,7 +12,7 @@ from boxproof.probes import ledger
 DONE = "done"
 # Leaves a file with the content it had, and none where there was none.
 SCRIPT = """
-file=$1 part=$1.boxproof
+file=$1 part=$1.boxproof-$$
 [ -e "$file" ] && had=1 || had=
 try() { said=$("$@" 2>&1) && echo done || echo "${said##*: }"; }
 try touch "$file"

@@ -13,6 +13,7 @@ from boxproof.probes.local import LocalContainer
 from boxproof.probes.pods import Twin
 
 URL = "http://127.0.0.1:8080/v1/prompt"
+PROMPT = 600.0  # seconds a prompt gets: its answer ends it
 TOLD = "\n%{http_code} %header{retry-after}"
 NO_ANSWER = 0
 CLIENT = """
@@ -54,7 +55,9 @@ class Reply:
         return [(each["event"], json.loads(each["data"])) for each in blocks if "data" in each]
 
 
-def ask(box: LocalContainer, prompt: str, *, token: str = "", seconds: float = 60, **fields: Any) -> Reply:
+def ask(
+    box: LocalContainer, prompt: str, *, token: str = "", seconds: float = PROMPT, **fields: Any
+) -> Reply:
     """Send one prompt, with ``fields`` beside it, and wait ``seconds`` for the answer; an observation."""
     ended = box.exec(words(prompt, token=token, seconds=seconds, **fields))
     text, _, told = ended.stdout.rpartition("\n")
@@ -64,7 +67,7 @@ def ask(box: LocalContainer, prompt: str, *, token: str = "", seconds: float = 6
     return found
 
 
-def ask_from(pod: Twin, url: str, prompt: str, *, token: str = "", seconds: float = 60) -> Reply:
+def ask_from(pod: Twin, url: str, prompt: str, *, token: str = "", seconds: float = PROMPT) -> Reply:
     """Send one prompt from another pod, as a client of the service would; an observation."""
     limit = pace.stretched(seconds)
     asked = json.dumps([url, json.dumps({"prompt": prompt}), token, limit])
@@ -77,7 +80,7 @@ def ask_from(pod: Twin, url: str, prompt: str, *, token: str = "", seconds: floa
     return found
 
 
-def words(prompt: str, *, token: str = "", seconds: float = 60, **fields: Any) -> list[str]:
+def words(prompt: str, *, token: str = "", seconds: float = PROMPT, **fields: Any) -> list[str]:
     """Return the command that sends one prompt from within the box; a slow machine gets more ``seconds``."""
     header = ["--header", f"Authorization: Bearer {token}"] if token else []
     body = json.dumps({"prompt": prompt} | fields)

@@ -17,7 +17,7 @@ WORK = f"echo step >> {NOTES}"  # what the stub has the agent do, relative to it
 READY = ["/usr/local/bin/healthcheck", "ready"]
 URL = "http://127.0.0.1:8080/v1/prompt"
 LISTENS = ["curl", "-s", "-o", "/dev/null", "--max-time", "30", URL]  # whatever it answers
-SEND = ["curl", "-sS", "--max-time", "600", "--json", '{"prompt": "Do the work."}', URL]
+SEND = ["curl", "-sS", "--max-time", "900", "--json", '{"prompt": "Do the work."}', URL]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Left:
 def serve(box: LocalContainer) -> LocalContainer:
     """Start a box in api mode and wait until it answers."""
     box.start()
-    until(lambda: box.exec(LISTENS).ok, timeout=60, every=0.3, what="the box listens")
+    until(lambda: box.exec(LISTENS).ok, timeout=120, every=0.3, what="the box listens")
     return box
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from boxproof import pace
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Object
-from boxproof.probes.program import Prober, ask
+from boxproof.probes.program import ANSWER, Prober, ask
 from boxproof.probes.reach import Reach
 from boxproof.subject.netpol import Place, allowed
 
 WITHIN = 3.0  # seconds a connection may take; one that is denied without an answer is tried all that time
-SWEEP = 60.0  # seconds the probe gets for all connections of one source
+SWEEP = 300.0  # seconds the probe gets for all connections of one source
 MESSAGE = 500  # characters of a fault; the words of a probe name a hundred places
 PROTOCOLS = ("TCP", "UDP")
 
@@ -100,7 +100,7 @@ def _target(row: Row) -> str:
     return f"{row.target.place.address}:{row.port}/{row.protocol}{who}"
 
 
-def _ask(place: Place, prober: Prober, *words: str, timeout: float = 30) -> dict[str, Any]:
+def _ask(place: Place, prober: Prober, *words: str, timeout: float = ANSWER) -> dict[str, Any]:
     try:
         return ask(prober, *words, timeout=timeout)
     except EnvironmentFault as fault:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from boxproof import pace
+from boxproof.errors import EnvironmentFault
 from boxproof.probes import ledger, signals
 from boxproof.probes.local import LocalContainer
+from boxproof.probes.program import ask
 from boxproof.subject import files
 from boxproof.subject.traps import Trap
-from boxproof.wait import holds, until
+from boxproof.wait import until
 
 RECORDER = "/tmp/trap-recorder"
 LOG = "/tmp/traps"
+ASLEEP = ("S", "Z")  # states of the kernel: waits for something, or has ended
 ENVIRONMENT = {"BASH_ENV": RECORDER}
-START = 30.0  # seconds for a script to get there
-SETTLE = 0.5  # seconds more, for the line after
+START = 60.0  # seconds for a script to get there
 SCRIPT = f"""trap() {{
   case ${{1-}} in -* | '') builtin trap "$@"; return ;; esac
   local handler=$1 name=$BASHPID
@@ -62,7 +64,7 @@ def watch(container: LocalContainer, ready: Callable[[LocalContainer], object] |
         lambda: ready(container) if ready else files.read(container.made, LOG),
         timeout=START, every=0.1, what="the scripts get as far as they go",
     )  # fmt: skip
-    holds(lambda: True, seconds=pace.stretched(SETTLE))
+    _at_rest(container)
     if container.running:
         signals.stop(container.made, timeout=3)
     lines = (files.read(container.made, LOG) or "").splitlines()
@@ -72,4 +74,34 @@ def watch(container: LocalContainer, ready: Callable[[LocalContainer], object] |
         sorted_out[what].append(which)
     found = Traps(tuple(sorted_out["set"]), tuple(sorted_out["ran"]))
     ledger.record("traps", container.label, found, decides=len(found.dead))
+    return found
+
+
+def _at_rest(container: LocalContainer) -> None:
+    """Wait until the line after the last trap runs: twice in a row the same processes, all of them asleep.
+
+    One that has ended is at rest too. Raises DeadlineExceeded.
+    """
+    before: list[tuple[object, ...]] = []
+
+    def look() -> bool:
+        nonlocal before
+        every = _processes(container)
+        if every is None:
+            return True
+        now = [(each["pid"], each["comm"], *each["cmdline"]) for each in every]
+        same, before = now == before, now
+        return same and all(each["state"] in ASLEEP for each in every)
+
+    until(look, timeout=START, every=0.1, what="its processes are at rest")
+
+
+def _processes(container: LocalContainer) -> list[dict[str, Any]] | None:
+    """Return the processes of a container, None if it has ended, be it under our eyes."""
+    try:
+        found: list[dict[str, Any]] = ask(container, "processes")["processes"]
+    except EnvironmentFault:
+        if container.running:
+            raise
+        return None
     return found

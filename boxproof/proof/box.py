@@ -16,9 +16,10 @@ from boxproof.kube import retained, states
 from boxproof.kube.accounts import kubeconfig
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.probes.pods import RUN_LABEL
-from boxproof.proof import admission, existing, sabotages
+from boxproof.proof import admission, existing, sabotages, scopes
 from boxproof.proof.deployed import Record, instances_of, record_path, remember
 from boxproof.proof.instance import Box, workload_of
+from boxproof.proof.sharing import instances as shared
 from boxproof.session import ClusterInfo, Session, StubInfo
 
 Objects = list[dict[str, Any]]
@@ -188,13 +189,17 @@ def instance(
     kube: Kube | None = None,
     wait: bool = True,
 ) -> Box:
-    """Return the instance ``suffix``, deployed by the first worker that asks for it; errors as ``deploy``."""
+    """Return the instance ``suffix``, deployed by the first worker that asks for it; errors as ``deploy``.
+
+    It is shared: see ``sharing``.
+    """
     path = record_path(session, suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{path}.lock"):
         if not path.is_file():
             deploy(session, components=components, suffix=suffix, wait=False)
     box = attach(session, suffix, kube)
+    shared.share(box.namespace, scopes.lock_directory(session) / "instances")
     return box.wait_ready(START) if wait else box
 
 

@@ -47,7 +47,7 @@ class Project:
         self.files = [composed.file, *files, self.own]
         self.env = {"CLAUDE_IMAGE": composed.image, **env}
 
-    def compose(self, *words: str, timeout: float = 60) -> Result:
+    def compose(self, *words: str, timeout: float = 180) -> Result:
         """Run ``docker compose``; its failure is an answer."""
         files = [word for each in self.files for word in ("--file", str(each))]
         argv = ("compose", "--project-name", self.name, *files, *words)

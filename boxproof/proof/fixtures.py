@@ -15,6 +15,7 @@ from docker.errors import DockerException
 from boxproof import settings as settings_module
 from boxproof.cluster import canary
 from boxproof.errors import EnvironmentFault
+from boxproof.kube import exec as commands
 from boxproof.kube.access import Answer, Question, review
 from boxproof.kube.client import Kube
 from boxproof.probes.local import LocalContainer
@@ -33,12 +34,16 @@ from boxproof.proof.evidence import on_failure
 from boxproof.proof.factories import Containers, Listeners, Twins
 from boxproof.proof.instance import Box
 from boxproof.proof.liveness import liveness
+from boxproof.proof.sharing import instances
 from boxproof.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.stubs.anthropic import Stub
 
 if TYPE_CHECKING:
     from boxproof.subject.layers import Layer
     from boxproof.subject.model import Subject
+
+
+SILENT = 1200  # seconds a command in a container may say nothing: no end within them is a dead engine
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +56,7 @@ def session() -> Session:
 def _environment(session: Session) -> None:
     """Tell the plugin how to see whether the environment lives, and what evidence a failure leaves."""
     plugin.set_liveness(lambda: liveness(session))
+    commands.guard(instances.entered)
     if session.cluster is not None:
         on_failure(collector(session))
         scopes.after_exclusive(lambda: _shown_again(session))
@@ -97,7 +103,7 @@ def engine(session: Session) -> EngineInfo:
 def docker(engine: EngineInfo) -> Iterator[docker_sdk.DockerClient]:
     """The engine, through its API; without the nodes of a cluster that is not ours."""
     try:
-        client = docker_sdk.DockerClient(base_url=engine.host, timeout=600, max_pool_size=16)
+        client = docker_sdk.DockerClient(base_url=engine.host, timeout=SILENT, max_pool_size=16)
     except DockerException as error:
         raise EnvironmentFault(f"the engine does not answer: {error}") from error
     yield owncluster.guarded(client, engine)
@@ -146,7 +152,10 @@ def box_applied(session: Session, kube: Kube) -> Box:
 
 @pytest.fixture
 def box(box_applied: Box) -> Box:
-    """The instance under test, Ready; do not break it: ``make_box`` gives one to break."""
+    """The instance under test, Ready; do not break it: ``make_box`` gives one to break.
+
+    Other checks run commands in it meanwhile: ``with box.alone()`` keeps them out.
+    """
     return box_applied.wait_ready()
 
 
@@ -215,7 +224,7 @@ class Tier:
 
 @pytest.fixture(scope="session")
 def tier(session: Session, kube: Kube) -> Tier:
-    """Further tiers of the box; do not break them."""
+    """Further tiers of the box, shared as ``box`` is; do not break them."""
     return Tier(session, kube)
 
 

@@ -32,7 +32,8 @@ for each in /proc/[0-9]*; do
     kill -s "$3" ${each#/proc/} && echo ${each#/proc/}
 done
 exit 0"""  # the pids it was sent to
-ENDLESS = 600.0  # seconds the stub takes to answer
+ENDLESS = 3600.0  # seconds the stub takes to answer
+ANSWERS = 60  # seconds a probe gets: it tells a stopped program by its state, not by its silence
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,10 @@ def probe_often(objects: Objects) -> None:
     """Have the pod probed every second, and let two failures in a row count."""
     container = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
     for each in ("livenessProbe", "readinessProbe"):
-        container.get(each, {}).update({"periodSeconds": 1, "failureThreshold": 2})
+        container.get(each, {}).update({"periodSeconds": 1, "failureThreshold": 2, "timeoutSeconds": ANSWERS})
 
 
-def container_runs(status: Callable[[], dict[str, Any]], *, timeout: float = 90) -> None:
+def container_runs(status: Callable[[], dict[str, Any]], *, timeout: float = 180) -> None:
     """Wait until a container runs and has passed its startup probe; ``status`` returns its live status."""
 
     def look() -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,10 +17,12 @@ from boxproof.probes import pods
 from boxproof.probes.capabilities import Capabilities, capabilities
 from boxproof.probes.processes import Process, processes
 from boxproof.proof import existing
+from boxproof.proof.sharing import instances
 from boxproof.session import Session
 from boxproof.subject.podspecs import pod_spec
 from boxproof.wait import NotYet, until
 
+COMMAND = 180.0  # seconds a command gets that ends by itself, whatever the machine is doing
 WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "Pod")
 
 
@@ -136,13 +139,34 @@ class Box:
                 return each
         raise SubjectFault(f"the manifests hold no {kind} {name}".rstrip())
 
-    def exec(self, argv: Sequence[str], timeout: float = 30, stdin: str | bytes | None = None) -> ExecResult:
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be in it beside other checks, with commands that somebody else runs there: kubectl, a debugger.
+
+        ``exec``, ``beside`` and what is built on them do this by themselves. Raises DeadlineExceeded.
+        """
+        with instances.entered(self.namespace):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be alone in it, for a look at all of it or for changes that others would stumble over.
+
+        No other check's command runs there meanwhile; the kubelet's probes do. Keep it short. Raises
+        DeadlineExceeded, and RuntimeError within another instance or a command of one's own.
+        """
+        with instances.alone(self.namespace):
+            yield
+
+    def exec(
+        self, argv: Sequence[str], timeout: float = COMMAND, stdin: str | bytes | None = None
+    ) -> ExecResult:
         """Run a command in the agent's container; errors as ``exec_in``."""
         return exec_in(
             self.kube, self.namespace, self.pod, self.container, argv, timeout=timeout, stdin=stdin
         )
 
-    def tool(self, name: str, *words: str, timeout: float = 30) -> ExecResult:
+    def tool(self, name: str, *words: str, timeout: float = COMMAND) -> ExecResult:
         """Run a tool of the box from a shell there, as an agent would."""
         return self.exec(["sh", "-c", 'exec "$0" "$@"', name, *words], timeout=timeout)
 
@@ -213,13 +237,15 @@ class Box:
             )  # fmt: skip
         return self._sidecars[key]
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = COMMAND) -> ExecResult:
         """Run the probe program in the agent's network namespace."""
         return self.beside().probe(*words, timeout=timeout)
 
     def processes(self) -> list[Process]:
-        """Return the processes of the agent's container."""
-        return processes(self.beside(self.container))
+        """Return the processes of the agent's container, none of another check's; errors as ``alone``."""
+        beside = self.beside(self.container)
+        with self.alone():
+            return processes(beside)
 
     def capabilities(self, pid: int = 1) -> Capabilities:
         """Return the capabilities of a process of the agent's container."""

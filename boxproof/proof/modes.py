@@ -72,7 +72,7 @@ def calls(container: LocalContainer) -> list[cli.Call]:
     return found
 
 
-def started(container: LocalContainer, *, timeout: float = 30) -> LocalContainer:
+def started(container: LocalContainer, *, timeout: float = 60) -> LocalContainer:
     """Wait until the stand-in was called; raises SubjectFault if the container ends before that."""
 
     def called() -> bool:
@@ -114,6 +114,6 @@ def kill_program(program: str, container: LocalContainer) -> None:
     try:
         kill(container, found)
     except EnvironmentFault:
-        in_time, _ = signals.awaited(container.made, Deadline(5))
+        in_time, _ = signals.awaited(container.made, Deadline(10))
         if not found or not in_time:
             raise  # else the probe went down with the processes it shared

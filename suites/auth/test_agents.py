@@ -29,6 +29,13 @@ OF_PROCESSES = f"cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n 's/^{VARIABL
 EXAMPLE_PODS = [{"volumes": [{"name": "home", "hostPath": {"path": "/Users/me/.claude"}}]}]
 EXAMPLE_SERVICES = [{"volumes": ["~/.claude:/home/claude/.claude", "claude:/home/claude/.claude"]}]
 ADDRESS = re.compile(r"https://([\w.]+)/\S*oauth/authorize\?\S+code_challenge=")
+# a program that may wait for ever once it has said it; the looks are counted, not their seconds
+UNTIL_ADDRESS = """
+said=$(mktemp); "$@" >"$said" 2>&1 </dev/null & program=$! looks=0
+while kill -0 $program 2>/dev/null && [ $looks -lt 200 ] && ! grep -q code_challenge= "$said"
+do sleep 0.3; looks=$((looks + 1)); done
+kill -KILL $program 2>/dev/null; wait; cat "$said"; rm "$said"
+"""
 HOMES = re.compile(r"^(~|\$\{?HOME\b|/root\b|/home/|/Users/)")
 
 
@@ -51,15 +58,15 @@ def test_a_new_token_in_the_secret_is_used_after_a_restart(
     kube.patch(kube.path("StatefulSet", box.name, box.namespace), {"spec": {"template": restart}})
     box.wait_ready(after=old["metadata"]["uid"])
     assert tokens(box) == (token,)
-    assert box.exec([subject.image.cli, *PROMPT]).ok
+    assert box.exec([subject.image.cli, *PROMPT], timeout=300).ok
     assert {each.token for each in stub.of(token).requests("/v1/messages")} == {token}
 
 
 @claim("rotated-token-picked-up")
 def test_a_login_by_hand_gives_an_address_to_open(box: Box, subject: Subject) -> None:
     def address(*words: str) -> str:
-        """Return the host of the first address that the CLI prints within some seconds."""
-        ended = box.exec(["timeout", "8", subject.image.cli, *words])
+        """Return the host of the first address that the CLI prints, "" if it ends, or goes on, without."""
+        ended = box.exec(["sh", "-c", UNTIL_ADDRESS, "until", subject.image.cli, *words])
         found = ADDRESS.search(ended.stdout + ended.stderr)
         return observe("address", " ".join(words), found[1] if found else "")
 
@@ -85,7 +92,7 @@ def test_two_agents_have_two_credentials_files(
     kube.patch(kube.path(box.workload["kind"], box.name, box.namespace), {"spec": {"replicas": 2}})
     box.wait_ready()
     pods = [f"{box.name}-{number}" for number in range(2)]
-    states.ready(kube, box.namespace, pods[1], 120, reference_image=session.probe_image)
+    states.ready(kube, box.namespace, pods[1], 180, reference_image=session.probe_image)
     one, two = (kube.get("Pod", each, box.namespace) for each in pods)
     inside = Inside(docker, one, box.container)
     file = f"{inside.variables.get('CLAUDE_CONFIG_DIR', subject.config_dir)}/{FILE}"

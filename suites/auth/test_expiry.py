@@ -24,7 +24,7 @@ NEAR = {
 @claim("token-expiry-monitored")
 @scope("image")
 def test_the_health_check_reports_an_end_that_is_near_or_unknown(headless: Headless) -> None:
-    box = headless(entrypoint=["sleep", "600"]).start()
+    box = headless(entrypoint=["sleep", "3600"]).start()
 
     def checked(file: str | None) -> tuple[int, bool]:
         """Return the exit code, and whether the seconds left are reported."""

@@ -40,7 +40,8 @@ def test_the_directory_of_the_credentials_is_writable(
     with control("a file that is mounted read-only cannot be touched"):
         assert single_file(container, subject, tmp_path, "ro").touch == "Read-only file system"
     file = f"{subject.config_dir}/{FILE}"
-    found = saves(box.exec, file, box.label)
+    with box.alone():  # another check may be about the same file
+        found = saves(box.exec, file, box.label)
     assert (found.touch, found.beside) == (DONE, DONE)
     mount = Inside(docker, box.pod_object(), box.container).mount(file)
     assert mount.point != file
@@ -55,7 +56,8 @@ def test_the_credentials_are_replaced_by_a_rename(
         alone = single_file(container, subject, tmp_path, "rw")
         assert (alone.touch, alone.rename) == (DONE, "Device or resource busy")
     file = f"{subject.config_dir}/{FILE}"
-    assert saves(box.exec, file, box.label) == Saves(DONE, DONE, DONE)
+    with box.alone():  # another check may be about the same file
+        assert saves(box.exec, file, box.label) == Saves(DONE, DONE, DONE)
     local = container(entrypoint=IDLE, volumes={volume: {"bind": subject.config_dir, "mode": "rw"}})
     assert saves(local.exec, file, "a container with a volume") == Saves(DONE, DONE, DONE)
 

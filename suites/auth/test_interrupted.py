@@ -44,10 +44,10 @@ def test_a_login_that_is_being_saved_stays_whole(
         script = cli.STAYS.replace(b"sleep 3600 &\n", IN_PLACE)
         careless.put({headless.subject.image.cli: (script, 0o755), headless.file: (LOGIN, WRITABLE)})
         started(careless.start())
-        until(lambda: "cut off" in state(careless, headless.file), timeout=10, what="half a file")
-        stop(careless.made, timeout=5)
+        until(lambda: "cut off" in state(careless, headless.file), timeout=60, what="half a file")
+        stop(careless.made, timeout=30)
         assert state(careless, headless.file) != "whole"
-    mine.behave("slow", seconds=30, expires_in=1)
+    mine.behave("slow", seconds=900, expires_in=1)
     box = headless()
     box.put({headless.file: (credentials(token, expires_in=-60).encode(), WRITABLE)})
     for turn in range(ROUNDS):
@@ -55,7 +55,7 @@ def test_a_login_that_is_being_saved_stays_whole(
         box.start()
         renewals(mine, box, more_than=before)
         holds(lambda: True, seconds=turn * STEP, every=turn * STEP / 2)
-        stop(box.made, timeout=5)
+        stop(box.made, timeout=30)
         assert state(box, headless.file) == "whole", f"round {turn}"
 
 
@@ -69,4 +69,4 @@ def renewals(mine: Stub, box: LocalContainer, *, more_than: int) -> None:
             raise SubjectFault(f"it ended before its login was renewed: {box.logs()[-300:]}")
         return False
 
-    until(asked, timeout=30, every=0.02, what="a renewal")
+    until(asked, timeout=60, every=0.02, what="a renewal")

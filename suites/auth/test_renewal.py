@@ -63,11 +63,11 @@ def test_a_renewal_in_mid_session_is_kept(headless: Headless, token: str, mine: 
     with control("where the renewal is refused too, the session ends"):
         refused = headless(*work, file=credentials(token))
         mine.behave("401", after=2, turns=4)
-        assert refused.run(timeout=60).code != 0
+        assert refused.run().code != 0
     mine.reset()
     box = headless(*work, file=credentials(token), volume=volume)
     mine.behave("refresh", after=2, turns=4)
-    assert box.run(timeout=60).code == 0
+    assert box.run().code == 0
     kept = pair(box, headless.file)
     answered = [each.token for each in mine.requests("/v1/messages") if each.status == 200]
     assert answered == [token] * 2 + [kept.access] * 3
@@ -76,7 +76,7 @@ def test_a_renewal_in_mid_session_is_kept(headless: Headless, token: str, mine: 
 
 def first_start(headless: Headless, box: LocalContainer) -> str:
     """Have the CLI answer a prompt and return when it says it was started first, wherever it keeps that."""
-    box.run(timeout=60)
+    box.run()
     for directory in (headless.subject.config_dir, headless.subject.home):
         text = files.read(box.made, f"{directory}/{KNOWN}")
         if text:
@@ -101,7 +101,7 @@ def screen(box: LocalContainer) -> str:
         text = re.sub(r"\s+", " ", ESCAPES.sub(" ", box.logs()))
         return next((name for name, sign in SCREENS.items() if sign in text), "")
 
-    found = until(shown, timeout=30, every=0.2, what="the first screen")
+    found = until(shown, timeout=60, every=0.2, what="the first screen")
     box.made.stop(timeout=2)
     return observe("first screen", box.label, found)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from boxproof.errors import DeadlineExceeded
 from boxproof.kube import states
 from boxproof.kube.client import Kube
 from boxproof.probes import helpers
+from boxproof.probes.eventually import eventually
 from boxproof.probes.inside import Inside
 from boxproof.probes.login import FILE, PROMPT, credentials
 from boxproof.proof import claim, control, observe
@@ -21,7 +21,7 @@ from boxproof.subject.model import Subject
 from boxproof.wait import until
 
 HOUR = 3600
-SOON = {"periodSeconds": 1, "timeoutSeconds": 2, "failureThreshold": 2, "terminationGracePeriodSeconds": 1}
+SOON = {"periodSeconds": 1, "timeoutSeconds": 60, "failureThreshold": 2, "terminationGracePeriodSeconds": 1}
 
 
 def without_a_token(objects: Objects) -> None:
@@ -33,7 +33,7 @@ def without_a_token(objects: Objects) -> None:
 
 def restarted(box: Box, docker: Any) -> None:
     """Stop what the first process started, until the liveness probe has the container restarted."""
-    until(lambda: box.status().get("started"), timeout=60, what="the startup probe has passed")
+    until(lambda: box.status().get("started"), timeout=120, what="the startup probe has passed")
     count = int(box.status().get("restartCount", 0))
     Inside(docker, box.pod_object(), box.container).signal_children("STOP")
     box.wait_restarted(count)
@@ -41,9 +41,13 @@ def restarted(box: Box, docker: Any) -> None:
 
 def comes_ready(box: Box, *, within: float) -> bool:
     """Return whether the pod becomes Ready in that many seconds; an observation."""
-    with suppress(DeadlineExceeded):  # that it does not is an answer
-        until(lambda: states.is_ready(box.pod_object()), timeout=within, what="the pod is Ready", every=0.5)
+    eventually(lambda: states.is_ready(box.pod_object()), timeout=within, what="the pod is Ready", every=0.5)
     return observe("ready after the restart", box.label, states.is_ready(box.pod_object()))
+
+
+def told_of(box: Box) -> bool:
+    """Return whether an event says that the liveness probe failed: it comes some time after the restart."""
+    return any(each["reason"] == "Unhealthy" and "Liveness" in each["message"] for each in box.events())
 
 
 @claim("restart-reauthenticates")
@@ -61,7 +65,7 @@ def test_a_restart_by_the_probe_finds_a_token_that_came_meanwhile(
     data = {"token": base64.b64encode(token.encode()).decode()}
     kube.patch(kube.path("Secret", secret, box.namespace), {"data": data})
     restarted(box, docker)
-    assert comes_ready(box, within=60)
-    assert any(each["reason"] == "Unhealthy" and "Liveness" in each["message"] for each in box.events())
-    assert box.exec([subject.image.cli, *PROMPT]).ok
+    assert comes_ready(box, within=120)
+    assert eventually(partial(told_of, box), timeout=60, what="an event of the liveness probe's")
+    assert box.exec([subject.image.cli, *PROMPT], timeout=300).ok
     assert {each.token for each in stub.of(token).requests("/v1/messages")} == {token}

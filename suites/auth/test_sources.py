@@ -58,7 +58,7 @@ def test_a_broken_credentials_file_is_no_login(headless: Headless, modes: Modes)
         assert calls(whole)
     for what, text in BROKEN.items():
         broken = with_file(text)
-        found = broken.run(timeout=15)
+        found = broken.run()
         assert calls(broken) == [], what
         assert found.code not in (None, 0), what
         assert headless.file in found.output, what

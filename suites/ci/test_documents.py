@@ -41,7 +41,8 @@ def test_each_fact_is_stated_and_its_commands_run(
     def carry_out(block: str) -> str:
         text = block.replace(f"-n {subject.namespace} ", f"-n {box.namespace} ")
         text = text.replace(f"{subject.image.name}:TAG", image.reference)
-        done = run(["bash", "-euo", "pipefail", "-c", text], env=env, timeout=120, check=False)
+        with box.entered():  # kubectl runs commands there
+            done = run(["bash", "-euo", "pipefail", "-c", text], env=env, timeout=300, check=False)
         return "" if done.ok else done.describe()
 
     with control("a missing section, missing words, no command and one that fails are seen"):

@@ -34,7 +34,7 @@ def worker(twin: Twins, box: Box, session: Session) -> Twin:
     ]
     volumes = [{"name": "said", "emptyDir": {}}]
     made = twin(node=box.node, fresh=True, spec={"containers": containers, "volumes": volumes})
-    until(lambda: "ready" in said(made), timeout=30, what="the worker's start")
+    until(lambda: "ready" in said(made), timeout=60, what="the worker's start")
     return made
 
 
@@ -59,14 +59,14 @@ def test_the_script_lets_a_container_end_before_it_removes_it(
 
     with control("removed by force it is cut short"):
         forced = worker(twin, box, session)
-        done = node()(["crictl", "rm", "--force", identity(node(), forced)], timeout=30)
+        done = node()(["crictl", "rm", "--force", identity(node(), forced)])
         assert done.ok, done.stderr
         assert not ended(forced, "crictl rm --force")
     told = worker(twin, box, session)
     first = identity(node(), told)
     plain = node()(["crictl", "rm", first])
     assert not plain.ok, "a running container was removed without a flag"
-    done = script("remove.sh", f"{told.namespace}/{told.name}", WORKER, "20")
+    done = script("remove.sh", f"{told.namespace}/{told.name}", WORKER, "120")
     assert ended(told, "remove.sh"), done.stderr
     assert done.ok, done.stderr
     assert first not in identity(node(), told).split()  # the kubelet may have started another

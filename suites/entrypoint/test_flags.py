@@ -41,7 +41,7 @@ def test_the_cli_lists_and_takes_every_flag(
 
     def unknown(argv: tuple[str, ...]) -> tuple[set[str], bool]:
         """Return the flags that are not listed, and whether the CLI says that it does not know one."""
-        told = container(*argv, entrypoint=[subject.image.cli], start=False).run(timeout=60).output
+        told = container(*argv, entrypoint=[subject.image.cli], start=False).run().output
         missing = {each for each in argv if each.startswith("-")} - listed
         return observe("flags the CLI does not know", str(argv), (missing, "unknown option" in told))
 
@@ -59,7 +59,7 @@ def test_the_subcommand_of_remote_control_is_one(
     subject: Subject, modes: Modes, container: Containers
 ) -> None:
     def is_known(word: str) -> bool:
-        told = container(word, entrypoint=[subject.image.cli], start=False).run(timeout=60).output
+        told = container(word, entrypoint=[subject.image.cli], start=False).run().output
         return observe("subcommand", word, "use Remote Control" in told)
 
     with control("another word is taken for a prompt"):

@@ -43,11 +43,11 @@ def sizes(box: LocalContainer, program: str) -> dict[str, int]:
 @scope("image")
 def test_the_helper_tells_the_limit(container: Containers) -> None:
     with control("the machine has more"):
-        free = container(entrypoint=["sleep", "60"])
+        free = container(entrypoint=["sleep", "3600"])
         assert machine(free.label, free.exec(MEMINFO).stdout) > LIMIT
     assert told(free) is None
     for limit in (LIMIT, OTHER):
-        assert told(container(entrypoint=["sleep", "60"], mem_limit=limit)) == limit
+        assert told(container(entrypoint=["sleep", "3600"], mem_limit=limit)) == limit
 
 
 @claim("limits-read-from-cgroup")

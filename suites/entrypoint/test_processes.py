@@ -14,6 +14,7 @@ from boxproof.stubs import cli
 from boxproof.subject.model import Subject
 
 MODES = ("remote-control", "headless", "interactive")
+REAPED = 60.0  # seconds in which an init on a slow machine gets round to it
 
 
 @claim("final-process-exec")
@@ -46,7 +47,7 @@ def test_orphans_do_not_become_zombies(modes: Modes, container: Containers) -> N
     with control("a first process that does not reap keeps every one"):
         kept = orphans(container(entrypoint=["sleep", "3600"]))
         assert kept.zombies == kept.number
-    found = orphans(modes(None, login=False))
+    found = orphans(modes(None, login=False), within=REAPED)
     assert found.adopters == (1,)
     assert found.zombies == 0
 
@@ -55,7 +56,9 @@ def test_orphans_do_not_become_zombies(modes: Modes, container: Containers) -> N
 def test_orphans_in_the_pod_do_not_become_zombies(box_applied: Box, container: Containers) -> None:
     with control("a first process that does not reap keeps every one"):
         assert orphans(container(entrypoint=["sleep", "3600"])).zombies
-    found = orphans(box_applied.beside(box_applied.container))
+    beside = box_applied.beside(box_applied.container)
+    with box_applied.alone():  # the orphans would be taken for its own by who looks at all of it
+        found = orphans(beside, within=REAPED)
     assert found.adopters == (1,)
     assert found.zombies == 0
 
@@ -74,4 +77,4 @@ def test_the_container_ends_with_its_cli(
         assert not left.ends(within=2)
     box = started(modes(mode, tty=mode == "interactive"))
     kill_program(program, box)
-    assert box.ends(within=10)
+    assert box.ends(within=60)

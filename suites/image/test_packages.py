@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from boxproof.probes.eventually import eventually
 from boxproof.proof import claim, control, observe, scope
 from boxproof.session import EngineInfo, ImageInfo, Session
 from boxproof.settings import Settings
@@ -145,4 +146,7 @@ def test_a_second_build_needs_no_mirror(
                 f"it ends: {built.said[-500:]}"
             )
     bound, used = trial.cache_bound(engine), trial.cache_used(engine)
-    assert 0 < used <= bound, f"the build cache holds {used} bytes, its bound is {bound}"
+    assert used > 0
+    eventually(lambda: trial.cache_used(engine) <= bound, timeout=120, every=5, what="the builder cleans up")
+    used = trial.cache_used(engine)  # it does so some time after a build, and others build too
+    assert used <= bound, f"the build cache holds {used} bytes, its bound is {bound}"

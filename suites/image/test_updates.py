@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from boxproof.pace import stretched
 from boxproof.probes import updates
 from boxproof.probes.local import LocalContainer
 from boxproof.proof import claim, control, observe, scope
@@ -19,7 +20,7 @@ def replaced(where: LocalContainer, name: str) -> bool:
     """Return whether an update, asked for outright, makes the name stand for another program."""
     before = updates.identity(where, name)
     assert before.digest, f"{name} is not in PATH"
-    where.exec(["timeout", "90", name, "update"])
+    where.exec(["timeout", f"{stretched(180)}", name, "update"])
     return updates.identity(where, name) != before
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from boxproof.pace import stretched
 from boxproof.probes.local import LocalContainer
 from boxproof.proof import claim, control, observe, scope
 from boxproof.proof.factories import Containers
@@ -20,7 +21,7 @@ from boxproof.subject.tools import Tool
 
 pytestmark = scope("image")
 
-ANSWERS_WITHIN = "30"  # seconds, for timeout(1)
+ANSWERS_WITHIN = 60  # seconds, more on a slow machine
 STATUS = "/var/lib/dpkg/status"
 
 
@@ -42,7 +43,7 @@ def still(container: Containers) -> LocalContainer:
 def reported(where: LocalContainer, tool: str, version: str) -> bool:
     """Return whether a tool names this version when it is asked for its own."""
     for question in pins.QUESTIONS:
-        said = where.exec(["timeout", ANSWERS_WITHIN, tool, question])
+        said = where.exec(["timeout", f"{stretched(ANSWERS_WITHIN)}", tool, question])
         if pins.says(version, said.stdout + said.stderr):
             return True
     return False
@@ -81,7 +82,7 @@ def test_every_tool_has_the_one_version_it_is_held_to(
 
 def cli_version(where: LocalContainer, cli: str) -> str:
     """Return the version the CLI reports."""
-    said = where.exec(["timeout", ANSWERS_WITHIN, cli, "--version"])
+    said = where.exec(["timeout", f"{stretched(ANSWERS_WITHIN)}", cli, "--version"])
     return said.stdout.split()[0] if said.stdout.split() else said.stderr
 
 

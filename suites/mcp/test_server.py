@@ -11,6 +11,7 @@ from boxproof.kube.accounts import authority, kubeconfig, token
 from boxproof.kube.client import Kube
 from boxproof.kube.dialogue import dialogue
 from boxproof.probes import ledger, mcp
+from boxproof.probes.eventually import eventually
 from boxproof.probes.inside import Inside
 from boxproof.probes.orphans import kill
 from boxproof.probes.processes import Process, processes
@@ -20,7 +21,7 @@ from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject.model import Subject
 from boxproof.wait import until
 
-THERE = 30.0  # seconds until a process or a socket is there
+THERE = 120.0  # seconds until a process or a socket is there
 PORT = 18917
 ABSENT = "no-such-pod"
 
@@ -65,13 +66,14 @@ def test_the_cli_starts_it_and_it_listens_on_nothing(
     box: Box, argv: list[str], stub: Stub, subject: Subject
 ) -> None:
     login = f"stub-token-mcp-{secrets.token_hex(4)}"
-    stub.of(login).behave("slow", seconds=60)
+    stub.of(login).behave("slow", seconds=900)
     prompt = f"Say {secrets.token_hex(8)}."
     words = ["env", f"CLAUDE_CODE_OAUTH_TOKEN={login}", subject.image.cli, "-p", prompt]
     words += ["--output-format", "stream-json", "--verbose"]
     with dialogue(box.kube, box.namespace, box.pod, box.container, words) as talk:
         told = json.loads(talk.hear(lambda line: '"init"' in line, timeout=THERE))
         until(lambda: stub.of(login).requests(MESSAGES), timeout=THERE, what="the session asks the API")
+        eventually(lambda: servers(box, argv[0], prompt), timeout=THERE, what="its MCP server is there")
         found = servers(box, argv[0], prompt)
         heard = [listening(box, each) for each in found]
         kill(box.beside(box.container), with_word(box, prompt))

@@ -23,7 +23,7 @@ def told(container: Containers, stub: Stub, subject: Subject, *, without: str = 
     covered = {without: ""} if without else None
     words = ("-p", "Say hello.")
     one = container(*words, entrypoint=[subject.image.cli], stub=login, start=False, tmpfs=covered)
-    assert one.run(timeout=60).code == 0
+    assert one.run().code == 0
     found = sorted(stub.of(login).requests(MESSAGES)[-1].skills)
     return observe("skills", f"without {without}" if without else "as it is", found)
 

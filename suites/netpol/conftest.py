@@ -12,7 +12,7 @@ from boxproof.kube.client import Kube
 from boxproof.probes.enforcement import TAKES_HOLD, becomes, deny_all
 from boxproof.probes.gates import gate_ended
 from boxproof.probes.pods import Twin
-from boxproof.probes.reach import DENIED, reach
+from boxproof.probes.reach import DENIED, Reach, reached
 from boxproof.proof import Box
 from boxproof.proof import box as boxes
 from boxproof.proof.factories import Listeners, Twins
@@ -47,5 +47,6 @@ def muted(kube: Kube, twin: Twins, aside: str, listener: Listeners) -> Iterator[
         raise EnvironmentFault(
             "a deny-all policy is not enforced", hint="the pod network must enforce policies"
         )
-    assert reach(twin(), target) not in DENIED
+    if reached(twin(), target) is not Reach.OPEN:
+        raise EnvironmentFault("the listener is not reached by another pod either")
     yield made

@@ -8,7 +8,7 @@ from boxproof.kube.client import Kube
 from boxproof.probes.enforcement import becomes, deny_all, selecting, stays_denied
 from boxproof.probes.helpers import workers
 from boxproof.probes.outside import Outside
-from boxproof.probes.reach import DENIED, Reach, reach
+from boxproof.probes.reach import DENIED, Reach, reached
 from boxproof.proof import Box, claim, control, observe
 from boxproof.proof.factories import Listeners, Twins
 
@@ -51,7 +51,7 @@ def test_the_policy_speaks_about_egress(
 ) -> None:
     target = listener(on=outside)
     with control("a pod that no policy selects gets out to the same listener"):
-        assert reach(twin(namespace=agent.namespace), target) is Reach.OPEN
+        assert reached(twin(namespace=agent.namespace), target) is Reach.OPEN
     labels = agent.pod_object()["metadata"]["labels"]
     directions = selecting(kube, agent.namespace, labels).values()
     assert any("Egress" in each for each in directions)

@@ -9,10 +9,10 @@ from boxproof.kube.exec import ExecResult
 from boxproof.probes import login
 from boxproof.probes.enforcement import becomes, stays_denied
 from boxproof.probes.helpers import unique
-from boxproof.probes.https import FORBIDDEN, https
+from boxproof.probes.https import FORBIDDEN, answered, https, named, proxied
 from boxproof.probes.outside import Outside
 from boxproof.probes.pods import Twin
-from boxproof.probes.reach import DENIED, Reach, reach
+from boxproof.probes.reach import DENIED, Reach, reached
 from boxproof.proof import Box, claim, control, observe, scope
 from boxproof.proof.factories import Listeners, Twins
 from boxproof.proof.fixtures import MakeBox
@@ -35,12 +35,12 @@ ROOT = {
 def test_https_reaches_the_api_and_nobody_else_answers(
     agent: Box, twin: Twins, muted: Twin, authority: str
 ) -> None:
-    assert https(twin(), API, authority=authority).ok, "the destination does not answer anyone"
+    assert answered(twin(), API, authority=authority).ok, "the destination does not answer anyone"
     with control("another authority's certificate is told apart, and a denied pod gets no answer"):
         other = certificates.issue([API]).ca
         assert not https(twin(), API, authority=other).verified
         assert not https(muted, API, authority=authority, within=2).ok
-    found = https(agent, API, authority=authority, via=agent.proxy, path=MESSAGES)
+    found = answered(agent, API, authority=authority, via=agent.proxy, path=MESSAGES)
     assert found.ok, found
     assert found.issuer == certificates.NAME
     assert 400 <= found.status < 500  # a GET of what takes POST
@@ -50,7 +50,7 @@ def program(box: Box, *words: str, direct: bool = False) -> str:
     """Run one of the box's programs, with the test authority, and return how it went; an observation."""
     trust = 'export CURL_CA_BUNDLE="$NODE_EXTRA_CA_CERTS" GIT_SSL_CAINFO="$NODE_EXTRA_CA_CERTS"'
     ways = "; unset HTTPS_PROXY https_proxy" if direct else ""
-    done: ExecResult = box.exec(["sh", "-c", f'{trust}{ways}; exec "$@"', "sh", *words], timeout=60)
+    done: ExecResult = box.exec(["sh", "-c", f'{trust}{ways}; exec "$@"', "sh", *words], timeout=300)
     said = done.stdout.strip() if done.ok else done.stderr.strip()
     asked = f"{' '.join(words)}{', past the proxy' if direct else ''}"
     return observe("program", asked, f"{done.code} {said[-200:]}")
@@ -58,7 +58,8 @@ def program(box: Box, *words: str, direct: bool = False) -> str:
 
 @claim("netpol-https-to-anthropic")
 def test_the_boxs_own_programs_get_there(box: Box, stub: Stub, subject: Subject) -> None:
-    curl = ("curl", "-sSI", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code} %{ssl_verify_result}")
+    limits = ("--connect-timeout", "10", "--max-time", "120")
+    curl = ("curl", "-sSI", *limits, "-o", "/dev/null", "-w", "%{http_code} %{ssl_verify_result}")
     git = ("git", "ls-remote", f"https://{GIT}/nobody/nothing")
     with control("past the proxy the same programs do not connect"):
         assert not program(box, *curl, f"https://{API}/", direct=True).startswith("0 ")
@@ -68,7 +69,7 @@ def test_the_boxs_own_programs_get_there(box: Box, stub: Stub, subject: Subject)
     assert program(box, "kubectl", "get", "--raw", "/readyz") == "0 ok"
     token = unique("stub-token")
     assert box.exec(
-        ["env", f"CLAUDE_CODE_OAUTH_TOKEN={token}", subject.image.cli, *login.PROMPT], timeout=60
+        ["env", f"CLAUDE_CODE_OAUTH_TOKEN={token}", subject.image.cli, *login.PROMPT], timeout=300
     ).ok
     assert stub.of(token).requests(MESSAGES)
 
@@ -77,11 +78,12 @@ def test_the_boxs_own_programs_get_there(box: Box, stub: Stub, subject: Subject)
 @pytest.mark.parametrize("name", LOOKALIKES)
 def test_names_that_are_not_listed_are_refused(agent: Box, twin: Twins, authority: str, name: str) -> None:
     with control("a pod that no policy selects gets an answer under that name"):
-        assert https(twin(namespace=agent.namespace), name, authority=authority).ok
+        assert answered(twin(namespace=agent.namespace), name, authority=authority).ok
     if agent.proxy:
-        assert https(agent, API, authority=authority, via=agent.proxy).ok
-        assert https(agent, name, authority=authority, via=agent.proxy).proxy == FORBIDDEN
-    assert https(agent, name, authority=authority).reach in DENIED
+        assert answered(agent, API, authority=authority, via=agent.proxy).ok
+        found = answered(agent, name, once=proxied, authority=authority, via=agent.proxy)
+        assert found.proxy == FORBIDDEN
+    assert answered(agent, name, once=named, authority=authority).reach in DENIED
 
 
 @claim("netpol-unlisted-hosts-blocked")
@@ -90,11 +92,12 @@ def test_an_address_outside_is_refused(
 ) -> None:
     target = listener.on(outside, 443)
     with control("a pod that no policy selects gets to the same listener"):
-        assert reach(twin(namespace=agent.namespace), target) is Reach.OPEN
+        assert reached(twin(namespace=agent.namespace), target) is Reach.OPEN
     assert becomes(agent, target, DENIED) in DENIED
     assert stays_denied(agent, target)
     if agent.proxy:
-        assert https(agent, outside.address, authority=authority, via=agent.proxy).proxy == FORBIDDEN
+        found = answered(agent, outside.address, once=proxied, authority=authority, via=agent.proxy)
+        assert found.proxy == FORBIDDEN
 
 
 @claim("netpol-unlisted-hosts-blocked")
@@ -109,11 +112,12 @@ def test_the_metadata_address_is_refused(
     try:
         target = listener(port, on_node, address=METADATA)
         with control("a pod that no policy selects gets to the listener on that address"):
-            assert reach(twin(namespace=agent.namespace, node=node), target) is Reach.OPEN
+            assert reached(twin(namespace=agent.namespace, node=node), target) is Reach.OPEN
         assert becomes(agent, target, DENIED) in DENIED
         assert stays_denied(agent, target)
         if agent.proxy:
-            assert https(agent, METADATA, port=port, authority=authority, via=agent.proxy).proxy == FORBIDDEN
+            how = {"port": port, "authority": authority, "via": agent.proxy}
+            assert answered(agent, METADATA, once=proxied, **how).proxy == FORBIDDEN
     finally:
         inside(engine, node, ["ip", "address", "delete", f"{METADATA}/32", "dev", "lo"])
 
@@ -122,14 +126,14 @@ def test_the_metadata_address_is_refused(
 def test_every_host_of_the_login_is_reached(
     agent: Box, twin: Twins, authority: str, subject: Subject
 ) -> None:
-    cli = agent.wait_ready().exec(["grep", "-aoE", hosts.PATTERN, subject.image.cli], timeout=60).stdout
+    cli = agent.wait_ready().exec(["grep", "-aoE", hosts.PATTERN, subject.image.cli], timeout=300).stdout
     wanted = observe("hosts of the login", subject.image.cli, hosts.login_hosts(cli))
     assert {API} < set(wanted)
     with control("a name that is not listed is refused in the same way"):
         assert not https(agent, LOOKALIKES[0], authority=authority, via=agent.proxy).ok
     for name in (*wanted, GIT):
-        assert https(twin(), name, authority=authority).ok, f"{name} does not answer anyone"
-        assert https(agent, name, authority=authority, via=agent.proxy).ok, f"{name} is not reached"
+        assert answered(twin(), name, authority=authority).ok, f"{name} does not answer anyone"
+        assert answered(agent, name, authority=authority, via=agent.proxy).ok, f"{name} is not reached"
 
 
 @claim("netpol-oauth-hosts-reachable")

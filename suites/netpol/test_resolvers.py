@@ -6,9 +6,9 @@ import pytest
 
 from boxproof.kube.client import Kube
 from boxproof.probes.enforcement import becomes, stays_denied
-from boxproof.probes.names import lookup
+from boxproof.probes.names import resolved
 from boxproof.probes.outside import Outside
-from boxproof.probes.reach import DENIED, Reach, reach
+from boxproof.probes.reach import DENIED, Reach, reached
 from boxproof.proof import Box, claim, control
 from boxproof.proof.factories import Listeners, Twins
 
@@ -29,8 +29,8 @@ def test_no_other_resolver_is_reached(
     place = outside if where == "outside" else twin(labels={"role": "resolver"}, security=MAY_BIND)
     target = listener.on(place, DNS, udp=udp)
     with control("a pod that no policy selects gets to the same port there"):
-        assert reach(twin(namespace=agent.namespace), target) is Reach.OPEN
+        assert reached(twin(namespace=agent.namespace), target) is Reach.OPEN
     assert becomes(agent, target, DENIED) in DENIED
     assert stays_denied(agent, target)
     assert kube.list("Pod", "kube-system", SELECTOR), "the cluster's DNS is not what the policy selects"
-    assert lookup(agent, NAME, tcp=not udp).ok
+    assert resolved(agent, NAME, tcp=not udp).ok

@@ -6,7 +6,7 @@ from typing import Any
 
 from boxproof.probes.composing import InNetwork, Socket, group_of, has_login, save_login, socket, warnings
 from boxproof.probes.helpers import unique
-from boxproof.probes.names import lookup
+from boxproof.probes.names import lookup, resolved
 from boxproof.probes.outside import Outside
 from boxproof.probes.processes import uids
 from boxproof.proof import claim, control, scope
@@ -42,7 +42,7 @@ def test_services_find_each_other_by_name(
         assert not lookup(one, str(other.made.name)).ok
     beside = {OTHER: {"image": session.probe_image, "command": ["idle"], "stop_signal": "KILL"}}
     project = composed(services=beside)
-    found = lookup(InNetwork(project.up()), OTHER)
+    found = resolved(InNetwork(project.up()), OTHER)
     assert found.answers == (project.address(OTHER),)
 
 

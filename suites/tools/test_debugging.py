@@ -8,6 +8,7 @@ import pytest
 
 from boxproof.cluster import toolbox
 from boxproof.probes.debugging import capture
+from boxproof.probes.helpers import unique
 from boxproof.probes.toolbox import ran
 from boxproof.proof import claim, control
 from boxproof.proof.instance import Box
@@ -15,7 +16,11 @@ from boxproof.session import Session
 from boxproof.subject.model import Subject
 
 NOWHERE = "192.0.2.9"  # RFC 5737; that nobody answers does not matter
-KNOCKS = f"for each in $(seq 20); do curl -s --max-time 1 http://{NOWHERE}:9/; done >/dev/null 2>&1 &"
+KNOCKS = (  # until told to end; the knocks are counted, not their seconds
+    "touch {mark}; (for each in $(seq 600); do [ -e {mark} ] || break;"
+    f" curl -s --max-time 1 http://{NOWHERE}:9/; sleep 0.3; done) >/dev/null 2>&1 &"
+)
+SECONDS = 30  # of a capture, which ends with the first packet
 FILTER = f"tcp port 9 and host {NOWHERE}"
 
 
@@ -27,10 +32,13 @@ def test_the_documented_container_captures_the_agents_packets(
     if not words:
         pytest.skip("subject.toml documents no capture: commands.capture")
     env, image = toolbox.variables(session, tmp_path), session.probe_image
-    with control("where the agent sends nothing it captures nothing"):
+    with control("where the agent sends nothing it captures nothing"), box.entered():
         assert not capture(subject, box, env, image=image, filter_=FILTER, seconds=2).packets
-    assert ran(box.exec, KNOCKS).ok
-    found = capture(subject, box, env, image=image, filter_=FILTER, seconds=15)
+    mark = f"/tmp/{unique('knocks')}"
+    with box.entered():  # the container is root's, and among the processes of the pod
+        assert ran(box.exec, KNOCKS.format(mark=mark)).ok
+        found = capture(subject, box, env, image=image, filter_=FILTER, seconds=SECONDS)
+        assert ran(box.exec, f"rm {mark}").ok
     assert found.packets, found.said
     assert found.uid == 0, "as another uid it captures nothing where the pod adds no capability"
     assert any(each.startswith("--profile=") for each in words), "its rights are those of some default"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -20,7 +21,7 @@ from boxproof.kube.exec import ExecResult
 from boxproof.probes import ledger
 from boxproof.probes.capabilities import named, parse
 from boxproof.probes.names import TIMEOUT, UNREACHABLE, lookup
-from boxproof.probes.processes import bits, processes
+from boxproof.probes.processes import bits, descended, processes
 from boxproof.probes.program import ask
 from boxproof.probes.reach import DENIED, Listener, Reach, listen, reach
 from boxproof.run import run
@@ -173,3 +174,51 @@ def test_a_status_file_becomes_capability_sets() -> None:
     assert found.effective == frozenset()
     assert found.no_new_privileges
     assert found.seccomp == 2
+
+
+def process(pid: int, ppid: int, comm: str, *cmdline: str, uid: int = 1000) -> dict[str, object]:
+    """Return what the probe program says of a process."""
+    return {
+        "pid": pid, "ppid": ppid, "state": "S", "comm": comm, "cmdline": list(cmdline), "uid": uid,
+        "gid": uid, "caught": "0", "ignored": "0",
+    }  # fmt: skip
+
+
+class Told(Here):
+    """A container with the processes it is told of."""
+
+    def __init__(self, *found: dict[str, object]) -> None:
+        self.found = found
+
+    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+        """Tell of them."""
+        return ExecResult(words, 0, json.dumps({"processes": self.found}), "", timeout)
+
+
+def test_a_command_that_the_runtime_is_about_to_start_is_no_process_of_the_container() -> None:
+    seen = Told(
+        process(1, 0, "tini", "/usr/bin/tini"),
+        process(40, 0, "runc:[2:INIT]", "runc", "init", uid=0),
+        process(41, 0, "runc", "/usr/local/sbin/runc", "init", uid=0),
+        process(42, 0, "runc:[2:INIT]", uid=0),
+    )
+    assert [each.pid for each in processes(seen)] == [1]
+
+
+def test_what_merely_looks_like_it_is_one() -> None:
+    seen = Told(
+        process(1, 0, "runc:[2:INIT]", "runc", "init", uid=0),
+        process(7, 1, "runc:[2:INIT]", "runc", "init", uid=0),
+        process(8, 0, "sh", "sh", "-c", "runc init", uid=0),
+    )
+    assert [each.pid for each in processes(seen)] == [1, 7, 8]
+
+
+def test_what_the_first_process_started_is_told_from_commands_from_outside() -> None:
+    seen = processes(
+        Told(
+            process(1, 0, "tini"), process(5, 7, "claude"), process(7, 1, "python3"),
+            process(20, 0, "sh"), process(21, 20, "sleep"),
+        )
+    )  # fmt: skip
+    assert [each.pid for each in descended(seen)] == [1, 5, 7]

@@ -13,7 +13,7 @@ from typing import Any
 
 from boxproof.probes.program_files.dns import STATE, Answer, ending, question
 
-SAYS = 10.0  # seconds until who was connected to says who it is: it may have to wait for a processor
+SAYS = 30.0  # seconds until who was connected to says who it is: it may have to wait for a processor
 AGAIN = 1.0  # seconds until a datagram is sent again, as TCP does
 QUESTION = question("kubernetes.default.svc.cluster.local", 1)  # a resolver answers to nothing else
 KINDS = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}
