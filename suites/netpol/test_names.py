@@ -58,18 +58,8 @@ def program(box: Box, *words: str, direct: bool = False) -> str:
 
 @claim("netpol-https-to-anthropic")
 def test_the_boxs_own_programs_get_there(box: Box, stub: Stub, subject: Subject) -> None:
-    curl = (
-        "curl",
-        "-sSI",
-        "--connect-timeout",
-        "10",
-        "--max-time",
-        "120",
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code} %{ssl_verify_result}",
-    )
+    limits = ("--connect-timeout", "10", "--max-time", "120")
+    curl = ("curl", "-sSI", *limits, "-o", "/dev/null", "-w", "%{http_code} %{ssl_verify_result}")
     git = ("git", "ls-remote", f"https://{GIT}/nobody/nothing")
     with control("past the proxy the same programs do not connect"):
         assert not program(box, *curl, f"https://{API}/", direct=True).startswith("0 ")

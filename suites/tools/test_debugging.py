@@ -17,8 +17,8 @@ from boxproof.subject.model import Subject
 
 NOWHERE = "192.0.2.9"  # RFC 5737; that nobody answers does not matter
 KNOCKS = (  # until told to end; the knocks are counted, not their seconds
-    f"touch {{mark}}; (for each in $(seq 600); do [ -e {{mark}} ] || break; curl -s --max-time 1 http://{NOWHERE}:9/;"
-    " done) >/dev/null 2>&1 &"
+    "touch {mark}; (for each in $(seq 600); do [ -e {mark} ] || break;"
+    f" curl -s --max-time 1 http://{NOWHERE}:9/; sleep 0.3; done) >/dev/null 2>&1 &"
 )
 SECONDS = 30  # of a capture, which ends with the first packet
 FILTER = f"tcp port 9 and host {NOWHERE}"

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from boxproof.errors import EnvironmentFault, SubjectFault
+from boxproof.errors import DeadlineExceeded, EnvironmentFault, SubjectFault
 from boxproof.proof import box as boxes
-from boxproof.proof import sabotages
+from boxproof.proof import sabotages, scopes
 from boxproof.proof.instance import Box, workload_of
 from boxproof.proof.liveness import liveness
 from boxproof.proof.sabotages import Sabotage
+from boxproof.proof.sharing import Sharing
 from boxproof.session import ClusterInfo, EngineInfo, Session
 
 Object = dict[str, Any]
@@ -92,6 +93,22 @@ def test_an_instance_is_found_again_by_its_record(session: Session) -> None:
     assert (box.pod, box.container, box.user) == ("agent-0", "main", "system:serviceaccount:n-a:sa")
     assert box.labels == {"app": "agent"}
     assert box.object("ClusterRole")["metadata"]["name"] == "r-a"
+
+
+def test_an_instance_of_the_workers_is_shared_and_one_of_a_checks_own_is_not(session: Session) -> None:
+    session = replace(session, state=session.directory)
+    keep(session)
+    fake: Any = Fake()
+    shared = boxes.instance(session, "a", kube=fake, wait=False)
+    own = replace(shared, namespace="claude-x1")
+    elsewhere = Sharing(timeout=0.1, patience=0)
+    elsewhere.share(shared.namespace, scopes.lock_directory(session) / "instances")
+    with own.alone(), own.entered():
+        pass
+    with shared.alone(), pytest.raises(DeadlineExceeded), elsewhere.entered(shared.namespace):
+        pass
+    with shared.entered(), elsewhere.entered(shared.namespace):
+        pass
 
 
 def test_an_instance_that_was_never_deployed_is_a_fault_of_the_environment(session: Session) -> None:
