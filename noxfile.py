@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,11 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from boxproof.run import foreground  # noqa: E402
+
+nox.needs_version = ">=2024.4.15"  # the first that tells a session its backend
+# While nox installs it ends its child on KeyboardInterrupt alone, and with 130.
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.default_int_handler)
 
 nox.options.default_venv_backend = "uv|venv"
 nox.options.reuse_venv = "yes"
@@ -25,6 +31,11 @@ def install(session: nox.Session) -> None:
     session.install("--no-deps", "--no-build-isolation", "-e", ".")
 
 
+def only_installs(session: nox.Session) -> bool:
+    """Return whether nox was told to install and no more: then it runs no command, and answers None."""
+    return session.run(sys.executable, "-c", "", external=True, silent=True, log=False) is None
+
+
 def exit_with(code: int) -> None:
     """End nox with ``code``: a failed command alone would make it 1."""
     if code:
@@ -34,6 +45,8 @@ def exit_with(code: int) -> None:
 def boxproof(session: nox.Session, command: str) -> None:
     """Run one of boxproof's commands and end with its exit code."""
     install(session)
+    if only_installs(session):
+        return
     python = Path(session.bin_paths[0]) / "python" if session.bin_paths else Path(sys.executable)
     exit_with(foreground([python, "-m", "boxproof", command, *session.posargs], cwd=ROOT))
 
@@ -69,6 +82,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def interrupts(session: nox.Session) -> None:
+    """Interrupt N runs at random moments: they must stop in time and leave nothing."""
+    boxproof(session, "interrupts")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the harness's own tests (no Docker, about a minute)."""
     install(session)
@@ -89,3 +108,10 @@ def workflows(session: nox.Session) -> None:
     """Check the CI workflows with actionlint."""
     install(session)
     session.run("python", "-m", "boxproof.app.workflows")
+
+
+@nox.session
+def fresh(session: nox.Session) -> None:
+    """Try README's two commands in fresh roots of Debian or Ubuntu suites: git and Python, nothing else."""
+    install(session)
+    session.run("python", "-m", "boxproof.app.fresh", *session.posargs)

@@ -1,4 +1,7 @@
-"""The same steps by hand: each takes seconds when nothing changed. ``inv -l`` lists them."""
+"""The same steps by hand: each takes seconds when nothing changed. ``inv -l`` lists them.
+
+Each task imports what it needs itself: a list of the tasks, or a usage error, takes no time.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ import sys
 
 from invoke import Context, task
 
-from boxproof.app import conformance as conformances
-from boxproof.app import hands, runbooks, supplies
 from boxproof.app.debugtasks import nsenter, oom, remove_container, trace
 from boxproof.app.explained import explained
 
@@ -18,13 +19,18 @@ __all__ = ["nsenter", "oom", "remove_container", "trace"]  # invoke finds them h
 @explained
 def doctor(_: Context, as_json: bool = False) -> None:
     """Say what this machine has, which way each need will be met, and what mends what is missing."""
-    sys.exit(hands.doctor(as_json))
+    from boxproof.app import doctor as doctors
+    from boxproof.settings import Settings
+
+    sys.exit(doctors.main(Settings.load(), as_json=as_json))
 
 
 @task
 @explained
 def preflight(_: Context) -> None:
     """Say whether the kind in use was shown to load into the nodes' containerd; 2 if it was not."""
+    from boxproof.app import hands
+
     print(hands.preflight())
 
 
@@ -32,20 +38,26 @@ def preflight(_: Context) -> None:
 @explained
 def build(_: Context) -> None:
     """Build the box's image and print its reference."""
+    from boxproof.app import supplies
+
     print(supplies.build().reference)
 
 
-@task
+@task(help={"keep": "keep the packages too, in BOXPROOF_BINARY_CACHE: the lock holds on any day"})
 @explained
-def lock(_: Context) -> None:
+def lock(_: Context, keep: bool = False) -> None:
     """Write the versions the archive has now of the image's packages into packages.lock."""
-    print(supplies.lock())
+    from boxproof.app import supplies
+
+    print(supplies.lock(keep=keep))
 
 
 @task
 @explained
 def chart(_: Context) -> None:
     """Write the Helm chart's templates from the manifests, and print those that changed."""
+    from boxproof.app import supplies
+
     print("\n".join(supplies.chart()) or "nothing changed")
 
 
@@ -53,6 +65,8 @@ def chart(_: Context) -> None:
 @explained
 def sbom(_: Context) -> None:
     """Write the image's SBOM, provenance and vulnerability scan; 1 for a critical finding, 4 if unproven."""
+    from boxproof.app import supplies
+
     where, scan = supplies.sbom()
     print(f"{where}: scan {scan.verdict}{': ' if scan.reason else ''}{scan.reason}")
     sys.exit({"proven": 0, "refuted": 1}.get(scan.verdict, 4))
@@ -62,6 +76,8 @@ def sbom(_: Context) -> None:
 @explained
 def up(_: Context) -> None:
     """Bring up engine and cluster; prints the path of the cluster's kubeconfig."""
+    from boxproof.app import hands
+
     print(hands.up().kubeconfig)
 
 
@@ -69,6 +85,8 @@ def up(_: Context) -> None:
 @explained
 def load(_: Context) -> None:
     """Load the built image into every node and verify its id there."""
+    from boxproof.app import hands
+
     hands.load_image()
 
 
@@ -81,6 +99,8 @@ def load(_: Context) -> None:
 @explained
 def deploy(_: Context, suffix: str = "", timeout: str = "") -> None:
     """Build, load and deploy the box and wait until it is Ready; says why when it does not come."""
+    from boxproof.app import hands
+
     print(hands.deploy(suffix, timeout))
 
 
@@ -88,6 +108,8 @@ def deploy(_: Context, suffix: str = "", timeout: str = "") -> None:
 @explained
 def test(_: Context, claims: str = "") -> None:
     """Prove the box as `nox -s e2e` does, in this environment."""
+    from boxproof.app import hands
+
     code = hands.test(claims)
     if code:
         sys.exit(code)
@@ -97,6 +119,8 @@ def test(_: Context, claims: str = "") -> None:
 @explained
 def watch(_: Context, claims: str = "") -> None:
     """Rebuild, load, redeploy and prove the touched claims whenever a file of the subject changes."""
+    from boxproof.app import hands
+
     sys.exit(hands.watch(claims))
 
 
@@ -110,13 +134,17 @@ def watch(_: Context, claims: str = "") -> None:
 @explained
 def conformance(_: Context, tags: str = "", wait: str = "5", json: bool = False) -> None:
     """Hold the engine that enforces policies to cyclonus' cases, in the running cluster; 1 if one fails."""
-    sys.exit(conformances.main(tags, wait, json))
+    from boxproof.app import conformance as cases
+
+    sys.exit(cases.main(tags, wait, json))
 
 
 @task(help={"follow": "go on printing"})
 @explained
 def logs(_: Context, follow: bool = False) -> None:
     """Print the agent's log."""
+    from boxproof.app import runbooks
+
     sys.exit(runbooks.logs(follow))
 
 
@@ -124,6 +152,8 @@ def logs(_: Context, follow: bool = False) -> None:
 @explained
 def shell(_: Context) -> None:
     """Open a shell in the agent's container."""
+    from boxproof.app import runbooks
+
     sys.exit(runbooks.shell())
 
 
@@ -131,6 +161,8 @@ def shell(_: Context) -> None:
 @explained
 def execute(_: Context) -> None:
     """Run a command in the agent's container: inv exec -- COMMAND …."""
+    from boxproof.app import runbooks
+
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     sys.exit(runbooks.execute(words))
 
@@ -139,6 +171,8 @@ def execute(_: Context) -> None:
 @explained
 def stale(_: Context, mend: bool = False, suffix: str = "") -> None:
     """Say which nodes and pods have something else than the build; 1 if any has."""
+    from boxproof.app import runbooks
+
     sys.exit(runbooks.stale(mend=mend, suffix=suffix))
 
 
@@ -146,6 +180,8 @@ def stale(_: Context, mend: bool = False, suffix: str = "") -> None:
 @explained
 def rotate_token(_: Context, file: str = "", suffix: str = "") -> None:
     """Put a new token into the agent's Secret, have a new pod take it up, and verify that it has it."""
+    from boxproof.app import runbooks
+
     print(f"{runbooks.rotate_token(file, suffix)} has the new token")
 
 
@@ -153,6 +189,8 @@ def rotate_token(_: Context, file: str = "", suffix: str = "") -> None:
 @explained
 def backup(_: Context, file: str) -> None:
     """Write the content of the agent's volume into a tar."""
+    from boxproof.app import runbooks
+
     runbooks.backup(file)
 
 
@@ -160,6 +198,8 @@ def backup(_: Context, file: str) -> None:
 @explained
 def restore(_: Context, file: str, replace: bool = False) -> None:
     """Bring a backup into a new claim, and start the agent on it."""
+    from boxproof.app import runbooks
+
     runbooks.restore(file, replace=replace)
 
 
@@ -167,6 +207,8 @@ def restore(_: Context, file: str, replace: bool = False) -> None:
 @explained
 def report(_: Context) -> None:
     """Print the verdict of the latest run and the path of its page."""
+    from boxproof.app import hands
+
     print(hands.report())
 
 
@@ -174,6 +216,8 @@ def report(_: Context) -> None:
 @explained
 def down(_: Context, images: bool = False) -> None:
     """Remove the cluster and everything in it, and what runs kept beside it."""
+    from boxproof.app import hands
+
     hands.down(images=images)
 
 
@@ -183,4 +227,6 @@ def down(_: Context, images: bool = False) -> None:
 @explained
 def clean(_: Context, engine: bool = False, cache: bool = False) -> None:
     """Sweep what dead runs left; optionally the engine and the caches too."""
+    from boxproof.app import hands
+
     hands.clean(engine=engine, cache=cache)

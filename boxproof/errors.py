@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the e2e, matrix and sabotage commands (design.md, "Commands and contracts")."""
+    """Exit codes of the e2e, matrix and sabotage commands (docs/contracts.md)."""
 
     ACCEPTED = 0
     REFUTED = 1

@@ -7,10 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
-console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+_unread: list[bool] = []
 _local = threading.local()
 _sinks: list[Callable[[str, float], None]] = []
 
@@ -20,9 +23,28 @@ def on_step(sink: Callable[[str, float], None]) -> None:
     _sinks.append(sink)
 
 
+@cache
+def _console() -> Console:
+    """Return the console; rich is imported when the first line is said, not for a usage error."""
+    from rich.console import Console
+
+    class Output(Console):
+        """Standard error; a reader that has gone is an OSError like any other."""
+
+        def on_broken_pipe(self) -> None:
+            """Raise it instead of ending the process in the midst of a clean-up."""
+            raise BrokenPipeError("nobody reads standard error")
+
+    return Output(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
 def say(text: str, *, style: str | None = None) -> None:
     """Print one line of progress at the depth of the current step."""
-    console.print("  " * _depth() + text, style=style, markup=False)
+    try:
+        _console().print("  " * _depth() + text, style=style, markup=False)
+    except OSError:
+        if not _unread:
+            raise
 
 
 @contextmanager
@@ -34,7 +56,7 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
     say(f"{name} …")
     started = time.monotonic()
     _local.depth = _depth() + 1
-    report, close = _live(name) if console.is_terminal and _depth() == 1 else _plain()
+    report, close = _live(name) if _console().is_terminal and _depth() == 1 else _plain()
     outcome = "failed after"
     try:
         yield report
@@ -58,7 +80,7 @@ def _depth() -> int:
 
 
 def _live(name: str) -> tuple[Callable[[str], None], Callable[[], None]]:
-    status = console.status(name)
+    status = _console().status(name)
     status.start()
     return lambda text: status.update(f"{name}: {text[-120:]}"), status.stop
 
@@ -77,4 +99,13 @@ def _plain() -> tuple[Callable[[str], None], Callable[[], None]]:
 
 def fail(message: str, hint: str = "") -> None:
     """Print a one-line error, with the next step in brackets."""
-    print(f"boxproof: {message}" + (f" ({hint})" if hint else ""), file=sys.stderr)
+    try:
+        print(f"boxproof: {message}" + (f" ({hint})" if hint else ""), file=sys.stderr, flush=True)
+    except OSError:
+        if not _unread:
+            raise
+
+
+def unread_is_fine() -> None:
+    """From now on nothing breaks because the terminal or the pipe we print to is gone: we are cleaning up."""
+    _unread.append(True)

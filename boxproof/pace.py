@@ -49,7 +49,7 @@ class Machine:
     proc: Path = Path("/proc")
     cgroups: Path = Path("/sys/fs/cgroup")
     unit: Callable[[], float] | None = None  # returns seconds; None adds up numbers
-    _throttled: dict[Path, tuple[float, float]] = field(default_factory=dict)
+    _throttled: dict[Path, tuple[float, float, float]] = field(default_factory=dict)
     _chains: tuple[float, frozenset[Path]] = (float("-inf"), frozenset())
     _slow: tuple[float, float] = (float("-inf"), 1.0)
 
@@ -84,12 +84,12 @@ class Machine:
         """Return how many times slower quotas have made us, or who works for us, since the last look."""
         ratio = 1.0
         for each in self._limited():
-            used, throttled = _used(each)
+            looked, (used, throttled) = time.monotonic(), _used(each)
             before = self._throttled.get(each)
-            self._throttled[each] = (used, throttled)
-            if before and throttled > before[1]:
-                got = max(used - before[0], 1e-3)
-                ratio = max(ratio, (got + throttled - before[1]) / got)
+            self._throttled[each] = (looked, used, throttled)
+            if before and throttled > before[2]:
+                got = (used - before[1]) or _quota(each) * (looked - before[0])
+                ratio = max(ratio, (got + throttled - before[2]) / max(got, 1e-3))
         return ratio
 
     def _limited(self) -> frozenset[Path]:
@@ -169,7 +169,10 @@ def _quota(group: Path) -> float:
 
 
 def _used(group: Path) -> tuple[float, float]:
-    """Return the seconds that the processes of a cgroup ran, and those they were held back by its quota."""
+    """Return the seconds that the processes of a cgroup ran, and those they were held back by its quota.
+
+    The former is 0 where version 1 counts it in a hierarchy of its own.
+    """
     said = dict(line.split(maxsplit=1) for line in _text(group / "cpu.stat").splitlines() if " " in line)
     if "usage_usec" in said:
         return int(said["usage_usec"]) / 1e6, int(said.get("throttled_usec", 0)) / 1e6

@@ -5,17 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
-from boxproof import pace
+from boxproof import guard, pace, parents
 from boxproof.errors import EnvironmentFault
 from boxproof.pace import Deadline
 
@@ -28,12 +31,23 @@ PASSED_ON = (  # host facts a child may need; everything else stays out
     "NODE_EXTRA_CA_CERTS", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOFLAGS",
     "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
 )  # fmt: skip
-PASSED_ON_PREFIXES = ("PIP_", "npm_config_", "NPM_CONFIG_", "BOXPROOF_")
+PASSED_ON_PREFIXES = ("PIP_", "UV_", "npm_config_", "NPM_CONFIG_", "BOXPROOF_")
 
 OWNER = "BOXPROOF_RUN"  # in the environment of all that a run starts, so that the next one can end it
 
+TEMPORARY = "TMPDIR"
+OWN_TEMPORARY = "boxproof-run-"  # how a run's own directory for temporary files begins
+DEAF = 2.0  # seconds a command under way gets to end after TERM once its run was told to
+ENDING = (  # the signals that end a run; with nohup a closed terminal is no reason to
+    signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] * (signal.getsignal(signal.SIGHUP) != signal.SIG_IGN)),
+)  # fmt: skip
+
+Process = subprocess.Popen[bytes]
 _live: set[subprocess.Popen[bytes]] = set()
 _owner: dict[str, str] = {}
+_told = threading.Event()
+_when_told: list[Callable[[], None]] = []
+_undisturbed: list[bool] = []  # one for each block; the first notes a signal
 
 
 @dataclass(frozen=True)
@@ -76,14 +90,82 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
+        if (name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)) and name != parents.PARENT
     }
     return kept | _owner | dict(extra or {})
+
+
+class CutShort(Exception):
+    """What was under way was ended because nobody wants its result any more."""
+
+
+def when_told(act: Callable[[], None]) -> None:
+    """Have ``act()`` called once when this process is told to end; ``tell`` does nothing without it."""
+    _told.clear()
+    _when_told[:] = [act]
+
+
+def tell() -> bool:
+    """Note that this process was told to end; return whether KeyboardInterrupt is to be raised for it now.
+
+    From then on only the main thread, which cleans up, may start commands or wait; see ``still_wanted``.
+    """
+    if _told.is_set():
+        return False
+    if _when_told:
+        _told.set()
+    for act in _when_told:
+        act()
+    if _undisturbed:
+        _undisturbed[0] = True
+        return False
+    end_all()
+    return True
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold back the KeyboardInterrupt of a signal until the end of the block: it is the clean-up itself."""
+    _undisturbed.append(False)
+    try:
+        yield
+    finally:
+        late = _undisturbed.pop()
+    if late:
+        raise KeyboardInterrupt
+
+
+def still_wanted() -> None:
+    """Raise CutShort in any but the main thread once this process was told to end."""
+    if _told.is_set() and threading.current_thread() is not threading.main_thread():
+        raise CutShort("the run was told to end")
 
 
 def owned_by(name: str) -> None:
     """Mark every command from now on, daemons apart, as started by the run ``name``."""
     _owner[OWNER] = name
+
+
+def temporary_root() -> Path:
+    """Return the system's directory for temporary files, also where a run has one of its own in it."""
+    place = Path(tempfile.gettempdir())
+    return place.parent if place.name.startswith(OWN_TEMPORARY) else place
+
+
+@contextmanager
+def temporary(directory: Path) -> Iterator[None]:
+    """Have all temporary files of the block, and of the commands in it, below a new ``directory``."""
+    directory.mkdir(mode=0o700)
+    before, inherited = tempfile.tempdir, _owner.pop(TEMPORARY, "")
+    tempfile.tempdir = _owner[TEMPORARY] = str(directory)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        del _owner[TEMPORARY]
+        if inherited:
+            _owner[TEMPORARY] = inherited
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def owner() -> str:
@@ -102,10 +184,18 @@ def passing_on(name: str, value: str) -> Iterator[None]:
 
 
 def end_all() -> None:
-    """TERM every command under way, so that an interrupt is not held up by the threads that wait for them."""
-    for process in list(_live):
+    """TERM every command under way, KILL the deaf ones: threads that wait for them would hold up the end."""
+    live = list(_live)
+    _signal(live, signal.SIGTERM)
+    later = threading.Timer(DEAF, lambda: _signal([each for each in live if each in _live], signal.SIGKILL))
+    later.daemon = True
+    later.start()
+
+
+def _signal(processes: Sequence[subprocess.Popen[bytes]], number: int) -> None:
+    for process in processes:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, number)
 
 
 def end_group(process: subprocess.Popen[bytes], *, grace: float = KILL_AFTER) -> None:
@@ -214,8 +304,39 @@ def daemon(
 ) -> subprocess.Popen[bytes]:
     """Start a process that outlives us, in a session of its own, with its output appended to ``log``."""
     words = tuple(os.fspath(word) for word in argv)
+    own = {OWNER: "", parents.PARENT: "", TEMPORARY: str(temporary_root())}
     with log.open("ab") as sink:
-        return _start(words, None, {OWNER: "", **(env or {})}, subprocess.DEVNULL, sink, sink)
+        return _start(words, None, own | dict(env or {}), subprocess.DEVNULL, sink, sink)
+
+
+@contextmanager
+def guarded(value: str) -> Iterator[None]:
+    """Have everything that was started with ``OWNER=value`` ended after the block, or with this process.
+
+    That holds however this process ends, by KILL too. Raises EnvironmentFault if the guard does not start.
+    """
+    program = [sys.executable, "-I", str(Path(guard.__file__)), OWNER, value]
+    started = _start(
+        tuple(program), None, {OWNER: ""}, subprocess.PIPE, subprocess.DEVNULL, subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        assert started.stdin is not None
+        started.stdin.close()
+        started.wait()
+
+
+def become(
+    argv: Sequence[str | os.PathLike[str]], *, first: Path, env: Mapping[str, str] | None = None
+) -> NoReturn:
+    """Replace this process by ``argv``, in its whole environment; ``env`` holds where it says nothing.
+
+    The programs in ``first`` come before those of PATH. Raises OSError if ``argv`` cannot start.
+    """
+    words = [os.fspath(word) for word in argv]
+    path = os.pathsep.join([str(first), os.environ.get("PATH", os.defpath)])
+    os.execve(words[0], words, {**(env or {}), **os.environ, "PATH": path})
 
 
 def _start(
@@ -226,9 +347,11 @@ def _start(
     stdout: int | IO[bytes],
     stderr: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
+    still_wanted()
     try:
         return subprocess.Popen(
-            words, cwd=cwd, env=environment(env), stdin=stdin, stdout=stdout, stderr=stderr,
+            words, cwd=cwd, env={parents.PARENT: parents.mark()} | environment(env),
+            stdin=stdin, stdout=stdout, stderr=stderr,
             start_new_session=True,
         )  # fmt: skip
     except OSError as error:
@@ -268,15 +391,14 @@ class _Ending:
     def begin(self, number: int) -> None:
         if self.deadline == float("inf"):
             self.deadline = time.monotonic() + self.grace
-            self.process.send_signal(self.send or number)
+            _signal(
+                [self.process], self.send or number
+            )  # its helpers too: xdist's workers clean up themselves
 
     def pass_on(self, number: int, _frame: object) -> None:
         self.told = True
-        self.begin(number)
-
-
-class CutShort(Exception):
-    """A program on our terminal was ended because nobody wants its result any more."""
+        tell()
+        self.begin(signal.SIGTERM if number == signal.SIGHUP else number)
 
 
 def foreground(
@@ -288,17 +410,19 @@ def foreground(
     cwd: Path | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> int:
-    """Run ``argv`` on our own terminal and return its exit code, 130 if INT or TERM ended it.
+    """Run ``argv`` on our own terminal and return its exit code, 130 if INT, TERM or HUP ended it.
 
-    INT and TERM sent to us are passed on once, as ``send`` where given; after ``grace`` seconds
-    the whole group is killed. So it is once ``stop``, asked a few times a second, returns True: then
+    It is told who we are (``parents.PARENT``), so that it can end with us. INT and TERM sent to us are
+    passed on once, HUP as TERM, or all as ``send`` where given; after ``grace`` seconds the whole group is
+    killed. So it is once ``stop``, asked a few times a second, returns True: then
     CutShort is raised, unless we were told to end as well.
     """
     process = subprocess.Popen(
-        [os.fspath(word) for word in argv], cwd=cwd, env=environment(env), start_new_session=True
-    )
+        [os.fspath(word) for word in argv], cwd=cwd, start_new_session=True,
+        env={parents.PARENT: parents.mark()} | environment(env),
+    )  # fmt: skip
     ending = _Ending(process, grace, send)
-    before = {each: signal.signal(each, ending.pass_on) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.signal(each, ending.pass_on) for each in ENDING}
     try:
         while process.poll() is None:
             with suppress(subprocess.TimeoutExpired):

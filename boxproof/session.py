@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from boxproof.settings import search_path
+
+SHOWN = 3  # packages that moved are named in a line, so many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,52 @@ class ImageInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Move:
+    """A package that is not what packages.lock says: ``locked`` is "" for one that only now is needed."""
+
+    name: str
+    locked: str
+    served: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} {self.locked} → {self.served}"
+            if self.locked
+            else f"{self.name} {self.served} is new"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockInfo:
+    """The package lock in force: what the subject's says of ``system``, and where it had to be followed.
+
+    ``total`` is how many packages it names, ``source`` where they come from; ``kept`` is the directory of an
+    archive that has them all.
+    """
+
+    system: str
+    total: int
+    source: str
+    moved: tuple[Move, ...] = ()
+    kept: str = ""
+
+    def followed(self, locked: Mapping[str, str]) -> dict[str, str]:
+        """Return the versions in force, of those a lock says: only what it says as ours does is followed."""
+        return dict(locked) | {
+            each.name: each.served for each in self.moved if locked.get(each.name, "") == each.locked
+        }
+
+    @property
+    def difference(self) -> str:
+        """What moved since the lock was written, as in "1 of 212 packages moved: a 1 → 2"; "" if nothing."""
+        if not self.moved:
+            return ""
+        shown = ", ".join(map(str, self.moved[:SHOWN]))
+        more = f" and {len(self.moved) - SHOWN} more" if len(self.moved) > SHOWN else ""
+        return f"{len(self.moved)} of {self.total} packages moved: {shown}{more}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class StubInfo:
     """The stub Anthropic API: its address on the engine's network, its CA and its control URL.
 
@@ -94,6 +143,7 @@ class Session:
     engine: EngineInfo | None = None
     cluster: ClusterInfo | None = None
     image: ImageInfo | None = None
+    lock: LockInfo | None = None
     probe_image: str = ""
     stub: StubInfo | None = None
     suffix: str = ""  # of the instance under test; "" for the first
@@ -112,6 +162,9 @@ class Session:
         """Read a session written by ``save``; raises OSError or ValueError."""
         data: dict[str, Any] = json.loads(path.read_text())
         parts = {"engine": EngineInfo, "cluster": ClusterInfo, "image": ImageInfo, "stub": StubInfo}
+        parts |= {"lock": LockInfo}
+        if data.get("lock"):
+            data["lock"]["moved"] = [Move(**each) for each in data["lock"]["moved"]]
         for name, kind in parts.items():
             if data.get(name):
                 values = {

@@ -13,11 +13,21 @@ import platformdirs
 
 from boxproof import pace
 from boxproof.errors import UsageError
+from boxproof.parents import PARENT
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "BOXPROOF_"
 REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
+SNAPSHOT = re.compile(r"(\d{8}T\d{6}Z|(https?|file)://\S+)?")
 CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")  # what kind takes
+FORMS = {
+    "publish": (REGISTRY, "HOST[:PORT][/PATH], in lower case"),
+    "cluster": (CLUSTER, "at most 40 lower-case letters, digits, dots, dashes"),
+    "snapshot": (
+        SNAPSHOT,
+        "a moment, 20260131T120000Z, or a dated archive's URL, http://, https:// or file://",
+    ),
+}
 OF_OURS = ("kind", "containerd", "kubernetes", "cluster")  # about clusters that are made for a run
 CREDENTIALS = ("AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_")  # what the usual credential plug-ins read
 
@@ -48,6 +58,7 @@ class Settings:
     vulnerability_db: str = ""
     engine: str = "auto"
     binary_cache: str = ""
+    snapshot: str = ""
     reports: Path = ROOT / "reports"
     cache: Path = field(default_factory=lambda: platformdirs.user_cache_path("boxproof"))
     state: Path = field(default_factory=lambda: platformdirs.user_state_path("boxproof"))
@@ -77,9 +88,16 @@ class Settings:
             chosen[key], shown[key] = _convert(f"--{key}", key, option), f"--{key}"
         return cls(**_existing_cluster(chosen, shown))  # type: ignore[arg-type]
 
+    def own_cluster(self) -> None:
+        """Raise UsageError where a context is named: what follows makes a cluster of its own."""
+        if self.context:
+            hint = "unset BOXPROOF_CONTEXT; `nox -s e2e -- --context` proves in a cluster that exists"
+            raise UsageError(f"this makes a cluster, and is not for the context {self.context!r}", hint=hint)
+
 
 ADMITTED = "BOXPROOF_ADMITTED"  # in the environment of what a check starts
-INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN", ADMITTED})  # what a run tells those that it starts
+# what a run tells those that it starts, whom they are to end with among it
+INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN", ADMITTED, PARENT})
 
 
 def session_file() -> str:
@@ -90,6 +108,11 @@ def session_file() -> str:
 def within_a_check() -> bool:
     """Return whether a check of another run started us."""
     return bool(os.environ.get(ADMITTED))
+
+
+def starter() -> str:
+    """Return the process that this one is to end with (``parents.mark``), or ""."""
+    return os.environ.get(PARENT, "")
 
 
 def kubeconfig_files(given: str = "") -> list[Path]:
@@ -157,9 +180,11 @@ def _convert(shown: str, key: str, value: object) -> object:
         return value
     if key in {"subject", "reports", "cache", "state"}:
         return Path(value).expanduser().resolve()
-    if key == "publish" and not REGISTRY.fullmatch(value):
-        told = "--registry" if shown == "--publish" else shown
-        raise UsageError(f"{told}={value!r}", hint="allowed: HOST[:PORT][/PATH], in lower case")
+    if key in FORMS:
+        form, allowed = FORMS[key]
+        if not form.fullmatch(value):
+            told = "--registry" if shown == "--publish" else shown
+            raise UsageError(f"{told}={value!r}", hint=f"allowed: {allowed}")
     if key == "vulnerability_db":
         return _existing(shown, value, "give the archive that `grype db import` takes")
     if key == "kubeconfig" and value:
@@ -173,10 +198,6 @@ def _convert(shown: str, key: str, value: object) -> object:
         if value.lower() not in {"1", "0", "true", "false", "yes", "no"}:
             raise UsageError(f"{shown}={value!r}", hint="allowed: 1, 0, true, false, yes, no")
         return value.lower() in {"1", "true", "yes"}
-    if key == "cluster" and not CLUSTER.fullmatch(value):
-        raise UsageError(
-            f"{shown}={value!r}", hint="allowed: at most 40 lower-case letters, digits, dots, dashes"
-        )
     if key == "workers":
         if not value.isdigit() or not 1 <= int(value) <= 64:
             raise UsageError(f"{shown}={value!r}", hint="allowed: a whole number from 1 to 64")

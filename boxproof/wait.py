@@ -14,6 +14,7 @@ import tenacity
 
 from boxproof.errors import DeadlineExceeded
 from boxproof.pace import Deadline
+from boxproof.run import still_wanted
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ def until(
 
     def attempt() -> T:
         nonlocal last
+        still_wanted()
         try:
             value = probe()
         except waited as reason:
@@ -76,3 +78,18 @@ def holds(probe: Callable[[], bool], *, seconds: float, every: float = 0.25) -> 
         looks += 1
         time.sleep(every)
     return True
+
+
+def again(attempt: Callable[[], T], *, tries: int, pause: float, transient: tuple[type[Exception], ...]) -> T:
+    """Call ``attempt`` until it raises none of ``transient``, at most ``tries`` times, and return its value.
+
+    The pauses between, in seconds, double from ``pause``. For a fetch, never for a verdict. Raises what
+    the last call raised.
+    """
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(transient),
+        stop=tenacity.stop_after_attempt(tries),
+        wait=tenacity.wait_exponential(multiplier=pause),
+        reraise=True,
+    )
+    return retrying(attempt)

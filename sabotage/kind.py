@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.cluster import load
+from boxproof.cluster.archive import canonical
 from boxproof.cluster.docker import docker
+from boxproof.cluster.owed import Debt, noted
 from boxproof.kube.client import Kube
 from boxproof.probes import helpers
 from boxproof.proof.sabotages import (
@@ -77,13 +79,16 @@ def stale_on_one_node(session: Session, kube: Kube) -> Iterator[None]:
     old = build.variant(engine, image, "LABEL boxproof.sabotage=old", helpers.unique("k")).reference
     load.load(engine, cluster, [old])
     load.tag_on_node(engine, node, image.reference, kept)
-    load.tag_on_node(engine, node, old, image.reference)
-    try:
-        yield
-    finally:
-        load.tag_on_node(engine, node, kept, image.reference)
-        load.remove(engine, cluster, [kept, old])
-        docker(engine, "image", "rm", old, check=False)
+    back = (*load.CTR, "images", "tag", "--force", canonical(kept), canonical(image.reference))
+    what = f"the image under {image.reference} on {node}"
+    with noted(Debt(what=what, cluster=cluster.name, node=node, argv=back, image=old)):
+        load.tag_on_node(engine, node, old, image.reference)
+        try:
+            yield
+        finally:
+            load.tag_on_node(engine, node, kept, image.reference)
+            load.remove(engine, cluster, [kept, old])
+            docker(engine, "image", "rm", old, check=False)
 
 
 @subject_sabotage("tag-is-content-addressed", "the tag is always dev")

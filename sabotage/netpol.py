@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from boxproof.cluster.docker import inside
+from boxproof.cluster.owed import Debt, in_node, noted
 from boxproof.kube.client import Kube
 from boxproof.kube.states import rolled_out
 from boxproof.proof.sabotages import (
@@ -112,51 +113,59 @@ def nothing_allowed(objects: Objects) -> None:
 
 
 @cluster_sabotage("netpol-enforced-by-cni", "the pod network runs with its firewall off")
-def firewall_off(_session: Session, kube: Kube) -> Iterator[None]:
+def firewall_off(session: Session, kube: Kube) -> Iterator[None]:
     path = kube.path("DaemonSet", "kube-router", "kube-system")
     before = kube.get("DaemonSet", "kube-router", "kube-system")["spec"]["template"]["spec"]["containers"][0]
     command = [each.replace("--run-firewall=true", "--run-firewall=false") for each in before["command"]]
-    try:
-        _roll(kube, path, before["name"], command)
+    with _patched(
+        session, kube, path, *(_with(before["name"], each) for each in (command, before["command"]))
+    ):
         yield
-    finally:
-        _roll(kube, path, before["name"], before["command"])
 
 
-def _roll(kube: Kube, path: str, name: str, command: list[str]) -> None:
-    containers = [{"name": name, "command": command}]
-    _patch(kube, path, {"spec": {"containers": containers}})
+def _with(name: str, command: list[str]) -> dict[str, Any]:
+    return {"spec": {"containers": [{"name": name, "command": command}]}}
 
 
-def _patch(kube: Kube, path: str, template: dict[str, Any]) -> None:
-    kube.patch(path, {"spec": {"template": template}}, "strategic-merge-patch+json")
+@contextmanager
+def _patched(
+    session: Session, kube: Kube, path: str, template: dict[str, Any], before: dict[str, Any]
+) -> Iterator[None]:
+    """Have another template of the pod network's engine; that it is to be put back is noted first."""
+    assert session.cluster is not None
+    meta = kube.raw(path)["metadata"]
+    back = {"metadata": {"uid": meta["uid"]}, "spec": {"template": before}}
+    what = "the template of kube-router"
+    with noted(Debt(what=what, cluster=session.cluster.name, path=path, body=back)):
+        try:
+            _patch(kube, path, {"spec": {"template": template}})
+            yield
+        finally:
+            _patch(kube, path, back)
+
+
+def _patch(kube: Kube, path: str, body: dict[str, Any]) -> None:
+    kube.patch(path, body, "strategic-merge-patch+json")
     rolled_out(kube, "DaemonSet", "kube-router", "kube-system")
 
 
 @cluster_sabotage("netpol-enforced-by-cni", "the engine is gone before the policy comes")
-def engine_gone(_session: Session, kube: Kube) -> Iterator[None]:
+def engine_gone(session: Session, kube: Kube) -> Iterator[None]:
     path = kube.path("DaemonSet", "kube-router", "kube-system")
-    try:
-        _patch(kube, path, {"spec": {"nodeSelector": {"boxproof.dev/nowhere": "true"}}})
+    nowhere, before = ({"spec": {"nodeSelector": {"boxproof.dev/nowhere": each}}} for each in ("true", None))
+    with _patched(session, kube, path, nowhere, before):
         yield
-    finally:
-        _patch(kube, path, {"spec": {"nodeSelector": {"boxproof.dev/nowhere": None}}})
 
 
 @cluster_sabotage("netpol-enforced-by-cni", "packets between pods of one node pass the engine by")
 def bridge_past_the_engine(session: Session, _kube: Kube) -> Iterator[None]:
     assert session.engine is not None and session.cluster is not None
-    engine, nodes = session.engine, session.cluster.nodes
-
-    def call_iptables(number: int) -> None:
-        for node in nodes:
-            inside(engine, node, ["sysctl", "-w", f"net.bridge.bridge-nf-call-iptables={number}"])
-
-    try:
-        call_iptables(0)
+    off, on = (["sysctl", "-w", f"net.bridge.bridge-nf-call-iptables={number}"] for number in (0, 1))
+    with ExitStack() as changed:
+        for node in session.cluster.nodes:
+            what = f"iptables for bridges on {node}"
+            changed.enter_context(in_node(session.engine, session.cluster.name, node, what, off, on))
         yield
-    finally:
-        call_iptables(1)
 
 
 @subject_sabotage(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from boxproof.reports import bench as report
 from boxproof.reports.bench import Measure
 from boxproof.settings import Settings, nearest
 
-ROUNDS, MOST_ROUNDS = 3, 50
+MOST_ROUNDS = 50
 # in this order: those that need no session first, then those that take the instances away
 MEASURES: dict[str, Callable[[Bench], list[Measure]]] = {
     "e2e-warm": whole.e2e_warm,
@@ -30,15 +29,7 @@ MEASURES: dict[str, Callable[[Bench], list[Measure]]] = {
 }
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that only this command has."""
-    told = "measure only these, comma-separated; repeatable"
-    parser.add_argument("--only", action="append", metavar="NAMES", help=told)
-    told = "how many turns each way gets (default: 3)"
-    parser.add_argument("--runs", metavar="N", default=str(ROUNDS), help=told)
-
-
-def main(settings: Settings, *, only: Sequence[str] | None = None, runs: str = str(ROUNDS)) -> int:
+def main(settings: Settings, *, only: Sequence[str] | None = None, runs: str = "3") -> int:
     """Measure and write ``reports/bench``; 0 when everything asked for was measured, else 3."""
     chosen = checked(only or ())
     if not runs.isdigit() or not 1 <= int(runs) <= MOST_ROUNDS:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from boxproof import log
-from boxproof.app import strays
+from boxproof.app import inputs, strays
 from boxproof.app.owned import Run
-from boxproof.cluster import beside, canary, contexts, kind, load, names, nodeimage, pruning
+from boxproof.cluster import beside, canary, contexts, kind, load, names, nodeimage, owed, pruning
 from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault, Unprovable
 from boxproof.host import engine as engines
 from boxproof.host import ownership, sweeping
 from boxproof.kube.client import Kube
 from boxproof.proof import box, scopes
-from boxproof.session import ClusterInfo, EngineInfo, Session
+from boxproof.reports import results
+from boxproof.run import undisturbed
+from boxproof.session import ClusterInfo, EngineInfo, LockInfo, Session
 from boxproof.settings import session_file
 from boxproof.stubs import anthropic
-from boxproof.subject import build, model
+from boxproof.subject import build, locks, model
 
 
 def session(run: Run, subject: model.Subject) -> Session:
@@ -28,16 +31,21 @@ def session(run: Run, subject: model.Subject) -> Session:
     outer = session_file()
     if outer:
         return joined(run, subject, Session.read(Path(outer)))
+    inputs.check(run.settings, subject)
     engine = engine_of(run)
+    lock_of(run, engine, subject)
     run.held.enter_context(ownership.cluster_held(run.settings, run.settings.cluster, run.record))
     run.record = ownership.within(run.settings, run.record, run.settings.cluster)
+    inputs.fetch(run.settings, subject)
     cluster = cluster_of(run, engine)
-    strays.sweep(run.settings, Kube(cluster.kubeconfig), run.session.run)
+    kube = Kube(cluster.kubeconfig)
+    strays.sweep(run.settings, kube, run.session.run)
+    owed.pay(run.settings.state, cluster.name, kube, engine)
     with log.step("probe and stub images"):
         probe = anthropic.ensure_images(run.settings, engine)
     run.know(probe_image=probe)
     with log.step("box image"):
-        image = build.measured(engine, build.build(run.settings, engine, subject))
+        image = build.measured(engine, build.build(run.settings, engine, subject, lock=run.session.lock))
     run.know(image=image)
     with log.step("load images into the nodes"):
         load.load(engine, cluster, [probe, image.reference])
@@ -57,6 +65,7 @@ def joined(run: Run, subject: model.Subject, outer: Session) -> Session:
         raise EnvironmentFault("the run around this one has no engine")
     suffix = f"n{hashlib.sha256(run.session.run.encode()).hexdigest()[:6]}"
     run.know(engine=engine, cluster=cluster, stub=outer.stub, probe_image=outer.probe_image, suffix=suffix)
+    locked(run, subject, build.lock_of(run.settings, engine, subject))
     with log.step("box image"):
         image = build.measured(engine, build.build(run.settings, engine, subject))
     run.know(image=image)
@@ -73,6 +82,24 @@ def engine_of(run: Run) -> EngineInfo:
     run.know(engine=engine)
     ownership.sweep(run.settings, engine)
     return engine
+
+
+def lock_of(run: Run, engine: EngineInfo, subject: model.Subject) -> None:
+    """Compare the package lock with the archive before anything long; what is in force stays with the run.
+
+    Raises EnvironmentFault, with the command that mends it.
+    """
+    with log.step("package lock"):
+        lock = build.lock_of(run.settings, engine, subject)
+    locked(run, subject, lock)
+
+
+def locked(run: Run, subject: model.Subject, lock: LockInfo | None) -> None:
+    """Note the package lock in force, and leave its text in the run's directory."""
+    run.know(lock=lock)
+    if lock is not None:
+        text = locks.text(subject.directory / subject.image.context, lock)
+        (run.directory / results.LOCK).write_text(text)
 
 
 def cluster_of(run: Run, engine: EngineInfo) -> ClusterInfo:
@@ -121,42 +148,51 @@ def first_instance(session: Session) -> None:
 
 
 def tidy(run: Run) -> None:
-    """Remove what this run made: its instances and stub; cluster and engine stay for the next run."""
-    steps = ExitStack()
+    """Remove what this run made: its instances and stub; cluster and engine stay for the next run.
+
+    A signal does not disturb it. The record goes last, and only when nothing stays: else the next run sweeps.
+    """
+    steps, stays = ExitStack(), list[str]()
+    guarded = partial(_guarded, stays)
+    steps.callback(_dropped, run, stays)
     steps.callback(run.held.close)
     engine = run.session.engine
     if engine is not None:
         if run.settings.keep:
+            stays.append("all of it")
             log.say(f"kept: the instances of run {run.session.run}; {_removal(run)} removes them")
             steps.callback(ownership.keep, run.settings, run.record)
         else:
-            steps.callback(_release, run, engine)
-            steps.callback(_guarded, "stub", lambda: anthropic.stop(engine, run.session.run))
+            steps.callback(lambda: stays.extend(_clear(run, engine)))
+            steps.callback(guarded, "stub", lambda: anthropic.stop(engine, run.session.run))
             if run.session.cluster is not None:
-                steps.callback(_guarded, "instances", lambda: _remove_instances(run))
+                steps.callback(guarded, "instances", lambda: stays.extend(_remove_instances(run)))
             elif run.record.clusters:
-                steps.callback(_guarded, "cluster", lambda: kind.down(run.settings, engine))
+                steps.callback(guarded, "cluster", lambda: kind.down(run.settings, engine))
         aside = partial(beside.remove_left, run.settings, engine, run.record)
-        steps.callback(_guarded, "clusters of checks", aside)
-    else:
-        steps.callback(ownership.release, run.settings, run.record)
-    with log.step("clean up"):
+        steps.callback(guarded, "clusters of checks", aside)
+    if run.interrupted:
+        steps.callback(guarded, "processes", lambda: ownership.end_processes(run.settings, run.record))
+    with undisturbed(), log.step("clean up"):
         steps.close()
+    run.tidied = True
 
 
-def _release(run: Run, engine: EngineInfo) -> None:
-    """Remove what checks that were cut short have left in the engine, and drop the record.
+def _dropped(run: Run, stays: list[str]) -> None:
+    """Drop the record of a run of which nothing stays."""
+    if not stays:
+        ownership.release(run.settings, run.record)
 
-    It stays where something did not go: the next run's sweep tries again.
-    """
+
+def _clear(run: Run, engine: EngineInfo) -> list[str]:
+    """Remove what checks that were cut short have left in the engine; returns what stays."""
     result = ownership.Swept()
     sweeping.clear(engine, run.record, result)
     if result.removed:
         log.say(f"left by checks, removed: {', '.join(result.removed)}")
     for failure in result.failures:
         log.say(f"not removed: {failure}", style="red")
-    if not result.failures and not beside.left(run.settings, run.record):
-        ownership.release(run.settings, run.record)
+    return [*result.failures, *beside.left(run.settings, run.record)]
 
 
 def _removal(run: Run) -> str:
@@ -168,17 +204,20 @@ def _removal(run: Run) -> str:
     return f"`{strays.command(cluster, run.session.run, 'delete')}`"
 
 
-def _remove_instances(run: Run) -> None:
+def _remove_instances(run: Run) -> list[str]:
+    """Remove what this run has in the cluster; returns what it could not put back as it was."""
     session, cluster = run.session, box.cluster_of(run.session)
     kube = Kube(cluster.kubeconfig)
     box.remove_instances(session)
     strays.of_run(kube, session.run)
     if cluster.context:
         strays.leave(run.settings, kube, cluster, session.run, wait=not run.interrupted)
+    return owed.pay(run.settings.state, cluster.name, kube, session.engine)
 
 
-def _guarded(what: str, work: object) -> None:
+def _guarded(stays: list[str], what: str, work: Callable[[], object]) -> None:
     try:
-        work()  # type: ignore[operator]
+        work()
     except BoxproofError as fault:
+        stays.append(what)
         log.say(f"clean-up of the {what}: {fault}", style="red")

@@ -19,6 +19,7 @@ from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.host import ownership, sweeping
 from boxproof.kube.client import Kube
 from boxproof.proof import box
+from boxproof.run import guarded
 from boxproof.session import ClusterInfo, EngineInfo, Session, StubInfo
 from boxproof.settings import Settings
 from boxproof.stubs import anthropic
@@ -60,7 +61,8 @@ def by_hand() -> Iterator[Run]:
         state=str(settings.state),
     )
     record = ownership.keep(settings, ownership.claim_run(settings, session.run))
-    with ownership.cluster_held(settings, settings.cluster, record):
+    held = ownership.cluster_held(settings, settings.cluster, record)
+    with held, guarded(ownership.mark(settings, record)):
         record = ownership.within(settings, record, settings.cluster)
         yield Run(settings, session, record, datetime.now(UTC))
 
@@ -75,11 +77,13 @@ def _guest(settings: Settings) -> Run:
 def loaded(run: Run) -> Session:
     """Return a session whose images are on every node of its cluster."""
     engine = bringup.engine_of(run)
+    subject = model.load(run.settings.subject)
+    lock = builds.lock_of(run.settings, engine, subject)
     cluster = bringup.cluster_of(run, engine)
     probe = anthropic.ensure_images(run.settings, engine)
-    image = builds.build(run.settings, engine, model.load(run.settings.subject))
+    image = builds.build(run.settings, engine, subject, lock=lock)
     load.load(engine, cluster, [probe, image.reference])
-    return run.know(probe_image=probe, image=image)
+    return run.know(probe_image=probe, image=image, lock=lock)
 
 
 def with_stub(run: Run, session: Session) -> Session:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import NoReturn
 
-from boxproof import log
-from boxproof.cluster import preflight
+import boxproof
+from boxproof import log, parents, selection
 from boxproof.errors import BoxproofError, ExitCode, UsageError
-from boxproof.run import end_all
-from boxproof.settings import Settings, nearest
+from boxproof.run import ENDING, tell, when_told
+from boxproof.settings import Settings, nearest, starter
 
+LONGEST = 9.0  # seconds from the first signal to the end; nox kills after ten
+ENDING_NUMBERS = frozenset(map(int, ENDING))
 Command = Callable[..., int]  # of the settings, and of the options only this command has, by name
 
 
@@ -32,6 +39,12 @@ class Parser(argparse.ArgumentParser):
 def parser(command: str, about: str) -> Parser:
     """Return the parser of one command."""
     made = Parser(prog=command, description=about, epilog=MORE.get(command), allow_abbrev=False)
+    for add in ADDED.get(command, (_proving, _one_cell, _node_registry)):
+        add(made)
+    return made
+
+
+def _proving(made: Parser) -> None:
     option = made.add_argument
     option(
         "--claims", action="append", metavar="IDS", help="claim ids and globs, comma-separated; repeatable"
@@ -45,9 +58,6 @@ def parser(command: str, about: str) -> Parser:
     option(
         "--workers", metavar="N", help="how many checks run side by side (default: by processors and load)"
     )
-    for add in ADDED.get(command, (_one_cell, _node_registry)):
-        add(made)
-    return made
 
 
 def _one_cell(made: Parser) -> None:
@@ -81,23 +91,42 @@ def _publishing(made: Parser) -> None:
 
 
 def _many_cells(made: Parser) -> None:
-    from boxproof.app import matrix
-
-    matrix.options(made)
+    option = made.add_argument
+    option("--all", action="store_true", dest="every", help="every kind with every containerd")
+    told = "one cell, for example kind=0.27.0,containerd=1.7; repeatable"
+    option("--cell", action="append", metavar="VERSIONS", help=told)
+    option("--list-json", action="store_true", help="print the cells for a CI matrix, and run nothing")
+    option("--merge", nargs="+", type=Path, metavar="DIR", help="join the reports of matrices, run nothing")
+    option("--complete", action="store_true", help="with --merge: a cell nobody ran is unproven")
+    option("--fresh", action="store_true", help="do not go on with a matrix that was ended early")
 
 
 def _measuring(made: Parser) -> None:
-    from boxproof.app import bench
+    told = "measure only these, comma-separated; repeatable"
+    made.add_argument("--only", action="append", metavar="NAMES", help=told)
+    told = "how many turns each way gets (default: 3)"
+    made.add_argument("--runs", metavar="N", default="3", help=told)
 
-    bench.options(made)
+
+def _surveying(made: Parser) -> None:
+    told = "print the survey as JSON on standard output"
+    made.add_argument("--json", action="store_true", dest="as_json", help=told)
 
 
-# What a command takes beside the options of all; without a line of its own it is about one cell.
+def _interrupting(made: Parser) -> None:
+    from boxproof.app import interrupts
+
+    interrupts.options(made)
+
+
+# What a command takes; without a line of its own it proves in one cell.
 ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
-    "bench": (_one_cell, _node_registry, _measuring),
-    "e2e": (_one_cell, _existing_cluster),
-    "matrix": (_many_cells, _node_registry),
-    "release": (_one_cell, _publishing),
+    "bench": (_proving, _one_cell, _node_registry, _measuring),
+    "doctor": (_surveying,),
+    "e2e": (_proving, _one_cell, _existing_cluster),
+    "interrupts": (_proving, _interrupting),
+    "matrix": (_proving, _many_cells, _node_registry),
+    "release": (_proving, _one_cell, _publishing),
 }
 
 
@@ -111,52 +140,88 @@ MORE = {
 def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dict[str, object]]:
     """Parse ``words``: the settings, and the options that only this command has; raises UsageError."""
     options = dict(vars(parser(command, about).parse_args(words)))
-    if options["claims"]:
+    if options.get("claims"):
         options["claims"] = ",".join(options["claims"])
     known = {each.name for each in fields(Settings)}
     own = {name: options.pop(name) for name in list(options) if name not in known}
     settings = Settings.load(options)
-    if command != "e2e":
-        preflight.own(settings)
+    if command not in ("doctor", "e2e"):
+        settings.own_cluster()
     return settings, own
 
 
-def commands() -> dict[str, tuple[Command, str]]:
-    """Return each command with its one-line description."""
-    from boxproof.app import bench, e2e, matrix, release, sabotage
+# Each command's module in boxproof.app, imported when it runs, and its one line.
+COMMANDS = {
+    "e2e": "Prove the box on one cell, from a bare machine to the report.",
+    "matrix": "Prove the box in every cell of cluster/cells.toml.",
+    "sabotage": "Apply every sabotage and expect its checks to refute.",
+    "bench": "Measure what is fast against the usual ways: kind, kubectl, serial runs.",
+    "interrupts": "Interrupt runs at random moments: nothing may be left.",
+    "release": "Build, scan, test, sabotage, then publish; each step blocks the next.",
+    "doctor": "Say what this machine has, and which way each need of a run will be met.",
+}
 
-    return {
-        "e2e": (e2e.main, "Prove the box on one cell, from a bare machine to the report."),
-        "matrix": (matrix.main, "Prove the box in every cell of cluster/cells.toml."),
-        "sabotage": (sabotage.main, "Apply every sabotage and expect its checks to refute."),
-        "bench": (bench.main, "Measure what is fast against the usual ways: kind, kubectl, serial runs."),
-        "release": (release.main, "Build, scan, test, sabotage, then publish; each step blocks the next."),
-    }
+
+def overview() -> str:
+    """Return what ``boxproof --help`` prints: the commands, and what their exit codes mean."""
+    lines = [f"  {name:12}{about}" for name, about in COMMANDS.items()]
+    told = ["Their options: boxproof COMMAND --help. The same in the environments of nox: nox -s COMMAND."]
+    told += ["The steps by hand: inv -l.", ""]
+    told += ["Exit codes: 0 accepted, 1 refuted, 2 wrong usage, 3 blocked, 4 unproven left, 130 interrupted."]
+    return "\n".join([f"usage: boxproof COMMAND …\n\n{boxproof.__doc__}\n", *lines, "", *told])
+
+
+SHOWN: dict[str, Callable[[], str]] = {
+    "--help": overview,
+    "-h": overview,
+    "--version": lambda: f"boxproof {boxproof.__version__}",
+}
 
 
 def interrupt_once() -> None:
-    """Turn the first INT or TERM into KeyboardInterrupt; further ones do not disturb the clean-up."""
+    """Turn the first INT, TERM or HUP into KeyboardInterrupt; further ones do not disturb the clean-up.
+
+    The end of a starter that asked for it (``run.foreground``) counts as TERM. Once told, this process has
+    ended within ``LONGEST`` seconds, whatever its clean-up waits for.
+    """
 
     def first(_number: int, _frame: object) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda *_: None)  # SIG_IGN would be inherited
-        end_all()
-        raise KeyboardInterrupt
+        if tell():
+            raise KeyboardInterrupt
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    when_told(log.unread_is_fine)
+    noticed, written = os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+    threading.Thread(target=_end_in_time, args=(noticed,), name="end", daemon=True).start()
+    for each in ENDING:
         signal.signal(each, first)
+    parents.watch(starter(), lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def _end_in_time(noticed: int) -> None:
+    """End this process in time after a signal, also while the main thread is in a call that sees none."""
+    while not ENDING_NUMBERS.intersection(os.read(noticed, 64)):
+        continue
+    threading.Event().wait(LONGEST)
+    log.fail("the clean-up took too long: the next run sweeps what is left")
+    os._exit(int(ExitCode.INTERRUPTED))
 
 
 def main(words: Sequence[str]) -> int:
-    """Run one command and return its exit code (design.md, "Commands and contracts")."""
+    """Run one command and return its exit code (docs/contracts.md)."""
     interrupt_once()
     try:
-        known = commands()
-        if not words or words[0] not in known:
+        if words and words[0] in SHOWN:
+            print(SHOWN[words[0]]())
+            return int(ExitCode.ACCEPTED)
+        if not words or words[0] not in COMMANDS:
             shown = words[0] if words else ""
-            raise UsageError(f"unknown command {shown!r}", hint=nearest(shown, known))
-        command, about = known[words[0]]
-        settings, own = asked(words[1:], words[0], about)
+            raise UsageError(f"unknown command {shown!r}", hint=nearest(shown, COMMANDS))
+        settings, own = asked(words[1:], words[0], COMMANDS[words[0]])
+        if settings.claims:
+            selection.select(settings.claims, selection.ids())
+        command: Command = importlib.import_module(f"boxproof.app.{words[0]}").main
         return command(settings, **own)
     except BoxproofError as error:
         log.fail(error.message, error.hint)
@@ -164,3 +229,8 @@ def main(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         log.fail("interrupted")
         return int(ExitCode.INTERRUPTED)
+
+
+def console_script() -> int:
+    """Run the command line of the program ``boxproof``."""
+    return main(sys.argv[1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from boxproof import log
 from boxproof.app import byhand
-from boxproof.cluster import agnhost, load
+from boxproof.cluster import agnhost, load, owed
 from boxproof.cluster.docker import docker
 from boxproof.errors import EnvironmentFault, ExitCode, UsageError
 from boxproof.host import engine as engines
@@ -124,7 +124,7 @@ def _tried(
     known = deviations.load().of(cluster.cni)
     into = settings.reports / "conformance" / started.strftime("%Y%m%dT%H%M%S")
     into.mkdir(parents=True)
-    with _image(settings, engine, cluster), namespaces(kube):
+    with _owed(settings, kube, cluster), _image(settings, engine, cluster), namespaces(kube):
         cases = asked.announced(cluster)
         with log.step("policies in force for each pod"):
             seconds = peers.in_force(kube, peers.peers(kube))
@@ -181,6 +181,18 @@ class Asked:
     @property
     def _argv(self) -> list[str | Path]:
         return [self.program, *cyclonus.words(agnhost.REGISTRY, self.tags, self.wait)]
+
+
+@contextmanager
+def _owed(settings: Settings, kube: Kube, cluster: ClusterInfo) -> Iterator[None]:
+    """Have it noted that the namespaces are to go, so that any later run sees to it if this one is killed."""
+    with ExitStack() as held:
+        for name in (*cyclonus.NAMESPACES, *cyclonus.FURTHER):
+            if kube.find("Namespace", name) is None:
+                path = kube.path("Namespace", name)
+                debt = owed.Debt(what=f"the namespace {name}", cluster=cluster.name, path=path)
+                held.enter_context(owed.noted(debt, settings.state))
+        yield
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import sys
 from invoke.context import Context
 from invoke.tasks import task
 
-from boxproof.app import nodetools
 from boxproof.app.explained import explained
 
 CONTAINER = "a container of the agent's pod (default: the agent's)"
@@ -18,6 +17,8 @@ CONTAINER = "a container of the agent's pod (default: the agent's)"
 @explained
 def nsenter(_: Context, command: str = "sh", container: str = "") -> None:
     """Run a command as root in all namespaces of the agent's container, from its node."""
+    from boxproof.app import nodetools
+
     words = [nodetools.container(container), *shlex.split(command)]
     sys.exit(nodetools.run("enter.sh", *words, terminal=True))
 
@@ -26,6 +27,8 @@ def nsenter(_: Context, command: str = "sh", container: str = "") -> None:
 @explained
 def trace(_: Context, seconds: int = 10, container: str = "") -> None:
     """Count the system calls of the agent's first process, without stopping it."""
+    from boxproof.app import nodetools
+
     sys.exit(nodetools.run("trace.sh", nodetools.container(container), str(seconds)))
 
 
@@ -33,6 +36,8 @@ def trace(_: Context, seconds: int = 10, container: str = "") -> None:
 @explained
 def oom(_: Context) -> None:
     """Print what the kernel says about processes of the agent's pod that it killed for want of memory."""
+    from boxproof.app import nodetools
+
     sys.exit(nodetools.run("oom.sh"))
 
 
@@ -40,4 +45,6 @@ def oom(_: Context) -> None:
 @explained
 def remove_container(_: Context, seconds: int = 60, container: str = "") -> None:
     """Stop a container of the agent's pod on its node, then remove it; try kubectl delete pod first."""
+    from boxproof.app import nodetools
+
     sys.exit(nodetools.run("remove.sh", nodetools.container(container), str(seconds)))

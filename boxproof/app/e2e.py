@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 from boxproof import log, pace
 from boxproof.app import bringup, existing, owned, suites
@@ -13,6 +14,7 @@ from boxproof.errors import UsageError
 from boxproof.proof import claims, order, sabotages, waivers
 from boxproof.reports import pages, results
 from boxproof.reports.model import Results
+from boxproof.run import undisturbed
 from boxproof.settings import Settings
 from boxproof.subject import model
 
@@ -38,14 +40,26 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
         with owned.enduring(run), pace.watched(run.directory):
             (existing if settings.context else bringup).session(run, subject)
             suites.prove(settings, run.session)
-        found = report(run, latest=latest)
+        with undisturbed():
+            found = finished(run, latest=latest)
     except UsageError:
         shutil.rmtree(run.directory)
         raise
     finally:
-        bringup.tidy(run)
+        if not run.tidied:
+            bringup.tidy(run)
     log.say(f"{found.summary()}; report: {run.directory / 'index.html'}")
     return found
+
+
+def finished(run: Run, *, latest: bool = True) -> Results:
+    """Write the report; after an interrupt side by side with the clean-up, for which time is short."""
+    if not run.interrupted:
+        return report(run, latest=latest)
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(report, run, latest=latest)
+        bringup.tidy(run)
+        return written.result()
 
 
 def checked(settings: Settings) -> model.Subject:

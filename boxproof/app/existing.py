@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from boxproof import log
-from boxproof.app import bringup, strays
+from boxproof.app import bringup, inputs, strays
 from boxproof.app.owned import Run
 from boxproof.cluster import existing, kubeconfigs, pulling, pushing
 from boxproof.cluster.docker import docker, image_id
@@ -33,7 +33,10 @@ def session(run: Run, subject: model.Subject) -> Session:
     name = existing.name_of(found)
     run.held.enter_context(ownership.cluster_held(run.settings, name, run.record))
     run.record = ownership.within(run.settings, run.record, name)
+    inputs.check(run.settings, subject)
     engine = bringup.engine_of(run)
+    bringup.lock_of(run, engine, subject)
+    inputs.fetch(run.settings, subject)
     images = pushed(run, engine, subject)
     cluster = connected(run, found, subject)
     run.know(engine=replace(engine, closed=cluster.nodes), cluster=cluster)
@@ -62,7 +65,7 @@ def pushed(run: Run, engine: EngineInfo, subject: model.Subject) -> dict[str, tu
     run.know(probe_image=probe)
     ids = {probe: (digest, own)}
     with log.step("box image"):
-        image = build.measured(engine, build.build(run.settings, engine, subject))
+        image = build.measured(engine, build.build(run.settings, engine, subject, lock=run.session.lock))
     reference, digest = pushing.push(engine, image.reference, registry)
     run.know(image=replace(image, reference=reference), extra=run.session.extra | {PUSHED: digest})
     return ids | {reference: (digest, image.config_digest)}

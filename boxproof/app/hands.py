@@ -11,8 +11,7 @@ from boxproof.app import watch as watches
 from boxproof.cluster import cells, kind
 from boxproof.cluster import preflight as pairs
 from boxproof.cluster.docker import docker
-from boxproof.errors import BoxproofError, EnvironmentFault, ExitCode, UsageError
-from boxproof.host import doctor as doctors
+from boxproof.errors import BoxproofError, EnvironmentFault, UsageError
 from boxproof.host import engine as engines
 from boxproof.host import ownership
 from boxproof.kube import diagnosis
@@ -24,16 +23,6 @@ from boxproof.subject import build as builds
 from boxproof.subject import model
 
 SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
-
-
-def doctor(as_json: bool) -> int:
-    """Show the survey of this machine; 3 if a run could not start here."""
-    survey = doctors.survey(Settings.load())
-    if as_json:
-        print(survey.model_dump_json(indent=1))
-    else:
-        doctors.show(survey)
-    return int(ExitCode.ACCEPTED if survey.ready else ExitCode.BLOCKED)
 
 
 def preflight() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import time
@@ -29,22 +28,6 @@ from boxproof.session import Session
 from boxproof.settings import ROOT, Settings
 
 PROGRESS = "progress.json"
-
-
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that only the matrix has."""
-    option = parser.add_argument
-    option("--all", action="store_true", dest="every", help="every kind with every containerd")
-    option(
-        "--cell",
-        action="append",
-        metavar="VERSIONS",
-        help="one cell, for example kind=0.27.0,containerd=1.7; repeatable",
-    )
-    option("--list-json", action="store_true", help="print the cells for a CI matrix, and run nothing")
-    option("--merge", nargs="+", type=Path, metavar="DIR", help="join the reports of matrices, run nothing")
-    option("--complete", action="store_true", help="with --merge: a cell nobody ran is unproven")
-    option("--fresh", action="store_true", help="do not go on with a matrix that was ended early")
 
 
 @dataclass

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import yaml
 
 from boxproof.app import byhand, runbooks
+from boxproof.cluster import owed
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.kube import states
 from boxproof.kube.client import Kube
@@ -52,13 +53,16 @@ def debug_pod(settings: Settings, subject: Subject) -> Iterator[str]:
     pod["metadata"] |= {"name": f"node-tools-{secrets.token_hex(3)}", "namespace": NAMESPACE}
     pod["spec"]["nodeName"] = agent["spec"]["nodeName"]
     pod["spec"]["containers"][0]["image"] = agent["spec"]["containers"][0]["image"]
-    kube.create(pod)
-    try:
-        states.ready(kube, NAMESPACE, pod["metadata"]["name"], START)
-        yield pod["metadata"]["name"]
-    finally:
-        kube.delete([pod], grace=0)
-        kube.close()
+    path = kube.path("Pod", pod["metadata"]["name"], NAMESPACE)
+    debt = owed.Debt(what=f"the pod {pod['metadata']['name']}", cluster=settings.cluster, path=path)
+    with owed.noted(debt, settings.state):
+        try:
+            kube.create(pod)
+            states.ready(kube, NAMESPACE, pod["metadata"]["name"], START)
+            yield pod["metadata"]["name"]
+        finally:
+            kube.delete([pod], grace=0)
+            kube.close()
 
 
 def container(name: str) -> str:

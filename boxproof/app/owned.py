@@ -15,7 +15,7 @@ from boxproof import log
 from boxproof.errors import BoxproofError, EnvironmentFault, UsageError
 from boxproof.host import ownership
 from boxproof.reports import source
-from boxproof.run import MAKE_ROOM
+from boxproof.run import MAKE_ROOM, OWN_TEMPORARY, CutShort, guarded, temporary, temporary_root
 from boxproof.session import Session
 from boxproof.settings import Settings, session_file
 
@@ -30,6 +30,7 @@ class Run:
     started: datetime
     fault: BoxproofError | None = None
     interrupted: bool = False
+    tidied: bool = False
     guest: bool = False  # at work in the session of another run, which owns what it makes
     timings: dict[str, float] = field(default_factory=dict)
     held: ExitStack = field(default_factory=ExitStack)
@@ -55,13 +56,13 @@ def begin(settings: Settings, subject_name: str) -> Run:
     shared = session_file() or settings.context  # several may begin in the same second
     inside = f"-{secrets.token_hex(3)}" if shared else ""
     name = started.strftime("%Y%m%dT%H%M%S") + inside
-    directory = settings.reports / name
+    directory, described = settings.reports / name, source.describe(settings.subject)
     try:
         directory.mkdir(parents=True)
     except OSError as error:
         hint = "free space or set BOXPROOF_REPORTS"
         raise EnvironmentFault(f"cannot write reports: {error}", hint=hint) from error
-    extra = {"subject_name": subject_name, "source": source.describe(settings.subject)}
+    extra = {"subject_name": subject_name, "source": described}
     extra |= {"registry": settings.registry} if settings.registry else {}
     session = Session(
         run=name,
@@ -72,6 +73,10 @@ def begin(settings: Settings, subject_name: str) -> Run:
         extra=extra,
     )
     run = Run(settings, session, ownership.claim_run(settings, name), started)
+    run.held.enter_context(guarded(ownership.mark(settings, run.record)))
+    place = temporary_root() / f"{OWN_TEMPORARY}{name}-{secrets.token_hex(3)}"
+    run.record = ownership.note(settings, run.record, path=place)
+    run.held.enter_context(temporary(place))
     log.on_step(run.timed)
     return run
 
@@ -86,7 +91,7 @@ def enduring(run: Run) -> Iterator[None]:
     except BoxproofError as fault:
         run.fault = fault
         log.fail(fault.message, fault.hint)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, CutShort):
         run.interrupted = True
         log.fail("interrupted: writing the results so far")
     except Exception as error:

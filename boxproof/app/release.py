@@ -20,7 +20,7 @@ from boxproof.reports import results
 from boxproof.reports.model import Part
 from boxproof.session import EngineInfo, ImageInfo
 from boxproof.settings import Settings
-from boxproof.subject import build, supply
+from boxproof.subject import build, locks, supply
 from boxproof.subject.model import Subject
 
 FILE = "release.json"
@@ -148,9 +148,11 @@ def attempt(step: Callable[[Work], Outcome], work: Work) -> Outcome:
 
 
 def built(work: Work) -> Outcome:
-    """Build the image, or take the one of the same inputs."""
+    """Build the image, or take the one of the same inputs; a lock that holds no more is refused."""
     work.engine = engines.ensure(work.settings)
-    work.image = build.build(work.settings, work.engine, work.subject)
+    lock = build.lock_of(work.settings, work.engine, work.subject)
+    locks.releasable(work.subject, lock)
+    work.image = build.build(work.settings, work.engine, work.subject, lock=lock)
     return "accepted", work.image.reference
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from boxproof import log
 from boxproof.errors import DeadlineExceeded
 from boxproof.host import ownership
 from boxproof.kube import retained
-from boxproof.kube.client import Kube, Object
+from boxproof.kube.client import Kube, NotFound, Object
 from boxproof.probes.pods import RUN_LABEL
 from boxproof.session import ClusterInfo
 from boxproof.settings import Settings
@@ -15,6 +17,8 @@ from boxproof.wait import NotYet, until
 KINDS = (  # what an instance has beside its namespace, dependants first
     "ClusterRoleBinding", "ClusterRole", "PersistentVolume", "PriorityClass", "StorageClass", "Namespace",
 )  # fmt: skip
+OURS = "boxproof.dev/"  # how finalizers of the harness begin
+REFERENCE = "boxproof.dev/role=reference"  # a pod that shows a node to work
 GONE = 120.0  # seconds for namespaces to empty
 
 
@@ -24,7 +28,8 @@ def sweep(settings: Settings, kube: Kube, run: str) -> list[str]:
     The caller holds the cluster, so no other run is at work in it. Raises EnvironmentFault.
     """
     spared = {run} | {each.run for each in ownership.runs(settings) if each.kept or each.alive}
-    return _delete(kube, [each for each in _labelled(kube) if _run(each) not in spared])
+    lone = kube.list("Pod", selector=REFERENCE)  # in a namespace that is nobody's
+    return _delete(kube, [*lone, *(each for each in _labelled(kube) if _run(each) not in spared)])
 
 
 def left_behind(settings: Settings, kube: Kube, cluster: str, run: str) -> list[str]:
@@ -77,9 +82,30 @@ def _labelled(kube: Kube) -> list[Object]:
 def _delete(kube: Kube, found: list[Object]) -> list[str]:
     if found:
         with log.step(f"removing {len(found)} objects from the cluster"):
+            pods = _pods(kube, found)
+            _release(kube, [*found, *pods])
             _free_volumes(kube, found)
+            kube.delete(pods, grace=1)  # their own may be a minute, and longer than anybody waits
             kube.delete(found)
     return [f"{each['kind']} {each['metadata']['name']}" for each in found]
+
+
+def _pods(kube: Kube, found: list[Object]) -> list[Object]:
+    """Return the pods of the namespaces in ``found``."""
+    namespaces = {str(each["metadata"]["name"]) for each in found if each["kind"] == "Namespace"}
+    return [each for each in kube.list("Pod") if each["metadata"].get("namespace") in namespaces]
+
+
+def _release(kube: Kube, found: list[Object]) -> None:
+    """Take finalizers of ours off: who was to do it is no more."""
+    for each in found:
+        meta = each["metadata"]
+        kept = [name for name in meta.get("finalizers") or () if not name.startswith(OURS)]
+        if len(kept) == len(meta.get("finalizers") or ()):
+            continue
+        with suppress(NotFound):
+            path = kube.path(each["kind"], meta["name"], meta.get("namespace"))
+            kube.patch(path, {"metadata": {"finalizers": kept or None}})
 
 
 def _free_volumes(kube: Kube, found: list[Object]) -> None:

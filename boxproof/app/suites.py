@@ -13,6 +13,7 @@ from boxproof.run import Result, foreground, run
 from boxproof.session import Session
 from boxproof.settings import ROOT, Settings
 
+ENDS = 3.0  # seconds the checks under way get for their own clean-up, of the nine that a run has
 CHECKS_DEADLINE = 3600.0  # seconds for all suites together
 PYTEST_CANNOT = {3: "internal error", 4: "wrong usage"}
 
@@ -38,7 +39,7 @@ def prove(settings: Settings, session: Session, stop: Callable[[], bool] | None 
     command = words(settings.claims, workers=settings.workers)
     # INT, not TERM: pytest runs its finalizers only for the former
     env = {"BOXPROOF_SESSION": str(file)}
-    code = foreground(command, grace=5.0, send=signal.SIGINT, cwd=ROOT, env=env, stop=stop)
+    code = foreground(command, grace=ENDS, send=signal.SIGINT, cwd=ROOT, env=env, stop=stop)
     told = records.usage(directory)
     if told:
         raise UsageError(told[0], hint=told[1])

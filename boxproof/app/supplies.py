@@ -7,12 +7,13 @@ from contextlib import closing
 
 import docker as docker_sdk
 
+from boxproof import log
 from boxproof.host import engine as engines
-from boxproof.session import ImageInfo
+from boxproof.session import ImageInfo, LockInfo
 from boxproof.settings import Settings
 from boxproof.subject import build as builds
 from boxproof.subject import chart as charts
-from boxproof.subject import files, model, packages, pins, private, supply, tags
+from boxproof.subject import files, kept, locks, model, packages, pins, private, supply, tags
 
 
 def build() -> ImageInfo:
@@ -21,12 +22,15 @@ def build() -> ImageInfo:
     return builds.build(settings, engines.ensure(settings), model.load(settings.subject))
 
 
-def lock() -> str:
+def lock(*, keep: bool = False) -> str:
     """Write the versions that the archive has now of the image's packages into the lock; returns its path.
 
-    They are read in an image that no lock holds to others, and that is removed again.
+    They are read in an image that no lock holds to others, and that is removed again. With ``keep`` the
+    packages themselves go into the binary cache; raises UsageError if that is no directory to write to.
     """
     settings = Settings.load()
+    if keep:
+        kept.writable(settings)
     engine = engines.ensure(settings)
     subject = model.load(settings.subject)
     context = subject.directory / subject.image.context
@@ -34,11 +38,14 @@ def lock() -> str:
     with closing(client), tags.copied(subject) as loose:
         # a word that no build had before: else the cache gives what an earlier one got
         (loose.directory / loose.image.context / pins.LOCK).write_text(f"# {secrets.token_hex(8)}\n")
-        made = builds.build(settings, engine, loose).reference
+        none = LockInfo(system="", total=0, source=locks.NOTHING)
+        made = builds.build(settings, engine, loose, lock=none).reference
         with private.temporary(client, made), files.reader(client, made, run="hand") as read:
             system = pins.system(read("/etc/os-release") or "")
             have = packages.installed(read("/var/lib/dpkg/status") or "")
     (context / pins.LOCK).write_text(pins.written(context, system, have))
+    if keep:
+        log.say(locks.keep(settings, engine, subject))
     return str(context / pins.LOCK)
 
 

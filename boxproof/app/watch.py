@@ -15,7 +15,7 @@ import watchfiles
 from boxproof import log
 from boxproof.app import bringup, e2e, owned, suites
 from boxproof.app.owned import Run
-from boxproof.cluster import load, preflight, pruning
+from boxproof.cluster import load, pruning
 from boxproof.errors import BoxproofError, EnvironmentFault
 from boxproof.proof import box, claims, order, waivers
 from boxproof.reports import results
@@ -82,7 +82,7 @@ class Watch:
 
 def main(settings: Settings) -> int:
     """Bring up, then prove after each edit until interrupted; wrong usage creates nothing."""
-    preflight.own(settings)
+    settings.own_cluster()
     subject = e2e.checked(settings)
     run = owned.begin(settings, subject.name)
     try:
@@ -194,7 +194,7 @@ def redeployed(run: Run, subject: model.Subject, directory: Path) -> Session:
     """Return a session with the subject as it is now, Ready; raises EnvironmentFault, SubjectFault."""
     session = run.session
     assert session.engine is not None
-    image = build.build(run.settings, session.engine, subject)
+    image = build.build(run.settings, session.engine, subject, lock=session.lock)
     load.load(session.engine, box.cluster_of(session), [image.reference])
     directory.mkdir()
     session = replace(session, image=image, directory=str(directory))

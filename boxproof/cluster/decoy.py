@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.errors import EnvironmentFault
+from boxproof.host import ownership
 from boxproof.host.execs import said
 from boxproof.probes import ledger
 from boxproof.session import ClusterInfo
@@ -21,6 +22,7 @@ CLUSTER = "io.x-k8s.kind.cluster"
 ROLE = "io.x-k8s.kind.role"
 NAMELESS = ("kind", "load", "docker-image", "{image}")
 START = 30.0  # seconds for containerd in the decoy to answer
+CARGO = "boxproof-cargo"  # repository of the images of a few bytes
 REGISTRY = "docker.io/library/"
 
 
@@ -53,9 +55,10 @@ def decoy_cluster(engine: Any, like: str, labels: Mapping[str, str]) -> Iterator
 @contextmanager
 def new_image(engine: Any) -> Iterator[str]:
     """Give the reference of an image of a few bytes that no node has ever seen; removed afterwards."""
-    name = f"boxproof-cargo:{uuid.uuid4().hex[:12]}"
+    name = f"{CARGO}:{uuid.uuid4().hex[:12]}"
     repository, _, tag = name.partition(":")
-    engine.api.import_image_from_data(_layer(tag), repository=repository, tag=tag)
+    labels = [f"LABEL {key}={value}" for key, value in ownership.labels_here().items()]
+    engine.api.import_image_from_data(_layer(tag), repository=repository, tag=tag, changes=labels)
     try:
         yield name
     finally:

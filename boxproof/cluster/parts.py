@@ -33,6 +33,25 @@ class Program:
     ldflags: str = STRIPPED
     tags: tuple[str, ...] = ()
 
+    @property
+    def recipe(self) -> golang.Build:
+        """How it is built."""
+        return golang.Build(MODULES / self.module, self.package, self.name, self.ldflags, self.tags)
+
+
+def recipes(cell: Cell, *, node: bool) -> list[golang.Build]:
+    """Return how the programs of a cell are built that come as Go modules; without ``node`` kind alone."""
+    found = [_kind(cell.kind)] if cell.kind.module else []
+    if not node:
+        return found
+    wanted = programs(cell.on_default_runtime())
+    wanted += () if cell.default_runtime or cell.containerd.package else runtime_programs(cell.containerd)
+    return [*found, *(each.recipe for each in wanted)]
+
+
+def _kind(version: Kind) -> golang.Build:
+    return golang.Build(MODULES / version.module, "sigs.k8s.io/kind", "kind", STRIPPED)
+
 
 def runtime_programs(containerd: Containerd) -> tuple[Program, ...]:
     """Return the programs of a containerd that comes as a Go module."""
@@ -87,17 +106,7 @@ def runtime(settings: Settings, containerd: Containerd) -> Mapping[str, Path]:
 
 
 def _built(settings: Settings, wanted: Iterable[Program]) -> Mapping[str, Path]:
-    return {
-        each.name: golang.build(
-            MODULES / each.module,
-            each.package,
-            name=each.name,
-            settings=settings,
-            ldflags=each.ldflags,
-            tags=each.tags,
-        )
-        for each in wanted
-    }
+    return {each.name: golang.made(each.recipe, settings) for each in wanted}
 
 
 def root(settings: Settings) -> Path:
@@ -113,6 +122,4 @@ def kind(settings: Settings, version: Kind) -> Path:
         if not found.is_file():
             raise EnvironmentFault(f"no kind in the package {version.package} of {version.suite}")
         return found
-    return golang.build(
-        MODULES / version.module, "sigs.k8s.io/kind", name="kind", settings=settings, ldflags=STRIPPED
-    )
+    return golang.made(_kind(version), settings)

@@ -16,17 +16,10 @@ def check(settings: Settings) -> Cell:
 
     Raises UsageError for a cluster that exists too: it is no cell.
     """
-    own(settings)
+    settings.own_cluster()
     cell = cells.check(settings)
     demand(cell.combination)
     return cell
-
-
-def own(settings: Settings) -> None:
-    """Raise UsageError where a context is named: what follows makes a cluster of its own."""
-    if settings.context:
-        hint = "unset BOXPROOF_CONTEXT; `nox -s e2e -- --context` proves in a cluster that exists"
-        raise UsageError(f"this makes a cluster, and is not for the context {settings.context!r}", hint=hint)
 
 
 def demand(asked: Combination) -> None:

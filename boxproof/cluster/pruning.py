@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from boxproof.cluster.archive import canonical
+from boxproof.cluster.decoy import CARGO
 from boxproof.cluster.docker import docker, inside, nodes_of
 from boxproof.session import ClusterInfo, EngineInfo
 
@@ -44,7 +45,7 @@ def superseded(images: Sequence[dict[str, Any]], used: Collection[str], keep: Se
     ``used`` are the ids containers were made from.
     """
     stay = {canonical(each) for each in keep}
-    repositories = {_repository(each) for each in stay}
+    repositories, cargo = {_repository(each) for each in stay}, _repository(canonical(f"{CARGO}:any"))
     found: list[str] = []
     for image in images:
         names = image.get("repoTags") or []
@@ -53,6 +54,8 @@ def superseded(images: Sequence[dict[str, Any]], used: Collection[str], keep: Se
         if not names and not image.get("repoDigests"):
             found.append(image["id"])
         found += [each for each in names if _repository(each) in repositories and each not in stay]
+        if not stay.intersection(names):  # of a check that was killed, and not another name of what stays
+            found += [each for each in names if _repository(each) == cargo]
     return found
 
 

@@ -6,10 +6,11 @@ import fnmatch
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -17,13 +18,17 @@ import filelock
 from boxproof import log
 from boxproof.errors import EnvironmentFault
 from boxproof.host import aptsources
-from boxproof.run import CommandFailed, run
+from boxproof.run import CommandFailed, CommandTimedOut, Result, run
 from boxproof.settings import path_after
 
 LISTS_FRESH = 24 * 3600.0  # seconds after which package lists are fetched again
 EPOCH = "1735689600"  # SOURCE_DATE_EPOCH of bootstrapped roots: any fixed time does
 RECORD = ".boxproof.json"
 DOWNLOAD_TIMEOUT = 900.0
+ASK_TIMEOUT = 300.0  # seconds in which an archive has said what it has, be it slow
+PATIENCE = 10  # seconds without a byte after which an archive that is asked counts as silent
+FLAT = "deb [trusted=yes] copy:{directory} ./"  # copied, as dpkg in a root sees nothing beside it
+NEVER_TOO_OLD = "Acquire::Check-Valid-Until"
 # What a bootstrap takes over from this machine, and would make its result differ from another's.
 CLEANERS = (
     'rm -f "$1"/etc/resolv.conf "$1"/etc/hostname "$1"/var/log/*.log "$1"/var/log/apt/*',
@@ -63,13 +68,89 @@ def versions(tree: Path) -> dict[str, str]:
     return record["versions"]
 
 
-class Apt:
-    """Packages of any suite of the machine's own mirror, cached below ``cache``."""
+def versions_of(madison: str) -> dict[str, tuple[str, ...]]:
+    """Return the versions by package, in their order, in what ``apt-cache madison`` says."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in madison.splitlines():
+        name, version = (each.strip() for each in line.split("|")[:2])
+        found[name] = tuple(dict.fromkeys((*found.get(name, ()), version)))
+    return found
 
-    def __init__(self, cache: Path, *, etc: Path = Path("/etc/apt")) -> None:
+
+class Silent(EnvironmentFault):
+    """An archive of packages does not say what it has."""
+
+
+class Apt:
+    """Packages of any suite of the machine's own mirror, cached below ``cache``.
+
+    With a ``snapshot`` they come from a dated archive instead, its URL or a moment of which the mirror itself
+    names the archive; with ``kept`` from the flat archive in that directory alone.
+    """
+
+    def __init__(
+        self, cache: Path, *, etc: Path = Path("/etc/apt"), snapshot: str = "", kept: str = ""
+    ) -> None:
         self.cache = cache / "apt"
         self.etc = etc
+        self.snapshot = snapshot
+        self.kept = kept
         self.distribution, self.codename = aptsources.distribution()
+        self._dated: dict[str, list[aptsources.Source]] = {}
+
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """What tells its packages from those of the machine's mirror of today; nothing if they are those."""
+        return tuple(each for each in (self.snapshot, self.kept) if each)
+
+    def sources(self, suite: str) -> list[aptsources.Source]:
+        """Return the archives of ``suite``; raises EnvironmentFault for a moment that none of them names."""
+        own = aptsources.own_sources(self.etc, self.codename)
+        if not self.snapshot:
+            return own
+        if "://" in self.snapshot:
+            return aptsources.dated(own, self.snapshot)
+        if suite not in self._dated:
+            now = Apt(self.cache.parent, etc=self.etc)
+            area = now._area(suite)
+            with filelock.FileLock(area / "lock.boxproof"):
+                now._ask(area, suite)
+            lists = area / "lists"
+            self._dated[suite] = [aptsources.at_moment(each, suite, lists, self.snapshot) for each in own]
+        return self._dated[suite]
+
+    def served(self, packages: Sequence[str], *, suite: str) -> dict[str, tuple[str, ...]]:
+        """Return the versions that ``suite`` has now of each of ``packages``, the newest first.
+
+        One it has none of is left out. Raises Silent when the archive does not answer: a silent one within
+        a minute.
+        """
+        area = self._area(suite)
+        with filelock.FileLock(area / "lock.boxproof"):
+            self._ask(area, suite)
+            said = self._apt(area, "madison", *packages, program="apt-cache").stdout
+        return versions_of(said)
+
+    def together(self, versions: Mapping[str, str], *more: str, suite: str) -> dict[str, str]:
+        """Return what an empty system has once it has these, ``more`` in any version, and what they need.
+
+        Raises EnvironmentFault where they exclude one another. The lists are those of the last question.
+        """
+        area = self._area(suite)
+        wanted = [f"{name}={version}" for name, version in versions.items()]
+        with filelock.FileLock(area / "lock.boxproof"):
+            words = ["-s", "--no-install-recommends", "install", *wanted, *more]
+            done = self._apt(area, *words, check=False)
+        if not done.ok:
+            raise EnvironmentFault(f"the packages exclude one another: {_complaint(done)}")
+        return dict(re.findall(r"^Inst (\S+) \((\S+) ", done.stdout, re.MULTILINE))
+
+    def fetch(self, packages: Sequence[str], *, suite: str, into: Path) -> list[Path]:
+        """Return the archives of ``packages``, each "name=version", downloaded into a directory.
+
+        Raises EnvironmentFault when one cannot be had.
+        """
+        return self._download(packages, suite, into)
 
     def unpack(self, packages: Sequence[str], *, suite: str = "bookworm", only: Sequence[str] = ()) -> Path:
         """Return a directory with exactly ``packages`` of ``suite`` unpacked, without dependencies.
@@ -100,15 +181,21 @@ class Apt:
         end it, "$1" being the root. Raises EnvironmentFault when it cannot be made.
         """
         cleaners = (*CLEANERS, *hooks)
-        key = digest(
-            "rootfs", self.distribution, suite, sorted(packages), EPOCH, cleaners, os.uname().machine
-        )
 
         def fill(directory: Path) -> None:
             with log.step(f"root of {suite} for {name}") as report:
                 self._bootstrap(packages, suite, directory / "root.tar", cleaners, report)
 
-        return publish(self.cache / "roots" / f"{name}-{key}", fill) / "root.tar"
+        return publish(self.root(packages, suite=suite, name=name, hooks=hooks), fill) / "root.tar"
+
+    def root(self, packages: Sequence[str], *, suite: str, name: str, hooks: Sequence[str] = ()) -> Path:
+        """Return the directory that ``rootfs`` fills, whether it is there or not."""
+        cleaners = (*CLEANERS, *hooks)
+        key = digest(
+            "rootfs", self.distribution, suite, sorted(packages), EPOCH, cleaners, os.uname().machine,
+            *self.elsewhere,
+        )  # fmt: skip
+        return self.cache / "roots" / f"{name}-{key}"
 
     def _bootstrap(
         self,
@@ -118,7 +205,7 @@ class Apt:
         cleaners: Sequence[str],
         report: Callable[[str], None],
     ) -> None:
-        tree = self.unpack(["mmdebstrap"], suite=self._tools_suite())
+        tree = Apt(self.cache.parent, etc=self.etc).unpack(["mmdebstrap"], suite=self._tools_suite())
         area = self._area(suite)
         argv = ["perl", str(tree / "usr/bin/mmdebstrap"), "--variant=minbase", "--mode=auto"]
         argv += [
@@ -127,6 +214,7 @@ class Apt:
             "--dpkgopt=path-exclude=/usr/share/man/*",
         ]
         argv += [f"--include={','.join(packages)}"] if packages else []
+        argv += ["--aptopt=Acquire::Check-Valid-Until false"] if self.snapshot else []
         argv += [f"--customize-hook={each}" for each in cleaners]
         run(  # mmdebstrap calls its own helpers by name: they lie beside it
             [*argv, suite, tar, area / "sources.list"],
@@ -143,16 +231,28 @@ class Apt:
         if not shutil.which("apt-get") or not shutil.which("dpkg"):
             hint = "use a Debian or Ubuntu machine, or a Docker Engine of your own"
             raise EnvironmentFault("no apt-get on this machine", hint=hint)
-        area = self.cache / "suites" / suite
+        area = (
+            self.cache / "suites" / "-".join([suite, *([digest(self.elsewhere)] if self.elsewhere else [])])
+        )
         for each in ("lists/partial", "archives/partial"):
             (area / each).mkdir(parents=True, exist_ok=True)
-        sources = aptsources.own_sources(self.etc, self.codename)
-        lines = aptsources.lines_for(sources, suite, area / "keys")
+        if self.kept:
+            lines = [FLAT.format(directory=self.kept)]
+        else:
+            lines = aptsources.lines_for(self.sources(suite), suite, area / "keys")
         (area / "sources.list").write_text("\n".join(lines) + "\n")
         (area / "status").touch()
         return area
 
-    def _apt(self, area: Path, *words: str, cwd: Path | None = None) -> None:
+    def _apt(
+        self,
+        area: Path,
+        *words: str,
+        program: str = "apt-get",
+        cwd: Path | None = None,
+        timeout: float = DOWNLOAD_TIMEOUT,
+        check: bool = True,
+    ) -> Result:
         options = {
             "Dir::Etc::sourcelist": area / "sources.list",
             "Dir::Etc::sourceparts": "/dev/null",
@@ -165,8 +265,24 @@ class Apt:
             "Acquire::Languages": "none",
             "Acquire::Retries": "3",
         }
-        argv = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items()), *words]
-        run(argv, timeout=DOWNLOAD_TIMEOUT, cwd=cwd, env={"LC_ALL": "C.UTF-8"})
+        options |= {NEVER_TOO_OLD: "false"} if self.snapshot else {}
+        argv = [program, "-qq", *(f"-o{name}={value}" for name, value in options.items()), *words]
+        return run(argv, timeout=timeout, cwd=cwd, env={"LC_ALL": "C.UTF-8"}, check=check)
+
+    def _ask(self, area: Path, suite: str) -> None:
+        """Have the lists of this moment; raises Silent when not all of them come."""
+        schemes = ("http", "https")
+        words = [f"-oAcquire::{each}::Timeout={PATIENCE}" for each in schemes]
+        words += ["-oAcquire::Retries=0", "-oAPT::Update::Error-Mode=any", "update"]
+        try:
+            done = self._apt(area, *words, timeout=ASK_TIMEOUT, check=False)
+        except CommandTimedOut as fault:
+            why = f"nothing came within {ASK_TIMEOUT:.0f} s"
+            raise Silent(f"the package archive of {suite} does not answer: {why}") from fault
+        if not done.ok:
+            why = _complaint(done)
+            raise Silent(f"the package archive of {suite} does not answer: {why}")
+        (area / "updated").touch()
 
     def _update(self, area: Path, *, at_least: float = 0.0) -> None:
         stamp = area / "updated"
@@ -186,6 +302,13 @@ class Apt:
                 self._update(area, at_least=1.0)
                 self._apt(area, "download", *packages, cwd=into)
         return sorted(into.glob("*.deb"))
+
+
+def _complaint(done: Result) -> str:
+    """Return the first thing that apt complains of."""
+    lines = [each.strip() for each in done.stderr.splitlines()]
+    said = [each[2:].strip() for each in lines if each.startswith(("E:", "W:"))]
+    return " ".join((said or lines or [f"exit code {done.code}"])[0].split())
 
 
 def _prune(tree: Path, only: Sequence[str]) -> None:

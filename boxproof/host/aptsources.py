@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boxproof.errors import EnvironmentFault
@@ -25,11 +25,14 @@ class Source:
     pocket: str
     components: tuple[str, ...]
     signed_by: str  # path of a keyring, an armoured key, or ""
+    trusted: bool = False  # its owner wants no signature
 
     def line(self, suite: str, keyring: str) -> str:
         """Return the one-line form of this source for ``suite``."""
-        options = f"[signed-by={keyring}] " if keyring else ""
-        return f"deb {options}{self.uri} {suite}{self.pocket} {' '.join(self.components)}"
+        options = [f"signed-by={keyring}"] if keyring else []
+        options += ["trusted=yes"] if self.trusted else []
+        shown = f"[{' '.join(options)}] " if options else ""
+        return f"deb {shown}{self.uri} {suite}{self.pocket} {' '.join(self.components)}"
 
 
 def distribution(os_release: Path = Path("/etc/os-release")) -> tuple[str, str]:
@@ -74,6 +77,44 @@ def lines_for(sources: Iterable[Source], suite: str, keys: Path) -> list[str]:
     ]
 
 
+def dated(sources: Iterable[Source], url: str) -> list[Source]:
+    """Return ``sources`` as the dated archive at ``url`` has them.
+
+    Where the path names the archive, as in …/debian/20260131T120000Z, another of the sources has its own name
+    in that place.
+    """
+    found = list(sources)
+    main = next(_archive(each.uri) for each in found if each.pocket == "")
+    return [replace(each, uri=_renamed(url, main, _archive(each.uri))) for each in found]
+
+
+def at_moment(source: Source, suite: str, lists: Path, moment: str) -> Source:
+    """Return ``source`` at a moment, by the archive of snapshots that its Release names in apt's ``lists``.
+
+    Raises EnvironmentFault if it names none.
+    """
+    named = re.sub(r"^[a-z+]+://", "", source.uri.rstrip("/")).replace("/", "_")
+    for kind in ("InRelease", "Release"):
+        path = lists / f"{named}_dists_{suite}{source.pocket}_{kind}"
+        found = (
+            re.search(r"^Snapshots: (\S*@SNAPSHOTID@\S*)$", path.read_text(), re.M)
+            if path.is_file()
+            else None
+        )
+        if found:
+            return replace(source, uri=found[1].replace("@SNAPSHOTID@", moment))
+    why = f"BOXPROOF_SNAPSHOT={moment}: the Release of {suite}{source.pocket} names no archive of snapshots"
+    raise EnvironmentFault(why, hint="set BOXPROOF_SNAPSHOT to the URL of the dated archive")
+
+
+def _archive(uri: str) -> str:
+    return uri.rstrip("/").rpartition("/")[2]
+
+
+def _renamed(url: str, main: str, own: str) -> str:
+    return "/".join(own if part == main else part for part in url.rstrip("/").split("/"))
+
+
 def _pocket(suite: str, codename: str) -> str | None:
     if not suite.startswith(codename):
         return None
@@ -88,7 +129,13 @@ def _one_line(text: str, codename: str) -> Iterator[Source]:
         if match is None or pocket is None:
             continue
         options = dict(each.split("=", 1) for each in (match["options"] or "").split() if "=" in each)
-        yield Source(match["uri"], pocket, _main(match["components"]), options.get("signed-by", ""))
+        yield Source(
+            match["uri"],
+            pocket,
+            _main(match["components"]),
+            options.get("signed-by", ""),
+            options.get("trusted", "") == "yes",
+        )
 
 
 def _deb822(text: str, codename: str) -> Iterator[Source]:
@@ -101,7 +148,8 @@ def _deb822(text: str, codename: str) -> Iterator[Source]:
             if pocket is None:
                 continue
             for uri in fields.get("uris", "").split():
-                yield Source(uri, pocket, _main(fields.get("components", "")), fields.get("signed-by", ""))
+                components, trusted = _main(fields.get("components", "")), fields.get("trusted", "") == "yes"
+                yield Source(uri, pocket, components, fields.get("signed-by", ""), trusted)
 
 
 def _fields(stanza: str) -> dict[str, str]:

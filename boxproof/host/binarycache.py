@@ -1,4 +1,4 @@
-"""Ready programs in a directory or behind a URL (BOXPROOF_BINARY_CACHE), each with its .sha256 beside it."""
+"""Ready programs and kept packages in BOXPROOF_BINARY_CACHE, a directory or a URL, each with its .sha256."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ import httpx
 from boxproof import log
 from boxproof.errors import EnvironmentFault
 
-TIMEOUT = httpx.Timeout(120, connect=5)
+TIMEOUT = httpx.Timeout(30, connect=5)  # of one read
+ASK = httpx.Timeout(5)
+_silent: set[str] = set()  # caches that did not answer this process: asked once, not once a program
 
 
-def fetch(cache: str, name: str, target: Path) -> bool:
-    """Copy ``name`` from ``cache`` to ``target`` and return whether it was there.
+def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
+    """Copy ``name`` from ``cache`` to ``target`` and say whether it was there; ``quiet`` prints nothing.
 
     Raises EnvironmentFault when its digest is not the one beside it.
     """
     if not cache:
         return False
     remote = cache.startswith(("http://", "https://"))
+    if cache.rstrip("/") in _silent:
+        return False
     found = _download(f"{cache.rstrip('/')}/{name}", target) if remote else _copy(Path(cache) / name, target)
     if not found:
         return False
@@ -30,8 +34,24 @@ def fetch(cache: str, name: str, target: Path) -> bool:
         hint = "the file was damaged or replaced: remove it from the cache"
         raise EnvironmentFault(f"{cache}/{name} has another sha256 than {name}.sha256 says", hint=hint)
     target.chmod(0o755)
-    log.say(f"{target.name} from the binary cache")
+    if not quiet:
+        log.say(f"{target.name} from the binary cache")
     return True
+
+
+def holds(cache: str, name: str) -> bool:
+    """Return whether ``cache`` has ``name``; nothing is fetched."""
+    if not cache.startswith(("http://", "https://")):
+        return bool(cache) and (Path(cache) / f"{name}.sha256").is_file()
+    address = cache.rstrip("/")
+    if address in _silent:
+        return False
+    try:
+        return httpx.head(f"{address}/{name}.sha256", timeout=ASK, follow_redirects=True).is_success
+    except httpx.HTTPError as error:
+        _silent.add(address)
+        log.say(f"binary cache: {error or type(error).__name__}; doing without")
+        return False
 
 
 def store(cache: str, name: str, program: Path) -> None:
@@ -70,5 +90,7 @@ def _download(url: str, target: Path) -> str:
                     sink.write(chunk)
             return checksum.text.split(maxsplit=1)[0]
     except (httpx.HTTPError, IndexError) as error:
+        if isinstance(error, httpx.TransportError):
+            _silent.add(url.rpartition("/")[0])
         log.say(f"binary cache: {error or type(error).__name__}; building instead")
         return ""

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from boxproof.errors import BoxproofError
-from boxproof.host import embedded, engine, golang, machine, pypi, reachable
+from boxproof.host import embedded, engine, enginebin, golang, machine, pypi, reachable
 from boxproof.host.ping import server_version
 from boxproof.run import run
 from boxproof.settings import ROOT, Settings
@@ -59,8 +59,11 @@ class Survey(BaseModel):
         return [(_state(need), need.name, need.found, need.way, _remedy(need)) for need in self.needs]
 
 
-def survey(settings: Settings) -> Survey:
-    """Return what this machine has and lacks; takes under 2 s, needs no root and creates nothing."""
+def survey(settings: Settings, more: Mapping[str, Question] | None = None) -> Survey:
+    """Return what this machine has and lacks; takes under 2 s, needs no root and creates nothing.
+
+    ``more`` are further questions, or others in the place of those of the same name.
+    """
     questions: dict[str, Question] = {
         "Python": _python,
         "Docker Engine": lambda: _engine(settings),
@@ -77,7 +80,7 @@ def survey(settings: Settings) -> Survey:
         "kind": lambda: _program(settings, "kind", ["version"]),
         "kubectl": lambda: _program(settings, "kubectl", ["version", "--client"]),
         "npm": _npm,
-    }
+    } | dict(more or {})
     needs = ask_all(questions)
     return Survey(ready=all(need.met for need in needs if need.required), needs=needs)
 
@@ -142,7 +145,9 @@ def _engine(settings: Settings) -> Need:
             return Need(name="Docker Engine", found=f"{version} at {host}", way="the user's")
     version = server_version(layout.host, timeout=DEADLINE) if layout.socket.exists() else ""
     if version:
-        return Need(name="Docker Engine", found=f"{version}, running", way="embedded")
+        worked = enginebin.last_worked(settings)
+        way = f"embedded: {worked} were seen to work" if worked else "embedded"
+        return Need(name="Docker Engine", found=f"{version}, running", way=way)
     if layout.pid():
         return Need(name="Docker Engine", found=f"pid {layout.pid()}, no answer", way="embedded, waited for")
     lacking = embedded.possible()

@@ -104,10 +104,11 @@ def ensure(settings: Settings) -> EngineInfo:
         version = server_version(layout.host)
         if not version and layout.pid():
             version = _wait_for(layout, lambda: False)
-        programs = enginebin.assemble(settings, chains=f"BP{digest(str(settings.state))[:4].upper()}")
+        programs = enginebin.assemble(settings, chains=chains(settings))
         if not version:
             with log.step("embedded engine"):
                 version = _start(settings, layout, programs)
+            enginebin.note_worked(settings, programs)
         plug_in(layout.config, programs)
         with suppress(PermissionError):  # a user namespace may not have that group
             os.chown(layout.socket, -1, SOCKET_GROUP)
@@ -115,6 +116,11 @@ def ensure(settings: Settings) -> EngineInfo:
     return EngineInfo(
         way="embedded", host=layout.host, version=version, client=str(client), config=str(layout.config)
     )
+
+
+def chains(settings: Settings) -> str:
+    """Return what the names of this engine's firewall chains begin with."""
+    return f"BP{digest(str(settings.state))[:4].upper()}"
 
 
 def stop(settings: Settings) -> bool:

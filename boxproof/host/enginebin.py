@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from boxproof import log
 from boxproof.errors import EnvironmentFault
 from boxproof.host.apt import Apt, digest, publish, versions
+from boxproof.host.served import lack
 from boxproof.run import run
 from boxproof.settings import Settings, search_path
 
 ENGINE = ("docker.io", "docker-cli", "docker-buildx", "docker-compose", "containerd")
-ENGINE_SUITES = ("sid", "trixie")  # the first one has an engine that works without CAP_SYS_RESOURCE
-RUNTIME_SUITE = "bookworm"  # later builds of runc want a later libc
+ENGINE_SUITES = ("sid", "trixie")  # the newest first; bookworm's engine is 20.10, and has no buildx
 RUNTIME = ("runc", "tini")
+RUNTIME_SUITES = ("sid", "trixie", "bookworm")
+NETWORK_SUITE = "bookworm"
+UBUNTU = ("docker.io", "docker-buildx", "docker-compose-v2", "containerd")
+START_TIMEOUT = 60.0
+METADATA = ("docker-cli-plugin-metadata",)
+ENGINE_STARTS = {  # how each program is started to see that it can be
+    "dockerd": ("--version",), "docker": ("--version",), "containerd": ("--version",), "ctr": ("--version",),
+    "containerd-shim-runc-v2": ("-v",), "docker-buildx": METADATA, "docker-compose": METADATA,
+}  # fmt: skip
+RUNTIME_STARTS = {"runc": ("--version",), "tini-static": ("--version",)}
+WORKED, TREES = "worked.json", "trees.json"
+KEPT = 5  # of those that worked
 NETWORK = (
     "iptables", "ipset", "conntrack", "nftables", "libip4tc2", "libip6tc2", "libxtables12", "libmnl0",
     "libnftnl11", "libnftables1", "libnfnetlink0", "libnetfilter-conntrack3", "libipset13",
@@ -41,20 +55,23 @@ done
 PLAIN = '#!/bin/sh\n{exports}exec {program} "$@"\n'
 
 
-def assemble(settings: Settings, *, chains: str) -> Path:
+def assemble(settings: Settings, *, chains: str, apt: Apt | None = None) -> Path:
     """Return a directory whose ``bin`` has every program of the engine and ``plugins`` the client's.
 
-    ``chains`` (six characters) replaces DOCKER in the names of firewall chains. Raises EnvironmentFault.
+    They are of the newest suite whose programs start here. ``chains`` (six characters) replaces DOCKER in
+    the names of firewall chains. Raises EnvironmentFault.
     """
-    apt = Apt(settings.cache)
+    apt = apt or Apt(settings.cache)
     own_tables = _own_tables(settings)
-    key = digest(ENGINE, ENGINE_SUITES, RUNTIME, NETWORK, WRAPPER, chains, own_tables, apt.codename)
+    place = _place(settings, apt, chains, own_tables)
 
     def fill(directory: Path) -> None:
-        engine, network = _packages(apt, own_tables)
+        network = _network(apt, own_tables)
+        engine = _engine(settings, apt)
+        runtime = _runtime(settings, apt)
         (directory / "bin").mkdir()
         (directory / "plugins").mkdir()
-        trees = [engine, apt.unpack(RUNTIME, suite=_runtime_suite(apt))]
+        trees = [engine, runtime]
         for name in PROGRAMS:
             (directory / "bin" / name).symlink_to(_locate(trees, name))
         (directory / "bin/docker-init").symlink_to(_locate(trees, "tini-static"))
@@ -65,8 +82,47 @@ def assemble(settings: Settings, *, chains: str) -> Path:
             name: version for tree in (*trees, network) if tree for name, version in versions(tree).items()
         }
         (directory / "versions.json").write_text(json.dumps(found, indent=2, sort_keys=True))
+        (directory / TREES).write_text(json.dumps({"engine": str(engine), "runtime": str(runtime)}))
 
-    return publish(settings.cache / "engine" / key, fill)
+    return publish(place, fill)
+
+
+def assembled(settings: Settings, *, chains: str) -> bool:
+    """Return whether the cache has the programs, so that nothing is fetched."""
+    return _place(settings, Apt(settings.cache), chains, _own_tables(settings)).is_dir()
+
+
+def _place(settings: Settings, apt: Apt, chains: str, own_tables: str) -> Path:
+    suites = (ENGINE_SUITES, RUNTIME_SUITES, NETWORK_SUITE)
+    key = digest(ENGINE, suites, RUNTIME, NETWORK, WRAPPER, chains, own_tables, apt.codename)
+    return settings.cache / "engine" / key
+
+
+def note_worked(settings: Settings, programs: Path) -> None:
+    """Record in the state directory that the engine of ``programs`` was seen to answer."""
+    now = json.loads((programs / TREES).read_text())
+    now["versions"] = json.loads((programs / "versions.json").read_text())
+    path = settings.state / "engine" / WORKED
+    found = [now, *(each for each in worked(settings) if each != now)][:KEPT]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=2))
+
+
+def worked(settings: Settings) -> list[dict[str, Any]]:
+    """Return the engines that were seen to answer, the last one first: their trees and versions."""
+    path = settings.state / "engine" / WORKED
+    try:
+        found: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
+    except ValueError:  # cut short: it is written anew with the next start
+        return []
+    return found
+
+
+def last_worked(settings: Settings) -> str:
+    """Return what was last seen to work here, for people, or ""."""
+    found = next(iter(worked(settings)), {}).get("versions", {})
+    names = ("docker.io", "containerd", "runc")
+    return ", ".join(f"{name} {found[name]}" for name in names if name in found)
 
 
 def _own_tables(settings: Settings) -> str:
@@ -79,31 +135,94 @@ def _own_tables(settings: Settings) -> str:
     return ""
 
 
-def _packages(apt: Apt, own_tables: str) -> tuple[Path, Path | None]:
+def _network(apt: Apt, own_tables: str) -> Path | None:
+    """Return the packages of the firewall's programs, None where the system has its own."""
+    if own_tables:
+        return None
     if apt.distribution != "debian":
-        names = ("docker.io", "docker-buildx", "docker-compose-v2", "containerd")
-        if not own_tables:
-            raise EnvironmentFault("no iptables on this machine", hint="install the iptables package")
-        return apt.unpack(names, suite=apt.codename), None
-    network = None if own_tables else apt.unpack(NETWORK, suite=RUNTIME_SUITE)
-    for suite in ENGINE_SUITES[:-1]:
+        raise EnvironmentFault("no iptables on this machine", hint="install the iptables package")
+    return apt.unpack(NETWORK, suite=NETWORK_SUITE)
+
+
+def _engine(settings: Settings, apt: Apt) -> Path:
+    debian = apt.distribution == "debian"
+    suites = ENGINE_SUITES if debian else (apt.codename,)
+    return _starting(settings, apt, "engine", ENGINE if debian else UBUNTU, suites, ENGINE_STARTS)
+
+
+def _runtime(settings: Settings, apt: Apt) -> Path:
+    suites = RUNTIME_SUITES if apt.distribution == "debian" else (apt.codename,)
+    return _starting(settings, apt, "runtime", RUNTIME, suites, RUNTIME_STARTS)
+
+
+def _starting(
+    settings: Settings,
+    apt: Apt,
+    what: str,
+    packages: Sequence[str],
+    suites: Sequence[str],
+    starts: Mapping[str, Sequence[str]],
+) -> Path:
+    """Return the tree of the newest suite whose programs start here.
+
+    Where the newest does not, one that worked here before and is still in the cache is preferred to an
+    older suite.
+    """
+    tried = []
+    for suite in suites:
         try:
-            return apt.unpack(ENGINE, suite=suite), network
+            tree = apt.unpack(packages, suite=suite)
+            why = unusable(tree, starts)
+            if not why:
+                return tree
+            shutil.rmtree(tree)  # else the next day's would not be tried
         except EnvironmentFault as error:
-            log.say(f"engine of {suite} cannot be had: {error.message.splitlines()[-1]}")
-    return apt.unpack(ENGINE, suite=ENGINE_SUITES[-1]), network
+            why = lack(error).why
+        log.say(f"{what} of {suite} is not used: {why}")
+        tried.append(f"{suite}: {why}")
+        known = _known(settings, what, starts) if suite == suites[0] else None
+        if known:
+            log.say(f"{what} that worked here before is used: {_shown(known)}")
+            return known
+    hint = "start a Docker Engine of your own, or choose another mirror in /etc/apt"
+    raise EnvironmentFault(f"no {what} starts here: {'; '.join(tried)}", hint=hint)
 
 
-def _runtime_suite(apt: Apt) -> str:
-    return RUNTIME_SUITE if apt.distribution == "debian" else apt.codename
+def _known(settings: Settings, what: str, starts: Mapping[str, Sequence[str]]) -> Path | None:
+    paths = dict.fromkeys(Path(each[what]) for each in worked(settings) if what in each)
+    return next((each for each in paths if each.is_dir() and not unusable(each, starts)), None)
+
+
+def _shown(tree: Path) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions(tree).items())
+
+
+def unusable(tree: Path, starts: Mapping[str, Sequence[str]]) -> str:
+    """Return "" if every program of ``starts`` is in ``tree`` and starts with its words, else why not."""
+    for name, words in starts.items():
+        program = _find([tree], name)
+        if program is None:
+            return f"it has no {name}"
+        try:
+            result = run([program, *words], timeout=START_TIMEOUT, check=False)
+        except EnvironmentFault as fault:
+            return fault.message
+        if not result.ok:
+            said = (result.stderr.strip() or result.stdout.strip() or "it said nothing").splitlines()[-1]
+            return f"{name} does not start here (exit code {result.code}): {said[-200:]}"
+    return ""
 
 
 def _locate(trees: Sequence[Path], name: str) -> Path:
-    for tree in trees:
-        for place in PLACES:
-            if (tree / place / name).is_file():
-                return tree / place / name
-    raise EnvironmentFault(f"the engine's packages have no {name}", hint="remove the engine cache")
+    found = _find(trees, name)
+    if found is None:
+        raise EnvironmentFault(f"the engine's packages have no {name}", hint="inv clean --cache")
+    return found
+
+
+def _find(trees: Sequence[Path], name: str) -> Path | None:
+    paths = (tree / place / name for tree in trees for place in PLACES)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _wrap(into: Path, network: Path | None, own_tables: str, chains: str) -> None:

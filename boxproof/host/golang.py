@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from boxproof import log
 from boxproof.errors import EnvironmentFault
-from boxproof.host import binarycache, pypi
+from boxproof.host import binarycache, goproxy, pypi
 from boxproof.host.apt import digest, publish
 from boxproof.run import CommandFailed, run
 from boxproof.settings import Settings, search_path
@@ -27,6 +28,35 @@ class Toolchain:
     version: str
     path: Path | None
     pin: str = ""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A program ``name`` of ``package``, an import path or ".", in the module directory ``module``."""
+
+    module: Path
+    package: str
+    name: str
+    ldflags: str = ""
+    tags: tuple[str, ...] = ()
+    cgo: bool = False
+    experiment: str = ""
+
+    @property
+    def flags(self) -> list[str]:
+        """The flags of the go command."""
+        return _flags(self.ldflags, self.tags)
+
+    def place(self, settings: Settings) -> Path:
+        """Return the program's path in the cache, whether it is there or not; raises EnvironmentFault."""
+        version = find(self.module).version
+        key = recipe(self.module, self.package, version, self.flags, self.cgo, self.experiment)
+        return settings.cache / "binaries" / f"{self.name}-{key}" / self.name
+
+    def variables(self, settings: Settings) -> dict[str, str]:
+        """Return the variables of the go command."""
+        own = environment(settings, cgo=self.cgo)
+        return own | ({"GOEXPERIMENT": self.experiment} if self.experiment else {})
 
 
 def build(
@@ -45,23 +75,48 @@ def build(
     ``package`` is an import path or ".". The key is the recipe: the module's files, the flags and the
     Go version; BOXPROOF_BINARY_CACHE is asked before a build. Raises EnvironmentFault.
     """
-    toolchain = find(module)
-    flags = _flags(ldflags, tags)
-    key = recipe(module, package, toolchain.version, flags, cgo, experiment)
+    return made(Build(module, package, name, ldflags, tuple(tags), cgo, experiment), settings)
+
+
+def made(asked: Build, settings: Settings) -> Path:
+    """Return the program, built if the cache and BOXPROOF_BINARY_CACHE lack it; raises EnvironmentFault."""
+    place = asked.place(settings)
+    key = place.parent.name
 
     def fill(directory: Path) -> None:
-        target = directory / name
-        if binarycache.fetch(settings.binary_cache, f"{name}-{key}", target):
-            return
-        with log.step(f"go build {name}") as report:
-            argv = [str(_installed(toolchain, settings)), "build", "-v", *flags, "-o", str(target), package]
-            env = environment(settings, cgo=cgo) | ({"GOEXPERIMENT": experiment} if experiment else {})
-            _compile(argv, module, env, report)
+        target = directory / asked.name
+        try:
+            if binarycache.fetch(settings.binary_cache, key, target):
+                return
+        except EnvironmentFault as fault:  # it was replaced, and is not used
+            log.say(f"{fault}; building {asked.name} instead", style="red")
+            target.unlink()
+        with log.step(f"go build {asked.name}") as report:
+            go = str(installed(find(asked.module), settings))
+            argv = [go, "build", "-v", *asked.flags, "-o", str(target), asked.package]
+            _compile(argv, asked, settings, report)
         target.chmod(0o755)
 
-    program = publish(settings.cache / "binaries" / f"{name}-{key}", fill) / name
-    binarycache.store(settings.binary_cache, f"{name}-{key}", program)
+    program = publish(place.parent, fill) / asked.name
+    binarycache.store(settings.binary_cache, key, program)
     return program
+
+
+def lacking(builds: Iterable[Build], settings: Settings) -> list[Build]:
+    """Return the programs that neither the cache nor BOXPROOF_BINARY_CACHE has; raises EnvironmentFault."""
+    places = {each: each.place(settings) for each in builds}
+    absent = [each for each, place in places.items() if not place.is_file()]
+    return [each for each in absent if not binarycache.holds(settings.binary_cache, places[each].parent.name)]
+
+
+def go_of(builds: Sequence[Build], settings: Settings) -> str:
+    """Return the newest ``go`` that programs want, installed if need be; raises EnvironmentFault.
+
+    "" where there is no program.
+    """
+    chains = {each.version: each for each in (find(asked.module) for asked in builds)}
+    paths = {version: installed(each, settings) for version, each in sorted(chains.items())}
+    return str(next(reversed(paths.values()), ""))
 
 
 def recipe(module: Path, package: str, version: str, flags: Sequence[str], cgo: bool, experiment: str) -> str:
@@ -103,10 +158,14 @@ def required(module: Path) -> str:
 
 def installed_version() -> str:
     """Return the version of the ``go`` in PATH, for example "1.26.2", or "" when there is none."""
-    if not shutil.which("go"):
-        return ""
+    found = shutil.which("go")
+    return _version_of(found) if found else ""
+
+
+@cache
+def _version_of(program: str) -> str:
     env = {"GOTOOLCHAIN": "local"}
-    result = run(["go", "env", "GOVERSION"], timeout=20, env=env, check=False)
+    result = run([program, "env", "GOVERSION"], timeout=20, env=env, check=False)
     return result.stdout.strip().removeprefix("go").split(" ")[0] if result.ok else ""
 
 
@@ -136,7 +195,8 @@ def newer_or_equal(have: str, wanted: str) -> bool:
     return numbers(have) >= numbers(wanted)
 
 
-def _installed(toolchain: Toolchain, settings: Settings) -> Path:
+def installed(toolchain: Toolchain, settings: Settings) -> Path:
+    """Return the ``go`` of a toolchain, which is installed if need be; raises EnvironmentFault."""
     if toolchain.path:
         return toolchain.path
     tree = pypi.toolchain(toolchain.pin, settings.cache)
@@ -147,7 +207,7 @@ def _installed(toolchain: Toolchain, settings: Settings) -> Path:
     return roots[0]
 
 
-def _compile(argv: list[str], module: Path, env: dict[str, str], report: Callable[[str], None]) -> None:
+def _compile(argv: list[str], asked: Build, settings: Settings, report: Callable[[str], None]) -> None:
     count = 0
 
     def line(text: str) -> None:
@@ -156,12 +216,11 @@ def _compile(argv: list[str], module: Path, env: dict[str, str], report: Callabl
         report(f"{count} packages, now {text}")
 
     path = [str(Path(argv[0]).parent), *map(str, search_path())]
+    env = asked.variables(settings) | {"PATH": ":".join(path)}
     try:
-        run(argv, timeout=BUILD_TIMEOUT, cwd=module, env=env | {"PATH": ":".join(path)}, on_line=line)
+        run(argv, timeout=BUILD_TIMEOUT, cwd=asked.module, env=env, on_line=line)
     except CommandFailed as error:
-        lines = [each for each in error.result.stderr.splitlines() if " " in each]
-        hint = "is the Go module proxy reachable? BOXPROOF_BINARY_CACHE can name ready programs"
-        raise EnvironmentFault(f"{' '.join(argv[-1:])}: " + "\n".join(lines[-5:]), hint=hint) from error
+        raise goproxy.blamed(error.result.stderr, asked.name, asked.module) from error
 
 
 def _sources(module: Path) -> list[tuple[str, str]]:

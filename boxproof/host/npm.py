@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import shutil
+import tempfile
 from pathlib import Path
 
 from boxproof import log
 from boxproof.errors import EnvironmentFault
 from boxproof.host import pypi
 from boxproof.host.apt import digest, publish
+from boxproof.host.served import TEMPORARY, Unanswered, Unserved
 from boxproof.run import run
 from boxproof.settings import Settings, search_path
 
 TIMEOUT = 600.0
+ASK_TIMEOUT = 60.0
+PATIENCE = {  # of one question, with its repetitions half a minute at most; milliseconds
+    "npm_config_fetch_timeout": "5000", "npm_config_fetch_retries": "3",
+    "npm_config_fetch_retry_mintimeout": "500", "npm_config_fetch_retry_maxtimeout": "4000",
+}  # fmt: skip
 
 
 def fetch(package: str, version: str, integrity: str, *, settings: Settings) -> Path:
@@ -28,7 +36,11 @@ def fetch(package: str, version: str, integrity: str, *, settings: Settings) -> 
             argv = [*client(settings), "pack", f"{package}@{version}", "--pack-destination", str(directory)]
             options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
             env = _environment(argv[0], settings, directory)
-            run([*argv, *options], timeout=TIMEOUT, cwd=directory, env=env, on_line=report)
+            done = run(
+                [*argv, *options], timeout=TIMEOUT, cwd=directory, env=env, check=False, on_line=report
+            )
+            if not done.ok:
+                raise blamed(done.stdout + done.stderr, f"{package}@{version}")
         tarballs = list(directory.glob("*.tgz"))
         if len(tarballs) != 1:
             raise EnvironmentFault(f"npm pack {package}@{version} left {len(tarballs)} tarballs")
@@ -37,6 +49,49 @@ def fetch(package: str, version: str, integrity: str, *, settings: Settings) -> 
 
     key = digest(package, version, integrity)
     return publish(settings.cache / "npm" / key, fill) / "package.tgz"
+
+
+def held(package: str, version: str, integrity: str, *, settings: Settings) -> bool:
+    """Return whether the cache has the tarball."""
+    return (settings.cache / "npm" / digest(package, version, integrity) / "package.tgz").is_file()
+
+
+def served(package: str, version: str, integrity: str, *, settings: Settings) -> None:
+    """Ask the registry for the pinned package, and for its integrity; nothing is fetched.
+
+    Raises Unserved if it is gone or has another one, Unanswered if the registry does not answer.
+    """
+    name = f"{package}@{version}"
+    with tempfile.TemporaryDirectory(prefix="boxproof-npm-") as below:
+        argv = [*client(settings), "view", "--json", name, "dist.integrity"]
+        env = _environment(argv[0], settings, Path(below)) | PATIENCE | {"npm_config_cache": below}
+        done = run(argv, timeout=ASK_TIMEOUT, cwd=Path(below), env=env, check=False)
+    if not done.ok:
+        raise blamed(done.stdout + done.stderr, name)
+    told = done.stdout.strip().strip('"')
+    if not told:
+        raise Unserved(f"npm package {name}: the registry does not have it", hint=_mend(package))
+    if not set(told.split()) & set(integrity.split()):
+        hint = f"if the new content is right, pin it in image/tools.toml; else {_mend(package)}"
+        raise Unserved(f"npm package {name}: its integrity is {told}, pinned is {integrity}", hint=hint)
+
+
+def blamed(said: str, name: str) -> EnvironmentFault:
+    """Return the fault of an npm command that ended with ``said``, in one line."""
+    if re.search(r"E404|\b404\b|410 Gone|ETARGET|E410", said):
+        package = name.rpartition("@")[0]
+        return Unserved(f"npm package {name}: the registry does not have it", hint=_mend(package))
+    lines = [re.sub(r"^npm (error|ERR!) ?", "", line) for line in said.splitlines() if "npm " in line]
+    telling = [line for line in lines if TEMPORARY.search(line)]
+    if telling:
+        text = f"the npm registry does not answer, asked for {name}: {telling[0][:300]}"
+        return Unanswered(text, hint="try again later, or set npm_config_registry to another registry")
+    return EnvironmentFault(f"npm cannot fetch {name}: {' | '.join(lines[:2])[:300]}")
+
+
+def _mend(package: str) -> str:
+    pins = f"pin another version in image/tools.toml: npm view {package} version dist.integrity"
+    return f"set npm_config_registry to a registry that has it, or {pins}"
 
 
 def client(settings: Settings) -> list[str]:

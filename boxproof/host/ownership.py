@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.host import procs
-from boxproof.run import OWNER, owned_by
+from boxproof.run import OWNER, owned_by, owner, temporary_root
 from boxproof.session import EngineInfo
 from boxproof.settings import Settings
 
@@ -60,6 +60,11 @@ def labels(run: str) -> dict[str, str]:
     return {LABEL: run}
 
 
+def labels_here() -> dict[str, str]:
+    """Return the labels for what is made in the engine by the run that this process belongs to, if any."""
+    return labels(Path(owner()).stem) if owner() else {}
+
+
 def claim_run(settings: Settings, run: str) -> RunRecord:
     """Write the record of ``run``, owned by this process.
 
@@ -74,14 +79,18 @@ def claim_run(settings: Settings, run: str) -> RunRecord:
         raise EnvironmentFault(f"run {run} is under way (pid {before.pid})", hint="choose another name")
     pid = os.getpid()
     record = RunRecord(run=run, pid=pid, pid_start=procs.start_time(pid), boot_id=procs.boot_id())
-    owned_by(str(path))
+    owned_by(mark(settings, record))
     return _write(settings, record)
+
+
+def mark(settings: Settings, record: RunRecord) -> str:
+    """Return what the processes of a run have as ``OWNER`` in their environment."""
+    return str(_path(settings, record.run))
 
 
 def end_processes(settings: Settings, record: RunRecord) -> list[int]:
     """End what a dead run started and what outlived it, and return the pids; raises EnvironmentFault."""
-    mark = str(_path(settings, record.run))
-    return procs.end(OWNER, mark, what=f"what run {record.run} started")
+    return procs.end(OWNER, mark(settings, record), what=f"what run {record.run} started")
 
 
 def note(settings: Settings, record: RunRecord, *, cluster: str = "", path: Path | None = None) -> RunRecord:
@@ -197,9 +206,7 @@ def remove_files(settings: Settings, record: RunRecord) -> list[str]:
 
     A path outside the temporary, state, cache and reports directories is left alone.
     """
-    import tempfile
-
-    places = [Path(tempfile.gettempdir()), settings.state, settings.cache, settings.reports]
+    places = [temporary_root(), settings.state, settings.cache, settings.reports]
     removed = []
     for text in record.files:
         path = Path(text)

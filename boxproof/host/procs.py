@@ -7,10 +7,12 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from boxproof.parents import start_time, stat
 from boxproof.wait import until
 
+__all__ = ["start_time"]
+
 PROC = Path("/proc")
-START_TIME = 19  # field 22 of stat, counted after the name in brackets
 GONE = 10.0  # seconds until a process that was killed is gone
 
 
@@ -18,12 +20,6 @@ def boot_id() -> str:
     """Return the id of this boot, or "" where the system has none."""
     path = PROC / "sys/kernel/random/boot_id"
     return path.read_text().strip() if path.exists() else ""
-
-
-def start_time(pid: int) -> int:
-    """Return when ``pid`` was started, in clock ticks since boot; 0 when it is gone or a zombie."""
-    fields = _stat(pid)
-    return 0 if not fields or fields[0] in {"Z", "X"} else int(fields[START_TIME])
 
 
 def command(pid: int) -> list[str]:
@@ -76,7 +72,7 @@ def end(name: str, value: str, *, what: str) -> list[int]:
 def children(pid: int) -> list[int]:
     """Return the direct children of ``pid``."""
     pids = [int(path.name) for path in PROC.iterdir() if path.name.isdigit()]
-    return [each for each in pids if (_stat(each) or ["", "0"])[1] == str(pid)]
+    return [each for each in pids if (stat(each) or ["", "0"])[1] == str(pid)]
 
 
 def from_file(path: Path) -> int:
@@ -95,11 +91,3 @@ def mounts_below(directory: Path) -> list[Path]:
         if point.is_relative_to(directory):
             points.append(point)
     return points[::-1]
-
-
-def _stat(pid: int) -> list[str]:
-    try:
-        text = (PROC / str(pid) / "stat").read_text()
-    except OSError:
-        return []
-    return text.rpartition(")")[2].split()

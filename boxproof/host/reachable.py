@@ -63,12 +63,12 @@ def go_proxy(has_go: bool) -> str:
     )
 
 
-def debian_mirror() -> str:
-    """Return "" when the mirror in this machine's apt sources answers, else why not."""
+def debian_mirror(suite: str = "") -> str:
+    """Return "" when the mirror of this machine's apt sources has ``suite``, or its own, else why not."""
     _, codename = aptsources.distribution()
     try:
         sources = aptsources.own_sources(Path("/etc/apt"), codename)
     except EnvironmentFault as error:
         return error.message
     main = next(source for source in sources if source.pocket == "")
-    return answers(f"{main.uri.rstrip('/')}/dists/{codename}/Release")
+    return answers(f"{main.uri.rstrip('/')}/dists/{suite or codename}/Release")

@@ -16,7 +16,8 @@ from boxproof.errors import EnvironmentFault
 from boxproof.host.apt import digest, publish
 from boxproof.settings import Settings
 
-TIMEOUT = httpx.Timeout(300, connect=5)
+TIMEOUT = httpx.Timeout(30, connect=5)  # of one read: an archive takes as long as it takes
+ASK = httpx.Timeout(5)
 _silent: set[str] = set()  # hosts that did not answer this process: asked once, not once a tool
 
 
@@ -48,6 +49,18 @@ def fetch(url: str, sha256: str, *, name: str, member: str = "", settings: Setti
         return publish(ready.parent, fill) / name
 
 
+def served(url: str, sha256: str, *, name: str, member: str = "", settings: Settings) -> bool:
+    """Return whether the program is in the cache, or its archive is served; nothing is fetched."""
+    if (settings.cache / "releases" / digest(url, sha256, member) / name).is_file():
+        return True
+    if urlsplit(url).netloc in _silent:
+        return False
+    try:
+        return httpx.head(url, timeout=ASK, follow_redirects=True).is_success
+    except httpx.HTTPError:
+        return False
+
+
 def _download(url: str, target: Path) -> bool:
     host = urlsplit(url).netloc
     if host in _silent:
@@ -63,7 +76,8 @@ def _download(url: str, target: Path) -> bool:
             for chunk in answer.iter_bytes(1 << 20):
                 sink.write(chunk)
     except httpx.HTTPError as error:
-        _silent.add(host)
+        if not isinstance(error, httpx.HTTPStatusError):  # one that is gone says nothing of the others
+            _silent.add(host)
         log.say(f"{host}: {error or type(error).__name__}; taking the other way")
         return False
     return True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
@@ -100,15 +101,12 @@ class Kube:
         Raises NotFound, Forbidden, Conflict, Invalid or ApiError by the answer's status, and Late, or where
         nothing is reached EnvironmentFault, when there is none.
         """
-        sent = urllib3.HTTPHeaderDict({"Accept": "application/json", "Content-Type": "application/json"})
-        for setting in self.api.configuration.auth_settings().values():
-            sent[setting["key"]] = setting["value"]
-        sent.update(dict(headers or {}))
+        sent = self._headers(headers)
         if impersonate:
             sent["Impersonate-User"] = impersonate
             for group in groups:
                 sent.add("Impersonate-Group", group)
-        url = self.host + path + (f"?{urlencode(query, doseq=True)}" if query else "")
+        url = self._url(path, query)
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         limit = pace.stretched(timeout)
         try:
@@ -119,6 +117,41 @@ class Kube:
         if answer.status >= 400:
             raise _fault(method, path, answer.status, answer.data)
         return bytes(answer.data)
+
+    def _headers(self, further: Mapping[str, str] | None = None) -> urllib3.HTTPHeaderDict:
+        sent = urllib3.HTTPHeaderDict({"Accept": "application/json", "Content-Type": "application/json"})
+        for setting in self.api.configuration.auth_settings().values():
+            sent[setting["key"]] = setting["value"]
+        sent.update(dict(further or {}))
+        return sent
+
+    def _url(self, path: str, query: Mapping[str, object] | None) -> str:
+        return self.host + path + (f"?{urlencode(query, doseq=True)}" if query else "")
+
+    @contextmanager
+    def watching(
+        self, path: str, *, since: str, fields: str = "", timeout: float = 120
+    ) -> Iterator[Iterator[Object]]:
+        """Give the events of a list from the resource version ``since`` on, until ``timeout`` seconds.
+
+        The stream is open when the block begins: nothing that happens from then on is missed. Raises as
+        ``request``, while it is read too.
+        """
+        query: dict[str, object] = {"watch": "1", "resourceVersion": since, "timeoutSeconds": int(timeout)}
+        query |= {"fieldSelector": fields} if fields else {}
+        try:
+            answer = self._pool.request(
+                "GET", self._url(path, query), headers=self._headers(), retries=False, preload_content=False,
+                timeout=urllib3.Timeout(connect=20, read=timeout + 5),
+            )  # fmt: skip
+        except (HTTPError, OSError) as error:
+            raise EnvironmentFault(f"the API server does not answer the watch of {path}: {error}") from error
+        try:
+            if answer.status >= 400:
+                raise _fault("GET", path, answer.status, answer.read())
+            yield _events(answer, path)
+        finally:
+            answer.close()
 
     def raw(self, path: str, **options: Any) -> Object:
         """Return the JSON answer of GET ``path``; options and errors as ``request``."""
@@ -227,6 +260,19 @@ class Kube:
         if container:
             query["container"] = container
         return self.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query=query)
+
+
+def _events(answer: urllib3.BaseHTTPResponse, path: str) -> Iterator[Object]:
+    """Give the events of a watch; raises ApiError for one that is an error, EnvironmentFault if it breaks."""
+    try:
+        for line in answer:
+            event: Object = json.loads(line)
+            if event["type"] == "ERROR":
+                said = event["object"]
+                raise ApiError(int(said.get("code", 0)), f"watch of {path}: {said.get('message', '')}")
+            yield event
+    except (HTTPError, OSError, ValueError) as error:
+        raise EnvironmentFault(f"the watch of {path} broke: {error}") from error
 
 
 def _rank(kind: str) -> int:

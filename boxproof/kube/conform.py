@@ -17,6 +17,7 @@ from boxproof.settings import ROOT, Settings
 
 MODULE = ROOT / "cluster/modules/kubeconform"
 PACKAGE = "github.com/yannh/kubeconform/cmd/kubeconform"
+RECIPE = golang.Build(MODULE, PACKAGE, "kubeconform", "-s -w")
 FILE = "{{.Group}}_{{.ResourceAPIVersion}}_{{.ResourceKind}}.json"  # in its words the core group is called v1
 HERE, THERE = "#/components/schemas/", "#/definitions/"
 OPEN = ("additionalProperties", "x-kubernetes-preserve-unknown-fields")
@@ -25,7 +26,7 @@ KINDS = "x-kubernetes-group-version-kind"
 
 def program(settings: Settings) -> Path:
     """Return kubeconform; raises EnvironmentFault if it cannot be had."""
-    return golang.build(MODULE, PACKAGE, name="kubeconform", settings=settings, ldflags="-s -w")
+    return golang.made(RECIPE, settings)
 
 
 def write_schemas(kube: Kube, versions: Iterable[str], into: Path) -> Path:

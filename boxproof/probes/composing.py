@@ -11,6 +11,7 @@ from typing import Any
 from docker.errors import DockerException
 
 from boxproof.errors import EnvironmentFault
+from boxproof.host import ownership
 from boxproof.kube.exec import ExecResult
 from boxproof.probes import ledger
 from boxproof.probes.local import LocalContainer
@@ -89,7 +90,7 @@ def group_of(docker: Any, path: str, probe_image: str) -> int:
         found = int(
             docker.containers.run(
                 probe_image, ["-c", GROUP], entrypoint=["python3"], remove=True, network_mode="none",
-                volumes=volumes,
+                volumes=volumes, labels=ownership.labels_here(),
             )
         )  # fmt: skip
     except DockerException as error:

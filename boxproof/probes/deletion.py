@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from boxproof.errors import EnvironmentFault
-from boxproof.kube.client import Kube
+from boxproof.errors import DeadlineExceeded
+from boxproof.kube.client import Kube, Object
 from boxproof.probes import ledger
-from boxproof.wait import NotYet, until
-
-HOLD = "boxproof.dev/hold"
 
 
 @dataclass(frozen=True)
@@ -23,33 +21,36 @@ class Deletion:
 
 
 def deletion(kube: Kube, namespace: str, pod: str, container: str = "", *, timeout: float = 120) -> Deletion:
-    """Delete a pod and return how its container ("" is the first) ended; raises EnvironmentFault.
+    """Delete a pod and return how its container ("" is the first) ended.
 
-    A finalizer keeps the pod's last state readable until it has been seen.
+    Its last state is read from a watch that is opened before it is deleted: nothing is put on the pod.
+    ``timeout`` is seconds. Raises DeadlineExceeded, EnvironmentFault.
     """
-    path = kube.path("Pod", pod, namespace)
-    kube.patch(path, {"metadata": {"finalizers": [HOLD]}})
-    try:
+    version = kube.get("Pod", pod, namespace)["metadata"]["resourceVersion"]
+    pods, name = kube.path("Pod", "", namespace), f"metadata.name={pod}"
+    with kube.watching(pods, since=version, fields=name, timeout=timeout) as events:
         kube.delete([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": namespace}}])
-        found = until(
-            lambda: _ended(kube, namespace, pod, container), timeout=timeout, what=f"end of pod {pod}"
-        )
-    finally:
-        kube.patch(path, {"metadata": {"finalizers": None}})
+        found = _ended(events, container)
+    if found is None:
+        raise DeadlineExceeded(f"end of pod {namespace}/{pod}: not seen within {timeout:.0f} s")
     ledger.record("deletion", f"{namespace}/{pod}", found, decides=found.code)
     return found
 
 
-def _ended(kube: Kube, namespace: str, pod: str, container: str) -> Deletion:
-    live = kube.get("Pod", pod, namespace)
-    grace = live["metadata"].get("deletionGracePeriodSeconds")
-    if grace is None:
-        raise EnvironmentFault(f"pod {namespace}/{pod} is not being deleted")
-    states = live["status"].get("containerStatuses", [])
-    state: dict[str, Any] = next((each["state"] for each in states if container in ("", each["name"])), {})
-    if "terminated" not in state:
-        raise NotYet(str(state))
-    ended = state["terminated"]
-    asked = datetime.fromisoformat(live["metadata"]["deletionTimestamp"]).timestamp() - grace
-    seconds = datetime.fromisoformat(ended["finishedAt"]).timestamp() - asked
-    return Deletion(int(ended["exitCode"]), seconds)
+def _ended(events: Iterable[Object], container: str) -> Deletion | None:
+    """Return how the container ended, None if the pod went, or the watch ended, without that."""
+    for event in events:
+        live = event["object"]
+        grace = live["metadata"].get("deletionGracePeriodSeconds")
+        states = live["status"].get("containerStatuses", [])
+        state: dict[str, Any] = next(
+            (each["state"] for each in states if container in ("", each["name"])), {}
+        )
+        if grace is not None and "terminated" in state:
+            ended = state["terminated"]
+            asked = datetime.fromisoformat(live["metadata"]["deletionTimestamp"]).timestamp() - grace
+            seconds = datetime.fromisoformat(ended["finishedAt"]).timestamp() - asked
+            return Deletion(int(ended["exitCode"]), seconds)
+        if event["type"] == "DELETED":
+            return None
+    return None

@@ -40,6 +40,7 @@ class Ledger:
     observations: list[Observation] = field(default_factory=list)
     controls: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what the verdict says, also where it is "proven"
     phase: str = "call"
     _open: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)

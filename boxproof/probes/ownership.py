@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from boxproof.cluster.docker import CLUSTER_LABEL
+from boxproof.cluster.owed import Debt, noted
 from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
 from boxproof.probes import helpers, ledger
@@ -56,28 +58,41 @@ def roots_volume(engine: Any, kube: Kube, namespace: str, name: str = "") -> Ite
     name, node = name or helpers.unique("boxproof-roots"), helpers.worker(kube)
     directory = f"/var/local/{name}"
     host = engine.containers.get(node)
+    cluster, back = str(host.labels.get(CLUSTER_LABEL, "")), ("rm", "-rf", directory)
+    debt = Debt(what=f"{directory} on {node}", cluster=cluster, node=node, argv=back)
+    with noted(debt), _made(host, directory), _bound(kube, namespace, name, directory, node):
+        yield name
+
+
+@contextmanager
+def _made(host: Any, directory: str) -> Iterator[None]:
     for argv in (["mkdir", "-p", directory], ["chmod", "0755", directory], ["chown", "0:0", directory]):
         if host.exec_run(argv).exit_code:
-            raise EnvironmentFault(f"cannot make {directory} on {node}")
+            raise EnvironmentFault(f"cannot make {directory} on {host.name}")
     try:
-        volume, claim = _storage(name, namespace, directory, node)
-        owner = kube.get("Namespace", namespace)["metadata"]["uid"]  # so that it cannot outlive the run
-        volume["metadata"]["ownerReferences"] = [
-            {"apiVersion": "v1", "kind": "Namespace", "name": namespace, "uid": owner}
-        ]
-        with helpers.applied(kube, claim):
-            # a volume that names its claim by uid is bound at once; any other way its controller takes 15 s
-            uid = kube.get("PersistentVolumeClaim", name, namespace)["metadata"]["uid"]
-            volume["spec"]["claimRef"]["uid"] = uid
-            with helpers.applied(kube, volume):
-                until(
-                    lambda: kube.get("PersistentVolumeClaim", name, namespace)["status"]["phase"] == "Bound",
-                    timeout=30,
-                    what=f"claim {name} is bound",
-                )
-                yield name
+        yield
     finally:
         host.exec_run(["rm", "-rf", directory])
+
+
+@contextmanager
+def _bound(kube: Kube, namespace: str, name: str, directory: str, node: str) -> Iterator[None]:
+    volume, claim = _storage(name, namespace, directory, node)
+    owner = kube.get("Namespace", namespace)["metadata"]["uid"]  # so that it cannot outlive the run
+    volume["metadata"]["ownerReferences"] = [
+        {"apiVersion": "v1", "kind": "Namespace", "name": namespace, "uid": owner}
+    ]
+    with helpers.applied(kube, claim):
+        # a volume that names its claim by uid is bound at once; any other way its controller takes 15 s
+        uid = kube.get("PersistentVolumeClaim", name, namespace)["metadata"]["uid"]
+        volume["spec"]["claimRef"]["uid"] = uid
+        with helpers.applied(kube, volume):
+            until(
+                lambda: kube.get("PersistentVolumeClaim", name, namespace)["status"]["phase"] == "Bound",
+                timeout=30,
+                what=f"claim {name} is bound",
+            )
+            yield
 
 
 def _storage(name: str, namespace: str, directory: str, node: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from boxproof.proof.marks import ControlFailed, claim, control, observe, own_cluster, scope
+from boxproof.proof.marks import ControlFailed, claim, control, note, observe, own_cluster, scope
 
 if TYPE_CHECKING:
     from boxproof.proof.instance import Box
 
-__all__ = ["Box", "ControlFailed", "claim", "control", "observe", "own_cluster", "scope"]
+__all__ = ["Box", "ControlFailed", "claim", "control", "note", "observe", "own_cluster", "scope"]
 
 
 def __getattr__(name: str) -> Any:

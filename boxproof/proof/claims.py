@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -10,8 +9,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from boxproof import selection
 from boxproof.errors import UsageError
-from boxproof.settings import ROOT, nearest
+from boxproof.settings import ROOT
 
 
 class Claim(BaseModel):
@@ -61,36 +61,9 @@ def titles(directory: Path = ROOT / "claims") -> Mapping[str, str]:
     return {each["area"]: each["title"] for each in areas}
 
 
-def unknown(name: str, known: Iterable[str], where: str = "") -> UsageError:
-    """Return the error for an id that does not exist, with the nearest one."""
-    place = f" in {where}" if where else ""
-    return UsageError(f"unknown claim {name!r}{place}", hint=_nearest(name, list(known)))
-
-
 def select(patterns: Sequence[str], known: Iterable[str] | None = None) -> tuple[str, ...]:
     """Return the ids that ``patterns`` (ids and globs, also comma-separated) name, in order.
 
     No pattern selects everything. Raises UsageError for a pattern that matches nothing.
     """
-    ids = list(load() if known is None else known)
-    words = [word.strip() for each in patterns for word in each.split(",")]
-    if not patterns:
-        return tuple(ids)
-    if not any(words):
-        raise UsageError("--claims selects nothing", hint="give ids or globs, for example 'netpol-*'")
-    chosen: set[str] = set()
-    for word in filter(None, words):
-        matched = fnmatch.filter(ids, word)
-        if not matched:
-            raise unknown(word, ids, "--claims")
-        chosen.update(matched)
-    return tuple(each for each in ids if each in chosen)
-
-
-def _nearest(word: str, ids: list[str]) -> str:
-    bare = word.rstrip("*?").rstrip("-")
-    if bare != word:  # a glob: compare its fixed start with starts of the same length
-        starts = sorted({f"{each.split('-')[0]}-*" for each in ids})
-        return nearest(f"{bare}-*", starts)
-    hint = nearest(word, ids)
-    return hint if hint.startswith("did you mean") else "see claims/*.toml for the ids"
+    return selection.select(patterns, load() if known is None else known)

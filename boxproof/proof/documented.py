@@ -7,6 +7,7 @@ from typing import Any
 
 from boxproof.cluster.docker import docker
 from boxproof.errors import EnvironmentFault, SubjectFault
+from boxproof.host import ownership
 from boxproof.probes import ledger
 from boxproof.probes.helpers import unique
 from boxproof.session import EngineInfo, Session
@@ -64,7 +65,7 @@ def bytes_of_logs(engine: Any, name: str, probe_image: str) -> int:
     volume = {path.rpartition("/")[0]: {"bind": "/logs", "mode": "ro"}}
     output = engine.containers.run(
         probe_image, ["-c", SIZE], entrypoint=["python3"], user="0:0", remove=True, network_mode="none",
-        volumes=volume,
+        volumes=volume, labels=ownership.labels_here(),
     )  # fmt: skip
     found = int(output)
     ledger.record("bytes of logs", name, found)

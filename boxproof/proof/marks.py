@@ -53,6 +53,13 @@ def control(sentence: str) -> Iterator[None]:
         raise ControlFailed(f"control failed: {sentence}: {text}") from error
 
 
+def note(text: str) -> None:
+    """Have the verdict say ``text`` where the check proves its claim; "" says nothing."""
+    book = ledger.current()
+    if text and book is not None:
+        book.notes.append(text)
+
+
 def observe(kind: str, asked: str, answer: T) -> T:
     """Record a simple fact the check has read for itself, and return it."""
     ledger.record(kind, asked, answer)

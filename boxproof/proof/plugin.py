@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof import settings
+from boxproof import selection, settings
 from boxproof.errors import UsageError
 from boxproof.probes import ledger
 from boxproof.proof import admission, claims, order, owncluster, records, redact, scopes
@@ -123,7 +123,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise _usage(config, error) from error
         for each in ids:
             if each not in known:
-                raise _usage(config, claims.unknown(each, known, item.nodeid))
+                raise _usage(config, selection.unknown(each, known, item.nodeid))
     wanted = config.stash[SELECTED]
     dropped = [item for item in items if wanted.isdisjoint(claims_of(item))]
     if dropped:

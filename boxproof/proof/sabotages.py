@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import yaml
 
+from boxproof import selection
 from boxproof.errors import UsageError
 from boxproof.proof import claims
 from boxproof.proof.records import Record
@@ -158,7 +159,7 @@ def load(directory: Path = ROOT / "sabotage") -> dict[str, Sabotage]:
         spec.loader.exec_module(module)
     for each in _registry.values():
         if each.claim not in claims.load():
-            raise claims.unknown(each.claim, claims.load(), f"sabotage {each.id}")
+            raise selection.unknown(each.claim, claims.load(), f"sabotage {each.id}")
     return dict(_registry)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof.errors import UsageError
-from boxproof.proof.claims import unknown
 from boxproof.proof.verdicts import Verdict
+from boxproof.selection import unknown
 
 LONGEST = timedelta(days=180)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -47,6 +47,29 @@ class SubjectPart(Part):
     name: str
     source: str
     image: Image
+
+
+class MovedPackage(Part):
+    """A package that was served in another version than its lock says; ``locked`` is "" for a new one."""
+
+    name: str
+    locked: str
+    served: str
+
+
+class Packages(Part):
+    """The package lock the image was held to: ``lock`` is its file, relative to results.json.
+
+    ``source`` says where the packages come from: "archive", "snapshot" or "kept", "image" where one of the
+    lock was there and the archive did not answer, "nothing" where the lock is silent about the system.
+    """
+
+    system: str
+    locked: int
+    source: str
+    moved: tuple[MovedPackage, ...] = ()
+    difference: str = ""
+    lock: str
 
 
 class Cell(Part):
@@ -125,7 +148,7 @@ class MachinePart(Part):
 
 
 class Results(Part):
-    """A run, as written to results.json; ``machine`` is left out where nobody looked."""
+    """A run, as written to results.json; ``packages`` and ``machine`` are left out where there are none."""
 
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
     run: str
@@ -139,11 +162,13 @@ class Results(Part):
     cell: Cell
     claims: tuple[ClaimResult, ...]
     timings: dict[str, float]
+    packages: Packages | None = None
     machine: MachinePart | None = None
 
     @model_serializer(mode="wrap")
-    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return {name: value for name, value in handler(self).items() if name != "machine" or value}
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        left_out = {"packages", "machine"}
+        return {name: value for name, value in handler(self).items() if name not in left_out or value}
 
     @property
     def exit_code(self) -> ExitCode:
@@ -151,10 +176,11 @@ class Results(Part):
         return ExitCode.INTERRUPTED if self.interrupted else EXIT_CODES[self.verdict]
 
     def summary(self) -> str:
-        """Return the verdict with the counts, as in "accepted: 57 proven, 143 planned"."""
+        """Return the verdict with the counts, as in "accepted: 57 proven, 143 planned", and what moved."""
         counts = self.counts.model_dump()
         shown = [f"{number} {name}" for name, number in counts.items() if number or name == "proven"]
-        return f"{self.verdict}: {', '.join(shown)}"
+        moved = f"; {self.packages.difference}" if self.packages and self.packages.difference else ""
+        return f"{self.verdict}: {', '.join(shown)}{moved}"
 
 
 class SabotageResult(Part):

@@ -24,6 +24,8 @@ from boxproof.reports.model import (
     Counts,
     Image,
     MachinePart,
+    MovedPackage,
+    Packages,
     Results,
     RunVerdict,
     SubjectPart,
@@ -31,6 +33,7 @@ from boxproof.reports.model import (
 from boxproof.session import Session
 
 FILE = "results.json"
+LOCK = "packages.lock"  # as it was in force, beside results.json
 
 
 def collect(
@@ -71,6 +74,7 @@ def collect(
         counts=_counts(judged),
         subject=_subject(session),
         cell=_cell(session),
+        packages=_packages(session),
         claims=judged,
         timings=dict(timings or {}),
         machine=_machine(run),
@@ -137,7 +141,7 @@ def _judge(
     if verdict is Verdict.PROVEN:
         if not sabotaged:
             return Verdict.UNPROVEN, "no sabotage: its check was never seen to turn red"
-        return verdict, ""
+        return verdict, next((each.reason for each in own if each.reason), "")
     first = next(each for each in own if each.verdict is verdict)
     return verdict, first.reason
 
@@ -209,6 +213,22 @@ def _subject(session: Session) -> SubjectPart:
             compressed_bytes=image.compressed_bytes,
             unpacked_bytes=image.unpacked_bytes,
         ),
+    )
+
+
+def _packages(session: Session) -> Packages | None:
+    lock = session.lock
+    if lock is None:
+        return None
+    return Packages(
+        system=lock.system,
+        locked=lock.total,
+        source=lock.source,
+        moved=tuple(
+            MovedPackage(name=each.name, locked=each.locked, served=each.served) for each in lock.moved
+        ),
+        difference=lock.difference,
+        lock=LOCK,
     )
 
 

@@ -9,38 +9,61 @@ from pathlib import Path
 import filelock
 
 from boxproof import log
-from boxproof.host import aptsources, reachable
+from boxproof.host import reachable
 from boxproof.host.apt import Apt
-from boxproof.run import Result, run
+from boxproof.run import CommandTimedOut, Result, run
 from boxproof.session import EngineInfo
 from boxproof.settings import Settings
 
 PINNED = re.compile(r"^ARG BASE_IMAGE=(\S+)", re.MULTILINE)
 PACKAGES = ("ca-certificates",)  # a mirror may want HTTPS before the first package comes
-SUITE = "bookworm"
+SUITE = "bookworm"  # on Debian machines; elsewhere the machine's own
 HOOKS = (  # the machine's mirror is no part of the image; the documents of packages are never read in it
     'rm -rf "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/usr/share/doc "$1"/usr/share/info',
     'find "$1"/usr/share/locale -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +',
 )
-REPOSITORY = "boxproof-base"
+REPOSITORY, NAME = "boxproof-base", "box"
 PULL_TIMEOUT = 600.0
 ETC_APT = Path("/etc/apt")
 
 
 @dataclass(frozen=True)
 class Base:
-    """``reference`` is for FROM, ``digest`` its id; ``sources`` are apt source lines for the build alone."""
+    """``reference`` is for FROM, ``digest`` its id; ``sources`` are apt source lines for the build alone.
+
+    ``dated`` are sources that say of themselves to be too old.
+    """
 
     reference: str
     digest: str
     sources: str = ""
     substituted: bool = False
+    dated: bool = False
 
 
-def choose(settings: Settings, engine: EngineInfo, dockerfile: str) -> Base | None:
+def packages(settings: Settings, kept: str = "") -> tuple[Apt, str]:
+    """Return where a bootstrapped base has its packages from, and the suite.
+
+    ``kept`` is the directory of an archive that has them all.
+    """
+    apt = Apt(settings.cache, etc=ETC_APT, snapshot="" if kept else settings.snapshot, kept=kept)
+    return apt, SUITE if apt.distribution == "debian" else apt.codename
+
+
+def pulled(settings: Settings, engine: EngineInfo, dockerfile: str) -> str:
+    """Return the reference of the pinned base if the engine has it or a registry may, else ""."""
+    pinned = PINNED.search(dockerfile)
+    if not pinned:
+        return ""
+    there = inspect(engine, pinned[1]) or not reachable.registry(settings, engine.host)
+    return pinned[1] if there else ""
+
+
+def choose(settings: Settings, engine: EngineInfo, dockerfile: str, kept: str = "") -> Base | None:
     """Return the base for a Dockerfile's text, None if it takes no BASE_IMAGE.
 
-    Raises EnvironmentFault when there is neither a registry nor a way to bootstrap.
+    ``kept`` is the directory of an archive to bootstrap from, in the place of the machine's. Raises
+    EnvironmentFault when there is neither a registry nor a way to bootstrap.
     """
     pinned = PINNED.search(dockerfile)
     if not pinned:
@@ -48,30 +71,60 @@ def choose(settings: Settings, engine: EngineInfo, dockerfile: str) -> Base | No
     if inspect(engine, pinned[1]):
         return Base(pinned[1], inspect(engine, pinned[1]))
     if not reachable.registry(settings, engine.host):
-        with log.step(f"pulling {pinned[1].partition('@')[0]}") as report:
-            answer = _docker(engine, "pull", pinned[1], timeout=PULL_TIMEOUT, report=report)
-        if answer.ok:
+        why = _pull(engine, pinned[1])
+        if not why:
             return Base(pinned[1], inspect(engine, pinned[1]))
-    return bootstrapped(settings, engine)
+        log.say(f"{pinned[1]} cannot be pulled, a bootstrapped root takes its place: {why}")
+    return bootstrapped(settings, engine, kept)
 
 
-def bootstrapped(settings: Settings, engine: EngineInfo) -> Base:
+def _pull(engine: EngineInfo, reference: str) -> str:
+    """Pull an image and return "", or why it does not come."""
+    try:
+        with log.step(f"pulling {reference.partition('@')[0]}") as report:
+            answer = _docker(engine, "pull", reference, timeout=PULL_TIMEOUT, report=report)
+    except CommandTimedOut as fault:
+        return fault.message
+    return "" if answer.ok else (answer.stderr.strip().splitlines() or ["the engine said nothing"])[-1]
+
+
+def bootstrapped(settings: Settings, engine: EngineInfo, kept: str = "") -> Base:
     """Return a root of the distribution's own packages as an image, tagged by its recipe."""
-    apt = Apt(settings.cache)
-    suite = SUITE if apt.distribution == "debian" else apt.codename
-    root = apt.rootfs(PACKAGES, suite=suite, name="box", hooks=HOOKS)
-    reference = f"{REPOSITORY}:{suite}-{root.parent.name.rpartition('-')[2]}"
+    apt, suite = packages(settings, kept)
+    root = apt.rootfs(PACKAGES, suite=suite, name=NAME, hooks=HOOKS)
+    reference = _reference(root.parent, suite)
     with filelock.FileLock(f"{root}.lock"):
         if not inspect(engine, reference):
             with log.step(f"importing {reference}"):
                 run([engine.client, "import", root, reference], env=engine.env, timeout=300)
-    return Base(reference, inspect(engine, reference), sources(apt, suite), substituted=True)
+    return _bootstrapped(engine, reference, apt, suite)
+
+
+def present(settings: Settings, engine: EngineInfo, dockerfile: str, kept: str = "") -> Base | None:
+    """Return the base that ``choose`` would, if the engine has it already: nothing is asked for it."""
+    pinned = PINNED.search(dockerfile)
+    if not pinned:
+        return None
+    if inspect(engine, pinned[1]):
+        return Base(pinned[1], inspect(engine, pinned[1]))
+    apt, suite = packages(settings, kept)
+    reference = _reference(apt.root(PACKAGES, suite=suite, name=NAME, hooks=HOOKS), suite)
+    return _bootstrapped(engine, reference, apt, suite) if inspect(engine, reference) else None
+
+
+def _reference(root: Path, suite: str) -> str:
+    return f"{REPOSITORY}:{suite}-{root.name.rpartition('-')[2]}"
+
+
+def _bootstrapped(engine: EngineInfo, reference: str, apt: Apt, suite: str) -> Base:
+    return Base(
+        reference, inspect(engine, reference), sources(apt, suite), substituted=True, dated=bool(apt.snapshot)
+    )
 
 
 def sources(apt: Apt, suite: str) -> str:
-    """Return this machine's apt sources for ``suite``, without keyrings: the root has its own."""
-    found = aptsources.own_sources(ETC_APT, apt.codename)
-    return "".join(f"{each.line(suite, '')}\n" for each in found)
+    """Return the apt sources of ``suite``, without keyrings: the root has its own."""
+    return "".join(f"{each.line(suite, '')}\n" for each in apt.sources(suite))
 
 
 def inspect(engine: EngineInfo, reference: str, what: str = "{{.Id}}") -> str:

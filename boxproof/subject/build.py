@@ -6,9 +6,11 @@ import hashlib
 import json
 import re
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,13 @@ import filelock
 
 from boxproof import log
 from boxproof.errors import BoxproofError, EnvironmentFault, SubjectFault
-from boxproof.host import ping
-from boxproof.host.apt import digest
+from boxproof.host import ownership, ping
+from boxproof.host.apt import NEVER_TOO_OLD, Silent, digest
 from boxproof.run import run
-from boxproof.session import EngineInfo, ImageInfo
-from boxproof.settings import Settings
-from boxproof.subject import layers, provenance, tools
-from boxproof.subject.base import Base, choose, inspect
+from boxproof.session import EngineInfo, ImageInfo, LockInfo, Session
+from boxproof.settings import Settings, session_file
+from boxproof.subject import kept, layers, locks, pins, provenance, tools
+from boxproof.subject.base import Base, choose, inspect, present
 from boxproof.subject.model import Subject
 
 NONCE = "/etc/boxproof-build"
@@ -31,21 +33,24 @@ LEFT_OUT = frozenset({"__pycache__", ".git"})
 TIMEOUT = 1800.0
 CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 OURS = re.compile(  # what a build says when the environment failed it
-    r"Temporary failure resolving|Could not connect|Failed to fetch|failed to do request|no space left"
-    r"|i/o timeout|connection refused|TLS handshake|certificate verif",
+    r"Temporary failure resolving|Could not (connect|resolve)|Failed to fetch|failed to do request"
+    r"|no space left|i/o timeout|connection (refused|reset|timed out)|TLS handshake|certificate verif"
+    r"|Unable to fetch some archives|Hash Sum mismatch|unexpected size|Clearsigned file isn't valid"
+    r"|too many requests|unexpected status.*\b5\d\d\b|\b(500|502|503|504) +(Internal|Bad|Service|Gateway)",
     re.IGNORECASE,
 )
+UNHELD = re.compile(r"packages\.lock: ((?:not there as locked|nothing is held, for).*?)(?:: inv lock.*)?$")
 
 
-def tag(subject: Subject, base: str = "") -> str:
+def tag(subject: Subject, base: str = "", lock: LockInfo | None = None) -> str:
     """Return the tag of the image built from ``subject`` on ``base``: a digest of every input.
 
-    Raises SubjectFault if it has no Dockerfile.
+    ``lock`` says how far the one of its packages is followed. Raises SubjectFault if it has no Dockerfile.
     """
     dockerfile = _dockerfile(subject)
     context = subject.directory / subject.image.context
     files = [
-        (str(path.relative_to(context)), path.lstat().st_mode & 0o7777, _content(path))
+        (str(path.relative_to(context)), path.lstat().st_mode & 0o7777, _followed(path, context, lock))
         for path in sorted(context.rglob("*"))
         if (path.is_file() or path.is_symlink()) and not LEFT_OUT & set(path.parts)
     ]
@@ -54,21 +59,67 @@ def tag(subject: Subject, base: str = "") -> str:
     return digest("box", files, _content(dockerfile), listing, sorted(subject.image.args.items()), base)
 
 
-def build(settings: Settings, engine: EngineInfo, subject: Subject, *, nonce: str | None = None) -> ImageInfo:
+def lock_of(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInfo | None:
+    """Return the package lock in force, None for a subject without one; the archive is asked, in a minute.
+
+    Inside a run it is that of the run. Where the archive does not answer, the lock holds if the engine has
+    its image. Raises EnvironmentFault, with the command that mends it.
+    """
+    outer = session_file()
+    if outer:  # what the run around this one is held to
+        own = (subject.directory / subject.image.context / pins.LOCK).is_file()
+        return Session.read(Path(outer)).lock if own else None
+    try:
+        found = locks.compared(settings, engine, subject)
+    except Silent as fault:
+        found = _built(settings, engine, subject)
+        if found is None:
+            raise
+        log.say(f"{fault.message}; the image of {pins.LOCK} was built before")
+    if found is not None and found.source == locks.NOTHING:
+        log.say(f"{pins.LOCK} has nothing of {found.system}: {locks.RENEW} writes it", style="yellow")
+    if found is not None and found.difference:
+        log.say(f"{found.difference} ({locks.RENEW} renews {pins.LOCK})", style="yellow")
+    return found
+
+
+def _built(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInfo | None:
+    """Return the lock as it was written if the engine has the image of it."""
+    base = present(settings, engine, _dockerfile(subject).read_text())
+    if base is None:
+        return None
+    reference = f"{subject.image.name}:{tag(subject, base.digest)}"
+    if not provenance.kept(settings.cache, inspect(engine, reference)):
+        return None
+    context = subject.directory / subject.image.context
+    system = locks.bootstrapped_system() if base.substituted else ""
+    total = len(pins.locked(context, system) if base.substituted else pins.names(context))
+    return LockInfo(system=system, total=total, source=locks.IMAGE)
+
+
+def build(
+    settings: Settings,
+    engine: EngineInfo,
+    subject: Subject,
+    *,
+    nonce: str | None = None,
+    lock: LockInfo | None = None,
+) -> ImageInfo:
     """Return the subject's image, built if the engine has none of these inputs; its size is not measured.
 
-    A ``nonce`` of one's own forces a build. Raises SubjectFault if the recipe is at fault,
-    EnvironmentFault if this machine is.
+    A ``nonce`` of one's own forces a build; without a ``lock`` the package lock is compared with the archive.
+    Raises SubjectFault if the recipe is at fault, EnvironmentFault if this machine is.
     """
-    base = choose(settings, engine, _dockerfile(subject).read_text())
-    reference = f"{subject.image.name}:{tag(subject, base.digest if base else '')}"
-    locks = settings.cache / "box"
-    locks.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(locks / "lock"):
+    lock = lock or lock_of(settings, engine, subject)
+    base = choose(settings, engine, _dockerfile(subject).read_text(), lock.kept if lock else "")
+    reference = f"{subject.image.name}:{tag(subject, base.digest if base else '', lock)}"
+    home = settings.cache / "box"
+    home.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(home / "lock"):
         if nonce or not provenance.kept(settings.cache, inspect(engine, reference)):
             value = nonce or f"{reference.rpartition(':')[2]}-{secrets.token_hex(8)}"
             with log.step(f"building {reference}") as report:
-                _build(settings, engine, subject, base, reference, value, report)
+                _build(settings, engine, subject, base, lock, reference, value, report)
     return described(engine, reference, base)
 
 
@@ -80,7 +131,9 @@ def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suf
     repository, _, known = image.reference.rpartition(":")
     reference = f"{repository}:{known}-{tag_suffix}"
     nonce = f"{known}-{tag_suffix}-{secrets.token_hex(8)}"
-    lines = [f"FROM {image.reference}", f"COPY nonce {NONCE}", f"LABEL {LABEL}={nonce}", dockerfile_lines]
+    owned = [f"LABEL {key}={value}" for key, value in ownership.labels_here().items()]
+    lines = [f"FROM {image.reference}", f"COPY nonce {NONCE}", f"LABEL {LABEL}={nonce}", *owned]
+    lines.append(dockerfile_lines)
     with tempfile.TemporaryDirectory(prefix="boxproof-variant-") as below:
         context = Path(below)
         (context / "Dockerfile").write_text("\n".join(lines) + "\n")
@@ -122,21 +175,46 @@ def _build(
     engine: EngineInfo,
     subject: Subject,
     base: Base | None,
+    lock: LockInfo | None,
     reference: str,
     nonce: str,
     report: Callable[[str], None],
 ) -> None:
-    with options(settings, subject, base, nonce) as words:
-        context = subject.directory / subject.image.context
-        metadata = _buildx(engine, [f"--tag={reference}", *words, str(context)], report)
+    unheld: list[str] = []
+
+    def heard(line: str) -> None:
+        unheld.extend(UNHELD.findall(line))
+        report(line)
+
+    with options(settings, subject, base, nonce, lock) as words, context_of(subject, lock) as context:
+        metadata = _buildx(engine, [f"--tag={reference}", *words, str(context)], heard)
+    if unheld and lock is not None and lock.total:
+        why = f"the package archive moved while the image was built: {unheld[0]}"
+        raise EnvironmentFault(why, hint="run it again: the lock is compared anew")
     provenance.keep(settings.cache, inspect(engine, reference), metadata)
 
 
 @contextmanager
-def options(settings: Settings, subject: Subject, base: Base | None, nonce: str) -> Iterator[list[str]]:
+def context_of(subject: Subject, lock: LockInfo | None) -> Iterator[Path]:
+    """Give the subject's build context, or a copy with the lock as it is in force where it was followed."""
+    context = subject.directory / subject.image.context
+    if lock is None or not lock.moved:
+        yield context
+        return
+    with tempfile.TemporaryDirectory(prefix="boxproof-context-") as below:
+        copy = Path(below) / "context"
+        shutil.copytree(context, copy, symlinks=True)
+        (copy / pins.LOCK).write_text(locks.text(context, lock))
+        yield copy
+
+
+@contextmanager
+def options(
+    settings: Settings, subject: Subject, base: Base | None, nonce: str, lock: LockInfo | None = None
+) -> Iterator[list[str]]:
     """Give the options of ``buildx build`` for a subject's Dockerfile: arguments, tools, and what is lent.
 
-    Raises EnvironmentFault if a tool cannot be had.
+    Of a ``lock`` whose packages are kept, those are lent. Raises EnvironmentFault if a tool cannot be had.
     """
     words = ["--network=host"]
     words += [f"--label={LABEL}={nonce}", f"--build-arg=BUILD_NONCE={nonce}"]
@@ -145,10 +223,15 @@ def options(settings: Settings, subject: Subject, base: Base | None, nonce: str)
     if listed:
         modules = subject.directory / subject.image.context / "modules"
         words += [f"--build-context=tools={tools.gather(settings, tools.load(listed), modules)}"]
-    with lent(base) as secrets_lent:
-        if base:
-            words += [f"--build-arg=BASE_IMAGE={base.reference}"]
-        yield [*words, *secrets_lent]
+    if base:
+        words += [f"--build-arg=BASE_IMAGE={base.reference}"]
+    with ExitStack() as stack:
+        if base and base.sources and lock is not None and lock.kept:
+            base = replace(base, sources=stack.enter_context(kept.served(lock.kept)), dated=False)
+            words += stack.enter_context(lent(base, 'Acquire::http::Proxy::127.0.0.1 "DIRECT"'))
+        else:
+            words += stack.enter_context(lent(base))
+        yield words
 
 
 @contextmanager
@@ -163,6 +246,7 @@ def _secrets(base: Base, below: Path, apt: Sequence[str]) -> list[str]:
     if not base.sources:
         return []
     settings = ['Dir::Etc::sourcelist "/run/secrets/apt-sources"', *apt]
+    settings += [f'{NEVER_TOO_OLD} "false"'] if base.dated else []
     lent = {"apt-sources": base.sources, "apt-conf": "".join(f"{each};\n" for each in settings)}
     bundle = next((each for each in CA_BUNDLES if Path(each).is_file()), "")
     words = []
@@ -206,6 +290,12 @@ def _dockerfile(subject: Subject) -> Path:
     if found is None:
         raise SubjectFault(f"no Dockerfile at {subject.image.dockerfile}")
     return found
+
+
+def _followed(path: Path, context: Path, lock: LockInfo | None) -> str:
+    if lock is None or path != context / pins.LOCK:
+        return _content(path)
+    return hashlib.sha256(locks.text(context, lock).encode()).hexdigest()
 
 
 def _content(path: Path) -> str:

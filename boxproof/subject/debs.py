@@ -22,10 +22,20 @@ MEMBER = "{name:<16}{0:<12}{0:<6}{0:<6}{mode:<8}{size:<10}`\n"  # a header of ar
 def write(directory: Path, versions: Mapping[str, Iterable[str]]) -> Path:
     """Write the archive, each package in each of its versions, and return ``directory``."""
     (directory / POOL).mkdir(parents=True)
-    index = "\n".join(_added(directory, name, each) for name in versions for each in versions[name])
+    return indexed(
+        directory, "\n".join(_added(directory, name, each) for name in versions for each in versions[name])
+    )
+
+
+def indexed(directory: Path, index: str, suite: str = "") -> Path:
+    """Make an archive of the packages below ``directory``, with the text of its ``index``; returns that.
+
+    Who installs a whole system by its ``suite`` finds them by that name.
+    """
     (directory / "Packages").write_text(index)
+    of = f"Suite: {suite}\nCodename: {suite}\n" if suite else ""
     digest = hashlib.sha256(index.encode()).hexdigest()
-    (directory / "Release").write_text(f"{DATE}\nSHA256:\n {digest} {len(index.encode())} Packages\n")
+    (directory / "Release").write_text(f"{of}{DATE}\nSHA256:\n {digest} {len(index.encode())} Packages\n")
     return directory
 
 

@@ -36,12 +36,25 @@ def locked(context: Path, of: str) -> Lock:
     return {each[1]: each[2] for each in fields if len(each) == 3 and each[0] == of}
 
 
+def names(context: Path) -> list[str]:
+    """Return the packages that the lock has of any system."""
+    path = context / LOCK
+    lines = path.read_text().splitlines() if path.is_file() else []
+    fields = (line.split() for line in lines if not line.startswith("#"))
+    return sorted({each[1] for each in fields if len(each) == 3})
+
+
 def written(context: Path, of: str, have: Mapping[str, Package]) -> str:
     """Return the text of the lock with one system's lines replaced by what is installed."""
+    return rewritten(context, of, {name: each.version for name, each in have.items()})
+
+
+def rewritten(context: Path, of: str, versions: Lock) -> str:
+    """Return the text of the lock with one system's lines replaced by ``versions``."""
     path = context / LOCK
     lines = path.read_text().splitlines() if path.is_file() else []
     kept = [each for each in lines if not each.startswith(f"{of} ")]
-    own = [f"{of} {name} {have[name].version}" for name in sorted(have)]
+    own = [f"{of} {name} {versions[name]}" for name in sorted(versions)]
     return "".join(f"{each}\n" for each in [*kept, *own])
 
 

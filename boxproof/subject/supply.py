@@ -30,7 +30,10 @@ CONFIG = "grype.yaml"
 OLDEST = "48h"  # grype's databases are published daily
 TIMEOUT = 900.0
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-QUIET = {"SYFT_CHECK_FOR_APP_UPDATE": "false", "GRYPE_CHECK_FOR_APP_UPDATE": "false"}
+QUIET = {
+    "SYFT_CHECK_FOR_APP_UPDATE": "false", "GRYPE_CHECK_FOR_APP_UPDATE": "false",
+    "GRYPE_DB_UPDATE_AVAILABLE_TIMEOUT": "20s", "GRYPE_DB_UPDATE_DOWNLOAD_TIMEOUT": "300s",
+}  # fmt: skip
 KNOWN_BAD = {  # a database that knows nothing against this knows nothing at all
     "bomFormat": "CycloneDX",
     "specVersion": "1.5",

@@ -12,6 +12,7 @@ from pathlib import Path
 from boxproof.errors import SubjectFault
 from boxproof.probes import ledger
 from boxproof.run import run
+from boxproof.session import LockInfo
 from boxproof.subject import build, model
 from boxproof.subject.model import Subject
 
@@ -39,13 +40,13 @@ def copied(subject: Subject) -> Iterator[Subject]:
         yield model.load(target)
 
 
-def tag_of(subject: Subject, base: str = "") -> str:
+def tag_of(subject: Subject, base: str = "", lock: LockInfo | None = None) -> str:
     """Return the tag a build of ``subject`` would give its image; raises SubjectFault if it cannot tell.
 
-    ``base`` is the digest of the image it stands on.
+    ``base`` is the digest of the image it stands on, ``lock`` its package lock as it is in force.
     """
     if not subject.commands.tag:
-        return build.tag(subject, base)
+        return build.tag(subject, base, lock)
     result = run(subject.commands.tag, cwd=subject.directory, timeout=60, check=False)
     if not result.ok or not result.stdout.strip():
         raise SubjectFault(f"commands.tag prints no tag: {result.describe()}")

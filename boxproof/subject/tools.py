@@ -112,22 +112,42 @@ def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
     return publish(settings.cache / "tools" / key, fill)
 
 
+def recipes(settings: Settings, tools: Sequence[Tool], modules: Path) -> list[golang.Build]:
+    """Return how the tools are built that come as Go modules here; a published release is asked for first."""
+    wanted = [each for each in tools if each.obtain.way == "go" and not _released(settings, each)]
+    return [_recipe(each, modules) for each in wanted]
+
+
+def npm_packages(settings: Settings, tools: Sequence[Tool]) -> list[tuple[str, str, str]]:
+    """Return name, version and integrity of the npm packages that are needed and not in the cache."""
+    wanted = [each for each in tools if each.obtain.way == "npm" and not _released(settings, each)]
+    found = [(each.obtain.package, each.version, each.obtain.integrity) for each in wanted]
+    return [each for each in found if not npm.held(*each, settings=settings)]
+
+
+def _released(settings: Settings, tool: Tool) -> bool:
+    release = tool.release
+    if release is None or not release.sha256:
+        return False
+    url, member = (each.replace("{version}", tool.version) for each in (release.url, release.file))
+    return releases.served(url, release.sha256, name=tool.name, member=member, settings=settings)
+
+
+def _recipe(tool: Tool, modules: Path) -> golang.Build:
+    how = tool.obtain
+    flags = f"{STRIPPED} {how.ldflags}".strip()
+    return golang.Build(
+        modules / how.module, how.package, tool.name, flags, how.tags, experiment=how.experiment
+    )
+
+
 def _obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
     how = tool.obtain
     published = _published(settings, tool)
     if published:
         return published
     if how.way == "go":
-        module = modules / how.module
-        return golang.build(
-            module,
-            how.package,
-            name=tool.name,
-            settings=settings,
-            ldflags=f"{STRIPPED} {how.ldflags}".strip(),
-            tags=how.tags,
-            experiment=how.experiment,
-        )
+        return golang.made(_recipe(tool, modules), settings)
     tarball = npm.fetch(how.package, tool.version, how.integrity, settings=settings)
 
     def fill(directory: Path) -> None:

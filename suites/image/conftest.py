@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.session import EngineInfo
+from boxproof.session import EngineInfo, Session
 from boxproof.settings import Settings
 from boxproof.subject import recipe
 from boxproof.subject.base import Base, choose
@@ -19,7 +19,8 @@ def written(subject: Subject) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def base(engine: EngineInfo, subject: Subject, written: Recipe) -> Base:
+def base(session: Session, engine: EngineInfo, subject: Subject, written: Recipe) -> Base:
     """What a build here starts from, and the mirror it is lent."""
     text = (subject.directory / subject.image.dockerfile).read_text()
-    return choose(Settings.load(), engine, text) or Base(written.final.base, "")
+    kept = session.lock.kept if session.lock else ""
+    return choose(Settings.load(), engine, text, kept) or Base(written.final.base, "")

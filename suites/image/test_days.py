@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from boxproof.probes import registry
-from boxproof.proof import claim, control, observe, scope
-from boxproof.session import EngineInfo, ImageInfo, Session
+from boxproof.proof import claim, control, note, observe, scope
+from boxproof.session import EngineInfo, ImageInfo, LockInfo, Session
 from boxproof.settings import Settings
-from boxproof.subject import days, pins, tags
+from boxproof.subject import days, locks, pins, tags
 from boxproof.subject.base import Base
 from boxproof.subject.files import reader
 from boxproof.subject.model import Subject
@@ -30,9 +30,12 @@ def found_in(session: Session, docker: Any, reference: str) -> tuple[Versions, s
         return have, pins.system(read("/etc/os-release") or "")
 
 
-def held(subject: Subject, system: str) -> Versions:
-    """Return what the lock holds the image to; without any, nothing keeps two days from being two images."""
-    lock = dict(pins.locked(subject.directory / subject.image.context, system))
+def held(subject: Subject, system: str, followed: LockInfo | None = None) -> Versions:
+    """Return what the lock holds the image to; without any, nothing keeps two days from being two images.
+
+    ``followed`` is how far it had to be followed to what is served.
+    """
+    lock = locks.in_force(followed, subject, system)
     assert lock, f"{pins.LOCK} has nothing of {system}: inv lock writes it"
     return lock
 
@@ -76,10 +79,13 @@ def test_the_image_has_the_packages_of_the_lock(
     session: Session, subject: Subject, docker: Any, image: ImageInfo
 ) -> None:
     have, system = found_in(session, docker, image.reference)
-    lock = held(subject, system)
+    lock = held(subject, system, session.lock)
+    moved = session.lock.difference if session.lock else ""
+    note(moved)
+    observe("packages moved", "since the lock was written", moved)
     name = min(have)
     with control("another version of one package in the lock is seen"):
         found = days.changed(lock | {name: have[name] + days.LATER}, have)
         assert name in observe("packages changed", f"since a lock with another {name}", found)
     found = observe("packages changed", "since the lock", days.changed(lock, have))
-    assert found == {}, f"{pins.LOCK} is of another day, inv lock writes what is there: {found}"
+    assert found == {}, f"the image is not what {pins.LOCK} holds it to: {found}; {moved or 'nothing moved'}"

@@ -29,12 +29,12 @@ def test_no_image_floats(rendered: list[dict[str, Any]]) -> None:
 
 @claim("tag-is-content-addressed")
 @pytest.mark.scope("image")
-def test_the_tag_follows_every_uncommitted_edit(subject: Subject, image: ImageInfo) -> None:
+def test_the_tag_follows_every_uncommitted_edit(session: Session, subject: Subject, image: ImageInfo) -> None:
     with control("without an edit the tag stays"):
         assert not tags.follows(subject, "none")
     for edit in (*subject.image.entrypoints, subject.image.dockerfile, "mode", "new file"):
         assert tags.follows(subject, edit), f"{edit}: the tag stays the same"
-    built = tags.tag_of(subject, image.base.rpartition(" ")[2])
+    built = tags.tag_of(subject, image.base.rpartition(" ")[2], session.lock)
     assert image.reference.rpartition(":")[2] == built, (
         "the image has other content than the subject now: edited during the run?"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.cluster.docker import inside
+from boxproof.cluster.owed import in_node
 from boxproof.kube.exec import ExecResult
 from boxproof.probes import login
 from boxproof.probes.enforcement import becomes, stays_denied
@@ -16,7 +16,7 @@ from boxproof.probes.reach import DENIED, Reach, reached
 from boxproof.proof import Box, claim, control, observe, scope
 from boxproof.proof.factories import Listeners, Twins
 from boxproof.proof.fixtures import MakeBox
-from boxproof.session import EngineInfo
+from boxproof.session import ClusterInfo, EngineInfo
 from boxproof.stubs import certificates
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject import hosts
@@ -104,12 +104,13 @@ def test_an_address_outside_is_refused(
 @scope("cluster")
 @pytest.mark.parametrize("port", [80, 443])
 def test_the_metadata_address_is_refused(
-    agent: Box, twin: Twins, listener: Listeners, engine: EngineInfo, authority: str, port: int
-) -> None:
+    agent: Box, twin: Twins, listener: Listeners, engine: EngineInfo, cluster: ClusterInfo, authority: str,
+    port: int,
+) -> None:  # fmt: skip
     node = agent.node
     on_node = twin(node=node, spec={"hostNetwork": True, "nodeName": node}, security=ROOT, fresh=True)
-    inside(engine, node, ["ip", "address", "replace", f"{METADATA}/32", "dev", "lo"])
-    try:
+    add, delete = (["ip", "address", each, f"{METADATA}/32", "dev", "lo"] for each in ("replace", "delete"))
+    with in_node(engine, cluster.name, node, f"the address {METADATA} on {node}", add, delete):
         target = listener(port, on_node, address=METADATA)
         with control("a pod that no policy selects gets to the listener on that address"):
             assert reached(twin(namespace=agent.namespace, node=node), target) is Reach.OPEN
@@ -118,8 +119,6 @@ def test_the_metadata_address_is_refused(
         if agent.proxy:
             how = {"port": port, "authority": authority, "via": agent.proxy}
             assert answered(agent, METADATA, once=proxied, **how).proxy == FORBIDDEN
-    finally:
-        inside(engine, node, ["ip", "address", "delete", f"{METADATA}/32", "dev", "lo"])
 
 
 @claim("netpol-oauth-hosts-reachable")

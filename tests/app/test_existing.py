@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from boxproof.app import bringup, existing, owned, strays
+from boxproof.app import bringup, existing, inputs, owned, strays
 from boxproof.app.owned import Run
 from boxproof.cluster import existing as clusters
 from boxproof.cluster import pulling, pushing
@@ -80,6 +80,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
     started = StubInfo(address="192.0.2.9", ca="", control="http://x", names=("github.com",))
     for place, name, answer in (
+        (inputs, "check", None),
+        (inputs, "fetch", None),
         (bringup, "engine_of", engine),
         (anthropic, "ensure_images", "probe:1"),
         (build, "build", IMAGE),
@@ -99,6 +101,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
         (sweeping, "clear", None),
     ):
         monkeypatch.setattr(place, name, noted(name, answer))
+    monkeypatch.setattr(build, "lock_of", lambda *_: None)  # no archive is asked here
     monkeypatch.setattr(pushing, "push", push)
     monkeypatch.setattr(existing, "Kube", fake)
     monkeypatch.setattr(bringup, "Kube", fake)

@@ -3,43 +3,44 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import sys
 
 import pytest
 from invoke.exceptions import Exit
 
 from boxproof.app.explained import explained
 from boxproof.errors import UsageError
+from boxproof.run import run
+from boxproof.settings import ROOT
 
-BOTH = (signal.SIGINT, signal.SIGTERM)
+WORK = """
+import signal, sys
+sys.path.insert(0, {root!r})
+from invoke.exceptions import Exit
+from boxproof.app.explained import explained
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell starts what is to run in the background
+
+@explained
+def work():
+    try:
+        signal.raise_signal({number})
+        print("went on")
+    finally:
+        signal.raise_signal({number})
+        print("cleaned up")
+
+try:
+    work()
+except Exit as ended:
+    print(ended.code, ended)
+"""
 
 
-@pytest.fixture(autouse=True)
-def _handlers() -> Iterator[None]:
-    """Give the signals back to whoever had them."""
-    before = {each: signal.getsignal(each) for each in BOTH}
-    yield
-    for each, handler in before.items():
-        signal.signal(each, handler)
-
-
-@pytest.mark.parametrize("number", BOTH)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_task_told_to_end_cleans_up_and_a_second_word_does_not_disturb_it(number: signal.Signals) -> None:
-    done: list[str] = []
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell starts what is to run in the background
-
-    @explained
-    def work() -> None:
-        try:
-            signal.raise_signal(number)
-            done.append("went on")
-        finally:
-            signal.raise_signal(number)
-            done.append("cleaned up")
-
-    with pytest.raises(Exit, match="interrupted") as ended:
-        work()
-    assert (ended.value.code, done) == (130, ["cleaned up"])
+    program = WORK.format(root=str(ROOT), number=int(number))
+    done = run([sys.executable, "-c", program], timeout=60)
+    assert done.stdout.splitlines() == ["cleaned up", "130 boxproof: interrupted"]
 
 
 def test_a_failure_of_our_own_is_one_line() -> None:

@@ -117,7 +117,7 @@ def test_a_step_that_fails_blocks_the_later_ones(
     answer: Any,
     code: int,
 ) -> None:
-    def fail(*_: object) -> Any:
+    def fail(*_: object, **__: object) -> Any:
         if isinstance(answer, BaseException):
             raise answer
         return answer

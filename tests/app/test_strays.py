@@ -20,11 +20,14 @@ class Cluster:
     """Answers lists by label, and remembers what was deleted."""
 
     def __init__(self, *runs: str) -> None:
-        self.objects = [
+        self.objects: Objects = [
             {"kind": "Namespace", "metadata": {"name": f"claude-{run}", "labels": {RUN_LABEL: run}}}
             for run in runs
         ]
         self.volumes: Objects = []
+        self.pods: Objects = []
+        self.hurried: list[str] = []
+        self.released: list[tuple[str, Any]] = []
         self.deleted: list[str] = []
         self.freed: list[str] = []
 
@@ -32,20 +35,31 @@ class Cluster:
         """Return the objects of a kind; volumes that were provided carry no label."""
         if kind == "PersistentVolume":
             return [] if selector else self.volumes
+        if kind == "Pod":
+            return [each for each in self.pods if each["metadata"].get("labels", {}).get("boxproof.dev/role")
+                    or not selector]  # fmt: skip
         assert selector == RUN_LABEL
         return [each for each in self.objects if each["kind"] == kind]
 
-    def delete(self, objects: Objects) -> None:
-        """Remember them as deleted."""
+    def delete(self, objects: Objects, grace: int | None = None) -> None:
+        """Remember them as deleted; pods go at once, and before their namespaces."""
+        if grace is not None:
+            assert (grace, self.deleted) == (1, [])
+            self.hurried = [each["metadata"]["name"] for each in objects]
+            return
         self.deleted += [each["metadata"]["name"] for each in objects]
         self.objects = [each for each in self.objects if each not in objects]
 
-    def path(self, kind: str, name: str) -> str:
+    def path(self, kind: str, name: str, _namespace: str | None = None) -> str:
         """Return what ``patch`` is told."""
         return f"{kind} {name}"
 
     def patch(self, path: str, body: dict[str, Any]) -> None:
-        """Remember a volume that may go."""
+        """Remember a volume that may go, or finalizers that were taken off."""
+        if "metadata" in body:
+            assert not self.deleted, "finalizers first"
+            self.released.append((path, body["metadata"]["finalizers"]))
+            return
         assert body["spec"] == {"persistentVolumeReclaimPolicy": "Delete"}
         self.freed.append(path)
 
@@ -60,6 +74,38 @@ def test_only_what_nobody_owns_is_swept(tmp_path: Path) -> None:
 
     assert cluster.deleted == ["claude-dead"]
     assert swept == ["Namespace claude-dead"]
+
+
+def pod(name: str, namespace: str, *finalizers: str, role: str = "") -> dict[str, Any]:
+    """Return a pod."""
+    meta = {"name": name, "namespace": namespace, "finalizers": list(finalizers)}
+    return {"kind": "Pod", "metadata": meta | ({"labels": {"boxproof.dev/role": role}} if role else {})}
+
+
+def test_finalizers_of_ours_are_taken_off_first_also_where_a_namespace_is_going_already(
+    tmp_path: Path,
+) -> None:
+    cluster = Cluster("dead", "mine")
+    cluster.objects[0]["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    cluster.objects[0]["metadata"] |= {"finalizers": ["boxproof.dev/hold"]}
+    cluster.pods = [
+        pod("held", "claude-dead", "boxproof.dev/hold", "example.com/theirs"),
+        pod("free", "claude-dead"),
+        pod("other", "claude-mine", "boxproof.dev/hold"),
+    ]
+
+    strays.sweep(Settings(state=tmp_path), cluster, "mine")  # type: ignore[arg-type]
+
+    assert cluster.released == [("Namespace claude-dead", None), ("Pod held", ["example.com/theirs"])]
+    assert cluster.deleted == ["claude-dead"]
+    assert cluster.hurried == ["held", "free"]
+
+
+def test_a_pod_that_showed_a_node_to_work_is_nobodys(tmp_path: Path) -> None:
+    cluster = Cluster()
+    cluster.pods = [pod("boxproof-reference-1", "default", role="reference"), pod("users", "default")]
+    strays.sweep(Settings(state=tmp_path), cluster, "mine")  # type: ignore[arg-type]
+    assert cluster.deleted == ["boxproof-reference-1"]
 
 
 def test_a_run_takes_its_own_along() -> None:

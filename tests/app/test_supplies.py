@@ -37,7 +37,7 @@ def test_the_lock_is_read_in_an_image_that_is_held_to_none(
 ) -> None:
     built: list[str] = []
 
-    def build(_: Settings, __: object, loose: Subject) -> SimpleNamespace:
+    def build(_: Settings, __: object, loose: Subject, **___: object) -> SimpleNamespace:
         built.append((loose.directory / loose.image.context / pins.LOCK).read_text())
         return SimpleNamespace(reference="x:1")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -84,3 +85,16 @@ def test_without_environments_the_sessions_use_the_python_nox_runs_on() -> None:
     )
     assert found.returncode == 2
     assert "pvc-bound" in found.stdout + found.stderr
+
+
+def test_every_session_installs_only_when_told_so() -> None:
+    nox = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "--no-venv"]
+    listed = subprocess.run([*nox, "-l"], check=True, capture_output=True, text=True).stdout
+    names = re.findall(r"^[-*] (\w+)", listed, re.MULTILINE)
+    assert {"e2e", "lint", "tests"} <= set(names)
+    found = subprocess.run(
+        [*nox, "--install-only", "-s", *names, "--", "--no-such"], check=False, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stderr.count("was successful") + found.stderr.count(": success") >= len(names)
+    assert "boxproof:" not in found.stderr

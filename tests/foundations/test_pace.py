@@ -87,6 +87,20 @@ def test_an_engine_that_its_quota_holds_back_makes_us_slow(kernel: Kernel) -> No
     assert kernel.machine.measure().factor == 4
 
 
+def test_a_quota_of_version_1_that_holds_back_makes_us_slow_too(tmp_path: Path) -> None:
+    kernel = Kernel(tmp_path)
+    kernel.says(kernel.proc / "77/comm", "kubelet\n")
+    kernel.says(kernel.proc / "77/cgroup", "2:cpuacct:/\n1:cpu:/docker/node\n0::/\n")
+    group = kernel.cgroups / "cpu/docker"
+    kernel.says(group / "cpu.cfs_quota_us", "50000\n")
+    kernel.says(group / "cpu.cfs_period_us", "100000\n")
+    kernel.says(group / "cpu.stat", "nr_periods 1\nnr_throttled 0\nthrottled_time 0\n")
+    (group / "node").mkdir()
+    assert kernel.machine.measure().factor == 1
+    kernel.says(group / "cpu.stat", "nr_periods 9\nnr_throttled 9\nthrottled_time 9000000000000\n")
+    assert kernel.machine.measure().factor == pace.MOST
+
+
 def test_slow_processors_count_by_a_unit_of_work(kernel: Kernel) -> None:
     slow = Machine(kernel.proc, kernel.cgroups, unit=lambda: 3 * QUICK)
     assert slow.measure() == pace.Pace(crowded=1.0, slow=3.0, load=0.1)

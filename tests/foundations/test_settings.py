@@ -36,6 +36,21 @@ def test_a_bad_number_of_workers_is_refused(value: str) -> None:
         Settings.load({"workers": value})
 
 
+@pytest.mark.parametrize("value", ["yesterday", "2026-01-31", "20260131", "ftp://x/debian", "http://a b"])
+def test_a_snapshot_is_a_moment_or_a_url(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOXPROOF_SNAPSHOT", value)
+    with pytest.raises(UsageError, match=r"BOXPROOF_SNAPSHOT=.*allowed: a moment, 20260131T120000Z, or"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    "value", ["", "20260131T120000Z", "https://x.example/debian/1", "file:///srv/debian"]
+)
+def test_snapshots_of_either_form_are_taken(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOXPROOF_SNAPSHOT", value)
+    assert Settings.load().snapshot == value
+
+
 def test_claims_are_repeatable_and_comma_separated() -> None:
     chosen, _ = asked(["--claims", "a,b", "--claims", "c-*"], "e2e", "")
 

@@ -91,6 +91,26 @@ def test_an_inline_key_becomes_a_file(tmp_path: Path) -> None:
     assert key.read_text().splitlines()[:3] == ["-----BEGIN PGP PUBLIC KEY BLOCK-----", "", "abc"]
 
 
+def test_an_archive_that_its_owner_trusts_is_not_asked_for_a_signature(tmp_path: Path) -> None:
+    deb822 = DEB822.replace("Signed-By: /usr/share/keyrings/ours.gpg", "Trusted: yes", 1)
+    one_line = "deb [trusted=yes] http://own.example/debian bookworm main\n"
+    found = aptsources.own_sources(etc(tmp_path, debian__sources=deb822, more__list=one_line), "bookworm")
+    assert [each.trusted for each in found] == [True, True, False, True]
+    assert found[-1].line("bookworm", "") == one_line.strip()
+
+
+def test_a_dated_archive_stands_for_each_of_the_machines_own(tmp_path: Path) -> None:
+    text = "deb http://m.example/debian bookworm main\n"
+    text += "deb http://m.example/debian-security bookworm-security main\n"
+    own = aptsources.own_sources(etc(tmp_path, debian__list=text), "bookworm")
+    dated = aptsources.dated(own, "https://then.example/archive/debian/20260131T120000Z/")
+    assert [each.line("bookworm", "") for each in dated] == [
+        "deb https://then.example/archive/debian/20260131T120000Z bookworm main",
+        "deb https://then.example/archive/debian-security/20260131T120000Z bookworm-security main",
+    ]
+    assert {each.uri for each in aptsources.dated(own, "file:///srv/then")} == {"file:///srv/then"}
+
+
 def test_a_tree_that_fails_half_way_is_never_seen(tmp_path: Path) -> None:
     def fill(tree: Path) -> None:
         (tree / "half").touch()

@@ -26,6 +26,11 @@ def test_a_check_with_a_control_of_its_kind_is_proven(suite: Suite) -> None:
     assert ran.only.claims == ("pvc-bound",)
 
 
+def test_a_proven_check_says_what_it_has_noted(suite: Suite) -> None:
+    ran = suite(f"from boxproof.proof import note\n{PROVEN}    note('1 moved'); note(''); note('so')\n")
+    assert (ran.only.verdict, ran.only.reason) == ("proven", "1 moved; so")
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -24,6 +24,8 @@ from boxproof.reports.model import (
     Counts,
     Image,
     KillTable,
+    MovedPackage,
+    Packages,
     Results,
     SabotageResult,
     SubjectPart,
@@ -146,6 +148,20 @@ def test_the_page_leads_with_verdict_and_counts(run: Path) -> None:
     assert words.index("Refuted") < words.index("What stands in the way") < words.rindex("Image build")
     for shown in ("0.33.0", "v1-dirty", "1 of 1 sabotages killed", "get secrets", "no disk", "Narrowed"):
         assert shown in words
+
+
+def test_the_page_says_which_packages_moved(run: Path, found: Results) -> None:
+    assert "packages" not in (run / "index.html").read_text()
+    moved = (MovedPackage(name="perf", locked="2", served="3"),)
+    told = Packages(
+        system="debian-12", locked=9, source="archive", moved=moved, lock="packages.lock",
+        difference="1 of 9 packages moved: perf 2 → 3",
+    )  # fmt: skip
+    results.write(run / "results.json", found.model_copy(update={"packages": told}))
+    html.rewrite(run)
+    text = (run / "index.html").read_text()
+    assert '<a href="packages.lock">1 of 9 packages moved: perf 2 → 3</a>' in text
+    assert text.index("1 of 9 packages moved") < text.index("</header>")
 
 
 def test_the_page_can_be_written_anew(run: Path) -> None:
