@@ -17,7 +17,7 @@ from boxproof.subject.commands import carry_out
 from boxproof.subject.model import Subject
 from boxproof.wait import NotYet, until
 
-SETTLE = 240.0  # seconds from the last step of a recovery until the pod is Ready
+SETTLE = 120.0  # seconds from the last step of a recovery until the pod is Ready
 STUCK = 30  # looks in a row at another image that cannot start: nothing replaces such a pod by itself
 
 

@@ -18,7 +18,7 @@ from boxproof.wait import NotYet, until
 
 CAPTURED = re.compile(r"^(\d+) packets? captured", re.MULTILINE)
 NEVER = ("CreateContainerConfigError", "CreateContainerError", "ErrImagePull", "ErrImageNeverPull")
-START = 180.0  # seconds a debugging container gets until it runs
+START = 60.0  # seconds a debugging container gets until it runs
 
 
 @dataclass(frozen=True)

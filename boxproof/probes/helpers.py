@@ -18,7 +18,7 @@ LABELS = {"app.kubernetes.io/managed-by": "boxproof"}
 IDLE = ("sleep", "infinity")
 PULL_FAILED = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
 STUCK = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")
-START = 180.0  # seconds until a pod of ours has a running container or a reason why not
+START = 90.0  # seconds until a pod of ours has a running container or a reason why not
 
 
 @dataclass(frozen=True)

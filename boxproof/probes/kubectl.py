@@ -36,7 +36,7 @@ class Told:
         return self.code == 0
 
 
-def kubectl(agent: Agent, *words: str, env: Mapping[str, str] | None = None, timeout: float = 300) -> Told:
+def kubectl(agent: Agent, *words: str, env: Mapping[str, str] | None = None, timeout: float = 120) -> Told:
     """Run the agent's kubectl and return what came of it; raises EnvironmentFault if it cannot be run."""
     setting = [f"{key}={value}" for key, value in (env or {}).items()]
     found = agent.tool("env", *setting, "kubectl", *words, timeout=timeout)

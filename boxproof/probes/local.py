@@ -23,8 +23,8 @@ from boxproof.subject.doctored import archive
 from boxproof.wait import until
 
 T = TypeVar("T")
-RUN = 300.0  # seconds a container gets that ends by itself, whatever the machine is doing
-START = 60.0  # the same until its own first process runs
+RUN = 120.0  # seconds a container gets that ends by itself, whatever the machine is doing
+START = 30.0  # the same until its own first process runs
 Files = Mapping[str, tuple[bytes, int]]  # path -> (content, mode)
 
 

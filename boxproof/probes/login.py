@@ -58,7 +58,7 @@ def of_pod(box: Any, stub: Stub, cli: str, *, config_dir: str = "") -> Login:
     """
     stub.reset()
     other = [f"CLAUDE_CONFIG_DIR={config_dir}"] if config_dir else []
-    ended: ExecResult = box.exec(["env", "-u", *NO_TOKEN, *other, cli, *PROMPT], timeout=300)
+    ended: ExecResult = box.exec(["env", "-u", *NO_TOKEN, *other, cli, *PROMPT], timeout=120)
     return _login(f"pod, {config_dir or 'its own directory'}", ended.ok, stub)
 
 

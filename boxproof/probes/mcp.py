@@ -15,7 +15,7 @@ from boxproof.kube.dialogue import Dialogue, Ended, Silent, dialogue
 from boxproof.probes import ledger
 
 PROTOCOL = "2025-03-26"
-ANSWER = 120.0  # seconds
+ANSWER = 60.0  # seconds
 CHANGES = re.compile(
     r"(?:^|_)(delete|exec|run|create|update|create_or_update|apply|patch|install|uninstall|scale)(?:_|$)"
 )

@@ -25,8 +25,8 @@ CONFINED: Mapping[str, Any] = {
     "runAsGroup": NOBODY,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-START = 180.0  # seconds a pod of ours gets
-COMMAND = 120.0  # seconds a command in it gets
+START = 60.0  # seconds a pod of ours gets
+COMMAND = 60.0  # seconds a command in it gets
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from boxproof.wait import until
 
 READINGS = frozenset({"connect", "resolve", "https", "seen", "processes", "capabilities"})
 ANSWERS = 30.0  # seconds until a late answer is given up on
-ANSWER = 120.0  # seconds for the probe program to start and to answer, beside what it is told to wait
+ANSWER = 60.0  # seconds for the probe program to start and to answer, beside what it is told to wait
 
 
 class Taken(EnvironmentFault):

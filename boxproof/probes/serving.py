@@ -13,7 +13,7 @@ from boxproof.probes.local import LocalContainer
 from boxproof.probes.pods import Twin
 
 URL = "http://127.0.0.1:8080/v1/prompt"
-PROMPT = 600.0  # seconds a prompt gets: its answer ends it
+PROMPT = 240.0  # seconds a prompt gets: its answer ends it
 TOLD = "\n%{http_code} %header{retry-after}"
 NO_ANSWER = 0
 CLIENT = """

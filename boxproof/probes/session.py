@@ -33,7 +33,7 @@ class Left:
 def serve(box: LocalContainer) -> LocalContainer:
     """Start a box in api mode and wait until it answers."""
     box.start()
-    until(lambda: box.exec(LISTENS).ok, timeout=120, every=0.3, what="the box listens")
+    until(lambda: box.exec(LISTENS).ok, timeout=60, every=0.3, what="the box listens")
     return box
 
 

@@ -15,7 +15,7 @@ from boxproof.probes.reach import Reach
 from boxproof.subject.netpol import Place, allowed
 
 WITHIN = 3.0  # seconds a connection may take; one that is denied without an answer is tried all that time
-SWEEP = 300.0  # seconds the probe gets for all connections of one source
+SWEEP = 120.0  # seconds the probe gets for all connections of one source
 MESSAGE = 500  # characters of a fault; the words of a probe name a hundred places
 PROTOCOLS = ("TCP", "UDP")
 

@@ -11,7 +11,7 @@ from boxproof.kube.exec import ExecResult
 from boxproof.probes import ledger
 
 VERIFY = "verify-tools"
-LIMIT = 900.0  # seconds for all tools
+LIMIT = 600.0  # seconds for all tools
 NOT_STARTED = (126, 127)  # exit codes of what could not be started
 Exec = Callable[..., ExecResult]  # ``box.exec``
 
@@ -71,7 +71,7 @@ def _status(report: dict[str, str]) -> str:
     return report["status"] if good else f"{report['status']}: {report.get('says', '')}"
 
 
-def ran(run: Exec, command: str, *, timeout: float = 300) -> Ran:
+def ran(run: Exec, command: str, *, timeout: float = 120) -> Ran:
     """Run a command from a shell in the box, as an agent would; ``run`` is ``box.exec``."""
     done = run(["sh", "-c", command], timeout=timeout)
     found = Ran(done.ok, (done.stdout + done.stderr).strip()[-500:])
@@ -81,7 +81,7 @@ def ran(run: Exec, command: str, *, timeout: float = 300) -> Ran:
 
 def by_name(run: Exec, name: str) -> bool:
     """Return whether an exec without any shell finds a program by its bare name; ``run`` is ``box.exec``."""
-    done = run([name, "--version"], timeout=180)
+    done = run([name, "--version"], timeout=60)
     found = done.code not in NOT_STARTED
     ledger.record("found by name", name, found)
     return found

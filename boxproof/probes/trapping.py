@@ -18,7 +18,7 @@ RECORDER = "/tmp/trap-recorder"
 LOG = "/tmp/traps"
 ASLEEP = ("S", "Z")  # states of the kernel: waits for something, or has ended
 ENVIRONMENT = {"BASH_ENV": RECORDER}
-START = 60.0  # seconds for a script to get there
+START = 30.0  # seconds for a script to get there
 SCRIPT = f"""trap() {{
   case ${{1-}} in -* | '') builtin trap "$@"; return ;; esac
   local handler=$1 name=$BASHPID

@@ -122,7 +122,7 @@ def probe_often(objects: Objects) -> None:
         container.get(each, {}).update({"periodSeconds": 1, "failureThreshold": 2, "timeoutSeconds": ANSWERS})
 
 
-def container_runs(status: Callable[[], dict[str, Any]], *, timeout: float = 180) -> None:
+def container_runs(status: Callable[[], dict[str, Any]], *, timeout: float = 90) -> None:
     """Wait until a container runs and has passed its startup probe; ``status`` returns its live status."""
 
     def look() -> bool:

@@ -22,7 +22,7 @@ from boxproof.session import Session
 from boxproof.subject.podspecs import pod_spec
 from boxproof.wait import NotYet, until
 
-COMMAND = 180.0  # seconds a command gets that ends by itself, whatever the machine is doing
+COMMAND = 90.0  # seconds a command gets that ends by itself, whatever the machine is doing
 WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "Pod")
 
 

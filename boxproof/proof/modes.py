@@ -72,7 +72,7 @@ def calls(container: LocalContainer) -> list[cli.Call]:
     return found
 
 
-def started(container: LocalContainer, *, timeout: float = 60) -> LocalContainer:
+def started(container: LocalContainer, *, timeout: float = 30) -> LocalContainer:
     """Wait until the stand-in was called; raises SubjectFault if the container ends before that."""
 
     def called() -> bool:

@@ -22,7 +22,7 @@ from boxproof.wait import until
 
 INSTALL = 240.0  # seconds; Helm waits until everything is ready
 OVERRAN = re.compile(r"deadline exceeded|timed out", re.IGNORECASE)
-SOON = 120.0  # seconds in which an agent that Helm gave up on is judged
+SOON = 20.0  # seconds in which an agent that Helm gave up on is judged
 GONE = 120.0  # seconds until the pods of what was uninstalled have ended
 REVISIONS = "owner=helm"  # of the Secrets that Helm keeps its revisions in
 

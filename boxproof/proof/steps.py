@@ -27,9 +27,9 @@ from boxproof.subject.commands import carry_out
 from boxproof.subject.model import Subject
 
 Step = Literal["up", "preflight", "build", "deploy", "down", "stale", "mend", "rotate"]
-READY = 240  # seconds a deployment gets until the agent is Ready
+READY = 120  # seconds a deployment gets until the agent is Ready
 BUSY = frozenset({"up", "build", "deploy", "mend"})  # steps that build or load
-AROUND = 600  # seconds for all that a step does beside waiting for the agent
+AROUND = 240  # seconds for all that a step does beside waiting for the agent
 
 
 @dataclass(kw_only=True)

@@ -58,7 +58,7 @@ def test_a_new_token_in_the_secret_is_used_after_a_restart(
     kube.patch(kube.path("StatefulSet", box.name, box.namespace), {"spec": {"template": restart}})
     box.wait_ready(after=old["metadata"]["uid"])
     assert tokens(box) == (token,)
-    assert box.exec([subject.image.cli, *PROMPT], timeout=300).ok
+    assert box.exec([subject.image.cli, *PROMPT], timeout=120).ok
     assert {each.token for each in stub.of(token).requests("/v1/messages")} == {token}
 
 
@@ -66,7 +66,7 @@ def test_a_new_token_in_the_secret_is_used_after_a_restart(
 def test_a_login_by_hand_gives_an_address_to_open(box: Box, subject: Subject) -> None:
     def address(*words: str) -> str:
         """Return the host of the first address that the CLI prints, "" if it ends, or goes on, without."""
-        ended = box.exec(["sh", "-c", UNTIL_ADDRESS, "until", subject.image.cli, *words])
+        ended = box.exec(["sh", "-c", UNTIL_ADDRESS, "until", subject.image.cli, *words], timeout=300)
         found = ADDRESS.search(ended.stdout + ended.stderr)
         return observe("address", " ".join(words), found[1] if found else "")
 
@@ -92,7 +92,7 @@ def test_two_agents_have_two_credentials_files(
     kube.patch(kube.path(box.workload["kind"], box.name, box.namespace), {"spec": {"replicas": 2}})
     box.wait_ready()
     pods = [f"{box.name}-{number}" for number in range(2)]
-    states.ready(kube, box.namespace, pods[1], 180, reference_image=session.probe_image)
+    states.ready(kube, box.namespace, pods[1], 120, reference_image=session.probe_image)
     one, two = (kube.get("Pod", each, box.namespace) for each in pods)
     inside = Inside(docker, one, box.container)
     file = f"{inside.variables.get('CLAUDE_CONFIG_DIR', subject.config_dir)}/{FILE}"

@@ -33,7 +33,7 @@ def without_a_token(objects: Objects) -> None:
 
 def restarted(box: Box, docker: Any) -> None:
     """Stop what the first process started, until the liveness probe has the container restarted."""
-    until(lambda: box.status().get("started"), timeout=120, what="the startup probe has passed")
+    until(lambda: box.status().get("started"), timeout=60, what="the startup probe has passed")
     count = int(box.status().get("restartCount", 0))
     Inside(docker, box.pod_object(), box.container).signal_children("STOP")
     box.wait_restarted(count)
@@ -65,7 +65,7 @@ def test_a_restart_by_the_probe_finds_a_token_that_came_meanwhile(
     data = {"token": base64.b64encode(token.encode()).decode()}
     kube.patch(kube.path("Secret", secret, box.namespace), {"data": data})
     restarted(box, docker)
-    assert comes_ready(box, within=120)
+    assert comes_ready(box, within=60)
     assert eventually(partial(told_of, box), timeout=60, what="an event of the liveness probe's")
-    assert box.exec([subject.image.cli, *PROMPT], timeout=300).ok
+    assert box.exec([subject.image.cli, *PROMPT], timeout=120).ok
     assert {each.token for each in stub.of(token).requests("/v1/messages")} == {token}

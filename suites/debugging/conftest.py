@@ -17,15 +17,15 @@ Script = Callable[..., ExecResult]
 
 @pytest.fixture
 def node(on_node: Callable[[], Exec]) -> Callable[[], Exec]:
-    """``node()``: the subject's debug pod on the node of the box, started once; a command has 5 minutes."""
-    return cache(lambda: partial(on_node(), timeout=300))
+    """``node()``: the subject's debug pod on the node of the box, started once; a command has 2 minutes."""
+    return cache(lambda: partial(on_node(), timeout=120))
 
 
 @pytest.fixture
 def script(subject: Subject, node: Callable[[], Exec]) -> Script:
     """``script("enter.sh", *words)``: one of the subject's scripts in that pod."""
 
-    def run(name: str, *words: str, timeout: float = 300) -> ExecResult:
+    def run(name: str, *words: str, timeout: float = 120) -> ExecResult:
         if not subject.manifests.node_scripts:
             pytest.skip("subject.toml names no scripts for a node: manifests.node_scripts")
         path = subject.path(f"{subject.manifests.node_scripts}/{name}")

@@ -60,7 +60,7 @@ def test_the_script_finds_the_cgroup_and_the_process(
         assert kills("before") == []
     pod.exec(["touch", "/tmp/go"])
     ended = until(
-        lambda: container_of(pod.kube.get("Pod", pod.name, pod.namespace)), timeout=120, what="the kill"
+        lambda: container_of(pod.kube.get("Pod", pod.name, pod.namespace)), timeout=60, what="the kill"
     )
     assert ended["exitCode"] == KILL, ended  # the reason is not always told
     found = kills("after")

@@ -65,11 +65,11 @@ def test_the_runbook_traces_without_stopping_the_process(
     def strace(pod: Twin) -> ExecResult:
         pid = node()(["sh", "-c", PID, pod.name]).stdout.strip()
         words = ["timeout", "--signal=INT", f"{stretched(SECONDS)}", "/usr/bin/strace", "-c", "-p", pid]
-        return node()(words, timeout=SECONDS + 300)
+        return node()(words, timeout=SECONDS + 120)
 
     def runbook(pod: Twin) -> ExecResult:
         place = f"{pod.namespace}/{pod.name}"
-        return script("trace.sh", place, "probe", f"{stretched(SECONDS):.0f}", timeout=SECONDS + 300)
+        return script("trace.sh", place, "probe", f"{stretched(SECONDS):.0f}", timeout=SECONDS + 120)
 
     with control("strace -c, which is to be the cheap form, stops it at each call"):
         counted = traced(twin, box, "strace -c", strace)

@@ -87,8 +87,8 @@ def with_readiness(subject: Subject, probe: dict[str, Any]) -> None:
 
 def runs_unready(box: Box) -> None:
     """Raise EnvironmentFault unless the agent of the changed workload runs and is not Ready."""
-    rolled_to(box.kube, box.workload["kind"], box.name, box.namespace, box.pod, timeout=120)
-    until(lambda: "running" in box.status().get("state", {}), timeout=120, what="the agent runs")
+    rolled_to(box.kube, box.workload["kind"], box.name, box.namespace, box.pod, timeout=60)
+    until(lambda: "running" in box.status().get("state", {}), timeout=60, what="the agent runs")
     if is_ready(box.pod_object()):
         raise EnvironmentFault("the edit did not keep the agent from being Ready")
 

@@ -21,7 +21,7 @@ from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject.model import Subject
 from boxproof.wait import until
 
-THERE = 120.0  # seconds until a process or a socket is there
+THERE = 60.0  # seconds until a process or a socket is there
 PORT = 18917
 ABSENT = "no-such-pod"
 

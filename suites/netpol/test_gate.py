@@ -61,7 +61,7 @@ def test_nothing_starts_while_no_policy_is_in_force(
     target = listener(on=outside)
     assert becomes(box, target, {Reach.OPEN}) is Reach.OPEN
     gate = first(box.spec)["name"]
-    until(lambda: started(box.pod_object()), timeout=120, what="a container has started")
+    until(lambda: started(box.pod_object()), timeout=60, what="a container has started")
     assert holds(lambda: started(box.pod_object()) == [gate], seconds=HELD, every=1)
     assert reach(box, target) is Reach.OPEN, "it was not open meanwhile"
     for each in withheld:

@@ -50,7 +50,7 @@ def program(box: Box, *words: str, direct: bool = False) -> str:
     """Run one of the box's programs, with the test authority, and return how it went; an observation."""
     trust = 'export CURL_CA_BUNDLE="$NODE_EXTRA_CA_CERTS" GIT_SSL_CAINFO="$NODE_EXTRA_CA_CERTS"'
     ways = "; unset HTTPS_PROXY https_proxy" if direct else ""
-    done: ExecResult = box.exec(["sh", "-c", f'{trust}{ways}; exec "$@"', "sh", *words], timeout=300)
+    done: ExecResult = box.exec(["sh", "-c", f'{trust}{ways}; exec "$@"', "sh", *words], timeout=120)
     said = done.stdout.strip() if done.ok else done.stderr.strip()
     asked = f"{' '.join(words)}{', past the proxy' if direct else ''}"
     return observe("program", asked, f"{done.code} {said[-200:]}")
@@ -69,7 +69,7 @@ def test_the_boxs_own_programs_get_there(box: Box, stub: Stub, subject: Subject)
     assert program(box, "kubectl", "get", "--raw", "/readyz") == "0 ok"
     token = unique("stub-token")
     assert box.exec(
-        ["env", f"CLAUDE_CODE_OAUTH_TOKEN={token}", subject.image.cli, *login.PROMPT], timeout=300
+        ["env", f"CLAUDE_CODE_OAUTH_TOKEN={token}", subject.image.cli, *login.PROMPT], timeout=120
     ).ok
     assert stub.of(token).requests(MESSAGES)
 
@@ -125,7 +125,7 @@ def test_the_metadata_address_is_refused(
 def test_every_host_of_the_login_is_reached(
     agent: Box, twin: Twins, authority: str, subject: Subject
 ) -> None:
-    cli = agent.wait_ready().exec(["grep", "-aoE", hosts.PATTERN, subject.image.cli], timeout=300).stdout
+    cli = agent.wait_ready().exec(["grep", "-aoE", hosts.PATTERN, subject.image.cli], timeout=120).stdout
     wanted = observe("hosts of the login", subject.image.cli, hosts.login_hosts(cli))
     assert {API} < set(wanted)
     with control("a name that is not listed is refused in the same way"):

@@ -19,7 +19,7 @@ from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
 from boxproof.wait import holds, until
 
-RESTARTED = 120.0  # seconds; two failures a second apart, 5 s to end, 10 s of back-off, a slow machine
+RESTARTED = 60.0  # seconds; two failures a second apart, 5 s to end, 10 s of back-off, a slow machine
 USUAL = ("CLAUDE_TEST_MODE", "TEST_MODE", "CI", "DEBUG", "HEALTHCHECK_DISABLED", "SKIP_HEALTHCHECK")
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 READ = "cat /usr/local/bin/healthcheck /usr/local/lib/box/*.py; env | cut -d= -f1"
@@ -118,5 +118,5 @@ def health(box: LocalContainer, wanted: str) -> str:
         return str(box.made.attrs["State"].get("Health", {}).get("Status", "none"))
 
     with suppress(DeadlineExceeded):
-        until(lambda: now() in (wanted, "none"), timeout=120, every=0.5, what=f"health {wanted}")
+        until(lambda: now() in (wanted, "none"), timeout=60, every=0.5, what=f"health {wanted}")
     return str(observe("health", wanted, now()))

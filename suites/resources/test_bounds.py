@@ -41,7 +41,7 @@ def test_the_pods_tmp_is_bounded_and_no_disk(make_box: MakeBox, container: Conta
         assert filled("no bound", free.exec([*FILL, "of=/tmp/burst"])) == "whole"
     box = make_box(ready=False)
     helpers.start_of(box.kube, box.namespace, box.pod)
-    assert filled("/tmp of the pod", box.exec([*FILL, "of=/tmp/burst"], timeout=300)) == "no space"
+    assert filled("/tmp of the pod", box.exec([*FILL, "of=/tmp/burst"], timeout=120)) == "no space"
     carrier = box.exec(["stat", "--file-system", "--format=%T", "/tmp"]).stdout.strip()
     assert observe("carrier", "/tmp of the pod", carrier) == "tmpfs"
     box.exec(["rm", "/tmp/burst"])
@@ -108,7 +108,7 @@ def crashed(docker: Any, name: str) -> str:
         made.stop(timeout=0)
         return True
 
-    until(look, timeout=300, every=0.5, what=f"{CRASHES} crashes")
+    until(look, timeout=120, every=0.5, what=f"{CRASHES} crashes")
     return name
 
 

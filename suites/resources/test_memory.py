@@ -31,7 +31,7 @@ def too_small(objects: Objects) -> None:
 def test_the_kill_of_what_carries_the_container_is_seen(box: Box, make_box: MakeBox) -> None:
     with control("with memory enough nothing was killed for want of it"):
         assert observe("end", "4 GiB", ended(box, within=2)) != OOM
-    assert observe("end", "100 MiB", ended(make_box(edit=too_small, ready=False), within=180)) == OOM
+    assert observe("end", "100 MiB", ended(make_box(edit=too_small, ready=False), within=90)) == OOM
 
 
 def ended(box: Box, *, within: float) -> tuple[str, int] | None:
@@ -55,7 +55,7 @@ def ended(box: Box, *, within: float) -> tuple[str, int] | None:
 def test_the_kill_of_a_child_is_counted_and_logged(container: Containers) -> None:
     api = {"CLAUDE_MODE": "api", "CLAUDE_CODE_OAUTH_TOKEN": "stub-token"}
     box = container(environment=api, mem_limit="400m", memswap_limit="400m")
-    until(lambda: box.exec(LIVE).ok, timeout=120, every=0.5, what="the service runs")
+    until(lambda: box.exec(LIVE).ok, timeout=60, every=0.5, what="the service runs")
     count = cgroup.of_local(box)
     with control("before it there was none, and the log tells of none"):
         assert cgroup.oom_kills("before", count) == 0

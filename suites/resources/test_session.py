@@ -26,7 +26,7 @@ def test_a_long_session_ends_well_below_the_limit(
     box = make_box()
     inside = Inside(docker, box.pod_object(), box.container)
     with cgroup.watched(inside.node, int(inside.pid)) as peak:
-        whole = observe("session ends well", box.label, box.exec(soak.SESSION, timeout=900).ok)
+        whole = observe("session ends well", box.label, box.exec(soak.SESSION, timeout=300).ok)
     assert whole  # first: with it the container may be gone, and its count of kills
     assert box.status()["restartCount"] == 0
     assert cgroup.oom_kills(box.label, inside.read) == 0

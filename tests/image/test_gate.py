@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from boxproof.pace import stretched
 from boxproof.run import Result, run
 from boxproof.settings import ROOT
 
@@ -24,9 +25,9 @@ def listens() -> Iterator[str]:
 
 
 def gate(*words: str, seconds: float = 10) -> Result:
-    """Run the gate and end it after a while."""
-    argv = ["timeout", "--preserve-status", str(seconds), sys.executable, "-I", str(GATE), *words]
-    return run(argv, timeout=20, check=False)
+    """Run the gate and end it after a while, a longer one on a slow machine."""
+    argv = ["timeout", "--preserve-status", f"{stretched(seconds)}", sys.executable, "-I", str(GATE), *words]
+    return run(argv, timeout=60, check=False)
 
 
 def said(result: Result) -> list[str]:
