@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from boxproof.run import foreground  # noqa: E402
+
+BLOCKED = 3  # the exit code where the environment is at fault: nothing is known about the box
 
 nox.options.default_venv_backend = "uv|venv"
 nox.options.reuse_venv = "yes"
@@ -21,8 +24,13 @@ def install(session: nox.Session) -> None:
     """Install what CI locked, with hashes, and boxproof itself; with --no-venv use what is there."""
     if session.virtualenv.venv_backend == "none":
         return
-    session.install("--require-hashes", "-r", "requirements/all.txt")
-    session.install("--no-deps", "--no-build-isolation", "-e", ".")
+    try:
+        session.install("--require-hashes", "-r", "requirements/all.txt")
+        session.install("--no-deps", "--no-build-isolation", "-e", ".")
+    except CommandFailed:
+        hint = "is the index reachable? PIP_INDEX_URL and UV_INDEX_URL name another one"
+        session.warn(f"boxproof: requirements/all.txt cannot be installed ({hint})")
+        sys.exit(BLOCKED)
 
 
 def exit_with(code: int) -> None:

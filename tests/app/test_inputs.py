@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from boxproof.cluster import parts
 from boxproof.errors import EnvironmentFault, ExitCode
 from boxproof.host import apt as apts
 from boxproof.host import engine as engines
-from boxproof.host import gofetch, golang, goproxy, npm
+from boxproof.host import enginebin, gofetch, golang, goproxy, npm
+from boxproof.probes import image
 from boxproof.settings import ROOT, Settings
 from boxproof.subject import model, tools
 from tests.support import archives, registries
@@ -26,15 +28,7 @@ pytestmark = pytest.mark.skipif(
     reason="no go, npm, apt-get and dpkg-deb",
 )
 PINNED = registries.integrity(registries.TARBALLS[registries.SERVED])
-NAMES = (
-    *inputs.image.PACKAGES,
-    "git",
-    "docker-registry",
-    *parts.PACKAGES,
-    *inputs.base.PACKAGES,
-    "runc",
-    "tini",
-)
+NAMES = (*image.PACKAGES, "git", "docker-registry", *parts.PACKAGES, *enginebin.RUNTIME, *enginebin.NETWORK)
 
 
 @pytest.fixture
@@ -166,3 +160,21 @@ def test_a_run_wants_every_program_it_is_made_of(tmp_path: Path) -> None:
     names = {each.name for each in inputs.recipes(with_registry, model.load(ROOT))}
     assert "kind" in names
     assert "kubernetes" not in names
+
+
+def test_a_cell_of_packages_asks_for_them(tmp_path: Path) -> None:
+    settings = Settings(cache=tmp_path, state=tmp_path, kind="0.27.0", containerd="1.6", claims=("kind-*",))
+    found = inputs.wanted(settings, model.load(ROOT)).packages
+    assert "kind" in found["trixie"]
+    assert "containerd" in found["bookworm"]
+
+
+def test_every_row_of_the_list_of_inputs_is_shown_by_a_test() -> None:
+    rows = [line for line in (ROOT / "docs/inputs.md").read_text().splitlines() if line.startswith("| ")]
+    named = [re.findall(r"`((?:tests|suites)/[^`]*::test_[^`]*)`", row) for row in rows[1:]]
+    assert len(named) > 12
+    for row, tests in zip(rows[1:], named, strict=True):
+        assert tests, row
+        for each in tests:
+            path, _, name = each.partition("::")
+            assert f"def {name}(" in (ROOT / path).read_text(), each
