@@ -22,6 +22,11 @@ TEMPORARY = re.compile(  # what clients say when a registry does not answer, or 
     re.IGNORECASE,
 )
 
+SAID = re.compile(  # by a command of ours that lacked an input
+    r"^boxproof: .*(does not answer, asked for|inputs? cannot be had|archive of \S+ does not answer).*",
+    re.MULTILINE,
+)
+
 
 class Unserved(EnvironmentFault):
     """What is pinned is gone, or is not what was pinned: asking again does not help."""
