@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from boxproof import log
-from boxproof.errors import EnvironmentFault
 from boxproof.host import golang, goproxy
 from boxproof.host.golang import Build
 from boxproof.host.served import Lack, Unanswered, Unserved, spread
@@ -69,24 +69,18 @@ def fetch(builds: Sequence[Build], settings: Settings) -> None:
 
     A proxy that does not answer is asked again, within bounds.
     """
-    faults: list[EnvironmentFault] = []
     by_module: dict[tuple[Path, str], list[Build]] = {}
     for each in builds:
         by_module.setdefault((each.module, each.experiment), []).append(each)
 
     def load(group: list[Build]) -> None:
-        try:
-            for each in group:
-                again(lambda: _loaded(each, settings), tries=3, pause=1.0, transient=(Unanswered,))  # noqa: B023
-        except EnvironmentFault as fault:
-            faults.append(fault)
+        for each in group:
+            again(partial(_loaded, each, settings), tries=3, pause=1.0, transient=(Unanswered,))
 
     if builds:
         golang.go_of(builds, settings)
         with log.step(f"Go modules of {len(builds)} programs"):
             spread(load, by_module.values(), FETCHERS)
-    if faults:
-        raise faults[0]
 
 
 def _loaded(asked: Build, settings: Settings) -> None:

@@ -6,7 +6,6 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -78,21 +77,36 @@ def side_by_side(questions: Mapping[str, Question]) -> dict[str, list[Lack]]:
 
 
 def spread(work: Callable[[T], None], items: Iterable[T], workers: int) -> None:
-    """Call ``work``, which raises nothing, with every item; the threads do not hold up the end of Python."""
+    """Call ``work`` with every item; after the first exception, which is raised, no more are begun.
+
+    The threads do not hold up an interrupt.
+    """
     waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
     for item in items:
         waiting.put(item)
+    failed: list[Exception] = []
+    stopped = threading.Event()
 
     def serve() -> None:
-        with suppress(queue.Empty):
-            while True:
+        try:
+            while not stopped.is_set():
                 work(waiting.get_nowait())
+        except queue.Empty:
+            return
+        except Exception as error:
+            failed.append(error)
+            stopped.set()
 
     threads = [threading.Thread(target=serve, daemon=True) for _ in range(workers)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    finally:
+        stopped.set()
+    if failed:
+        raise failed[0]
 
 
 def lack(fault: BoxproofError) -> Lack:

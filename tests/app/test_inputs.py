@@ -27,6 +27,10 @@ pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("go", "npm", "apt-get", "dpkg-deb"))),
     reason="no go, npm, apt-get and dpkg-deb",
 )
+NPM = {
+    "npm_config_fetch_timeout": "60000", "npm_config_fetch_retries": "1",
+    "npm_config_fetch_retry_mintimeout": "50", "npm_config_fetch_retry_maxtimeout": "100",
+}  # fmt: skip
 PINNED = registries.integrity(registries.TARBALLS[registries.SERVED])
 NAMES = (*image.PACKAGES, "git", "docker-registry", *parts.PACKAGES, *enginebin.RUNTIME, *enginebin.NETWORK)
 
@@ -38,11 +42,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registries]:
         monkeypatch.setenv("GOPROXY", f"{found.address}/go")
         monkeypatch.setenv("npm_config_registry", f"{found.address}/npm/")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setattr(goproxy, "PATIENCE", 0.3)
         monkeypatch.setattr(goproxy, "PAUSE", 0.05)
-        monkeypatch.setattr(gofetch, "CONFIRM_TIMEOUT", 3.0)
-        quick = {"npm_config_fetch_timeout": "700", "npm_config_fetch_retries": "1"}
-        monkeypatch.setattr(npm, "PATIENCE", quick | {"npm_config_fetch_retry_mintimeout": "50"})
+        monkeypatch.setattr(npm, "PATIENCE", NPM)
         yield found
 
 
@@ -102,6 +103,10 @@ def test_a_run_ends_blocked_before_the_engine_is_started(
 
     monkeypatch.setattr(bringup, "engine_of", never)
     served.only, served.mode = only, mode
+    if mode == registries.HANG:
+        monkeypatch.setattr(goproxy, "PATIENCE", 0.3)
+        monkeypatch.setattr(gofetch, "CONFIRM_TIMEOUT", 3.0)
+        monkeypatch.setattr(npm, "PATIENCE", NPM | {"npm_config_fetch_timeout": "5000"})
     found = e2e.prove(settings)
     assert found.exit_code is ExitCode.BLOCKED
     written = json.loads(next(settings.reports.glob("2*/results.json")).read_text())
