@@ -10,7 +10,7 @@ from pathlib import Path
 from boxproof import log
 from boxproof.host import golang, goproxy
 from boxproof.host.golang import Build
-from boxproof.host.served import Lack, Unanswered, Unserved, spread
+from boxproof.host.served import SHOWN, Lack, Unanswered, Unserved, spread
 from boxproof.run import CommandTimedOut, Result, run
 from boxproof.settings import Settings, search_path
 from boxproof.wait import again
@@ -32,15 +32,18 @@ def served(builds: Sequence[Build], settings: Settings) -> list[Lack]:
     pinned = {each: asked.module for asked in builds for each in goproxy.main_modules(asked.module)}
     wanted = [each for each in pinned if not each.held(Path(env["GOMODCACHE"]))]
     doubtful = goproxy.missing(wanted, goproxy.in_force(go, env))
-    lacks = []
+    lacks: list[Lack] = []
     for module, why in doubtful.items():
-        try:
-            result = _told([go, "mod", "download", str(module)], pinned[module], env, CONFIRM_TIMEOUT)
-        except CommandTimedOut:
-            result = None
-        if result is None or not result.ok:
+        if len(lacks) >= SHOWN or not _had([go, "mod", "download", str(module)], pinned[module], env):
             lacks.append(_lack(module, pinned[module], why))
     return lacks
+
+
+def _had(argv: list[str], directory: Path, env: dict[str, str]) -> bool:
+    try:
+        return _told(argv, directory, env, CONFIRM_TIMEOUT).ok
+    except CommandTimedOut:
+        return False
 
 
 def looked(builds: Sequence[Build], settings: Settings) -> list[Lack]:
