@@ -168,9 +168,13 @@ def _from(found: LockInfo, source: str) -> LockInfo:
 
 def _inside(settings: Settings, engine: EngineInfo, dockerfile: str, context: Path) -> LockInfo | None:
     """Return the lock in force where the base is one of a registry, which has sources of its own."""
-    base = bases.choose(settings, engine, dockerfile)
-    if base is None or not pins.names(context):
+    if not pins.names(context):
         return None
+    base = bases.choose(settings, engine, dockerfile)
+    if base is None:
+        return None
+    if base.substituted:  # the registry answers, and does not give it
+        return _bootstrapped(settings, engine, context)
     within = [engine.client, "run", "--rm", "--network=host", "--entrypoint=/bin/sh", base.reference, "-c"]
     told = run([*within, "cat /etc/os-release"], env=engine.env, timeout=INSIDE_TIMEOUT, check=False)
     system = pins.system(told.stdout)
