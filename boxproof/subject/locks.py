@@ -10,7 +10,7 @@ from pathlib import Path
 from boxproof.errors import EnvironmentFault
 from boxproof.host import aptsources
 from boxproof.host.apt import Silent, versions_of
-from boxproof.run import run
+from boxproof.run import CommandTimedOut, run
 from boxproof.session import EngineInfo, LockInfo, Move
 from boxproof.settings import Settings
 from boxproof.subject import base as bases
@@ -181,8 +181,12 @@ def _inside(settings: Settings, engine: EngineInfo, dockerfile: str, context: Pa
     locked = pins.locked(context, system)
     if not locked:
         return LockInfo(system=system, total=0, source=NOTHING)
-    done = run([*within, QUESTION, "sh", *locked], env=engine.env, timeout=INSIDE_TIMEOUT, check=False)
+    silent = f"the package archive of {base.reference} does not answer"
+    try:
+        done = run([*within, QUESTION, "sh", *locked], env=engine.env, timeout=INSIDE_TIMEOUT, check=False)
+    except CommandTimedOut as fault:
+        raise Silent(f"{silent} within {INSIDE_TIMEOUT:.0f} s", hint=SILENT) from fault
     if not done.ok:
         said = (done.stderr.strip() or f"exit code {done.code}").splitlines()[0]
-        raise Silent(f"the package archive of {base.reference} does not answer: {said}", hint=SILENT)
+        raise Silent(f"{silent}: {said}", hint=SILENT)
     return followed(system, locked, versions_of(done.stdout))
