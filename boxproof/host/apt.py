@@ -68,6 +68,15 @@ def versions(tree: Path) -> dict[str, str]:
     return record["versions"]
 
 
+def versions_of(madison: str) -> dict[str, tuple[str, ...]]:
+    """Return the versions by package, in their order, in what ``apt-cache madison`` says."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in madison.splitlines():
+        name, version = (each.strip() for each in line.split("|")[:2])
+        found[name] = tuple(dict.fromkeys((*found.get(name, ()), version)))
+    return found
+
+
 class Silent(EnvironmentFault):
     """An archive of packages does not say what it has."""
 
@@ -87,6 +96,7 @@ class Apt:
         self.snapshot = snapshot
         self.kept = kept
         self.distribution, self.codename = aptsources.distribution()
+        self._dated: dict[str, list[aptsources.Source]] = {}
 
     @property
     def elsewhere(self) -> tuple[str, ...]:
@@ -100,11 +110,14 @@ class Apt:
             return own
         if "://" in self.snapshot:
             return aptsources.dated(own, self.snapshot)
-        now = Apt(self.cache.parent, etc=self.etc)
-        area = now._area(suite)
-        with filelock.FileLock(area / "lock.boxproof"):
-            now._ask(area, suite)
-        return [aptsources.at_moment(each, suite, area / "lists", self.snapshot) for each in own]
+        if suite not in self._dated:
+            now = Apt(self.cache.parent, etc=self.etc)
+            area = now._area(suite)
+            with filelock.FileLock(area / "lock.boxproof"):
+                now._ask(area, suite)
+            lists = area / "lists"
+            self._dated[suite] = [aptsources.at_moment(each, suite, lists, self.snapshot) for each in own]
+        return self._dated[suite]
 
     def served(self, packages: Sequence[str], *, suite: str) -> dict[str, tuple[str, ...]]:
         """Return the versions that ``suite`` has now of each of ``packages``, the newest first.
@@ -116,11 +129,7 @@ class Apt:
         with filelock.FileLock(area / "lock.boxproof"):
             self._ask(area, suite)
             said = self._apt(area, "madison", *packages, program="apt-cache").stdout
-        found: dict[str, tuple[str, ...]] = {}
-        for line in said.splitlines():
-            name, version = (each.strip() for each in line.split("|")[:2])
-            found[name] = tuple(dict.fromkeys((*found.get(name, ()), version)))
-        return found
+        return versions_of(said)
 
     def together(self, versions: Mapping[str, str], *more: str, suite: str) -> dict[str, str]:
         """Return what an empty system has once it has these, ``more`` in any version, and what they need.

@@ -86,13 +86,14 @@ def lock_of(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInf
 def _built(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInfo | None:
     """Return the lock as it was written if the engine has the image of it."""
     base = present(settings, engine, _dockerfile(subject).read_text())
-    if base is None or not base.substituted:
+    if base is None:
         return None
     reference = f"{subject.image.name}:{tag(subject, base.digest)}"
     if not provenance.kept(settings.cache, inspect(engine, reference)):
         return None
-    system = locks.bootstrapped_system()
-    total = len(pins.locked(subject.directory / subject.image.context, system))
+    context = subject.directory / subject.image.context
+    system = locks.bootstrapped_system() if base.substituted else ""
+    total = len(pins.locked(context, system) if base.substituted else pins.names(context))
     return LockInfo(system=system, total=total, source=locks.IMAGE)
 
 

@@ -27,11 +27,15 @@ def write(directory: Path, versions: Mapping[str, Iterable[str]]) -> Path:
     )
 
 
-def indexed(directory: Path, index: str) -> Path:
-    """Make an archive of the packages below ``directory``, with the text of its ``index``; returns that."""
+def indexed(directory: Path, index: str, suite: str = "") -> Path:
+    """Make an archive of the packages below ``directory``, with the text of its ``index``; returns that.
+
+    Who installs a whole system by its ``suite`` finds them by that name.
+    """
     (directory / "Packages").write_text(index)
+    of = f"Suite: {suite}\nCodename: {suite}\n" if suite else ""
     digest = hashlib.sha256(index.encode()).hexdigest()
-    (directory / "Release").write_text(f"{DATE}\nSHA256:\n {digest} {len(index.encode())} Packages\n")
+    (directory / "Release").write_text(f"{of}{DATE}\nSHA256:\n {digest} {len(index.encode())} Packages\n")
     return directory
 
 

@@ -68,7 +68,7 @@ def keep(settings: Settings, system: str, locked: Mapping[str, str], archives: S
     return total
 
 
-def archive(settings: Settings, system: str, locked: Mapping[str, str]) -> Path | None:
+def archive(settings: Settings, system: str, suite: str, locked: Mapping[str, str]) -> Path | None:
     """Return the directory of an archive with a lock's packages, None unless all of them were kept.
 
     Raises EnvironmentFault if what was kept is not what its digest says.
@@ -91,7 +91,7 @@ def archive(settings: Settings, system: str, locked: Mapping[str, str]) -> Path 
                 hint = "remove it from the cache, and keep the packages anew: inv lock --keep"
                 raise EnvironmentFault(f"deb-{sha256} in the binary cache is another file", hint=hint)
         index.unlink()
-        debs.indexed(directory, text)
+        debs.indexed(directory, text, suite)
         log.say(f"{len(FILE.findall(text))} packages from the binary cache")
 
     try:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from boxproof.errors import EnvironmentFault
 from boxproof.host import aptsources
-from boxproof.host.apt import Silent
-from boxproof.run import run
+from boxproof.host.apt import Silent, versions_of
+from boxproof.run import CommandTimedOut, run
 from boxproof.session import EngineInfo, LockInfo, Move
 from boxproof.settings import Settings
 from boxproof.subject import base as bases
@@ -24,9 +24,9 @@ RENEW = "inv lock"
 MENDS = f"{RENEW} writes what is served; BOXPROOF_SNAPSHOT names a dated archive that has it still"
 SILENT = "try again, name a dated archive with BOXPROOF_SNAPSHOT, or keep the packages with inv lock --keep"
 INSIDE_TIMEOUT = 55.0
-# Says which system it is, then what its archive has of the arguments; 100 is apt's own code of failure.
-QUESTION = """cat /etc/os-release; echo ==
-apt-get update -qq -oAcquire::Retries=0 -oAcquire::http::Timeout=10 -oAPT::Update::Error-Mode=any || exit 100
+# Says what the archive of a system has of the arguments; 100 is apt's own code of failure.
+QUESTION = """apt-get update -qq -oAcquire::Retries=0 -oAcquire::http::Timeout=10 \\
+    -oAPT::Update::Error-Mode=any || exit 100
 apt-cache madison "$@" 2>/dev/null
 """
 
@@ -86,7 +86,7 @@ def releasable(subject: Subject, lock: LockInfo | None) -> None:
         raise EnvironmentFault(why, hint=SILENT)
     if not shutil.which("git"):
         return
-    words = ["git", "-C", subject.directory, "status", "--porcelain", "--", path]
+    words = ["git", "-C", str(subject.directory), "status", "--porcelain", "--", str(path)]
     git = run(words, timeout=60, check=False)
     if git.ok and git.stdout.strip():
         raise EnvironmentFault(f"{shown} has changes that are not committed", hint=f"git commit {shown}")
@@ -141,7 +141,7 @@ def _bootstrapped(settings: Settings, engine: EngineInfo, context: Path) -> Lock
     locked = pins.locked(context, system)
     if not locked:
         return LockInfo(system=system, total=0, source=NOTHING)
-    here = kept.archive(settings, system, locked) if engine.host.startswith("unix:") else None
+    here = kept.archive(settings, system, suite, locked) if engine.host.startswith("unix:") else None
     if here is not None:
         return LockInfo(system=system, total=len(locked), source=KEPT, kept=str(here))
     try:
@@ -168,22 +168,25 @@ def _from(found: LockInfo, source: str) -> LockInfo:
 
 def _inside(settings: Settings, engine: EngineInfo, dockerfile: str, context: Path) -> LockInfo | None:
     """Return the lock in force where the base is one of a registry, which has sources of its own."""
-    base = bases.choose(settings, engine, dockerfile)
-    names = pins.names(context)
-    if base is None or not names:
+    if not pins.names(context):
         return None
-    words = ["run", "--rm", "--network=host", "--entrypoint=/bin/sh", base.reference, "-c", QUESTION, "sh"]
-    done = run([engine.client, *words, *names], env=engine.env, timeout=INSIDE_TIMEOUT, check=False)
-    told, parted, answer = done.stdout.partition("\n==\n")
-    system = pins.system(told) if parted else ""
+    base = bases.choose(settings, engine, dockerfile)
+    if base is None:
+        return None
+    if base.substituted:  # the registry answers, and does not give it
+        return _bootstrapped(settings, engine, context)
+    within = [engine.client, "run", "--rm", "--network=host", "--entrypoint=/bin/sh", base.reference, "-c"]
+    told = run([*within, "cat /etc/os-release"], env=engine.env, timeout=INSIDE_TIMEOUT, check=False)
+    system = pins.system(told.stdout)
     locked = pins.locked(context, system)
-    if parted and not locked:
+    if not locked:
         return LockInfo(system=system, total=0, source=NOTHING)
+    silent = f"the package archive of {base.reference} does not answer"
+    try:
+        done = run([*within, QUESTION, "sh", *locked], env=engine.env, timeout=INSIDE_TIMEOUT, check=False)
+    except CommandTimedOut as fault:
+        raise Silent(f"{silent} within {INSIDE_TIMEOUT:.0f} s", hint=SILENT) from fault
     if not done.ok:
         said = (done.stderr.strip() or f"exit code {done.code}").splitlines()[0]
-        raise Silent(f"the package archive of {base.reference} does not answer: {said}", hint=SILENT)
-    served: dict[str, tuple[str, ...]] = {}
-    for line in answer.splitlines():
-        name, version = (each.strip() for each in line.split("|")[:2])
-        served[name] = (*served.get(name, ()), version)
-    return followed(system, locked, served)
+        raise Silent(f"{silent}: {said}", hint=SILENT)
+    return followed(system, locked, versions_of(done.stdout))

@@ -138,8 +138,12 @@ def client(tmp_path: Path) -> EngineInfo:
     """An engine whose client has every image that its file "images" names, and says "answer" when run."""
     script = tmp_path / "docker"
     script.write_text(
-        f"#!/bin/sh\ncase $1 in run) cat {tmp_path}/answer; exit $(cat {tmp_path}/code);; esac\n"
-        f'for last; do :; done; grep -qxF "$last" {tmp_path}/images && echo sha256:1\n'
+        "#!/bin/sh\nfor last; do :; done\n"
+        'case "$1 $last" in run*os-release) echo "ID=else\nVERSION_ID=1"; exit;;\n'
+        f"run*) cat {tmp_path}/answer; exit $(cat {tmp_path}/code);;\n"
+        f"buildx*) echo '{{}}' > $(echo $* | sed 's/.*file=//; s/ .*//')\n"
+        f"cat {tmp_path}/answer >&2; exit;; esac\n"
+        f'grep -qxF "$last" {tmp_path}/images && echo sha256:1\n'
     )
     script.chmod(0o755)
     (tmp_path / "images").write_text("")
@@ -167,7 +171,7 @@ def test_a_base_of_a_registry_is_asked_for_what_its_own_archive_has(
     settings: Settings, subject: Subject, client: EngineInfo, tmp_path: Path
 ) -> None:
     (tmp_path / "images").write_text(f"{PINNED}\n")
-    (tmp_path / "answer").write_text('ID=else\nVERSION_ID="1"\n==\n jq | 10 | here\n jq | 9.5 | here\n')
+    (tmp_path / "answer").write_text(" jq | 10 | here\n jq | 9.5 | here\n")
     found = locks.compared(settings, client, subject)
     assert found is not None
     assert (found.system, found.total) == ("else-1", 1)
@@ -177,6 +181,19 @@ def test_a_base_of_a_registry_is_asked_for_what_its_own_archive_has(
         locks.compared(settings, client, subject)
     with pytest.raises(EnvironmentFault, match="does not go with a base from a registry"):
         locks.compared(replace(settings, snapshot="20250101T000000Z"), client, subject)
+
+
+def test_an_archive_that_moves_while_the_image_is_built_is_no_defect_of_the_box(
+    settings: Settings, subject: Subject, client: EngineInfo, tmp_path: Path
+) -> None:
+    lock = LockInfo(system="else-1", total=1, source="archive")
+    (tmp_path / "images").write_text(f"{PINNED}\n{subject.image.name}:{build.tag(subject, 'sha256:1')}\n")
+    (tmp_path / "answer").write_text(
+        "#9 3.1 packages.lock: not there as locked: jq 10: inv lock writes what there is\n"
+    )
+    with pytest.raises(EnvironmentFault, match=r"while the image was built: .*locked: jq 10 \(run it again"):
+        build.build(settings, client, subject, nonce="n", lock=lock)
+    assert not provenance.kept(settings.cache, "sha256:1")
 
 
 def test_a_dated_archive_has_the_lock_on_any_day(
