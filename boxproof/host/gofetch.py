@@ -82,7 +82,8 @@ def fetch(builds: Sequence[Build], settings: Settings) -> None:
 
     if builds:
         golang.go_of(builds, settings)
-        with log.step(f"Go modules of {len(builds)} programs"):
+        with log.step("Go modules"):
+            log.say(f"fetched for {len(builds)} programs, before the first is compiled")
             spread(load, by_module.values(), FETCHERS)
 
 
