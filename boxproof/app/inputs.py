@@ -108,7 +108,7 @@ def _toolchains(settings: Settings, found: Wanted) -> list[str]:
 
 
 def _listed_by_index(pin: str) -> Need:
-    why, mend = pypi.listed(pin), "set PIP_INDEX_URL, or put it in PATH"
+    why, mend = pypi.listed(pin), f"set {pypi.INDEX}, or put it in PATH"
     name = f"Python package {pypi.package(pin)}"
     return Need(name=name, found=pypi.pinned(pin), missing=why, mend=mend if why else "", required=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import threading
 from collections.abc import Iterator
@@ -263,6 +264,25 @@ def test_an_index_that_fails_is_no_verdict_about_the_wheel(
 def test_a_wheel_that_was_replaced_is_refused(served: Registries, tmp_path: Path) -> None:
     served.mode = standin.REPLACED
     with pytest.raises(Unserved, match="its content is not what") as raised:
+        pypi.install(standin.requirements(tmp_path / "go.txt"), tmp_path / "tree", "go")
+    one_line(raised.value)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("uv"), reason="no uv")
+@pytest.mark.parametrize(("mode", "kind"), [("404", Unserved), ("503", Unanswered), ("replaced", Unserved)])
+def test_uv_in_the_place_of_pip_ends_alike(
+    served: Registries,
+    tmp_path: Path,
+    mode: str,
+    kind: type[EnvironmentFault],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else find(name))
+    monkeypatch.setenv("UV_INDEX_URL", f"{served.address}/pypi/")
+    monkeypatch.setenv("UV_NO_CACHE", "1")
+    served.mode = mode
+    with pytest.raises(kind, match=standin.PACKAGE) as raised:
         pypi.install(standin.requirements(tmp_path / "go.txt"), tmp_path / "tree", "go")
     one_line(raised.value)
 
