@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
@@ -18,6 +19,8 @@ nox.needs_version = ">=2024.4.15"  # the first that tells a session its backend
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.default_int_handler)
 
+BLOCKED = 3  # the exit code where the environment is at fault: nothing is known about the box
+
 nox.options.default_venv_backend = "uv|venv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests"]
@@ -27,8 +30,13 @@ def install(session: nox.Session) -> None:
     """Install what CI locked, with hashes, and boxproof itself; with --no-venv use what is there."""
     if session.virtualenv.venv_backend == "none":
         return
-    session.install("--require-hashes", "-r", "requirements/all.txt")
-    session.install("--no-deps", "--no-build-isolation", "-e", ".")
+    try:
+        session.install("--require-hashes", "-r", "requirements/all.txt")
+        session.install("--no-deps", "--no-build-isolation", "-e", ".")
+    except CommandFailed:
+        hint = "is the index reachable? PIP_INDEX_URL and UV_INDEX_URL name another one"
+        session.warn(f"boxproof: requirements/all.txt cannot be installed ({hint})")
+        sys.exit(BLOCKED)
 
 
 def only_installs(session: nox.Session) -> bool:

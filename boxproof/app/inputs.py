@@ -19,7 +19,7 @@ from boxproof.host.served import Lack, Unserved
 from boxproof.kube import conform
 from boxproof.probes import image, registry
 from boxproof.settings import Settings
-from boxproof.subject import base, tools
+from boxproof.subject import tools
 from boxproof.subject.model import Subject
 from boxproof.wait import again
 
@@ -108,7 +108,7 @@ def _toolchains(settings: Settings, found: Wanted) -> list[str]:
 
 
 def _listed_by_index(pin: str) -> Need:
-    why, mend = pypi.listed(pin), "set PIP_INDEX_URL, or put it in PATH"
+    why, mend = pypi.listed(pin), f"set {pypi.INDEX}, or put it in PATH"
     name = f"Python package {pypi.package(pin)}"
     return Need(name=name, found=pypi.pinned(pin), missing=why, mend=mend if why else "", required=False)
 
@@ -161,17 +161,11 @@ def _listed(subject: Subject) -> list[tools.Tool]:
 
 
 def _suites(settings: Settings) -> Iterable[tuple[str, set[str]]]:
-    """Yield the packages by suite that no root in the cache has; a suite is asked once."""
+    """Yield the packages by suite that no root in the cache has; the box has a lock of its own."""
     apt = Apt(settings.cache)
-    boxes, own = base.packages(settings)
-    roots: list[tuple[Path, str, Iterable[str]]] = [
-        (apt.root(image.PACKAGES, suite=image.SUITE, name="probe"), image.SUITE, (*image.PACKAGES, "git")),
-        (
-            boxes.root(base.PACKAGES, suite=own, name=base.NAME, hooks=base.HOOKS),
-            own,
-            (*base.PACKAGES, registry.PACKAGE),
-        ),
-    ]
+    more = ("git", registry.PACKAGE)
+    probe = apt.root(image.PACKAGES, suite=image.SUITE, name="probe")
+    roots: list[tuple[Path, str, Iterable[str]]] = [(probe, image.SUITE, (*image.PACKAGES, *more))]
     if _node_is_built(settings):
         node = apt.root(parts.PACKAGES, suite=parts.SUITE, name="node")
         roots.append((node, parts.SUITE, parts.PACKAGES))
@@ -180,8 +174,8 @@ def _suites(settings: Settings) -> Iterable[tuple[str, set[str]]]:
         if not (place / "root.tar").is_file():
             found.setdefault(suite, set()).update(names)
     if _engine_is_assembled(settings):
-        oldest = enginebin.NETWORK_SUITE if apt.distribution == "debian" else own
-        found.setdefault(oldest, set()).update(enginebin.RUNTIME)
+        suite, names = enginebin.at_least(settings, apt)
+        found.setdefault(suite, set()).update(names)
     for part in () if settings.context else (cells.check(settings).kind, cells.check(settings).containerd):
         if part.package:
             found.setdefault(part.suite, set()).add(part.package)

@@ -92,6 +92,13 @@ def assembled(settings: Settings, *, chains: str) -> bool:
     return _place(settings, Apt(settings.cache), chains, _own_tables(settings)).is_dir()
 
 
+def at_least(settings: Settings, apt: Apt) -> tuple[str, tuple[str, ...]]:
+    """Return the suite, and its packages, without which no engine can be made: of the others any will do."""
+    if apt.distribution != "debian":
+        return apt.codename, (*UBUNTU, *RUNTIME)
+    return NETWORK_SUITE, RUNTIME if _own_tables(settings) else (*RUNTIME, *NETWORK)
+
+
 def _place(settings: Settings, apt: Apt, chains: str, own_tables: str) -> Path:
     suites = (ENGINE_SUITES, RUNTIME_SUITES, NETWORK_SUITE)
     key = digest(ENGINE, suites, RUNTIME, NETWORK, WRAPPER, chains, own_tables, apt.codename)

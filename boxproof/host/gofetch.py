@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from boxproof import log
-from boxproof.errors import EnvironmentFault
 from boxproof.host import golang, goproxy
 from boxproof.host.golang import Build
-from boxproof.host.served import Lack, Unanswered, Unserved, spread
+from boxproof.host.served import SHOWN, Lack, Unanswered, Unserved, spread
 from boxproof.run import CommandTimedOut, Result, run
 from boxproof.settings import Settings, search_path
 from boxproof.wait import again
@@ -32,15 +32,18 @@ def served(builds: Sequence[Build], settings: Settings) -> list[Lack]:
     pinned = {each: asked.module for asked in builds for each in goproxy.main_modules(asked.module)}
     wanted = [each for each in pinned if not each.held(Path(env["GOMODCACHE"]))]
     doubtful = goproxy.missing(wanted, goproxy.in_force(go, env))
-    lacks = []
+    lacks: list[Lack] = []
     for module, why in doubtful.items():
-        try:
-            result = _told([go, "mod", "download", str(module)], pinned[module], env, CONFIRM_TIMEOUT)
-        except CommandTimedOut:
-            result = None
-        if result is None or not result.ok:
+        if len(lacks) >= SHOWN or not _had([go, "mod", "download", str(module)], pinned[module], env):
             lacks.append(_lack(module, pinned[module], why))
     return lacks
+
+
+def _had(argv: list[str], directory: Path, env: dict[str, str]) -> bool:
+    try:
+        return _told(argv, directory, env, CONFIRM_TIMEOUT).ok
+    except CommandTimedOut:
+        return False
 
 
 def looked(builds: Sequence[Build], settings: Settings) -> list[Lack]:
@@ -69,24 +72,19 @@ def fetch(builds: Sequence[Build], settings: Settings) -> None:
 
     A proxy that does not answer is asked again, within bounds.
     """
-    faults: list[EnvironmentFault] = []
     by_module: dict[tuple[Path, str], list[Build]] = {}
     for each in builds:
         by_module.setdefault((each.module, each.experiment), []).append(each)
 
     def load(group: list[Build]) -> None:
-        try:
-            for each in group:
-                again(lambda: _loaded(each, settings), tries=3, pause=1.0, transient=(Unanswered,))  # noqa: B023
-        except EnvironmentFault as fault:
-            faults.append(fault)
+        for each in group:
+            again(partial(_loaded, each, settings), tries=3, pause=1.0, transient=(Unanswered,))
 
     if builds:
         golang.go_of(builds, settings)
-        with log.step(f"Go modules of {len(builds)} programs"):
+        with log.step("Go modules"):
+            log.say(f"fetched for {len(builds)} programs, before the first is compiled")
             spread(load, by_module.values(), FETCHERS)
-    if faults:
-        raise faults[0]
 
 
 def _loaded(asked: Build, settings: Settings) -> None:

@@ -30,6 +30,7 @@ REFUSED = re.compile(  # by pip, by its library, by uv
 NONE_SUCH = re.compile(
     r"No matching distribution|no version of|was not found in the package registry|\b404\b"
 )
+INDEX = "PIP_INDEX_URL (uv: UV_INDEX_URL)"
 OTHER = re.compile(r"do not match the hashes|Hash mismatch", re.IGNORECASE)
 
 
@@ -76,12 +77,12 @@ def _install(pins: Path, tree: Path, name: str, wanted: str) -> None:
         return
     said = result.stdout + result.stderr
     own = "the pin is in boxproof/host/toolchains"
-    instead = f"put it in PATH, or name another index with PIP_INDEX_URL; {own}"
+    instead = f"put it in PATH, or name another index with {INDEX}; {own}"
     if OTHER.search(said):
         raise Unserved(f"Python package {wanted}: its content is not what {pins.name} pins", hint=instead)
     if REFUSED.search(said):
         why = next(line for line in said.splitlines() if REFUSED.search(line)).strip()
-        hint = f"try again later, or put {name.partition('-')[0]} in PATH, or set PIP_INDEX_URL"
+        hint = f"try again later, or put {name.partition('-')[0]} in PATH, or set {INDEX}"
         raise Unanswered(
             f"the Python package index does not answer, asked for {wanted}: {why[-200:]}", hint=hint
         )

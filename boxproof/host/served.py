@@ -6,7 +6,6 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,6 +19,11 @@ TEMPORARY = re.compile(  # what clients say when a registry does not answer, or 
     r"|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|socket|no such host|resolv|dial tcp|TLS|certificate|unreachable"
     r"|IncompleteRead|request failed|error sending request",
     re.IGNORECASE,
+)
+
+SAID = re.compile(  # by a command of ours that lacked an input
+    r"^boxproof: .*(does not answer, asked for|inputs? cannot be had|archive of \S+ does not answer).*",
+    re.MULTILINE,
 )
 
 
@@ -73,21 +77,36 @@ def side_by_side(questions: Mapping[str, Question]) -> dict[str, list[Lack]]:
 
 
 def spread(work: Callable[[T], None], items: Iterable[T], workers: int) -> None:
-    """Call ``work``, which raises nothing, with every item; the threads do not hold up the end of Python."""
+    """Call ``work`` with every item; after the first exception, which is raised, no more are begun.
+
+    The threads do not hold up an interrupt.
+    """
     waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
     for item in items:
         waiting.put(item)
+    failed: list[Exception] = []
+    stopped = threading.Event()
 
     def serve() -> None:
-        with suppress(queue.Empty):
-            while True:
+        try:
+            while not stopped.is_set():
                 work(waiting.get_nowait())
+        except queue.Empty:
+            return
+        except Exception as error:
+            failed.append(error)
+            stopped.set()
 
     threads = [threading.Thread(target=serve, daemon=True) for _ in range(workers)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    finally:
+        stopped.set()
+    if failed:
+        raise failed[0]
 
 
 def lack(fault: BoxproofError) -> Lack:

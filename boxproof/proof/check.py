@@ -73,7 +73,7 @@ class Check:
         if not self.called:
             return Verdict.UNPROVEN, "its body did not run"
         if self.ledger.counting():
-            return Verdict.PROVEN, one_line("; ".join(self.ledger.notes))
+            return Verdict.PROVEN, "; ".join(self.ledger.notes)
         if not self.ledger.controls:
             return Verdict.UNPROVEN, "no control: nothing shows that its probe can see the opposite"
         shown = "; ".join(self.ledger.controls)

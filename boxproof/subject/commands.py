@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from boxproof.errors import SubjectFault
+from boxproof.errors import EnvironmentFault, ExitCode, SubjectFault
+from boxproof.host.served import SAID
 from boxproof.probes import ledger
 from boxproof.run import Result, run
 
@@ -32,11 +33,15 @@ def carry_out(
 ) -> Result:
     """Run one documented command with ``values`` filled in, in ``cwd``; its exit code is an observation.
 
-    Raises EnvironmentFault if it cannot be started or does not end within ``timeout`` seconds.
+    Raises EnvironmentFault if it cannot be started or does not end within ``timeout`` seconds, and for one of
+    ours that lacked an input from outside: that is no answer.
     """
     argv = fill(words, values)
     argv[0] = shutil.which(argv[0], path=env["PATH"]) or argv[0]
     result = run(argv, env=env, timeout=timeout, check=False, cwd=cwd)
+    lacked = SAID.search(result.stderr) if result.code == ExitCode.BLOCKED else None
+    if lacked:
+        raise EnvironmentFault(f"{Path(argv[0]).name}: {lacked[0]}")
     told = {"code": result.code}
     said = {} if result.ok else {"said": (result.stderr.strip().splitlines() or [""])[-1]}
     ledger.record("command", " ".join([Path(argv[0]).name, *argv[1:]]), told | said, decides=told)

@@ -10,7 +10,7 @@ from pathlib import Path
 from boxproof.errors import EnvironmentFault
 from boxproof.host import aptsources
 from boxproof.host.apt import Silent, versions_of
-from boxproof.run import run
+from boxproof.run import CommandTimedOut, run
 from boxproof.session import EngineInfo, LockInfo, Move
 from boxproof.settings import Settings
 from boxproof.subject import base as bases
@@ -168,17 +168,25 @@ def _from(found: LockInfo, source: str) -> LockInfo:
 
 def _inside(settings: Settings, engine: EngineInfo, dockerfile: str, context: Path) -> LockInfo | None:
     """Return the lock in force where the base is one of a registry, which has sources of its own."""
-    base = bases.choose(settings, engine, dockerfile)
-    if base is None or not pins.names(context):
+    if not pins.names(context):
         return None
+    base = bases.choose(settings, engine, dockerfile)
+    if base is None:
+        return None
+    if base.substituted:  # the registry answers, and does not give it
+        return _bootstrapped(settings, engine, context)
     within = [engine.client, "run", "--rm", "--network=host", "--entrypoint=/bin/sh", base.reference, "-c"]
     told = run([*within, "cat /etc/os-release"], env=engine.env, timeout=INSIDE_TIMEOUT, check=False)
     system = pins.system(told.stdout)
     locked = pins.locked(context, system)
     if not locked:
         return LockInfo(system=system, total=0, source=NOTHING)
-    done = run([*within, QUESTION, "sh", *locked], env=engine.env, timeout=INSIDE_TIMEOUT, check=False)
+    silent = f"the package archive of {base.reference} does not answer"
+    try:
+        done = run([*within, QUESTION, "sh", *locked], env=engine.env, timeout=INSIDE_TIMEOUT, check=False)
+    except CommandTimedOut as fault:
+        raise Silent(f"{silent} within {INSIDE_TIMEOUT:.0f} s", hint=SILENT) from fault
     if not done.ok:
         said = (done.stderr.strip() or f"exit code {done.code}").splitlines()[0]
-        raise Silent(f"the package archive of {base.reference} does not answer: {said}", hint=SILENT)
+        raise Silent(f"{silent}: {said}", hint=SILENT)
     return followed(system, locked, versions_of(done.stdout))

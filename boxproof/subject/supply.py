@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof import log
 from boxproof.errors import UsageError
-from boxproof.run import Result, run
+from boxproof.run import CommandTimedOut, Result, run
 from boxproof.session import EngineInfo, ImageInfo
 from boxproof.settings import ROOT, Settings
 from boxproof.subject import provenance, tools, vulndb
@@ -220,7 +220,10 @@ def _variables(home: Path, database: str) -> dict[str, str]:
 def _matches(grype: Path, document: Path, home: Path, database: str) -> tuple[dict[str, Any] | None, str]:
     # a configuration of our own: what this machine's tells grype to ignore would be suppressed unseen
     argv = [str(grype), "--config", str(home / CONFIG), f"sbom:{document}", "-o", "json"]
-    result = run(argv, env=_variables(home, database), timeout=TIMEOUT, check=False)
+    try:
+        result = run(argv, env=_variables(home, database), timeout=TIMEOUT, check=False)
+    except CommandTimedOut:
+        return None, f"grype did not end within {TIMEOUT:.0f} s"
     if not result.ok:
         return None, _last(result)
     report: dict[str, Any] = json.loads(result.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from boxproof.cluster import parts
 from boxproof.errors import EnvironmentFault, ExitCode
 from boxproof.host import apt as apts
 from boxproof.host import engine as engines
-from boxproof.host import gofetch, golang, goproxy, npm
+from boxproof.host import enginebin, gofetch, golang, goproxy, npm
+from boxproof.probes import image
 from boxproof.settings import ROOT, Settings
 from boxproof.subject import model, tools
 from tests.support import archives, registries
@@ -25,16 +27,12 @@ pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("go", "npm", "apt-get", "dpkg-deb"))),
     reason="no go, npm, apt-get and dpkg-deb",
 )
+NPM = {
+    "npm_config_fetch_timeout": "60000", "npm_config_fetch_retries": "1",
+    "npm_config_fetch_retry_mintimeout": "50", "npm_config_fetch_retry_maxtimeout": "100",
+}  # fmt: skip
 PINNED = registries.integrity(registries.TARBALLS[registries.SERVED])
-NAMES = (
-    *inputs.image.PACKAGES,
-    "git",
-    "docker-registry",
-    *parts.PACKAGES,
-    *inputs.base.PACKAGES,
-    "runc",
-    "tini",
-)
+NAMES = (*image.PACKAGES, "git", "docker-registry", *parts.PACKAGES, *enginebin.RUNTIME, *enginebin.NETWORK)
 
 
 @pytest.fixture
@@ -44,11 +42,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registries]:
         monkeypatch.setenv("GOPROXY", f"{found.address}/go")
         monkeypatch.setenv("npm_config_registry", f"{found.address}/npm/")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setattr(goproxy, "PATIENCE", 0.3)
         monkeypatch.setattr(goproxy, "PAUSE", 0.05)
-        monkeypatch.setattr(gofetch, "CONFIRM_TIMEOUT", 3.0)
-        quick = {"npm_config_fetch_timeout": "700", "npm_config_fetch_retries": "1"}
-        monkeypatch.setattr(npm, "PATIENCE", quick | {"npm_config_fetch_retry_mintimeout": "50"})
+        monkeypatch.setattr(npm, "PATIENCE", NPM)
         yield found
 
 
@@ -108,6 +103,10 @@ def test_a_run_ends_blocked_before_the_engine_is_started(
 
     monkeypatch.setattr(bringup, "engine_of", never)
     served.only, served.mode = only, mode
+    if mode == registries.HANG:
+        monkeypatch.setattr(goproxy, "PATIENCE", 0.3)
+        monkeypatch.setattr(gofetch, "CONFIRM_TIMEOUT", 3.0)
+        monkeypatch.setattr(npm, "PATIENCE", NPM | {"npm_config_fetch_timeout": "5000"})
     found = e2e.prove(settings)
     assert found.exit_code is ExitCode.BLOCKED
     written = json.loads(next(settings.reports.glob("2*/results.json")).read_text())
@@ -166,3 +165,21 @@ def test_a_run_wants_every_program_it_is_made_of(tmp_path: Path) -> None:
     names = {each.name for each in inputs.recipes(with_registry, model.load(ROOT))}
     assert "kind" in names
     assert "kubernetes" not in names
+
+
+def test_a_cell_of_packages_asks_for_them(tmp_path: Path) -> None:
+    settings = Settings(cache=tmp_path, state=tmp_path, kind="0.27.0", containerd="1.6", claims=("kind-*",))
+    found = inputs.wanted(settings, model.load(ROOT)).packages
+    assert "kind" in found["trixie"]
+    assert "containerd" in found["bookworm"]
+
+
+def test_every_row_of_the_list_of_inputs_is_shown_by_a_test() -> None:
+    rows = [line for line in (ROOT / "docs/inputs.md").read_text().splitlines() if line.startswith("| ")]
+    named = [re.findall(r"`((?:tests|suites)/[^`]*::test_[^`]*)`", row) for row in rows[1:]]
+    assert len(named) > 12
+    for row, tests in zip(rows[1:], named, strict=True):
+        assert tests, row
+        for each in tests:
+            path, _, name = each.partition("::")
+            assert f"def {name}(" in (ROOT / path).read_text(), each

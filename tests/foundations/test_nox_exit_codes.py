@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.errors import ExitCode
+from boxproof.run import run
 from boxproof.settings import ROOT
 from boxproof.wait import until
+from tests.support import registries
 
 NOXFILE = """
 import importlib.util, sys
@@ -38,6 +41,19 @@ except KeyboardInterrupt:
     time.sleep(1)
     clean_up()
     sys.exit(130)
+"""
+
+
+INSTALLS = """
+import importlib.util
+import nox
+spec = importlib.util.spec_from_file_location("real", {real!r})
+real = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(real)
+
+@nox.session(venv_backend="venv")
+def it(session):
+    real.install(session)
 """
 
 
@@ -99,3 +115,19 @@ def test_every_session_installs_only_when_told_so() -> None:
     assert found.returncode == 0, found.stderr
     assert found.stderr.count("was successful") + found.stderr.count(": success") >= len(names)
     assert "boxproof:" not in found.stderr
+
+
+def test_requirements_that_cannot_be_had_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noxfile = tmp_path / "noxfile.py"
+    noxfile.write_text(INSTALLS.format(real=str(ROOT / "noxfile.py")))
+    (tmp_path / "requirements").mkdir()
+    registries.requirements(tmp_path / "requirements/all.txt")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    for name, value in {"RETRIES": "0", "NO_CACHE_DIR": "1", "DEFAULT_TIMEOUT": "5"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    with registries.serving() as served:
+        served.mode = "404"
+        monkeypatch.setenv("PIP_INDEX_URL", f"{served.address}/pypi/")
+        done = run([sys.executable, "-m", "nox", "-f", noxfile, "-s", "it"], timeout=300, check=False)
+    assert done.code == ExitCode.BLOCKED
+    assert "requirements/all.txt cannot be installed" in done.stderr

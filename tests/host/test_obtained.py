@@ -16,6 +16,7 @@ import pytest
 from boxproof.errors import EnvironmentFault
 from boxproof.host import binarycache, golang, npm, pypi, releases
 from boxproof.settings import ROOT, Settings
+from tests.support import registries
 
 
 @pytest.mark.parametrize(
@@ -161,6 +162,45 @@ def test_what_was_built_before_fills_the_cache(tmp_path: Path) -> None:
     golang.build(module, "x", name="x", settings=Settings(cache=cache, binary_cache=str(directory)))
     golang.build(module, "x", name="x", settings=Settings(cache=cache, binary_cache=str(other)))
     assert binarycache.fetch(str(other), f"x-{key}", tmp_path / "x")
+
+
+def test_a_damaged_program_is_built_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = golang.Build(registries.go_directory(tmp_path / "module"), registries.MODULE, "x")
+    directory = tmp_path / "ready"
+    directory.mkdir()
+    settings = Settings(cache=tmp_path / "cache", binary_cache=str(directory))
+    key = asked.place(settings).parent.name
+    (tmp_path / "program").write_bytes(b"ready")
+    binarycache.store(str(directory), key, tmp_path / "program")
+    (directory / key).write_bytes(b"damaged")
+    monkeypatch.setenv("GOPROXY", "off")
+    with pytest.raises(EnvironmentFault, match="module lookup disabled"):  # so far a build gets
+        golang.made(asked, settings)
+    assert "building x instead" in capsys.readouterr().err
+
+
+def test_a_cache_that_does_not_answer_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binarycache, "TIMEOUT", 0.5)
+    with registries.serving() as silent:
+        silent.mode = registries.HANG
+        assert not binarycache.fetch(silent.address, "tool-1", tmp_path / "tool")
+        assert not binarycache.fetch(f"{silent.address}/", "tool-2", tmp_path / "tool")
+        assert not binarycache.holds(silent.address, "tool-3")
+        assert silent.asked == ["/tool-1.sha256"]
+
+
+def test_a_release_that_is_gone_says_nothing_of_the_others(ready: Path, served: str, tmp_path: Path) -> None:
+    settings = Settings(cache=tmp_path / "own")
+    pin = archived(ready, "a.tar.gz", b"released")
+    assert releases.fetch(f"{served}gone", "0" * 64, name="b", settings=settings) is None
+    assert not releases.served(f"{served}gone", "0" * 64, name="b", settings=settings)
+    words = (f"{served}a.tar.gz", pin)
+    assert releases.served(*words, name="a", member="linux/program", settings=settings)
+    assert releases.fetch(*words, name="a", member="linux/program", settings=settings)
+    (ready / "a.tar.gz").unlink()
+    assert releases.served(*words, name="a", member="linux/program", settings=settings), "it is in the cache"
 
 
 def archived(directory: Path, name: str, content: bytes) -> str:

@@ -70,6 +70,17 @@ def test_without_a_database_nothing_is_proven(tmp_path: Path) -> None:
     assert json.loads((tmp_path / supply.SCAN).read_text())["verdict"] == "unproven"
 
 
+def test_a_database_that_does_not_come_leaves_the_scan_unproven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supply, "TIMEOUT", 1.0)
+    waiting = tmp_path / "grype"
+    waiting.write_text("#!/bin/sh\nexec sleep 600\n")
+    waiting.chmod(0o755)
+    found = supply.scan(waiting, tmp_path, [])
+    assert (found.verdict, "did not end within 1 s" in found.reason) == ("unproven", True)
+
+
 def test_a_database_that_finds_nothing_known_is_empty(tmp_path: Path) -> None:
     assert supply.scan(grype(tmp_path, json.dumps(report())), tmp_path, []).verdict == "unproven"
     assert supply.scan(grype(tmp_path, json.dumps(report("Critical"))), tmp_path, []).verdict == "refuted"
