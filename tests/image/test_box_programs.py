@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from boxproof.pace import stretched
 from boxproof.run import Result, run
 from boxproof.settings import ROOT
 
@@ -19,10 +20,11 @@ LOGIN = {"claudeAiOauth": {"accessToken": "stub-token", "scopes": SCOPES}}
 
 
 def supervise(home: Path, *words: str, term_after: float = 0, timeout: float = 120) -> Result:
-    """Run the supervisor; it gets TERM after some seconds."""
+    """Run the supervisor; it gets TERM after some seconds, more on a slow machine."""
     argv = [sys.executable, "-I", str(SUPERVISE), *words]
     if term_after:
-        argv = ["timeout", "--foreground", "--preserve-status", "--signal=TERM", str(term_after), *argv]
+        after = f"{stretched(term_after)}"
+        argv = ["timeout", "--foreground", "--preserve-status", "--signal=TERM", after, *argv]
     env = {"CLAUDE_CONFIG_DIR": str(home), "TMPDIR": str(home)}
     return run(argv, timeout=timeout, env=env, check=False)
 
