@@ -64,7 +64,7 @@ def clone(tmp_path: Path) -> Path:
     made = tmp_path / "clone"
     (made / "boxproof").mkdir(parents=True)
     shutil.copy(ROOT / "nox", made)
-    for name in ("__init__", "bootstrap", "run", "errors"):
+    for name in ("__init__", "bootstrap", "run", "errors", "guard", "pace", "parents"):
         shutil.copy(ROOT / "boxproof" / f"{name}.py", made / "boxproof")
     (made / "requirements").mkdir()
     (made / "requirements" / "all.txt").write_text(wheel(tmp_path / "wheels"))
