@@ -145,6 +145,20 @@ class Apt:
             raise EnvironmentFault(f"the packages exclude one another: {_complaint(done)}")
         return dict(re.findall(r"^Inst (\S+) \((\S+) ", done.stdout, re.MULTILINE))
 
+    def stanzas(self, versions: Mapping[str, str], *, suite: str) -> dict[str, str]:
+        """Return what the archive says of each of these packages, by name: its priority is the archive's own.
+
+        The lists are those of the last question.
+        """
+        area = self._area(suite)
+        wanted = [f"{name}={version}" for name, version in versions.items()]
+        with filelock.FileLock(area / "lock.boxproof"):
+            said = self._apt(area, "show", *wanted, program="apt-cache").stdout
+        found: dict[str, str] = {}
+        for each in re.split(r"\n\n+", said.strip()):
+            found.setdefault(re.search(r"^Package: (\S+)", each, re.MULTILINE)[1], each)  # type: ignore[index]
+        return found
+
     def fetch(self, packages: Sequence[str], *, suite: str, into: Path) -> list[Path]:
         """Return the archives of ``packages``, each "name=version", downloaded into a directory.
 

@@ -17,11 +17,11 @@ from boxproof import log
 from boxproof.errors import EnvironmentFault, UsageError
 from boxproof.host import binarycache
 from boxproof.host.apt import digest, publish
-from boxproof.run import run
 from boxproof.settings import Settings
 from boxproof.subject import debs
 
 FILE = re.compile(rf"^Filename: {debs.POOL}/([0-9a-f]{{64}})/(\S+)$", re.MULTILINE)
+OF_THE_FILE = re.compile(r"^(?:Filename|Size|MD5sum|SHA\d+): .*\n", re.MULTILINE)
 EPOCH = re.compile(r"_\d+%3a")  # in names of downloaded files, not of those in an archive
 
 
@@ -45,9 +45,16 @@ def writable(settings: Settings) -> Path:
     return directory
 
 
-def keep(settings: Settings, system: str, locked: Mapping[str, str], archives: Sequence[Path]) -> int:
+def keep(
+    settings: Settings,
+    system: str,
+    locked: Mapping[str, str],
+    archives: Sequence[Path],
+    said: Mapping[str, str],
+) -> int:
     """Store the files of packages under their sha256, and the index of this lock; returns how many bytes.
 
+    ``said`` is what their archive says of each by its name: a file does not know its priority there.
     Raises UsageError where nothing can be kept.
     """
     cache = str(writable(settings))
@@ -56,7 +63,7 @@ def keep(settings: Settings, system: str, locked: Mapping[str, str], archives: S
         content = each.read_bytes()
         sha256 = hashlib.sha256(content).hexdigest()
         binarycache.store(cache, f"deb-{sha256}", each)
-        control = run(["dpkg-deb", "--field", each], timeout=60).stdout.strip()
+        control = OF_THE_FILE.sub("", said[each.name.partition("_")[0]] + "\n").strip()
         file = f"{sha256}/{EPOCH.sub('_', each.name)}"
         fields = [f"Filename: {debs.POOL}/{file}", f"Size: {len(content)}", f"SHA256: {sha256}"]
         stanzas.append("\n".join([control, *fields]) + "\n")

@@ -114,7 +114,8 @@ def keep(settings: Settings, engine: EngineInfo, subject: Subject) -> str:
     settings.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="boxproof-keep-", dir=settings.cache) as below:
         archives = apt.fetch(wanted, suite=suite, into=Path(below))
-        total = kept.keep(settings, system, locked, archives)
+        said = apt.stanzas(needed, suite=suite)
+        total = kept.keep(settings, system, locked, archives, said)
     return f"{len(archives)} packages, {total / 1e6:.0f} MB, kept in {settings.binary_cache}"
 
 

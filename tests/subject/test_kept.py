@@ -48,7 +48,7 @@ def subject(tmp_path: Path) -> Subject:
 @pytest.fixture
 def settings(tmp_path: Path, archive: Archive, subject: Subject) -> Settings:
     """Settings with a binary cache in which the packages of a day were kept, and another machine's cache."""
-    archive.has(STOCK, fields={"gcc": ["Depends: libgcc"]})
+    archive.has(STOCK, fields={"gcc": ["Depends: libgcc"], "jq": ["Priority: required"]})
     made = Settings(cache=tmp_path / "cache", binary_cache=str(tmp_path / "binaries"))
     said = locks.keep(made, ENGINE, subject)
     assert said.startswith("4 packages, "), said  # the builder's and their dependencies too
@@ -119,6 +119,9 @@ def test_a_base_is_bootstrapped_from_them_too(archive: Archive, settings: Settin
     apt, suite = base.packages(settings, lock.kept)
     assert apt.served(["jq", "gcc"], suite=suite) == {"jq": ("1.6-2",), "gcc": ("12",)}
     usual, _ = base.packages(settings)
+    assert "Priority: required" in apt.stanzas({"jq": "1.6-2"}, suite=suite)["jq"], (
+        "the archive's, not the file's"
+    )
     of = {"suite": suite, "name": "box"}
     assert apt.root([], **of) != usual.root([], **of), "a root of today's archive is another one"
 
