@@ -108,9 +108,12 @@ def cluster_of(run: Run, engine: EngineInfo) -> ClusterInfo:
         node_image = nodeimage.ensure(run.settings, engine)
     if run.guest:
         return guested(run, engine, node_image)
-    run.record = ownership.note(run.settings, run.record, cluster=run.settings.cluster)
+
+    def making() -> None:
+        run.record = ownership.note(run.settings, run.record, cluster=run.settings.cluster)
+
     with log.step("cluster"):
-        cluster = kind.up(run.settings, engine, node_image, run.directory)
+        cluster = kind.up(run.settings, engine, node_image, run.directory, making=making)
     run.record = ownership.forget(run.settings, run.record, cluster=run.settings.cluster)
     run.know(cluster=cluster)
     return cluster

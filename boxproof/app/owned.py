@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import secrets
 import traceback
@@ -73,6 +74,7 @@ def begin(settings: Settings, subject_name: str) -> Run:
         extra=extra,
     )
     run = Run(settings, session, ownership.claim_run(settings, name), started)
+    atexit.register(run.held.close)  # where nobody comes to tidy up
     run.held.enter_context(guarded(ownership.mark(settings, run.record)))
     place = temporary_root() / f"{OWN_TEMPORARY}{name}-{secrets.token_hex(3)}"
     run.record = ownership.note(settings, run.record, path=place)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,10 +78,17 @@ def place(settings: Settings, name: str) -> Place:
 
 
 def up(
-    settings: Settings, engine: EngineInfo, node_image: str, run_dir: Path, *, remake: bool = True
+    settings: Settings,
+    engine: EngineInfo,
+    node_image: str,
+    run_dir: Path,
+    *,
+    remake: bool = True,
+    making: Callable[[], None] = lambda: None,
 ) -> ClusterInfo:
     """Return the cluster at "all nodes Ready": the one that runs if its recipe is the same, else a new one.
 
+    ``making`` is called before anything of a new one is: one that runs is nobody's to remove, whatever comes.
     When it cannot be made, node logs go to ``run_dir``/evidence/cluster and the nodes are removed.
     Raises EnvironmentFault, without ``remake`` also when there is none that can be used as it is; a
     cluster of that name that is not ours is left alone. Raises UsageError where its kubeconfig is set
@@ -99,6 +106,7 @@ def up(
         if not _usable(engine, settings.cluster, where, recipe):
             if not remake:
                 raise EnvironmentFault(f"there is no cluster {settings.cluster} of this recipe in use")
+            making()
             remove(engine, settings.cluster)
             room.check(engine, settings.cluster)
             _write_topology(where, topology)

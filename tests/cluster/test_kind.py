@@ -37,9 +37,10 @@ def test_a_cluster_that_is_not_ours_is_left_alone(
 ) -> None:
     use_kind(monkeypatch, engine, "exit 1")
     engine.add_node("c-control-plane")
+    made: list[list[str]] = []
     with pytest.raises(EnvironmentFault, match="not ours"):
-        kind.up(settings, engine.info, "node:1", tmp_path)
-    assert engine.nodes == ["c-control-plane"]
+        kind.up(settings, engine.info, "node:1", tmp_path, making=lambda: made.append(engine.nodes))
+    assert (engine.nodes, made) == (["c-control-plane"], [])
     assert kind.ours(settings) == []
     assert not kind.down(settings, engine.info)  # as the clean-up of the refused run does
     assert engine.nodes == ["c-control-plane"]
@@ -49,8 +50,10 @@ def test_a_failed_create_keeps_the_logs_and_removes_the_nodes(
     engine: FakeEngine, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_kind(monkeypatch, engine, 'echo "ERROR: failed to create cluster: boom" >&2; exit 1')
+    made: list[list[str]] = []
     with pytest.raises(EnvironmentFault, match="boom") as failure:
-        kind.up(settings, engine.info, "node:1", tmp_path)
+        kind.up(settings, engine.info, "node:1", tmp_path, making=lambda: made.append(engine.nodes))
+    assert made == [[]], "it is told before the first node is there"
     evidence = tmp_path / "evidence" / "cluster"
     assert str(evidence) in failure.value.hint
     assert (evidence / "c-worker" / "console.log").read_text() == "console of a node\n"
