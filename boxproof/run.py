@@ -235,6 +235,7 @@ def run(
         reader.start()
     _live.add(process)
     try:
+        still_wanted()  # told between the start and now: nobody has ended this one
         process.wait(timeout)
     except subprocess.TimeoutExpired:
         end_group(process)
@@ -267,6 +268,7 @@ def piped(
     assert process.stdout is not None
     _live.add(process)
     try:
+        still_wanted()
         yield process.stdout
     except BaseException:
         end_group(process, grace=2.0)

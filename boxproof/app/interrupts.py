@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from boxproof import log
@@ -268,7 +269,7 @@ class Campaign:
     def _judge_killed(self) -> None:
         """Look at what runs that were killed with all of theirs have left, now that another came after."""
         for index, run in self.killed.items():
-            left = tuple(_until_none(lambda run=run: leftovers.of(self.settings, run), SETTLED))
+            left = tuple(_until_none(partial(leftovers.of, self.settings, run), SETTLED))
             self.rows[index] = self.rows[index].model_copy(update={"left": left})
             if left:
                 log.say(self.rows[index].line, style="red")
