@@ -249,6 +249,7 @@ def run(
     _live.add(process)
     deadline = Deadline(timeout, exact=exact)
     try:
+        still_wanted()  # told between the start and now: nobody has ended this one
         while process.poll() is None:
             if deadline.passed:
                 raise CommandTimedOut(f"no end within {deadline}: {shlex.join(words)}")
@@ -285,6 +286,7 @@ def piped(
     assert process.stdout is not None
     _live.add(process)
     try:
+        still_wanted()
         yield process.stdout
     except BaseException:
         end_group(process, grace=2.0)
