@@ -1,4 +1,4 @@
-"""Sabotages of the sandbox: a network that leaks, helpers that stay, directories and profiles nobody checks."""
+"""Sabotages of the sandbox: networks that leak, helpers that stay, files that nobody checks."""
 
 from __future__ import annotations
 
@@ -200,11 +200,6 @@ def descriptor_inherited(directory: Path) -> None:
 
 @subject_sabotage("sbx-lock-released", "a file stands for the lock, and a kill leaves it")
 def lock_file_stays(directory: Path) -> None:
-    edit(
-        directory,
-        "instances",
-        (
-            "        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
-            "        if os.path.exists(instance.lock + '.held'):\n            raise BlockingIOError\n        open(instance.lock + '.held', 'w').close()\n        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
-        ),
-    )
+    taken = "        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+    instead = "        os.close(os.open(instance.lock + '.held', os.O_CREAT | os.O_EXCL))\n"
+    edit(directory, "instances", (taken, instead), ("except BlockingIOError:", "except FileExistsError:"))

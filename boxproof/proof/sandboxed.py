@@ -26,7 +26,8 @@ import json, subprocess, sys
 for line in sys.stdin:
     asked = json.loads(line)
     try:
-        done = subprocess.run(asked["argv"], capture_output=True, timeout=asked["timeout"], stdin=subprocess.DEVNULL)
+        options = {"capture_output": True, "timeout": asked["timeout"], "stdin": subprocess.DEVNULL}
+        done = subprocess.run(asked["argv"], **options)
         said = [done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")]
     except (OSError, subprocess.TimeoutExpired) as error:
         said = [127, "", str(error)]

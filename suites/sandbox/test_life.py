@@ -6,6 +6,8 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -198,21 +200,18 @@ def test_no_helper_has_the_locks_descriptor(sandbox: Sandbox, stage: Stage) -> N
 def _locked_by(pid: int) -> set[tuple[int, int]]:
     """Return the files (device and inode) that a process holds a flock on."""
     found = set()
-    for each in os.listdir(f"/proc/{pid}/fdinfo"):
-        with open(f"/proc/{pid}/fdinfo/{each}") as file:
-            if "FLOCK" in file.read():
-                mode = os.stat(f"/proc/{pid}/fd/{each}")
-                found.add((mode.st_dev, mode.st_ino))
+    for each in Path(f"/proc/{pid}/fdinfo").iterdir():
+        if "FLOCK" in each.read_text():
+            mode = Path(f"/proc/{pid}/fd/{each.name}").stat()
+            found.add((mode.st_dev, mode.st_ino))
     assert found, "the launcher holds no lock"
     return found
 
 
 def _open_files(pid: int) -> set[tuple[int, int]]:
     found = set()
-    for each in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            mode = os.stat(f"/proc/{pid}/fd/{each}")
-        except OSError:
-            continue
-        found.add((mode.st_dev, mode.st_ino))
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            mode = each.stat()
+            found.add((mode.st_dev, mode.st_ino))
     return found
