@@ -7,14 +7,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from boxproof.errors import EnvironmentFault
 from boxproof.probes import ledger
 from boxproof.run import Result, Started, run, started
-from boxproof.wait import until
+from boxproof.wait import NotYet, until
 
 PARENT_OF = 0xB702  # NS_GET_PARENT
 WORLD = Path(__file__).parent / "program_files" / "world.py"
@@ -63,6 +63,7 @@ class Stage:
         self._stack = ExitStack()
         self._world = self._host = 0
         self._user = 0
+        self._servers: set[int] = set()
 
     def __enter__(self) -> Stage:
         try:
@@ -150,10 +151,11 @@ class Stage:
         argv = [*self._enter(pid), sys.executable, "-I", str(WORLD), json.dumps(asked)]
         self._ready(self._stack.enter_context(started(argv)), "ready")
 
-    def serve(self, argv: Sequence[str], ready: str, *, env: Mapping[str, str] | None = None) -> Started:
-        """Start a server in the world and wait until it says ``ready``; it ends with the stage."""
-        made = self._stack.enter_context(started([*self._enter(self._world), *argv], env=env))
-        return self._ready(made, ready)
+    def serve(self, argv: Sequence[str]) -> Started:
+        """Start a server in the world; it ends with the stage."""
+        made = self._stack.enter_context(started([*self._enter(self._world), *argv]))
+        self._servers.add(made.pid)
+        return made
 
     def _ready(self, process: Started, said: str) -> Started:
         def there() -> bool:
@@ -162,6 +164,23 @@ class Stage:
             return said in process.said
 
         until(there, timeout=START, every=0.01, what="a server of the stage")
+        return process
+
+    @contextmanager
+    def beside(self, argv: Sequence[str], ready: str) -> Iterator[Started]:
+        """Run a command, as ``command`` made it, for the length of a block."""
+        with started(argv) as process:
+            yield self._ready(process, ready)
+
+    def said(self, process: Started, text: str, *, within: float = 30.0) -> Started:
+        """Wait until a process has written ``text``; raises DeadlineExceeded with what it wrote."""
+
+        def there() -> bool:
+            if text not in process.said:
+                raise NotYet(f"{process.said[-200:]} {process.complained[-200:]}")
+            return True
+
+        until(there, timeout=within, every=0.01, what=repr(text))
         return process
 
     def command(
@@ -219,7 +238,7 @@ class Stage:
 
     def others(self) -> dict[int, list[str]]:
         """Return the processes that are not the stage's own furniture."""
-        own = {self._world, self._host}
+        own = {self._world, self._host, *self._servers}
         found = self.members()
         return {pid: each for pid, each in found.items() if pid not in own and str(WORLD) not in each}
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+
+import httpx
 
 from boxproof.errors import EnvironmentFault, SubjectFault
 from boxproof.kube.exec import ExecResult
@@ -15,6 +18,10 @@ from boxproof.probes import ledger
 from boxproof.probes.image import PROGRAMS
 from boxproof.probes.stage import Stage
 from boxproof.run import Result, Started, started
+from boxproof.session import StubInfo
+from boxproof.settings import ROOT
+from boxproof.stubs import certificates
+from boxproof.stubs.anthropic import NAMES, Stub
 from boxproof.subject.model import Subject
 from boxproof.wait import until
 
@@ -32,6 +39,13 @@ for line in sys.stdin:
     except (OSError, subprocess.TimeoutExpired) as error:
         said = [127, "", str(error)]
     print(json.dumps(said), flush=True)
+"""
+SERVER = """
+import signal, sys
+sys.path.insert(0, {root!r})
+signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM, signal.SIGINT}})
+from boxproof.stubs.server.stub import main
+main({directory!r}, control_path={control!r})
 """
 PROBE = """
 import sys
@@ -77,6 +91,30 @@ class Inside:
     def probe(self, *words: str, timeout: float = 30) -> ExecResult:
         """Run the probe program inside."""
         return self.run([PYTHON, "-c", PROBE.format(library=self._library), *words], timeout=timeout)
+
+
+class Api:
+    """The stub API in the world of a stage, by the real one's names; ``env`` is what the CLI needs for it."""
+
+    def __init__(self, stage: Stage) -> None:
+        authority = certificates.issue(NAMES)
+        self.ca = stage.directory / "ca.pem"
+        self.ca.write_text(authority.ca)
+        (stage.directory / "tls.crt").write_bytes(authority.chain)
+        (stage.directory / "tls.key").write_bytes(authority.key)
+        self.env = {"NODE_EXTRA_CA_CERTS": str(self.ca)}
+        control = stage.directory / "control"
+        code = SERVER.format(root=str(ROOT), directory=str(stage.directory), control=str(control))
+        served = stage.serve([sys.executable, "-u", "-c", code])
+        until(
+            lambda: control.exists() or served.process.poll() is not None,
+            timeout=START,
+            every=0.02,
+            what="the stub of a stage",
+        )
+        info = StubInfo(address="", ca=authority.ca, control="http://stage")
+        transport = httpx.HTTPTransport(uds=str(control))
+        self.stub = Stub(info, client=httpx.Client(transport=transport, base_url="http://stage", timeout=10))
 
 
 class Sandbox:
@@ -156,8 +194,7 @@ class Sandbox:
         result = self.run(execute, tier, more=more, **options)  # type: ignore[arg-type]
         if not result.ok:
             raise SubjectFault(result.describe())
-        lines = [each for each in result.stdout.splitlines() if each.startswith("/")]
-        return [shlex.split(each) for each in lines]
+        return list(_commands(result.stdout))
 
     def background(
         self,
@@ -192,3 +229,18 @@ class Sandbox:
             yield inside
             process.close()
             process.wait(START)
+
+
+def _commands(text: str) -> Iterator[list[str]]:
+    """Yield the commands in a dry run; a quoted word may go on over several lines."""
+    begun = ""
+    for line in text.split("\n"):
+        if not begun and not line.startswith("/"):
+            continue
+        begun += line
+        try:
+            yield shlex.split(begun)
+        except ValueError:
+            begun += "\n"
+        else:
+            begun = ""

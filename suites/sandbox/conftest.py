@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.errors import SubjectFault
 from boxproof.host import sandboxtools
 from boxproof.probes.stage import Stage
-from boxproof.proof.sandboxed import Sandbox
+from boxproof.proof.sandboxed import Api, Sandbox
 from boxproof.settings import Settings
+from boxproof.subject import tools as programs
 from boxproof.subject.model import Subject
 
 
@@ -76,3 +78,25 @@ def faked(stage: Stage) -> Callable[[str, str], None]:
         (own / name).chmod(0o755)
 
     return put
+
+
+@pytest.fixture
+def api(stage: Stage) -> Iterator[Api]:
+    """The stub API in the stage's world."""
+    made = Api(stage)
+    yield made
+    made.stub.close()
+
+
+@pytest.fixture
+def cli(subject: Subject, stage: Stage) -> Path:
+    """The real CLI, as the subject pins it, where a user of the stage would have it."""
+    listed = subject.path(subject.image.tools)
+    pinned = [each for each in programs.load(listed) if each.name == "claude"] if listed else []
+    if not pinned:
+        raise SubjectFault("the subject pins no claude: image.tools")
+    tree = programs.gather(Settings.load(), pinned, subject.directory)
+    program = stage.home / ".local/bin/claude"
+    program.parent.mkdir(parents=True)
+    program.symlink_to(f"{tree}/claude{pinned[0].place}/claude")
+    return program
