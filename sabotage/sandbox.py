@@ -203,3 +203,299 @@ def lock_file_stays(directory: Path) -> None:
     taken = "        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
     instead = "        os.close(os.open(instance.lock + '.held', os.O_CREAT | os.O_EXCL))\n"
     edit(directory, "instances", (taken, instead), ("except BlockingIOError:", "except FileExistsError:"))
+
+
+# --- projects, instances
+
+
+@subject_sabotage("sbx-worktrees-and-subdirs-share-instance", "an instance belongs to the current directory")
+def current_directory_hashed(directory: Path) -> None:
+    edit(
+        directory,
+        "cli",
+        ("os.getcwd(), safely.home()).root)\n        sys", "os.getcwd(), safely.home()).cwd)\n        sys"),
+    )
+
+
+@subject_sabotage("sbx-worktrees-and-subdirs-share-instance", "the repository's hooks can be written inside")
+def hooks_writable(directory: Path) -> None:
+    edit(directory, "plan", ("        for name in projects.RUNS_CODE:", "        for name in ():"))
+
+
+@subject_sabotage("sbx-different-projects-differ", "the key of a repository is its relative .git")
+def relative_key(directory: Path) -> None:
+    edit(
+        directory,
+        "projects",
+        (
+            "return Project(at, at, cwd) if os.path.isfile",
+            'return Project(".git", at, cwd) if os.path.isfile',
+        ),
+    )
+
+
+@subject_sabotage("sbx-different-projects-differ", "a pointer to a worktree's directory is believed")
+def pointer_believed(directory: Path) -> None:
+    edit(
+        directory,
+        "projects",
+        ('    if not knows or os.path.dirname(target) != f"{common}/worktrees":\n', "    if not target:\n"),
+    )
+
+
+@subject_sabotage("sbx-instance-hash-has-uid-and-owner-check", "the user is not in the name")
+def user_left_out(directory: Path) -> None:
+    edit(directory, "instances", ('b"%d:%s" % (os.getuid(), os.fsencode(root))', "os.fsencode(root)"))
+
+
+@subject_sabotage(
+    "sbx-instance-hash-has-uid-and-owner-check", "owner and mode of directories are not looked at"
+)
+def directories_unchecked(directory: Path) -> None:
+    edit(
+        directory,
+        "safely",
+        (
+            "    elif found.st_uid != os.getuid():\n",
+            "    elif directory:\n        pass\n    elif found.st_uid != os.getuid():\n",
+        ),
+    )
+
+
+@subject_sabotage("sbx-concurrent-session-coordinated", "no session takes the lock")
+def lock_not_taken(directory: Path) -> None:
+    edit(
+        directory,
+        "instances",
+        (
+            "        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+            "        fcntl.flock(fd, fcntl.LOCK_UN)\n",
+        ),
+    )
+
+
+@subject_sabotage("sbx-concurrent-session-coordinated", "all projects share one lock")
+def one_lock(directory: Path) -> None:
+    edit(directory, "instances", ("os.open(instance.name, flags, 0o600", 'os.open("lock", flags, 0o600'))
+
+
+# --- profiles
+
+
+@subject_sabotage("sbx-profile-spaces-and-lists", "a path ends at its first space")
+def unquoted(directory: Path) -> None:
+    edit(
+        directory,
+        "profiles",
+        ('source = self.absolute(given, "source")', 'source = self.absolute(given.split()[0], "source")'),
+    )
+
+
+@subject_sabotage("sbx-profile-spaces-and-lists", "of a list the last entry counts")
+def last_entry(directory: Path) -> None:
+    edit(
+        directory,
+        "profiles",
+        ("tuple(self.mount(each) for each in mounts)", "tuple(self.mount(each) for each in mounts[-1:])"),
+    )
+
+
+@subject_sabotage("sbx-profile-permissions-checked", "nobody looks who owns a profile and who can write it")
+def files_unchecked(directory: Path) -> None:
+    edit(
+        directory,
+        "safely",
+        (
+            "    elif found.st_uid != os.getuid():\n",
+            "    elif not directory:\n        pass\n    elif found.st_uid != os.getuid():\n",
+        ),
+    )
+
+
+@subject_sabotage("sbx-profile-permissions-checked", "keys that are not known are passed over")
+def unknown_keys(directory: Path) -> None:
+    edit(
+        directory,
+        "profiles",
+        ("            if key not in allowed:\n", "            if key not in allowed and not key:\n"),
+    )
+
+
+@subject_sabotage("sbx-profile-directory-and-symlink-checked", "only the file itself is looked at")
+def only_the_file(directory: Path) -> None:
+    edit(
+        directory,
+        "safely",
+        ("    at = directory(parent)\n    try:\n", "    at = os.open(parent, os.O_DIRECTORY)\n    try:\n"),
+    )
+
+
+@subject_sabotage("sbx-profile-directory-and-symlink-checked", "what is read is opened again after the check")
+def read_again(directory: Path) -> None:
+    read = '    with open(_checked(fd, path, directory=False), "rb") as file:\n'
+    again = "    os.close(_checked(fd, path, directory=False))\n"
+    again += '    __import__("time").sleep(0.02)\n    with open(path, "rb") as file:\n'
+    edit(directory, "safely", (read, again))
+
+
+@subject_sabotage("sbx-profile-no-plaintext-secrets", "profiles are not searched for secrets")
+def secrets_not_searched(directory: Path) -> None:
+    edit(directory, "profiles", ("    _no_secrets(path, text)\n", ""))
+
+
+@subject_sabotage("sbx-profile-no-plaintext-secrets", "the values of variables are options of bwrap")
+def value_in_command_line(directory: Path) -> None:
+    last = '        "--remount-ro", "/etc", '
+    told = (
+        '        *(word for name in profile.variables for word in ("--setenv", name, env.get(name, ""))),\n'
+    )
+    edit(directory, "plan", (last, told + last))
+
+
+# --- audit
+
+
+@subject_sabotage("sbx-audit-shows-everything", "the audit leaves the mounts out")
+def mounts_not_shown(directory: Path) -> None:
+    edit(directory, "audit", ("[_mount(each, colour) for each in plan.profile.mounts]", "[]"))
+
+
+@subject_sabotage("sbx-audit-shows-everything", "a variable comes in that the audit does not name")
+def variable_not_shown(directory: Path) -> None:
+    edit(
+        directory,
+        "plan",
+        ('    env |= {\n        "HOME"', '    env |= {"ZZ_EXTRA": "1"}\n    env |= {\n        "HOME"'),
+    )
+
+
+@subject_sabotage("sbx-audit-highlights-secret-mounts", "a source is compared as it is written")
+def compared_as_written(directory: Path) -> None:
+    edit(
+        directory,
+        "audit",
+        (
+            "    secret = exposes(mount.source)\n",
+            '    secret = mount.given if mount.given in secrets() else ""\n',
+        ),
+    )
+
+
+@subject_sabotage("sbx-audit-highlights-secret-mounts", "a mount of something secret ends the launch")
+def blocked(directory: Path) -> None:
+    line = "    secret = exposes(mount.source)\n"
+    edit(directory, "audit", (line, line + "    if secret:\n        raise SystemExit(1)\n"))
+
+
+# --- packages
+
+
+@subject_sabotage("sbx-packages-resolved-before-launch", "errors of nix are passed over")
+def errors_passed_over(directory: Path) -> None:
+    edit(
+        directory,
+        "packages",
+        ("    if status:\n", "    if status and not said:\n        return ()\n    if status:\n"),
+        ("        _remember(key, paths)\n", ""),
+    )
+
+
+@subject_sabotage("sbx-packages-resolved-before-launch", "an empty result ends up as /bin in PATH")
+def empty_result(directory: Path) -> None:
+    edit(directory, "plan", ('"/usr/local/bin", "/usr/bin"]', '"/usr/local/bin", "/usr/bin", "/bin"]'))
+
+
+@subject_sabotage("sbx-package-cache", "the cache is never read")
+def cache_not_read(directory: Path) -> None:
+    edit(directory, "packages", ("    paths = _remembered(key)\n", "    paths = None\n"))
+
+
+@subject_sabotage("sbx-package-cache", "a changed lock does not empty the cache")
+def lock_not_in_key(directory: Path) -> None:
+    edit(directory, "packages", ('for each in ("flake.lock", "flake.nix")', 'for each in ("flake.nix",)'))
+
+
+@subject_sabotage("sbx-offline-blocks-but-nix-works", "the offline tier keeps the host's network")
+def offline_not_unshared(directory: Path) -> None:
+    edit(directory, "plan", ('if tier != "full":\n        yield', 'if tier == "internet":\n        yield'))
+
+
+@subject_sabotage("sbx-offline-blocks-but-nix-works", "the daemon's socket is not bound")
+def socket_not_bound(directory: Path) -> None:
+    edit(
+        directory,
+        "plan",
+        (
+            "        for each in (bound, nix.conf) if nix.conf else (bound,):",
+            "        for each in (nix.conf,) if nix.conf else ():",
+        ),
+    )
+
+
+# --- login
+
+
+@subject_sabotage("sbx-auth-writable-and-refresh-reaches-host", "the store is bound read-only")
+def store_read_only(directory: Path) -> None:
+    edit(
+        directory,
+        "plan",
+        ('"--bind", f"{safely.top()}/auth/store", AUTH', '"--ro-bind", f"{safely.top()}/auth/store", AUTH'),
+    )
+
+
+@subject_sabotage(
+    "sbx-auth-writable-and-refresh-reaches-host", "host and store are brought together at the start only"
+)
+def synced_once(directory: Path) -> None:
+    edit(
+        directory,
+        "guard",
+        ("            pause = self.sync.step()\n", "            pause = 60.0\n"),
+        ("        processes.end_all()\n    sync.settle()\n", "        processes.end_all()\n"),
+    )
+
+
+@subject_sabotage("sbx-auth-writable-and-refresh-reaches-host", "what the host refreshes does not come in")
+def one_way(directory: Path) -> None:
+    edit(
+        directory,
+        "login",
+        (
+            "            newer = self._newer(host, store)\n",
+            "            newer = store if store is not None else host\n",
+        ),
+    )
+
+
+@subject_sabotage("sbx-only-auth-is-shared", "the host's whole configuration directory is bound")
+def whole_directory(directory: Path) -> None:
+    edit(
+        directory,
+        "plan",
+        ('"--bind", instance.config, f"{home}/.claude"', '"--bind", f"{home}/.claude", f"{home}/.claude"'),
+    )
+
+
+@subject_sabotage(
+    "sbx-only-auth-is-shared", "bwrap starts with the host's environment, and clears it for the command"
+)
+def environment_left(directory: Path) -> None:
+    start = "            self.plan.bwrap, self.plan.env,"
+    edit(directory, "guard", (start, "            self.plan.bwrap, {**os.environ, **self.plan.env},"))
+
+
+@subject_sabotage("sbx-recovery-keeps-auth", "the recovery removes the whole configuration of the instance")
+def everything_removed(directory: Path) -> None:
+    line = "    moved = [\n"
+    gone = '    __import__("shutil").rmtree(instance.config)\n    os.mkdir(instance.config, 0o700)\n'
+    edit(directory, "repair", (line, gone + line))
+
+
+@subject_sabotage("sbx-recovery-keeps-auth", "broken files stay where they are")
+def nothing_recovered(directory: Path) -> None:
+    edit(
+        directory,
+        "repair",
+        ("    except ValueError:\n        return True\n", "    except ValueError:\n        return False\n"),
+    )

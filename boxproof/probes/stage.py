@@ -157,6 +157,19 @@ class Stage:
         self._servers.add(made.pid)
         return made
 
+    def daemon(self, argv: Sequence[str], socket: Path, *, env: Mapping[str, str]) -> Started:
+        """Start a server of the ordinary user and wait for its socket; it ends with the stage."""
+        made = self._stack.enter_context(started(self.command(argv, env=env)))
+        self._servers.add(made.pid)
+
+        def there() -> bool:
+            if made.process.poll() is not None:
+                raise EnvironmentFault(f"{argv[0]} ended: {made.complained[-400:]}")
+            return socket.exists()
+
+        until(there, timeout=START, every=0.02, what=f"the socket of {argv[0]}")
+        return made
+
     def _ready(self, process: Started, said: str) -> Started:
         def there() -> bool:
             if process.process.poll() is not None:

@@ -30,10 +30,14 @@ class Packages(NamedTuple):
 
 
 class Nix(NamedTuple):
-    """The Nix of this machine, by Nix's own variables; ``socket`` is the daemon's, "" without one."""
+    """The Nix of this machine, by Nix's own variables; ``socket`` is the daemon's, "" without one.
+
+    ``conf`` is a directory of its configuration other than /etc/nix, or "".
+    """
 
     store: str
     socket: str
+    conf: str
     variables: tuple[str, ...]
 
 
@@ -46,7 +50,9 @@ def nix() -> Nix | None:
     socket = os.environ.get("NIX_DAEMON_SOCKET_PATH") or f"{state}/daemon-socket/socket"
     names = ("NIX_STORE_DIR", "NIX_STATE_DIR", "NIX_LOG_DIR", "NIX_CONF_DIR", "NIX_LIBEXEC_DIR", "NIX_PATH")
     given = tuple(each for each in (*names, "NIX_DAEMON_SOCKET_PATH") if each in os.environ)
-    return Nix(store, socket if os.path.exists(socket) else "", given)
+    conf = os.environ.get("NIX_CONF_DIR", "")
+    found = conf if conf.startswith("/") and os.path.isdir(conf) else ""
+    return Nix(store, socket if os.path.exists(socket) else "", found, given)
 
 
 def resolve(wanted: Wanted | None, which: str | None) -> Packages:

@@ -99,11 +99,13 @@ def make(options: Options, ignored_hangup: bool = False) -> Plan:
     env, missing = environment(home, profile, found, nix, tier)
     files = {SECCOMP: seccomp.program()}
     argv = (
-        tool("bwrap"), *isolation(tier, profile), *system(here), *etc(tier, inside, files), *places(home,
-        nix, program, found, project), *mounts(profile, home, project), "--bind", instance.config,
-        f"{home}/.claude", "--bind", f"{safely.top()}/auth/store", AUTH, "--remount-ro", "/etc", "--chdir",
-        project.cwd, "--json-status-fd", str(STATUS), "--seccomp", str(SECCOMP), "--", "/bin/sh", "-c",
-        OPENED, "gate", signals(ignored_hangup), *command,
+        tool("bwrap"), *isolation(tier, profile), *system(), *etc(tier, inside, files),
+        *places(home, here, nix, program, found, project), *mounts(profile, home, project),
+        "--bind", instance.config, f"{home}/.claude",
+        "--bind", f"{safely.top()}/auth/store", AUTH,
+        "--remount-ro", "/etc", "--chdir", project.cwd,
+        "--json-status-fd", str(STATUS), "--seccomp", str(SECCOMP),
+        "--", "/bin/sh", "-c", OPENED, "gate", signals(ignored_hangup), *command,
     )  # fmt: skip
     made = Plan(tier, profile, project, instance, found, nix, inside, env, missing, argv, files)
     return outside(made) if tier == "internet" else made
@@ -154,7 +156,7 @@ def isolation(tier: str, profile: Profile) -> Iterator[str]:
     yield from ("--cap-drop", "ALL")
 
 
-def system(nix: Nix | None) -> Iterator[str]:
+def system() -> Iterator[str]:
     """Yield the binds of the system's programs."""
     if os.path.isdir("/usr"):
         yield from ("--ro-bind", "/usr", "/usr")
@@ -163,8 +165,6 @@ def system(nix: Nix | None) -> Iterator[str]:
             yield from ("--symlink", os.readlink(each), each)
         elif os.path.isdir(each):
             yield from ("--ro-bind", each, each)
-    if nix is not None:
-        yield from ("--ro-bind", nix.store, nix.store)
 
 
 def etc(tier: str, inside: networks.Network, files: dict[int, bytes]) -> Iterator[str]:
@@ -186,17 +186,25 @@ def etc(tier: str, inside: networks.Network, files: dict[int, bytes]) -> Iterato
 
 
 def places(
-    home: str, nix: Nix | None, program: cli_program.Program, found: Packages, project: Project
+    home: str,
+    here: Nix | None,
+    nix: Nix | None,
+    program: cli_program.Program,
+    found: Packages,
+    project: Project,
 ) -> Iterator[str]:
     """Yield what is empty, the CLI, the packages, and the project with its git directories."""
     yield from ("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--tmpfs", "/run")
     yield from ("--perms", "0700", "--tmpfs", home)
     if os.path.isdir("/run/current-system"):  # NixOS
         yield from ("--ro-bind", os.path.realpath("/run/current-system"), "/run/current-system")
+    if here is not None:
+        yield from ("--ro-bind", here.store, here.store)
     if nix is not None:
         socket = os.path.dirname(nix.socket)
         bound = socket if os.path.basename(socket) == "daemon-socket" else nix.socket
-        yield from ("--ro-bind", bound, bound)
+        for each in (bound, nix.conf) if nix.conf else (bound,):
+            yield from ("--ro-bind", each, each)
     for source, target in (*program.binds, *((each, each) for each in found.roots)):
         yield from ("--ro-bind", source, target)
     for each in (project.workdir, *project.gitdirs):
