@@ -194,7 +194,9 @@ def places(
     project: Project,
 ) -> Iterator[str]:
     """Yield what is empty, the CLI, the packages, and the project with its git directories."""
-    yield from ("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--tmpfs", "/run")
+    # our user owns the network's settings there, and needs no capability to write them
+    yield from ("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
+    yield from ("--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--tmpfs", "/run")
     yield from ("--perms", "0700", "--tmpfs", home)
     if os.path.isdir("/run/current-system"):  # NixOS
         yield from ("--ro-bind", os.path.realpath("/run/current-system"), "/run/current-system")
