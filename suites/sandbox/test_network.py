@@ -130,8 +130,8 @@ def test_services_on_the_hosts_loopback_are_out_of_reach(sandbox: Sandbox, stage
 def test_the_rules_cannot_be_changed_from_inside(sandbox: Sandbox, stage: Stage) -> None:
     with control("outside, with power over its network, each change is made"):
         for each in CHANGES:
-            done = stage.on_host(["sh", "-c", each], check=False)
-            assert observe("change", f"outside: {each}", done.ok), done.stderr
+            made = stage.on_host(["sh", "-c", each], check=False)
+            assert observe("change", f"outside: {each}", made.ok), made.stderr
     with sandbox.session("internet") as inside:
         payload = [each for each, words in stage.members().items() if words[1:2] == ["-u"]]
         enter = ["nsenter", "-t", str(payload[0]), "--net"]

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from claudebox import audit, login, network, profiles, projects, safely, seccomp
+from claudebox import errors, login, network, profiles, projects, safely, seccomp
 from claudebox.cli import parse
 from claudebox.errors import Problem
 
@@ -150,7 +150,7 @@ def test_control_characters_of_a_path_do_not_reach_the_terminal(home: Path) -> N
     (directory / "p.toml").chmod(0o600)
     mount = profiles.load("p").mounts[0]
     assert mount.source.endswith("a\x1b[2Jb")
-    assert "\x1b" not in audit.plain(mount.source)
+    assert "\x1b" not in errors.plain(mount.source)
 
 
 def test_a_directory_that_others_write_is_refused_by_name(home: Path) -> None:
