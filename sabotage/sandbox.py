@@ -188,7 +188,10 @@ def descriptor_inherited(directory: Path) -> None:
     edit(
         directory,
         "instances",
-        ("    os.ftruncate(fd, 0)\n", "    os.set_inheritable(fd, True)\n    os.ftruncate(fd, 0)\n"),
+        (
+            "    os.ftruncate(fd, 0)\n",
+            "    fd = fcntl.fcntl(fd, fcntl.F_DUPFD, 50)\n    os.ftruncate(fd, 0)\n",
+        ),
     )
     edit(
         directory,
@@ -274,9 +277,13 @@ def lock_not_taken(directory: Path) -> None:
     )
 
 
-@subject_sabotage("sbx-concurrent-session-coordinated", "all projects share one lock")
-def one_lock(directory: Path) -> None:
-    edit(directory, "instances", ("os.open(instance.name, flags, 0o600", 'os.open("lock", flags, 0o600'))
+@subject_sabotage("sbx-concurrent-session-coordinated", "a second session goes on although the lock is taken")
+def nobody_refused(directory: Path) -> None:
+    edit(
+        directory,
+        "instances",
+        ("        if force:\n            return fd\n", "        if fd >= 0:\n            return fd\n"),
+    )
 
 
 # --- profiles

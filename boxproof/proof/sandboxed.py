@@ -13,13 +13,14 @@ from pathlib import Path
 import httpx
 
 from boxproof.errors import EnvironmentFault, SubjectFault
+from boxproof.host import sandboxtools
 from boxproof.kube.exec import ExecResult
 from boxproof.probes import ledger
 from boxproof.probes.image import PROGRAMS
 from boxproof.probes.stage import Stage
 from boxproof.run import Result, Started, started
 from boxproof.session import StubInfo
-from boxproof.settings import ROOT
+from boxproof.settings import ROOT, Settings
 from boxproof.stubs import certificates
 from boxproof.stubs.anthropic import NAMES, Stub
 from boxproof.subject.model import Subject
@@ -53,6 +54,12 @@ sys.path.insert(0, {library!r})
 from boxproof.probes.program_files.probe import main
 sys.exit(main())
 """
+
+
+def programs(settings: Settings) -> Path:
+    """Return a directory with bwrap, slirp4netns, nft and ip; raises EnvironmentFault, with the remedy."""
+    sandboxtools.demand()
+    return sandboxtools.ensure(settings)
 
 
 class Inside:

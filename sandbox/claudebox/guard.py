@@ -82,7 +82,10 @@ class Guard:
         self.inner.close()
         status = b""
         while b"\n" not in status:
-            status += self.awaited(reader)
+            said = self.awaited(reader)
+            if not said:  # bwrap was killed: its other half may wait for it for ever
+                raise self.failure()
+            status += said
         first = int(json.loads(status.splitlines()[0])["child-pid"])
         if self.awaited(self.gate.fileno()) != READY:
             raise self.failure()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from boxproof.errors import SubjectFault
-from boxproof.host import sandboxtools
 from boxproof.probes.stage import Stage
+from boxproof.proof import sandboxed
 from boxproof.proof.sandboxed import Api, Sandbox
 from boxproof.settings import Settings
 from boxproof.subject import tools as programs
@@ -21,8 +21,7 @@ from boxproof.subject.model import Subject
 @pytest.fixture(scope="session")
 def tools() -> Path:
     """A directory with bwrap, slirp4netns, nft and ip."""
-    sandboxtools.demand()
-    return sandboxtools.ensure(Settings.load())
+    return sandboxed.programs(Settings.load())
 
 
 @pytest.fixture

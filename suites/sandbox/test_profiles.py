@@ -48,6 +48,7 @@ def test_paths_and_lists_arrive_unchanged(sandbox: Sandbox, stage: Stage, profil
         assert observe("mounts", "simple", found) == {"plain": "0"}
     env = {"FIRST": "a b", "SECOND": "c:d\ne"}
     found = sandbox.run(["python3", "-c", look], "offline", profile="odd", env=env)
+    assert found.ok, found.stderr
     wanted = {name: str(number) for number, name in enumerate(NAMES)}
     assert observe("mounts", "odd", json.loads(found.stdout)) == wanted
     said = sandbox.sh(
