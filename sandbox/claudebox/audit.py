@@ -23,7 +23,7 @@ SYSTEM = (
     "/etc/shadow", "/etc/ssh", "/var/lib/docker", "/run/docker.sock", "/var/run/docker.sock",
     "/run/podman", "/run/containerd", "/run/user", "/proc", "/sys", "/dev",
 )  # fmt: skip
-KEYS = (".age", ".pem", ".key", ".kdbx", ".p12")
+KEYS = (".age", ".key", ".kdbx", ".p12")
 TIERS = {
     "internet": "internet: public addresses and names; no LAN, no service of this machine, no IPv6",
     "full": "full: this machine's network as it is, with its services, abstract sockets (D-Bus, X11) and LAN",

@@ -57,7 +57,12 @@ class Attempt:
 
 def removes(path: str) -> Effect:
     """Return what removes a file below the home."""
-    return lambda stage: (stage.home / path).unlink(missing_ok=True) is None
+
+    def undo(stage: Stage) -> bool:
+        (stage.home / path).unlink(missing_ok=True)
+        return True
+
+    return undo
 
 
 def exists(path: str) -> Effect:
@@ -68,6 +73,13 @@ def exists(path: str) -> Effect:
 def says(path: str, text: str) -> Effect:
     """Return whether a file below the home has a text in it."""
     return lambda stage: text in (stage.home / path).read_text()
+
+
+def put_back(stage: Stage) -> bool:
+    """Put the repository of the project back where it was."""
+    (stage.project / ".git").rmdir()
+    (stage.project / ".g").rename(stage.project / ".git")
+    return True
 
 
 def program(body: str, *imports: str) -> str:
@@ -149,10 +161,7 @@ FILES = (
         "a repository in its place",
         "mv .git .g && mkdir .git",
         effect=exists("project/.g"),
-        undo=lambda stage: (
-            (stage.home / "project/.git").rmdir() is None
-            and bool((stage.home / "project/.g").rename(stage.home / "project/.git"))
-        ),
+        undo=put_back,
     ),
     Attempt(
         "environments of other processes",
@@ -282,8 +291,8 @@ def furnished(stage: Stage) -> Iterator[Stage]:
     for each in ("HEAD", "config"):
         (stage.home / "project/.git" / each).write_text("")
     profiles = stage.home / ".claudebox/profiles"
-    for each in (profiles.parent, profiles):
-        each.mkdir(mode=0o700)
+    for place in (profiles.parent, profiles):
+        place.mkdir(mode=0o700)
     (profiles / "old.toml").write_text(f"# {CANARY}\n")
     memory = Path(f"/dev/shm/boxproof-{os.getpid()}")
     memory.write_text(CANARY)
