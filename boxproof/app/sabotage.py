@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +40,8 @@ def main(settings: Settings) -> int:
     home = run.directory
     try:
         with owned.enduring(run):
-            bringup.session(run, subject)
+            if not claims.of_host(settings.claims):
+                bringup.session(run, subject)
             followed, home = baseline(run, {each.claim for each in chosen})
             try_all(run, chosen, followed, rows)
     finally:
@@ -76,7 +77,9 @@ def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
         found = results.read(latest / results.FILE)
         have = {each.id for each in found.claims if each.checks}
         image = run.session.image
-        same = image is not None and found.subject.image.config_digest == image.config_digest
+        digest = image.config_digest if image else ""
+        host_only = image is None and claims.of_host(sorted(wanted))
+        same = host_only or (image is not None and found.subject.image.config_digest == digest)
         if same and found.subject.source == run.session.extra.get("source") and wanted <= have:
             return found, latest.resolve()
     log.say("no run of this very subject to follow: proving the claims first")
@@ -90,7 +93,7 @@ def try_all(run: Run, chosen: list[Sabotage], followed: Results, rows: list[Sabo
     """Try every sabotage and add each to ``rows`` as it ends: side by side, then those that are alone."""
     verdicts = {each.id: each.verdict for each in followed.claims}
     checks = {check.nodeid: check.verdict for each in followed.claims for check in each.checks}
-    alone = [each for each in chosen if each.scope in ("cluster", "host")]
+    alone = [each for each in chosen if each.scope == "cluster"]
     beside = [each for each in chosen if each not in alone]
     beside = order.slowest_first(beside, lambda each: each.id, order.known(run.settings.state))
 
@@ -119,16 +122,23 @@ def attempt(run: Run, sabotage: Sabotage, before: Verdict, checks: Mapping[str, 
     diff = ""
     try:
         session, diff = prepare(run, sabotage, directory)
-        kube = Kube(box.cluster_of(session).kubeconfig)
-        with sabotage.cluster(session, kube) if sabotage.cluster else nullcontext():
+        with in_force(sabotage, session):
             output = suites.prove_quietly(session, sabotage.claim)
         (directory / "pytest.txt").write_text(output.stdout + output.stderr)
-        clean(sabotage, session)
+        if sabotage.scope != "host":
+            clean(sabotage, session)
         reports = results.reported(directory)
     except Exception as fault:  # one that cannot be applied is a row of its own, not the end of the others
         return table.failed(sabotage, before, f"{type(fault).__name__}: {fault}", diff=diff)
     seconds = time.monotonic() - started
     return table.outcome(sabotage, diff, before, reports, seconds=seconds, checks=checks)
+
+
+def in_force(sabotage: Sabotage, session: Session) -> AbstractContextManager[None]:
+    """Return the block in which a sabotage of the cluster is in force; the others already are."""
+    if sabotage.cluster is None:
+        return nullcontext()
+    return sabotage.cluster(session, Kube(box.cluster_of(session).kubeconfig))
 
 
 def prepare(run: Run, sabotage: Sabotage, directory: Path) -> tuple[Session, str]:

@@ -25,6 +25,7 @@ class Claim(BaseModel):
     says: str
     source: str
     flags: tuple[str, ...] = ()
+    host: bool = False
 
 
 class Area(BaseModel):
@@ -34,6 +35,7 @@ class Area(BaseModel):
 
     area: str
     title: str
+    host: bool = False  # its checks bring all they need: neither engine nor cluster nor image
     claim: tuple[dict[str, object], ...]
 
 
@@ -44,7 +46,7 @@ def load(directory: Path = ROOT / "claims") -> Mapping[str, Claim]:
     for path in sorted(directory.glob("*.toml")):
         try:
             area = Area.model_validate(tomllib.loads(path.read_text()))
-            made = [Claim.model_validate(dict(each, area=area.area)) for each in area.claim]
+            made = [Claim.model_validate(dict(each, area=area.area, host=area.host)) for each in area.claim]
         except (ValidationError, tomllib.TOMLDecodeError) as error:
             raise UsageError(f"{path.name}: {error}") from error
         for each in made:
@@ -67,3 +69,9 @@ def select(patterns: Sequence[str], known: Iterable[str] | None = None) -> tuple
     No pattern selects everything. Raises UsageError for a pattern that matches nothing.
     """
     return selection.select(patterns, load() if known is None else known)
+
+
+def of_host(patterns: Sequence[str]) -> bool:
+    """Return whether all selected claims are proven on this machine alone, without engine or cluster."""
+    known = load()
+    return all(known[each].host for each in select(patterns))

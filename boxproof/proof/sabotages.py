@@ -102,12 +102,14 @@ def edited(path: str, expression: str) -> str:
     return as_root(f"cp {path} /tmp/was", edit, f"! cmp -s /tmp/was {path}", "rm /tmp/was")
 
 
-def subject_sabotage(claim: str, sentence: str) -> Callable[[SubjectEdit], SubjectEdit]:
-    """Register a function that edits a copy of the subject directory."""
+def subject_sabotage(
+    claim: str, sentence: str, *, scope: Scope = "instance"
+) -> Callable[[SubjectEdit], SubjectEdit]:
+    """Register a function that edits a copy of the subject directory; scope "host" needs no cluster."""
 
     def register(edit: SubjectEdit) -> SubjectEdit:
         name = _id(claim, edit.__name__)
-        _add(Sabotage(id=name, claim=claim, sentence=sentence, way="subject", scope="instance", subject=edit))
+        _add(Sabotage(id=name, claim=claim, sentence=sentence, way="subject", scope=scope, subject=edit))
         return edit
 
     return register

@@ -101,6 +101,30 @@ class ConfigClone(Part):
     directory: str = ""
 
 
+class SandboxPart(Part):
+    """The launcher of a sandbox on a person's own machine; its commands are run as an ordinary user.
+
+    ``{python}`` is a Python and ``{subject}`` the subject's directory. ``tier`` chooses one of ``tiers``,
+    ``profile`` a profile ``{name}``, ``yes`` answers for the user, ``execute`` comes before a command that
+    takes the CLI's place and ``arguments`` before the CLI's own; ``state`` is where it keeps its things
+    below the home.
+    """
+
+    command: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ("full", "internet", "offline")
+    tier: tuple[str, ...] = ("--network", "{tier}")
+    profile: tuple[str, ...] = ("--profile", "{name}")
+    yes: tuple[str, ...] = ("--yes",)
+    force: tuple[str, ...] = ("--force",)
+    dry_run: tuple[str, ...] = ("--dry-run",)
+    instance: tuple[str, ...] = ("--print-instance",)
+    execute: tuple[str, ...] = ("--exec", "--")
+    arguments: tuple[str, ...] = ("--",)
+    repair: tuple[str, ...] = ("repair",)
+    link: tuple[str, ...] = ("auth", "link")
+    state: str = ".claudebox"
+
+
 class Storage(Part):
     """The component with which the agent's volume outlives its claim, and a manifest of a pod on it."""
 
@@ -191,6 +215,7 @@ class Subject(Part):
     mcp: Mcp = Mcp()
     config_clone: ConfigClone = ConfigClone()
     storage: Storage = Storage()
+    sandbox: SandboxPart = SandboxPart()
 
     def path(self, relative: str) -> Path | None:
         """Return an existing path of the subject, None if it has none there."""

@@ -69,3 +69,9 @@ def test_a_bad_file_of_claims_is_named(tmp_path: Path, text: str, message: str) 
     with pytest.raises(UsageError, match=r"bad\.toml") as error:
         claims.load(tmp_path)
     assert message in str(error.value)
+
+
+def test_claims_of_the_sandbox_need_neither_engine_nor_cluster() -> None:
+    assert claims.of_host(["sbx-*"])
+    assert not claims.of_host(["sbx-*", "netpol-*"])
+    assert not claims.of_host([])

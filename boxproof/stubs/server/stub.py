@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseServer, ThreadingMixIn, UnixStreamServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -261,13 +262,29 @@ class Server(ThreadingHTTPServer):
         print(f"{client_address[0]}: {sys.exc_info()[1]!r}", flush=True)
 
 
-def main(directory: str = DIRECTORY, tls_port: int = TLS_PORT, control_port: int = CONTROL_PORT) -> None:
-    """Serve both sides until TERM."""
+class ControlSocket(ThreadingMixIn, UnixStreamServer):
+    """The control side at a path, for those in another network."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
+def main(
+    directory: str = DIRECTORY,
+    tls_port: int = TLS_PORT,
+    control_port: int = CONTROL_PORT,
+    control_path: str = "",
+) -> None:
+    """Serve both sides until TERM; with ``control_path`` the control side is a Unix socket there."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{directory}/tls.crt", f"{directory}/tls.key")
     api = Server(("0.0.0.0", tls_port), Api)
     api.context = context
-    control = Server(("0.0.0.0", control_port), Control)
+    control: BaseServer
+    if control_path:
+        control = ControlSocket(control_path, Control)
+    else:
+        control = Server(("0.0.0.0", control_port), Control)
     for each in (api, control):
         threading.Thread(target=each.serve_forever, daemon=True).start()
     signal.sigwait({signal.SIGTERM, signal.SIGINT})

@@ -1,0 +1,218 @@
+"""The login: shared with the host both ways, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from boxproof.errors import DeadlineExceeded
+from boxproof.probes import login
+from boxproof.probes.helpers import unique
+from boxproof.probes.stage import Stage
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.sandboxed import Api, Sandbox
+from boxproof.wait import until
+
+MESSAGES = "/v1/messages"
+PROMPT = ("-p", "Say hello.", "--output-format", "json")
+STORE = '"$CLAUDE_SECURESTORAGE_CONFIG_DIR"'
+FILE = f"{STORE}/{login.FILE}"
+EXPIRED = -3600.0  # seconds from now
+IN_STEP = 20.0
+TRUSTED = 'variables = ["NODE_EXTRA_CA_CERTS"]\n[[mounts]]\nsource = "{ca}"\n'
+
+
+@pytest.fixture
+def host_file(stage: Stage) -> Path:
+    """The credentials file of the host's own CLI, not yet there."""
+    directory = stage.home / ".claude"
+    directory.mkdir(mode=0o700)
+    return directory / login.FILE
+
+
+def put(path: Path, text: str) -> None:
+    """Replace a file as the CLI does: a temporary one and a rename."""
+    temporary = path.with_name(f"{path.name}.tmp.1")
+    temporary.write_text(text)
+    temporary.chmod(0o600)
+    temporary.rename(path)
+
+
+def eventually(look: Callable[[], bool]) -> None:
+    """Wait until it is so, or for so long that the next look is the verdict."""
+    with suppress(DeadlineExceeded):
+        until(look, timeout=IN_STEP, every=0.05, what="both are in step")
+
+
+def token_in(path: Path) -> str:
+    """Return the access token in a credentials file."""
+    return str(json.loads(path.read_text())["claudeAiOauth"]["accessToken"]) if path.exists() else ""
+
+
+def sent(api: Api, token: str) -> list[str]:
+    """Return the tokens of the family that prompts were sent with."""
+    return [each.token for each in api.stub.of(token).requests(MESSAGES)]
+
+
+@claim("sbx-auth-writable-and-refresh-reaches-host")
+@scope("host")
+def test_a_refresh_inside_reaches_api_and_host(
+    sandbox: Sandbox, stage: Stage, api: Api, cli: Path, host_file: Path, profile: Callable[[str, str], Path]
+) -> None:
+    token = unique("stub-token")
+    profile("api", TRUSTED.format(ca=api.ca))
+    put(host_file, login.credentials(token, expires_in=EXPIRED))
+    with control("before, the host has the token that has expired"):
+        observe("token of the host", "before", token_in(host_file).removeprefix(token))
+    result = sandbox.run((), "internet", arguments=PROMPT, profile="api", env=api.env)
+    assert result.ok, result.describe()
+    assert sent(api, token)[-1:] == [f"{token}.1"], "the API got no renewed token"
+    assert observe("token of the host", "after", token_in(host_file).removeprefix(token)) == ".1"
+    bare = stage.as_user([str(cli), *PROMPT], env=api.env)
+    assert bare.ok, bare.describe()
+    again = sandbox.run((), "internet", arguments=PROMPT, profile="api", env=api.env)
+    assert again.ok, again.describe()
+    assert set(sent(api, token)) == {f"{token}.1"}, "host or next session used another token"
+
+
+@claim("sbx-auth-writable-and-refresh-reaches-host")
+@scope("host")
+@pytest.mark.parametrize("way", ["in place", "by rename"])
+def test_a_write_inside_reaches_the_host(sandbox: Sandbox, host_file: Path, way: str) -> None:
+    old, new = login.credentials("old", expires_in=60), login.credentials("new", expires_in=7200)
+    put(host_file, old)
+    how = {"in place": f"cat >{FILE}", "by rename": f"cat >{STORE}/.x && mv -T {STORE}/.x {FILE}"}[way]
+    with control("before, the host has the old token"):
+        observe("token of the host", "before", token_in(host_file))
+    with sandbox.session("offline") as inside:
+        done = inside.sh(f"printf %s '{new}' | {how}")
+        assert done.code == 0, done.stderr
+        eventually(lambda: token_in(host_file) == "new")
+    assert observe("token of the host", way, token_in(host_file)) == "new"
+    assert host_file.stat().st_mode & 0o777 == 0o600
+
+
+@claim("sbx-auth-writable-and-refresh-reaches-host")
+@scope("host")
+def test_a_refresh_of_the_host_is_seen_inside(sandbox: Sandbox, host_file: Path) -> None:
+    put(host_file, login.credentials("old", expires_in=60))
+    with sandbox.session("offline") as inside:
+
+        def token() -> str:
+            return str(json.loads(inside.sh(f"cat {FILE}").stdout)["claudeAiOauth"]["accessToken"])
+
+        with control("before, the session has the old token"):
+            assert observe("token inside", "before", token()) == "old"
+        put(host_file, login.credentials("new", expires_in=7200))
+        eventually(lambda: token() == "new")
+        assert observe("token inside", "after", token()) == "new"
+
+
+@claim("sbx-auth-writable-and-refresh-reaches-host")
+@scope("host")
+def test_linked_both_use_one_file(
+    sandbox: Sandbox, stage: Stage, api: Api, cli: Path, host_file: Path
+) -> None:
+    token = unique("stub-token")
+    put(host_file, login.credentials(token, expires_in=EXPIRED))
+    inside = f"cat {FILE}"
+    told = sandbox.says(*sandbox.part.link)
+    assert told.ok, told.describe()
+    with control("before, the session has the token that has expired"):
+        observe("token inside", "before", token in sandbox.sh(inside, "offline").stdout.split(".1")[0])
+        observe("renewed inside", "before", f"{token}.1" in sandbox.sh(inside, "offline").stdout)
+    bare = stage.as_user([str(cli), *PROMPT], env=api.env)
+    assert bare.ok, bare.describe()
+    assert sent(api, token)[-1:] == [f"{token}.1"]
+    assert observe("renewed inside", "after", f"{token}.1" in sandbox.sh(inside, "offline").stdout)
+
+
+SECRETS = (".ssh/id_test", ".aws/credentials", ".claude/settings.json", ".claude/projects/x/a.jsonl")
+
+
+@claim("sbx-only-auth-is-shared")
+@scope("host")
+def test_only_the_login_is_shared(sandbox: Sandbox, stage: Stage, host_file: Path) -> None:
+    put(host_file, login.credentials("shared"))
+    for each in SECRETS:
+        (stage.home / each).parent.mkdir(parents=True, exist_ok=True)
+        (stage.home / each).write_text("zz-secret\n")
+    with control("the host reads each of its files"):
+        for each in SECRETS:
+            observe(
+                "reads",
+                f"host: {each}",
+                stage.as_user(["grep", "-q", "zz-secret", f"{stage.home}/{each}"]).ok,
+            )
+    env = {"ZZ_VARIABLE": "zz-secret"}
+    with sandbox.session("offline", env=env) as inside:
+        for each in SECRETS:
+            found = inside.run(["grep", "-q", "zz-secret", f"{stage.home}/{each}"])
+            assert not observe("reads", f"inside: {each}", found.code == 0), each
+        everywhere = "cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep -q ZZ_VARIABLE"
+        assert not observe("reads", "inside: the environment of the host", inside.sh(everywhere).code == 0)
+        written = (
+            "mkdir -p $CLAUDE_CONFIG_DIR/projects/y && echo {} | tee $CLAUDE_CONFIG_DIR/projects/y/b.jsonl"
+        )
+        assert inside.sh(f"{written} >$CLAUDE_CONFIG_DIR/settings.json").code == 0
+        assert "shared" in inside.sh(f"cat {FILE}").stdout
+    assert not (stage.home / ".claude/projects/y").exists(), "a history of the sandbox is on the host"
+    assert (stage.home / ".claude/settings.json").read_text() == "zz-secret\n"
+    own = Path(sandbox.instance(stage.project))
+    assert list(own.rglob("projects/y/b.jsonl")), "the instance has no history"
+
+
+@claim("sbx-only-auth-is-shared")
+@scope("host")
+def test_no_descriptor_of_the_caller_comes_in(sandbox: Sandbox, stage: Stage) -> None:
+    look = "ls -l /proc/self/fd /proc/1/fd 2>/dev/null | grep -c canary"
+    canary = stage.directory / "canary"
+    canary.write_text("")
+    held = ["sh", "-c", 'exec 9<"$0"; exec "$@"', str(canary)]
+    with control("without a sandbox the program has the descriptor"):
+        said = stage.as_user([*held, "sh", "-c", look]).stdout.strip()
+        assert observe("descriptors", "outside", int(said)) > 0
+    said = stage.as_user([*held, *sandbox.argv(["sh", "-c", look], "offline")]).stdout.strip()
+    assert observe("descriptors", "inside", int(said)) == 0
+
+
+BROKEN = '{"type": "user", "message"'
+
+
+@claim("sbx-recovery-keeps-auth")
+@scope("host")
+def test_the_documented_recovery_keeps_login_and_settings(
+    sandbox: Sandbox, stage: Stage, api: Api, cli: Path, host_file: Path, profile: Callable[[str, str], Path]
+) -> None:
+    token = unique("stub-token")
+    profile("api", TRUSTED.format(ca=api.ca))
+    put(host_file, login.credentials(token))
+
+    def answers() -> bool:
+        result = sandbox.run((), "internet", arguments=PROMPT, profile="api", env=api.env)
+        return observe(
+            "answers", "a prompt", result.ok and '"is_error":false' in result.stdout.replace(" ", "")
+        )
+
+    assert answers()
+    own = Path(sandbox.instance(stage.project)) / ".claude"
+    (own / "settings.json").write_text('{"model": "zz-kept"}')
+    history = next(own.rglob("*.jsonl"))
+    history.write_text(history.read_text() + BROKEN)
+    whole = own / "projects/whole.jsonl"
+    whole.write_text('{"a": 1}\n')
+    (own / ".claude.json").write_text('{"projects": {')
+    with control("before the recovery the CLI does not start"):
+        assert not answers()
+    told = sandbox.says(*sandbox.part.repair)
+    assert told.ok, told.describe()
+    assert not history.exists() and whole.exists(), told.stdout
+    assert answers(), "after the recovery"
+    assert json.loads((own / "settings.json").read_text())["model"] == "zz-kept"
+    assert set(sent(api, token)) == {token}, "another login was used"
+    (sandbox.state / "profiles/api.toml").unlink()
+    assert sandbox.run(["true"], "internet").ok, "without its profile it does not start"

@@ -1,0 +1,223 @@
+"""Projects and their instances: which directory belongs to which, and who may have made it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from boxproof.errors import EnvironmentFault
+from boxproof.probes.stage import Stage
+from boxproof.proof import claim, control, observe, scope
+from boxproof.proof.sandboxed import Sandbox
+from boxproof.run import Started
+from boxproof.wait import until
+
+Git = Callable[..., None]
+STAY = ["sh", "-c", "echo started; read -r word"]
+SETTINGS = ("-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "init.defaultBranch=main")
+LINES = 60
+# A writer that keeps one history in pieces, as a program with a buffer does.
+WRITER = """
+mkdir -p "$CLAUDE_CONFIG_DIR/projects"
+echo started
+n=0
+while [ $n -lt {lines} ]; do
+  printf '{{"session": %s, ' $$ >>"$CLAUDE_CONFIG_DIR/projects/one.jsonl"
+  sleep 0.01
+  printf '"line": %s}}\\n' $n >>"$CLAUDE_CONFIG_DIR/projects/one.jsonl"
+  n=$((n + 1))
+done
+"""
+BROKEN = """
+import json, os
+found = 0
+for line in open(os.environ["CLAUDE_CONFIG_DIR"] + "/projects/one.jsonl"):
+    try:
+        json.loads(line)
+    except ValueError:
+        found += 1
+print(found)
+"""
+
+
+@pytest.fixture
+def git(stage: Stage) -> Git:
+    """``git(directory, *words)`` runs git on the stage."""
+    if shutil.which("git", path=stage.path) is None:
+        raise EnvironmentFault("no git on this machine", hint="install the package git")
+
+    def run(directory: Path, *words: str) -> None:
+        result = stage.as_user(["git", *SETTINGS, *words], cwd=directory)
+        if not result.ok:
+            raise EnvironmentFault(result.describe())
+
+    return run
+
+
+def repository(git: Git, path: Path) -> Path:
+    """Make a repository with a commit and a subdirectory."""
+    (path / "sub").mkdir(parents=True)
+    git(path, "init", "-q")
+    (path / "sub/file").write_text("one\n")
+    git(path, "add", ".")
+    git(path, "commit", "-qm", "one")
+    return path
+
+
+@claim("sbx-worktrees-and-subdirs-share-instance")
+@scope("host")
+def test_a_repository_has_one_instance(sandbox: Sandbox, stage: Stage, git: Git) -> None:
+    repo = repository(git, stage.home / "repo")
+    git(repo, "worktree", "add", "-q", str(stage.home / "wt"))
+    git(repo, "worktree", "add", "-q", str(repo / ".worktrees/f"))
+    plain = stage.home / "plain"
+    (plain / "sub").mkdir(parents=True)
+    with control("outside a repository a subdirectory is a project of its own"):
+        both = {sandbox.instance(plain), sandbox.instance(plain / "sub")}
+        assert observe("instances", "a directory and one in it", len(both)) == 2
+    places = [repo, repo / "sub", stage.home / "wt", stage.home / "wt/sub", repo / ".worktrees/f"]
+    found = {sandbox.instance(each) for each in places}
+    assert observe("instances", "a repository, its subdirectories and worktrees", len(found)) == 1
+
+
+@claim("sbx-worktrees-and-subdirs-share-instance")
+@scope("host")
+def test_git_works_in_a_worktree_and_its_hooks_are_not_to_be_written(
+    sandbox: Sandbox, stage: Stage, git: Git
+) -> None:
+    repo = repository(git, stage.home / "repo")
+    tree = stage.home / "wt"
+    git(repo, "worktree", "add", "-q", str(tree))
+    commit = "git -c user.name=a -c user.email=a@b.example commit -q --allow-empty -m two"
+    with control("a commit made inside arrives in the repository"):
+        assert observe("done inside", "commit", sandbox.sh(commit, "offline", cwd=tree).ok)
+    for each in ("echo x >> {}/.git/config", "echo x > {}/.git/hooks/post-commit", "mv {}/.git {}/.g"):
+        for place in (tree, repo):
+            done = sandbox.sh(each.format(repo, repo), "offline", cwd=place)
+            assert not observe("done inside", each, done.ok), (each, place)
+
+
+@claim("sbx-different-projects-differ")
+@scope("host")
+def test_two_repositories_share_nothing(sandbox: Sandbox, stage: Stage, git: Git) -> None:
+    one, other = (repository(git, stage.home / name) for name in ("one", "other"))
+    with control("the same repository has the same instance again"):
+        assert observe("instances", "one, twice", len({sandbox.instance(one) for _ in range(2)})) == 1
+    assert (
+        observe("instances", "two repositories", len({sandbox.instance(each) for each in (one, other)})) == 2
+    )
+    write = 'mkdir -p "$CLAUDE_CONFIG_DIR/projects/x" && echo {} >"$CLAUDE_CONFIG_DIR/projects/x/a.jsonl"'
+    look = 'find "$CLAUDE_CONFIG_DIR" -name "*.jsonl" | wc -l'
+    assert sandbox.sh(write, "offline", cwd=one).ok
+    with control("a later session of the same repository sees its history"):
+        assert observe("histories", "one", sandbox.sh(look, "offline", cwd=one).stdout.strip()) == "1"
+    assert observe("histories", "other", sandbox.sh(look, "offline", cwd=other).stdout.strip()) == "0"
+
+
+@claim("sbx-different-projects-differ")
+@scope("host")
+def test_a_crafted_pointer_joins_nobody(sandbox: Sandbox, stage: Stage, git: Git) -> None:
+    repo = repository(git, stage.home / "repo")
+    git(repo, "worktree", "add", "-q", str(stage.home / "wt"))
+    home = sandbox.instance(repo)
+    with control("a worktree that the repository knows of joins it"):
+        assert observe("joins", "its worktree", sandbox.instance(stage.home / "wt") == home)
+    for name, target in (("crafted", repo / ".git/worktrees/wt"), ("direct", repo / ".git")):
+        directory = stage.home / name
+        directory.mkdir()
+        (directory / ".git").write_text(f"gitdir: {target}\n")
+        told = sandbox.says(*sandbox.part.instance, cwd=directory)
+        assert not observe("joins", name, told.ok and told.stdout.strip() == home)
+        assert told.ok or "does not point back" in told.stderr
+
+
+@claim("sbx-instance-hash-has-uid-and-owner-check")
+@scope("host")
+def test_the_user_is_in_the_name(sandbox: Sandbox, stage: Stage) -> None:
+    mine = Path(sandbox.instance(stage.project)).name
+    with control("the same user has the same name again"):
+        observe("same name", "the same user", Path(sandbox.instance(stage.project)).name == mine)
+    words = stage.command([*sandbox.command, *sandbox.part.instance])
+    other = [each.replace("=1000", "=1001") if each.startswith("--map-") else each for each in words]
+    told = stage.plainly(other)
+    assert told.ok, told.describe()
+    assert not observe("same name", "another user", Path(told.stdout.strip()).name == mine)
+
+
+@claim("sbx-instance-hash-has-uid-and-owner-check")
+@scope("host")
+def test_an_instance_of_someone_elses_making_is_refused(sandbox: Sandbox, stage: Stage) -> None:
+    own = Path(sandbox.instance(stage.project))
+    own.mkdir(parents=True, mode=0o700)
+    for each in (own, own.parent, own.parent.parent):
+        each.chmod(0o700)
+    with control("one's own directory of mode 0700 is accepted"):
+        assert observe("accepted", "0700", sandbox.run(["true"], "offline").ok)
+    aside = stage.home / "aside"
+
+    def linked() -> None:
+        own.rename(aside)
+        own.symlink_to(aside)
+
+    def restored() -> None:
+        own.unlink()
+        aside.rename(own)
+
+    for name, spoil, mend in (
+        ("symlink", linked, restored),
+        ("0777", lambda: own.chmod(0o777), lambda: own.chmod(0o700)),
+        ("another user's", lambda: stage.foreign(own), lambda: None),
+    ):
+        spoil()
+        result = sandbox.run(["true"], "offline")
+        assert not observe("accepted", name, result.ok), name
+        assert str(own) in result.stderr and "refused" in result.stderr, result.stderr
+        mend()
+
+
+def begun(process: Started) -> Started:
+    """Wait until the payload runs."""
+    until(lambda: "started" in process.said, timeout=30, every=0.01, what="the payload starts")
+    return process
+
+
+@claim("sbx-concurrent-session-coordinated")
+@scope("host")
+def test_a_second_session_of_a_project_is_refused(sandbox: Sandbox, stage: Stage) -> None:
+    other = stage.home / "other"
+    other.mkdir()
+    with sandbox.background(STAY, "internet") as first:
+        begun(first)
+        with control("one of another project runs beside it"):
+            assert observe("starts", "another project", sandbox.run(["true"], "internet", cwd=other).ok)
+        second = sandbox.run(["true"], "internet")
+        assert not observe("starts", "the same project", second.ok)
+        assert second.code == 1 and "another session" in second.stderr and "--force" in second.stderr
+        assert observe("starts", "with --force", sandbox.run(["true"], "internet", more=["--force"]).ok)
+        first.write("\n")
+        first.wait(30)
+
+
+@claim("sbx-concurrent-session-coordinated")
+@scope("host")
+def test_no_line_of_a_history_is_broken(sandbox: Sandbox, stage: Stage) -> None:
+    broken = ["python3", "-c", BROKEN]
+    writer = ["sh", "-c", WRITER.format(lines=LINES)]
+    other = stage.home / "other"
+    other.mkdir()
+    with control("two that do not know of each other break lines of one history"):
+        force = ["--force"]
+        with sandbox.background(writer, "offline", cwd=other, more=force) as one:
+            begun(one)
+            sandbox.run(writer, "offline", cwd=other, more=force)
+            one.wait(30)
+        found = int(sandbox.run(broken, "offline", cwd=other).stdout)
+        assert observe("broken", "with --force", found > 0)
+    with sandbox.background(writer, "offline") as one:
+        begun(one)
+        sandbox.run(writer, "offline")
+        one.wait(30)
+    assert not observe("broken", "without", int(sandbox.run(broken, "offline").stdout) > 0)
