@@ -40,7 +40,6 @@ def test_what_is_typed_at_a_terminal_interrupts() -> None:
 
 
 def test_it_ends_with_its_block() -> None:
-    with started(["sleep", "60"]) as process:
-        with pytest.raises(CommandTimedOut, match="no end within"):
-            process.wait(0.05)
+    with started(["sleep", "60"]) as process, pytest.raises(CommandTimedOut, match="no end within"):
+        process.wait(0.05)
     assert process.process.returncode == -signal.SIGTERM
