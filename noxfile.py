@@ -12,7 +12,7 @@ from nox.command import CommandFailed
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from boxproof.run import foreground  # noqa: E402
+from boxproof.core.process import foreground  # noqa: E402
 
 nox.needs_version = ">=2024.4.15"  # the first that tells a session its backend
 # While nox installs it ends its child on KeyboardInterrupt alone, and with 130.
@@ -115,11 +115,11 @@ def lint(session: nox.Session) -> None:
 def workflows(session: nox.Session) -> None:
     """Check the CI workflows with actionlint."""
     install(session)
-    session.run("python", "-m", "boxproof.app.workflows")
+    session.run("python", "-m", "boxproof.cli.lint_workflows")
 
 
 @nox.session
 def fresh(session: nox.Session) -> None:
     """Try README's two commands in fresh roots of Debian or Ubuntu suites: git and Python, nothing else."""
     install(session)
-    session.run("python", "-m", "boxproof.app.fresh", *session.posargs)
+    session.run("python", "-m", "boxproof.cli.fresh", *session.posargs)

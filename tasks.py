@@ -9,8 +9,8 @@ import sys
 
 from invoke import Context, task
 
-from boxproof.app.debugtasks import nsenter, oom, remove_container, trace
-from boxproof.app.explained import explained
+from boxproof.tasks.debug_tasks import nsenter, oom, remove_container, trace
+from boxproof.tasks.task_errors import explained
 
 __all__ = ["nsenter", "oom", "remove_container", "trace"]  # invoke finds them here
 
@@ -19,8 +19,8 @@ __all__ = ["nsenter", "oom", "remove_container", "trace"]  # invoke finds them h
 @explained
 def doctor(_: Context, as_json: bool = False) -> None:
     """Say what this machine has, which way each need will be met, and what mends what is missing."""
-    from boxproof.app import doctor as doctors
-    from boxproof.settings import Settings
+    from boxproof.cli import doctor as doctors
+    from boxproof.core.settings import Settings
 
     sys.exit(doctors.main(Settings.load(), as_json=as_json))
 
@@ -29,45 +29,45 @@ def doctor(_: Context, as_json: bool = False) -> None:
 @explained
 def preflight(_: Context) -> None:
     """Say whether the kind in use was shown to load into the nodes' containerd; 2 if it was not."""
-    from boxproof.app import hands
+    from boxproof.tasks import task_steps
 
-    print(hands.preflight())
+    print(task_steps.preflight())
 
 
 @task
 @explained
 def build(_: Context) -> None:
     """Build the box's image and print its reference."""
-    from boxproof.app import supplies
+    from boxproof.tasks import image_tasks
 
-    print(supplies.build().reference)
+    print(image_tasks.build().reference)
 
 
 @task(help={"keep": "keep the packages too, in BOXPROOF_BINARY_CACHE: the lock holds on any day"})
 @explained
 def lock(_: Context, keep: bool = False) -> None:
     """Write the versions the archive has now of the image's packages into packages.lock."""
-    from boxproof.app import supplies
+    from boxproof.tasks import image_tasks
 
-    print(supplies.lock(keep=keep))
+    print(image_tasks.lock(keep=keep))
 
 
 @task
 @explained
 def chart(_: Context) -> None:
     """Write the Helm chart's templates from the manifests, and print those that changed."""
-    from boxproof.app import supplies
+    from boxproof.tasks import image_tasks
 
-    print("\n".join(supplies.chart()) or "nothing changed")
+    print("\n".join(image_tasks.chart()) or "nothing changed")
 
 
 @task
 @explained
 def sbom(_: Context) -> None:
     """Write the image's SBOM, provenance and vulnerability scan; 1 for a critical finding, 4 if unproven."""
-    from boxproof.app import supplies
+    from boxproof.tasks import image_tasks
 
-    where, scan = supplies.sbom()
+    where, scan = image_tasks.sbom()
     print(f"{where}: scan {scan.verdict}{': ' if scan.reason else ''}{scan.reason}")
     sys.exit({"proven": 0, "refuted": 1}.get(scan.verdict, 4))
 
@@ -76,18 +76,18 @@ def sbom(_: Context) -> None:
 @explained
 def up(_: Context) -> None:
     """Bring up engine and cluster; prints the path of the cluster's kubeconfig."""
-    from boxproof.app import hands
+    from boxproof.tasks import task_steps
 
-    print(hands.up().kubeconfig)
+    print(task_steps.up().kubeconfig)
 
 
 @task
 @explained
 def load(_: Context) -> None:
     """Load the built image into every node and verify its id there."""
-    from boxproof.app import hands
+    from boxproof.tasks import task_steps
 
-    hands.load_image()
+    task_steps.load_image()
 
 
 @task(
@@ -99,18 +99,18 @@ def load(_: Context) -> None:
 @explained
 def deploy(_: Context, suffix: str = "", timeout: str = "") -> None:
     """Build, load and deploy the box and wait until it is Ready; says why when it does not come."""
-    from boxproof.app import hands
+    from boxproof.tasks import task_steps
 
-    print(hands.deploy(suffix, timeout))
+    print(task_steps.deploy(suffix, timeout))
 
 
 @task(help={"claims": "claim ids and globs, comma-separated"})
 @explained
 def test(_: Context, claims: str = "") -> None:
     """Prove the box as `nox -s e2e` does, in this environment."""
-    from boxproof.app import hands
+    from boxproof.tasks import task_steps
 
-    code = hands.test(claims)
+    code = task_steps.test(claims)
     if code:
         sys.exit(code)
 
@@ -119,9 +119,9 @@ def test(_: Context, claims: str = "") -> None:
 @explained
 def watch(_: Context, claims: str = "") -> None:
     """Rebuild, load, redeploy and prove the touched claims whenever a file of the subject changes."""
-    from boxproof.app import hands
+    from boxproof.tasks import task_steps
 
-    sys.exit(hands.watch(claims))
+    sys.exit(task_steps.watch(claims))
 
 
 @task(
@@ -134,7 +134,7 @@ def watch(_: Context, claims: str = "") -> None:
 @explained
 def conformance(_: Context, tags: str = "", wait: str = "5", json: bool = False) -> None:
     """Hold the engine that enforces policies to cyclonus' cases, in the running cluster; 1 if one fails."""
-    from boxproof.app import conformance as cases
+    from boxproof.tasks import conformance as cases
 
     sys.exit(cases.main(tags, wait, json))
 
@@ -143,7 +143,7 @@ def conformance(_: Context, tags: str = "", wait: str = "5", json: bool = False)
 @explained
 def logs(_: Context, follow: bool = False) -> None:
     """Print the agent's log."""
-    from boxproof.app import runbooks
+    from boxproof.tasks import runbooks
 
     sys.exit(runbooks.logs(follow))
 
@@ -152,7 +152,7 @@ def logs(_: Context, follow: bool = False) -> None:
 @explained
 def shell(_: Context) -> None:
     """Open a shell in the agent's container."""
-    from boxproof.app import runbooks
+    from boxproof.tasks import runbooks
 
     sys.exit(runbooks.shell())
 
@@ -161,7 +161,7 @@ def shell(_: Context) -> None:
 @explained
 def execute(_: Context) -> None:
     """Run a command in the agent's container: inv exec -- COMMAND …."""
-    from boxproof.app import runbooks
+    from boxproof.tasks import runbooks
 
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     sys.exit(runbooks.execute(words))
@@ -171,7 +171,7 @@ def execute(_: Context) -> None:
 @explained
 def stale(_: Context, mend: bool = False, suffix: str = "") -> None:
     """Say which nodes and pods have something else than the build; 1 if any has."""
-    from boxproof.app import runbooks
+    from boxproof.tasks import runbooks
 
     sys.exit(runbooks.stale(mend=mend, suffix=suffix))
 
@@ -180,7 +180,7 @@ def stale(_: Context, mend: bool = False, suffix: str = "") -> None:
 @explained
 def rotate_token(_: Context, file: str = "", suffix: str = "") -> None:
     """Put a new token into the agent's Secret, have a new pod take it up, and verify that it has it."""
-    from boxproof.app import runbooks
+    from boxproof.tasks import runbooks
 
     print(f"{runbooks.rotate_token(file, suffix)} has the new token")
 
@@ -189,7 +189,7 @@ def rotate_token(_: Context, file: str = "", suffix: str = "") -> None:
 @explained
 def backup(_: Context, file: str) -> None:
     """Write the content of the agent's volume into a tar."""
-    from boxproof.app import runbooks
+    from boxproof.tasks import runbooks
 
     runbooks.backup(file)
 
@@ -198,7 +198,7 @@ def backup(_: Context, file: str) -> None:
 @explained
 def restore(_: Context, file: str, replace: bool = False) -> None:
     """Bring a backup into a new claim, and start the agent on it."""
-    from boxproof.app import runbooks
+    from boxproof.tasks import runbooks
 
     runbooks.restore(file, replace=replace)
 
@@ -207,18 +207,18 @@ def restore(_: Context, file: str, replace: bool = False) -> None:
 @explained
 def report(_: Context) -> None:
     """Print the verdict of the latest run and the path of its page."""
-    from boxproof.app import hands
+    from boxproof.tasks import task_steps
 
-    print(hands.report())
+    print(task_steps.report())
 
 
 @task(help={"images": "remove the box's images from the engine too"})
 @explained
 def down(_: Context, images: bool = False) -> None:
     """Remove the cluster and everything in it, and what runs kept beside it."""
-    from boxproof.app import hands
+    from boxproof.tasks import task_steps
 
-    hands.down(images=images)
+    task_steps.down(images=images)
 
 
 @task(
@@ -227,6 +227,6 @@ def down(_: Context, images: bool = False) -> None:
 @explained
 def clean(_: Context, engine: bool = False, cache: bool = False) -> None:
     """Sweep what dead runs left; optionally the engine and the caches too."""
-    from boxproof.app import hands
+    from boxproof.tasks import task_steps
 
-    hands.clean(engine=engine, cache=cache)
+    task_steps.clean(engine=engine, cache=cache)

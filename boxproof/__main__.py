@@ -2,7 +2,7 @@
 
 import sys
 
-from boxproof.app.cli import main
+from boxproof.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from boxproof import run
-from boxproof.errors import BoxproofError, EnvironmentFault, ExitCode
+from boxproof.core import process
+from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = "requirements/all.txt"
@@ -103,7 +103,7 @@ def ready(venv: Path) -> bool:
     mark, python = venv / MARK, venv / "bin" / "python"
     if not mark.is_file() or mark.read_text() != key(venv.parent) or not python.exists():
         return False
-    return run.run([python, "-c", INSTALLED], timeout=60, check=False).ok
+    return process.run([python, "-c", INSTALLED], timeout=60, check=False).ok
 
 
 def discard(venv: Path) -> None:
@@ -131,7 +131,7 @@ def install(venv: Path, lock: IO[bytes]) -> None:
     )
     for argv in steps:  # each holds the lock too: should we be killed, the next start waits for its end
         where, env = venv.parent, {"PIP_USER": "0"}
-        result = run.run(argv, timeout=TIMEOUT, cwd=where, env=env, stdin=lock, check=False)
+        result = process.run(argv, timeout=TIMEOUT, cwd=where, env=env, stdin=lock, check=False)
         if not result.ok:
             message, hint = explained(result.stdout + result.stderr)
             raise EnvironmentFault(message, hint=hint)
@@ -178,7 +178,7 @@ def main(words: Sequence[str]) -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         python = ensure(ROOT)
-        run.become(
+        process.become(
             [python, "-m", "nox", *words], first=python.parent, env={"NOX_DEFAULT_VENV_BACKEND": "none"}
         )
     except BoxproofError as error:

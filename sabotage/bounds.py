@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from boxproof.proof.sabotages import Objects, find, image_sabotage, manifest_sabotage, subject_sabotage
+from pytest_claims.sabotages import Objects, find, image_sabotage, manifest_sabotage, subject_sabotage
 
 HEALTH = "/usr/local/lib/box/health.py"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from boxproof.proof.sabotages import (
+from pytest_claims.sabotages import (
     Objects,
     SabotageError,
     find,
@@ -15,7 +15,7 @@ from boxproof.proof.sabotages import (
     subject_sabotage,
 )
 
-RELEASE = "boxproof/app/release.py"
+RELEASE = "boxproof/cli/release.py"
 
 
 @subject_sabotage("ci-build-scan-test-block", "a critical finding of the scan has no consequences")
@@ -61,12 +61,12 @@ def exit_code_dropped(directory: Path) -> None:
 @subject_sabotage("make-test-runs-the-suite", "a refuted claim does not make the run one")
 def refuted_is_accepted(directory: Path) -> None:
     told = '        return "refuted"\n'
-    replace_in(directory / "boxproof/reports/results.py", told, '        return "accepted"\n')
+    replace_in(directory / "pytest_claims/reports/results.py", told, '        return "accepted"\n')
 
 
 @subject_sabotage("ci-no-silent-skips", "a skipped check counts as proven")
 def skips_are_green(directory: Path) -> None:
-    path = directory / "boxproof/proof/check.py"
+    path = directory / "pytest_claims/check.py"
     told = "            verdict, reason = of_exception(call.excinfo, alive)\n"
     green = "            if verdict is Verdict.UNPROVEN:\n                return\n"
     replace_in(path, told, told + green)
@@ -95,13 +95,13 @@ def scan_without_consequences(directory: Path) -> None:
 
 @subject_sabotage("ci-critical-cve-gate", "an empty database finds every image clean, and that counts")
 def empty_database_counts(directory: Path) -> None:
-    path = directory / "boxproof/subject/supply.py"
+    path = directory / "boxproof/subject/supply_chain/scan.py"
     replace_in(path, 'if not any(each.severity == "Critical" for each in judge_matches(known)):', "if False:")
 
 
 @subject_sabotage("ci-critical-cve-gate", "high is the worst that is looked for")
 def critical_not_looked_for(directory: Path) -> None:
-    path = directory / "boxproof/subject/supply.py"
+    path = directory / "boxproof/subject/supply_chain/scan.py"
     told = 'critical = [each for each in findings if each.severity == "Critical"]'
     replace_in(path, told, 'critical = [each for each in findings if each.severity == "High"]')
 
@@ -120,7 +120,7 @@ def bare_suppression(directory: Path) -> None:
 
 @subject_sabotage("ci-suppressions-justified", "a suppression goes on counting after its day")
 def suppressed_for_ever(directory: Path) -> None:
-    path = directory / "boxproof/subject/supply.py"
+    path = directory / "boxproof/subject/supply_chain/scan.py"
     replace_in(path, "return [each for each in found if each.expires >= now]", "return found")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boxproof.proof.sabotages import replace_in, subject_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
 
 DEBUG = "manifests/debug"
 INSPECT = "$(crictl inspect --output go-template --template '{{.info.pid}}' \"$id\")"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boxproof.proof.sabotages import Objects, as_root, edited, find, image_sabotage, manifest_sabotage
+from pytest_claims.sabotages import Objects, as_root, edited, find, image_sabotage, manifest_sabotage
 
 START = "/usr/local/bin/entrypoint"
 

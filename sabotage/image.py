@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from boxproof.proof.sabotages import (
+from boxproof.subject.image import tools
+from pytest_claims.sabotages import (
     Objects,
     SabotageError,
     find,
@@ -13,7 +14,6 @@ from boxproof.proof.sabotages import (
     manifest_sabotage,
     subject_sabotage,
 )
-from boxproof.subject import tools
 
 image_sabotage(
     "user_root", "image-user-nonroot", "USER root stands last", dockerfile="USER root"

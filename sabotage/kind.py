@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from boxproof.cluster import load
-from boxproof.cluster.archive import canonical
-from boxproof.cluster.docker import docker
-from boxproof.cluster.owed import Debt, noted
+from boxproof.cluster.images import load
+from boxproof.cluster.images.image_archive import canonical
+from boxproof.core.session import Session
+from boxproof.host.engine.docker_cli import docker
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers
-from boxproof.proof.sabotages import (
+from boxproof.kube.owed import Debt, noted
+from boxproof.probes.pods import helper_pods
+from boxproof.subject.image import image_build
+from pytest_claims.sabotages import (
     Objects,
     SabotageError,
     as_root,
@@ -23,8 +25,6 @@ from boxproof.proof.sabotages import (
     replace_in,
     subject_sabotage,
 )
-from boxproof.session import Session
-from boxproof.subject import build
 
 
 def _pod(objects: Objects) -> dict[str, Any]:
@@ -75,8 +75,8 @@ def stale_on_one_node(session: Session, kube: Kube) -> Iterator[None]:
     engine, cluster, image = session.engine, session.cluster, session.image
     if engine is None or cluster is None or image is None:
         raise SabotageError("this run has no engine, no cluster or no image")
-    node, kept = helpers.worker(kube), f"{image.reference}-kept"
-    old = build.variant(engine, image, "LABEL boxproof.sabotage=old", helpers.unique("k")).reference
+    node, kept = helper_pods.worker(kube), f"{image.reference}-kept"
+    old = image_build.variant(engine, image, "LABEL boxproof.sabotage=old", helper_pods.unique("k")).reference
     load.load(engine, cluster, [old])
     load.tag_on_node(engine, node, image.reference, kept)
     back = (*load.CTR, "images", "tag", "--force", canonical(kept), canonical(image.reference))
@@ -157,7 +157,7 @@ def context_not_looked_at(directory: Path) -> None:
 @subject_sabotage("make-deploy-end-to-end", "deploy leaves out the load")
 def deploy_without_load(directory: Path) -> None:
     replace_in(
-        directory / "boxproof/app/byhand.py", "load.load(engine, cluster, [probe, image.reference])", "pass"
+        directory / "boxproof/runs/manual.py", "load.load(engine, cluster, [probe, image.reference])", "pass"
     )
 
 
@@ -168,7 +168,7 @@ def deploy_without_apply(directory: Path) -> None:
 
 @subject_sabotage("make-deploy-end-to-end", "deploy does not wait for the new pod")
 def deploy_without_wait(directory: Path) -> None:
-    replace_in(directory / "boxproof/app/hands.py", WAITS, "pass")
+    replace_in(directory / "boxproof/tasks/task_steps.py", WAITS, "pass")
 
 
 @subject_sabotage("deploy-fails-when-not-ready", "deploy ends in || true")
@@ -178,12 +178,12 @@ def deploy_or_true(directory: Path) -> None:
 
 @subject_sabotage("deploy-fails-when-not-ready", "deploy does not wait until the agent is Ready")
 def deploy_not_waited_for(directory: Path) -> None:
-    replace_in(directory / "boxproof/app/hands.py", WAITS, "pass")
+    replace_in(directory / "boxproof/tasks/task_steps.py", WAITS, "pass")
 
 
 @subject_sabotage("deploy-fails-when-not-ready", "a failure is shown and ends with 0")
 def deploy_fails_with_zero(directory: Path) -> None:
-    replace_in(directory / "boxproof/app/explained.py", EXPLAINED, "code=0")
+    replace_in(directory / "boxproof/tasks/task_errors.py", EXPLAINED, "code=0")
 
 
 @subject_sabotage("cluster-up-idempotent-not-masked", "up ends in || true")
@@ -202,7 +202,7 @@ def up_is_bare(directory: Path) -> None:
 
 @subject_sabotage("cluster-up-idempotent-not-masked", "a failure is shown and ends with 0")
 def up_fails_with_zero(directory: Path) -> None:
-    replace_in(directory / "boxproof/app/explained.py", EXPLAINED, "code=0")
+    replace_in(directory / "boxproof/tasks/task_errors.py", EXPLAINED, "code=0")
 
 
 LOAD = '"{image}", "--name", "{cluster}"]'
@@ -246,19 +246,25 @@ def pairs_not_documented(directory: Path) -> None:
 
 @subject_sabotage("stale-image-recovery-works", "the mending loads and leaves the pod as it is")
 def mend_without_pods(directory: Path) -> None:
-    replace_in(directory / "boxproof/cluster/running.py", "        if each.workload:", "        if False:")
+    replace_in(
+        directory / "boxproof/operations/stale_images.py", "        if each.workload:", "        if False:"
+    )
 
 
 @subject_sabotage("rotated-token-picked-up", "the rotation changes the Secret and leaves the pod as it is")
 def rotate_without_restart(directory: Path) -> None:
-    replace_in(directory / "boxproof/kube/rotation.py", "    mark = {", "    return place.pod\n    mark = {")
+    replace_in(
+        directory / "boxproof/operations/token_rotation.py",
+        "    mark = {",
+        "    return place.pod\n    mark = {",
+    )
 
 
 @subject_sabotage("netpol-pod-stays-healthy-and-rollback", "a deploy leaves what is there as it is")
 def deploy_what_is_missing(directory: Path) -> None:
     absent = 'kube.find(each["kind"], each["metadata"]["name"], each["metadata"].get("namespace")) is None'
     replace_in(
-        directory / "boxproof/proof/box.py",
+        directory / "boxproof/deployment/deploy.py",
         "kube.apply(objects)",
         f"kube.apply([each for each in objects if {absent}])",
     )
@@ -271,4 +277,6 @@ def down_keeps_images(directory: Path) -> None:
 
 @subject_sabotage("teardown-leaves-nothing", "the nodes stay")
 def down_keeps_nodes(directory: Path) -> None:
-    replace_in(directory / "boxproof/app/byhand.py", "kind.down(settings, engine) or there", "there")
+    replace_in(
+        directory / "boxproof/runs/manual.py", "kind_clusters.down(settings, engine) or there", "there"
+    )

@@ -7,10 +7,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from boxproof.cluster.owed import Debt, in_node, noted
+from boxproof.core.session import Session
 from boxproof.kube.client import Kube
-from boxproof.kube.states import rolled_out
-from boxproof.proof.sabotages import (
+from boxproof.kube.owed import Debt, in_node, noted
+from boxproof.kube.pod_status import rolled_out
+from pytest_claims.sabotages import (
     Objects,
     cluster_sabotage,
     edited,
@@ -20,7 +21,6 @@ from boxproof.proof.sabotages import (
     replace_in,
     subject_sabotage,
 )
-from boxproof.session import Session
 
 
 def _policy(objects: Objects) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from boxproof.proof.sabotages import (
+from pytest_claims.sabotages import (
     Objects,
     edited,
     find,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from boxproof.proof.sabotages import (
+from pytest_claims.sabotages import (
     Objects,
     as_root,
     find,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.proof.sabotages import Objects, SabotageError, find, manifest_sabotage
+from pytest_claims.sabotages import Objects, SabotageError, find, manifest_sabotage
 
 READER, OPERATOR, ACCOUNT = "claude-reader", "claude-operator", "claude-agent"
 RBAC = "rbac.authorization.k8s.io"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from boxproof.proof.sabotages import replace_in
-from boxproof.proof.sabotages import subject_sabotage as registered
+from pytest_claims.sabotages import replace_in
+from pytest_claims.sabotages import subject_sabotage as registered
 
 HERE = Path("sandbox/claudebox")
 subject_sabotage = partial(registered, scope="host")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from boxproof.proof.sabotages import (
+from pytest_claims.sabotages import (
     Objects,
     SabotageError,
     find,

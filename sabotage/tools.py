@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boxproof.proof.sabotages import (
+from pytest_claims.sabotages import (
     Objects,
     find,
     image_sabotage,

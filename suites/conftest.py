@@ -10,22 +10,23 @@ from typing import Any
 import pytest
 import yaml
 
-from boxproof.errors import SubjectFault
-from boxproof.kube import states
+from boxproof.agent import login
+from boxproof.agent.agent_tools import Exec
+from boxproof.core.labels import RUN_LABEL
+from boxproof.core.session import ImageInfo, Session
+from boxproof.deployment import cluster_requirements
+from boxproof.deployment.box import Box
+from boxproof.deployment.deploy import probes_namespace
+from boxproof.fixtures.agent_modes import Modes
+from boxproof.fixtures.factories import Containers
+from boxproof.fixtures.headless import Headless
+from boxproof.kube import pod_status
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.exec import exec_in
-from boxproof.probes import helpers, login
-from boxproof.probes.pods import RUN_LABEL
-from boxproof.probes.toolbox import Exec
-from boxproof.proof import owncluster
-from boxproof.proof.box import probes_namespace
-from boxproof.proof.factories import Containers
-from boxproof.proof.headless import Headless
-from boxproof.proof.instance import Box
-from boxproof.proof.modes import Modes
-from boxproof.session import ImageInfo, Session
+from boxproof.probes.pods import helper_pods
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
+from pytest_claims.faults import SubjectFault
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def headless(subject: Subject, container: Containers) -> Headless:
 @pytest.fixture
 def token() -> str:
     """A token of the check's own; what begins with it and a dot is of its family."""
-    return helpers.unique("stub-token")
+    return helper_pods.unique("stub-token")
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def on_node(
     session: Session, kube: Kube, subject: Subject, box: Box, image: ImageInfo
 ) -> Iterator[Callable[[], Exec]]:
     """Start the subject's own debug pod on the node of the box (which has its image), to run commands in."""
-    owncluster.demand_node(session)
+    cluster_requirements.demand_node(session)
     made: list[Object] = []
 
     def start() -> Exec:
@@ -79,7 +80,7 @@ def on_node(
         container["image"] = image.reference
         kube.create(pod)
         made.append(pod)
-        states.ready(kube, namespace, name, 90, reference_image=session.probe_image)
+        pod_status.ready(kube, namespace, name, 90, reference_image=session.probe_image)
         return partial(exec_in, kube, namespace, name, container["name"])
 
     yield start

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from boxproof import pace
-from boxproof.session import StubInfo
+from boxproof.core.session import StubInfo
 from boxproof.stubs import certificates
-from boxproof.stubs.server import stub as server
+from boxproof.stubs.server import stub
+from pytest_claims import pace
 from tests.kernel import Kernel
 
 settings.register_profile("boxproof", deadline=None)
@@ -26,10 +26,10 @@ def info(tmp_path: Path) -> Iterator[StubInfo]:
     authority = certificates.issue(["localhost"])
     (tmp_path / "tls.crt").write_bytes(authority.chain)
     (tmp_path / "tls.key").write_bytes(authority.key)
-    server.STATE.reset("")
+    stub.STATE.reset("")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
-    sides = [server.Server(("127.0.0.1", 0), each) for each in (server.Api, server.Control)]
+    sides = [stub.Server(("127.0.0.1", 0), each) for each in (stub.Api, stub.Control)]
     sides[0].context = context
     for each in sides:
         threading.Thread(target=each.serve_forever, args=(0.02,), daemon=True).start()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from boxproof import pace
-from boxproof.pace import Machine
+from pytest_claims import pace
+from pytest_claims.pace import Machine
 
 QUICK = pace.UNIT_SECONDS
 PROCESSORS = len(os.sched_getaffinity(0))

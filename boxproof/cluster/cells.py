@@ -12,8 +12,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from boxproof.errors import UsageError
-from boxproof.settings import ROOT, Settings, nearest
+from boxproof.core.settings import ROOT, Settings
+from pytest_claims.faults import UsageError, nearest
 
 DIRECTORY = ROOT / "cluster"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from boxproof.errors import EnvironmentFault, UsageError
+from pytest_claims.faults import EnvironmentFault, UsageError
 
 
 def of(name: str) -> str:

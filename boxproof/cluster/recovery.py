@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from boxproof.cluster import load
-from boxproof.errors import DeadlineExceeded
+from boxproof.cluster.images import load
+from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.states import is_ready, terminal
-from boxproof.probes import ledger
-from boxproof.session import ClusterInfo, EngineInfo, ImageInfo
+from boxproof.kube.pod_status import is_ready, terminal
 from boxproof.subject.commands import carry_out
 from boxproof.subject.model import Subject
-from boxproof.wait import NotYet, until
+from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.recording import observations
+from pytest_claims.waiting import NotYet, until
 
 SETTLE = 120.0  # seconds from the last step of a recovery until the pod is Ready
 STUCK = 30  # looks in a row at another image that cannot start: nothing replaces such a pod by itself
@@ -52,7 +52,7 @@ class Running:
 def running(engine: EngineInfo, box: Deployed) -> Running:
     """Return what the box's pod runs just now; an observation."""
     seen = _running(engine, box)
-    ledger.record("running", f"{box.namespace}/{box.pod}", seen)
+    observations.record("running", f"{box.namespace}/{box.pod}", seen)
     return seen
 
 

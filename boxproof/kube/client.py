@@ -13,9 +13,9 @@ import urllib3
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from boxproof import pace
-from boxproof.errors import EnvironmentFault
 from boxproof.kube.discovery import PREFERRED, Resource, discover
+from pytest_claims import pace
+from pytest_claims.faults import EnvironmentFault
 
 Object = dict[str, Any]
 Objects = list[Object]

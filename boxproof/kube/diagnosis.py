@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from boxproof.errors import EnvironmentFault
-from boxproof.kube import states
+from boxproof.kube import pod_status
 from boxproof.kube.client import Kube, Object
+from pytest_claims.faults import EnvironmentFault
 
 EVENTS = 5  # of the pod and its workload, the newest
 LINES = 10  # of each container's log
@@ -14,7 +14,7 @@ def why(kube: Kube, namespace: str, pod: str) -> str:
     """Return lines that say how a pod stands; what cannot be had is said as well, nothing is raised."""
     try:
         found = kube.find("Pod", pod, namespace)
-        lines = [f"pod: {states.summary(found)}" if found else "pod: there is none"]
+        lines = [f"pod: {pod_status.summary(found)}" if found else "pod: there is none"]
         lines += [f"event: {each}" for each in warnings(kube, namespace, pod)]
         for each in (found or {}).get("spec", {}).get("containers", ()):
             lines += [f"{each['name']}: {line}" for line in _log(kube, namespace, pod, each["name"])]

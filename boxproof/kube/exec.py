@@ -15,10 +15,10 @@ from kubernetes.stream import stream
 from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient
 from websocket import WebSocketException
 
-from boxproof import pace
-from boxproof.errors import EnvironmentFault
 from boxproof.kube.client import Kube
-from boxproof.pace import Deadline
+from pytest_claims import pace
+from pytest_claims.faults import EnvironmentFault
+from pytest_claims.pace import Deadline
 
 STDIN_CHANNEL = 0
 CHUNK = 32 * 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from boxproof.errors import DeadlineExceeded
-from boxproof.wait import until
+from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.waiting import until
 
 
 def eventually(

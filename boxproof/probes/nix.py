@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from boxproof.errors import EnvironmentFault
-from boxproof.host.apt import Apt
+from boxproof.core.process import Started
+from boxproof.core.settings import Settings
+from boxproof.host.fetch.apt import Apt
 from boxproof.probes.stage import Stage
-from boxproof.run import Started
-from boxproof.settings import Settings
+from pytest_claims.faults import EnvironmentFault
 
 PACKAGES = ("nix-bin", "libboost-context1.74.0", "libcpuid16", "libgc1", "libsodium23")
 CONF = """sandbox = false

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from boxproof import log, pace
-from boxproof.errors import EnvironmentFault
+from pytest_claims import pace, progress
+from pytest_claims.faults import EnvironmentFault
 
 T = TypeVar("T")
 TRIES = 3  # fresh subjects, where the machine left no judgement
@@ -38,5 +38,5 @@ def judged(look: Callable[[], T], *, tries: int = TRIES) -> T:
         except Unjudged as busy:
             if not left:
                 raise
-            log.say(f"{busy.message}: a fresh one is looked at", style="dim")
+            progress.say(f"{busy.message}: a fresh one is looked at", style="dim")
     raise ValueError(f"{tries} tries are no look")

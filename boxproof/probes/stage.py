@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from boxproof.errors import EnvironmentFault
-from boxproof.probes import ledger
-from boxproof.run import Result, Started, run, started
-from boxproof.wait import NotYet, until
+from boxproof.core.process import Result, Started, run, started
+from pytest_claims.faults import EnvironmentFault
+from pytest_claims.recording import observations
+from pytest_claims.waiting import NotYet, until
 
 PARENT_OF = 0xB702  # NS_GET_PARENT
 WORLD = Path(__file__).parent / "program_files" / "world.py"
@@ -260,7 +260,7 @@ class Stage:
         with suppress(EnvironmentFault):
             until(lambda: not self.others(), timeout=within, every=0.05, what="the end of all processes")
         found = sorted(" ".join(words)[:80] for words in self.others().values())
-        ledger.record("left over", "processes on the stage", found)
+        observations.record("left over", "processes on the stage", found)
         return found
 
 

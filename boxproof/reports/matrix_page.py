@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boxproof.cluster import cells
-from boxproof.proof import claims
-from boxproof.reports import html, matrix
-from boxproof.reports.junit import NOT_IN_XML
-from boxproof.reports.matrix import Matrix, Outcome, Row
-from boxproof.reports.model import Results
+from boxproof.reports import matrix_results
+from boxproof.reports.matrix_results import Matrix, Outcome, Row
+from pytest_claims import claims
+from pytest_claims.reports import html
+from pytest_claims.reports.junit import NOT_IN_XML
+from pytest_claims.reports.schema import Results
 
 
 @dataclass(frozen=True)
@@ -32,20 +33,20 @@ class CellView:
 
 def write(home: Path, found: Matrix) -> Path:
     """Write the page beside matrix.json and return its path; raises OSError or ValueError."""
-    known = matrix.outcomes(home)
+    known = matrix_results.outcomes(home)
     path = home / html.FILE
     part = path.with_name(f".{html.FILE}")
-    part.write_text(render(found, known, matrix.runs(home, known)))
+    part.write_text(render(found, known, matrix_results.runs(home, known)))
     return part.replace(path)
 
 
 def render(found: Matrix, outcomes: Mapping[str, Outcome], runs: Mapping[str, Results]) -> str:
     """Return the page as text."""
     views = tuple(_view(each, outcomes.get(each.id), runs.get(each.id)) for each in found.cells)
-    text = html.template("matrix.html.j2").render(
+    text = html.template("matrix.html.j2", Path(__file__).parent).render(
         matrix=found,
         cells=views,
-        differences=matrix.differing(runs),
+        differences=matrix_results.differing(runs),
         known={says: [each.row.id for each in views if says in each.known] for says in _known(views)},
         says={name: each.says for name, each in claims.load().items()},
     )

@@ -10,25 +10,24 @@ import docker
 import httpx
 from docker.errors import DockerException
 
-from boxproof import log, pace
-from boxproof.errors import EnvironmentFault
-from boxproof.probes.image import ensure as ensure_probe_image
-from boxproof.probes.ledger import record
-from boxproof.session import EngineInfo, StubInfo
-from boxproof.settings import Settings
-from boxproof.stubs import certificates, inside
+from boxproof.core.labels import ROLE_LABEL, RUN_LABEL
+from boxproof.core.session import EngineInfo, StubInfo
+from boxproof.core.settings import Settings
+from boxproof.probes.probe_image import ensure as ensure_probe_image
+from boxproof.stubs import anthropic_in_cluster, certificates
+from boxproof.stubs.anthropic_in_cluster import Side
 from boxproof.stubs.certificates import Authority
-from boxproof.stubs.inside import Side
-from boxproof.wait import until
+from pytest_claims import pace, progress
+from pytest_claims.faults import EnvironmentFault
+from pytest_claims.recording.observations import record
+from pytest_claims.waiting import until
 
-FORGE = "github.com"  # it has private repositories too: boxproof.stubs.forge
+FORGE = "github.com"  # it has private repositories too: boxproof.stubs.git_forge
 NAMES = (
     "api.anthropic.com", "platform.claude.com", "claude.ai", "claude.com", "console.anthropic.com", FORGE,
     # names that nobody should be let out to, two of them made to look like an allowed one
     "exfil.example", "api.anthropic.com.exfil.example", "xapi.anthropic.com",
 )  # fmt: skip
-RUN_LABEL = "boxproof.dev/run"
-ROLE_LABEL = "boxproof.dev/role"
 CONTROL_PORT = 8081
 MESSAGES = "/v1/messages"
 GIT = "/git/"
@@ -71,7 +70,7 @@ class Stub:
         self.info = info
         self.token = token
         self._client = client or httpx.Client(base_url=info.control, timeout=LATE, trust_env=False)
-        self._side = side or inside.side_of(info)
+        self._side = side or anthropic_in_cluster.side_of(info)
 
     def of(self, token: str) -> Stub:
         """Return the stub as seen by one token's owner (its refreshed tokens included)."""
@@ -145,7 +144,7 @@ def start(
     """
     client = docker.DockerClient(base_url=engine.host, timeout=LATE)
     try:
-        with log.step("stub Anthropic API"):
+        with progress.step("stub Anthropic API"):
             return _start(client, run, network, image, authority or certificates.issue(NAMES))
     except DockerException as error:
         raise EnvironmentFault(f"the stub does not start: {error}") from error
@@ -154,7 +153,7 @@ def start(
 
 
 def _start(client: docker.DockerClient, run: str, network: str, image: str, authority: Authority) -> StubInfo:
-    from boxproof.probes.image import newest
+    from boxproof.probes.probe_image import newest
 
     if not client.networks.list(names=[network]):
         client.networks.create(network, driver="bridge", labels={RUN_LABEL: run})

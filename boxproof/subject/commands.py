@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from boxproof.errors import EnvironmentFault, ExitCode, SubjectFault
-from boxproof.host.served import SAID
-from boxproof.probes import ledger
-from boxproof.run import Result, run
+from boxproof.core.process import Result, run
+from boxproof.host.fetch.served_inputs import SAID
+from pytest_claims.faults import EnvironmentFault, ExitCode, SubjectFault
+from pytest_claims.recording import observations
 
 
 def fill(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
@@ -44,5 +44,5 @@ def carry_out(
         raise EnvironmentFault(f"{Path(argv[0]).name}: {lacked[0]}")
     told = {"code": result.code}
     said = {} if result.ok else {"said": (result.stderr.strip().splitlines() or [""])[-1]}
-    ledger.record("command", " ".join([Path(argv[0]).name, *argv[1:]]), told | said, decides=told)
+    observations.record("command", " ".join([Path(argv[0]).name, *argv[1:]]), told | said, decides=told)
     return result

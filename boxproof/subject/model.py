@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from boxproof.errors import UsageError
+from pytest_claims.faults import UsageError
 
 FILE = "subject.toml"
 

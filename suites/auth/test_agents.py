@@ -10,19 +10,19 @@ from typing import Any
 
 import yaml
 
-from boxproof.kube import states
+from boxproof.agent.login import FILE, PROMPT
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Containers
+from boxproof.kube import pod_status
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers
-from boxproof.probes.inside import Inside
-from boxproof.probes.login import FILE, PROMPT
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.instance import Box
-from boxproof.session import Session
+from boxproof.probes.pods import helper_pods
+from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
+from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
-from boxproof.subject.podspecs import pod_spec
+from pytest_claims import claim, control, observe, scope
 
 VARIABLE = "CLAUDE_CODE_OAUTH_TOKEN"
 OF_PROCESSES = f"cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n 's/^{VARIABLE}=//p' | sort -u"
@@ -78,7 +78,7 @@ def test_a_login_by_hand_gives_an_address_to_open(box: Box, subject: Subject) ->
 def shared(kube: Kube, docker: Any, path: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether what one pod's container writes at ``path`` is found by another's; an observation."""
     first, second = (Inside(docker, pod, pod["spec"]["containers"][0]["name"]) for pod in (one, other))
-    mark = helpers.unique("mark")
+    mark = helper_pods.unique("mark")
     first.write(f"{path}.{mark}", mark)
     pods = " and ".join(each["metadata"]["name"] for each in (one, other))
     return observe("shared file", pods, second.read(f"{path}.{mark}") == mark)
@@ -92,14 +92,14 @@ def test_two_agents_have_two_credentials_files(
     kube.patch(kube.path(box.workload["kind"], box.name, box.namespace), {"spec": {"replicas": 2}})
     box.wait_ready()
     pods = [f"{box.name}-{number}" for number in range(2)]
-    states.ready(kube, box.namespace, pods[1], 120, reference_image=session.probe_image)
+    pod_status.ready(kube, box.namespace, pods[1], 120, reference_image=session.probe_image)
     one, two = (kube.get("Pod", each, box.namespace) for each in pods)
     inside = Inside(docker, one, box.container)
     file = f"{inside.variables.get('CLAUDE_CONFIG_DIR', subject.config_dir)}/{FILE}"
     with control("another pod that mounts the first one's claim sees its files"):
         beside = neighbour(one, session.probe_image, file.rpartition("/")[0])
-        with helpers.applied(kube, beside):
-            helpers.start_of(kube, box.namespace, beside["metadata"]["name"])
+        with helper_pods.applied(kube, beside):
+            helper_pods.start_of(kube, box.namespace, beside["metadata"]["name"])
             live = kube.get("Pod", beside["metadata"]["name"], box.namespace)
             assert shared(kube, docker, file, one, live)
     assert not shared(kube, docker, file, one, two)
@@ -111,7 +111,9 @@ def neighbour(pod: dict[str, Any], image: str, path: str) -> dict[str, Any]:
     """Return a pod of ours that has mounted at ``path`` what ``pod`` has there."""
     mounts = [each for each in pod["spec"]["containers"][0]["volumeMounts"] if each["mountPath"] == path]
     volumes = [each for each in pod["spec"]["volumes"] if each["name"] in {mount["name"] for mount in mounts}]
-    made = helpers.pod(helpers.unique("boxproof-beside"), pod["metadata"]["namespace"], image, helpers.IDLE)
+    made = helper_pods.pod(
+        helper_pods.unique("boxproof-beside"), pod["metadata"]["namespace"], image, helper_pods.IDLE
+    )
     made["spec"]["containers"][0]["volumeMounts"] = mounts
     made["spec"] |= {"volumes": volumes, "nodeName": pod["spec"]["nodeName"]}
     return made

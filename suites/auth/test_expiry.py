@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from boxproof.agent.login import FILE, credentials
+from boxproof.fixtures.box_fixtures import Tier
+from boxproof.fixtures.headless import Headless
 from boxproof.kube.client import Kube
-from boxproof.probes import jobs
-from boxproof.probes.inside import Inside
-from boxproof.probes.login import FILE, credentials
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.fixtures import Tier
-from boxproof.proof.headless import Headless
+from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
+from suites.auth import cron_jobs
 
 MINUTE, DAY = 60, 86_400
 CHECK = ("/usr/local/bin/healthcheck", "expiry")
@@ -44,9 +44,9 @@ def test_the_watch_fails_before_the_login_ends(tier: Tier, kube: Kube, docker, s
     box = tier(*subject.tiers["watch"])
     inside = Inside(docker, box.pod_object(), box.container)
 
-    def watched(asked: str, file: str | None) -> jobs.Ended:
+    def watched(asked: str, file: str | None) -> cron_jobs.Ended:
         inside.write(f"{subject.config_dir}/{FILE}", file or "")
-        return jobs.run_now(kube, box.object("CronJob"), asked)
+        return cron_jobs.run_now(kube, box.object("CronJob"), asked)
 
     with control("a login for 30 days is fine"):
         assert watched("30 days", credentials("stub-token", expires_in=30 * DAY)).succeeded

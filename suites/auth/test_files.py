@@ -6,19 +6,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from boxproof.agent.credential_file import DONE, Saves, saves
+from boxproof.agent.login import FILE, credentials
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import Kube
-from boxproof.probes import surroundings
-from boxproof.probes.identity import after_deletion
-from boxproof.probes.inside import Inside
-from boxproof.probes.login import FILE, credentials
-from boxproof.probes.saving import DONE, Saves, saves
-from boxproof.probes.surroundings import Surroundings
-from boxproof.proof import claim, control, observe
-from boxproof.proof.factories import Containers
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.instance import Box
+from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.pods.stable_identity import after_deletion
+from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
-from boxproof.subject.podspecs import selector
+from pytest_claims import claim, control, observe
+from suites.auth import environment
+from suites.auth.environment import Surroundings
 
 IDLE = ["sleep", "3600"]
 
@@ -69,15 +69,15 @@ def test_every_process_finds_the_same_home_uid_and_host(
     with control("another uid, in a container without a name of its own, finds something else"):
         other = container(entrypoint=IDLE)
         first, second = (
-            surroundings.of_shell(partial(other.exec, user=uid), f"a container as {uid}")
+            environment.of_shell(partial(other.exec, user=uid), f"a container as {uid}")
             for uid in ("1000:1000", "1001:1001")
         )
         assert not observe("the same everywhere", "two uids", first == second)
     box = make_box()
-    found = surroundings.everywhere(docker, box)
+    found = environment.everywhere(docker, box)
     before, after = after_deletion(kube, box.namespace, selector(box.workload))
     assert before.name == after.name, "the next pod has another name"
     box.wait_ready()
-    found |= surroundings.everywhere(docker, box)
+    found |= environment.everywhere(docker, box)
     assert observe("the same everywhere", "before and after a deletion", len(found) == 1), found
     assert found == {Surroundings(subject.home, subject.uid, subject.uid, box.pod)}

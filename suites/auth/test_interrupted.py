@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 
-from boxproof.errors import SubjectFault
-from boxproof.probes.local import LocalContainer
-from boxproof.probes.login import credentials
-from boxproof.probes.signals import stop
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.headless import Headless
-from boxproof.proof.modes import Modes, started
-from boxproof.stubs import cli
+from boxproof.agent.login import credentials
+from boxproof.fixtures.agent_modes import Modes, started
+from boxproof.fixtures.headless import Headless
+from boxproof.probes.containers import LocalContainer
+from boxproof.probes.process.signals import stop
+from boxproof.stubs import claude_cli
 from boxproof.stubs.anthropic import Stub
-from boxproof.subject import files
-from boxproof.wait import holds, until
+from boxproof.subject.image import image_files
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.faults import SubjectFault
+from pytest_claims.waiting import holds, until
 
 ROUNDS = 6
 STEP = 0.03  # seconds later in each round: the write comes some time after the answer
@@ -26,7 +26,7 @@ IN_PLACE = b"""while :; do printf '%s' '{"claudeAi' > "$FILE"; sleep 30; done &\
 
 def state(box: LocalContainer, path: str) -> str:
     """Return how whole a credentials file is; an observation."""
-    text = files.read(box.made, path) or ""
+    text = image_files.read(box.made, path) or ""
     try:
         found = "whole" if json.loads(text)["claudeAiOauth"]["accessToken"] else "emptied"
     except (ValueError, KeyError, TypeError):
@@ -41,7 +41,7 @@ def test_a_login_that_is_being_saved_stays_whole(
 ) -> None:
     with control("of a program that writes in place half a file is left"):
         careless = modes("remote-control", start=False, environment={"FILE": headless.file})
-        script = cli.STAYS.replace(b"sleep 3600 &\n", IN_PLACE)
+        script = claude_cli.STAYS.replace(b"sleep 3600 &\n", IN_PLACE)
         careless.put({headless.subject.image.cli: (script, 0o755), headless.file: (LOGIN, WRITABLE)})
         started(careless.start())
         until(lambda: "cut off" in state(careless, headless.file), timeout=60, what="half a file")

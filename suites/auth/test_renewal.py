@@ -6,14 +6,14 @@ import json
 import re
 from dataclasses import dataclass
 
-from boxproof.probes import login
-from boxproof.probes.local import LocalContainer
-from boxproof.probes.login import Login, credentials
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.headless import Headless
+from boxproof.agent import login
+from boxproof.agent.login import Login, credentials
+from boxproof.fixtures.headless import Headless
+from boxproof.probes.containers import LocalContainer
 from boxproof.stubs.anthropic import Stub
-from boxproof.subject import files
-from boxproof.wait import until
+from boxproof.subject.image import image_files
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.waiting import until
 
 HOUR = 3600
 KNOWN = ".claude.json"
@@ -31,7 +31,7 @@ class Pair:
 
 def pair(box: LocalContainer, path: str) -> Pair:
     """Return the tokens in a container's credentials file; an observation."""
-    kept = json.loads(files.read(box.made, path) or "{}").get("claudeAiOauth", {})
+    kept = json.loads(image_files.read(box.made, path) or "{}").get("claudeAiOauth", {})
     return observe(
         "tokens on the volume", path, Pair(kept.get("accessToken", ""), kept.get("refreshToken", ""))
     )
@@ -78,7 +78,7 @@ def first_start(headless: Headless, box: LocalContainer) -> str:
     """Have the CLI answer a prompt and return when it says it was started first, wherever it keeps that."""
     box.run()
     for directory in (headless.subject.config_dir, headless.subject.home):
-        text = files.read(box.made, f"{directory}/{KNOWN}")
+        text = image_files.read(box.made, f"{directory}/{KNOWN}")
         if text:
             return observe("first start", directory, str(json.loads(text).get("firstStartTime")))
     return observe("first start", "nowhere", "")
@@ -119,7 +119,7 @@ def test_the_wizard_comes_once(headless: Headless, token: str, volume: str) -> N
         assert screen(box) == "wizard"
     for directory in (headless.subject.config_dir, headless.subject.home):
         path = f"{directory}/{KNOWN}"
-        known = json.loads(files.read(box.made, path) or "{}")
+        known = json.loads(image_files.read(box.made, path) or "{}")
         if known:  # what the wizard leaves behind when it has been answered
             known |= {"hasCompletedOnboarding": True, "theme": "dark"}
             box.put({path: (json.dumps(known).encode(), 0o666)})

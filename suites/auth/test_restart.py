@@ -6,19 +6,19 @@ import base64
 from functools import partial
 from typing import Any
 
-from boxproof.kube import states
+from boxproof.agent.login import FILE, PROMPT, credentials
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.kube import pod_status
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers
 from boxproof.probes.eventually import eventually
-from boxproof.probes.inside import Inside
-from boxproof.probes.login import FILE, PROMPT, credentials
-from boxproof.proof import claim, control, observe
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.instance import Box
-from boxproof.proof.sabotages import Objects, find
+from boxproof.probes.pods import helper_pods
+from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
-from boxproof.wait import until
+from pytest_claims import claim, control, observe
+from pytest_claims.sabotages import Objects, find
+from pytest_claims.waiting import until
 
 HOUR = 3600
 SOON = {"periodSeconds": 1, "timeoutSeconds": 60, "failureThreshold": 2, "terminationGracePeriodSeconds": 1}
@@ -41,8 +41,10 @@ def restarted(box: Box, docker: Any) -> None:
 
 def comes_ready(box: Box, *, within: float) -> bool:
     """Return whether the pod becomes Ready in that many seconds; an observation."""
-    eventually(lambda: states.is_ready(box.pod_object()), timeout=within, what="the pod is Ready", every=0.5)
-    return observe("ready after the restart", box.label, states.is_ready(box.pod_object()))
+    eventually(
+        lambda: pod_status.is_ready(box.pod_object()), timeout=within, what="the pod is Ready", every=0.5
+    )
+    return observe("ready after the restart", box.label, pod_status.is_ready(box.pod_object()))
 
 
 def told_of(box: Box) -> bool:
@@ -55,7 +57,7 @@ def test_a_restart_by_the_probe_finds_a_token_that_came_meanwhile(
     make_box: MakeBox, kube: Kube, docker: Any, stub: Stub, subject: Subject, token: str
 ) -> None:
     box = make_box(edit=without_a_token, ready=False)
-    helpers.start_of(kube, box.namespace, box.pod)
+    helper_pods.start_of(kube, box.namespace, box.pod)
     expired = credentials(token, expires_in=-HOUR, refreshToken=None)
     Inside(docker, box.pod_object(), box.container).write(f"{subject.config_dir}/{FILE}", expired)
     with control("with no more than an expired file a restart brings no recovery"):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from boxproof.probes import login
-from boxproof.probes.login import FILE, credentials
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.headless import Headless
-from boxproof.proof.modes import Modes, calls
+from boxproof.agent import login
+from boxproof.agent.login import FILE, credentials
+from boxproof.fixtures.agent_modes import Modes, calls
+from boxproof.fixtures.headless import Headless
 from boxproof.stubs.anthropic import Stub
+from pytest_claims import claim, control, observe, scope
 
 WHOLE = credentials("stub-token-whole")
 BROKEN = {

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.probes.local import LocalContainer
-from boxproof.probes.login import credentials
-from boxproof.probes.serving import ask
-from boxproof.probes.session import serve
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.proof.headless import Headless
-from boxproof.proof.modes import Modes, calls
-from boxproof.stubs import cli
+from boxproof.agent.api_client import ask
+from boxproof.agent.api_session import serve
+from boxproof.agent.login import credentials
+from boxproof.fixtures.agent_modes import Modes, calls
+from boxproof.fixtures.factories import Containers
+from boxproof.fixtures.headless import Headless
+from boxproof.probes.containers import LocalContainer
+from boxproof.stubs import claude_cli
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
 
 REMEDIES = ("CLAUDE_CODE_OAUTH_TOKEN", "claude /login")
 EXPIRED = "Authentication expired"
@@ -36,7 +36,8 @@ def test_without_a_login_it_ends_and_says_what_to_do(
     with control("with a login it goes on running"):
         assert not modes(mode or None).ends(within=2)
     box = container(
-        files={subject.image.cli: (cli.STAYS, 0o755)}, environment={"CLAUDE_MODE": mode, "CLAUDE_PROMPT": "x"}
+        files={subject.image.cli: (claude_cli.STAYS, 0o755)},
+        environment={"CLAUDE_MODE": mode, "CLAUDE_PROMPT": "x"},
     )
     assert box.ends(within=60)
     assert code(box) != 0

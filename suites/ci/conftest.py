@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 from docker.errors import DockerException
 
-from boxproof.cluster import load
-from boxproof.errors import EnvironmentFault
-from boxproof.probes import helpers, registry
-from boxproof.probes.registry import Registry
-from boxproof.proof.nested import Nested
-from boxproof.session import ClusterInfo, EngineInfo, Session
-from boxproof.settings import Settings
-from boxproof.subject import supply, vulndb
-from boxproof.subject.miniature import BAD, GOOD, PACKAGE, Miniature
+from boxproof.cluster.images import load
+from boxproof.core.session import ClusterInfo, EngineInfo, Session
+from boxproof.core.settings import Settings
+from boxproof.fixtures.nested_runs import Nested
+from boxproof.probes import local_registry
+from boxproof.probes.local_registry import Registry
+from boxproof.probes.pods import helper_pods
+from boxproof.subject.minimal_subject import BAD, GOOD, PACKAGE, Miniature
 from boxproof.subject.model import Subject
+from boxproof.subject.supply_chain import scan, vulnerability_db
+from pytest_claims.faults import EnvironmentFault
 
-RECORD = vulndb.Record("BOX-2026-1", "critical", PACKAGE, GOOD)
+RECORD = vulnerability_db.Record("BOX-2026-1", "critical", PACKAGE, GOOD)
 assert BAD < RECORD.fixed == GOOD
 Mini = Callable[..., Miniature]
 
@@ -47,7 +48,7 @@ def nested(session: Session, subject: Subject, tmp_path: Path) -> Nested:
 @pytest.fixture
 def mini(docker: Any, engine: EngineInfo, cluster: ClusterInfo) -> Iterator[Mini]:
     """``mini(version=…)``: a small subject of the check's own; its images are removed afterwards."""
-    name = helpers.unique("boxproof-miniature")
+    name = helper_pods.unique("boxproof-miniature")
 
     def described(**defects: Any) -> Miniature:
         return Miniature(name, **defects)
@@ -65,17 +66,17 @@ def mini(docker: Any, engine: EngineInfo, cluster: ClusterInfo) -> Iterator[Mini
 @pytest.fixture
 def served(session: Session, docker: Any) -> Iterator[Registry]:
     """An empty registry on the engine's loopback."""
-    with registry.serving(Settings.load(), docker, session.probe_image, session.run) as made:
+    with local_registry.serving(Settings.load(), docker, session.probe_image, session.run) as made:
         yield made
 
 
 @pytest.fixture
 def grype(subject: Subject) -> Path:
     """The scanner."""
-    return supply.programs(Settings.load(), subject, "grype")["grype"]
+    return scan.programs(Settings.load(), subject, "grype")["grype"]
 
 
 @pytest.fixture
 def database(grype: Path, tmp_path: Path) -> Path:
     """A vulnerability database that knows log4j, and something critical against one version of a package."""
-    return vulndb.archive(grype, tmp_path / "known", [vulndb.KNOWN_BAD, RECORD])
+    return vulnerability_db.archive(grype, tmp_path / "known", [vulnerability_db.KNOWN_BAD, RECORD])

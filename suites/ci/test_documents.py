@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.cluster import toolbox
-from boxproof.proof import claim, control, observe
-from boxproof.proof.instance import Box
-from boxproof.run import run
-from boxproof.session import ImageInfo, Session
-from boxproof.subject import facts
-from boxproof.subject.facts import Fact
+from boxproof.cluster import command_tools
+from boxproof.core.process import run
+from boxproof.core.session import ImageInfo, Session
+from boxproof.deployment.box import Box
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe
+from suites.ci import documented_facts
+from suites.ci.documented_facts import Fact
 
 REQUIRED = {
     "capabilities", "token-lifetime", "kind-and-docker-versions", "socket-permissions", "volume-life",
@@ -36,7 +36,7 @@ def test_each_fact_is_stated_and_its_commands_run(
         pytest.skip("subject.toml names no list of facts")
     tools = tmp_path / "bin"
     tools.mkdir()
-    env = toolbox.variables(session, tools)
+    env = command_tools.variables(session, tools)
 
     def carry_out(block: str) -> str:
         text = block.replace(f"-n {subject.namespace} ", f"-n {box.namespace} ")
@@ -49,9 +49,9 @@ def test_each_fact_is_stated_and_its_commands_run(
         for name, text in DOCTORED.items():
             (tmp_path / f"{name}.md").write_text(text)
             fact = Fact(id=name, says=name, document=f"{name}.md", section="Facts", words=("NET_RAW",))
-            assert observe("lacking", name, bool(facts.lacking(tmp_path, fact, carry_out)))
-    listed = facts.load(path)
+            assert observe("lacking", name, bool(documented_facts.lacking(tmp_path, fact, carry_out)))
+    listed = documented_facts.load(path)
     assert {each.id for each in listed} >= REQUIRED
     for each in listed:
-        why = facts.lacking(subject.directory, each, carry_out)
+        why = documented_facts.lacking(subject.directory, each, carry_out)
         assert not observe("lacking", each.id, bool(why)), f"{each.says}: {why}"

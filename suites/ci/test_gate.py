@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.nested import Ended, Nested
-from boxproof.session import EngineInfo, ImageInfo
-from boxproof.settings import Settings
-from boxproof.subject import supply, suppressed, vulndb
-from boxproof.subject.miniature import BAD, GOOD, PACKAGE, Miniature
+from boxproof.core.session import EngineInfo, ImageInfo
+from boxproof.core.settings import Settings
+from boxproof.fixtures.nested_runs import Ended, Nested
+from boxproof.subject.minimal_subject import BAD, GOOD, PACKAGE, Miniature
 from boxproof.subject.model import Subject
+from boxproof.subject.supply_chain import scan as supply
+from boxproof.subject.supply_chain import vulnerability_db
+from pytest_claims import claim, control, observe, scope
+from suites.ci import suppressions
 
 REFUSED, UNPROVEN = 1, 4
 RECORD = "BOX-2026-1"
@@ -54,10 +56,10 @@ def test_an_image_with_a_critical_vulnerability_is_turned_away(
     assert ended.code == REFUSED, ended.said[-800:]
     (fixable,) = ended.json("supply-chain/*/scan.json")["fixable"]
     assert (fixable["vulnerability"], fixable["package"], fixable["fixed"]) == (RECORD, PACKAGE, GOOD)
-    empty = vulndb.archive(grype, tmp_path / "empty", [])
+    empty = vulnerability_db.archive(grype, tmp_path / "empty", [])
     assert gate("an empty database", mini(version=BAD), empty).code == UNPROVEN
     week_ago = datetime.now(UTC) - timedelta(days=7)
-    old = vulndb.archive(grype, tmp_path / "old", [vulndb.KNOWN_BAD], built=week_ago)
+    old = vulnerability_db.archive(grype, tmp_path / "old", [vulnerability_db.KNOWN_BAD], built=week_ago)
     assert gate("a database of last week", mini(version=BAD), old).code == UNPROVEN
 
 
@@ -113,6 +115,6 @@ def doctored(subject: Subject, tmp_path: Path) -> Iterator[Path]:
 @scope("image")
 def test_every_suppression_of_the_subject_is_justified(subject: Subject, doctored: Path) -> None:
     with control("one without a reason is seen in each file that scanners read"):
-        found = observe("unjustified", "doctored files", suppressed.unjustified(doctored))
+        found = observe("unjustified", "doctored files", suppressions.unjustified(doctored))
         assert len(found) == 3
-    assert observe("unjustified", "the subject", suppressed.unjustified(subject.directory)) == []
+    assert observe("unjustified", "the subject", suppressions.unjustified(subject.directory)) == []

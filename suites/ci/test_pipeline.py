@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from boxproof.probes.registry import Registry
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.nested import Ended, Nested
-from boxproof.subject import workflows
-from boxproof.subject.miniature import BAD, PROVABLE, Miniature
+from boxproof.fixtures.nested_runs import Ended, Nested
+from boxproof.probes.local_registry import Registry
+from boxproof.subject.minimal_subject import BAD, PROVABLE, Miniature
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
+from suites.ci import workflow_gates
 
 STEPS = ["build", "scan", "test", "sabotage", "publish"]
 DEFECTS: dict[str, dict[str, Any]] = {
@@ -70,9 +70,9 @@ def test_no_workflow_goes_around_the_release(subject: Subject) -> None:
     if not subject.commands.release:
         pytest.skip("subject.toml documents no release: commands.release")
     with control("a push before the scan, a scan without consequences and an ignored failure are seen"):
-        found = workflows.around(yaml.safe_load(AUTHORS_OWN), subject.commands.release)
+        found = workflow_gates.around(yaml.safe_load(AUTHORS_OWN), subject.commands.release)
         assert len(observe("ways around the release", "a workflow of that kind", found)) == 3
-    files = workflows.load(subject.directory)
-    found = [each for one in files.values() for each in workflows.around(one, subject.commands.release)]
+    files = workflow_gates.load(subject.directory)
+    found = [each for one in files.values() for each in workflow_gates.around(one, subject.commands.release)]
     assert observe("ways around the release", "the subject's workflows", found) == []
-    assert any(workflows.releases(each, subject.commands.release) for each in files.values())
+    assert any(workflow_gates.releases(each, subject.commands.release) for each in files.values())

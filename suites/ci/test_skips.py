@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from boxproof.probes.inside import Inside
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Twins
-from boxproof.proof.instance import Box
-from boxproof.proof.nested import Ended, Nested
-from boxproof.subject.miniature import PROVABLE, WITHOUT_TOOLS, Miniature
+from boxproof.deployment.box import Box
+from boxproof.fixtures.factories import Twins
+from boxproof.fixtures.nested_runs import Ended, Nested
+from boxproof.probes.pods.node_view import Inside
+from boxproof.subject.minimal_subject import PROVABLE, WITHOUT_TOOLS, Miniature
+from pytest_claims import claim, control, observe, scope
 
 UNPROVEN = 4
 TEST_MODE = re.compile(r"TEST_?MODE|SKIP_?(TEST|CHECK)|DRY_?RUN", re.IGNORECASE)

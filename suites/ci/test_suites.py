@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.nested import Ended, Nested
-from boxproof.session import Session
+from boxproof.core.session import Session
+from boxproof.fixtures.nested_runs import Ended, Nested
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".nox", "reports", "boxproof", "cluster", "tests", "__pycache__")
 SIDE_BY_SIDE = 2

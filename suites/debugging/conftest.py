@@ -7,10 +7,10 @@ from functools import cache, partial
 
 import pytest
 
-from boxproof.errors import SubjectFault
+from boxproof.agent.agent_tools import Exec
 from boxproof.kube.exec import ExecResult
-from boxproof.probes.toolbox import Exec
 from boxproof.subject.model import Subject
+from pytest_claims.faults import SubjectFault
 
 Script = Callable[..., ExecResult]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from boxproof.agent.agent_tools import Exec
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box, workload_of
+from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.exec import ExecResult
-from boxproof.probes.toolbox import Exec
-from boxproof.proof import claim, control, observe
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.instance import Box, workload_of
-from boxproof.session import Session
+from pytest_claims import claim, control, observe
 
 Script = Callable[..., ExecResult]
 SIDECAR = "beside"

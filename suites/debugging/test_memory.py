@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box
+from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Object
 from boxproof.kube.exec import ExecResult
-from boxproof.probes.pods import Twin
-from boxproof.proof import claim, control, observe
-from boxproof.proof.factories import Twins
-from boxproof.proof.instance import Box
-from boxproof.session import Session
-from boxproof.wait import NotYet, until
+from boxproof.probes.pods.probe_pods import Twin
+from pytest_claims import claim, control, observe
+from pytest_claims.waiting import NotYet, until
 
 HUNGRY = """
 import os, time

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from boxproof.agent.agent_tools import Exec
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box
+from boxproof.fixtures.factories import Twins
 from boxproof.kube.exec import ExecResult
-from boxproof.probes.pods import PROGRAM, Twin
-from boxproof.probes.toolbox import Exec
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Twins
-from boxproof.proof.instance import Box
-from boxproof.session import Session
-from boxproof.subject import runbooks
+from boxproof.probes.pods.probe_pods import PROGRAM, Twin
 from boxproof.subject.model import Subject
-from boxproof.wait import until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.waiting import until
+from suites.debugging import runbook_commands
 
 WORKER = "worker"
 SLOW_END = (
@@ -79,7 +79,7 @@ def test_no_runbook_removes_by_force_and_kubectl_comes_first(subject: Subject, t
         (tmp_path / "docs").mkdir()
         text = "```\ncrictl stop a\ncrictl rm -f a\nkubectl delete pod a\n```\n"
         (tmp_path / "docs" / "runbook.md").write_text(text)
-        assert len(observe("mistakes", "a runbook of that kind", runbooks.mistakes(tmp_path))) == 2
-    found = runbooks.mistakes(subject.directory)
+        assert len(observe("mistakes", "a runbook of that kind", runbook_commands.mistakes(tmp_path))) == 2
+    found = runbook_commands.mistakes(subject.directory)
     assert observe("mistakes", "the subject's runbooks", found) == []
-    assert runbooks.removing(subject.directory), "no runbook says how to remove a container"
+    assert runbook_commands.removing(subject.directory), "no runbook says how to remove a container"

@@ -6,15 +6,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from boxproof.agent.agent_tools import Exec
+from boxproof.deployment.box import Box
+from boxproof.fixtures.factories import Twins
 from boxproof.kube.exec import ExecResult
-from boxproof.pace import stretched
-from boxproof.probes.pods import Twin
-from boxproof.probes.toolbox import Exec
-from boxproof.proof import claim, control, observe
-from boxproof.proof.evidence import Evidence
-from boxproof.proof.factories import Twins
-from boxproof.proof.instance import Box
-from boxproof.wait import until
+from boxproof.probes.pods.probe_pods import Twin
+from pytest_claims import claim, control, observe
+from pytest_claims.pace import stretched
+from pytest_claims.recording.evidence import Evidence
+from pytest_claims.waiting import until
 
 CALLS = 2000  # in a batch
 SECONDS = 10  # of tracing; it begins with what the tracer needs to start

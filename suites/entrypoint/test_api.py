@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.errors import EnvironmentFault
-from boxproof.probes import session
+from boxproof.agent import api_session
+from boxproof.agent.api_client import ask, words
+from boxproof.fixtures.agent_modes import of_program
+from boxproof.fixtures.headless import Headless
+from boxproof.probes.containers import LocalContainer
 from boxproof.probes.eventually import eventually
-from boxproof.probes.local import LocalContainer
-from boxproof.probes.processes import processes
-from boxproof.probes.serving import ask, words
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.headless import Headless
-from boxproof.proof.modes import of_program
+from boxproof.probes.process.processes import processes
 from boxproof.stubs.anthropic import Stub
-from boxproof.wait import until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.faults import EnvironmentFault
+from pytest_claims.waiting import until
 
 MESSAGES = "/v1/messages"
 CLIENT = "stub-client"
@@ -25,7 +25,7 @@ API = {"CLAUDE_MODE": "api", "BOX_API_TOKEN": CLIENT, "BOX_API_CONCURRENCY": "1"
 @pytest.fixture
 def served(headless: Headless, token: str) -> LocalContainer:
     """The box in api mode with its own CLI, for clients with a token, one prompt at a time."""
-    return session.serve(headless(env=token, environment=API))
+    return api_session.serve(headless(env=token, environment=API))
 
 
 @claim("mode-dispatch")
@@ -78,7 +78,7 @@ def test_the_api_is_not_served_to_others_without_a_token(headless: Headless, tok
     def starts(**environment: str) -> bool:
         box = headless(env=token, environment={"CLAUDE_MODE": "api"} | environment).start()
         until(
-            lambda: not box.running or box.exec(session.LISTENS).ok, timeout=60, every=0.3,
+            lambda: not box.running or box.exec(api_session.LISTENS).ok, timeout=60, every=0.3,
             what="it listens, or ends", transient=(EnvironmentFault,),  # it may end in between
         )  # fmt: skip
         serves = box.running

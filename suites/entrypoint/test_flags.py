@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from boxproof.probes import session
-from boxproof.probes.serving import ask
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.proof.modes import Modes, calls
+from boxproof.agent import api_session
+from boxproof.agent.api_client import ask
+from boxproof.fixtures.agent_modes import Modes, calls
+from boxproof.fixtures.factories import Containers
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
 
 LISTED = re.compile(r"^ {2,6}((?:--?[\w-]+(?:, )?)+)", re.MULTILINE)
 FLAG = re.compile(r"--?[\w-]+")
@@ -24,7 +24,7 @@ def argvs(modes: Modes, mode: str) -> list[tuple[str, ...]]:
         box = modes(mode, stays=False, start=False)
         box.run()
     else:
-        box = session.serve(modes(mode, stays=False, start=False))
+        box = api_session.serve(modes(mode, stays=False, start=False))
         ask(box, "at once")
         ask(box, "as it comes", stream=True)
     return [each.argv for each in calls(box)]

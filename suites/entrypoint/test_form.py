@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.probes.processes import processes
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.proof.modes import Modes, calls
-from boxproof.session import ImageInfo, Session
-from boxproof.subject.doctored import config_of, configured
-from boxproof.subject.entrypoint import SHELLS, Form, form
+from boxproof.core.session import ImageInfo, Session
+from boxproof.fixtures.agent_modes import Modes, calls
+from boxproof.fixtures.factories import Containers
+from boxproof.probes.process.processes import processes
+from boxproof.subject.image.bad_images import config_of, configured
+from boxproof.subject.image.entrypoint import SHELLS, Form, form
+from pytest_claims import claim, control, observe, scope
 
 pytestmark = scope("image")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from boxproof.probes.local import LocalContainer
-from boxproof.probes.processes import processes
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.proof.instance import Box
-from boxproof.proof.modes import Modes, of_program, started
+from boxproof.deployment.box import Box
+from boxproof.fixtures.agent_modes import Modes, of_program, started
+from boxproof.fixtures.factories import Containers
+from boxproof.probes.containers import LocalContainer
+from boxproof.probes.process.processes import processes
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
 
 LIMIT, OTHER = 768 << 20, 512 << 20  # bytes
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
+from boxproof.agent import api_session
+from boxproof.agent.api_client import ask
+from boxproof.agent.login import credentials
+from boxproof.deployment.box import Box
+from boxproof.fixtures.agent_modes import Modes, started
+from boxproof.fixtures.factories import Containers
+from boxproof.fixtures.headless import Headless
 from boxproof.kube.client import Kube
-from boxproof.probes import session
-from boxproof.probes.local import LocalContainer
-from boxproof.probes.login import credentials
-from boxproof.probes.processes import processes
-from boxproof.probes.program import Prober
-from boxproof.probes.serving import ask
-from boxproof.probes.signals import stop
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.proof.headless import Headless
-from boxproof.proof.instance import Box
-from boxproof.proof.modes import Modes, started
+from boxproof.probes.containers import LocalContainer
+from boxproof.probes.probe_protocol import Prober
+from boxproof.probes.process.processes import processes
+from boxproof.probes.process.signals import stop
 from boxproof.stubs.anthropic import Stub
-from boxproof.wait import until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.waiting import until
 
 MESSAGES = "/v1/messages"
 API = {"CLAUDE_MODE": "api"}
@@ -60,7 +60,7 @@ def logs_of(headless: Headless, modes: Modes, token: str, mode: str, **environme
         box = started(modes(mode, environment=environment))
         stop(box.made, timeout=60)
     elif mode == "api":
-        box = session.serve(headless(env=token, environment=API | environment))
+        box = api_session.serve(headless(env=token, environment=API | environment))
         ask(box, "Say hello.")
         ask(box, "", stream=True)
         stop(box.made, timeout=60)
@@ -154,7 +154,7 @@ def test_no_secret_is_in_sight_of_what_stays(
         assert places(loud, [token], log=loud.logs()) == ["log", "arguments"]
     level = {"BOX_LOG_LEVEL": "debug"}
     if case == "api":
-        box = session.serve(headless(env=token, environment=API | level | {"BOX_API_TOKEN": client}))
+        box = api_session.serve(headless(env=token, environment=API | level | {"BOX_API_TOKEN": client}))
         mine.behave("401")
         ask(box, "Say hello.", token=client)
         ask(box, "Say hello.", token=f"{client}, but wrong")

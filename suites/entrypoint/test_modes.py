@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from boxproof.proof import claim, control, scope
-from boxproof.proof.modes import Modes, calls
+from boxproof.fixtures.agent_modes import Modes, calls
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, scope
 
 
 def argv(modes: Modes, mode: str | None) -> tuple[str, ...]:

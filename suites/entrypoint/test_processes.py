@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.probes.orphans import orphans
-from boxproof.probes.processes import processes
-from boxproof.proof import claim, control, scope
-from boxproof.proof.factories import Containers
-from boxproof.proof.instance import Box
-from boxproof.proof.modes import Modes, handles_term, kill_program, of_program, shells_above, started
-from boxproof.stubs import cli
+from boxproof.deployment.box import Box
+from boxproof.fixtures.agent_modes import Modes, handles_term, kill_program, of_program, shells_above, started
+from boxproof.fixtures.factories import Containers
+from boxproof.probes.process.orphans import orphans
+from boxproof.probes.process.processes import processes
+from boxproof.stubs import claude_cli
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, scope
 
 MODES = ("remote-control", "headless", "interactive")
 REAPED = 60.0  # seconds in which an init on a slow machine gets round to it
@@ -25,7 +25,9 @@ def test_no_shell_sits_above_the_cli(
 ) -> None:
     program = subject.image.cli
     with control("a script that ends without exec leaves its shell above the program"):
-        left = container(files={program: (cli.STAYS, 0o755)}, entrypoint=["sh", "-c", f"{program}; true"])
+        left = container(
+            files={program: (claude_cli.STAYS, 0o755)}, entrypoint=["sh", "-c", f"{program}; true"]
+        )
         assert shells_above(program, started(left))
     box = started(modes(mode, tty=mode == "interactive"))
     assert of_program(program, processes(box))
@@ -72,7 +74,7 @@ def test_the_container_ends_with_its_cli(
     program = subject.image.cli
     with control("an app beside a sleep: the container outlives it"):
         script = f"{program} & sleep 3600"
-        left = started(container(files={program: (cli.STAYS, 0o755)}, entrypoint=["sh", "-c", script]))
+        left = started(container(files={program: (claude_cli.STAYS, 0o755)}, entrypoint=["sh", "-c", script]))
         kill_program(program, left)
         assert not left.ends(within=2)
     box = started(modes(mode, tty=mode == "interactive"))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from boxproof.agent.login import credentials
+from boxproof.fixtures.agent_modes import calls, started
+from boxproof.fixtures.headless import Headless
 from boxproof.probes.eventually import eventually
-from boxproof.probes.login import credentials
 from boxproof.probes.pressure import demand_speed, judged
-from boxproof.probes.signals import stop
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.headless import Headless
-from boxproof.proof.modes import calls, started
-from boxproof.stubs import cli
+from boxproof.probes.process.signals import stop
+from boxproof.stubs import claude_cli
+from pytest_claims import claim, control, observe, scope
 
 FULL = ["user:inference", "user:profile", "user:sessions:claude_code"]
 ACTIVE = "Remote Control session active: session_stub"
@@ -28,7 +28,7 @@ sleep 3600 &
 @scope("image")
 def test_the_log_tells_of_the_session_and_the_cli_ends_it(headless: Headless, token: str) -> None:
     """What the box has to do with it, with a stand-in that connects as the CLI does."""
-    script = cli.STAYS.replace(b"sleep 3600 &\n", CONNECTS)
+    script = claude_cli.STAYS.replace(b"sleep 3600 &\n", CONNECTS)
 
     def connected(*, within: float, **environment: str) -> bool:
         """Return whether the log told of the session; in the end the CLI was told to end, not killed."""

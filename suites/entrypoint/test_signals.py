@@ -8,22 +8,22 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.session import ImageInfo, Session
+from boxproof.deployment.box import Box
+from boxproof.fixtures.agent_modes import Modes, calls, started
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Containers, Twins
 from boxproof.kube.client import Kube
-from boxproof.probes import trapping
-from boxproof.probes.deletion import deletion
-from boxproof.probes.local import LocalContainer
+from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import demand_speed, judged
-from boxproof.probes.signals import Stop, stop
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers, Twins
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.instance import Box
-from boxproof.proof.modes import Modes, calls, started
-from boxproof.session import ImageInfo, Session
-from boxproof.subject.entrypoint import scripts
-from boxproof.subject.files import reader
-from boxproof.subject.traps import SOUND, Trap, fate
-from boxproof.wait import holds
+from boxproof.probes.process.signals import Stop, stop
+from boxproof.subject.image.entrypoint import scripts
+from boxproof.subject.image.image_files import reader
+from boxproof.subject.image.shell_traps import SOUND, Trap, fate
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.waiting import holds
+from suites.entrypoint import trap_recorder
+from suites.entrypoint.pod_deletion import deletion
 
 BOUND = 5.0  # seconds, the claim's own
 KILLED = 137
@@ -112,11 +112,13 @@ def grace(pod: dict[str, Any]) -> int:
     return int(pod["spec"]["terminationGracePeriodSeconds"])
 
 
-def script(container: Containers, text: str) -> trapping.Traps:
+def script(container: Containers, text: str) -> trap_recorder.Traps:
     """Return what becomes of the traps of a script that runs as PID 1."""
-    put = {"/tmp/script": (trapping.instrumented(text), 0o755)}
-    made = container(entrypoint=["/tmp/script"], files=put, environment=trapping.ENVIRONMENT, start=False)
-    return trapping.watch(made)
+    put = {"/tmp/script": (trap_recorder.instrumented(text), 0o755)}
+    made = container(
+        entrypoint=["/tmp/script"], files=put, environment=trap_recorder.ENVIRONMENT, start=False
+    )
+    return trap_recorder.watch(made)
 
 
 @claim("traps-are-live")
@@ -132,15 +134,15 @@ def test_every_trap_of_the_start_path_runs(
     with control(
         "a trap before exec or a foreground child never runs; beside a child that is waited for it does"
     ):
-        for text, expected in trapping.EXAMPLES.items():
+        for text, expected in trap_recorder.EXAMPLES.items():
             assert observe("fate", text, fate(text)) is expected
             assert bool(script(container, text).dead) is (expected is not Trap.LIVE)
     with reader(docker, image.reference, run=session.run) as read:
         found = scripts(image_config, read)
     for path, text in found.items():
         assert observe("fate", path, fate(text)) in SOUND, path
-    copies = {path: (trapping.instrumented(text), 0o755) for path, text in found.items()}
+    copies = {path: (trap_recorder.instrumented(text), 0o755) for path, text in found.items()}
     for mode in ("remote-control", "headless"):
-        box = modes(mode, environment=trapping.ENVIRONMENT, start=False)
+        box = modes(mode, environment=trap_recorder.ENVIRONMENT, start=False)
         box.put(copies)
-        assert not trapping.watch(box, calls).dead
+        assert not trap_recorder.watch(box, calls).dead

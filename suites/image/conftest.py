@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.session import EngineInfo, Session
-from boxproof.settings import Settings
-from boxproof.subject import recipe
-from boxproof.subject.base import Base, choose
+from boxproof.core.session import EngineInfo, Session
+from boxproof.core.settings import Settings
+from boxproof.subject.image import dockerfile
+from boxproof.subject.image.base_image import Base, choose
+from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.model import Subject
-from boxproof.subject.recipe import Recipe
 
 
 @pytest.fixture(scope="session")
 def written(subject: Subject) -> Recipe:
     """The subject's recipe, as its Dockerfile says it."""
-    return recipe.of(subject)
+    return dockerfile.of(subject)
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,12 @@ import secrets
 
 import pytest
 
-from boxproof.proof import claim, control, observe, scope
-from boxproof.session import EngineInfo
-from boxproof.subject import hollow, tools
-from boxproof.subject.base import Base
+from boxproof.core.session import EngineInfo
+from boxproof.subject.image import tools
+from boxproof.subject.image.base_image import Base
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
+from suites.image import skeleton_build
 
 pytestmark = scope("image")
 
@@ -26,12 +27,12 @@ def never_built() -> str:
 
 @claim("copy-order-keeps-dependency-cache")
 def test_an_unrelated_edit_repeats_no_installation(engine: EngineInfo, subject: Subject, base: Base) -> None:
-    with hollow.of(engine, subject, base.reference) as made:
+    with skeleton_build.of(engine, subject, base.reference) as made:
         made.build()
         directory = made.subject.directory
         with control("one more package in an install repeats that one"):
             before = (directory / subject.image.dockerfile).read_text()
-            hollow.edit(made.subject, subject.image.dockerfile, INSTALL, rf"\1 {never_built()}")
+            skeleton_build.edit(made.subject, subject.image.dockerfile, INSTALL, rf"\1 {never_built()}")
             assert observe("installations repeated", "a package more", made.installed())
             (directory / subject.image.dockerfile).write_text(before)
             made.build()
@@ -52,16 +53,16 @@ def test_another_version_of_a_tool_rebuilds_that_tool_alone(
     names = {each.name for each in brought}
     assert len(names) > 1
 
-    def bump(made: hollow.Hollow, tool: str) -> set[str]:
+    def bump(made: skeleton_build.Hollow, tool: str) -> set[str]:
         made.build()
         pattern = rf'(name = "{re.escape(tool)}"\nversion = ")'
-        hollow.edit(made.subject, subject.image.tools, pattern, rf"\g<1>{never_built()}-")
+        skeleton_build.edit(made.subject, subject.image.tools, pattern, rf"\g<1>{never_built()}-")
         together, installations = made.brought_with(tool)
         assert tool in together, f"another version of {tool} brings no other {tool}"
         assert installations == []
         return names & together - {tool}
 
-    with hollow.of(engine, subject, base.reference) as merged:
+    with skeleton_build.of(engine, subject, base.reference) as merged:
         dockerfile = merged.subject.directory / subject.image.dockerfile
         text = dockerfile.read_text()
         first = FROM_TOOLS.search(text)
@@ -71,6 +72,6 @@ def test_another_version_of_a_tool_rebuilds_that_tool_alone(
         with control("where one COPY brings all tools, all are in the layer of the one"):
             found = bump(merged, brought[0].name)
             assert observe("tools in the layer of the one", "one COPY", found)
-    with hollow.of(engine, subject, base.reference) as made:
+    with skeleton_build.of(engine, subject, base.reference) as made:
         for tool in (brought[0].name, brought[-1].name):
             assert observe("tools in the layer of the one", tool, bump(made, tool)) == set()

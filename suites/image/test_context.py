@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from boxproof.proof import claim, control, observe, scope
-from boxproof.session import EngineInfo
-from boxproof.subject import trial
+from boxproof.core.session import EngineInfo
+from boxproof.subject.image import trial_build
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
 
 pytestmark = scope("image")
 
@@ -30,14 +30,14 @@ SECRETS = dict.fromkeys(PLACES, CANARY)
 
 @claim("dockerignore-keeps-context-small")
 def test_the_context_leaves_out_what_grows(engine: EngineInfo, subject: Subject) -> None:
-    with trial.planted(subject, HEAVY) as (context, ignore):
+    with trial_build.planted(subject, HEAVY) as (context, ignore):
         with control("without an ignore file all of it is sent"):
-            found = trial.arrived(engine, context, "")
+            found = trial_build.arrived(engine, context, "")
             assert set(HEAVY) <= set(found)
             assert sum(found.values()) > subject.budgets.context_bytes
             observe("bytes sent", "no ignore file", sum(found.values()))
             observe("sent", "no ignore file", sorted(set(HEAVY) & set(found)))
-        found = trial.arrived(engine, context, ignore)
+        found = trial_build.arrived(engine, context, ignore)
     assert observe("sent", "the subject's ignore file", sorted(set(HEAVY) & set(found))) == []
     assert observe("bytes sent", "the subject's ignore file", sum(found.values())) > 0
     assert sum(found.values()) <= subject.budgets.context_bytes
@@ -45,12 +45,12 @@ def test_the_context_leaves_out_what_grows(engine: EngineInfo, subject: Subject)
 
 @claim("dockerignore-keeps-secrets-out")
 def test_a_secret_in_the_working_tree_stays_there(engine: EngineInfo, subject: Subject) -> None:
-    with trial.planted(subject, SECRETS) as (context, ignore):
+    with trial_build.planted(subject, SECRETS) as (context, ignore):
         with control("without an ignore file every one of them reaches the image"):
-            found = trial.arrived(engine, context, "")
+            found = trial_build.arrived(engine, context, "")
             assert observe("secrets sent", "no ignore file", sorted(set(SECRETS) & set(found))) == sorted(
                 SECRETS
             )
-        found = trial.arrived(engine, context, ignore)
+        found = trial_build.arrived(engine, context, ignore)
     assert found, "nothing arrives at all"
     assert observe("secrets sent", "the subject's ignore file", sorted(set(SECRETS) & set(found))) == []

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
-from boxproof.probes import registry
-from boxproof.proof import claim, control, note, observe, scope
-from boxproof.session import EngineInfo, ImageInfo, LockInfo, Session
-from boxproof.settings import Settings
-from boxproof.subject import days, locks, pins, tags
-from boxproof.subject.base import Base
-from boxproof.subject.files import reader
+from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
+from boxproof.core.settings import Settings
+from boxproof.probes import local_registry
+from boxproof.subject import copies
+from boxproof.subject.image.base_image import Base
+from boxproof.subject.image.dockerfile import Recipe
+from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
-from boxproof.subject.recipe import Recipe
+from boxproof.subject.supply_chain import lock_check, package_lock
+from pytest_claims import claim, control, note, observe, scope
+from suites.image import two_days
 
 pytestmark = scope("image")
 
@@ -24,10 +26,10 @@ Versions = dict[str, str]
 def found_in(session: Session, docker: Any, reference: str) -> tuple[Versions, str]:
     """Return the packages of an image, and what the lock calls its system; skips what has no packages."""
     with reader(docker, reference, run=session.run) as read:
-        have = days.versions(read(days.STATUS) or "")
+        have = two_days.versions(read(two_days.STATUS) or "")
         if not have:
             pytest.skip("the image is not made of Debian packages")
-        return have, pins.system(read("/etc/os-release") or "")
+        return have, package_lock.system(read("/etc/os-release") or "")
 
 
 def held(subject: Subject, system: str, followed: LockInfo | None = None) -> Versions:
@@ -35,14 +37,14 @@ def held(subject: Subject, system: str, followed: LockInfo | None = None) -> Ver
 
     ``followed`` is how far it had to be followed to what is served.
     """
-    lock = locks.in_force(followed, subject, system)
-    assert lock, f"{pins.LOCK} has nothing of {system}: inv lock writes it"
+    lock = lock_check.in_force(followed, subject, system)
+    assert lock, f"{package_lock.LOCK} has nothing of {system}: inv lock writes it"
     return lock
 
 
 def relock(subject: Subject, system: str, name: str, version: str) -> None:
     """Give a package another version in a copy's lock."""
-    path = subject.directory / subject.image.context / pins.LOCK
+    path = subject.directory / subject.image.context / package_lock.LOCK
     lines = path.read_text().splitlines()
     new = [f"{system} {name} {version}" if each.startswith(f"{system} {name} ") else each for each in lines]
     path.write_text("".join(f"{each}\n" for each in new))
@@ -54,24 +56,24 @@ def test_another_day_brings_the_same_packages_on_the_same_base(
 ) -> None:
     under, system = found_in(session, docker, base.reference)
     lock = held(subject, system)
-    stock = {each: lock.get(each, days.UNLOCKED) for each in days.asked(written) - set(under)}
+    stock = {each: lock.get(each, two_days.UNLOCKED) for each in two_days.asked(written) - set(under)}
     named = sorted(set(stock) & set(lock))
-    assert named, f"{pins.LOCK} names nothing of what is installed"
+    assert named, f"{package_lock.LOCK} names nothing of what is installed"
     with (
-        registry.serving(Settings.load(), docker, session.probe_image, session.run) as served,
-        days.two(served, engine, base.reference, stock, run=session.run) as (first, second),
-        tags.copied(subject) as other,
+        local_registry.serving(Settings.load(), docker, session.probe_image, session.run) as served,
+        two_days.two(served, engine, base.reference, stock, run=session.run) as (first, second),
+        copies.copied(subject) as other,
     ):
         digest = first.dawn()
         before = first.installed(subject, digest)
         assert set(stock) & set(before), "nothing of what the recipe asks for is installed"
         after = second.installed(subject, digest)
-        relock(other, system, named[0], lock[named[0]] + days.LATER)
+        relock(other, system, named[0], lock[named[0]] + two_days.LATER)
         with control("another version in the lock brings it, and by its tag alone comes another base"):
-            found = days.changed(before, second.installed(other, ""))
+            found = two_days.changed(before, second.installed(other, ""))
             observe("packages changed", f"another {named[0]} in the lock, the base by its tag", found)
-            assert {named[0], days.DAY} <= set(found)
-    assert observe("packages changed", "the next day", days.changed(before, after)) == {}
+            assert {named[0], two_days.DAY} <= set(found)
+    assert observe("packages changed", "the next day", two_days.changed(before, after)) == {}
 
 
 @claim("ci-reproducible-build")
@@ -85,7 +87,9 @@ def test_the_image_has_the_packages_of_the_lock(
     observe("packages moved", "since the lock was written", moved)
     name = min(have)
     with control("another version of one package in the lock is seen"):
-        found = days.changed(lock | {name: have[name] + days.LATER}, have)
+        found = two_days.changed(lock | {name: have[name] + two_days.LATER}, have)
         assert name in observe("packages changed", f"since a lock with another {name}", found)
-    found = observe("packages changed", "since the lock", days.changed(lock, have))
-    assert found == {}, f"the image is not what {pins.LOCK} holds it to: {found}; {moved or 'nothing moved'}"
+    found = observe("packages changed", "since the lock", two_days.changed(lock, have))
+    assert found == {}, (
+        f"the image is not what {package_lock.LOCK} holds it to: {found}; {moved or 'nothing moved'}"
+    )

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from boxproof.pace import stretched
-from boxproof.probes.local import LocalContainer
+from boxproof.core.session import ImageInfo, Session
+from boxproof.fixtures.factories import Containers
+from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import demand_speed, judged
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.session import ImageInfo, Session
-from boxproof.subject import tools
-from boxproof.subject.files import reader
+from boxproof.subject.image import tools
+from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.pace import stretched
 
 ASKS_A_CLUSTER = re.compile(r"kubernetes\.default|kubectl|pod-kubeconfig|stern|claude -p|mcp-server")
 FETCHES = re.compile(r"\b(npx|uvx|bunx|pipx|pip3? install|npm (i|install|exec)|go (run|install))\b")

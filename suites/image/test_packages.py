@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.session import EngineInfo, ImageInfo, Session
+from boxproof.core.settings import Settings
 from boxproof.probes.eventually import eventually
-from boxproof.proof import claim, control, observe, scope
-from boxproof.session import EngineInfo, ImageInfo, Session
-from boxproof.settings import Settings
-from boxproof.subject import build, layers, packages, provenance, recipe, trial
-from boxproof.subject.base import Base
-from boxproof.subject.doctored import layered
-from boxproof.subject.files import reader
-from boxproof.subject.layers import Layer
+from boxproof.subject.image import dockerfile, image_build, layers, packages, trial_build
+from boxproof.subject.image.bad_images import layered
+from boxproof.subject.image.base_image import Base
+from boxproof.subject.image.dockerfile import Recipe, Stage, Step
+from boxproof.subject.image.image_files import reader
+from boxproof.subject.image.layers import Layer
 from boxproof.subject.model import Subject
-from boxproof.subject.recipe import Recipe, Stage, Step
+from boxproof.subject.supply_chain import provenance
+from pytest_claims import claim, control, observe, scope
 
 pytestmark = scope("image")
 
@@ -50,12 +51,12 @@ def test_no_compiler_reaches_the_image(
     context = subject.directory / subject.image.context
     with (
         control("the same question in a builder stage finds its compiler and headers"),
-        build.options(Settings.load(), subject, base, image.nonce) as options,
+        image_build.options(Settings.load(), subject, base, image.nonce) as options,
     ):
         stage = builders[0] if builders else written.stages[0].name
-        found = trial.asked(engine, stage, BUILD_TOOLS, context, before=text, options=options)
+        found = trial_build.asked(engine, stage, BUILD_TOOLS, context, before=text, options=options)
         assert observe("build tools", f"stage {stage}", found)
-    found = trial.asked(engine, image.reference, BUILD_TOOLS, tmp_path)
+    found = trial_build.asked(engine, image.reference, BUILD_TOOLS, tmp_path)
     assert observe("build tools", image.reference, found) == []
 
 
@@ -73,7 +74,7 @@ def test_no_layer_holds_lists_or_archives(
     assert observe("left behind", image.reference, packages.left_behind(image_layers)) == []
     for stage in written.stages:
         for step in stage.steps:
-            unclean = [path for path in recipe.CLEANED if step.installs and not step.cleans(path)]
+            unclean = [path for path in dockerfile.CLEANED if step.installs and not step.cleans(path)]
             assert not unclean, f"stage {stage.name} installs and leaves {unclean} in its layer"
 
 
@@ -91,13 +92,13 @@ def test_every_package_is_asked_for_or_depended_upon(
         under = set(packages.installed(read(STATUS) or ""))
     if not under:
         pytest.skip("the image is not made of Debian packages")
-    with control("an install without the flag brings what nothing asked for"), build.lent(base) as lent:
+    with control("an install without the flag brings what nothing asked for"), image_build.lent(base) as lent:
         lines = [
             f"FROM {base.reference} AS more",
             f"RUN --network=host {LENT} {APT} && apt-get update -q && apt-get install -qy {RECOMMENDS_MORE}",
             f"FROM scratch\nCOPY --from=more {STATUS} /status",
         ]
-        text = trial.content(engine, "\n".join(lines), tmp_path, "status", [*lent, "--network=host"])
+        text = trial_build.content(engine, "\n".join(lines), tmp_path, "status", [*lent, "--network=host"])
         found = packages.unneeded(packages.installed(text), under | {RECOMMENDS_MORE})
         assert observe("packages only recommended", f"{RECOMMENDS_MORE} without the flag", found)
     installs = [each for stage in written.stages for step in stage.steps for each in step.installs]
@@ -131,22 +132,26 @@ def test_a_second_build_needs_no_mirror(
     stage = written.final
     steps = [step for step in stage.steps if step.installs]
     assert steps
-    with build.lent(base, 'Acquire::Retries "0"') as lent:
+    with image_build.lent(base, 'Acquire::Retries "0"') as lent:
         options = ["--network=host", *lent]
         for step in steps:
-            trial.must(
-                trial.build_once(engine, fetching(stage, step, base, network="host"), context, options)
+            trial_build.must(
+                trial_build.build_once(engine, fetching(stage, step, base, network="host"), context, options)
             )
             with control("without its cache mounts the same step needs the mirror"):
                 bare = fetching(stage, step, base, network="none", mounts=False)
-                built = trial.build_once(engine, bare, context, options)
+                built = trial_build.build_once(engine, bare, context, options)
                 assert not observe("fetches offline", "without cache mounts", built.ok)
-            built = trial.build_once(engine, fetching(stage, step, base, network="none"), context, options)
+            built = trial_build.build_once(
+                engine, fetching(stage, step, base, network="none"), context, options
+            )
             assert observe("fetches offline", "with the step's own mounts", built.ok), (
                 f"it ends: {built.said[-500:]}"
             )
-    bound, used = trial.cache_bound(engine), trial.cache_used(engine)
+    bound, used = trial_build.cache_bound(engine), trial_build.cache_used(engine)
     assert used > 0
-    eventually(lambda: trial.cache_used(engine) <= bound, timeout=120, every=5, what="the builder cleans up")
-    used = trial.cache_used(engine)  # it does so some time after a build, and others build too
+    eventually(
+        lambda: trial_build.cache_used(engine) <= bound, timeout=120, every=5, what="the builder cleans up"
+    )
+    used = trial_build.cache_used(engine)  # it does so some time after a build, and others build too
     assert used <= bound, f"the build cache holds {used} bytes, its bound is {bound}"

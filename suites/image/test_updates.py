@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from boxproof.pace import stretched
-from boxproof.probes import updates
-from boxproof.probes.local import LocalContainer
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.session import Session
+from boxproof.core.session import Session
+from boxproof.fixtures.factories import Containers
+from boxproof.probes.containers import LocalContainer
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.pace import stretched
+from suites.image import update_server
 
 CA = "/updates-ca.crt"
 
 
 def replaced(where: LocalContainer, name: str) -> bool:
     """Return whether an update, asked for outright, makes the name stand for another program."""
-    before = updates.identity(where, name)
+    before = update_server.identity(where, name)
     assert before.digest, f"{name} is not in PATH"
     where.exec(["timeout", f"{stretched(180)}", name, "update"])
-    return updates.identity(where, name) != before
+    return update_server.identity(where, name) != before
 
 
 @claim("claude-autoupdate-off")
@@ -29,15 +29,15 @@ def replaced(where: LocalContainer, name: str) -> bool:
 def test_an_update_does_not_replace_the_cli(
     session: Session, subject: Subject, image_config: dict[str, Any], container: Containers
 ) -> None:
-    files, authority = updates.files()
+    files, authority = update_server.files()
     server = container(
-        *updates.COMMAND,
+        *update_server.COMMAND,
         image=session.probe_image,
         entrypoint=["python3"],
         user="0:0",
         network=session.network,
         files=files,
-    ).wait_log(updates.READY)
+    ).wait_log(update_server.READY)
     server.made.reload()
     address = server.made.attrs["NetworkSettings"]["Networks"][session.network]["IPAddress"]
     given = dict(each.split("=", 1) for each in image_config.get("Env") or ())
@@ -45,7 +45,8 @@ def test_an_update_does_not_replace_the_cli(
 
     def box(**environment: str) -> LocalContainer:
         return container(
-            "infinity", entrypoint=["sleep"], network=session.network, extra_hosts={updates.HOST: address},
+            "infinity", entrypoint=["sleep"], network=session.network,
+            extra_hosts={update_server.HOST: address},
             files={CA: (authority.encode(), 0o644)}, environment={"NODE_EXTRA_CA_CERTS": CA, **environment},
         )  # fmt: skip
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from boxproof.core.session import ImageInfo, Session
+from boxproof.deployment.box import Box, workload_of
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube
-from boxproof.probes.helpers import start_of
-from boxproof.probes.processes import uids
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Twins
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.instance import Box, workload_of
-from boxproof.session import ImageInfo, Session
-from boxproof.subject import users
-from boxproof.subject.doctored import config_of, configured
-from boxproof.subject.files import reader
+from boxproof.probes.pods.helper_pods import start_of
+from boxproof.probes.process.processes import uids
+from boxproof.subject.image.bad_images import config_of, configured
+from boxproof.subject.image.image_files import reader
+from pytest_claims import claim, control, observe, scope
+from suites.image import image_user
 
 
 @claim("image-user-nonroot")
@@ -25,9 +25,12 @@ def test_the_image_names_a_user_that_is_not_root(
     with control("an image with USER root, and one without USER, are root's"):
         for lines in (["USER root"], []):
             with configured(docker, lines, run=session.run) as made:
-                assert observe("image uid", str(lines), users.uid(config_of(docker, made)["User"], None)) == 0
+                assert (
+                    observe("image uid", str(lines), image_user.uid(config_of(docker, made)["User"], None))
+                    == 0
+                )
     with reader(docker, image.reference, run=session.run) as read:
-        uid = users.uid(image_config.get("User", ""), read("/etc/passwd"))
+        uid = image_user.uid(image_config.get("User", ""), read("/etc/passwd"))
     assert observe("image uid", image.reference, uid) not in (0, None)
 
 
@@ -40,8 +43,8 @@ def test_the_image_names_its_user_by_number(
         control("an image whose USER is a name"),
         configured(docker, ["USER claude"], run=session.run) as made,
     ):
-        assert not observe("numeric user", made, users.is_numeric(config_of(docker, made)["User"]))
-    assert observe("numeric user", image.reference, users.is_numeric(image_config.get("User", "")))
+        assert not observe("numeric user", made, image_user.is_numeric(config_of(docker, made)["User"]))
+    assert observe("numeric user", image.reference, image_user.is_numeric(image_config.get("User", "")))
 
 
 @claim("nonroot-user-numeric")

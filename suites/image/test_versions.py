@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from boxproof.pace import stretched
-from boxproof.probes.local import LocalContainer
-from boxproof.proof import claim, control, note, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.session import ImageInfo, Session
-from boxproof.subject import days, locks, packages, pins, tools
-from boxproof.subject.files import reader
+from boxproof.core.session import ImageInfo, Session
+from boxproof.fixtures.factories import Containers
+from boxproof.probes.containers import LocalContainer
+from boxproof.subject.image import packages, tools
+from boxproof.subject.image.dockerfile import Recipe
+from boxproof.subject.image.image_files import reader
+from boxproof.subject.image.tools import Tool
 from boxproof.subject.model import Subject
-from boxproof.subject.recipe import Recipe
-from boxproof.subject.tools import Tool
+from boxproof.subject.supply_chain import lock_check, package_lock
+from pytest_claims import claim, control, note, observe, scope
+from pytest_claims.pace import stretched
+from suites.image import two_days
 
 pytestmark = scope("image")
 
@@ -42,9 +44,9 @@ def still(container: Containers) -> LocalContainer:
 
 def reported(where: LocalContainer, tool: str, version: str) -> bool:
     """Return whether a tool names this version when it is asked for its own."""
-    for question in pins.QUESTIONS:
+    for question in package_lock.QUESTIONS:
         said = where.exec(["timeout", f"{stretched(ANSWERS_WITHIN)}", tool, question])
-        if pins.says(version, said.stdout + said.stderr):
+        if package_lock.says(version, said.stdout + said.stderr):
             return True
     return False
 
@@ -56,22 +58,24 @@ def test_every_tool_has_the_one_version_it_is_held_to(
 ) -> None:  # fmt: skip
     context = subject.directory / subject.image.context
     with reader(docker, image.reference, run=session.run) as read:
-        lock = locks.in_force(session.lock, subject, pins.system(read("/etc/os-release") or ""))
+        lock = lock_check.in_force(session.lock, subject, package_lock.system(read("/etc/os-release") or ""))
         have = packages.installed(read(STATUS) or "")
     with control("a floating version, a package without one and a module of another version are seen"):
         doctored = [each.model_copy(update={"version": "latest"}) for each in listed]
-        found = pins.loose(doctored, context, {})
+        found = package_lock.loose(doctored, context, {})
         assert len(observe("tools held by nothing", "all of latest", found)) == len(listed)
-    assert observe("tools held by nothing", "the list of tools", pins.loose(listed, context, lock)) == {}
-    assert pins.unguarded(written) == []
+    assert (
+        observe("tools held by nothing", "the list of tools", package_lock.loose(listed, context, lock)) == {}
+    )
+    assert package_lock.unguarded(written) == []
     packaged = {each.obtain.package for each in listed if each.obtain.way == "package"}
     installed = {name: have[name].version for name in packaged if name in have}
     moved = session.lock.difference if session.lock else ""
     note(moved)
     observe("packages moved", "since the lock was written", moved)
-    found = days.changed({name: lock[name] for name in installed}, installed)
+    found = two_days.changed({name: lock[name] for name in installed}, installed)
     assert found == {}, (
-        f"installed in other versions than {pins.LOCK} holds: {found}; {moved or 'nothing moved'}"
+        f"installed in other versions than {package_lock.LOCK} holds: {found}; {moved or 'nothing moved'}"
     )
     own = [each for each in listed if each.obtain.way != "package"]
     with control("none of them reports another version than its own"):
@@ -98,7 +102,7 @@ def test_the_cli_is_the_pinned_one(
 ) -> None:
     pinned = next((each for each in listed if each.name == Path(subject.image.cli).name), None)
     assert pinned is not None, f"the list of tools does not pin {subject.image.cli}"
-    assert pins.EXACT.fullmatch(pinned.version), f"{pinned.version!r} is no exact version"
+    assert package_lock.EXACT.fullmatch(pinned.version), f"{pinned.version!r} is no exact version"
     other = container(
         "infinity", entrypoint=["sleep"], network_mode="none",
         files={subject.image.cli: (b"#!/bin/sh\necho '2.1.62 (Claude Code)'\n", 0o755)},

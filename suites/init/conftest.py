@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.session import Session
+from boxproof.deployment.deploy import Edit, Objects
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.private_config import FILES, Clones, initial
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers
-from boxproof.proof.box import Edit, Objects
-from boxproof.proof.clones import FILES, Clones, initial
-from boxproof.proof.fixtures import MakeBox
-from boxproof.session import Session
+from boxproof.probes.pods import helper_pods
 from boxproof.stubs.anthropic import Stub
-from boxproof.stubs.forge import Repository
+from boxproof.stubs.git_forge import Repository
 from boxproof.subject.model import Subject
 
 
@@ -22,7 +22,7 @@ def repository(subject: Subject, stub: Stub) -> Repository:
     """A private repository of the check's own with a skill, a memory and settings."""
     if not subject.config_clone.component:
         pytest.skip("the subject names no component that clones its configuration")
-    made = Repository(stub, helpers.unique("config"), helpers.unique("canary-token")).create()
+    made = Repository(stub, helper_pods.unique("config"), helper_pods.unique("canary-token")).create()
     made.commit(FILES)
     return made
 

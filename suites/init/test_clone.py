@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from boxproof.probes import login
-from boxproof.probes.login import FILE, Login, credentials
-from boxproof.probes.visitor import Visitor
-from boxproof.proof import claim, control, observe
-from boxproof.proof.clones import FILES, SKILL, SKILL_FILE, Clones
-from boxproof.proof.instance import Box
+from boxproof.agent import login
+from boxproof.agent.login import FILE, Login, credentials
+from boxproof.deployment.box import Box
+from boxproof.fixtures.private_config import FILES, SKILL, SKILL_FILE, Clones
+from boxproof.probes.pods.volume_reader import Visitor
 from boxproof.stubs.anthropic import MESSAGES, Stub
-from boxproof.stubs.forge import Repository
+from boxproof.stubs.git_forge import Repository
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe
 
 HOUR = 3600
 NOWHERE = "/dev/shm/nothing"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from boxproof.core.session import ImageInfo
+from boxproof.deployment.box import Box
+from boxproof.deployment.deploy import Edit
+from boxproof.fixtures.private_config import FILES, SKILL_FILE, Clones
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers
-from boxproof.probes.identity import only_member
-from boxproof.probes.initial import Outcome, outcome, restarts
-from boxproof.probes.visitor import Visitor
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.box import Edit
-from boxproof.proof.clones import FILES, SKILL_FILE, Clones
-from boxproof.session import ImageInfo
-from boxproof.stubs.forge import Repository
+from boxproof.probes.pods import helper_pods
+from boxproof.probes.pods.init_container import Outcome, outcome, restarts
+from boxproof.probes.pods.stable_identity import only_member
+from boxproof.probes.pods.volume_reader import Visitor
+from boxproof.stubs.git_forge import Repository
+from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
-from boxproof.subject.podspecs import selector
-from boxproof.wait import until
+from pytest_claims import claim, control, observe
+from pytest_claims.waiting import until
 
 STRAYS = (".a", "..data", "...x", "v")
 GIVES_UP = 3  # starts of one pod that end although the server answers
@@ -23,9 +24,9 @@ SHARES = (0.1, 0.5, 0.9)  # of a pack that come before the crash
 
 def left_to_itself(clones: Clones, namespace: str, image: ImageInfo, repository: Repository) -> Outcome:
     """Return how an init container on a terminal gets on that runs git as it is, without a token."""
-    name = helpers.unique("asking")
+    name = helper_pods.unique("asking")
     container = clones.subject.config_clone.container
-    pod = helpers.pod(name, namespace, clones.session.probe_image, helpers.IDLE)
+    pod = helper_pods.pod(name, namespace, clones.session.probe_image, helper_pods.IDLE)
     environment = [{"name": "GIT_SSL_NO_VERIFY", "value": "1"}, {"name": "HOME", "value": "/tmp"}]
     pod["spec"]["initContainers"] = [
         {
@@ -35,7 +36,7 @@ def left_to_itself(clones: Clones, namespace: str, image: ImageInfo, repository:
             "tty": True, "stdin": True,
         }
     ]  # fmt: skip
-    with helpers.applied(clones.kube, pod):
+    with helper_pods.applied(clones.kube, pod):
         return outcome(clones.docker, clones.kube, namespace, name, container)
 
 

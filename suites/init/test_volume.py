@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from boxproof.deployment.box import Box, workload_of
+from boxproof.deployment.deploy import Objects
+from boxproof.fixtures.factories import Twins
+from boxproof.fixtures.private_config import SKILL_FILE, Clones
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers
-from boxproof.probes.initial import seen_in_processes
-from boxproof.probes.ownership import roots_volume
-from boxproof.proof import claim, control, observe
-from boxproof.proof.box import Objects
-from boxproof.proof.clones import SKILL_FILE, Clones
-from boxproof.proof.factories import Twins
-from boxproof.proof.instance import Box, workload_of
-from boxproof.stubs.forge import Repository
+from boxproof.probes.pods import helper_pods
+from boxproof.probes.pods.init_container import seen_in_processes
+from boxproof.probes.pods.volume_permissions import roots_volume
+from boxproof.stubs.git_forge import Repository
+from boxproof.subject.manifests.pod_specs import holders
 from boxproof.subject.model import Subject
-from boxproof.subject.podspecs import holders
-from boxproof.wait import until
+from pytest_claims import claim, control, observe
+from pytest_claims.waiting import until
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def on_roots_volume(
     clones: Clones, repository: Repository, docker: Any, kube: Kube, *, group: bool
 ) -> Iterator[Box]:
     """Give an instance whose agent's volume begins as root's, 0755; its pod has fsGroup or not."""
-    name = helpers.unique("roots")
+    name = helper_pods.unique("roots")
 
     def edit(objects: Objects) -> None:
         spec = workload_of(objects)["spec"]

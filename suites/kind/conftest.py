@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.proof.steps import Steps, steps_of
-from boxproof.session import Session
+from boxproof.core.session import Session
+from boxproof.fixtures.subject_steps import Steps, steps_of
 from boxproof.subject.model import Subject
 
 

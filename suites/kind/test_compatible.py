@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from boxproof.cluster import decoy, load
 from boxproof.cluster.cells import Combination, impossible
-from boxproof.proof import claim, control, observe
-from boxproof.proof.steps import Steps
-from boxproof.session import ClusterInfo, EngineInfo
-from boxproof.subject import documents
+from boxproof.cluster.images import load
+from boxproof.cluster.kind import decoy_cluster
+from boxproof.core.session import ClusterInfo, EngineInfo
+from boxproof.fixtures.subject_steps import Steps
 from boxproof.subject.commands import carry_out
+from pytest_claims import claim, control, observe
+from suites.kind import markdown_tables
 
 TOO_OLD = ("0.26.0", "0.21.0")
 
@@ -35,11 +36,11 @@ def test_the_preflight_lets_through_what_loads_and_nothing_else(
     with control("the kind and the containerd of this run are let through"):
         result = steps("preflight")
         assert result.ok, result.describe()
-    with decoy.new_image(docker) as image:
+    with decoy_cluster.new_image(docker) as image:
         loaded = carry_out(steps.subject.commands.load, steps.values | {"image": image}, steps.variables())
         try:
             nodes = dict.fromkeys(cluster.nodes, cluster.name)
-            assert decoy.holders(docker, nodes, image) == [cluster.name], loaded.describe()
+            assert decoy_cluster.holders(docker, nodes, image) == [cluster.name], loaded.describe()
             assert not load.preloaded(engine, cluster, [image]), "not every node has it"
         finally:
             load.remove(engine, cluster, [image])
@@ -47,10 +48,10 @@ def test_the_preflight_lets_through_what_loads_and_nothing_else(
 
 @claim("kind-containerd-compatible")
 def test_the_documents_list_the_pairs(steps: Steps, cluster: ClusterInfo) -> None:
-    documented = documents.rows(steps.subject.directory)
+    documented = markdown_tables.rows(steps.subject.directory)
     with control("a pair that was never shown is in no table"):
         assert not observe("in a table", "kind 0.26.0", any("0.26.0" in each for each in documented))
     pair = Combination(kind=cluster.kind, containerd=cluster.containerd, kubernetes=cluster.kubernetes)
     known = impossible(pair)  # it stands in the table of what cannot work, with what it ends in
-    words = set(documents.WORDS.findall(known.symptom)) if known else {pair.kind, pair.containerd}
+    words = set(markdown_tables.WORDS.findall(known.symptom)) if known else {pair.kind, pair.containerd}
     assert observe("in a table", " ".join(sorted(words)), any(words <= each for each in documented))

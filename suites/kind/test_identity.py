@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from boxproof.cluster import decoy, toolbox
+from boxproof.cluster import command_tools
+from boxproof.cluster.kind import decoy_cluster
 from boxproof.cluster.recovery import Running, recover, running, settle
-from boxproof.cluster.stale import OnNodes, on_nodes, stale_box, stale_tag
+from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
+from boxproof.deployment.deploy import Box
+from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers
-from boxproof.probes.inside import Inside
-from boxproof.proof import claim, control
-from boxproof.proof.box import Box
-from boxproof.proof.fixtures import MakeBox
-from boxproof.session import ClusterInfo, EngineInfo, ImageInfo, Session
-from boxproof.subject import build
+from boxproof.probes.pods import helper_pods
+from boxproof.probes.pods.node_view import Inside
+from boxproof.subject.image import image_build
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control
+from suites.kind.stale_nodes import OnNodes, on_nodes, stale_box, stale_tag
 
 
 @claim("node-image-id-matches-build")
@@ -30,18 +31,18 @@ def test_every_node_and_the_pod_have_the_content_just_built(
         assert on_nodes(engine, cluster, tag, digest) == OnNodes(tagged=True, same=False)
     assert on_nodes(engine, cluster, image.reference, image.config_digest) == OnNodes(tagged=True, same=True)
     assert running(engine, box).image == image.config_digest
-    assert Inside(docker, box.pod_object(), box.container).read(build.NONCE) == f"{image.nonce}\n"
+    assert Inside(docker, box.pod_object(), box.container).read(image_build.NONCE) == f"{image.nonce}\n"
 
 
 @claim("kind-load-targets-named-cluster")
 def test_a_load_reaches_the_named_cluster_and_no_other(
     cluster: ClusterInfo, docker: Any, subject: Subject, session: Session, tmp_path: Path
 ) -> None:
-    with decoy.decoy_cluster(docker, cluster.nodes[0], {"boxproof.dev/run": session.run}) as other:
-        loads = decoy.Loads(docker, cluster, other, toolbox.variables(session, tmp_path))
+    with decoy_cluster.decoy_cluster(docker, cluster.nodes[0], {"boxproof.dev/run": session.run}) as other:
+        loads = decoy_cluster.Loads(docker, cluster, other, command_tools.variables(session, tmp_path))
         with control("a load that names no cluster lands, without an error, in the one that is the default"):
-            assert loads.carry_out(decoy.NAMELESS, "") == decoy.Landed(0, ("default",))
-        assert loads.carry_out(subject.commands.load, cluster.name) == decoy.Landed(0, ("named",))
+            assert loads.carry_out(decoy_cluster.NAMELESS, "") == decoy_cluster.Landed(0, ("default",))
+        assert loads.carry_out(subject.commands.load, cluster.name) == decoy_cluster.Landed(0, ("named",))
         missing = loads.carry_out(subject.commands.load, "no-such-cluster")
     assert missing.code != 0
     assert missing.clusters == ()
@@ -52,11 +53,11 @@ def test_the_recovery_brings_new_content_to_a_stale_box(
     make_box: MakeBox, image: ImageInfo, cluster: ClusterInfo, engine: EngineInfo, docker: Any,
     session: Session, subject: Subject, tmp_path: Path,
 ) -> None:  # fmt: skip
-    with stale_box(engine, cluster, docker, image, helpers.unique("k")) as rebuilt:
+    with stale_box(engine, cluster, docker, image, helper_pods.unique("k")) as rebuilt:
         box = make_box(image=rebuilt.reference)
         with control("before, it is Ready with the old content under the new tag"):
             assert running(engine, box) == Running(image.config_digest, ready=True)
-        said = recover(subject, cluster, box, rebuilt, toolbox.variables(session, tmp_path))
+        said = recover(subject, cluster, box, rebuilt, command_tools.variables(session, tmp_path))
         seen = settle(engine, box, rebuilt)
     assert seen == Running(rebuilt.config_digest, ready=True), f"afterwards: {seen} {said}"
 
@@ -68,8 +69,8 @@ def test_the_recovery_starts_a_box_whose_image_could_not_be_pulled(
 ) -> None:  # fmt: skip
     box = make_box(image=f"{subject.image.name}:never-built", ready=False)
     with control("before, it has no image to run"):
-        assert helpers.start_of(kube, box.namespace, box.pod).state == "no image"
+        assert helper_pods.start_of(kube, box.namespace, box.pod).state == "no image"
         assert not running(engine, box).ready
-    said = recover(subject, cluster, box, image, toolbox.variables(session, tmp_path))
+    said = recover(subject, cluster, box, image, command_tools.variables(session, tmp_path))
     seen = settle(engine, box, image)
     assert seen == Running(image.config_digest, ready=True), f"afterwards: {seen} {said}"

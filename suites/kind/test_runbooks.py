@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from boxproof.cluster import load
+from boxproof.cluster.images import load
 from boxproof.cluster.recovery import Running, running
+from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.subject_steps import Steps
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers
-from boxproof.probes.inside import Inside
-from boxproof.probes.names import lookup, resolved
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.steps import Steps
-from boxproof.session import ClusterInfo, EngineInfo, ImageInfo
+from boxproof.probes.network.name_resolution import lookup, resolved
+from boxproof.probes.pods import helper_pods
+from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.model import Subject
-from boxproof.wait import until
+from pytest_claims import claim, control, observe
+from pytest_claims.waiting import until
 
 VARIABLE = "CLAUDE_CODE_OAUTH_TOKEN"
 NAME = "kubernetes.default.svc.cluster.local"
@@ -31,7 +32,7 @@ def test_what_is_stale_is_said_and_mended(
     engine: EngineInfo,
     subject: Subject,
 ) -> None:
-    steps.edit(subject.image.entrypoints[0], f"# {helpers.unique('edit')}")
+    steps.edit(subject.image.entrypoints[0], f"# {helper_pods.unique('edit')}")
     built = steps("build").stdout.split()[-1]
     for node in cluster.nodes:
         load.tag_on_node(engine, node, image.reference, built)

@@ -8,19 +8,20 @@ from typing import Any
 import yaml
 
 from boxproof.cluster import contexts
-from boxproof.errors import EnvironmentFault
+from boxproof.core.session import ClusterInfo
+from boxproof.deployment.box import Box
+from boxproof.fixtures.subject_steps import Steps
 from boxproof.kube.client import Kube
-from boxproof.kube.states import is_ready, rolled_to
-from boxproof.probes import helpers
-from boxproof.probes.inside import Inside
-from boxproof.proof import Box, claim, control, observe, scope
-from boxproof.proof.steps import Steps
-from boxproof.session import ClusterInfo
-from boxproof.subject.clusternames import named
+from boxproof.kube.pod_status import is_ready, rolled_to
+from boxproof.probes.pods import helper_pods
+from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.commands import carry_out
-from boxproof.subject.entrypoint import after_init
+from boxproof.subject.image.entrypoint import after_init
 from boxproof.subject.model import Subject
-from boxproof.wait import until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.faults import EnvironmentFault
+from pytest_claims.waiting import until
+from suites.kind.cluster_names import named
 
 SOON = 20  # seconds for an agent that will never be Ready
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "BOXPROOF_ENGINE": "user"}
@@ -40,7 +41,7 @@ def holds(docker: Any, box: Box, file: str, mark: str) -> bool:
 def test_one_command_brings_an_edit_into_a_ready_pod(
     steps: Steps, box: Box, docker: Any, subject: Subject, image_config: dict[str, Any]
 ) -> None:
-    script, mark = after_init(image_config["Entrypoint"])[0], f"# {helpers.unique('mark')}"
+    script, mark = after_init(image_config["Entrypoint"])[0], f"# {helper_pods.unique('mark')}"
     with control("the pod that was deployed before the edit has no mark"):
         assert not holds(docker, box, script, mark)
     steps.edit(subject.image.entrypoints[0], mark)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from boxproof.cluster import beside
-from boxproof.cluster.remains import ALL, NONE, Remains, remains, volumes_of
-from boxproof.probes import helpers
-from boxproof.proof import claim, control, scope
-from boxproof.proof.steps import Steps, steps_of
-from boxproof.session import Session
+from boxproof.core.session import Session
+from boxproof.fixtures.subject_steps import Steps, steps_of
+from boxproof.probes.pods import helper_pods
+from boxproof.runs import extra_cluster
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, scope
+from suites.kind.cluster_remains import ALL, NONE, Remains, remains, volumes_of
 
 
 @claim("teardown-leaves-nothing")
@@ -19,8 +19,8 @@ from boxproof.subject.model import Subject
 def test_down_leaves_nothing_of_cluster_and_image(
     session: Session, subject: Subject, docker: Any, tmp_path: Path
 ) -> None:
-    with beside.another(session) as name, steps_of(session, subject, tmp_path, apart=name) as steps:
-        steps.rename_image(helpers.unique("boxproof-teardown"))
+    with extra_cluster.another(session) as name, steps_of(session, subject, tmp_path, apart=name) as steps:
+        steps.rename_image(helper_pods.unique("boxproof-teardown"))
         with control("before, all of it is there"):
             for step in ("up", "build"):
                 result = steps(step)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.probes import mcp
-from boxproof.proof import Box
+from boxproof.agent import mcp
+from boxproof.deployment.box import Box
 from boxproof.subject.model import Subject
 
 

@@ -7,19 +7,21 @@ import secrets
 from pathlib import PurePosixPath
 from typing import Any
 
-from boxproof.kube.accounts import authority, kubeconfig, token
+from boxproof.agent import mcp
+from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube
-from boxproof.kube.dialogue import dialogue
-from boxproof.probes import ledger, mcp
+from boxproof.kube.exec_stream import dialogue
+from boxproof.kube.service_accounts import authority, kubeconfig, token
 from boxproof.probes.eventually import eventually
-from boxproof.probes.inside import Inside
-from boxproof.probes.orphans import kill
-from boxproof.probes.processes import Process, processes
-from boxproof.probes.sockets import listening
-from boxproof.proof import Box, claim, control, observe
+from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.process.orphans import kill
+from boxproof.probes.process.processes import Process, processes
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject.model import Subject
-from boxproof.wait import until
+from pytest_claims import claim, control, observe
+from pytest_claims.recording import observations
+from pytest_claims.waiting import until
+from suites.mcp.listening_sockets import listening
 
 THERE = 60.0  # seconds until a process or a socket is there
 PORT = 18917
@@ -36,7 +38,7 @@ def servers(box: Box, program: str, session: str) -> list[Process]:
     every = processes(box.beside(box.container))
     fathers = {each.pid for each in every if session in " ".join(each.cmdline)}
     found = [each for each in every if each.ppid in fathers and each.cmdline[:1] == (program,)]
-    ledger.record("servers of a session", f"child of {session}", [each.comm for each in found])
+    observations.record("servers of a session", f"child of {session}", [each.comm for each in found])
     return found
 
 

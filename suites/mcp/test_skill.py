@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.session import ImageInfo, Session
+from boxproof.core.session import ImageInfo, Session
+from boxproof.fixtures.factories import Containers
 from boxproof.stubs.anthropic import MESSAGES, Stub
-from boxproof.subject import tools
-from boxproof.subject.files import reader
+from boxproof.subject.image import tools
+from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
 
 
 def told(container: Containers, stub: Stub, subject: Subject, *, without: str = "") -> list[str]:

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from boxproof.errors import DeadlineExceeded, EnvironmentFault
+from boxproof.core.session import Session
+from boxproof.deployment import deploy
+from boxproof.deployment.box import Box
+from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
-from boxproof.probes.enforcement import TAKES_HOLD, becomes, deny_all
-from boxproof.probes.gates import gate_ended
-from boxproof.probes.pods import Twin
-from boxproof.probes.reach import DENIED, Reach, reached
-from boxproof.proof import Box
-from boxproof.proof import box as boxes
-from boxproof.proof.factories import Listeners, Twins
-from boxproof.session import Session
-from boxproof.wait import until
+from boxproof.probes.network.enforcement import TAKES_HOLD, becomes, deny_all
+from boxproof.probes.network.reach import DENIED, Reach, reached
+from boxproof.probes.pods.probe_pods import Twin
+from boxproof.probes.pods.startup_order import gate_ended
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
+from pytest_claims.waiting import until
 
 MUTED = {"boxproof.dev/canary": "muted"}
 
@@ -34,7 +34,7 @@ def agent(box_applied: Box) -> Box:
 @pytest.fixture(scope="session")
 def authority(session: Session) -> str:
     """The certificate of the authority that vouches for the stub, PEM."""
-    return boxes.stub_of(session).ca
+    return deploy.stub_of(session).ca
 
 
 @pytest.fixture

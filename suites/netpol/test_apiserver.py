@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import copy
 
-from boxproof.errors import EnvironmentFault
+from boxproof.agent import mcp
+from boxproof.agent.kubectl import kubectl
+from boxproof.core.session import ClusterInfo
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube, Object
-from boxproof.probes import mcp
-from boxproof.probes.enforcement import TAKES_HOLD, becomes, stays_denied
-from boxproof.probes.kubectl import kubectl
-from boxproof.probes.names import lookup, resolved
-from boxproof.probes.outside import Outside
-from boxproof.probes.pods import Twin
-from boxproof.probes.reach import DENIED, Reach, reached
-from boxproof.proof import Box, claim, control
-from boxproof.proof.factories import Listeners, Twins
-from boxproof.proof.fixtures import MakeBox
-from boxproof.session import ClusterInfo
+from boxproof.kube.network_policies import of_pod
+from boxproof.probes.network.enforcement import TAKES_HOLD, becomes, stays_denied
+from boxproof.probes.network.name_resolution import lookup, resolved
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import DENIED, Reach, reached
+from boxproof.probes.pods.probe_pods import Twin
 from boxproof.subject.model import Subject
-from boxproof.subject.netpol import of_pod
-from boxproof.wait import until
+from pytest_claims import claim, control
+from pytest_claims.faults import EnvironmentFault
+from pytest_claims.waiting import until
 
 NAME = "kubernetes.default.svc.cluster.local"
 PORT = 6443

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from boxproof.proof import claim, control, observe
-from boxproof.proof.box import rendered
-from boxproof.session import ClusterInfo, Session
-from boxproof.subject import cilium
+from boxproof.core.session import ClusterInfo, Session
+from boxproof.deployment.deploy import rendered
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe
+from suites.netpol import cilium
 
 COMPONENT = "cilium"
 LIST = "allowed"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from boxproof.deployment.box import Box
+from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
-from boxproof.probes.enforcement import becomes, deny_all, selecting, stays_denied
-from boxproof.probes.helpers import workers
-from boxproof.probes.outside import Outside
-from boxproof.probes.reach import DENIED, Reach, reached
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.factories import Listeners, Twins
+from boxproof.probes.network.enforcement import becomes, deny_all, selecting, stays_denied
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import DENIED, Reach, reached
+from boxproof.probes.pods.helper_pods import workers
+from pytest_claims import claim, control, observe
 
 ROUTES = 60.0  # seconds for new pods to be routed to across nodes
 

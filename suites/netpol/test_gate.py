@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box
+from boxproof.deployment.deploy import COMPONENTS, rendered
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube, Object
-from boxproof.probes.enforcement import HELD, becomes
-from boxproof.probes.gates import first, gate_ended, secrets_of, started
-from boxproof.probes.outside import Outside
-from boxproof.probes.pods import CONFINED, PROGRAM
-from boxproof.probes.reach import Listener, Reach, reach
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.box import COMPONENTS, rendered
-from boxproof.proof.factories import Listeners, Twins
-from boxproof.proof.fixtures import MakeBox
-from boxproof.session import Session
+from boxproof.kube.network_policies import of_pod
+from boxproof.probes.network.enforcement import HELD, becomes
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import Listener, Reach, reach
+from boxproof.probes.pods.probe_pods import CONFINED, PROGRAM
+from boxproof.probes.pods.startup_order import first, gate_ended, secrets_of, started
+from boxproof.subject.manifests.pod_specs import pod_spec, workload
 from boxproof.subject.model import Subject
-from boxproof.subject.netpol import of_pod
-from boxproof.subject.podspecs import pod_spec, workload
-from boxproof.wait import holds, until
+from pytest_claims import claim, control, observe
+from pytest_claims.waiting import holds, until
 
 TRIES = 20
 STARTS = 3

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.cluster.owed import in_node
+from boxproof.agent import login
+from boxproof.core.session import ClusterInfo, EngineInfo
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.exec import ExecResult
-from boxproof.probes import login
-from boxproof.probes.enforcement import becomes, stays_denied
-from boxproof.probes.helpers import unique
-from boxproof.probes.https import FORBIDDEN, answered, https, named, proxied
-from boxproof.probes.outside import Outside
-from boxproof.probes.pods import Twin
-from boxproof.probes.reach import DENIED, Reach, reached
-from boxproof.proof import Box, claim, control, observe, scope
-from boxproof.proof.factories import Listeners, Twins
-from boxproof.proof.fixtures import MakeBox
-from boxproof.session import ClusterInfo, EngineInfo
+from boxproof.kube.owed import in_node
+from boxproof.probes.network.enforcement import becomes, stays_denied
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import DENIED, Reach, reached
+from boxproof.probes.pods.helper_pods import unique
+from boxproof.probes.pods.probe_pods import Twin
 from boxproof.stubs import certificates
 from boxproof.stubs.anthropic import MESSAGES, Stub
-from boxproof.subject import hosts
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
+from suites.netpol import login_hosts
+from suites.netpol.https_requests import FORBIDDEN, answered, https, named, proxied
 
 API = "api.anthropic.com"
 GIT = "github.com"
@@ -125,8 +126,10 @@ def test_the_metadata_address_is_refused(
 def test_every_host_of_the_login_is_reached(
     agent: Box, twin: Twins, authority: str, subject: Subject
 ) -> None:
-    cli = agent.wait_ready().exec(["grep", "-aoE", hosts.PATTERN, subject.image.cli], timeout=120).stdout
-    wanted = observe("hosts of the login", subject.image.cli, hosts.login_hosts(cli))
+    cli = (
+        agent.wait_ready().exec(["grep", "-aoE", login_hosts.PATTERN, subject.image.cli], timeout=120).stdout
+    )
+    wanted = observe("hosts of the login", subject.image.cli, login_hosts.login_hosts(cli))
     assert {API} < set(wanted)
     with control("a name that is not listed is refused in the same way"):
         assert not https(agent, LOOKALIKES[0], authority=authority, via=agent.proxy).ok

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from boxproof.deployment.box import Box
+from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
-from boxproof.probes.enforcement import becomes, stays_denied
-from boxproof.probes.names import resolved
-from boxproof.probes.outside import Outside
-from boxproof.probes.reach import DENIED, Reach, reached
-from boxproof.proof import Box, claim, control
-from boxproof.proof.factories import Listeners, Twins
+from boxproof.probes.network.enforcement import becomes, stays_denied
+from boxproof.probes.network.name_resolution import resolved
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import DENIED, Reach, reached
+from pytest_claims import claim, control
 
 NAME = "kubernetes.default.svc.cluster.local"
 SELECTOR = "k8s-app=kube-dns"

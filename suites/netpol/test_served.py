@@ -7,17 +7,18 @@ import secrets
 
 import pytest
 
+from boxproof.agent.api_client import ask_from
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Object
-from boxproof.probes.enforcement import becomes, stays_denied
-from boxproof.probes.pods import Twin
-from boxproof.probes.reach import DENIED, Listener, Reach
-from boxproof.probes.serving import ask_from
-from boxproof.proof import Box, claim, control
-from boxproof.proof.factories import Listeners, Twins
-from boxproof.proof.fixtures import MakeBox
+from boxproof.probes.network.enforcement import becomes, stays_denied
+from boxproof.probes.network.reach import DENIED, Listener, Reach
+from boxproof.probes.pods.probe_pods import Twin
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.stubs.server.shapes import TEXT
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control
 
 COMPONENT = "api"
 PORT = 8080

@@ -11,23 +11,24 @@ from typing import Any
 
 import pytest
 
-from boxproof.errors import EnvironmentFault
+from boxproof.core.session import ClusterInfo, Session
+from boxproof.deployment.box import Box
+from boxproof.deployment.cluster_requirements import demand
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube, Object
-from boxproof.probes import table, truth
-from boxproof.probes.helpers import workers
-from boxproof.probes.outside import Outside
-from boxproof.probes.pods import Twin, settled
-from boxproof.probes.program import Prober
-from boxproof.probes.reach import Reach
-from boxproof.probes.table import Spot
-from boxproof.probes.truth import Line, Taken, counted
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.factories import Twins
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.owncluster import demand
-from boxproof.session import ClusterInfo, Session
-from boxproof.subject.netpol import Place
-from boxproof.subject.podspecs import pod_spec, without_pods
+from boxproof.kube.network_policies import Place
+from boxproof.probes.network import connectivity, truth_table
+from boxproof.probes.network.connectivity import Spot
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import Reach
+from boxproof.probes.network.truth_table import Line, Taken, counted
+from boxproof.probes.pods.helper_pods import workers
+from boxproof.probes.pods.probe_pods import Twin, settled
+from boxproof.probes.probe_protocol import Prober
+from boxproof.subject.manifests.pod_specs import pod_spec, without_pods
+from pytest_claims import claim, control, observe
+from pytest_claims.faults import EnvironmentFault
 
 NEEDS_TWO = "needs two nodes that take pods"
 PORTS = (53, 80, 443, 3128, 3129, 6443, 8080)
@@ -94,7 +95,7 @@ class Places:
 
 def listening(place: Place, prober: Prober) -> Spot:
     """Return a place of ours once it listens on every port."""
-    return table.exposed(place, prober, PORTS, secrets.token_hex(8))
+    return connectivity.exposed(place, prober, PORTS, secrets.token_hex(8))
 
 
 @pytest.fixture
@@ -135,9 +136,9 @@ def taken(request: pytest.FixtureRequest, session: Session, kube: Kube) -> Taken
     """The table of this run: who asks first takes it, in an instance of its own."""
 
     def made() -> Taken:
-        return truth.take(request.getfixturevalue("spots"), request.getfixturevalue("policies"), kube)
+        return truth_table.take(request.getfixturevalue("spots"), request.getfixturevalue("policies"), kube)
 
-    return truth.shared(Path(session.directory) / "tables" / "netpol.json", made)
+    return truth_table.shared(Path(session.directory) / "tables" / "netpol.json", made)
 
 
 def of(role: str, place: str) -> bool:

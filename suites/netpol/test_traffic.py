@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from boxproof.core.session import ClusterInfo
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
 from boxproof.kube.exec import exec_in
-from boxproof.kube.states import is_ready
-from boxproof.probes.enforcement import becomes, stays_denied
-from boxproof.probes.names import lookup, resolved
-from boxproof.probes.outside import Outside
-from boxproof.probes.pods import Twin
-from boxproof.probes.reach import DENIED, Reach, reach, reached
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.factories import Listeners, Twins
-from boxproof.proof.fixtures import MakeBox
-from boxproof.session import ClusterInfo
-from boxproof.subject.netpol import of_pod
-from boxproof.wait import holds
+from boxproof.kube.network_policies import of_pod
+from boxproof.kube.pod_status import is_ready
+from boxproof.probes.network.enforcement import becomes, stays_denied
+from boxproof.probes.network.name_resolution import lookup, resolved
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import DENIED, Reach, reach, reached
+from boxproof.probes.pods.probe_pods import Twin
+from pytest_claims import claim, control, observe
+from pytest_claims.waiting import holds
 
 CLUSTER_NAME = "kubernetes.default.svc.cluster.local"
 EXTERNAL_NAME = "api.anthropic.com"

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.session import EngineInfo, Session
+from boxproof.fixtures.applied_objects import Applied, Conformity
+from boxproof.fixtures.charts import Charts
+from boxproof.fixtures.compose_project import Composed
+from boxproof.fixtures.helm_release import Release
 from boxproof.kube.client import Kube
-from boxproof.probes.outside import Outside
-from boxproof.proof.charts import Charts
-from boxproof.proof.composed import Composed
-from boxproof.proof.conformity import Applied, Conformity
-from boxproof.proof.releases import Release
-from boxproof.session import EngineInfo, Session
+from boxproof.probes.network.outside import Outside
 from boxproof.subject.model import Subject
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from boxproof.proof import claim, control, scope
-from boxproof.proof.box import COMPONENTS
-from boxproof.proof.charts import Charts
+from boxproof.deployment.deploy import COMPONENTS
+from boxproof.fixtures.charts import Charts
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, scope
 
 LEAST = 8  # objects: fewer are no deployment of an agent
 NOBODY = ("--set=rbac.create=false",)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.probes.composing import InNetwork, Socket, group_of, has_login, save_login, socket, warnings
-from boxproof.probes.helpers import unique
-from boxproof.probes.names import lookup, resolved
-from boxproof.probes.outside import Outside
-from boxproof.probes.processes import uids
-from boxproof.proof import claim, control, scope
-from boxproof.proof.composed import Composed, socket_of
-from boxproof.session import EngineInfo, Session
+from boxproof.core.session import EngineInfo, Session
+from boxproof.fixtures.compose_project import Composed, socket_of
+from boxproof.probes.network.name_resolution import lookup, resolved
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.pods.helper_pods import unique
+from boxproof.probes.process.processes import uids
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, scope
+from suites.packaging.compose_probes import (
+    InNetwork,
+    Socket,
+    group_of,
+    has_login,
+    save_login,
+    socket,
+    warnings,
+)
 
 OTHER = "other"
 

@@ -6,14 +6,15 @@ import json
 import re
 from typing import Any
 
+from boxproof.agent.agent_tools import verify
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube
-from boxproof.probes.helpers import unique
-from boxproof.probes.inside import Inside
-from boxproof.probes.toolbox import verify
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.configured import changed, restarted
-from boxproof.proof.fixtures import MakeBox
+from boxproof.probes.pods.helper_pods import unique
+from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe
+from suites.packaging.config_change import changed, restarted
 
 FEW, OTHER = ("jq", "yq"), "rg"
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import yaml
 
-from boxproof.proof import claim, control, scope
-from boxproof.proof.charts import Charts
-from boxproof.proof.conformity import Conformity
-from boxproof.subject import argocd, helm
+from boxproof.fixtures.applied_objects import Conformity
+from boxproof.fixtures.charts import Charts
+from boxproof.subject.manifests import helm
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, scope
+from suites.packaging import argocd
 
 SUBSET = Path(__file__).parent / "argocd-subset"  # of the schemas of Argo CD's own definitions
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from boxproof.core.labels import RUN_LABEL
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box
+from boxproof.fixtures.applied_objects import Applied, Conformity, refused
+from boxproof.fixtures.charts import Charts
 from boxproof.kube.client import Kube
-from boxproof.probes.pods import RUN_LABEL
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.charts import Charts
-from boxproof.proof.conformity import Applied, Conformity, refused
-from boxproof.session import Session
-from boxproof.subject.compare import called
+from boxproof.subject.manifests.object_diff import called
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe
 
 LEAST = 5
 Objects = list[dict[str, Any]]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from boxproof.proof import claim, control
-from boxproof.proof.charts import diff
-from boxproof.proof.instance import workload_of
-from boxproof.proof.releases import Release, installed
-from boxproof.session import Session
-from boxproof.subject.compare import called, in_order_of
+from boxproof.core.session import Session
+from boxproof.deployment.box import workload_of
+from boxproof.fixtures.charts import diff
+from boxproof.fixtures.helm_release import Release, installed
+from boxproof.subject.manifests.object_diff import called, in_order_of
+from pytest_claims import claim, control
 
 Objects = list[dict[str, Any]]
 MORE = "320Mi"  # of memory, for an agent that asked for less

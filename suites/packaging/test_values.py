@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.charts import Charts
+from boxproof.fixtures.charts import Charts
+from boxproof.subject.manifests.pod_specs import floating, images, pod_spec, workload
 from boxproof.subject.model import Subject
-from boxproof.subject.podspecs import floating, images, pod_spec, workload
+from pytest_claims import claim, control, observe, scope
 
 Objects = list[dict[str, Any]]
 ROLES = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}

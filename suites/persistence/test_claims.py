@@ -5,24 +5,24 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from boxproof.core.session import Session
+from boxproof.deployment.deploy import Box
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers, volumes
-from boxproof.probes.inside import Inside
-from boxproof.probes.ownership import writes_as
-from boxproof.proof import claim, control
-from boxproof.proof.box import Box
-from boxproof.session import Session
+from boxproof.probes.pods import helper_pods, volumes
+from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.pods.volume_permissions import writes_as
+from boxproof.subject.manifests.pod_specs import pod_spec, workload
 from boxproof.subject.model import Subject
-from boxproof.subject.podspecs import pod_spec, workload
+from pytest_claims import claim, control
 
 
 @claim("pvc-bound")
 def test_the_claim_is_bound(box_applied: Box, aside: str, kube: Kube, session: Session) -> None:
-    name = helpers.unique("boxproof-unbound")
+    name = helper_pods.unique("boxproof-unbound")
     hopeless = volumes.claiming_pod(name, aside, session.probe_image, storage_class="no-such-class")
     with (
         control("a claim of a class nobody serves stays Pending, and its pod gets no node"),
-        helpers.applied(kube, *hopeless),
+        helper_pods.applied(kube, *hopeless),
     ):
         seen = volumes.binding(kube, aside, name, name)
         assert (seen.phase, seen.scheduled) == ("Pending", False)
@@ -33,7 +33,7 @@ def test_the_claim_is_bound(box_applied: Box, aside: str, kube: Kube, session: S
 
 @claim("pvc-mounted-at-real-home")
 def test_the_volume_is_where_the_cli_looks(box_applied: Box, kube: Kube, docker: Any) -> None:
-    helpers.start_of(kube, box_applied.namespace, box_applied.pod)
+    helper_pods.start_of(kube, box_applied.namespace, box_applied.pod)
     pod = box_applied.pod_object()
     inside = Inside(docker, pod, box_applied.container)
     with control("a path beside the volume is on the container's own file system"):

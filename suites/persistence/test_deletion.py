@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from boxproof.core.session import Session
+from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers, volumes
-from boxproof.probes.identity import after_deletion
-from boxproof.probes.inside import Inside
-from boxproof.proof import claim, control
-from boxproof.proof.fixtures import MakeBox
-from boxproof.session import Session
+from boxproof.probes.pods import helper_pods, volumes
+from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.pods.stable_identity import after_deletion
+from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
-from boxproof.subject.podspecs import selector
-from boxproof.wait import holds
+from pytest_claims import claim, control
+from pytest_claims.waiting import holds
 
 
 @claim("pvc-survives-pod-deletion")
 def test_files_outlive_the_pod(make_box: MakeBox, kube: Kube, docker: Any, subject: Subject) -> None:
     box = make_box()
-    text = helpers.unique("marker")
+    text = helper_pods.unique("marker")
     kept, lost = f"{subject.config_dir}/{text}", f"/dev/shm/{text}"
     inside = Inside(docker, box.pod_object(), box.container)
     for path in (kept, lost):
@@ -38,13 +38,13 @@ def test_files_outlive_the_pod(make_box: MakeBox, kube: Kube, docker: Any, subje
 def test_claim_and_files_outlive_the_statefulset(
     make_box: MakeBox, aside: str, kube: Kube, docker: Any, subject: Subject, session: Session
 ) -> None:
-    box, name, text = make_box(), helpers.unique("boxproof-disposable"), helpers.unique("marker")
+    box, name, text = make_box(), helper_pods.unique("boxproof-disposable"), helper_pods.unique("marker")
     path = f"{subject.config_dir}/{text}"
     Inside(docker, box.pod_object(), box.container).write(path, text)
     mine = volumes.mounted_claim(kube, box.namespace, box.pod)
     uid = volumes.claim_uid(kube, box.namespace, mine)
     helper = volumes.disposable(name, aside, session.probe_image)
-    with helpers.applied(kube, helper):
+    with helper_pods.applied(kube, helper):
         volumes.mounted_claim(kube, aside, f"{name}-0")
         kube.delete([box.workload])
         with control("a StatefulSet that says whenDeleted: Delete takes its claim with it"):
@@ -61,10 +61,10 @@ def test_the_pod_comes_back_as_the_same(
     make_box: MakeBox, aside: str, kube: Kube, subject: Subject, session: Session
 ) -> None:
     box = make_box(ready=False)
-    helper = helpers.restless(helpers.unique("boxproof-restless"), aside, session.probe_image)
+    helper = helper_pods.restless(helper_pods.unique("boxproof-restless"), aside, session.probe_image)
     with (
         control("the pod of a Deployment comes back under another name"),
-        helpers.applied(kube, helper),
+        helper_pods.applied(kube, helper),
     ):
         before, after = after_deletion(kube, aside, selector(helper))
         assert before.name != after.name

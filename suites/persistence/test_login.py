@@ -5,22 +5,23 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from boxproof.probes import helpers, login
-from boxproof.probes.inside import Inside
-from boxproof.probes.login import FILE, NO_TOKEN, PROMPT, Login
-from boxproof.proof import claim, control
-from boxproof.proof.factories import Containers
-from boxproof.proof.fixtures import MakeBox
-from boxproof.session import Session
+from boxproof.agent import login
+from boxproof.agent.login import FILE, NO_TOKEN, PROMPT, Login
+from boxproof.core.session import Session
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Containers
+from boxproof.probes.pods import helper_pods
+from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control
 
 
 @claim("auth-survives-restart-and-recreate")
 def test_a_container_finds_its_login_again(
     container: Containers, stub: Stub, docker: Any, subject: Subject, session: Session
 ) -> None:
-    token = helpers.unique("stub-token")
+    token = helper_pods.unique("stub-token")
     mine, file = stub.of(token), (login.credentials(token).encode(), 0o644)
     make = partial(
         container, *PROMPT, entrypoint=[subject.image.cli], stub=token, environment=NO_TOKEN, start=False
@@ -40,7 +41,7 @@ def test_a_container_finds_its_login_again(
 def test_the_next_pod_finds_the_login_again(
     make_box: MakeBox, stub: Stub, docker: Any, subject: Subject
 ) -> None:
-    box, token = make_box(), helpers.unique("stub-token")
+    box, token = make_box(), helper_pods.unique("stub-token")
     ask = partial(login.of_pod, box, stub.of(token), subject.image.cli)
     inside = Inside(docker, box.pod_object(), box.container)
     inside.write(f"{subject.config_dir}/{FILE}", login.credentials(token))

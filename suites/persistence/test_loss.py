@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
-from boxproof.kube import backups
+from boxproof.agent import login
+from boxproof.agent.login import FILE, Login, credentials
+from boxproof.core.session import ClusterInfo, Session
+from boxproof.deployment.box import Box
+from boxproof.deployment.deploy import COMPONENTS
+from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube
-from boxproof.probes import helpers, login, volumes
-from boxproof.probes.inside import Inside
-from boxproof.probes.login import FILE, Login, credentials
-from boxproof.proof import claim, control, observe
-from boxproof.proof.box import COMPONENTS
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.instance import Box
-from boxproof.session import ClusterInfo, Session
+from boxproof.operations import backups
+from boxproof.probes.pods import helper_pods, volumes
+from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def kept(make_box: MakeBox, subject: Subject) -> Box:
 def test_the_volume_outlives_its_claim(
     kept: Box, aside: str, kube: Kube, docker: Any, subject: Subject, session: Session
 ) -> None:
-    name, text = helpers.unique("boxproof-default"), helpers.unique("marker")
+    name, text = helper_pods.unique("boxproof-default"), helper_pods.unique("marker")
     path = f"{subject.config_dir}/{text}"
     Inside(docker, kept.pod_object(), kept.container).write(path, text)
     declared = kept.workload["spec"]["volumeClaimTemplates"][0]["spec"]
@@ -43,7 +44,7 @@ def test_the_volume_outlives_its_claim(
     del helper[0]["spec"]["storageClassName"]  # the cluster's default
     with (
         control("a claim of the cluster's own class takes its volume with it"),
-        helpers.applied(kube, *helper),
+        helper_pods.applied(kube, *helper),
     ):
         volumes.binding(kube, aside, name, name)
         assert volumes.after_loss(kube, aside, name, name) == "gone"

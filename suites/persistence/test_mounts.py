@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from boxproof.cluster.older import older_box
+from boxproof.agent.credential_file import DONE, Saves, saves
+from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import Kube
-from boxproof.probes.inside import Inside
-from boxproof.probes.saving import DONE, Saves, saves
-from boxproof.proof import claim, control, observe
-from boxproof.proof.factories import Containers
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.instance import Box
-from boxproof.session import ClusterInfo, EngineInfo, ImageInfo, Session
-from boxproof.subject import files
+from boxproof.probes.pods.node_view import Inside
+from boxproof.subject.image import image_files as files
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe
+from suites.persistence.older_image import older_box
 
 IDLE = ["sleep", "3600"]
 READ_ONLY = "Read-only file system"

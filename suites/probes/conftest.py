@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from boxproof.probes import helpers
-from boxproof.proof.factories import Containers
-from boxproof.proof.hanging import Hanging
-from boxproof.proof.modes import Modes
+from boxproof.fixtures.agent_modes import Modes
+from boxproof.fixtures.blocked_agent import Hanging
+from boxproof.fixtures.factories import Containers
+from boxproof.probes.pods import helper_pods
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
 
@@ -17,7 +17,7 @@ from boxproof.subject.model import Subject
 @pytest.fixture
 def hanging(subject: Subject, container: Containers, stub: Stub) -> Iterator[Hanging]:
     """``hanging(mode)``: the box with its own CLI, which waits for an answer that does not come."""
-    mine = stub.of(helpers.unique("stub-token"))
+    mine = stub.of(helper_pods.unique("stub-token"))
     mine.behave("slow", seconds=600)
     yield Hanging(subject, container, mine.token)
     mine.reset()

@@ -8,16 +8,24 @@ from typing import Any
 
 import pytest
 
-from boxproof.errors import DeadlineExceeded
-from boxproof.probes.local import LocalContainer
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.hanging import LIVE, Hanging, container_runs, endless, probed, to_clis, to_clis_of_pod
-from boxproof.proof.instance import Box
+from boxproof.deployment.box import Box
+from boxproof.fixtures.blocked_agent import (
+    LIVE,
+    Hanging,
+    container_runs,
+    endless,
+    probed,
+    to_clis,
+    to_clis_of_pod,
+)
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Containers
+from boxproof.probes.containers import LocalContainer
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
-from boxproof.wait import holds, until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.waiting import holds, until
 
 RESTARTED = 60.0  # seconds; two failures a second apart, 5 s to end, 10 s of back-off, a slow machine
 USUAL = ("CLAUDE_TEST_MODE", "TEST_MODE", "CI", "DEBUG", "HEALTHCHECK_DISABLED", "SKIP_HEALTHCHECK")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from boxproof.errors import DeadlineExceeded
-from boxproof.kube import states
-from boxproof.probes.session import SEND
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.hanging import LIVE, READY, Hanging, probe_often, probed
-from boxproof.proof.instance import Box
-from boxproof.proof.modes import Modes
+from boxproof.agent.api_session import SEND
+from boxproof.deployment.box import Box
+from boxproof.fixtures.agent_modes import Modes
+from boxproof.fixtures.blocked_agent import LIVE, READY, Hanging, probe_often, probed
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.kube import pod_status
 from boxproof.stubs.anthropic import Stub
-from boxproof.wait import until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.waiting import until
 
 SEEN = 30.0  # seconds until the pod's condition has followed two probes a second apart, on a slow machine
 
@@ -22,10 +22,10 @@ def ready(box: Box, *, wanted: bool) -> bool:
     """Return whether the pod is Ready, once that is as ``wanted`` or the time is over."""
     with suppress(DeadlineExceeded):
         until(
-            lambda: states.is_ready(box.pod_object()) is wanted,
+            lambda: pod_status.is_ready(box.pod_object()) is wanted,
             timeout=SEEN, every=0.5, what=f"Ready is {wanted}",
         )  # fmt: skip
-    return bool(observe("Ready", box.pod, states.is_ready(box.pod_object())))
+    return bool(observe("Ready", box.pod, pod_status.is_ready(box.pod_object())))
 
 
 @claim("readiness-reflects-auth")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import Tier
 from boxproof.kube.client import Kube
-from boxproof.kube.rules import in_force
-from boxproof.proof import Box
-from boxproof.proof.fixtures import Tier
+from boxproof.kube.rbac.rules import in_force
 from boxproof.subject.model import Subject
 
 

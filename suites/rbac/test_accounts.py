@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from boxproof.kube.access import Answer, Question, discover, questions_of
-from boxproof.kube.audit import ADMIN, audit
+from boxproof.agent.kubectl import kubectl
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import Access
 from boxproof.kube.client import Kube
-from boxproof.kube.rules import grants, subjects, wildcards
-from boxproof.probes.kubectl import kubectl
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.fixtures import Access
+from boxproof.kube.rbac.access_reviews import Answer, Question, discover, questions_of
+from boxproof.kube.rbac.audit import ADMIN, audit
+from boxproof.kube.rbac.rules import grants, subjects, wildcards
+from pytest_claims import claim, control, observe
 
 BOUND = "system:serviceaccount:kube-system:deployment-controller"  # Kubernetes itself binds it, everywhere
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from boxproof.kube.access import Answer, Question, discover, questions_of
-from boxproof.kube.audit import ADMIN, Audit, audit
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import Access
 from boxproof.kube.client import Kube
-from boxproof.kube.rules import RBAC, grants, places
-from boxproof.proof import Box, claim, control
-from boxproof.proof.fixtures import Access
+from boxproof.kube.rbac.access_reviews import Answer, Question, discover, questions_of
+from boxproof.kube.rbac.audit import ADMIN, Audit, audit
+from boxproof.kube.rbac.rules import RBAC, grants, places
+from pytest_claims import claim, control
 
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 ROLES = tuple(f"{each}.{RBAC}" for each in ("roles", "clusterroles", "rolebindings", "clusterrolebindings"))

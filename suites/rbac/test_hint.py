@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from boxproof.probes import ledger
-from boxproof.probes.kubectl import kubectl
-from boxproof.proof import Box, claim, control
+from boxproof.agent.kubectl import kubectl
+from boxproof.deployment.box import Box
+from pytest_claims import claim, control
+from pytest_claims.recording import observations
 
 SIGNS = ("missing right", "tier")
 
@@ -13,7 +14,7 @@ def hints(box: Box, *words: str) -> list[str]:
     """Return the lines about missing rights that a kubectl command leaves; an observation."""
     said = kubectl(box, *words).stderr.splitlines()
     found = [each for each in said if all(sign in each for sign in SIGNS)]
-    ledger.record("hints", " ".join(words), found)
+    observations.record("hints", " ".join(words), found)
     return found
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from boxproof.kube.access import Answer, Question
+from boxproof.agent.kubectl import kubectl
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box
+from boxproof.deployment.deploy import COMPONENTS, added
+from boxproof.fixtures.box_fixtures import Access, MakeBox
+from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube
-from boxproof.kube.rules import becomes, in_force
-from boxproof.probes.kubectl import kubectl
-from boxproof.probes.pods import resting
-from boxproof.proof import Box, claim, control
-from boxproof.proof.box import COMPONENTS, added
-from boxproof.proof.factories import Twins
-from boxproof.proof.fixtures import Access, MakeBox
-from boxproof.session import Session
+from boxproof.kube.rbac.access_reviews import Answer, Question
+from boxproof.kube.rbac.rules import becomes, in_force
+from boxproof.probes.pods.probe_pods import resting
+from boxproof.subject.manifests.pod_specs import without_pods
 from boxproof.subject.model import Subject
-from boxproof.subject.podspecs import without_pods
+from pytest_claims import claim, control
 
 DELETE = Question.of("delete", "pods")
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.kube.access import Answer, Question
-from boxproof.kube.audit import ADMIN, READS
+from boxproof.agent.kubectl import kubectl
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import Access
+from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rules import grants, places
-from boxproof.probes.helpers import unique
-from boxproof.probes.kubectl import kubectl
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.factories import Twins
-from boxproof.proof.fixtures import Access
+from boxproof.kube.rbac.access_reviews import Answer, Question
+from boxproof.kube.rbac.audit import ADMIN, READS
+from boxproof.kube.rbac.rules import grants, places
+from boxproof.probes.pods.helper_pods import unique
+from pytest_claims import claim, control, observe
 
 READABLE = (
     "pods", "services", "endpoints", "configmaps", "events", "nodes", "namespaces",

@@ -6,13 +6,14 @@ import difflib
 
 import pytest
 
-from boxproof.kube.access import Answer, Question, discover, questions_of
-from boxproof.kube.audit import audit, listing
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import Access, Tier
 from boxproof.kube.client import Kube
-from boxproof.kube.rules import in_force
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.fixtures import Access, Tier
+from boxproof.kube.rbac.access_reviews import Answer, Question, discover, questions_of
+from boxproof.kube.rbac.audit import audit, listing
+from boxproof.kube.rbac.rules import in_force
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from boxproof.proof.documented import Documented
-from boxproof.session import EngineInfo, Session
+from boxproof.core.session import EngineInfo, Session
+from boxproof.fixtures.docker_run import Documented
 from boxproof.subject.model import Subject
 
 

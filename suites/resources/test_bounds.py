@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from boxproof.core.session import Session
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.docker_run import Documented, bytes_of_logs
+from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import Kube
 from boxproof.kube.exec import ExecResult
-from boxproof.probes import helpers, ledger
-from boxproof.probes.cgroup import quantity
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.documented import Documented, bytes_of_logs
-from boxproof.proof.factories import Containers
-from boxproof.proof.fixtures import MakeBox
-from boxproof.session import Session
+from boxproof.probes.pods import helper_pods
+from boxproof.probes.process.cgroup import quantity
 from boxproof.subject.model import Subject
-from boxproof.wait import NotYet, until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.recording import observations
+from pytest_claims.waiting import NotYet, until
 
 MIB = 1 << 20
 BURST = 300  # MiB
@@ -30,7 +31,7 @@ SIZES = {"k": 10**3, "m": 10**6, "g": 10**9}
 def filled(asked: str, ended: ExecResult) -> str:
     """Return how writing a burst ended: "whole", or the error; an observation."""
     found = "whole" if ended.ok else "no space" if "No space left" in ended.stderr else ended.stderr[-200:]
-    ledger.record("burst", asked, found)
+    observations.record("burst", asked, found)
     return found
 
 
@@ -40,7 +41,7 @@ def test_the_pods_tmp_is_bounded_and_no_disk(make_box: MakeBox, container: Conta
         free = container(entrypoint=["sleep", "3600"])
         assert filled("no bound", free.exec([*FILL, "of=/tmp/burst"])) == "whole"
     box = make_box(ready=False)
-    helpers.start_of(box.kube, box.namespace, box.pod)
+    helper_pods.start_of(box.kube, box.namespace, box.pod)
     assert filled("/tmp of the pod", box.exec([*FILL, "of=/tmp/burst"], timeout=120)) == "no space"
     carrier = box.exec(["stat", "--file-system", "--format=%T", "/tmp"]).stdout.strip()
     assert observe("carrier", "/tmp of the pod", carrier) == "tmpfs"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box
+from boxproof.deployment.deploy import COMPONENTS, rendered
+from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube
-from boxproof.probes import cgroup
-from boxproof.probes.inside import Inside
-from boxproof.probes.pods import PROGRAM
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.box import COMPONENTS, rendered
-from boxproof.proof.factories import Twins
-from boxproof.session import Session
+from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.pods.probe_pods import PROGRAM
+from boxproof.probes.process import cgroup
+from boxproof.subject.manifests.pod_specs import missing_resources, pod_spec, workload
 from boxproof.subject.model import Subject
-from boxproof.subject.podspecs import missing_resources, pod_spec, workload
+from pytest_claims import claim, control, observe
 
 GIB = 1 << 30
 REQUEST, REQUEST_CPU = 1 * GIB, 0.5

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from boxproof.errors import DeadlineExceeded
+from boxproof.deployment.box import Box
+from boxproof.fixtures.blocked_agent import LIVE
+from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import NotFound
-from boxproof.probes import cgroup
 from boxproof.probes.eventually import eventually
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.proof.fixtures import MakeBox
-from boxproof.proof.hanging import LIVE
-from boxproof.proof.instance import Box
-from boxproof.proof.sabotages import Objects, find
-from boxproof.wait import NotYet, until
+from boxproof.probes.process import cgroup
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.sabotages import Objects, find
+from pytest_claims.waiting import NotYet, until
 
 OOM = "OOMKilled", 137
 HUNGRY = ["python3", "-c", "held = [b'x' * (1 << 20) for _ in range(600)]"]

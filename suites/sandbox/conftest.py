@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.errors import SubjectFault
+from boxproof.core.settings import Settings
+from boxproof.fixtures import sandboxed
+from boxproof.fixtures.sandboxed import Api, Sandbox
 from boxproof.probes.stage import Stage
-from boxproof.proof import sandboxed
-from boxproof.proof.sandboxed import Api, Sandbox
-from boxproof.settings import Settings
-from boxproof.subject import tools as programs
+from boxproof.subject.image import tools as programs
 from boxproof.subject.model import Subject
+from pytest_claims.faults import SubjectFault
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.core.process import started
+from boxproof.fixtures.sandboxed import Inside, Sandbox
 from boxproof.probes.stage import (
     ABSTRACT,
     CARRIER,
@@ -21,10 +23,8 @@ from boxproof.probes.stage import (
     PRIVATE,
     Stage,
 )
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.sandboxed import Inside, Sandbox
-from boxproof.run import started
-from boxproof.wait import until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.waiting import until
 
 ISOLATED = ("internet", "offline")
 TIERS = ("full", *ISOLATED)

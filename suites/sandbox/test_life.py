@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.core.process import Started
+from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.stage import Stage
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.sandboxed import Sandbox
-from boxproof.run import Started
-from boxproof.wait import until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.waiting import until
 
 STAY = ["sh", "-c", 'echo started; read -r word; echo "$word"']
 SLOWLY = [

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.errors import DeadlineExceeded
-from boxproof.probes import login
-from boxproof.probes.helpers import unique
+from boxproof.agent import login
+from boxproof.fixtures.sandboxed import Api, Sandbox
+from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.stage import Stage
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.sandboxed import Api, Sandbox
-from boxproof.wait import until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.waiting import until
 
 MESSAGES = "/v1/messages"
 PROMPT = ("-p", "Say hello.", "--output-format", "json")

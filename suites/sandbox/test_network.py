@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from boxproof.probes.reach import Listener, Reach, reach
+from boxproof.fixtures.sandboxed import Sandbox
+from boxproof.probes.network.reach import Listener, Reach, reach
 from boxproof.probes.stage import (
     ABSTRACT,
     CARRIER,
@@ -18,8 +19,7 @@ from boxproof.probes.stage import (
     RESOLVER,
     Stage,
 )
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.sandboxed import Sandbox
+from pytest_claims import claim, control, observe, scope
 
 DENIED = {Reach.REFUSED, Reach.FILTERED, Reach.NO_ROUTE}
 LOCAL = (NEIGHBOUR, HOST, METADATA, CARRIER, *PRIVATE)

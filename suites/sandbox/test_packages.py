@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.core.settings import Settings
+from boxproof.fixtures.sandboxed import Sandbox
+from boxproof.probes.network.reach import Reach, reach
 from boxproof.probes.nix import Nix
-from boxproof.probes.reach import Reach, reach
 from boxproof.probes.stage import FORGE, NEIGHBOUR, PORT, Stage
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.sandboxed import Sandbox
-from boxproof.settings import Settings
+from pytest_claims import claim, control, observe, scope
 
 Profile = Callable[[str, str], Path]
 TIERS = ("full", "internet", "offline")

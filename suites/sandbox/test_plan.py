@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from boxproof.core.process import Started
+from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.stage import Stage
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.sandboxed import Sandbox
-from boxproof.run import Started
-from boxproof.wait import until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.waiting import until
 
 STAY = ["sh", "-c", "echo started; read -r word"]
 RED = "\x1b[31m"

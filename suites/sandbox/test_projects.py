@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.errors import EnvironmentFault
+from boxproof.core.process import Started
+from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.stage import Stage
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.sandboxed import Sandbox
-from boxproof.run import Started
-from boxproof.wait import until
+from pytest_claims import claim, control, observe, scope
+from pytest_claims.faults import EnvironmentFault
+from pytest_claims.waiting import until
 
 Git = Callable[..., None]
 STAY = ["sh", "-c", "echo started; read -r word"]

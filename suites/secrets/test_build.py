@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from boxproof.probes.helpers import unique
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.session import EngineInfo, ImageInfo, Session
-from boxproof.stubs import private as server
-from boxproof.subject import private
-from boxproof.subject.doctored import layered
+from boxproof.core.session import EngineInfo, ImageInfo, Session
+from boxproof.fixtures.factories import Containers
+from boxproof.probes.pods.helper_pods import unique
+from boxproof.subject.image import secret_build
+from boxproof.subject.image.bad_images import layered
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, scope
+from suites.secrets import password_server
 
 pytestmark = scope("image")
 
@@ -36,14 +36,14 @@ def values(
     """What fills the places of the documented command: the box, and a program behind the password."""
     if not subject.commands.private:
         pytest.skip("the subject documents no build with a secret")
-    start, *words = server.command(canary)
+    start, *words = password_server.command(canary)
     place = container(*words, image=session.probe_image, entrypoint=[start], network=session.network)
-    place.wait_log(server.READY)
+    place.wait_log(password_server.READY)
     place.made.reload()
     address = place.made.attrs["NetworkSettings"]["Networks"][session.network]["IPAddress"]
     netrc = tmp_path / "netrc"
-    netrc.write_text(server.netrc(address, canary))
-    url = f"http://{address}:{server.PORT}/private-tool"
+    netrc.write_text(password_server.netrc(address, canary))
+    url = f"http://{address}:{password_server.PORT}/private-tool"
     return {"image": image.reference, "netrc": str(netrc), "password": canary, "url": url}
 
 
@@ -51,18 +51,18 @@ def values(
 def test_the_dependency_comes_with_the_secret_and_only_with_it(
     subject: Subject, values: dict[str, str], container: Containers, engine: EngineInfo, docker: Any
 ) -> None:
-    command = private.fill(subject.commands.private, values)
-    with private.temporary(docker, unique("boxproof-private")) as tag:
+    command = secret_build.fill(subject.commands.private, values)
+    with secret_build.temporary(docker, unique("boxproof-private")) as tag:
         with control("with the secret it builds, and the program runs"):
-            built = private.build(engine, command, tag, cwd=subject.directory)
+            built = secret_build.build(engine, command, tag, cwd=subject.directory)
             assert observe("builds", "with the secret", built.ok), built.said[-800:]
             ran = container(image=tag, entrypoint=[PROGRAM], start=False).run()
-            assert server.SAYS in ran.output
-        texts = private.told(docker, tag, built)
-        assert private.in_layers(engine, tag, values["password"].encode()) == []
-        assert private.holding(texts, values["password"]) == []
-    with private.temporary(docker, unique("boxproof-private")) as tag:
-        bare = private.build(engine, private.without_secret(command), tag, cwd=subject.directory)
+            assert password_server.SAYS in ran.output
+        texts = secret_build.told(docker, tag, built)
+        assert secret_build.in_layers(engine, tag, values["password"].encode()) == []
+        assert secret_build.holding(texts, values["password"]) == []
+    with secret_build.temporary(docker, unique("boxproof-private")) as tag:
+        bare = secret_build.build(engine, secret_build.without_secret(command), tag, cwd=subject.directory)
         assert not observe("builds", "without it", bare.ok)
 
 
@@ -79,20 +79,20 @@ def test_the_secret_stays_nowhere(
     with control("a build argument is seen in history and record, a deleted file in its layer"):
         (tmp_path / "Dockerfile").write_text(BY_ARGUMENT)
         given = ["--build-arg", f"BOX={values['image']}", "--build-arg", f"PASSWORD={canary}"]
-        with private.temporary(docker, unique("boxproof-argument")) as tag:
-            built = private.build(
+        with secret_build.temporary(docker, unique("boxproof-argument")) as tag:
+            built = secret_build.build(
                 engine, ["docker", "buildx", "build", *given, str(tmp_path)], tag, cwd=tmp_path
             )
-            seen = private.holding(private.told(docker, tag, built), canary)
+            seen = secret_build.holding(secret_build.told(docker, tag, built), canary)
             assert {"history", "the builder's record"} <= set(observe("told", "an argument", seen))
         deleted = [{"root/.netrc": canary.encode()}, {"root/.wh..netrc": b""}]
         with layered(docker, deleted, run=session.run) as made:
-            assert observe("layers", "a deleted file", private.in_layers(engine, made, canary.encode()))
-    command = private.fill(subject.commands.private, values)
-    with private.temporary(docker, unique("boxproof-private")) as tag:
-        built = private.build(engine, command, tag, cwd=subject.directory)
+            assert observe("layers", "a deleted file", secret_build.in_layers(engine, made, canary.encode()))
+    command = secret_build.fill(subject.commands.private, values)
+    with secret_build.temporary(docker, unique("boxproof-private")) as tag:
+        built = secret_build.build(engine, command, tag, cwd=subject.directory)
         assert built.ok, built.said[-800:]
-        texts = private.told(docker, tag, built)
-        assert observe("told", "the documented build", private.holding(texts, canary)) == []
-        found = private.in_layers(engine, tag, canary.encode())
+        texts = secret_build.told(docker, tag, built)
+        assert observe("told", "the documented build", secret_build.holding(texts, canary)) == []
+        found = secret_build.in_layers(engine, tag, canary.encode())
         assert observe("layers", "the documented build", found) == []

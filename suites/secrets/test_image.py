@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from boxproof.proof import claim, control, observe, scope
-from boxproof.session import EngineInfo, ImageInfo, Session
-from boxproof.subject import leaks
-from boxproof.subject.doctored import configured, layered
-from boxproof.subject.files import reader
-from boxproof.subject.layers import Layer, layers
+from boxproof.core.session import EngineInfo, ImageInfo, Session
+from boxproof.subject.image.bad_images import configured, layered
+from boxproof.subject.image.image_files import reader
+from boxproof.subject.image.layers import Layer, layers
+from boxproof.subject.supply_chain import secret_scan
+from pytest_claims import claim, control, observe, scope
 
 pytestmark = scope("image")
 
@@ -28,7 +28,7 @@ def suspects(reference: str, found: Sequence[Layer]) -> list[str]:
 def told(docker: Any, reference: str) -> list[str]:
     """Return the kinds of secrets in an image's settings and history; an observation."""
     said = [docker.api.inspect_image(reference), docker.api.history(reference)]
-    return observe("suspects in settings", reference, leaks.in_bytes(json.dumps(said).encode()))
+    return observe("suspects in settings", reference, secret_scan.in_bytes(json.dumps(said).encode()))
 
 
 @claim("no-secret-in-any-layer")

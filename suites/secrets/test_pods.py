@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from boxproof.kube.accounts import authority, kubeconfig, token
+from boxproof.agent.kubectl import Told, kubectl
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube, Object
-from boxproof.probes import ledger
-from boxproof.probes.helpers import applied, unique
-from boxproof.probes.kubectl import Told, kubectl
-from boxproof.proof import Box, claim, control, observe
-from boxproof.proof.fixtures import MakeBox
-from boxproof.stubs.cluster import PORT, USER, Elsewhere
+from boxproof.kube.service_accounts import authority, kubeconfig, token
+from boxproof.probes.pods.helper_pods import applied, unique
+from boxproof.stubs.api_server import PORT, USER, Elsewhere
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe
+from pytest_claims.recording import observations
 
 TOKEN = "CLAUDE_CODE_OAUTH_TOKEN"
 KINDS = (
@@ -31,7 +32,7 @@ def holding(kube: Kube, namespace: str, wanted: str, kinds: Sequence[str] = KIND
     objects = [each for kind in kinds for each in kube.list(kind, namespace)]
     found = [f"{each['kind']}/{each['metadata']['name']}" for each in objects if wanted in str(each)]
     shown = {"objects": len(objects), "holding": found}
-    ledger.record("objects with the token", namespace, shown, decides=bool(found))
+    observations.record("objects with the token", namespace, shown, decides=bool(found))
     return found
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube
-from boxproof.probes.etcd import stored
-from boxproof.probes.helpers import applied, unique
-from boxproof.proof import Box, claim, control, own_cluster
+from boxproof.probes.pods.helper_pods import applied, unique
+from pytest_claims import claim, control, own_cluster
+from suites.secrets.etcd import stored
 
 OTHERS = ("configmaps", "statefulsets", "controllerrevisions", "pods")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from boxproof.proof import claim, control, observe, scope
-from boxproof.session import ImageInfo, Session
-from boxproof.subject.doctored import layered
-from boxproof.subject.layers import Layer, efficiency, layers, wasted_bytes
+from boxproof.core.session import ImageInfo, Session
+from boxproof.subject.image.bad_images import layered
+from boxproof.subject.image.layers import Layer, efficiency, layers, wasted_bytes
+from pytest_claims import claim, control, observe, scope
 
 COMPRESSED = 2_000_000_000  # bytes, the claim's
 LARGEST = 500_000_000  # bytes of one layer, unpacked

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from boxproof.agent.agent_tools import Exec, ran
+from boxproof.deployment.box import Box, workload_of
+from boxproof.fixtures.box_fixtures import MakeBox, Tier
+from boxproof.fixtures.factories import Containers
 from boxproof.kube.exec import ExecResult
-from boxproof.probes.filecaps import WITH_EFFECT, carried, file_capability, starts
-from boxproof.probes.local import LocalContainer
-from boxproof.probes.toolbox import Exec, ran
-from boxproof.proof import claim, control, observe, scope
-from boxproof.proof.factories import Containers
-from boxproof.proof.fixtures import MakeBox, Tier
-from boxproof.proof.instance import Box, workload_of
-from boxproof.subject.podspecs import added_capabilities
+from boxproof.probes.containers import LocalContainer
+from boxproof.subject.manifests.pod_specs import added_capabilities
+from pytest_claims import claim, control, observe, scope
+from suites.tools.file_capabilities import WITH_EFFECT, carried, file_capability, starts
 
 PING = {"name": "net.ipv4.ping_group_range", "value": "1 0"}  # else any uid may ping, capability or not
 # knocks as long as the capture goes on; the knocks are counted, not their seconds

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.cluster import toolbox
-from boxproof.probes.debugging import capture
-from boxproof.probes.helpers import unique
-from boxproof.probes.toolbox import ran
-from boxproof.proof import claim, control
-from boxproof.proof.instance import Box
-from boxproof.session import Session
+from boxproof.agent.agent_tools import ran
+from boxproof.cluster import command_tools
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box
+from boxproof.probes.pods.helper_pods import unique
 from boxproof.subject.model import Subject
+from pytest_claims import claim, control
+from suites.tools.debug_container import capture
 
 NOWHERE = "192.0.2.9"  # RFC 5737; that nobody answers does not matter
 KNOCKS = (  # until told to end; the knocks are counted, not their seconds
@@ -31,7 +31,7 @@ def test_the_documented_container_captures_the_agents_packets(
     words = subject.commands.capture
     if not words:
         pytest.skip("subject.toml documents no capture: commands.capture")
-    env, image = toolbox.variables(session, tmp_path), session.probe_image
+    env, image = command_tools.variables(session, tmp_path), session.probe_image
     with control("where the agent sends nothing it captures nothing"), box.entered():
         assert not capture(subject, box, env, image=image, filter_=FILTER, seconds=2).packets
     mark = f"/tmp/{unique('knocks')}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from boxproof.probes.libraries import linked, places
-from boxproof.proof import claim, control, scope
-from boxproof.proof.factories import Containers
+from boxproof.fixtures.factories import Containers
+from boxproof.subject.image.tools import load
 from boxproof.subject.model import Subject
-from boxproof.subject.tools import load
+from pytest_claims import claim, control, scope
+from suites.tools.shared_libraries import linked, places
 
 DOCTOR = """set -e; mkdir /opt/doctored
 sed 's/libc\\.so\\.6/libq.so.6/' "$(readlink -f /bin/sh)" >/opt/doctored/sh; chmod +x /opt/doctored/sh"""

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from boxproof.probes.inside import Inside
+from boxproof.agent.agent_tools import Exec, Verified, by_name, ran, verify
+from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import Tier
+from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pressure import demand_speed, judged
-from boxproof.probes.toolbox import Exec, Verified, by_name, ran, verify
-from boxproof.proof import claim, control
-from boxproof.proof.fixtures import Tier
-from boxproof.proof.instance import Box
+from boxproof.subject.image.tools import Tool, load
 from boxproof.subject.model import Subject
-from boxproof.subject.tools import Tool, load
+from pytest_claims import claim, control
 
 
 @pytest.fixture

@@ -5,17 +5,17 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from boxproof.probes import helpers
-from boxproof.probes.processes import descended
-from boxproof.probes.program import ask
-from boxproof.probes.toolbox import Ran, ran
-from boxproof.proof import claim, control, observe
-from boxproof.proof.box import COMPONENTS, rendered
-from boxproof.proof.fixtures import Tier
-from boxproof.proof.instance import Box
-from boxproof.session import Session
+from boxproof.agent.agent_tools import Ran, ran
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box
+from boxproof.deployment.deploy import COMPONENTS, rendered
+from boxproof.fixtures.box_fixtures import Tier
+from boxproof.probes.pods import helper_pods
+from boxproof.probes.probe_protocol import ask
+from boxproof.probes.process.processes import descended
+from boxproof.subject.manifests.pod_specs import added_capabilities
 from boxproof.subject.model import Subject
-from boxproof.subject.podspecs import added_capabilities
+from pytest_claims import claim, control, observe
 
 STRANGER = 2000  # a uid that is not the agent's: one's own processes can be traced everywhere
 # calls as long as nothing is seen of them; the calls are counted, not their seconds
@@ -68,7 +68,7 @@ def test_a_process_of_another_uid_is_traced_in_the_ptrace_tier(
 def test_no_component_adds_sys_admin(session: Session, subject: Subject) -> None:
     with control("a container that adds it is seen"):
         asked = {"capabilities": {"add": ["SYS_ADMIN"]}}
-        pod = helpers.pod("any", "any", "any", [], securityContext=asked)
+        pod = helper_pods.pod("any", "any", "any", [], securityContext=asked)
         assert observe("added", "a pod", added([pod])) == {"SYS_ADMIN"}
     components = sorted(each.name for each in (subject.directory / subject.manifests.components).iterdir())
     assert components

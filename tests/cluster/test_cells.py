@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from boxproof.cluster import cells, kind, nodeimage
-from boxproof.cluster.parts import MODULES, programs, runtime_programs
-from boxproof.errors import UsageError
-from boxproof.settings import Settings
+from boxproof.cluster import cells
+from boxproof.cluster.kind import kind_clusters
+from boxproof.cluster.node_image import node_image
+from boxproof.cluster.node_image.components import MODULES, programs, runtime_programs
+from boxproof.core.settings import Settings
+from pytest_claims.faults import UsageError
 
 
 def test_the_default_cell_exists_and_versions_may_be_cut_short() -> None:
@@ -50,8 +52,8 @@ def test_every_program_has_its_pinned_module() -> None:
 
 
 def test_what_the_node_runs_is_preloaded_and_never_pulled() -> None:
-    preloaded = {name for _, name in nodeimage.names(cells.check(Settings()))}
-    for path in sorted((nodeimage.RECIPE / "rootfs/kind/manifests").glob("*.yaml")):
+    preloaded = {name for _, name in node_image.names(cells.check(Settings()))}
+    for path in sorted((node_image.RECIPE / "rootfs/kind/manifests").glob("*.yaml")):
         for item in yaml.safe_load_all(path.read_text()):
             pod = item.get("spec", {}).get("template", {}).get("spec", {}) if "spec" in item else {}
             for container in pod.get("initContainers", []) + pod.get("containers", []):
@@ -90,7 +92,7 @@ def test_what_differs_between_cells_is_data(
     kind_version, containerd, kubernetes = versions
     cell = cells.check(Settings(kind=kind_version, containerd=containerd, kubernetes=kubernetes))
     assert cells.kubelet(cell.combination, cgroup) == kubelet
-    patches = yaml.safe_load(kind.topology_of(cell, cgroup))["kubeadmConfigPatches"]
+    patches = yaml.safe_load(kind_clusters.topology_of(cell, cgroup))["kubeadmConfigPatches"]
     told = [each for each in map(yaml.safe_load, patches) if each["kind"] == "KubeletConfiguration"]
     assert [each | kubelet for each in told] == told
     assert bool(told) is bool(kubelet)

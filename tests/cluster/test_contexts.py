@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.cluster import contexts
-from boxproof.errors import EnvironmentFault, UsageError
+from pytest_claims.faults import EnvironmentFault, UsageError
 
 
 def write(path: Path, text: str) -> Path:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from boxproof.run import run
-from boxproof.settings import ROOT
+from boxproof.core.process import run
+from boxproof.core.settings import ROOT
 
 BOX = ROOT / "image/rootfs/usr/local/lib/box"
 NAMES = ("limits", "logs", "login", "metrics", "prompts", "relay", "service")

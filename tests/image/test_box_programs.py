@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from boxproof.pace import stretched
-from boxproof.run import Result, run
-from boxproof.settings import ROOT
+from boxproof.core.process import Result, run
+from boxproof.core.settings import ROOT
+from pytest_claims.pace import stretched
 
 ROOTFS = ROOT / "image/rootfs/usr/local"
 SUPERVISE = ROOTFS / "lib/box/supervise.py"

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxproof.run import Result, run
-from boxproof.session import StubInfo
-from boxproof.settings import ROOT
+from boxproof.core.process import Result, run
+from boxproof.core.session import StubInfo
+from boxproof.core.settings import ROOT
 from boxproof.stubs.anthropic import Stub
-from boxproof.stubs.forge import Repository
+from boxproof.stubs.git_forge import Repository
 
 PROGRAM = ROOT / "image/rootfs/usr/local/lib/box/config_clone.py"
 TOKEN = "canary-token-of-the-repository"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from boxproof.run import run
-from boxproof.settings import ROOT
+from boxproof.core.process import run
+from boxproof.core.settings import ROOT
 
 BOX = ROOT / "image/rootfs/usr/local/lib/box"
 SECRETS = (

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from boxproof.pace import stretched
-from boxproof.run import Result, run
-from boxproof.settings import ROOT
+from boxproof.core.process import Result, run
+from boxproof.core.settings import ROOT
+from pytest_claims.pace import stretched
 
 GATE = ROOT / "image/rootfs/usr/local/lib/box/gate.py"
 FREE = "127.0.0.1:1"  # nobody listens on tcpmux

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.run import Result, run
-from boxproof.settings import ROOT
+from boxproof.core.process import Result, run
+from boxproof.core.settings import ROOT
 
 LIB = ROOT / "image/rootfs/usr/local/lib/box"
 LOGIN = '{"claudeAiOauth": {"accessToken": "stub-token", "scopes": ["user:inference"]}}'

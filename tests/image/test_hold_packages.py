@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.run import Result, run
-from boxproof.settings import ROOT, path_after
+from boxproof.core.process import Result, run
+from boxproof.core.settings import ROOT, path_after
 
 HOLD = ROOT / "image/src/hold-packages"
 LOCK = "# words\ndebian-12 jq 1.6-2.1\ndebian-12 libc6 2.36\ndebian-12 gone 1:2\nubuntu-24.04 jq 1.7\n"

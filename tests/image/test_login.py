@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from boxproof.run import Result, run
-from boxproof.settings import ROOT
+from boxproof.core.process import Result, run
+from boxproof.core.settings import ROOT
 
 PROGRAM = ROOT / "image/rootfs/usr/local/lib/box/login.py"
 SCOPES = ["user:inference", "user:sessions:claude_code"]

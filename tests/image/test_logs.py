@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from boxproof.run import run
-from boxproof.settings import ROOT
+from boxproof.core.process import run
+from boxproof.core.settings import ROOT
 
 LOGS = ROOT / "image/rootfs/usr/local/lib/box"
 BUSY = f"""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from boxproof.run import run
-from boxproof.settings import ROOT
+from boxproof.core.process import run
+from boxproof.core.settings import ROOT
 
 LIB = ROOT / "image/rootfs/usr/local/lib/box"
 ENDED = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.errors import EnvironmentFault
 from boxproof.kube import diagnosis
 from boxproof.kube.client import Invalid
+from pytest_claims.faults import EnvironmentFault
 
 
 def event(reason: str, at: str, name: str = "agent-0", kind: str = "Warning") -> dict[str, Any]:

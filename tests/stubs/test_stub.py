@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from boxproof.errors import EnvironmentFault
-from boxproof.session import StubInfo
+from boxproof.core.session import StubInfo
 from boxproof.stubs.anthropic import Stub
 from boxproof.stubs.server import shapes
+from pytest_claims.faults import EnvironmentFault
 
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hello there"}]}
 

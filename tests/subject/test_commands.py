@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.errors import EnvironmentFault, ExitCode
-from boxproof.host.apt import Silent
-from boxproof.host.served import Lack, Unanswered, fault_of
+from boxproof.host.fetch.apt import Silent
+from boxproof.host.fetch.served_inputs import Lack, Unanswered, fault_of
 from boxproof.subject.commands import carry_out
+from pytest_claims.faults import EnvironmentFault, ExitCode
 
-SAYS = "import sys; from boxproof import log; log.fail({message!r}, 'mend it'); sys.exit({code})"
+SAYS = (
+    "import sys; from pytest_claims import progress as log; "
+    "log.fail({message!r}, 'mend it'); sys.exit({code})"
+)
 FAULTS = [
     fault_of([Lack("Go module a@v1", "404 Not Found", "set GOPROXY")]),
     fault_of([Lack("", "the npm registry does not answer, asked for a@1", ""), Lack("b", "gone", "")]),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.errors import UsageError
-from boxproof.settings import ROOT
+from boxproof.core.settings import ROOT
 from boxproof.subject import model
+from pytest_claims.faults import UsageError
 
 
 def test_our_own_subject_names_existing_parts() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from boxproof.probes.debugging import captured
-from boxproof.settings import ROOT
+from boxproof.core.settings import ROOT
 from boxproof.subject import model
+from suites.tools.debug_container import captured
 
 
 def test_the_documented_capture_is_the_proven_one() -> None:

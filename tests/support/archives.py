@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from boxproof.run import run
+from boxproof.core.process import run
 
 STARTS = "#!/bin/sh\necho {name} {version}\n"
 NEWER_ABI = (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from boxproof.session import EngineInfo
+from boxproof.core.session import EngineInfo
 
 
 class _Engine(BaseHTTPRequestHandler):

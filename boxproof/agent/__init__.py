@@ -1,0 +1,1 @@
+"""Probes that know Claude Code and the programs of this box."""

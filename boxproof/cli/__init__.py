@@ -1,0 +1,1 @@
+"""The commands: what nox sessions and `boxproof` run."""

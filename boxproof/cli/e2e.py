@@ -1,0 +1,93 @@
+"""Proves the box on one cell: from a bare machine to an acceptance report."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+from boxproof.cluster import cells, compatibility, external
+from boxproof.core.process import undisturbed
+from boxproof.core.settings import Settings
+from boxproof.runs import bringup, bringup_external, run_life, suite_runner
+from boxproof.runs.run_life import Run
+from boxproof.subject import model
+from pytest_claims import claims, pace, progress, sabotages, waivers
+from pytest_claims.concurrency import scheduling
+from pytest_claims.faults import UsageError
+from pytest_claims.reports import pages, results
+from pytest_claims.reports.schema import Results
+
+
+def main(settings: Settings) -> int:
+    """Run everything and return the exit code of the verdict; wrong usage creates nothing."""
+    if settings.context:
+        external.check(settings)
+    elif not claims.of_host(settings.claims):
+        compatibility.check(settings)
+    found = prove(settings)
+    return int(found.exit_code)
+
+
+def prove(settings: Settings, *, latest: bool = True) -> Results:
+    """Bring up, run the suites, write the report; raises UsageError before anything is made.
+
+    Without ``latest`` the link to the latest report stays where it is.
+    """
+    subject = checked(settings)
+    run = run_life.begin(settings, subject.name)
+    try:
+        with run_life.enduring(run), pace.watched(run.directory):
+            if not claims.of_host(settings.claims):
+                (bringup_external if settings.context else bringup).session(run, subject)
+            suite_runner.prove(settings, run.session)
+        with undisturbed():
+            found = finished(run, latest=latest)
+    except UsageError:
+        shutil.rmtree(run.directory)
+        raise
+    finally:
+        if not run.tidied:
+            bringup.tidy(run)
+    progress.say(f"{found.summary()}; report: {run.directory / 'index.html'}")
+    return found
+
+
+def finished(run: Run, *, latest: bool = True) -> Results:
+    """Write the report; after an interrupt side by side with the clean-up, for which time is short."""
+    if not run.interrupted:
+        return report(run, latest=latest)
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(report, run, latest=latest)
+        bringup.tidy(run)
+        return written.result()
+
+
+def checked(settings: Settings) -> model.Subject:
+    """Validate everything that was asked for, so that a mistake costs nothing; raises UsageError."""
+    claims.select(settings.claims)
+    cells.check(settings)
+    sabotages.load()
+    waivers.load(settings.subject, claims.load())
+    return model.load(settings.subject)
+
+
+def report(run: Run, *, latest: bool = True) -> Results:
+    """Write results.json and the pages of a run, and make it the latest."""
+    found = collect(run)
+    scheduling.learn(run.settings.state, results.durations(found))
+    pages.write(run.directory)
+    if latest:
+        results.point_latest(run.directory)
+    return found
+
+
+def collect(run: Run) -> Results:
+    """Write results.json from what the checks of a run left behind."""
+    return results.collect(
+        run.session,
+        selected=run.settings.claims,
+        started=run.started,
+        timings=run.timings,
+        interrupted=run.interrupted,
+        fault=run.fault or "",
+    )

@@ -1,0 +1,243 @@
+"""The command line of the runs: strict options, one-line errors, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import NoReturn
+
+import boxproof
+from boxproof.core import parents
+from boxproof.core.process import ENDING, tell, when_told
+from boxproof.core.settings import ROOT, Settings, starter
+from pytest_claims import progress, selection
+from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest
+
+LONGEST = 9.0  # seconds from the first signal to the end; nox kills after ten
+ENDING_NUMBERS = frozenset(map(int, ENDING))
+Command = Callable[..., int]  # of the settings, and of the options only this command has, by name
+
+
+CLAIMS = ROOT / "claims"
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument errors as UsageError, with the nearest option for a misspelt one."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError; a misspelt option gets the nearest valid one as its hint."""
+        if "unrecognized arguments:" in message:
+            word = message.split("unrecognized arguments:")[1].split(maxsplit=1)[0]
+            options = [each for action in self._actions for each in action.option_strings]
+            raise UsageError(f"unknown argument {word!r}", hint=nearest(word.split("=")[0], options))
+        raise UsageError(message, hint=f"see nox -s {self.prog} -- --help")
+
+
+def parser(command: str, about: str) -> Parser:
+    """Return the parser of one command."""
+    made = Parser(prog=command, description=about, epilog=MORE.get(command), allow_abbrev=False)
+    for add in ADDED.get(command, (_proving, _one_cell, _node_registry)):
+        add(made)
+    return made
+
+
+def _proving(made: Parser) -> None:
+    option = made.add_argument
+    option(
+        "--claims", action="append", metavar="IDS", help="claim ids and globs, comma-separated; repeatable"
+    )
+    option(
+        "--subject",
+        metavar="DIR",
+        help="the subject: a directory with a subject.toml (default: this repository)",
+    )
+    option("--cluster", metavar="NAME", help="name of the KIND cluster (default: boxproof)")
+    option(
+        "--workers", metavar="N", help="how many checks run side by side (default: by processors and load)"
+    )
+
+
+def _one_cell(made: Parser) -> None:
+    option = made.add_argument
+    option("--kind", metavar="V", help="KIND version, for example 0.33.0")
+    option("--containerd", metavar="V", help="containerd version, for example 2.1")
+    option("--kubernetes", metavar="V", help="Kubernetes version, for example 1.34.2")
+    option("--keep", action="store_const", const="true", help="keep the instances for a look by hand")
+
+
+def _node_registry(made: Parser) -> None:
+    made.add_argument("--registry", metavar="HOST", help="take kindest/node by digest from this registry")
+
+
+def _existing_cluster(made: Parser) -> None:
+    option = made.add_argument
+    told = "prove in the cluster of this context of your kubeconfig, instead of one made with KIND"
+    option("--context", metavar="NAME", help=told)
+    told = "the kubeconfig with that context (default: KUBECONFIG, then ~/.kube/config); only read"
+    option("--kubeconfig", metavar="FILE", help=told)
+    told = "take kindest/node by digest from this registry; with --context, needed there: push the images to "
+    told += "HOST[:PORT][/PATH], where the nodes of that cluster pull them"
+    option("--registry", metavar="HOST", help=told)
+
+
+def _publishing(made: Parser) -> None:
+    told = "publish there: HOST[:PORT][/PATH]"
+    made.add_argument("--registry", metavar="HOST", dest="publish", required=True, help=told)
+    told = "scan with this database, an archive as `grype db import` takes it"
+    made.add_argument("--vulnerability-db", metavar="FILE", help=told)
+
+
+def _many_cells(made: Parser) -> None:
+    option = made.add_argument
+    option("--all", action="store_true", dest="every", help="every kind with every containerd")
+    told = "one cell, for example kind=0.27.0,containerd=1.7; repeatable"
+    option("--cell", action="append", metavar="VERSIONS", help=told)
+    option("--list-json", action="store_true", help="print the cells for a CI matrix, and run nothing")
+    option("--merge", nargs="+", type=Path, metavar="DIR", help="join the reports of matrices, run nothing")
+    option("--complete", action="store_true", help="with --merge: a cell nobody ran is unproven")
+    option("--fresh", action="store_true", help="do not go on with a matrix that was ended early")
+
+
+def _measuring(made: Parser) -> None:
+    told = "measure only these, comma-separated; repeatable"
+    made.add_argument("--only", action="append", metavar="NAMES", help=told)
+    told = "how many turns each way gets (default: 3)"
+    made.add_argument("--runs", metavar="N", default="3", help=told)
+
+
+def _surveying(made: Parser) -> None:
+    told = "print the survey as JSON on standard output"
+    made.add_argument("--json", action="store_true", dest="as_json", help=told)
+
+
+def _interrupting(made: Parser) -> None:
+    from boxproof.cli import interrupts
+
+    interrupts.options(made)
+
+
+# What a command takes; without a line of its own it proves in one cell.
+ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
+    "bench": (_proving, _one_cell, _node_registry, _measuring),
+    "doctor": (_surveying,),
+    "e2e": (_proving, _one_cell, _existing_cluster),
+    "interrupts": (_proving, _interrupting),
+    "matrix": (_proving, _many_cells, _node_registry),
+    "release": (_proving, _one_cell, _publishing),
+}
+
+
+MORE = {
+    "e2e": "In an existing cluster: nox -s e2e -- --context NAME --registry HOST. What it makes there is "
+    "labelled and removed again; checks that need a node of their own cluster are unproven; --kind, "
+    "--containerd, --kubernetes and --cluster do not go with it. See docs/existing-cluster.md."
+}
+
+
+def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dict[str, object]]:
+    """Parse ``words``: the settings, and the options that only this command has; raises UsageError."""
+    options = dict(vars(parser(command, about).parse_args(words)))
+    if options.get("claims"):
+        options["claims"] = ",".join(options["claims"])
+    known = {each.name for each in fields(Settings)}
+    own = {name: options.pop(name) for name in list(options) if name not in known}
+    settings = Settings.load(options)
+    if command not in ("doctor", "e2e"):
+        settings.own_cluster()
+    return settings, own
+
+
+# Each command's module in boxproof.cli, imported when it runs, and its one line.
+COMMANDS = {
+    "e2e": "Prove the box on one cell, from a bare machine to the report.",
+    "matrix": "Prove the box in every cell of cluster/cells.toml.",
+    "sabotage": "Apply every sabotage and expect its checks to refute.",
+    "bench": "Measure what is fast against the usual ways: kind, kubectl, serial runs.",
+    "interrupts": "Interrupt runs at random moments: nothing may be left.",
+    "release": "Build, scan, test, sabotage, then publish; each step blocks the next.",
+    "doctor": "Say what this machine has, and which way each need of a run will be met.",
+}
+
+
+def overview() -> str:
+    """Return what ``boxproof --help`` prints: the commands, and what their exit codes mean."""
+    lines = [f"  {name:12}{about}" for name, about in COMMANDS.items()]
+    told = ["Their options: boxproof COMMAND --help. The same in the environments of nox: nox -s COMMAND."]
+    told += ["The steps by hand: inv -l.", ""]
+    told += ["Exit codes: 0 accepted, 1 refuted, 2 wrong usage, 3 blocked, 4 unproven left, 130 interrupted."]
+    return "\n".join([f"usage: boxproof COMMAND …\n\n{boxproof.__doc__}\n", *lines, "", *told])
+
+
+SHOWN: dict[str, Callable[[], str]] = {
+    "--help": overview,
+    "-h": overview,
+    "--version": lambda: f"boxproof {boxproof.__version__}",
+}
+
+
+def interrupt_once() -> None:
+    """Turn the first INT, TERM or HUP into KeyboardInterrupt; further ones do not disturb the clean-up.
+
+    The end of a starter that asked for it (``run.foreground``) counts as TERM. Once told, this process has
+    ended within ``LONGEST`` seconds, whatever its clean-up waits for.
+    """
+
+    def first(_number: int, _frame: object) -> None:
+        if tell():
+            raise KeyboardInterrupt
+
+    when_told(progress.unread_is_fine)
+    noticed, written = os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+    threading.Thread(target=_end_in_time, args=(noticed,), name="end", daemon=True).start()
+    for each in ENDING:
+        signal.signal(each, first)
+    parents.watch(starter(), lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def _end_in_time(noticed: int) -> None:
+    """End this process in time after a signal, also while the main thread is in a call that sees none."""
+    while not ENDING_NUMBERS.intersection(os.read(noticed, 64)):
+        continue
+    threading.Event().wait(LONGEST)
+    progress.fail("the clean-up took too long: the next run sweeps what is left")
+    os._exit(int(ExitCode.INTERRUPTED))
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command and return its exit code (docs/contracts.md)."""
+    interrupt_once()
+    try:
+        if words and words[0] in SHOWN:
+            print(SHOWN[words[0]]())
+            return int(ExitCode.ACCEPTED)
+        if not words or words[0] not in COMMANDS:
+            shown = words[0] if words else ""
+            raise UsageError(f"unknown command {shown!r}", hint=nearest(shown, COMMANDS))
+        settings, own = asked(words[1:], words[0], COMMANDS[words[0]])
+        if words[0] != "doctor" and not CLAIMS.is_dir():
+            hint = "it proves from a clone of the repository: git clone, then ./nox"
+            raise UsageError(f"this boxproof was installed without claims ({CLAIMS})", hint=hint)
+        if settings.claims:
+            selection.select(settings.claims, selection.ids(CLAIMS))
+        command: Command = importlib.import_module(f"boxproof.cli.{words[0]}").main
+        return command(settings, **own)
+    except BoxproofError as error:
+        progress.fail(error.message, error.hint)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        progress.fail("interrupted")
+        return int(ExitCode.INTERRUPTED)
+
+
+def console_script() -> int:
+    """Run the command line of the program ``boxproof``."""
+    return main(sys.argv[1:])

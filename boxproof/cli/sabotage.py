@@ -1,0 +1,198 @@
+"""Applies every sabotage and expects the checks of its claim to refute: the kill table."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from boxproof.cli import e2e
+from boxproof.cluster.images import load
+from boxproof.core.process import run as command
+from boxproof.core.session import ImageInfo, Session
+from boxproof.core.settings import Settings
+from boxproof.deployment import deploy
+from boxproof.kube.client import Kube
+from boxproof.runs import bringup, run_life, suite_runner
+from boxproof.runs.run_life import Run
+from boxproof.subject import copies, model
+from boxproof.subject.image import image_build
+from pytest_claims import claims, pace, progress, sabotages
+from pytest_claims.concurrency import scheduling
+from pytest_claims.faults import ExitCode, UsageError
+from pytest_claims.reports import kill_table, pages, results
+from pytest_claims.reports.schema import Results, SabotageResult
+from pytest_claims.sabotages import Sabotage
+from pytest_claims.verdicts import Verdict
+
+SIDE_BY_SIDE = 3  # instances at a time: more of them only wait for the same two cores
+
+
+def main(settings: Settings) -> int:
+    """Apply the sabotages of the selected claims; 0 only if all are killed."""
+    subject = e2e.checked(settings)
+    chosen = select(settings)
+    run = run_life.begin(settings, subject.name)
+    rows: list[SabotageResult] = []
+    home = run.directory
+    try:
+        with run_life.enduring(run):
+            if not claims.of_host(settings.claims):
+                bringup.session(run, subject)
+            followed, home = baseline(run, {each.claim for each in chosen})
+            try_all(run, chosen, followed, rows)
+    finally:
+        bringup.tidy(run)
+    if run.interrupted:  # what was under way was cut short: it has shown nothing
+        rows = [each for each in rows if each.killed or each.verdict is Verdict.PROVEN]
+    scheduling.learn(run.settings.state, {each.id: each.seconds for each in rows if each.killed})
+    tried = {each.id for each in rows}
+    why = "interrupted" if run.interrupted else str(run.fault or "")
+    rows += [kill_table.failed(each, Verdict.UNPROVEN, why) for each in chosen if each.id not in tried]
+    rows.sort(key=lambda row: [each.id for each in chosen].index(row.id))
+    found = kill_table.write(home, rows)
+    if not (home / results.FILE).is_file():  # it ended before there was a run to follow
+        e2e.collect(run)
+    pages.write(home)
+    progress.say(f"{kill_table.summary(found)}; table: {home / 'index.html'}")
+    return int(ExitCode.INTERRUPTED if run.interrupted else kill_table.exit_code(found))
+
+
+def select(settings: Settings) -> list[Sabotage]:
+    """Return the sabotages of the selected claims, in the order of the claims; raises UsageError if none."""
+    by_claim = sabotages.of_claims(claims.select(settings.claims))
+    chosen = [each for many in by_claim.values() for each in many]
+    if not chosen:
+        raise UsageError("no sabotage is registered for these claims", hint="see docs/adding-a-claim.md")
+    return chosen
+
+
+def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
+    """Return the latest results if they are about this very subject, else prove the claims now."""
+    latest = run.settings.reports / "latest"
+    if (latest / results.FILE).is_file():
+        found = results.read(latest / results.FILE)
+        have = {each.id for each in found.claims if each.checks}
+        image = run.session.image
+        digest = image.config_digest if image else ""
+        host_only = image is None and claims.of_host(sorted(wanted))
+        same = host_only or (image is not None and found.subject.image.config_digest == digest)
+        if same and found.subject.source == run.session.extra.get("source") and wanted <= have:
+            return found, latest.resolve()
+    progress.say("no run of this very subject to follow: proving the claims first")
+    with pace.watched(run.directory):
+        suite_runner.prove(replace(run.settings, claims=tuple(sorted(wanted))), run.session)
+    run.settings = replace(run.settings, claims=tuple(sorted(wanted)))
+    return e2e.report(run), run.directory
+
+
+def try_all(run: Run, chosen: list[Sabotage], followed: Results, rows: list[SabotageResult]) -> None:
+    """Try every sabotage and add each to ``rows`` as it ends: side by side, then those that are alone."""
+    verdicts = {each.id: each.verdict for each in followed.claims}
+    checks = {check.nodeid: check.verdict for each in followed.claims for check in each.checks}
+    alone = [each for each in chosen if each.scope == "cluster"]
+    beside = [each for each in chosen if each not in alone]
+    beside = scheduling.slowest_first(beside, lambda each: each.id, scheduling.known(run.settings.state))
+
+    def one(sabotage: Sabotage) -> None:
+        row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks)
+        mark = "killed" if row.killed else f"NOT KILLED ({row.verdict}: {row.reason})"
+        progress.say(f"{sabotage.id}: {mark}, {row.seconds:.0f} s")
+        rows.append(row)
+
+    with progress.step(f"{len(chosen)} sabotages"):
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            list(pool.map(one, beside))
+        for each in alone:
+            one(each)
+            bringup.canary_of(run.session)
+
+
+def attempt(run: Run, sabotage: Sabotage, before: Verdict, checks: Mapping[str, Verdict]) -> SabotageResult:
+    """Apply one sabotage to an instance or variant of its own and run the checks of its claim.
+
+    ``before`` is the claim's verdict on the untouched subject, ``checks`` those of all checks.
+    """
+    started = time.monotonic()
+    directory = run.directory / "sabotage" / sabotage.id.replace("/", "--")
+    directory.mkdir(parents=True)
+    diff = ""
+    try:
+        session, diff = prepare(run, sabotage, directory)
+        with in_force(sabotage, session):
+            output = suite_runner.prove_quietly(session, sabotage.claim)
+        (directory / "pytest.txt").write_text(output.stdout + output.stderr)
+        if sabotage.scope != "host":
+            clean(sabotage, session)
+        reports = results.reported(directory)
+    except Exception as fault:  # one that cannot be applied is a row of its own, not the end of the others
+        return kill_table.failed(sabotage, before, f"{type(fault).__name__}: {fault}", diff=diff)
+    seconds = time.monotonic() - started
+    return kill_table.outcome(sabotage, diff, before, reports, seconds=seconds, checks=checks)
+
+
+def in_force(sabotage: Sabotage, session: Session) -> AbstractContextManager[None]:
+    """Return the block in which a sabotage of the cluster is in force; the others already are."""
+    if sabotage.cluster is None:
+        return nullcontext()
+    return sabotage.cluster(session, Kube(deploy.cluster_of(session).kubeconfig))
+
+
+def prepare(run: Run, sabotage: Sabotage, directory: Path) -> tuple[Session, str]:
+    """Return the session the sabotaged subject is proven in, and the diff of the sabotage."""
+    suffix = "s" + hashlib.sha256(sabotage.id.encode()).hexdigest()[:6]
+    base = run.session
+    session = replace(base, directory=str(directory), suffix=suffix, sabotage=sabotage.id)
+    if sabotage.way == "manifest":
+        return session, manifest_diff(base, sabotage)
+    if sabotage.way == "image":
+        made = variant(base, sabotage, suffix)
+        wanted = {deploy.LOAD_FIRST: made.reference} if sabotage.load == "full" else {}
+        return replace(session, image=made, extra=base.extra | wanted), sabotages.dockerfile_diff(sabotage)
+    if sabotage.way == "subject":
+        copy = directory / "subject"
+        shutil.copytree(base.subject, copy, symlinks=True, ignore=copies.left_out(Path(base.subject)))
+        return replace(session, subject=str(copy)), sabotages.apply_subject(sabotage, copy)
+    return session, f"{sabotage.sentence}\n"
+
+
+def manifest_diff(base: Session, sabotage: Sabotage) -> str:
+    """Return the diff in the default tier, or, for a sabotage of an opt-in, in the first that shows it."""
+    tiers = model.load(Path(base.subject)).tiers.values()
+    *earlier, last = dict.fromkeys([(), *tiers])
+    for components in earlier:
+        try:
+            return _diff_with(base, sabotage, components)
+        except UsageError:  # not every tier has what it is about
+            continue
+    return _diff_with(base, sabotage, last)
+
+
+def _diff_with(base: Session, sabotage: Sabotage, components: tuple[str, ...]) -> str:
+    objects = deploy.rendered(base, components=(*deploy.COMPONENTS, *components))[0]
+    return sabotages.apply_manifest(sabotage, objects)[1]
+
+
+def variant(base: Session, sabotage: Sabotage, suffix: str) -> ImageInfo:
+    """Build the box with one more layer; a stale one leaves the nodes with the old content under its tag."""
+    engine, cluster, image = base.engine, deploy.cluster_of(base), base.image
+    assert engine is not None and image is not None
+    made = image_build.variant(engine, image, sabotage.dockerfile, suffix)
+    if sabotage.load == "stale":
+        for node in cluster.nodes:
+            load.tag_on_node(engine, node, image.reference, made.reference)
+    return made
+
+
+def clean(sabotage: Sabotage, session: Session) -> None:
+    """Remove the instances of one sabotage, and its variant from nodes and engine."""
+    deploy.remove_instances(session)
+    if sabotage.way == "image" and session.image is not None and session.engine is not None:
+        load.remove(session.engine, deploy.cluster_of(session), [session.image.reference])
+        argv = [session.engine.client, "image", "rm", "--force", session.image.reference]
+        command(argv, env=session.engine.env, timeout=120, check=False)

@@ -1,0 +1,1 @@
+"""Images on their way into nodes: loaded, pushed, pulled, pruned."""

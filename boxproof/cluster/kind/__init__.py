@@ -1,0 +1,1 @@
+"""KIND clusters: made, measured, and their nodes' logs kept."""

@@ -1,0 +1,45 @@
+"""The logs of a cluster's nodes, kept when it did not come up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from boxproof.core.session import EngineInfo
+from boxproof.host.engine.docker_cli import docker, inside, nodes_of
+from pytest_claims.faults import EnvironmentFault
+
+EACH = 15.0  # seconds for one log
+COMMANDS = {
+    "journal.log": ["journalctl", "--no-pager", "--lines=4000"],
+    "kubelet.log": ["journalctl", "--no-pager", "--lines=2000", "--unit=kubelet"],
+    "containerd.log": ["journalctl", "--no-pager", "--lines=2000", "--unit=containerd"],
+    "units.txt": ["systemctl", "--no-pager", "--all", "--failed"],
+    "containers.txt": ["crictl", "ps", "--all"],
+    "pods.log": ["sh", "-c", "tail -n 100 /var/log/pods/*/*/*.log"],
+}
+
+
+def collect(engine: EngineInfo, cluster: str, directory: Path) -> Path:
+    """Write what the nodes of ``cluster`` say to ``directory`` and return it; silence is noted too."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for node in nodes_of(engine, cluster):
+        target = directory / node
+        target.mkdir(exist_ok=True)
+        _keep(target / "console.log", engine, ["logs", "--timestamps", node])
+        _keep(target / "inspect.json", engine, ["inspect", node])
+        for name, argv in COMMANDS.items():
+            try:
+                result = inside(engine, node, argv, timeout=EACH, check=False)
+                (target / name).write_text(result.stdout + result.stderr)
+            except EnvironmentFault as fault:
+                (target / name).write_text(f"{fault}\n")
+                break  # a node that does not answer once will not answer the rest
+    return directory
+
+
+def _keep(path: Path, engine: EngineInfo, words: list[str]) -> None:
+    try:
+        result = docker(engine, *words, timeout=EACH, check=False)
+        path.write_text(result.stdout + result.stderr)
+    except EnvironmentFault as fault:
+        path.write_text(f"{fault}\n")

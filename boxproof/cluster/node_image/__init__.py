@@ -1,0 +1,1 @@
+"""The node image of a cell: published, or built from pinned parts."""

@@ -1,0 +1,1 @@
+"""What everything else builds on: settings, the session, processes, labels, files."""

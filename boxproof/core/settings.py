@@ -1,0 +1,197 @@
+"""All settings: options, then ``BOXPROOF_*`` variables, then defaults; the one reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import platformdirs
+
+from boxproof.core.parents import PARENT
+from pytest_claims import pace
+from pytest_claims.faults import UsageError, nearest
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIX = "BOXPROOF_"
+REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
+SNAPSHOT = re.compile(r"(\d{8}T\d{6}Z|(https?|file)://\S+)?")
+CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")  # what kind takes
+FORMS = {
+    "publish": (REGISTRY, "HOST[:PORT][/PATH], in lower case"),
+    "cluster": (CLUSTER, "at most 40 lower-case letters, digits, dots, dashes"),
+    "snapshot": (
+        SNAPSHOT,
+        "a moment, 20260131T120000Z, or a dated archive's URL, http://, https:// or file://",
+    ),
+}
+OF_OURS = ("kind", "containerd", "kubernetes", "cluster")  # about clusters that are made for a run
+CREDENTIALS = ("AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_")  # what the usual credential plug-ins read
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a run was asked for; versions are without a leading ``v``."""
+
+    subject: Path = ROOT
+    claims: tuple[str, ...] = ()
+    kind: str = "0.33.0"
+    containerd: str = "2.1"
+    kubernetes: str = "1.34.2"
+    cluster: str = "boxproof"
+    keep: bool = False
+    workers: int = field(default_factory=pace.workers)
+    registry: str = ""
+    publish: str = ""
+    context: str = ""
+    kubeconfig: str = ""
+    vulnerability_db: str = ""
+    engine: str = "auto"
+    binary_cache: str = ""
+    snapshot: str = ""
+    reports: Path = ROOT / "reports"
+    cache: Path = field(default_factory=lambda: platformdirs.user_cache_path("boxproof"))
+    state: Path = field(default_factory=lambda: platformdirs.user_state_path("boxproof"))
+
+    @classmethod
+    def load(cls, options: Mapping[str, object] | None = None) -> Settings:
+        """Return the settings; raises UsageError for an unknown name or an unusable value.
+
+        With a ``context`` the registry is where images are pushed to: ``publish``, not ``registry``.
+        """
+        known = {each.name: each for each in fields(cls)}
+        chosen: dict[str, object] = {}
+        shown: dict[str, str] = {}
+        for name, value in os.environ.items():
+            if not name.startswith(PREFIX) or name in INTERNAL:
+                continue
+            key = name.removeprefix(PREFIX).lower()
+            if key not in known:
+                hint = nearest(name, [PREFIX + each.upper() for each in known])
+                raise UsageError(f"unknown setting {name}", hint=hint)
+            chosen[key], shown[key] = _convert(name, key, value), name
+        for key, option in (options or {}).items():
+            if option is None:
+                continue
+            if key not in known:
+                raise UsageError(f"unknown option --{key}", hint=nearest(key, known))
+            chosen[key], shown[key] = _convert(f"--{key}", key, option), f"--{key}"
+        return cls(**_existing_cluster(chosen, shown))  # type: ignore[arg-type]
+
+    def own_cluster(self) -> None:
+        """Raise UsageError where a context is named: what follows makes a cluster of its own."""
+        if self.context:
+            hint = "unset BOXPROOF_CONTEXT; `nox -s e2e -- --context` proves in a cluster that exists"
+            raise UsageError(f"this makes a cluster, and is not for the context {self.context!r}", hint=hint)
+
+
+ADMITTED = "BOXPROOF_ADMITTED"  # in the environment of what a check starts
+# what a run tells those that it starts, whom they are to end with among it
+INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN", ADMITTED, PARENT})
+
+
+def session_file() -> str:
+    """Return the path of the session file a run hands to its workers, or ""."""
+    return os.environ.get("BOXPROOF_SESSION", "")
+
+
+def within_a_check() -> bool:
+    """Return whether a check of another run started us."""
+    return bool(os.environ.get(ADMITTED))
+
+
+def starter() -> str:
+    """Return the process that this one is to end with (``parents.mark``), or ""."""
+    return os.environ.get(PARENT, "")
+
+
+def kubeconfig_files(given: str = "") -> list[Path]:
+    """Return the kubeconfigs in force: the ``given`` one, else KUBECONFIG's, else that of the home."""
+    paths = [given] if given else os.environ.get("KUBECONFIG", "").split(os.pathsep)
+    found = [Path(each).expanduser() for each in paths if each]
+    return found or [Path("~/.kube/config").expanduser()]
+
+
+def credential_variables() -> dict[str, str]:
+    """Return the variables that the credential plug-ins of a kubeconfig may need."""
+    return {name: value for name, value in os.environ.items() if name.startswith(CREDENTIALS)}
+
+
+def docker_host() -> str:
+    """Return the user's DOCKER_HOST, or ""."""
+    return os.environ.get("DOCKER_HOST", "")
+
+
+def search_path() -> list[Path]:
+    """Return the directories of PATH."""
+    return [Path(each) for each in os.environ.get("PATH", "").split(os.pathsep) if each]
+
+
+def path_after(first: Path) -> str:
+    """Return a PATH with ``first`` leading, and the directories of system programs at its end."""
+    return os.pathsep.join([str(first), *map(str, search_path()), "/usr/sbin", "/sbin"])
+
+
+def in_ci() -> bool:
+    """Return whether this runs under CI."""
+    return os.environ.get("CI", "") not in ("", "0", "false")
+
+
+def _existing_cluster(chosen: dict[str, object], shown: Mapping[str, str]) -> dict[str, object]:
+    """Return what was chosen with the registry where a context wants it; raises UsageError."""
+    if session_file():  # the cluster is the session's
+        return {key: value for key, value in chosen.items() if key not in ("context", "kubeconfig")}
+    if not chosen.get("context"):
+        if chosen.get("kubeconfig"):
+            hint = "name one of its contexts too, with --context NAME"
+            raise UsageError(f"{shown['kubeconfig']}={chosen['kubeconfig']} without a context", hint=hint)
+        return chosen
+    context = f"{shown['context']}={chosen['context']}"
+    for key in OF_OURS:
+        if chosen.get(key):
+            hint = "a cluster that exists has its own versions and name: leave it out"
+            raise UsageError(f"{shown[key]}={chosen[key]} does not go with {context}", hint=hint)
+    registry = chosen.pop("registry", "")
+    if not registry:
+        hint = "its nodes are not loaded: name a registry this machine pushes to and they pull from"
+        raise UsageError(f"{context} needs --registry HOST[:PORT][/PATH]", hint=hint)
+    return chosen | {"publish": _convert(shown["registry"], "publish", registry)}
+
+
+def _existing(shown: str, value: str, hint: str) -> str:
+    path = Path(value).expanduser().resolve()
+    if not path.is_file():
+        raise UsageError(f"{shown}={value!r}", hint=hint)
+    return str(path)
+
+
+def _convert(shown: str, key: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if key in {"subject", "reports", "cache", "state"}:
+        return Path(value).expanduser().resolve()
+    if key in FORMS:
+        form, allowed = FORMS[key]
+        if not form.fullmatch(value):
+            told = "--registry" if shown == "--publish" else shown
+            raise UsageError(f"{told}={value!r}", hint=f"allowed: {allowed}")
+    if key == "vulnerability_db":
+        return _existing(shown, value, "give the archive that `grype db import` takes")
+    if key == "kubeconfig" and value:
+        return _existing(shown, value, "give a kubeconfig, a file as kubectl takes it")
+    if key == "claims":
+        words = tuple(each.strip() for each in value.split(",") if each.strip())
+        if not words and shown.startswith("--"):
+            raise UsageError("--claims selects nothing", hint="give ids or globs, for example 'netpol-*'")
+        return words
+    if key == "keep":
+        if value.lower() not in {"1", "0", "true", "false", "yes", "no"}:
+            raise UsageError(f"{shown}={value!r}", hint="allowed: 1, 0, true, false, yes, no")
+        return value.lower() in {"1", "true", "yes"}
+    if key == "workers":
+        if not value.isdigit() or not 1 <= int(value) <= 64:
+            raise UsageError(f"{shown}={value!r}", hint="allowed: a whole number from 1 to 64")
+        return int(value)
+    return value

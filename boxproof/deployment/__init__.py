@@ -1,0 +1,1 @@
+"""The box in a cluster: deployed, found again, looked after and removed."""

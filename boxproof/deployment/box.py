@@ -1,0 +1,259 @@
+"""What a check can do with one deployed instance of the subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from boxproof.core.session import Session
+from boxproof.deployment import external_instances
+from boxproof.kube import pod_status
+from boxproof.kube.client import Kube, NotFound, Object
+from boxproof.kube.exec import ExecResult, exec_in
+from boxproof.probes.pods import probe_pods
+from boxproof.probes.process.capabilities import Capabilities, capabilities
+from boxproof.probes.process.processes import Process, processes
+from boxproof.subject.manifests.pod_specs import pod_spec
+from pytest_claims.concurrency.sharing import instances
+from pytest_claims.faults import SubjectFault
+from pytest_claims.pace import Deadline
+from pytest_claims.waiting import NotYet, until
+
+COMMAND = 90.0  # seconds a command gets that ends by itself, whatever the machine is doing
+WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "Pod")
+
+
+def workload_of(objects: Sequence[Object]) -> Object:
+    """Return the agent's workload among rendered objects; raises SubjectFault if there is none.
+
+    Of two of a kind it is the one that runs under a service account of its own: helpers have none.
+    """
+    for kind in WORKLOADS:
+        found = [each for each in objects if each["kind"] == kind]
+        if found:
+            return min(found, key=lambda each: not (pod_spec(each) or {}).get("serviceAccountName"))
+    raise SubjectFault(f"the manifests hold no workload ({', '.join(WORKLOADS)})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """One deployed instance; ``objects`` are as applied, ``token`` is what it sends to the stub."""
+
+    session: Session
+    kube: Kube
+    namespace: str
+    suffix: str
+    components: tuple[str, ...]
+    objects: list[Object]
+    token: str
+    sabotaged: bool = False
+    _sidecars: dict[str, probe_pods.Sidecar] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def workload(self) -> Object:
+        """The workload as applied."""
+        return workload_of(self.objects)
+
+    @property
+    def name(self) -> str:
+        """The workload's name."""
+        return str(self.workload["metadata"]["name"])
+
+    @cached_property
+    def template(self) -> dict[str, Any]:
+        """The pod template as applied."""
+        found: dict[str, Any] = self.workload["spec"].get("template", self.workload)
+        return found
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The pod's spec as applied."""
+        found: dict[str, Any] = self.template["spec"]
+        return found
+
+    @property
+    def container(self) -> str:
+        """The name of the agent's container."""
+        return str(self.spec["containers"][0]["name"])
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels policies select the pod by."""
+        return dict(self.template["metadata"].get("labels", {}))
+
+    @property
+    def account(self) -> str:
+        """The service account the pod runs as."""
+        return str(self.spec.get("serviceAccountName", "default"))
+
+    @property
+    def user(self) -> str:
+        """The service account as the API server names it."""
+        return f"system:serviceaccount:{self.namespace}:{self.account}"
+
+    @property
+    def label(self) -> str:
+        """How it is called in observations."""
+        return f"box in {self.namespace}"
+
+    @property
+    def pod(self) -> str:
+        """The pod's name."""
+        if self.workload["kind"] == "StatefulSet":
+            return f"{self.name}-0"
+        if self.workload["kind"] == "Pod":
+            return self.name
+        found = until(self._pods, timeout=30, what=f"{self.name} has a pod")
+        return str(found[0]["metadata"]["name"])
+
+    def _pods(self) -> list[Object]:
+        selector = ",".join(f"{key}={value}" for key, value in self.labels.items())
+        return self.kube.list("Pod", self.namespace, selector)
+
+    @property
+    def address(self) -> str:
+        """The pod's IP address."""
+        return str(self.pod_object()["status"].get("podIP", ""))
+
+    @property
+    def node(self) -> str:
+        """The node the pod runs on."""
+        return str(self.pod_object()["spec"].get("nodeName", ""))
+
+    def pod_object(self) -> Object:
+        """Return the live pod; raises NotFound."""
+        return self.kube.get("Pod", self.pod, self.namespace)
+
+    def status(self) -> dict[str, Any]:
+        """Return the live status of the agent's container, {} if it has none yet."""
+        found = self.pod_object()["status"].get("containerStatuses") or []
+        return next((each for each in found if each["name"] == self.container), {})
+
+    def object(self, kind: str, name: str = "") -> Object:
+        """Return an object as applied; raises SubjectFault if the manifests hold none."""
+        for each in self.objects:
+            if each["kind"] == kind and name in ("", each["metadata"]["name"]):
+                return each
+        raise SubjectFault(f"the manifests hold no {kind} {name}".rstrip())
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be in it beside other checks, with commands that somebody else runs there: kubectl, a debugger.
+
+        ``exec``, ``beside`` and what is built on them do this by themselves. Raises DeadlineExceeded.
+        """
+        with instances.entered(self.namespace):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be alone in it, for a look at all of it or for changes that others would stumble over.
+
+        No other check's command runs there meanwhile; the kubelet's probes do. Keep it short. Raises
+        DeadlineExceeded, and RuntimeError within another instance or a command of one's own.
+        """
+        with instances.alone(self.namespace):
+            yield
+
+    def exec(
+        self, argv: Sequence[str], timeout: float = COMMAND, stdin: str | bytes | None = None
+    ) -> ExecResult:
+        """Run a command in the agent's container; errors as ``exec_in``."""
+        return exec_in(
+            self.kube, self.namespace, self.pod, self.container, argv, timeout=timeout, stdin=stdin
+        )
+
+    def tool(self, name: str, *words: str, timeout: float = COMMAND) -> ExecResult:
+        """Run a tool of the box from a shell there, as an agent would."""
+        return self.exec(["sh", "-c", 'exec "$0" "$@"', name, *words], timeout=timeout)
+
+    def logs(self, previous: bool = False) -> str:
+        """Return the agent's log; raises Invalid if there is none yet."""
+        return self.kube.logs(self.namespace, self.pod, self.container, previous=previous)
+
+    def wait_ready(self, timeout: float = 120, *, after: str = "") -> Box:
+        """Wait until the pod is Ready (another one than the uid ``after``); errors as ``states.ready``."""
+        image, cluster = self.session.probe_image, self.session.cluster
+        found = pod_status.ready(
+            self.kube, self.namespace, self.pod, timeout, reference_image=image, after=after
+        )
+        if cluster is not None and cluster.context:
+            external_instances.demand_content(self.session, found, self.container)
+        return self
+
+    def wait_rolled_out(self, timeout: float = 120) -> Box:
+        """Wait until the pod is of the workload as it stands now, and Ready; errors as ``wait_ready``."""
+        deadline = Deadline(timeout)
+        kind = str(self.workload["kind"])
+        pod_status.rolled_to(self.kube, kind, self.name, self.namespace, self.pod, timeout=timeout)
+        return self.wait_ready(deadline.rest)
+
+    def wait_addressed(self, timeout: float = 120) -> Box:
+        """Wait until the pod has an address: its packets can be judged, whatever its containers wait for.
+
+        Raises DeadlineExceeded.
+        """
+        what = f"{self.label} has an address"
+        until(lambda: self.address, timeout=timeout, what=what, transient=(NotFound,))
+        return self
+
+    @property
+    def proxy(self) -> str:
+        """The URL of the proxy its programs are told to use for HTTPS, "" for none."""
+        agent = self.spec["containers"][0]
+        named = {each["name"]: str(each.get("value", "")) for each in agent.get("env") or []}
+        maps = [each["configMapRef"]["name"] for each in agent.get("envFrom") or [] if "configMapRef" in each]
+        for each in maps:
+            named = self.object("ConfigMap", each).get("data", {}) | named
+        return named.get("HTTPS_PROXY", "")
+
+    def delete_pod(self, *, wait: bool = True, timeout: float = 180) -> str:
+        """Delete the pod, wait until the next one is Ready, and return the old one's uid."""
+        old = self.pod_object()
+        self.kube.delete([old])
+        if wait:
+            self.wait_ready(timeout, after=old["metadata"]["uid"])
+        return str(old["metadata"]["uid"])
+
+    def wait_restarted(self, count: int, timeout: float = 90) -> int:
+        """Wait until the container has restarted more than ``count`` times; returns the new count."""
+
+        def restarted() -> int:
+            now = int(self.status().get("restartCount", 0))
+            if now <= count:
+                raise NotYet(f"{now} restarts")
+            return now
+
+        return until(restarted, timeout=timeout, what=f"{self.label} restarts", every=0.5)
+
+    def beside(self, target: str = "", uid: int = probe_pods.NOBODY) -> probe_pods.Sidecar:
+        """Return the probe in the pod's network; with ``target`` a container's processes are seen too."""
+        key = f"{self.pod_object()['metadata']['uid']}/{target}/{uid}"
+        if key not in self._sidecars:
+            self._sidecars[key] = probe_pods.beside(
+                self.kube, self.namespace, self.pod, self.session.probe_image,
+                target=target, label=self.label, uid=uid,
+            )  # fmt: skip
+        return self._sidecars[key]
+
+    def probe(self, *words: str, timeout: float = COMMAND) -> ExecResult:
+        """Run the probe program in the agent's network namespace."""
+        return self.beside().probe(*words, timeout=timeout)
+
+    def processes(self) -> list[Process]:
+        """Return the processes of the agent's container, none of another check's; errors as ``alone``."""
+        beside = self.beside(self.container)
+        with self.alone():
+            return processes(beside)
+
+    def capabilities(self, pid: int = 1) -> Capabilities:
+        """Return the capabilities of a process of the agent's container."""
+        return capabilities(self.beside(self.container), pid)
+
+    def events(self) -> list[Object]:
+        """Return the events about the pod, oldest first."""
+        found = self.kube.list("Event", self.namespace)
+        return [each for each in found if each.get("involvedObject", {}).get("name") == self.pod]

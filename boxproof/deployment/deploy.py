@@ -1,0 +1,284 @@
+"""The box in a cluster: one instance of the subject, how it is deployed and removed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from boxproof.core import admission
+from boxproof.core.labels import RUN_LABEL
+from boxproof.core.session import ClusterInfo, Session, StubInfo
+from boxproof.deployment import external_instances
+from boxproof.deployment.box import Box, workload_of
+from boxproof.deployment.instance_records import Record, instances_of, record_path, remember
+from boxproof.kube import pod_status, retained_volumes
+from boxproof.kube.client import Invalid, Kube, NotFound, Object
+from boxproof.kube.service_accounts import kubeconfig
+from pytest_claims import progress, sabotages
+from pytest_claims.concurrency import scopes
+from pytest_claims.concurrency.sharing import instances as shared
+from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
+
+Objects = list[dict[str, Any]]
+Edit = Callable[[Objects], None]
+START = 180.0  # seconds until Ready
+COMPONENTS = ("test-api",)
+NO_CLUSTER = kubeconfig({"none": "stub-token"}, "")
+LOAD_FIRST = "load_first"  # in Session.extra: an image the nodes do not have yet
+
+__all__ = [
+    "Box", "Edit", "added", "attach", "deploy", "instance", "instances_of", "remember", "remove",
+    "remove_instances", "rendered",
+]  # fmt: skip
+
+
+def cluster_of(session: Session) -> ClusterInfo:
+    """Return the session's cluster; raises EnvironmentFault if it has none."""
+    if session.cluster is None:
+        raise EnvironmentFault("this run has no cluster")
+    return session.cluster
+
+
+def stub_of(session: Session) -> StubInfo:
+    """Return the session's stub; raises EnvironmentFault if it has none."""
+    if session.stub is None:
+        raise EnvironmentFault("this run has no stub of the Anthropic API")
+    return session.stub
+
+
+def token_of(suffix: str) -> str:
+    """Return the token an instance sends, by which the stub tells instances apart."""
+    return f"stub-token-{suffix or 'first'}"
+
+
+def rendered(
+    session: Session,
+    *,
+    components: Sequence[str] = COMPONENTS,
+    edit: Edit | None = None,
+    image: str | None = None,
+    token: str = "",
+    files: Mapping[str, bytes] | None = None,
+) -> tuple[Objects, bool]:
+    """Return the objects as applied, before they become an instance, and whether the sabotage is in them.
+
+    ``files`` are what users put beside a component, instead of the harness's own.
+    Raises SubjectFault if the subject cannot be rendered, EnvironmentFault if the session lacks a part.
+    """
+    from boxproof.subject import model
+    from boxproof.subject.manifests import render
+
+    cluster = cluster_of(session)
+    reference = image or (session.image.reference if session.image else "")
+    objects = render.render(
+        model.load(Path(session.subject)),
+        components=tuple(components),
+        image=reference,
+        apiserver=cluster.apiserver,
+        service=cluster.service or render.SERVICE,
+        kubectl=cluster.kubectl,
+        files=files_of(session, token or token_of(session.suffix)) | dict(files or {}),
+    )
+    objects, sabotaged = _sabotaged(session, objects)
+    external_instances.adapt(objects, cluster, session.stub)
+    if edit is not None:
+        edit(objects)
+    return objects, sabotaged
+
+
+def files_of(session: Session, token: str) -> dict[str, bytes]:
+    """Return what the harness puts beside components that ask for a file."""
+    given = {"token": token.encode(), "kubeconfig": NO_CLUSTER.encode()}
+    if session.stub is not None:
+        address = session.stub.inside or session.stub.address
+        given |= {"ca.crt": session.stub.ca.encode(), "stub-address": address.encode()}
+    return given
+
+
+def _sabotaged(session: Session, objects: Objects) -> tuple[Objects, bool]:
+    if not session.sabotage:
+        return objects, False
+    sabotage = sabotages.get(session.sabotage)
+    if sabotage.manifest is None:
+        return objects, False
+    try:
+        changed, _ = sabotages.apply_manifest(sabotage, objects)
+    except UsageError as reason:  # not every tier has what the sabotage is about
+        progress.say(f"not in this tier: {reason.message}", style="dim")
+        return objects, False
+    return changed, True
+
+
+def deploy(
+    session: Session,
+    *,
+    components: Sequence[str] = COMPONENTS,
+    suffix: str = "",
+    edit: Edit | None = None,
+    image: str | None = None,
+    files: Mapping[str, bytes] | None = None,
+    wait: bool = True,
+) -> Box:
+    """Render, derive (with a ``suffix``), apply and, with ``wait``, wait until Ready.
+
+    Raises SubjectFault when the API refuses the objects or the pod ends in a state of its own
+    making, Unprovable if a cluster that is not ours lacks what it asks for, EnvironmentFault otherwise. It
+    is in ``remove_instances`` from before it is applied.
+    """
+    from boxproof.subject.manifests import derive
+
+    kube = Kube(cluster_of(session).kubeconfig)
+    token = token_of(suffix)
+    objects, sabotaged = rendered(
+        session, components=components, edit=edit, image=image, token=token, files=files
+    )
+    namespace = _namespace(objects)
+    if suffix:
+        namespace = f"{namespace}-{suffix}"
+        objects = derive.derive(objects, namespace=namespace, suffix=suffix)
+    for each in objects:
+        each["metadata"].setdefault("labels", {})[RUN_LABEL] = session.run
+    external_instances.demand(kube, session, objects)
+    record = remember(
+        session, namespace=namespace, suffix=suffix, components=components, objects=objects, token=token,
+        sabotaged=sabotaged,
+    )  # fmt: skip
+    _load_variant(session)
+    _apply(kube, namespace, objects)
+    box = _box(session, record, kube)
+    return box.wait_rolled_out(START) if wait else box
+
+
+def _load_variant(session: Session) -> None:
+    """Bring a sabotaged image to the nodes now that a check really deploys it; most never do."""
+    from boxproof.cluster.images import load
+
+    reference = session.extra.get(LOAD_FIRST, "")
+    if reference and session.engine is not None:
+        with admission.heavy(session):
+            load.load(session.engine, cluster_of(session), [reference])
+
+
+def _apply(kube: Kube, namespace: str, objects: Objects) -> None:
+    live = kube.find("Namespace", namespace)
+    if live and live["status"].get("phase") == "Terminating":
+        pod_status.gone(kube, "Namespace", namespace)
+    try:
+        kube.apply(objects)
+    except Invalid as error:
+        raise SubjectFault(f"the API server refuses the manifests: {error.message}") from error
+
+
+def attach(session: Session, suffix: str = "", kube: Kube | None = None) -> Box:
+    """Return an instance that was deployed before; raises NotFound-like EnvironmentFault if none was."""
+    path = record_path(session, suffix)
+    if not path.is_file():
+        raise EnvironmentFault(f"no instance {suffix or 'first'!r} was deployed in this run")
+    data = json.loads(path.read_text())
+    data["components"] = tuple(data["components"])
+    return _box(session, Record(**data), kube or Kube(cluster_of(session).kubeconfig))
+
+
+def instance(
+    session: Session,
+    suffix: str,
+    *,
+    components: Sequence[str] = COMPONENTS,
+    kube: Kube | None = None,
+    wait: bool = True,
+) -> Box:
+    """Return the instance ``suffix``, deployed by the first worker that asks for it; errors as ``deploy``.
+
+    It is shared: see ``sharing``.
+    """
+    path = record_path(session, suffix)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(f"{path}.lock"):
+        if not path.is_file():
+            deploy(session, components=components, suffix=suffix, wait=False)
+    box = attach(session, suffix, kube)
+    shared.share(box.namespace, scopes.lock_directory(session) / "instances")
+    return box.wait_ready(START) if wait else box
+
+
+def _box(session: Session, record: Record, kube: Kube) -> Box:
+    return Box(
+        session=session,
+        kube=kube,
+        namespace=record.namespace,
+        suffix=record.suffix,
+        components=record.components,
+        objects=record.objects,
+        token=record.token,
+        sabotaged=record.sabotaged,
+    )
+
+
+def remove(box: Box) -> None:
+    """Delete an instance without waiting: its namespace, cluster-scoped objects and volumes."""
+    _remove(box.kube, box.namespace, box.objects)
+    record_path(box.session, box.suffix).unlink(missing_ok=True)
+
+
+def _remove(kube: Kube, namespace: str, objects: Sequence[Object]) -> None:
+    retained_volumes.let_go(kube, [namespace])
+    outside = [each for each in objects if each["metadata"].get("namespace") != namespace]
+    kube.delete([each for each in outside if each["kind"] != "StorageClass"])
+    try:
+        path = kube.path("Pod", "", namespace)
+        kube.request("DELETE", path, query={"gracePeriodSeconds": 1})
+    except NotFound:
+        return
+
+
+def remove_instances(session: Session, *, further: bool = False) -> list[str]:
+    """Delete what this session deployed, with ``further`` all but the first; returns the namespaces.
+
+    It does not wait. Other sessions of the run (its sabotages) are left alone. Raises EnvironmentFault if
+    the API server does not answer.
+    """
+    kube = Kube(cluster_of(session).kubeconfig)
+    removed = []
+    spared = record_path(session, "") if further else None
+    for path in sorted(instances_of(session).glob("*.json")):
+        if path == spared:
+            continue
+        data = json.loads(path.read_text())
+        _remove(kube, data["namespace"], data["objects"])
+        removed.append(data["namespace"])
+        path.unlink()
+    return removed
+
+
+def added(box: Box, base: Box) -> Objects:
+    """Return the objects of ``box`` that ``base`` has no counterpart of: what further components bring."""
+    have = {_bare(each, base) for each in base.objects}
+    return [each for each in box.objects if _bare(each, box) not in have]
+
+
+def _bare(item: Object, box: Box) -> tuple[str, str]:
+    name = str(item["metadata"]["name"])
+    return str(item["kind"]), name.removesuffix(f"-{box.suffix}") if box.suffix else name
+
+
+def probes_namespace(session: Session, kube: Kube) -> str:
+    """Return the session's own namespace for probes, made when it is first asked for."""
+    key = hashlib.sha256(f"{session.run} {session.directory}".encode()).hexdigest()[:8]
+    name = f"boxproof-{key}"
+    if kube.find("Namespace", name) is None:
+        meta = {"name": name, "labels": {RUN_LABEL: session.run}}
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
+        path = instances_of(session) / "probes.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"namespace": name, "objects": [namespace]}))
+        kube.apply([namespace])
+    return name
+
+
+def _namespace(objects: Objects) -> str:
+    return str(workload_of(objects)["metadata"]["namespace"])

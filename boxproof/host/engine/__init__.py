@@ -1,0 +1,1 @@
+"""The Docker Engine in use: chosen, started, asked, and what it stores."""

@@ -1,0 +1,108 @@
+"""The docker client of the engine in use, and commands inside node containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import IO, Any
+
+from boxproof.core.labels import KIND_CLUSTER_LABEL
+from boxproof.core.process import Result, piped, run
+from boxproof.core.session import EngineInfo
+from pytest_claims.faults import Unprovable
+
+NEEDS_NODE = "needs a node of its own cluster"
+
+
+def docker(
+    engine: EngineInfo,
+    *words: str,
+    timeout: float = 60,
+    check: bool = True,
+    stdin: bytes | IO[bytes] | None = None,
+    on_line: Callable[[str], None] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Result:
+    """Run the docker client; options and errors as ``run``."""
+    argv = [engine.client, *words]
+    given = engine.env | dict(env or {})
+    return run(argv, timeout=timeout, env=given, check=check, stdin=stdin, on_line=on_line)
+
+
+def streamed(engine: EngineInfo, *words: str) -> AbstractContextManager[IO[bytes]]:
+    """Run the docker client and give its output as a stream; errors as ``piped``."""
+    return piped([engine.client, *words], env=engine.env)
+
+
+def inside(
+    engine: EngineInfo,
+    node: str,
+    argv: Sequence[str],
+    *,
+    timeout: float = 60,
+    check: bool = True,
+    stdin: bytes | IO[bytes] | None = None,
+) -> Result:
+    """Run a command in a node; options and errors as ``run``; raises Unprovable where nodes are closed."""
+    if engine.closed:
+        raise Unprovable(NEEDS_NODE)
+    flags = ["--interactive"] if stdin is not None else []
+    return docker(engine, "exec", *flags, node, *argv, timeout=timeout, check=check, stdin=stdin)
+
+
+class Guarded:
+    """A docker client that gives every container but nodes of a cluster that is not ours."""
+
+    def __init__(self, client: Any, closed: Sequence[str]) -> None:
+        self._client = client
+        self.containers = GuardedContainers(client.containers, closed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class GuardedContainers:
+    """The containers of ``Guarded``."""
+
+    def __init__(self, containers: Any, closed: Sequence[str]) -> None:
+        self._containers = containers
+        self._closed = frozenset(closed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._containers, name)
+
+    def get(self, container: str) -> Any:
+        """Return a container; raises Unprovable for a node that is closed."""
+        if container in self._closed:
+            raise Unprovable(NEEDS_NODE)
+        return self._containers.get(container)
+
+
+def nodes_of(engine: EngineInfo, cluster: str, *, running: bool = False) -> tuple[str, ...]:
+    """Return the node containers of a cluster by name, stopped ones too unless ``running``."""
+    everything = [] if running else ["--all"]
+    words = ["ps", *everything, "--filter", f"label={KIND_CLUSTER_LABEL}={cluster}", "--format", "{{.Names}}"]
+    return tuple(sorted(docker(engine, *words).stdout.split()))
+
+
+def image_id(engine: EngineInfo, reference: str) -> str:
+    """Return the engine's id of an image, "" if it has none."""
+    found = docker(engine, "image", "inspect", "--format", "{{.Id}}", reference, check=False)
+    return found.stdout.strip() if found.ok else ""
+
+
+def clusters(engine: EngineInfo) -> tuple[str, ...]:
+    """Return the names of all clusters with running nodes, whoever made them."""
+    words = [
+        "ps",
+        "--filter",
+        f"label={KIND_CLUSTER_LABEL}",
+        "--format",
+        f'{{{{.Label "{KIND_CLUSTER_LABEL}"}}}}',
+    ]
+    return tuple(sorted(set(docker(engine, *words).stdout.split())))
+
+
+def cgroup(engine: EngineInfo) -> str:
+    """Return which control groups the engine's machine has: "v1" or "v2"."""
+    return f"v{docker(engine, 'info', '--format', '{{.CgroupVersion}}').stdout.strip() or '2'}"

@@ -1,0 +1,86 @@
+"""The Docker Engine of a run: the user's when it answers, else an embedded one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from boxproof.core.process import run
+from boxproof.core.session import EngineInfo
+from boxproof.core.settings import Settings, docker_host
+from boxproof.host.engine import embedded, engine_programs
+from boxproof.host.engine.ping import server_version
+from pytest_claims import progress
+from pytest_claims.faults import EnvironmentFault, UsageError, nearest
+
+WAYS = ("auto", "user", "embedded")
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+
+
+def ensure(settings: Settings) -> EngineInfo:
+    """Return an engine that answers: the user's, or the embedded one, started if need be.
+
+    Raises UsageError for an unknown ``settings.engine``, EnvironmentFault when neither can be had.
+    """
+    if settings.engine not in WAYS:
+        raise UsageError(f"engine {settings.engine!r}", hint=nearest(settings.engine, WAYS))
+    user = None if settings.engine == "embedded" else probe_user_engine(settings)
+    if user:
+        return user
+    if settings.engine == "user":
+        hint = "start it, or set BOXPROOF_ENGINE=embedded"
+        raise EnvironmentFault(f"no Docker Engine answers at {user_host()}", hint=hint)
+    missing = embedded.possible()
+    if missing:
+        hint = "start Docker and join its group, or run as root on Debian"
+        why = f"no Docker Engine answers at {user_host()} and none can be started: {missing}"
+        raise EnvironmentFault(why, hint=hint)
+    if docker_host() and docker_host() != embedded.Layout(settings.state).host:
+        progress.say(f"nothing answers at DOCKER_HOST={docker_host()}: using the embedded engine")
+    return embedded.ensure(settings)
+
+
+def probe_user_engine(settings: Settings | None = None) -> EngineInfo | None:
+    """Return the user's engine (DOCKER_HOST, the docker context, the default socket) if it answers."""
+    settings = settings or Settings.load()
+    host = user_host()
+    if host == embedded.Layout(settings.state).host:
+        return None  # it is the embedded one
+    version = server_version(host)
+    if not version:
+        return None
+    client = shutil.which("docker") or ""
+    if client and run([client, "buildx", "version"], timeout=20, check=False).ok:
+        return EngineInfo(way="user", host=host, version=version, client=client)
+    if embedded.possible() not in ("", "not root"):
+        hint = "install the docker client with buildx"
+        raise EnvironmentFault("the docker client has no buildx", hint=hint)
+    programs = engine_programs.assemble(settings, chains="DOCKER")
+    config = settings.cache / "engine" / "config"
+    embedded.plug_in(config, programs)
+    return EngineInfo(
+        way="user", host=host, version=version, client=str(programs / "bin/docker"), config=str(config)
+    )
+
+
+def user_host() -> str:
+    """Return the address of the user's engine, whether it answers or not."""
+    if docker_host():
+        return docker_host()
+    if shutil.which("docker"):
+        argv = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+        result = run(argv, timeout=10, check=False)
+        if result.ok and result.stdout.strip():
+            return result.stdout.strip()
+    return DEFAULT_HOST
+
+
+def stop(settings: Settings) -> bool:
+    """Stop the embedded engine and return whether one was running; the user's is never touched."""
+    return embedded.stop(settings)
+
+
+def log_tail(settings: Settings, lines: int = 50) -> str:
+    """Return the last lines of the embedded engine's log, for evidence."""
+    path: Path = embedded.Layout(settings.state).log
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""

@@ -1,0 +1,1 @@
+"""What is obtained for this machine: packages, modules, release archives."""

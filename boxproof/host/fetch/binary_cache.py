@@ -1,0 +1,96 @@
+"""Ready programs and kept packages in BOXPROOF_BINARY_CACHE, a directory or a URL, each with its .sha256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import httpx
+
+from pytest_claims import progress
+from pytest_claims.faults import EnvironmentFault
+
+TIMEOUT = httpx.Timeout(30, connect=5)  # of one read
+ASK = httpx.Timeout(5)
+_silent: set[str] = set()  # caches that did not answer this process: asked once, not once a program
+
+
+def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
+    """Copy ``name`` from ``cache`` to ``target`` and say whether it was there; ``quiet`` prints nothing.
+
+    Raises EnvironmentFault when its digest is not the one beside it.
+    """
+    if not cache:
+        return False
+    remote = cache.startswith(("http://", "https://"))
+    if cache.rstrip("/") in _silent:
+        return False
+    found = _download(f"{cache.rstrip('/')}/{name}", target) if remote else _copy(Path(cache) / name, target)
+    if not found:
+        return False
+    if hashlib.sha256(target.read_bytes()).hexdigest() != found:
+        hint = "the file was damaged or replaced: remove it from the cache"
+        raise EnvironmentFault(f"{cache}/{name} has another sha256 than {name}.sha256 says", hint=hint)
+    target.chmod(0o755)
+    if not quiet:
+        progress.say(f"{target.name} from the binary cache")
+    return True
+
+
+def holds(cache: str, name: str) -> bool:
+    """Return whether ``cache`` has ``name``; nothing is fetched."""
+    if not cache.startswith(("http://", "https://")):
+        return bool(cache) and (Path(cache) / f"{name}.sha256").is_file()
+    address = cache.rstrip("/")
+    if address in _silent:
+        return False
+    try:
+        return httpx.head(f"{address}/{name}.sha256", timeout=ASK, follow_redirects=True).is_success
+    except httpx.HTTPError as error:
+        _silent.add(address)
+        progress.say(f"binary cache: {error or type(error).__name__}; doing without")
+        return False
+
+
+def store(cache: str, name: str, program: Path) -> None:
+    """Put ``program`` into ``cache`` as ``name``, unless it is there or the cache is none we may write to."""
+    directory = Path(cache) if cache and "://" not in cache else None
+    if directory is None or not directory.is_dir() or not os.access(directory, os.W_OK):
+        return
+    if (directory / f"{name}.sha256").is_file():  # written last: the program is there too
+        return
+    temporary = directory / f".{name}.{os.getpid()}"
+    shutil.copyfile(program, temporary)
+    temporary.chmod(0o755)
+    temporary.rename(directory / name)
+    checksum = hashlib.sha256(program.read_bytes()).hexdigest()
+    (directory / f"{name}.sha256").write_text(f"{checksum}  {name}\n")
+
+
+def _copy(source: Path, target: Path) -> str:
+    checksum = source.with_name(f"{source.name}.sha256")
+    if not source.is_file() or not checksum.is_file():
+        return ""
+    shutil.copyfile(source, target)
+    return checksum.read_text().split(maxsplit=1)[0]
+
+
+def _download(url: str, target: Path) -> str:
+    try:
+        with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
+            checksum = client.get(f"{url}.sha256")
+            if checksum.status_code == httpx.codes.NOT_FOUND:
+                return ""
+            checksum.raise_for_status()
+            with client.stream("GET", url) as answer, target.open("wb") as sink:
+                answer.raise_for_status()
+                for chunk in answer.iter_bytes(1 << 20):
+                    sink.write(chunk)
+            return checksum.text.split(maxsplit=1)[0]
+    except (httpx.HTTPError, IndexError) as error:
+        if isinstance(error, httpx.TransportError):
+            _silent.add(url.rpartition("/")[0])
+        progress.say(f"binary cache: {error or type(error).__name__}; building instead")
+        return ""

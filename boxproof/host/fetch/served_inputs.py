@@ -1,0 +1,124 @@
+"""Inputs from outside: faults of registries by kind, questions asked side by side, nothing fetched here."""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pytest_claims.faults import BoxproofError, EnvironmentFault
+
+T = TypeVar("T")
+TRIES, PAUSE = 4, 0.5  # of one question to a registry; the pauses, in seconds, double
+SHOWN = 3
+TEMPORARY = re.compile(  # what clients say when a registry does not answer, or not now
+    r"\b5\d\d\b|\b429\b|timed? ?-?out|timeout|connection (re|fail|broken|abort)|could ?n.t connect|EOF\b"
+    r"|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|socket|no such host|resolv|dial tcp|TLS|certificate|unreachable"
+    r"|IncompleteRead|request failed|error sending request",
+    re.IGNORECASE,
+)
+
+SAID = re.compile(  # by a command of ours that lacked an input
+    r"^boxproof: .*(does not answer, asked for|inputs? cannot be had|archive of \S+ does not answer).*",
+    re.MULTILINE,
+)
+
+
+class Unserved(EnvironmentFault):
+    """What is pinned is gone, or is not what was pinned: asking again does not help."""
+
+
+class Unanswered(EnvironmentFault):
+    """A registry does not answer, or not now: nothing is known about what it serves."""
+
+
+@dataclass(frozen=True)
+class Lack:
+    """An input that cannot be had: ``what`` names it, ``mend`` is what to do."""
+
+    what: str
+    why: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}" if self.what else self.why
+
+
+Question = Callable[[], list[Lack]]
+
+
+def side_by_side(questions: Mapping[str, Question]) -> dict[str, list[Lack]]:
+    """Ask all at once and return what is lacking by name, in order; a fault is a lack too.
+
+    The threads do not hold up an interrupt. Raises what is no fault of an input.
+    """
+    answers: queue.SimpleQueue[tuple[str, list[Lack] | Exception]] = queue.SimpleQueue()
+
+    def ask(name: str, question: Question) -> None:
+        try:
+            answers.put((name, question()))
+        except EnvironmentFault as fault:
+            answers.put((name, [lack(fault)]))
+        except Exception as error:
+            answers.put((name, error))
+
+    for name, question in questions.items():
+        threading.Thread(target=ask, args=(name, question), daemon=True).start()
+    found: dict[str, list[Lack]] = {}
+    for _ in questions:
+        name, answer = answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        found[name] = answer
+    return {name: found[name] for name in questions}
+
+
+def spread(work: Callable[[T], None], items: Iterable[T], workers: int) -> None:
+    """Call ``work`` with every item; after the first exception, which is raised, no more are begun.
+
+    The threads do not hold up an interrupt.
+    """
+    waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
+    for item in items:
+        waiting.put(item)
+    failed: list[Exception] = []
+    stopped = threading.Event()
+
+    def serve() -> None:
+        try:
+            while not stopped.is_set():
+                work(waiting.get_nowait())
+        except queue.Empty:
+            return
+        except Exception as error:
+            failed.append(error)
+            stopped.set()
+
+    threads = [threading.Thread(target=serve, daemon=True) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    finally:
+        stopped.set()
+    if failed:
+        raise failed[0]
+
+
+def lack(fault: BoxproofError) -> Lack:
+    """Return a fault as a lack, in one line."""
+    lines = [each.strip() for each in fault.message.splitlines() if each.strip()]
+    telling = [each for each in lines if each.startswith(("E:", "ERROR"))]
+    return Lack("", (telling or lines or ["it failed"])[-1][:300], fault.hint)
+
+
+def fault_of(lacks: list[Lack]) -> EnvironmentFault:
+    """Return the fault of a run that lacks inputs: one line that names the first three."""
+    more = f"; and {len(lacks) - SHOWN} more" if len(lacks) > SHOWN else ""
+    count = "an input" if len(lacks) == 1 else f"{len(lacks)} inputs"
+    text = f"{count} cannot be had: {'; '.join(map(str, lacks[:SHOWN]))}{more}"
+    return EnvironmentFault(text, hint=f"{lacks[0].mend}; inv doctor shows what is served")

@@ -1,0 +1,191 @@
+"""Waiting for a pod, and telling apart whose fault it is when it does not come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from boxproof.kube.client import Kube, NotFound, Object
+from pytest_claims import pace
+from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault
+from pytest_claims.waiting import NotYet, until
+
+IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
+CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+LATE = "timed out waiting for the condition"  # a kubelet on a busy machine, which tries again
+REVISION = "controller-revision-hash"
+RESTARTS = 2  # from here on a crash loop is the subject's state, not a slow start
+LOOK = 0.5  # seconds from one look at a pod to the next
+UNSCHEDULABLE_LOOKS = 16  # in a row before "unschedulable" is believed
+UNBOUND_LOOKS = 120  # the same for want of a volume: on a busy machine a provisioner was seen to need 20 s
+
+
+class Ended(Exception):
+    """The pod is in a state it will not leave by itself; the text says which."""
+
+
+def condition(pod: Object, name: str) -> Object:
+    """Return a pod's condition, {} if it has none of that name."""
+    found = [each for each in pod.get("status", {}).get("conditions") or [] if each["type"] == name]
+    return found[0] if found else {}
+
+
+def is_ready(pod: Object) -> bool:
+    """Return whether the pod is Ready and not on its way out."""
+    return condition(pod, "Ready").get("status") == "True" and "deletionTimestamp" not in pod["metadata"]
+
+
+def terminal(pod: Object) -> str:
+    """Return why the pod will not become Ready by itself, or ""."""
+    status = pod.get("status", {})
+    for each in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
+        waiting = each.get("state", {}).get("waiting", {})
+        reason = waiting.get("reason", "")
+        said = waiting.get("message", "")
+        if reason in IMAGE | CONFIGURATION and LATE not in said:
+            return f"{each['name']}: {reason}: {said}".rstrip(": ")
+        if reason == "CrashLoopBackOff" and each.get("restartCount", 0) >= RESTARTS:
+            return f"{each['name']}: CrashLoopBackOff after {each['restartCount']} restarts{_last(each)}"
+    if status.get("phase") == "Failed":
+        return f"Failed: {status.get('reason', '')} {status.get('message', '')}".strip()
+    return ""
+
+
+def summary(pod: Object) -> str:
+    """Return the pod's state in a few words, for the message of a deadline."""
+    status = pod.get("status", {})
+    parts = [str(status.get("phase", "unknown"))]
+    for each in status.get("containerStatuses") or []:
+        state = each.get("state", {})
+        detail = (state.get("waiting") or state.get("terminated") or {}).get("reason", "running")
+        parts.append(f"{each['name']} {detail}, {each.get('restartCount', 0)} restarts")
+    unready = condition(pod, "ContainersReady").get("message") or condition(pod, "PodScheduled").get(
+        "message"
+    )
+    return "; ".join([*parts, *([unready] if unready else [])])
+
+
+def ready(
+    kube: Kube,
+    namespace: str,
+    pod: str,
+    timeout: float,
+    *,
+    reference_image: str = "",
+    after: str = "",
+) -> Object:
+    """Wait until a pod is Ready and return it; ``timeout`` is seconds, ``after`` a uid that must be gone.
+
+    Raises SubjectFault for a terminal state of the pod's own making, shown by a reference pod of
+    ``reference_image`` that does become Ready on the same node; EnvironmentFault otherwise.
+    """
+    unschedulable = 0
+
+    def look() -> Object:
+        nonlocal unschedulable
+        try:
+            found = kube.get("Pod", pod, namespace)
+        except NotFound:
+            raise NotYet(f"no pod {pod}{_refusals(kube, namespace)}") from None
+        if found["metadata"]["uid"] == after:
+            raise NotYet("the old pod is still there")
+        if is_ready(found):
+            return found
+        scheduled = condition(found, "PodScheduled")
+        unschedulable = unschedulable + 1 if scheduled.get("reason") == "Unschedulable" else 0
+        if reason := terminal(found):
+            raise Ended(reason)
+        if unschedulable > _patience(said := scheduled.get("message", "")) * pace.factor():
+            raise Ended(f"Unschedulable: {said}")
+        raise NotYet(summary(found))
+
+    what = f"pod {namespace}/{pod} is Ready"
+    try:
+        return until(look, timeout=timeout, what=what, every=LOOK)
+    except Ended as end:
+        reason = str(end)
+    node = (kube.find("Pod", pod, namespace) or {}).get("spec", {}).get("nodeName", "")
+    raise blame(kube, f"{namespace}/{pod}: {reason}", node, reference_image)
+
+
+def _patience(message: str) -> int:
+    """Return for how many looks a pod may be unschedulable, by what the scheduler says of it."""
+    return UNBOUND_LOOKS if "persistentvolumeclaim" in message.lower() else UNSCHEDULABLE_LOOKS
+
+
+def rolled_to(kube: Kube, kind: str, name: str, namespace: str, pod: str, *, timeout: float) -> None:
+    """Wait until a StatefulSet's ``pod`` is of its newest revision; other kinds are not waited for.
+
+    Right after a change the old pod is still there and Ready. One of an older revision that is not Ready
+    is deleted: the controller waits for it for ever. Raises DeadlineExceeded.
+    """
+    if kind != "StatefulSet":
+        return
+
+    def look() -> bool:
+        live = kube.get(kind, name, namespace)
+        status = live.get("status", {})
+        if status.get("observedGeneration", 0) < live["metadata"]["generation"]:
+            raise NotYet("the controller has not seen the change")
+        found = kube.find("Pod", pod, namespace)
+        if found is None:
+            raise NotYet(f"no pod {pod}{_refusals(kube, namespace)}")
+        if found["metadata"].get("labels", {}).get(REVISION) == status.get("updateRevision"):
+            return True
+        if not is_ready(found) and "deletionTimestamp" not in found["metadata"]:
+            kube.delete([found])
+        raise NotYet("the pod of the revision before is still there")
+
+    until(look, timeout=timeout, what=f"{namespace}/{pod} is of the newest revision")
+
+
+def blame(kube: Kube, reason: str, node: str, reference_image: str) -> BoxproofError:
+    """Return SubjectFault if the environment is shown to be sound, else EnvironmentFault."""
+    if not kube.alive():
+        return EnvironmentFault(f"{reason}; and the API server does not answer")
+    if not reference_image:
+        return EnvironmentFault(f"{reason}; no reference pod to tell whose fault it is")
+    from boxproof.probes.pods import probe_pods  # the reference pod is one of the probe's
+
+    try:
+        probe_pods.reference(kube, reference_image, node)
+    except EnvironmentFault as fault:
+        return EnvironmentFault(
+            f"{reason}; a reference pod on {node or 'any node'} fails too: {fault.message}"
+        )
+    return SubjectFault(reason)
+
+
+def gone(kube: Kube, kind: str, name: str, namespace: str | None = None, *, timeout: float = 90) -> None:
+    """Wait until an object no longer exists; raises DeadlineExceeded."""
+    where = f"{namespace}/{name}" if namespace else name
+    until(
+        lambda: kube.find(kind, name, namespace) is None,
+        timeout=timeout,
+        what=f"{kind} {where} is gone",
+        every=0.5,
+    )
+
+
+def rolled_out(kube: Kube, kind: str, name: str, namespace: str, *, timeout: float = 120) -> None:
+    """Wait until all pods of a DaemonSet are new and available; raises DeadlineExceeded."""
+
+    def look() -> bool:
+        live = kube.get(kind, name, namespace)
+        status, wanted = live["status"], live["status"].get("desiredNumberScheduled", 0)
+        counts = [status.get(each, 0) for each in ("updatedNumberScheduled", "numberAvailable")]
+        if status.get("observedGeneration", 0) < live["metadata"]["generation"] or counts != [wanted] * 2:
+            raise NotYet(f"{counts} of {wanted}")
+        return True
+
+    until(look, timeout=timeout, what=f"{kind} {name} is rolled out", every=0.5)
+
+
+def _last(status: dict[str, Any]) -> str:
+    ended = status.get("lastState", {}).get("terminated", {})
+    return f", last exit code {ended['exitCode']}" if "exitCode" in ended else ""
+
+
+def _refusals(kube: Kube, namespace: str) -> str:
+    """Say what keeps a controller from creating pods, for the message of a deadline."""
+    events = [each for each in kube.list("Event", namespace) if each.get("reason") == "FailedCreate"]
+    return f": {events[-1].get('message', '')}" if events else ""

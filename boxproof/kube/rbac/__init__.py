@@ -1,0 +1,1 @@
+"""Rights in a cluster: rules, reviews, and an audit of both."""

@@ -1,0 +1,1 @@
+"""Whether a cluster's own network policy engine conforms, by cyclonus."""

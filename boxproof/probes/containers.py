@@ -1,0 +1,200 @@
+"""Containers on the engine, without a cluster: how they run, how they end, what is in them."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from docker.errors import APIError, ContainerError, DockerException
+from docker.models.containers import Container
+
+from boxproof.core.labels import RUN_LABEL
+from boxproof.kube.exec import ExecResult
+from boxproof.probes.pods.probe_pods import PROGRAM
+from boxproof.probes.probe_protocol import Taken
+from boxproof.probes.process import signals
+from boxproof.probes.process.processes import Process, bits
+from boxproof.subject.image.bad_images import archive
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
+from pytest_claims.pace import Deadline
+from pytest_claims.recording import observations
+from pytest_claims.waiting import until
+
+T = TypeVar("T")
+RUN = 120.0  # seconds a container gets that ends by itself, whatever the machine is doing
+START = 30.0  # the same until its own first process runs
+Files = Mapping[str, tuple[bytes, int]]  # path -> (content, mode)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A container that ran to its end; ``error`` is the engine's, where it could not start (no code then)."""
+
+    code: int | None
+    output: str
+    error: str = ""
+
+
+class LocalContainer:
+    """A container on the engine; also where the probe program can look at its processes.
+
+    ``docker`` is a docker client. Everything raises EnvironmentFault if the engine refuses.
+    """
+
+    address = "127.0.0.1"
+
+    def __init__(self, docker: Any, made: Container, probe_image: str) -> None:
+        self.docker = docker
+        self.made = made
+        self.probe_image = probe_image
+
+    @property
+    def label(self) -> str:
+        """The container's short id."""
+        return str(self.made.short_id)
+
+    def put(self, files: Files) -> None:
+        """Write files into the container's own layer."""
+        _engine(lambda: self.made.put_archive("/", archive(files)))
+
+    def start(self) -> LocalContainer:
+        """Start it and return it once its own first process runs, not the runtime's."""
+        _engine(self.made.start)
+        until(lambda: not self._set_up(), timeout=START, every=0.01, what="its first process starts")
+        return self
+
+    def _set_up(self) -> bool:
+        """Return whether the runtime is still to become the first process; False if that cannot be seen."""
+        _engine(self.made.reload)
+        argv = self._of_first("cmdline").split("\0")
+        return argv[0].endswith("runc") and argv[1:2] == ["init"]
+
+    def takes(self, number: signal.Signals, *, within: float) -> bool:
+        """Return whether its first process comes to block or catch a signal within that many seconds.
+
+        To PID 1 the kernel drops any other signal: one that is sent before the first instructions of a
+        program have run reaches nobody, whatever the program. False, too, if that cannot be seen.
+        """
+
+        def look() -> bool:
+            status = dict(line.split(":", 1) for line in self._of_first("status").splitlines())
+            return any(number in bits(status.get(each, "0"), first=1) for each in ("SigBlk", "SigCgt"))
+
+        try:
+            return until(look, timeout=within, every=0.002, what=f"{number.name} is taken")
+        except DeadlineExceeded:
+            return False
+
+    def _of_first(self, name: str) -> str:
+        """Return a file of /proc about the first process as this host sees it, "" if it does not."""
+        try:
+            return Path(f"/proc/{self.made.attrs['State']['Pid']}/{name}").read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def logs(self) -> str:
+        """Return what it wrote so far, standard output and error."""
+        return str(_engine(lambda: self.made.logs().decode(errors="replace")))
+
+    def wait_log(self, text: str, *, timeout: float = START) -> LocalContainer:
+        """Wait until ``text`` is in its output; raises DeadlineExceeded, with the output."""
+        until(lambda: text in self.logs(), timeout=timeout, every=0.1, what=f"{text!r} in the output")
+        return self
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        _engine(self.made.reload)
+        return bool(self.made.attrs["State"]["Running"])
+
+    def run(self, *, timeout: float = RUN) -> Run:
+        """Start it, wait for its end and return that; raises DeadlineExceeded if it does not end.
+
+        ``timeout`` is seconds, more on a slow machine.
+        """
+        try:
+            self.made.start()
+        except APIError as error:
+            found = Run(None, "", str(error.explanation or error))
+        else:
+            deadline = Deadline(timeout)
+            in_time, code = signals.awaited(self.made, deadline)
+            if not in_time:
+                raise DeadlineExceeded(f"no end within {deadline}; last output: {self.logs()[-300:]}")
+            found = Run(code, self.logs())
+        observations.record("run", " ".join(self.made.attrs["Config"].get("Cmd") or ()), found)
+        return found
+
+    def ends(self, *, within: float, exact: bool = False) -> bool:
+        """Return whether it ends by itself in that many seconds, more on a slow machine unless ``exact``."""
+        in_time, code = signals.awaited(self.made, Deadline(within, exact=exact))
+        observations.record("end", f"within {within} s", {"ended": in_time}, decides=in_time)
+        return in_time and code >= 0
+
+    def exec(self, argv: Sequence[str], **options: Any) -> ExecResult:
+        """Run ``argv`` in it; ``options`` are those of the docker SDK's ``exec_run``."""
+        started = time.monotonic()
+        code, (out, err) = _engine(lambda: self.made.exec_run(list(argv), demux=True, **options))
+        shown = [(each or b"").decode(errors="replace") for each in (out, err)]
+        return ExecResult(tuple(argv), int(code), shown[0], shown[1], time.monotonic() - started)
+
+    def probe(self, *words: str, timeout: float = 30) -> ExecResult:  # noqa: ARG002 (the engine has no deadline)
+        """Run the probe program in a container of the probe image that shares its processes, as root."""
+        started = time.monotonic()
+
+        def run() -> bytes:
+            try:
+                return bytes(
+                    self.docker.containers.run(
+                        self.probe_image, list(words), entrypoint=[PROGRAM], user="0:0", remove=True,
+                        network_mode="none", pid_mode=f"container:{self.made.id}", labels=self.made.labels,
+                    )
+                )  # fmt: skip
+            except ContainerError as error:
+                if error.exit_status == signals.KILLED:
+                    raise Taken(f"the processes of {self.label} ended, and the probe with them") from error
+                text = (error.stderr or b"").decode(errors="replace")
+                raise EnvironmentFault(f"the probe beside {self.label} ended with: {text[-300:]}") from error
+
+        out = _engine(run).decode(errors="replace")
+        return ExecResult(tuple(words), 0, out, "", time.monotonic() - started)
+
+    def remove(self) -> None:
+        """Remove it, running or not; one that is gone is fine."""
+        try:
+            self.made.remove(force=True, v=True)
+        except APIError as error:
+            if error.status_code not in (404, 409):
+                raise EnvironmentFault(f"cannot remove {self.label}: {error}") from error
+
+
+def create(
+    docker: Any, image: str, *, probe_image: str, run: str, files: Files | None = None, **options: Any
+) -> LocalContainer:
+    """Create, not start, a container of ``image`` for ``run``; ``options`` are the docker SDK's."""
+    labels = {RUN_LABEL: run}
+    made = _engine(lambda: docker.containers.create(image, labels=labels, **options))
+    container = LocalContainer(docker, made, probe_image)
+    if files:
+        container.put(files)
+    return container
+
+
+def ancestors(process: Process, every: Sequence[Process]) -> list[Process]:
+    """Return the parents of a process up to the first one, nearest first."""
+    by_pid = {each.pid: each for each in every}
+    found: list[Process] = []
+    while (parent := by_pid.get((found[-1] if found else process).ppid)) is not None:
+        found.append(parent)
+    return found
+
+
+def _engine(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except DockerException as error:
+        raise EnvironmentFault(f"the engine refused: {error}") from error

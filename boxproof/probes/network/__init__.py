@@ -1,0 +1,1 @@
+"""What gets through: connections, names, and the table of all of them."""

@@ -1,0 +1,76 @@
+"""The probe outside the cluster: a container on the cluster's network."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+from docker.errors import DockerException
+from docker.models.containers import Container
+
+from boxproof.core.labels import RUN_LABEL
+from boxproof.kube.exec import ExecResult
+from boxproof.probes.pods.probe_pods import PROGRAM
+from pytest_claims import pace
+from pytest_claims.faults import EnvironmentFault
+
+NETWORK = "kind"
+KILLED = 137  # what timeout(1) ends with once it has sent KILL
+
+
+class Outside:
+    """A container of the probe image, started when it is first asked; ``docker`` is a docker client."""
+
+    label = "outside the cluster"
+
+    def __init__(self, docker: Any, image: str, run: str, network: str = NETWORK) -> None:
+        self.docker = docker
+        self.image = image
+        self.run = run
+        self.network = network
+        self._made: Container | None = None
+
+    @property
+    def made(self) -> Container:
+        """The running container; raises EnvironmentFault if it cannot be started."""
+        if self._made is None:
+            try:
+                self._made = self.docker.containers.run(
+                    self.image, ["idle"], detach=True, network=self.network, labels={RUN_LABEL: self.run},
+                    name=f"boxproof-outside-{secrets.token_hex(3)}", stop_signal="KILL",
+                )  # fmt: skip
+                self._made.reload()
+            except DockerException as error:
+                raise EnvironmentFault(f"no probe outside the cluster: {error}") from error
+        return self._made
+
+    @property
+    def address(self) -> str:
+        """Its address on the cluster's network."""
+        return str(self.made.attrs["NetworkSettings"]["Networks"][self.network]["IPAddress"])
+
+    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+        """Run the probe program; raises EnvironmentFault if it cannot be run or does not end in time."""
+        started, limit = time.monotonic(), pace.stretched(timeout)
+        argv = ["timeout", "--signal=KILL", str(limit), PROGRAM, *words]
+        try:
+            code, (out, err) = self.made.exec_run(argv, demux=True)
+        except DockerException as error:
+            raise EnvironmentFault(f"the probe outside the cluster broke: {error}") from error
+        if code == KILLED:
+            raise EnvironmentFault(
+                f"the probe outside the cluster: no end within {limit:.0f} s: {' '.join(words)}"
+            )
+        texts = [(each or b"").decode(errors="replace") for each in (out, err)]
+        return ExecResult(tuple(argv), int(code), texts[0], texts[1], time.monotonic() - started)
+
+    def remove(self) -> None:
+        """Remove the container, if there is one."""
+        if self._made is None:
+            return
+        try:
+            self._made.remove(force=True)
+        except DockerException as error:
+            raise EnvironmentFault(f"cannot remove {self._made.name}: {error}") from error
+        self._made = None

@@ -1,0 +1,116 @@
+"""Whether a connection gets through, and how it ends if it does not."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from boxproof.probes.probe_protocol import ANSWER, Prober, ask
+from pytest_claims import pace
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
+from pytest_claims.recording.observations import record
+from pytest_claims.waiting import until
+
+WITHIN = 3.0  # seconds a connection may take before it counts as filtered
+OPENS = 60.0  # seconds in which one that must be open comes to be: routes, policies, a listener that is late
+TCP_MOST = 4.0  # times that long on a slow machine: then a lost SYN was sent three times more
+
+
+class Reach(StrEnum):
+    """How a connection attempt ended."""
+
+    OPEN = "open"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+    NO_ROUTE = "no route"
+    NO_NAME = "no name"
+
+
+DENIED = frozenset({Reach.REFUSED, Reach.FILTERED})
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Something that listens and says who it is: each connection is answered with ``token``."""
+
+    address: str
+    port: int
+    token: str
+    udp: bool = False
+    on: Prober | None = None
+
+    def seen(self) -> list[str]:
+        """Return the addresses that connected so far, oldest first."""
+        if self.on is None:
+            return []
+        return [str(each) for each in ask(self.on, "seen", "--token", self.token)["seen"]]
+
+    def stop(self) -> None:
+        """End it; raises EnvironmentFault if that fails."""
+        if self.on is not None:
+            ask(self.on, "stop", "--token", self.token)
+
+
+def reach(
+    source: Prober,
+    target: str | Listener,
+    port: int = 0,
+    *,
+    udp: bool = False,
+    within: float = WITHIN,
+) -> Reach:
+    """Return how a connection from ``source`` ends.
+
+    ``target`` is a listener, or a name or address with ``port``; ``within`` is seconds, more on a slow
+    machine: there an answer is late, and that is no denial.
+
+    Raises EnvironmentFault if the probe breaks, or something other than the listener answers.
+    """
+    listener = target if isinstance(target, Listener) else None
+    host = listener.address if listener else str(target)
+    number = listener.port if listener else port
+    by_datagram = udp or bool(listener and listener.udp)
+    limit = pace.stretched(within) if by_datagram else min(pace.stretched(within), TCP_MOST * within)
+    words = ["connect", host, str(number), "--within", str(limit)]
+    if by_datagram:
+        words.append("--udp")
+    if listener and listener.token:
+        words.append("--identity")
+    answer = ask(source, *words, timeout=2 * limit + ANSWER)
+    found = Reach(answer["reach"])
+    if listener and listener.token and found is Reach.OPEN and answer["identity"] != listener.token:
+        text = f"{host}:{number} was answered by something else than the listener: {answer['identity']!r}"
+        raise EnvironmentFault(text)
+    record("reach", f"{source.label} -> {host}:{number}{'/udp' if '--udp' in words else ''}", found)
+    return found
+
+
+def reached(
+    source: Prober, target: str | Listener, port: int = 0, *, udp: bool = False, within: float = OPENS
+) -> Reach:
+    """Return how a connection ends once it is open, or how it still ends after ``within`` seconds.
+
+    For one that must get through: what is late is waited for. Otherwise as ``reach``.
+    """
+    last = Reach.NO_ROUTE
+
+    def look() -> bool:
+        nonlocal last
+        last = reach(source, target, port, udp=udp)
+        return last is Reach.OPEN
+
+    with suppress(DeadlineExceeded):  # how it ends instead is the answer
+        until(look, timeout=within, what=f"{source.label} gets through")
+    return last
+
+
+def listen(
+    on: Prober, port: int = 0, *, token: str, udp: bool = False, address: str | None = None
+) -> Listener:
+    """Start a listener and return it; port 0 takes a free one. Raises EnvironmentFault if it cannot bind."""
+    words = ["listen", str(port), "--token", token]
+    if udp:
+        words.append("--udp")
+    answer = ask(on, *words)
+    return Listener(address or on.address, int(answer["port"]), token, udp, on)

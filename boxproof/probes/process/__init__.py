@@ -1,0 +1,1 @@
+"""Processes of the agent: signals, capabilities, control groups, orphans."""

@@ -1,0 +1,96 @@
+"""The processes of a container, as /proc has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from boxproof.probes.probe_protocol import Prober, ask
+from pytest_claims.recording.observations import record
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process; ``state`` is the kernel's letter (Z is a zombie), ``signals_caught`` numbers."""
+
+    pid: int
+    ppid: int
+    state: str
+    comm: str
+    cmdline: tuple[str, ...]
+    uid: int
+    gid: int
+    signals_caught: frozenset[int] = frozenset()
+    signals_ignored: frozenset[int] = frozenset()
+
+    @property
+    def starting(self) -> bool:
+        """Whether it is the container runtime's, about to become a command from outside: no program yet.
+
+        Its parent is outside the container, which no process has that the first one started.
+        """
+        runtime = self.comm.startswith("runc:[") or _is_init_of_runc(self.cmdline)
+        return runtime and self.ppid == 0 and self.pid != 1
+
+    @property
+    def zombie(self) -> bool:
+        """Whether it has ended and nobody has waited for it."""
+        return self.state == "Z"
+
+
+def processes(source: Prober) -> list[Process]:
+    """Return the processes ``source`` sees, by pid, without the probe's own and the runtime's.
+
+    Raises EnvironmentFault.
+    """
+    every = [of(each) for each in ask(source, "processes")["processes"]]
+    found = [each for each in every if not each.starting]
+    shown = [(each.pid, each.ppid, each.state, each.comm) for each in found]
+    record("processes", source.label, shown, decides=sorted((each.comm, each.state) for each in found))
+    return found
+
+
+def uids(source: Prober, pid: int = 1) -> set[int]:
+    """Return real, effective, saved and file system uid of a process; raises EnvironmentFault."""
+    answer = ask(source, "capabilities", str(pid))
+    found = {int(each) for each in answer["status"]["Uid"].split()}
+    record("uids", f"{source.label}: process {pid}", found)
+    return found
+
+
+def of(data: dict[str, Any]) -> Process:
+    """Return the process the probe program describes."""
+    return Process(
+        pid=data["pid"],
+        ppid=data["ppid"],
+        state=data["state"],
+        comm=data["comm"],
+        cmdline=tuple(data["cmdline"]),
+        uid=data["uid"],
+        gid=data["gid"],
+        signals_caught=bits(data["caught"], first=1),
+        signals_ignored=bits(data["ignored"], first=1),
+    )
+
+
+def descended(found: Sequence[Process], first: int = 1) -> list[Process]:
+    """Return ``first`` and what it started, down to the last; not what came in by a command from outside."""
+    parents = {each.pid: each.ppid for each in found}
+
+    def begins(pid: int) -> bool:
+        while pid != first and pid in parents:
+            pid = parents[pid]
+        return pid == first
+
+    return [each for each in found if begins(each.pid)]
+
+
+def _is_init_of_runc(argv: tuple[str, ...]) -> bool:
+    return len(argv) == 2 and argv[0].rpartition("/")[2] == "runc" and argv[1] == "init"
+
+
+def bits(mask: str, first: int = 0) -> frozenset[int]:
+    """Return the numbers of the bits set in a hexadecimal mask; the lowest bit is ``first``."""
+    value = int(mask, 16)
+    return frozenset(number + first for number in range(value.bit_length()) if value >> number & 1)

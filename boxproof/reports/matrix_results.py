@@ -1,0 +1,205 @@
+"""The matrix: what each cell came to, written as matrix.json, and which verdicts change between cells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from boxproof.cluster.cells import Combination, Impossible, impossible
+from pytest_claims.faults import ExitCode
+from pytest_claims.recording.records import Record
+from pytest_claims.reports import results
+from pytest_claims.reports.schema import ClaimResult, Part, Results, RunVerdict
+from pytest_claims.verdicts import EXIT_CODES, Verdict, one_line
+
+FILE = "matrix.json"
+OUTCOME = "outcome.json"
+CELLS = "cells"
+WORST_FIRST: tuple[RunVerdict, ...] = ("refuted", "blocked", "unproven", "accepted")
+SHOWN = 3  # cells a summary names
+
+
+class Row(Part):
+    """One cell in matrix.json; ``results`` is relative to the file, "" for a cell that did not run."""
+
+    id: str
+    kind: str
+    containerd: str
+    kubernetes: str
+    expect: str
+    verdict: RunVerdict
+    results: str
+
+
+class Matrix(Part):
+    """All cells, as written to matrix.json: tools outside this repository rely on it."""
+
+    schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
+    verdict: RunVerdict
+    cells: tuple[Row, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that says the same."""
+        return EXIT_CODES[self.verdict]
+
+    def summary(self) -> str:
+        """Return the verdict with the first cells that stand in the way, worst first."""
+        left = [each for each in self.cells if each.verdict != "accepted"]
+        left.sort(key=lambda each: WORST_FIRST.index(each.verdict))
+        text = f"{self.verdict}: {len(self.cells) - len(left)} of {len(self.cells)} cells accepted"
+        more = [f"and {len(left) - SHOWN} more"] if len(left) > SHOWN else []
+        return "; ".join([text, *(f"{each.id} {each.verdict}" for each in left[:SHOWN]), *more])
+
+
+class Outcome(Part):
+    """What one cell came to, and why, as written to outcome.json; ``results`` is relative to the file.
+
+    ``said`` is what the probe of an expected symptom ended with, ``with_symptom`` the claims that did.
+    """
+
+    cell: Combination
+    expect: str = ""
+    verdict: RunVerdict
+    reason: str = ""
+    said: str = ""
+    with_symptom: tuple[str, ...] = ()
+    seconds: float = 0.0
+    results: str = ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A cell's verdict, why, and the claims that ended with the symptom expected there."""
+
+    verdict: RunVerdict
+    reason: str = ""
+    with_symptom: tuple[str, ...] = ()
+
+
+def judge(cell: Combination, found: Results, seen: Mapping[str, Record], said: str | None) -> Judgement:
+    """Judge a cell by its run; ``said`` is how the probe of its expected symptom ended, None if it could not.
+
+    Where a symptom is expected and found, the claims that ended with it are set aside.
+    """
+    other = _other_versions(cell, found)
+    if other:
+        return Judgement("blocked", other)
+    known = impossible(cell)
+    if known is None:
+        return Judgement(found.verdict, _why(found.claims, found.verdict))
+    if said is None:
+        return Judgement("blocked", f"{known.probe} could not be tried: {_why(found.claims, found.verdict)}")
+    if known.symptom not in said:
+        ended = one_line(said) if said else "no error"
+        return Judgement("unproven", f"expected {known.symptom!r}, but {known.probe} ended with {ended}")
+    return _rest(found, _with_symptom(found, seen, known))
+
+
+def _other_versions(cell: Combination, found: Results) -> str:
+    """Return what the live cluster is instead of the cell, "" if it is the cell or there was none."""
+    asked = cell.model_dump()
+    live = {name: getattr(found.cell, name) for name in asked}
+    wrong = [f"{name} {live[name]}, not {asked[name]}" for name in asked if live[name] != asked[name]]
+    return f"the cluster is of {', '.join(wrong)}" if wrong and found.cell.kubernetes else ""
+
+
+def _why(claims: Iterable[ClaimResult], verdict: RunVerdict) -> str:
+    """Return the first reason for a verdict."""
+    first = next((each for each in claims if each.verdict == verdict and not each.waiver), None)
+    return f"{first.id}: {first.reason}" if first else ""
+
+
+def _with_symptom(found: Results, seen: Mapping[str, Record], known: Impossible) -> tuple[str, ...]:
+    """Return the claims each of whose checks is proven or was told the symptom."""
+
+    def told(nodeid: str) -> bool:
+        record = seen.get(nodeid)
+        return record is not None and known.symptom in record.model_dump_json()
+
+    ended = (each for each in found.claims if each.verdict in (Verdict.REFUTED, Verdict.BLOCKED))
+    return tuple(
+        claim.id
+        for claim in ended
+        if claim.checks and all(each.verdict is Verdict.PROVEN or told(each.nodeid) for each in claim.checks)
+    )
+
+
+def _rest(found: Results, aside: tuple[str, ...]) -> Judgement:
+    left = [each for each in found.claims if each.id not in aside]
+    if aside and all(each.waiver or each.verdict is Verdict.PLANNED for each in left):
+        return Judgement("accepted", with_symptom=aside)
+    fault = found.verdict == "blocked" and not any(each.verdict is Verdict.BLOCKED for each in found.claims)
+    verdict = results.verdict_of(left, found.interrupted, fault)
+    return Judgement(verdict, _why(left, verdict), aside)
+
+
+def write(home: Path, cells: Sequence[Combination], outcomes: Mapping[str, Outcome]) -> Matrix:
+    """Write matrix.json for ``cells``, unproven where there is no outcome yet, and return it."""
+    rows = tuple(_row(each, outcomes.get(each.id)) for each in cells)
+    matrix = Matrix(verdict=worst(each.verdict for each in rows), cells=rows)
+    results.write(home / FILE, matrix)
+    return matrix
+
+
+def _row(cell: Combination, outcome: Outcome | None) -> Row:
+    known = impossible(cell)
+    expect = outcome.expect if outcome else known.symptom if known else ""
+    where = f"{CELLS}/{cell.id}/{outcome.results}" if outcome and outcome.results else ""
+    verdict = outcome.verdict if outcome else "unproven"
+    return Row(id=cell.id, **cell.model_dump(), expect=expect, verdict=verdict, results=where)
+
+
+def worst(verdicts: Iterable[RunVerdict]) -> RunVerdict:
+    """Return the worst verdict: refuted, blocked, unproven, accepted; of none it is unproven."""
+    found = set(verdicts)
+    return next((each for each in WORST_FIRST if each in found), "unproven")
+
+
+def read(home: Path) -> Matrix:
+    """Read matrix.json; raises OSError or ValueError."""
+    return Matrix.model_validate(json.loads((home / FILE).read_text()))
+
+
+def keep(home: Path, outcome: Outcome) -> None:
+    """Write what a cell came to."""
+    results.write(home / CELLS / outcome.cell.id / OUTCOME, outcome)
+
+
+def outcomes(home: Path) -> dict[str, Outcome]:
+    """Return what the cells of a matrix came to so far, by id; raises OSError or ValueError."""
+    paths = sorted((home / CELLS).glob(f"*/{OUTCOME}"))
+    found = (Outcome.model_validate(json.loads(path.read_text())) for path in paths)
+    return {each.cell.id: each for each in found}
+
+
+def runs(home: Path, known: Mapping[str, Outcome]) -> dict[str, Results]:
+    """Return the results of the cells that have some, by id; raises OSError or ValueError."""
+    return {
+        name: results.read(home / CELLS / name / each.results) for name, each in known.items() if each.results
+    }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A claim whose verdict changes between cells: for each status the reason and the cells."""
+
+    claim: str
+    statuses: Mapping[str, tuple[str, tuple[str, ...]]]
+
+
+def differing(found: Mapping[str, Results]) -> tuple[Difference, ...]:
+    """Return the claims that have different verdicts in different cells."""
+    told: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {}
+    for name, run in found.items():
+        for claim in run.claims:
+            status = "waived" if claim.waiver else str(claim.verdict)
+            statuses = told.setdefault(claim.id, {})
+            reason, names = statuses.get(status, (claim.reason, ()))
+            statuses[status] = (reason, (*names, name))
+    return tuple(Difference(claim, statuses) for claim, statuses in told.items() if len(statuses) > 1)

@@ -1,0 +1,234 @@
+"""From a bare machine to a session: engine, cluster, images, stub, first instance. Each can be repeated."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from boxproof.cluster import contexts, coredns, policy_canary
+from boxproof.cluster.images import load, prune
+from boxproof.cluster.kind import kind_clusters
+from boxproof.cluster.node_image import node_image as nodeimage
+from boxproof.core.process import undisturbed
+from boxproof.core.session import ClusterInfo, EngineInfo, LockInfo, Session
+from boxproof.core.settings import session_file
+from boxproof.deployment import deploy
+from boxproof.host.engine import engine_choice
+from boxproof.kube import owed
+from boxproof.kube.client import Kube
+from boxproof.runs import extra_cluster, inputs, ownership, sweep_cluster, sweep_engine
+from boxproof.runs.run_life import Run
+from boxproof.stubs import anthropic
+from boxproof.subject import model
+from boxproof.subject.image import image_build
+from boxproof.subject.supply_chain import lock_check
+from pytest_claims import progress
+from pytest_claims.concurrency import scopes
+from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault, Unprovable
+from pytest_claims.reports import results
+
+
+def session(run: Run, subject: model.Subject) -> Session:
+    """Bring everything up, step by step noting it on ``run``; raises EnvironmentFault, SubjectFault."""
+    outer = session_file()
+    if outer:
+        return joined(run, subject, Session.read(Path(outer)))
+    inputs.check(run.settings, subject)
+    engine = engine_of(run)
+    lock_of(run, engine, subject)
+    run.held.enter_context(ownership.cluster_held(run.settings, run.settings.cluster, run.record))
+    run.record = ownership.within(run.settings, run.record, run.settings.cluster)
+    inputs.fetch(run.settings, subject)
+    cluster = cluster_of(run, engine)
+    kube = Kube(cluster.kubeconfig)
+    sweep_cluster.sweep(run.settings, kube, run.session.run)
+    owed.pay(run.settings.state, cluster.name, kube, engine)
+    with progress.step("probe and stub images"):
+        probe = anthropic.ensure_images(run.settings, engine)
+    run.know(probe_image=probe)
+    with progress.step("box image"):
+        image = image_build.measured(
+            engine, image_build.build(run.settings, engine, subject, lock=run.session.lock)
+        )
+    run.know(image=image)
+    with progress.step("load images into the nodes"):
+        load.load(engine, cluster, [probe, image.reference])
+        prune.prune(engine, cluster, [probe, image.reference])
+    canary_of(run.session)
+    stub = anthropic.start(engine, run.session.run, image=probe)
+    run.know(stub=stub)
+    coredns.stub_hosts(Kube(cluster.kubeconfig), stub.names, stub.address)
+    first_instance(run.session)
+    return run.session
+
+
+def joined(run: Run, subject: model.Subject, outer: Session) -> Session:
+    """Bring up a run inside another one, which owns the cluster: an instance and an image of its own."""
+    engine, cluster = outer.engine, deploy.cluster_of(outer)
+    if engine is None:
+        raise EnvironmentFault("the run around this one has no engine")
+    suffix = f"n{hashlib.sha256(run.session.run.encode()).hexdigest()[:6]}"
+    run.know(engine=engine, cluster=cluster, stub=outer.stub, probe_image=outer.probe_image, suffix=suffix)
+    locked(run, subject, image_build.lock_of(run.settings, engine, subject))
+    with progress.step("box image"):
+        image = image_build.measured(engine, image_build.build(run.settings, engine, subject))
+    run.know(image=image)
+    with scopes.entered(scopes.lock_directory(outer), "instance"):
+        load.load(engine, cluster, [image.reference])
+        first_instance(run.session)
+    return run.session
+
+
+def engine_of(run: Run) -> EngineInfo:
+    """Return the engine, after what dead runs left has been swept."""
+    with progress.step("engine"):
+        engine = engine_choice.ensure(run.settings)
+    run.know(engine=engine)
+    ownership.sweep(run.settings, engine)
+    return engine
+
+
+def lock_of(run: Run, engine: EngineInfo, subject: model.Subject) -> None:
+    """Compare the package lock with the archive before anything long; what is in force stays with the run.
+
+    Raises EnvironmentFault, with the command that mends it.
+    """
+    with progress.step("package lock"):
+        lock = image_build.lock_of(run.settings, engine, subject)
+    locked(run, subject, lock)
+
+
+def locked(run: Run, subject: model.Subject, lock: LockInfo | None) -> None:
+    """Note the package lock in force, and leave its text in the run's directory."""
+    run.know(lock=lock)
+    if lock is not None:
+        text = lock_check.text(subject.directory / subject.image.context, lock)
+        (run.directory / results.LOCK).write_text(text)
+
+
+def cluster_of(run: Run, engine: EngineInfo) -> ClusterInfo:
+    """Return the cluster of the asked-for cell at "all nodes Ready", made if need be."""
+    with progress.step("node image"):
+        node_image = nodeimage.ensure(run.settings, engine)
+    if run.guest:
+        return guested(run, engine, node_image)
+
+    def making() -> None:
+        run.record = ownership.note(run.settings, run.record, cluster=run.settings.cluster)
+
+    with progress.step("cluster"):
+        cluster = kind_clusters.up(run.settings, engine, node_image, run.directory, making=making)
+    run.record = ownership.forget(run.settings, run.record, cluster=run.settings.cluster)
+    run.know(cluster=cluster)
+    return cluster
+
+
+def guested(run: Run, engine: EngineInfo, node_image: str) -> ClusterInfo:
+    """Return the cluster of the run whose guest this is, left as it stands; raises EnvironmentFault."""
+    given = deploy.cluster_of(run.session)
+    contexts.check(given.kubeconfig, run.settings.cluster)
+    with progress.step("cluster"):
+        found = kind_clusters.up(run.settings, engine, node_image, run.directory, remake=False)
+    cluster = replace(found, kubeconfig=given.kubeconfig)
+    run.know(cluster=cluster)
+    return cluster
+
+
+def canary_of(session: Session) -> None:
+    """Show that the pod network enforces policies; raises EnvironmentFault if it does not."""
+    with progress.step("policy canary"):
+        policy_canary.enforced(Kube(deploy.cluster_of(session).kubeconfig), session.probe_image, session.run)
+
+
+def first_instance(session: Session) -> None:
+    """Deploy the untouched render in the subject's own namespace.
+
+    A subject that does not come up is no reason to stop: its checks will say so.
+    """
+    with progress.step("first instance"):
+        try:
+            deploy.deploy(session, suffix=session.suffix)
+        except SubjectFault as fault:
+            progress.say(f"the first instance is not Ready: {fault}", style="red")
+        except Unprovable as lack:
+            progress.say(f"no first instance: it {lack}", style="red")
+
+
+def tidy(run: Run) -> None:
+    """Remove what this run made: its instances and stub; cluster and engine stay for the next run.
+
+    A signal does not disturb it. The record goes last, and only when nothing stays: else the next run sweeps.
+    """
+    steps, stays = ExitStack(), list[str]()
+    guarded = partial(_guarded, stays)
+    steps.callback(_dropped, run, stays)
+    steps.callback(run.held.close)
+    engine = run.session.engine
+    if engine is not None:
+        if run.settings.keep:
+            stays.append("all of it")
+            progress.say(f"kept: the instances of run {run.session.run}; {_removal(run)} removes them")
+            steps.callback(ownership.keep, run.settings, run.record)
+        else:
+            steps.callback(lambda: stays.extend(_clear(run, engine)))
+            steps.callback(guarded, "stub", lambda: anthropic.stop(engine, run.session.run))
+            if run.session.cluster is not None:
+                steps.callback(guarded, "instances", lambda: stays.extend(_remove_instances(run)))
+            elif run.record.clusters:
+                steps.callback(guarded, "cluster", lambda: kind_clusters.down(run.settings, engine))
+        aside = partial(extra_cluster.remove_left, run.settings, engine, run.record)
+        steps.callback(guarded, "clusters of checks", aside)
+    if run.interrupted:
+        steps.callback(guarded, "processes", lambda: ownership.end_processes(run.settings, run.record))
+    with undisturbed(), progress.step("clean up"):
+        steps.close()
+    run.tidied = True
+
+
+def _dropped(run: Run, stays: list[str]) -> None:
+    """Drop the record of a run of which nothing stays."""
+    if not stays:
+        ownership.release(run.settings, run.record)
+
+
+def _clear(run: Run, engine: EngineInfo) -> list[str]:
+    """Remove what checks that were cut short have left in the engine; returns what stays."""
+    result = ownership.Swept()
+    sweep_engine.clear(engine, run.record, result)
+    if result.removed:
+        progress.say(f"left by checks, removed: {', '.join(result.removed)}")
+    for failure in result.failures:
+        progress.say(f"not removed: {failure}", style="red")
+    return [*result.failures, *extra_cluster.left(run.settings, run.record)]
+
+
+def _removal(run: Run) -> str:
+    """Return the command that removes what a run keeps."""
+    cluster = run.session.cluster
+    if cluster is None or not cluster.context:
+        return "`inv down`, with the cluster,"
+    ownership.leave(run.settings, cluster.name, run.session.run)
+    return f"`{sweep_cluster.command(cluster, run.session.run, 'delete')}`"
+
+
+def _remove_instances(run: Run) -> list[str]:
+    """Remove what this run has in the cluster; returns what it could not put back as it was."""
+    session, cluster = run.session, deploy.cluster_of(run.session)
+    kube = Kube(cluster.kubeconfig)
+    deploy.remove_instances(session)
+    sweep_cluster.of_run(kube, session.run)
+    if cluster.context:
+        sweep_cluster.leave(run.settings, kube, cluster, session.run, wait=not run.interrupted)
+    return owed.pay(run.settings.state, cluster.name, kube, session.engine)
+
+
+def _guarded(stays: list[str], what: str, work: Callable[[], object]) -> None:
+    try:
+        work()
+    except BoxproofError as fault:
+        stays.append(what)
+        progress.say(f"clean-up of the {what}: {fault}", style="red")

@@ -1,0 +1,215 @@
+"""The inputs of a run that come from outside: asked for before anything long, fetched before compiling."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from boxproof.cluster import cells
+from boxproof.cluster.node_image import components
+from boxproof.core.settings import Settings
+from boxproof.host import survey as doctor
+from boxproof.host.engine import embedded, engine_choice, engine_programs
+from boxproof.host.engine.ping import server_version
+from boxproof.host.fetch import go_fetch, golang, npm, pypi, reachability, served_inputs
+from boxproof.host.fetch.apt import Apt, Silent
+from boxproof.host.fetch.served_inputs import Lack, Unserved
+from boxproof.host.survey import Need
+from boxproof.kube import schemas
+from boxproof.probes import local_registry, probe_image
+from boxproof.subject.image import tools
+from boxproof.subject.model import Subject
+from pytest_claims import progress
+from pytest_claims.faults import EnvironmentFault
+from pytest_claims.waiting import again
+
+MIRROR = "choose another mirror in /etc/apt, or try again later"
+ENGINE_TIMEOUT = 1.5
+MODULES, PACKAGES = "Go modules", "Debian packages"  # as `inv doctor` has them
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What no cache holds: programs from Go modules, npm packages, and Debian packages by suite."""
+
+    builds: list[golang.Build] = field(default_factory=list)
+    npm: list[tuple[str, str, str]] = field(default_factory=list)
+    packages: dict[str, set[str]] = field(default_factory=dict)
+
+    def shown(self) -> str:
+        """Return it in a few words, "" for nothing."""
+        found = [f"{len(self.builds)} programs from Go modules"] if self.builds else []
+        found += [f"{len(self.npm)} npm packages"] if self.npm else []
+        found += [f"{len(names)} packages of {suite}" for suite, names in self.packages.items()]
+        return ", ".join(found)
+
+
+def check(settings: Settings, subject: Subject) -> None:
+    """Ask each registry for what no cache holds, side by side; raises EnvironmentFault within a minute.
+
+    It names what cannot be had, and what mends it. Nothing is compiled.
+    """
+    with progress.step("inputs"):
+        found = wanted(settings, subject)
+        progress.say(f"asked for: {found.shown() or 'nothing, all is in the cache'}")
+        lacks = [
+            each
+            for answer in served_inputs.side_by_side(questions(settings, found)).values()
+            for each in answer
+        ]
+    if lacks:
+        raise served_inputs.fault_of(lacks)
+
+
+def fetch(settings: Settings, subject: Subject) -> None:
+    """Fetch every Go module a run compiles from, before anything is compiled; raises EnvironmentFault."""
+    go_fetch.fetch(golang.lacking(recipes(settings, subject), settings), settings)
+
+
+def questions(settings: Settings, found: Wanted) -> dict[str, served_inputs.Question]:
+    """Return a question to each registry that has something to serve, by kind."""
+    asked: dict[str, served_inputs.Question] = {}
+    if found.builds:
+        asked["go"] = partial(go_fetch.served, found.builds, settings)
+    for each in found.npm:
+        asked[f"npm {each[0]}"] = partial(_npm, settings, each)
+    for suite, names in found.packages.items():
+        asked[f"apt {suite}"] = partial(_packages, Apt(settings.cache), suite, sorted(names))
+    return asked
+
+
+def survey(settings: Settings, subject: Subject) -> dict[str, doctor.Question]:
+    """Return the questions of `inv doctor` about inputs that no cache holds; they fetch and make nothing."""
+    found = wanted(settings, subject)
+
+    def modules() -> Need:
+        if found.builds and not shutil.which("go"):
+            return Need(name=MODULES, found="not known before Go is installed", required=False)
+        return _need(MODULES, len(found.builds), "programs", go_fetch.looked(found.builds, settings))
+
+    def packages() -> Need:
+        whys = {suite: reachability.debian_mirror(suite) for suite in found.packages}
+        lacks = [Lack(suite, why, MIRROR) for suite, why in whys.items() if why]
+        return _need(PACKAGES, sum(map(len, found.packages.values())), "packages", lacks)
+
+    asked: dict[str, doctor.Question] = {MODULES: modules, PACKAGES: packages}
+    for each in found.npm if shutil.which("npm") and shutil.which("node") else ():
+        name = f"npm package {each[0]}"
+        asked[name] = partial(_asked, name, each[1], partial(npm.served, *each, settings=settings))
+    for pin in _toolchains(settings, found):
+        asked[f"Python package {pypi.package(pin)}"] = partial(_listed_by_index, pin)
+    return asked
+
+
+def _toolchains(settings: Settings, found: Wanted) -> list[str]:
+    """Return the pins of the toolchains that are yet to be installed from the Python package index."""
+    wanted = {golang.find(each.module).pin for each in found.builds} - {""}
+    if found.npm and not (shutil.which("npm") and shutil.which("node")):
+        wanted.add("node")
+    return sorted(each for each in wanted if not pypi.place(each, settings.cache).is_dir())
+
+
+def _listed_by_index(pin: str) -> Need:
+    why, mend = pypi.listed(pin), f"set {pypi.INDEX}, or put it in PATH"
+    name = f"Python package {pypi.package(pin)}"
+    return Need(name=name, found=pypi.pinned(pin), missing=why, mend=mend if why else "", required=False)
+
+
+def _asked(name: str, version: str, ask: Callable[[], None]) -> Need:
+    try:
+        ask()
+    except EnvironmentFault as fault:
+        gone = isinstance(fault, Unserved)
+        return Need(name=name, found=version, missing=fault.message, mend=fault.hint, required=gone)
+    return Need(name=name, found=f"{version} is served")
+
+
+def _need(name: str, count: int, what: str, lacks: list[Lack]) -> Need:
+    if not count:
+        return Need(name=name, found="all in the cache")
+    if not lacks:
+        return Need(name=name, found=f"served, for {count} {what}")
+    shown = "; ".join(map(str, lacks[: served_inputs.SHOWN]))
+    return Need(
+        name=name, found=f"wanted for {count} {what}", missing=shown, mend=lacks[0].mend, required=False
+    )
+
+
+def wanted(settings: Settings, subject: Subject) -> Wanted:
+    """Return what a run of ``settings`` needs from outside; raises UsageError, EnvironmentFault."""
+    return Wanted(
+        golang.lacking(recipes(settings, subject), settings),
+        tools.npm_packages(settings, _listed(subject)),
+        dict(_suites(settings)) if shutil.which("apt-get") else {},
+    )
+
+
+def recipes(settings: Settings, subject: Subject) -> list[golang.Build]:
+    """Return how every program of a run is built that comes as Go modules here."""
+    found = tools.recipes(settings, _listed(subject), subject.directory / subject.image.context / "modules")
+    found += [] if settings.claims else [schemas.RECIPE]
+    if settings.context:
+        return found
+    return [*components.recipes(cells.check(settings), node=_node_is_built(settings)), *found]
+
+
+def _node_is_built(settings: Settings) -> bool:
+    return not settings.context and not settings.registry and cells.check(settings).published is None
+
+
+def _listed(subject: Subject) -> list[tools.Tool]:
+    path = subject.path(subject.image.tools)
+    return tools.load(path) if path else []
+
+
+def _suites(settings: Settings) -> Iterable[tuple[str, set[str]]]:
+    """Yield the packages by suite that no root in the cache has; the box has a lock of its own."""
+    apt = Apt(settings.cache)
+    more = ("git", local_registry.PACKAGE)
+    probe = apt.root(probe_image.PACKAGES, suite=probe_image.SUITE, name="probe")
+    roots: list[tuple[Path, str, Iterable[str]]] = [
+        (probe, probe_image.SUITE, (*probe_image.PACKAGES, *more))
+    ]
+    if _node_is_built(settings):
+        node = apt.root(components.PACKAGES, suite=components.SUITE, name="node")
+        roots.append((node, components.SUITE, components.PACKAGES))
+    found: dict[str, set[str]] = {}
+    for place, suite, names in roots:
+        if not (place / "root.tar").is_file():
+            found.setdefault(suite, set()).update(names)
+    if _engine_is_assembled(settings):
+        suite, names = engine_programs.at_least(settings, apt)
+        found.setdefault(suite, set()).update(names)
+    for part in () if settings.context else (cells.check(settings).kind, cells.check(settings).containerd):
+        if part.package:
+            found.setdefault(part.suite, set()).add(part.package)
+    return found.items()
+
+
+def _engine_is_assembled(settings: Settings) -> bool:
+    """Return whether an embedded engine will be made from packages."""
+    if settings.engine == "user" or embedded.possible():
+        return False
+    if engine_programs.assembled(settings, chains=embedded.chains(settings)):
+        return False
+    return settings.engine == "embedded" or not server_version(
+        engine_choice.user_host(), timeout=ENGINE_TIMEOUT
+    )
+
+
+def _npm(settings: Settings, package: tuple[str, str, str]) -> list[Lack]:
+    npm.served(*package, settings=settings)
+    return []
+
+
+def _packages(apt: Apt, suite: str, names: list[str]) -> list[Lack]:
+    try:
+        found = again(lambda: apt.served(names, suite=suite), tries=2, pause=2.0, transient=(Silent,))
+    except Silent as fault:
+        return [Lack("", fault.message, MIRROR)]
+    return [
+        Lack(f"package {name}", f"{suite} does not have it", MIRROR) for name in names if name not in found
+    ]

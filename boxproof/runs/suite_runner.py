@@ -1,0 +1,59 @@
+"""Runs the suites against a session, as a pytest of its own whose records the session reads."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from boxproof.core.process import Result, foreground, run
+from boxproof.core.session import Session
+from boxproof.core.settings import ROOT, Settings
+from pytest_claims.concurrency import scheduling
+from pytest_claims.faults import EnvironmentFault, UsageError
+from pytest_claims.recording import records
+
+ENDS = 3.0  # seconds the checks under way get for their own clean-up, of the nine that a run has
+CHECKS_DEADLINE = 3600.0  # seconds for all suites together
+PYTEST_CANNOT = {3: "internal error", 4: "wrong usage"}
+
+
+def words(claims: tuple[str, ...], *, workers: int) -> list[str]:
+    """Return the pytest command line for the checks of ``claims``."""
+    chosen = [f"--claims={','.join(claims)}"] if claims else []
+    spread = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
+    return [
+        sys.executable, "-m", "pytest", "suites", "-p", "pytest_claims.plugin", "-p", "no:cacheprovider",
+        "-p", "no:allure_pytest", "--rootdir", str(ROOT), "-q", "--no-header", "--tb=short", *spread, *chosen,
+    ]  # fmt: skip
+
+
+def prove(settings: Settings, session: Session, stop: Callable[[], bool] | None = None) -> int:
+    """Run the selected checks side by side on our terminal; raises UsageError if pytest was misled.
+
+    CutShort is raised where ``stop`` (``run.foreground``) had them ended.
+    """
+    directory = Path(session.directory)
+    file = session.save(directory / "session.json")
+    scheduling.write(directory, scheduling.known(Path(session.state)))
+    command = words(settings.claims, workers=settings.workers)
+    # INT, not TERM: pytest runs its finalizers only for the former
+    env = {"BOXPROOF_SESSION": str(file)}
+    code = foreground(command, grace=ENDS, send=signal.SIGINT, cwd=ROOT, env=env, stop=stop)
+    told = records.usage(directory)
+    if told:
+        raise UsageError(told[0], hint=told[1])
+    if code in PYTEST_CANNOT:
+        raise EnvironmentFault(f"the suites did not run: pytest {PYTEST_CANNOT[code]}")
+    if code == 130:
+        raise KeyboardInterrupt
+    return code
+
+
+def prove_quietly(session: Session, claim: str) -> Result:
+    """Run the checks of one claim, one after the other; their records tell how it went."""
+    directory = Path(session.directory)
+    file = session.save(directory / "session.json")
+    command = words((claim,), workers=1)
+    return run(command, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)}, timeout=CHECKS_DEADLINE, check=False)

@@ -1,0 +1,1 @@
+"""The subject's image: its Dockerfile, build, layers, files, packages and tools."""

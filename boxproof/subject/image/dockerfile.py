@@ -1,0 +1,227 @@
+"""An image's recipe: the stages of its Dockerfile, what each starts from, and what its RUNs install."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from dockerfile_parse import DockerfileParser
+
+from boxproof.subject.model import Subject
+from pytest_claims.faults import SubjectFault
+
+DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+CLEANED = ("/var/lib/apt/lists", "/var/cache/apt")
+TAKES_VALUE = frozenset({"-o", "-c", "-t", "--option", "--config-file", "--target-release"})
+
+
+@dataclass(frozen=True)
+class Install:
+    """One ``apt-get install``: its options, its packages, and all of it as it is written."""
+
+    options: tuple[str, ...]
+    packages: tuple[str, ...]
+    text: str
+
+    @property
+    def recommends(self) -> bool:
+        """Whether it also takes what packages only recommend."""
+        off = {"--no-install-recommends", "APT::Install-Recommends=0", "APT::Install-Recommends=false"}
+        return not off & {each.replace('"', "") for each in self.options}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One instruction of a stage: ``word`` in capitals, ``value`` on one line."""
+
+    word: str
+    value: str
+
+    @cached_property
+    def flags(self) -> tuple[str, ...]:
+        """The ``--flag=value`` words before the rest."""
+        return tuple(re.match(r"(?:--\S+\s+)*", self.value)[0].split())  # type: ignore[index]
+
+    @cached_property
+    def rest(self) -> str:
+        """What stands behind the flags."""
+        return re.sub(r"^(?:--\S+\s+)*", "", self.value)
+
+    def option(self, name: str) -> str:
+        """Return the value of ``--name=…``, "" where it has none."""
+        return next((each.split("=", 1)[1] for each in self.flags if each.startswith(f"--{name}=")), "")
+
+    @cached_property
+    def mounts(self) -> tuple[dict[str, str], ...]:
+        """The ``--mount`` flags, each as its keys and values."""
+        texts = (each.removeprefix("--mount=") for each in self.flags if each.startswith("--mount="))
+        return tuple(dict(part.partition("=")[::2] for part in text.split(",")) for text in texts)
+
+    @cached_property
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """The simple commands of a RUN, in words; control words and assignments before them are left out."""
+        return tuple(words for _, words in self._written)
+
+    @cached_property
+    def _written(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        texts = simple_commands(self.rest) if self.word == "RUN" else []
+        split = ((text, _words(text)) for text in texts)
+        return tuple((text, words) for text, words in split if words)
+
+    @cached_property
+    def installs(self) -> tuple[Install, ...]:
+        """Every ``apt-get install`` of a RUN."""
+        return tuple(
+            _install(text, words) for text, words in self._written if _apt(words) and "install" in words
+        )
+
+    @property
+    def installation(self) -> str:
+        """What stands behind the flags, to the end of the last install; all of it where there is none."""
+        last = self.installs[-1].text if self.installs else ""
+        before, found, _ = self.rest.rpartition(last) if last else (self.rest, "", "")
+        return before + found
+
+    @property
+    def updates(self) -> int:
+        """How often a RUN fetches the package lists."""
+        return sum(1 for each in self.commands if _apt(each) and "update" in each)
+
+    def caches(self, path: str) -> bool:
+        """Return whether a cache mount keeps ``path`` out of the layer, and over builds."""
+        targets = [each.get("target", "").rstrip("/") for each in self.mounts if each.get("type") == "cache"]
+        return any(path == each or path.startswith(f"{each}/") for each in targets if each)
+
+    def cleans(self, path: str) -> bool:
+        """Return whether a RUN that fills ``path`` leaves nothing of it in its layer."""
+        removed = [each for each in self.commands if each[0] == "rm"]
+        return self.caches(path) or any(word.startswith(path) for each in removed for word in each)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage; ``base`` is resolved, ``external`` unless it is an earlier stage or scratch."""
+
+    name: str
+    base: str
+    external: bool
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The stages of a Dockerfile, the final one last."""
+
+    stages: tuple[Stage, ...]
+
+    @property
+    def final(self) -> Stage:
+        """The stage that becomes the image."""
+        return self.stages[-1]
+
+    @property
+    def line(self) -> tuple[Stage, ...]:
+        """The stages that the image is made of, the one on an external base or on scratch first."""
+        by_name = {each.name: each for each in self.stages}
+        found = [self.final]
+        while not found[0].external and found[0].base in by_name:
+            found.insert(0, by_name[found[0].base])
+        return tuple(found)
+
+    @property
+    def bases(self) -> dict[str, str]:
+        """The images the stages start from, by stage."""
+        return {each.name: each.base for each in self.stages if each.external}
+
+    def untagged(self) -> dict[str, str]:
+        """Return the bases without an explicit tag other than ``latest``."""
+        return {stage: base for stage, base in self.bases.items() if tag_of(base) in ("", "latest")}
+
+    def undigested(self) -> dict[str, str]:
+        """Return the bases without a digest."""
+        return {stage: base for stage, base in self.bases.items() if not DIGEST.search(base)}
+
+
+def of(subject: Subject) -> Recipe:
+    """Return a subject's recipe; raises SubjectFault if it has none."""
+    path = subject.path(subject.image.dockerfile)
+    if path is None:
+        raise SubjectFault(f"no Dockerfile at {subject.image.dockerfile}")
+    return parse(path.read_text(), subject.image.args)
+
+
+def parse(text: str, args: Mapping[str, str] | None = None) -> Recipe:
+    """Return the recipe in a Dockerfile's text, with build arguments; raises SubjectFault for no FROM."""
+    parser = DockerfileParser(fileobj=io.BytesIO(text.encode()), build_args=dict(args or {}))
+    resolved = iter(parser.parent_images)
+    stages: list[Stage] = []
+    for each in parser.structure:
+        word, value = each["instruction"].upper(), each["value"]
+        if word == "FROM":
+            stages.append(_stage(value, str(next(resolved)), stages))
+        elif word != "COMMENT" and stages:
+            last = stages[-1]
+            stages[-1] = Stage(last.name, last.base, last.external, (*last.steps, Step(word, value)))
+    if not stages:
+        raise SubjectFault("the Dockerfile has no FROM")
+    return Recipe(tuple(stages))
+
+
+def tag_of(reference: str) -> str:
+    """Return the tag a reference names, "" where it names none."""
+    return reference.partition("@")[0].rpartition("/")[2].partition(":")[2]
+
+
+def _stage(value: str, base: str, earlier: list[Stage]) -> Stage:
+    named = re.search(r"\s+AS\s+(\S+)\s*$", value, re.IGNORECASE)
+    known = {each.name for each in earlier} | {"scratch"}
+    return Stage(named[1] if named else str(len(earlier)), base, base not in known, ())
+
+
+def simple_commands(line: str) -> list[str]:
+    """Return the commands of a shell line that it does not nest in quotes or ``$(…)``."""
+    found = [""]
+    quote, depth = "", 0
+    for each in line:
+        if quote:
+            quote = "" if each == quote else quote
+        elif each in "'\"":
+            quote = each
+        depth += {"(": 1, ")": -1}.get(each, 0)
+        if not quote and depth <= 0 and each in "&|;{}\n":
+            found.append("")
+        else:
+            found[-1] += each
+    return [each.strip() for each in found if each.strip()]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        words = shlex.split(text)
+    except ValueError:  # half of a quoted text: no command of a package manager
+        words = text.split()
+    while words and (words[0] in ("!", "if", "then", "else", "do", "exec", "(") or "=" in words[0]):
+        words.pop(0)
+    return tuple(words)
+
+
+def _apt(words: tuple[str, ...]) -> bool:
+    return words[0] in ("apt-get", "apt", "aptitude")
+
+
+def _install(text: str, words: tuple[str, ...]) -> Install:
+    options: list[str] = []
+    packages: list[str] = []
+    rest = iter(words[1:])
+    for each in rest:
+        if each.startswith("-"):
+            options.append(each)
+            if each in TAKES_VALUE:
+                options.append(next(rest, ""))
+        elif each != "install":
+            packages.append(each)
+    return Install(tuple(options), tuple(packages), text)

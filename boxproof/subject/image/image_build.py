@@ -1,0 +1,308 @@
+"""Builds the box's image under a tag made of its inputs, and variants of it for sabotages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from boxproof.core.labels import labels_here
+from boxproof.core.process import run
+from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
+from boxproof.core.settings import Settings, session_file
+from boxproof.host.engine import ping
+from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
+from boxproof.subject.image import layers, tools
+from boxproof.subject.image.base_image import Base, choose, inspect, present
+from boxproof.subject.model import Subject
+from boxproof.subject.supply_chain import kept_packages, lock_check, package_lock, provenance
+from pytest_claims import progress
+from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault
+
+NONCE = "/etc/boxproof-build"
+LABEL = "boxproof.dev/nonce"
+LEFT_OUT = frozenset({"__pycache__", ".git"})
+TIMEOUT = 1800.0
+CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+OURS = re.compile(  # what a build says when the environment failed it
+    r"Temporary failure resolving|Could not (connect|resolve)|Failed to fetch|failed to do request"
+    r"|no space left|i/o timeout|connection (refused|reset|timed out)|TLS handshake|certificate verif"
+    r"|Unable to fetch some archives|Hash Sum mismatch|unexpected size|Clearsigned file isn't valid"
+    r"|too many requests|unexpected status.*\b5\d\d\b|\b(500|502|503|504) +(Internal|Bad|Service|Gateway)",
+    re.IGNORECASE,
+)
+UNHELD = re.compile(r"packages\.lock: ((?:not there as locked|nothing is held, for).*?)(?:: inv lock.*)?$")
+
+
+def tag(subject: Subject, base: str = "", lock: LockInfo | None = None) -> str:
+    """Return the tag of the image built from ``subject`` on ``base``: a digest of every input.
+
+    ``lock`` says how far the one of its packages is followed. Raises SubjectFault if it has no Dockerfile.
+    """
+    dockerfile = _dockerfile(subject)
+    context = subject.directory / subject.image.context
+    files = [
+        (str(path.relative_to(context)), path.lstat().st_mode & 0o7777, _followed(path, context, lock))
+        for path in sorted(context.rglob("*"))
+        if (path.is_file() or path.is_symlink()) and not LEFT_OUT & set(path.parts)
+    ]
+    listed = subject.path(subject.image.tools)
+    listing = _content(listed) if listed else ""
+    return digest("box", files, _content(dockerfile), listing, sorted(subject.image.args.items()), base)
+
+
+def lock_of(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInfo | None:
+    """Return the package lock in force, None for a subject without one; the archive is asked, in a minute.
+
+    Inside a run it is that of the run. Where the archive does not answer, the lock holds if the engine has
+    its image. Raises EnvironmentFault, with the command that mends it.
+    """
+    outer = session_file()
+    if outer:  # what the run around this one is held to
+        own = (subject.directory / subject.image.context / package_lock.LOCK).is_file()
+        return Session.read(Path(outer)).lock if own else None
+    try:
+        found = lock_check.compared(settings, engine, subject)
+    except Silent as fault:
+        found = _built(settings, engine, subject)
+        if found is None:
+            raise
+        progress.say(f"{fault.message}; the image of {package_lock.LOCK} was built before")
+    if found is not None and found.source == lock_check.NOTHING:
+        progress.say(
+            f"{package_lock.LOCK} has nothing of {found.system}: {lock_check.RENEW} writes it", style="yellow"
+        )
+    if found is not None and found.difference:
+        progress.say(f"{found.difference} ({lock_check.RENEW} renews {package_lock.LOCK})", style="yellow")
+    return found
+
+
+def _built(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInfo | None:
+    """Return the lock as it was written if the engine has the image of it."""
+    base = present(settings, engine, _dockerfile(subject).read_text())
+    if base is None:
+        return None
+    reference = f"{subject.image.name}:{tag(subject, base.digest)}"
+    if not provenance.kept(settings.cache, inspect(engine, reference)):
+        return None
+    context = subject.directory / subject.image.context
+    system = lock_check.bootstrapped_system() if base.substituted else ""
+    total = len(package_lock.locked(context, system) if base.substituted else package_lock.names(context))
+    return LockInfo(system=system, total=total, source=lock_check.IMAGE)
+
+
+def build(
+    settings: Settings,
+    engine: EngineInfo,
+    subject: Subject,
+    *,
+    nonce: str | None = None,
+    lock: LockInfo | None = None,
+) -> ImageInfo:
+    """Return the subject's image, built if the engine has none of these inputs; its size is not measured.
+
+    A ``nonce`` of one's own forces a build; without a ``lock`` the package lock is compared with the archive.
+    Raises SubjectFault if the recipe is at fault, EnvironmentFault if this machine is.
+    """
+    lock = lock or lock_of(settings, engine, subject)
+    base = choose(settings, engine, _dockerfile(subject).read_text(), lock.kept if lock else "")
+    reference = f"{subject.image.name}:{tag(subject, base.digest if base else '', lock)}"
+    home = settings.cache / "box"
+    home.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(home / "lock"):
+        if nonce or not provenance.kept(settings.cache, inspect(engine, reference)):
+            value = nonce or f"{reference.rpartition(':')[2]}-{secrets.token_hex(8)}"
+            with progress.step(f"building {reference}") as report:
+                _build(settings, engine, subject, base, lock, reference, value, report)
+    return described(engine, reference, base)
+
+
+def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suffix: str) -> ImageInfo:
+    """Return ``image`` with Dockerfile lines and a nonce of its own on top; its size is not measured.
+
+    Raises SubjectFault if the lines do not build.
+    """
+    repository, _, known = image.reference.rpartition(":")
+    reference = f"{repository}:{known}-{tag_suffix}"
+    nonce = f"{known}-{tag_suffix}-{secrets.token_hex(8)}"
+    owned = [f"LABEL {key}={value}" for key, value in labels_here().items()]
+    lines = [f"FROM {image.reference}", f"COPY nonce {NONCE}", f"LABEL {LABEL}={nonce}", *owned]
+    lines.append(dockerfile_lines)
+    with tempfile.TemporaryDirectory(prefix="boxproof-variant-") as below:
+        context = Path(below)
+        (context / "Dockerfile").write_text("\n".join(lines) + "\n")
+        (context / "nonce").write_text(nonce + "\n")
+        _buildx(engine, [f"--tag={reference}", str(context)], None)
+    return described(engine, reference, None)
+
+
+def described(engine: EngineInfo, reference: str, base: Base | None) -> ImageInfo:
+    """Return what the engine knows of an image; raises EnvironmentFault if it has none of that name."""
+    answer = inspect(engine, reference, "{{.Id}} {{json .Config.Labels}}")
+    if not answer:
+        raise EnvironmentFault(f"the engine has no {reference} after building it")
+    image_id, _, rest = answer.partition(" ")
+    labels = json.loads(rest) or {}
+    return ImageInfo(
+        reference=reference,
+        config_digest=image_id,
+        nonce=labels.get(LABEL, ""),
+        base=f"{base.reference} {base.digest}" if base else "",
+    )
+
+
+def measured(engine: EngineInfo, image: ImageInfo) -> ImageInfo:
+    """Return ``image`` with its sizes, read from its layers; each layer is read once on a machine."""
+    found = layers.layers(engine, image.reference)
+    return ImageInfo(
+        reference=image.reference,
+        config_digest=image.config_digest,
+        nonce=image.nonce,
+        base=image.base,
+        compressed_bytes=sum(each.compressed_bytes for each in found),
+        unpacked_bytes=sum(each.unpacked_bytes for each in found),
+    )
+
+
+def _build(
+    settings: Settings,
+    engine: EngineInfo,
+    subject: Subject,
+    base: Base | None,
+    lock: LockInfo | None,
+    reference: str,
+    nonce: str,
+    report: Callable[[str], None],
+) -> None:
+    unheld: list[str] = []
+
+    def heard(line: str) -> None:
+        unheld.extend(UNHELD.findall(line))
+        report(line)
+
+    with options(settings, subject, base, nonce, lock) as words, context_of(subject, lock) as context:
+        metadata = _buildx(engine, [f"--tag={reference}", *words, str(context)], heard)
+    if unheld and lock is not None and lock.total:
+        why = f"the package archive moved while the image was built: {unheld[0]}"
+        raise EnvironmentFault(why, hint="run it again: the lock is compared anew")
+    provenance.keep(settings.cache, inspect(engine, reference), metadata)
+
+
+@contextmanager
+def context_of(subject: Subject, lock: LockInfo | None) -> Iterator[Path]:
+    """Give the subject's build context, or a copy with the lock as it is in force where it was followed."""
+    context = subject.directory / subject.image.context
+    if lock is None or not lock.moved:
+        yield context
+        return
+    with tempfile.TemporaryDirectory(prefix="boxproof-context-") as below:
+        copy = Path(below) / "context"
+        shutil.copytree(context, copy, symlinks=True)
+        (copy / package_lock.LOCK).write_text(lock_check.text(context, lock))
+        yield copy
+
+
+@contextmanager
+def options(
+    settings: Settings, subject: Subject, base: Base | None, nonce: str, lock: LockInfo | None = None
+) -> Iterator[list[str]]:
+    """Give the options of ``buildx build`` for a subject's Dockerfile: arguments, tools, and what is lent.
+
+    Of a ``lock`` whose packages are kept, those are lent. Raises EnvironmentFault if a tool cannot be had.
+    """
+    words = ["--network=host"]
+    words += [f"--label={LABEL}={nonce}", f"--build-arg=BUILD_NONCE={nonce}"]
+    words += [f"--build-arg={name}={value}" for name, value in subject.image.args.items()]
+    listed = subject.path(subject.image.tools)
+    if listed:
+        modules = subject.directory / subject.image.context / "modules"
+        words += [f"--build-context=tools={tools.gather(settings, tools.load(listed), modules)}"]
+    if base:
+        words += [f"--build-arg=BASE_IMAGE={base.reference}"]
+    with ExitStack() as stack:
+        if base and base.sources and lock is not None and lock.kept:
+            base = replace(base, sources=stack.enter_context(kept_packages.served(lock.kept)), dated=False)
+            words += stack.enter_context(lent(base, 'Acquire::http::Proxy::127.0.0.1 "DIRECT"'))
+        else:
+            words += stack.enter_context(lent(base))
+        yield words
+
+
+@contextmanager
+def lent(base: Base | None, *apt: str) -> Iterator[list[str]]:
+    """Give the options that lend a build the machine's mirror and CA bundle; ``apt`` are settings beside."""
+    with tempfile.TemporaryDirectory(prefix="boxproof-build-") as below:
+        yield _secrets(base, Path(below), apt) if base else []
+
+
+def _secrets(base: Base, below: Path, apt: Sequence[str]) -> list[str]:
+    """Return the options that lend the build the machine's mirror and CA bundle, which no layer may hold."""
+    if not base.sources:
+        return []
+    settings = ['Dir::Etc::sourcelist "/run/secrets/apt-sources"', *apt]
+    settings += [f'{NEVER_TOO_OLD} "false"'] if base.dated else []
+    lent = {"apt-sources": base.sources, "apt-conf": "".join(f"{each};\n" for each in settings)}
+    bundle = next((each for each in CA_BUNDLES if Path(each).is_file()), "")
+    words = []
+    if bundle and "https:" in base.sources:
+        lent["apt-conf"] += 'Acquire::https::CAInfo "/run/secrets/host-ca";\n'
+        words.append(f"--secret=id=host-ca,src={bundle}")
+    for name, text in lent.items():
+        (below / name).write_text(text)
+        words.append(f"--secret=id={name},src={below / name}")
+    return words
+
+
+def _buildx(
+    engine: EngineInfo, words: Sequence[str], report: Callable[[str], None] | None
+) -> Mapping[str, Any]:
+    """Build and return what buildx's metadata file tells."""
+    # "default" is the engine's own builder: another one would not see the engine's images
+    fixed = ["buildx", "build", "--builder=default", "--load", "--progress=plain", "--provenance=false"]
+    env = engine.env | provenance.METADATA_ENV
+    with tempfile.TemporaryDirectory(prefix="boxproof-metadata-") as below:
+        metadata = Path(below) / "metadata.json"
+        argv = [engine.client, *fixed, f"--metadata-file={metadata}", *words]
+        result = run(argv, env=env, timeout=TIMEOUT, check=False, on_line=report)
+        if not result.ok:
+            raise blamed(engine, result.stderr)
+        told: dict[str, Any] = json.loads(metadata.read_text())
+    return told
+
+
+def blamed(engine: EngineInfo, said: str) -> BoxproofError:
+    """Return the fault of a build that ended with ``said``: the environment's or the subject's."""
+    lines = [each for each in said.splitlines() if each.strip()][-25:]
+    message = "the image does not build:\n" + "\n".join(lines)
+    if OURS.search(said) or not ping.server_version(engine.host):
+        return EnvironmentFault(message, hint="inv doctor says what this machine lacks")
+    return SubjectFault(message)
+
+
+def _dockerfile(subject: Subject) -> Path:
+    found = subject.path(subject.image.dockerfile)
+    if found is None:
+        raise SubjectFault(f"no Dockerfile at {subject.image.dockerfile}")
+    return found
+
+
+def _followed(path: Path, context: Path, lock: LockInfo | None) -> str:
+    if lock is None or path != context / package_lock.LOCK:
+        return _content(path)
+    return hashlib.sha256(lock_check.text(context, lock).encode()).hexdigest()
+
+
+def _content(path: Path) -> str:
+    if path.is_symlink():
+        return f"-> {path.readlink()}"
+    return hashlib.sha256(path.read_bytes()).hexdigest()

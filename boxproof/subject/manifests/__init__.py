@@ -1,0 +1,1 @@
+"""The subject's objects: rendered, derived for an instance, compared, charted."""

@@ -1,0 +1,1 @@
+"""What the image is made of: locked packages, provenance, secrets, known vulnerabilities."""

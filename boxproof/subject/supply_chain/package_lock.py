@@ -1,0 +1,104 @@
+"""One version of everything: what the list of tools, go.sum and packages.lock say, and what tools report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from boxproof.subject.image.dockerfile import Recipe
+from boxproof.subject.image.packages import Package
+from boxproof.subject.image.tools import Tool
+from pytest_claims.faults import SubjectFault
+
+LOCK = "packages.lock"  # in the build context: "SYSTEM NAME VERSION" a line, as dpkg-query says them
+EXACT = re.compile(r"\d+(\.\d+)+([-+.~:]?[\w]+)*")
+INTEGRITY = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
+REQUIRED = re.compile(r"^\s*(?:require )?([\w./~-]+\.[\w./~-]+) (v\S+)", re.MULTILINE)
+FETCHERS = frozenset({"curl", "wget", "npm", "npx", "pip", "pip3", "go", "uvx"})
+QUESTIONS = ("--version", "version", "-version")
+Lock = Mapping[str, str]
+
+
+def system(os_release: str) -> str:
+    """Return how the lock calls a system: "debian-12"; raises SubjectFault if it does not say what it is."""
+    found = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', os_release, re.MULTILINE))
+    if not found.get("ID"):
+        raise SubjectFault("the image does not say which system it is")
+    return f"{found['ID']}-{found.get('VERSION_ID', '')}"
+
+
+def locked(context: Path, of: str) -> Lock:
+    """Return the versions the lock gives one system's packages; none without a lock."""
+    path = context / LOCK
+    lines = path.read_text().splitlines() if path.is_file() else []
+    fields = (line.split() for line in lines if not line.startswith("#"))
+    return {each[1]: each[2] for each in fields if len(each) == 3 and each[0] == of}
+
+
+def names(context: Path) -> list[str]:
+    """Return the packages that the lock has of any system."""
+    path = context / LOCK
+    lines = path.read_text().splitlines() if path.is_file() else []
+    fields = (line.split() for line in lines if not line.startswith("#"))
+    return sorted({each[1] for each in fields if len(each) == 3})
+
+
+def written(context: Path, of: str, have: Mapping[str, Package]) -> str:
+    """Return the text of the lock with one system's lines replaced by what is installed."""
+    return rewritten(context, of, {name: each.version for name, each in have.items()})
+
+
+def rewritten(context: Path, of: str, versions: Lock) -> str:
+    """Return the text of the lock with one system's lines replaced by ``versions``."""
+    path = context / LOCK
+    lines = path.read_text().splitlines() if path.is_file() else []
+    kept = [each for each in lines if not each.startswith(f"{of} ")]
+    own = [f"{of} {name} {versions[name]}" for name in sorted(versions)]
+    return "".join(f"{each}\n" for each in [*kept, *own])
+
+
+def loose(tools: Sequence[Tool], context: Path, lock: Lock) -> dict[str, str]:
+    """Return the tools that are not held to one version by a checksum, and what is missing."""
+    found = {each.name: _missing(each, context, lock) for each in tools}
+    return {name: why for name, why in found.items() if why}
+
+
+def unguarded(recipe: Recipe) -> list[str]:
+    """Return the RUNs that fetch something which nothing holds to its content."""
+    steps = (step for stage in recipe.stages for step in stage.steps)
+    return [
+        step.rest
+        for step in steps
+        if any(words[0] in FETCHERS for words in step.commands) and "sha256sum" not in step.rest
+    ]
+
+
+def says(version: str, output: str) -> bool:
+    """Return whether a tool's output names this version, and not a longer one."""
+    return re.search(rf"(?<![\w.])v?{re.escape(version)}(?![\w]|[.+-]\w)", output) is not None
+
+
+def _missing(tool: Tool, context: Path, lock: Lock) -> str:
+    how = tool.obtain
+    if how.way == "package":
+        return "" if lock.get(how.package) else f"no version of {how.package} in {LOCK}"
+    if not EXACT.fullmatch(tool.version):
+        return f"{tool.version!r} is no exact version"
+    if how.way == "npm":
+        return "" if INTEGRITY.fullmatch(how.integrity) else "no integrity"
+    return _go(tool, context / "modules" / how.module)
+
+
+def _go(tool: Tool, module: Path) -> str:
+    if not (module / "go.mod").is_file() or not (module / "go.sum").is_file():
+        return "no go.mod with a go.sum"
+    required = REQUIRED.findall((module / "go.mod").read_text())
+    # a program of our own: the version it reports is that of the module it is made of
+    own = tool.obtain.package == "."
+    staged = tool.version.replace("1.", "0.", 1) if own else tool.version
+    for path, version in required:
+        if (own or f"{tool.obtain.package}/".startswith(f"{path}/")) and version == f"v{staged}":
+            guarded = f"{path} {version} h1:" in (module / "go.sum").read_text()
+            return "" if guarded else f"go.sum has no checksum of {path} {version}"
+    return f"go.mod does not require it at v{tool.version}"

@@ -1,0 +1,67 @@
+"""How an image came to be, as BuildKit recorded it: kept at the build, by the image's config digest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from boxproof.core.session import ImageInfo
+from pytest_claims.faults import EnvironmentFault
+
+METADATA_ENV = {"BUILDX_METADATA_PROVENANCE": "max"}  # steps, arguments and sources, not only the base
+KEY = "buildx.build.provenance"
+STATEMENT = "https://in-toto.io/Statement/v0.1"
+PREDICATE = "https://slsa.dev/provenance/v0.2"
+
+
+def keep(cache: Path, config_digest: str, metadata: Mapping[str, Any]) -> None:
+    """Write down what buildx's metadata file says of an image, be it nothing."""
+    path = _path(cache, config_digest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(metadata.get(KEY) or {}, indent=1))
+
+
+def kept(cache: Path, config_digest: str) -> bool:
+    """Return whether it was written down how an image was built."""
+    return bool(config_digest) and _path(cache, config_digest).is_file()
+
+
+def of(cache: Path, image: ImageInfo) -> dict[str, Any]:
+    """Return BuildKit's SLSA provenance of an image; raises EnvironmentFault if none was recorded."""
+    path = _path(cache, image.config_digest)
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    if not found:
+        hint = "its builder keeps no history: Docker 23 and buildx 0.13 are the first that do"
+        raise EnvironmentFault(f"no provenance was recorded for {image.reference}", hint=hint)
+    return found
+
+
+def statement(image: ImageInfo, predicate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the in-toto statement that ties a provenance to an image."""
+    name, _, digest = image.config_digest.partition(":")
+    subject = {"name": image.reference, "digest": {name: digest}}
+    return {"_type": STATEMENT, "predicateType": PREDICATE, "subject": [subject], "predicate": predicate}
+
+
+def materials(predicate: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digest of each image a build took, by its reference."""
+    found = {}
+    for each in predicate.get("materials") or ():
+        uri = unquote(each["uri"]).partition("?")[0]
+        if uri.startswith("pkg:docker/"):
+            name, _, tag = uri.removeprefix("pkg:docker/").partition("@")
+            found[f"{name}:{tag}" if tag else name] = f"sha256:{each['digest']['sha256']}"
+    return found
+
+
+def arguments(predicate: Mapping[str, Any]) -> dict[str, str]:
+    """Return the build arguments and labels the builder was told."""
+    parameters = predicate.get("invocation", {}).get("parameters", {})
+    return {str(key): str(value) for key, value in (parameters.get("args") or {}).items()}
+
+
+def _path(cache: Path, config_digest: str) -> Path:
+    return cache / "provenance" / f"{config_digest.replace(':', '-')}.json"

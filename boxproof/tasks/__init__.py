@@ -1,0 +1,1 @@
+"""The steps by hand: what `inv` calls."""

@@ -1,0 +1,150 @@
+"""Runbooks as commands: looking into the agent, finding out what it runs, bringing it back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from getpass import getpass
+from pathlib import Path
+
+from boxproof.core.process import foreground
+from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo
+from boxproof.core.settings import Settings
+from boxproof.deployment import deploy
+from boxproof.host.engine import engine_choice
+from boxproof.kube.client import Kube
+from boxproof.operations import backups, stale_images, token_rotation
+from boxproof.runs import manual
+from boxproof.subject import model
+from boxproof.subject.image import image_build
+from boxproof.subject.image.base_image import choose
+from pytest_claims import progress
+from pytest_claims.faults import EnvironmentFault, UsageError
+
+
+def kubectl(*words: str) -> int:
+    """Run kubectl against the cluster on our own terminal; raises UsageError if there is no cluster."""
+    where = manual.existing(Settings.load())
+    return foreground([where.kubectl, "--kubeconfig", where.kubeconfig, *words])
+
+
+def agent() -> list[str]:
+    """Return the words that name the agent's container to kubectl."""
+    subject = model.load(Settings.load().subject)
+    return ["-n", subject.namespace, f"{subject.workload}-0", "-c", subject.container]
+
+
+def logs(follow: bool) -> int:
+    """Print the agent's log."""
+    return kubectl("logs", *agent(), *(["-f"] if follow else []))
+
+
+def shell() -> int:
+    """Open a shell in the agent's container."""
+    return kubectl("exec", "-it", *agent(), "--", "bash")
+
+
+def execute(words: Sequence[str]) -> int:
+    """Run a command in the agent's container and return its exit code; raises UsageError without one."""
+    if not words:
+        raise UsageError("no command to run", hint="inv exec -- COMMAND …")
+    terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
+    return kubectl("exec", *terminal, *agent(), "--", *words)
+
+
+def stale(*, mend: bool, suffix: str) -> int:
+    """Say what nodes and pods have instead of the build, with ``mend`` bring it there; 1 if it is not there.
+
+    Raises UsageError if there is no cluster or no build.
+    """
+    settings = Settings.load()
+    subject = model.load(settings.subject)
+    engine = engine_choice.ensure(settings)
+    with manual.by_hand() as run:
+        cluster = run.session.cluster if run.guest else manual.present(settings, engine)
+        assert cluster is not None
+        image = built(settings, engine, subject)
+        namespace = "-".join(each for each in (subject.namespace, suffix) if each)
+        found = _shown(engine, cluster, image, namespace)
+        if found and mend:
+            with progress.step("bringing the build to nodes and pods"):
+                stale_images.mend(engine, cluster, image, found, timeout=deploy.START)
+            found = _shown(engine, cluster, image, namespace)
+    return 1 if found else 0
+
+
+def _shown(
+    engine: EngineInfo, cluster: ClusterInfo, image: ImageInfo, namespace: str
+) -> list[stale_images.Stale]:
+    found = stale_images.stale(engine, cluster, image, namespace)
+    for each in found:
+        print(each)
+    print(f"{image.reference} is {'not everywhere' if found else f'on every node and in {namespace}'}")
+    return found
+
+
+def built(settings: Settings, engine: EngineInfo, subject: model.Subject) -> ImageInfo:
+    """Return the image of the subject as its files stand now; raises UsageError if it was not built."""
+    base = choose(settings, engine, (subject.directory / subject.image.dockerfile).read_text())
+    reference = f"{subject.image.name}:{image_build.tag(subject, base.digest if base else '')}"
+    try:
+        return image_build.described(engine, reference, base)
+    except EnvironmentFault:
+        hint = "inv build, or inv deploy for all steps"
+        raise UsageError(f"{reference}, the image of these files, is not built", hint=hint) from None
+
+
+def rotate_token(file: str, suffix: str) -> str:
+    """Put a new token into the agent's Secret, have a new pod take it up, and return where it was seen.
+
+    ``file`` holds the token, "-" is standard input, "" asks for it. Raises UsageError for what is no token
+    or a workload that takes none from a Secret; EnvironmentFault or SubjectFault if the pod does not take it.
+    """
+    settings = Settings.load()
+    subject = model.load(settings.subject)
+    token = token_rotation.checked(_read(file))
+    with manual.by_hand() as run:
+        given = run.session.cluster
+        kubeconfig = given.kubeconfig if given else str(manual.existing(settings).kubeconfig)
+        namespace = "-".join(each for each in (subject.namespace, suffix) if each)
+        with progress.step("the new token in the Secret, and a new pod"):
+            place = token_rotation.Place(Kube(kubeconfig), namespace, subject.workload, subject.container)
+            return token_rotation.rotate(place, token, timeout=deploy.START)
+
+
+def _read(file: str) -> str:
+    if not file:
+        return getpass("token: ") if sys.stdin.isatty() else sys.stdin.read()
+    if file == "-":
+        return sys.stdin.read()
+    try:
+        return Path(file).expanduser().read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"--file={file}: {error}", hint="give a readable file, or - for standard input"
+        ) from error
+
+
+def volume() -> backups.Volume:
+    """Return the agent's volume in the cluster; raises UsageError if there is no cluster."""
+    settings = Settings.load()
+    where = manual.existing(settings)
+    subject = model.load(settings.subject)
+    return backups.volume(
+        Kube(str(where.kubeconfig)), str(where.kubectl), subject.path(subject.storage.pod),
+        subject.namespace, subject.workload,
+    )  # fmt: skip
+
+
+def backup(file: str) -> None:
+    """Write the content of the agent's volume into a file."""
+    with progress.step("backup"):
+        count = volume().backup(Path(file).absolute())
+    progress.say(f"{count} files in {file}; it holds the login: keep it as you keep that")
+
+
+def restore(file: str, *, replace: bool) -> None:
+    """Bring a backup into a new claim and start the agent on it."""
+    with progress.step("restore"):
+        count = volume().restore(Path(file).absolute(), replace=replace)
+    progress.say(f"{count} files restored, the agent is Ready")

@@ -1,0 +1,126 @@
+"""The steps by hand: what ``inv`` calls. Each repeats what a run does, in seconds when nothing changed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+from boxproof.cli import e2e
+from boxproof.cluster import cells, compatibility
+from boxproof.cluster.kind import kind_clusters
+from boxproof.core.session import ClusterInfo
+from boxproof.core.settings import Settings
+from boxproof.deployment import deploy as box
+from boxproof.host.engine import engine_choice
+from boxproof.host.engine.docker_cli import docker
+from boxproof.kube import diagnosis
+from boxproof.reports import matrix_results
+from boxproof.runs import bringup, manual, ownership
+from boxproof.subject import model
+from boxproof.subject.image import image_build
+from boxproof.tasks import watch as watches
+from pytest_claims import progress
+from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
+from pytest_claims.reports import results
+
+SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
+
+
+def preflight() -> str:
+    """Return the pair of kind and containerd that is let through; raises UsageError for any other."""
+    settings = Settings.load()
+    cell = cells.check(settings).combination
+    asked = cell.model_copy(update={"kind": compatibility.installed(settings)})
+    compatibility.demand(asked)
+    return f"kind {asked.kind} loads into containerd {asked.containerd}"
+
+
+def up() -> ClusterInfo:
+    """Bring up engine and cluster."""
+    with manual.by_hand() as run:
+        return bringup.cluster_of(run, bringup.engine_of(run))
+
+
+def deploy(suffix: str, timeout: str) -> str:
+    """Deploy the box against a stub of the API and return where it runs, once it is Ready with this build.
+
+    Raises UsageError for an unusable option, SubjectFault or EnvironmentFault when it does not come: with
+    what its pod, its events and its log say.
+    """
+    seconds = _seconds(timeout)
+    if suffix and not SUFFIX.fullmatch(suffix):
+        raise UsageError(f"--suffix={suffix}", hint="allowed: at most 30 lower-case letters, digits, dashes")
+    with manual.by_hand() as run:
+        session = manual.with_stub(run, manual.loaded(run))
+        found = box.deploy(session, suffix=suffix, wait=False)
+        try:
+            found.wait_rolled_out(seconds)
+        except BoxproofError as fault:
+            why = diagnosis.why(found.kube, found.namespace, found.pod)
+            raise type(fault)(
+                f"{found.namespace}/{found.pod} is not Ready: {fault.message}\n{why}"
+            ) from fault
+    return f"{found.namespace}/{found.pod}"
+
+
+def _seconds(text: str) -> float:
+    if not text:
+        return box.START
+    if not text.isdigit() or not 1 <= int(text) <= 3600:
+        raise UsageError(f"--timeout={text}", hint="allowed: whole seconds from 1 to 3600")
+    return float(text)
+
+
+def load_image() -> None:
+    """Load the built image into every node."""
+    with manual.by_hand() as run:
+        manual.loaded(run)
+
+
+def test(claims: str) -> int:
+    """Prove the box as e2e does."""
+    return e2e.main(Settings.load({"claims": claims or None}))
+
+
+def watch(claims: str) -> int:
+    """Prove the touched claims after each edit, until interrupted."""
+    return watches.main(Settings.load({"claims": claims or None}))
+
+
+def report() -> str:
+    """Return the verdict of the latest run and where its page is."""
+    latest = Settings.load().reports / "latest"
+    if (latest / matrix_results.FILE).is_file():
+        return f"{matrix_results.read(latest).summary()}\n{latest / 'index.html'}"
+    if not (latest / results.FILE).is_file():
+        raise EnvironmentFault("there is no report yet", hint="nox -s e2e")
+    return f"{results.read(latest / results.FILE).summary()}\n{latest / 'index.html'}"
+
+
+def down(*, images: bool) -> None:
+    """Remove the cluster and what runs kept in it; with ``images`` the box's images in the engine too."""
+    settings = Settings.load()
+    subject = model.load(settings.subject)
+    engine = engine_choice.ensure(settings)
+    if not manual.taken_down(settings, engine):
+        others = ", ".join(kind_clusters.ours(settings))
+        progress.say(
+            f"there was no cluster {settings.cluster!r}" + (f"; there are: {others}" if others else "")
+        )
+    if images:
+        chosen = [f"--filter=reference={subject.image.name}", f"--filter=label={image_build.LABEL}"]
+        found = docker(engine, "images", "--format={{.Repository}}:{{.Tag}}", *chosen).stdout.split()
+        if found:
+            docker(engine, "image", "rm", *found, timeout=120)
+
+
+def clean(*, engine: bool, cache: bool) -> None:
+    """Sweep what dead runs left; with ``engine`` stop ours and drop its data, with ``cache`` the caches."""
+    settings = Settings.load()
+    ownership.sweep(settings, engine_choice.ensure(settings) if not engine else None)
+    if engine:
+        engine_choice.stop(settings)
+        for each in ("engine", "clusters", "runs", "hand", "locks"):
+            shutil.rmtree(settings.state / each, ignore_errors=True)
+    if cache:
+        shutil.rmtree(settings.cache, ignore_errors=True)

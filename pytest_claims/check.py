@@ -1,0 +1,126 @@
+"""One check while it runs: its ledger, its evidence, and the verdict its phases add up to."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from pytest_claims import pace, progress
+from pytest_claims.recording import evidence, records, redaction
+from pytest_claims.recording.evidence import Evidence
+from pytest_claims.recording.observations import Ledger
+from pytest_claims.verdicts import Liveness, Verdict, of_exception, one_line, worst
+
+liveness: list[Liveness] = []
+
+
+def alive() -> str | None:
+    """Return None while every liveness probe sees life, else the first reason."""
+    return next((reason for each in liveness if (reason := each())), None)
+
+
+class Check:
+    """Gathers what its phases did; ``conclude`` gives verdict and reason."""
+
+    def __init__(self, run: Path, nodeid: str, claims: tuple[str, ...], worker: str) -> None:
+        self.run = run
+        self.record = records.Record(nodeid=nodeid, claims=claims, worker=worker)
+        self.evidence = Evidence(run, nodeid)
+        self.ledger = Ledger()
+        self.outcomes: list[tuple[Verdict, str]] = []
+        self.called = False
+        self.scope = ExitStack()
+        self.started = time.monotonic()
+
+    def begin(self) -> None:
+        """Write the record that says it has started."""
+        records.save(self.run, self.record)
+
+    def turn_came(self) -> None:
+        """Count its seconds from here: waiting for others is not the check's time."""
+        self.started = time.monotonic()
+        pace.mark()
+
+    def phase_ended(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        """Take in the outcome of setup, call or teardown."""
+        self.called = self.called or call.when == "call"
+        expected = item.get_closest_marker("xfail") is not None
+        if expected and (call.when == "call" or call.excinfo is not None):
+            self.outcomes.append((Verdict.UNPROVEN, "marked as an expected failure"))
+        elif call.excinfo is not None:
+            verdict, reason = of_exception(call.excinfo, alive)
+            if call.when == "teardown" and verdict is not Verdict.UNPROVEN:
+                verdict, reason = Verdict.BLOCKED, f"clean-up failed: {reason}"
+            self.outcomes.append((verdict, reason))
+            if verdict is not Verdict.UNPROVEN:
+                self._gather(f"{call.when}-failure", report)
+
+    def conclude(self) -> tuple[Verdict, str]:
+        """Return the worst outcome; a pass is proven only with a control that counts."""
+        found = list(self.outcomes)
+        if self.ledger.failed:
+            found.append((Verdict.BLOCKED, f"control failed: {self.ledger.failed[0]}"))
+        if not found:
+            found.append(self._passed())
+        verdict = worst(each for each, _ in found)
+        return verdict, next(reason for each, reason in found if each is verdict)
+
+    def _passed(self) -> tuple[Verdict, str]:
+        if not self.called:
+            return Verdict.UNPROVEN, "its body did not run"
+        if self.ledger.counting():
+            return Verdict.PROVEN, "; ".join(self.ledger.notes)
+        if not self.ledger.controls:
+            return Verdict.UNPROVEN, "no control: nothing shows that its probe can see the opposite"
+        shown = "; ".join(self.ledger.controls)
+        return Verdict.UNPROVEN, one_line(
+            f"no control counts: no observation in ({shown}) answers otherwise than one of its kind outside"
+        )
+
+    def end(self) -> None:
+        """Write the final record; when even that fails, the started one stands and blocks."""
+        try:
+            self._end()
+        except OSError as error:
+            progress.say(f"cannot record {self.record.nodeid}: {error}", style="red")
+
+    def _end(self) -> None:
+        verdict, reason = self.conclude()
+        book = self.ledger
+        seen = tuple(
+            records.Seen(
+                kind=each.kind,
+                asked=redaction.text(each.asked),
+                answer=redaction.data(each.answer),
+                in_control=each.in_control,
+                control=each.control,
+            )
+            for each in book.observations
+        )
+        if seen:
+            self.evidence("observations.json", [each.model_dump(mode="json") for each in seen])
+        self.record = self.record.model_copy(
+            update={
+                "state": "ended",
+                "verdict": verdict,
+                "reason": redaction.text(reason),
+                "seconds": round(time.monotonic() - self.started, 3),
+                "controls": len(book.counting()),
+                "failed_controls": tuple(book.failed),
+                "observations": seen,
+                "evidence": tuple(self.evidence.paths),
+                "slowness": round(pace.slowest(), 1),
+            }
+        )
+        records.save(self.run, self.record)
+
+    def _gather(self, name: str, report: pytest.TestReport) -> None:
+        try:
+            output = "\n".join(f"--- {title}\n{text}" for title, text in report.sections)
+            self.evidence(f"{name}.txt", f"{report.longreprtext}\n{output}")
+            evidence.collect(self.evidence)
+        except OSError as error:
+            progress.say(f"no evidence for {self.record.nodeid}: {error}", style="red")

@@ -1,0 +1,77 @@
+"""The claims, from ``claims/*.toml``, and which of them a run is about."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from boxproof.core.settings import ROOT
+from pytest_claims import selection
+from pytest_claims.faults import UsageError
+
+
+class Claim(BaseModel):
+    """One sentence that must hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    number: int
+    area: str
+    says: str
+    source: str
+    flags: tuple[str, ...] = ()
+    host: bool = False
+
+
+class Area(BaseModel):
+    """One file of claims."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    area: str
+    title: str
+    host: bool = False  # its checks bring all they need: neither engine nor cluster nor image
+    claim: tuple[dict[str, object], ...]
+
+
+@cache
+def load(directory: Path = ROOT / "claims") -> Mapping[str, Claim]:
+    """Return every claim by id, in the order of their numbers; raises UsageError for a bad file."""
+    found: dict[str, Claim] = {}
+    for path in sorted(directory.glob("*.toml")):
+        try:
+            area = Area.model_validate(tomllib.loads(path.read_text()))
+            made = [Claim.model_validate(dict(each, area=area.area, host=area.host)) for each in area.claim]
+        except (ValidationError, tomllib.TOMLDecodeError) as error:
+            raise UsageError(f"{path.name}: {error}") from error
+        for each in made:
+            if each.id in found:
+                raise UsageError(f"{path.name}: claim {each.id!r} is defined twice")
+            found[each.id] = each
+    return {each.id: each for each in sorted(found.values(), key=lambda each: each.number)}
+
+
+@cache
+def titles(directory: Path = ROOT / "claims") -> Mapping[str, str]:
+    """Return the title of each area."""
+    areas = (tomllib.loads(path.read_text()) for path in sorted(directory.glob("*.toml")))
+    return {each["area"]: each["title"] for each in areas}
+
+
+def select(patterns: Sequence[str], known: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Return the ids that ``patterns`` (ids and globs, also comma-separated) name, in order.
+
+    No pattern selects everything. Raises UsageError for a pattern that matches nothing.
+    """
+    return selection.select(patterns, load() if known is None else known)
+
+
+def of_host(patterns: Sequence[str]) -> bool:
+    """Return whether all selected claims are proven on this machine alone, without engine or cluster."""
+    known = load()
+    return all(known[each].host for each in select(patterns))

@@ -1,0 +1,56 @@
+"""The order of checks and sabotages: what took longest the last time starts first, lest it ends last."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from boxproof.core.settings import ROOT
+
+T = TypeVar("T")
+FILE = "durations.json"
+SUITES = ROOT / "suites"
+
+
+def slowest_first(each: Sequence[T], name: Callable[[T], str], seconds: Mapping[str, float]) -> list[T]:
+    """Return ``each`` sorted by the seconds known of its name; what is not known may be slow, and leads."""
+    return sorted(each, key=lambda one: -seconds.get(name(one), float("inf")))
+
+
+def dealt(sorted_items: Sequence[T], hands: int) -> list[T]:
+    """Return items so that equal runs of them, one for each of ``hands``, all start with the slowest.
+
+    xdist's worksteal gives each worker such a run, the longer ones to the later workers.
+    """
+    return [item for hand in reversed(range(hands)) for item in sorted_items[hand::hands]]
+
+
+def read(directory: Path) -> dict[str, float]:
+    """Return the seconds by name kept in ``directory``; nothing known is no fault, it only costs time."""
+    try:
+        kept = json.loads((directory / FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): float(value) for name, value in kept.items()} if isinstance(kept, dict) else {}
+
+
+def known(state: Path) -> dict[str, float]:
+    """Return the seconds by name: of this machine's runs, for the rest those the suites come with."""
+    return read(SUITES) | read(state)
+
+
+def write(directory: Path, seconds: Mapping[str, float]) -> None:
+    """Keep ``seconds`` in ``directory``, whole at any time."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as made:
+        json.dump(dict(seconds), made, indent=0, sort_keys=True)
+    Path(made.name).replace(directory / FILE)
+
+
+def learn(directory: Path, seconds: Mapping[str, float]) -> None:
+    """Add what a run took to what is kept in ``directory``."""
+    if seconds:
+        write(directory, read(directory) | dict(seconds))

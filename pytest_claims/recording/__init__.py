@@ -1,0 +1,1 @@
+"""What a check leaves: its observations, evidence and record, with secrets redacted."""

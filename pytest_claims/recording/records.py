@@ -1,0 +1,112 @@
+"""What the workers leave in the run directory: one JSON file a check, and the list of all collected."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from pytest_claims.verdicts import Verdict
+
+CHECKS = "checks"
+COLLECTED = "collected.json"
+FAULTS = "collection-faults.json"
+USAGE = "usage-error.json"
+
+
+class Seen(BaseModel):
+    """One recorded observation."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    asked: str
+    answer: Any
+    in_control: bool = False
+    control: str = ""
+
+
+class Record(BaseModel):
+    """One check's report; ``state`` is "started" until it has ended. Evidence is relative to the run.
+
+    ``slowness`` is how many times slower than an idle one the machine was at the slowest moment seen.
+    """
+
+    nodeid: str
+    claims: tuple[str, ...]
+    state: str = "started"
+    verdict: Verdict = Verdict.BLOCKED
+    reason: str = ""
+    seconds: float = 0.0
+    controls: int = 0
+    failed_controls: tuple[str, ...] = ()
+    observations: tuple[Seen, ...] = ()
+    evidence: tuple[str, ...] = ()
+    worker: str = ""
+    slowness: float = 1.0
+
+
+def name_of(nodeid: str) -> str:
+    """Return the file name of a check: readable, and unique by a hash."""
+    bare = re.sub(r"\W+", "-", nodeid.rpartition("::")[2]).strip("-")[:60]
+    return f"{bare}-{hashlib.sha256(nodeid.encode()).hexdigest()[:10]}"
+
+
+def write_json(path: Path, data: object) -> None:
+    """Write ``data`` to ``path`` at once: a reader sees the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    part.replace(path)
+
+
+def save(run: Path, record: Record) -> None:
+    """Write the record of one check."""
+    write_json(run / CHECKS / f"{name_of(record.nodeid)}.json", record.model_dump(mode="json"))
+
+
+def load(run: Path) -> dict[str, Record]:
+    """Return the records of a run by node id."""
+    found = (Record.model_validate_json(path.read_text()) for path in (run / CHECKS).glob("[!.]*.json"))
+    return {each.nodeid: each for each in sorted(found, key=lambda each: each.nodeid)}
+
+
+def save_collected(run: Path, checks: Mapping[str, Iterable[str]]) -> None:
+    """Write which checks were collected, with their claims."""
+    write_json(run / COLLECTED, {key: list(value) for key, value in checks.items()})
+
+
+def collected(run: Path) -> dict[str, list[str]]:
+    """Return the collected checks with their claims; none before collection."""
+    return dict(_read(run / COLLECTED, {}))
+
+
+def save_faults(run: Path, faults: Iterable[str]) -> None:
+    """Write why some suites could not be collected."""
+    write_json(run / FAULTS, list(faults))
+
+
+def faults(run: Path) -> list[str]:
+    """Return why some suites could not be collected."""
+    return list(_read(run / FAULTS, []))
+
+
+def save_usage(run: Path, message: str, hint: str) -> None:
+    """Write a usage error that a worker found while collecting."""
+    write_json(run / USAGE, [message, hint])
+
+
+def usage(run: Path) -> tuple[str, str] | None:
+    """Return the usage error that a worker found, as message and hint."""
+    found = _read(run / USAGE, None)
+    return (found[0], found[1]) if found else None
+
+
+def _read(path: Path, default: Any) -> Any:
+    return json.loads(path.read_text()) if path.is_file() else default

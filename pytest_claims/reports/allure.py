@@ -1,0 +1,101 @@
+"""Allure results: one test a check and claim, with observations as steps and evidence attached."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from datetime import datetime
+from pathlib import Path
+
+from allure_commons.logger import AllureFileLogger
+from allure_commons.model2 import Attachment, Label, Parameter, StatusDetails, TestResult, TestStepResult
+from allure_commons.types import LabelType
+
+from pytest_claims import claims
+from pytest_claims.recording import records
+from pytest_claims.recording.records import Record
+from pytest_claims.reports.schema import CheckResult, ClaimResult, Results
+from pytest_claims.verdicts import Verdict
+
+DIRECTORY = "allure-results"
+STATUS = {  # Allure's words; "unknown" is its only one that is neither green nor the subject's fault
+    Verdict.PROVEN: "passed",
+    Verdict.REFUTED: "failed",
+    Verdict.BLOCKED: "broken",
+    Verdict.UNPROVEN: "unknown",
+    Verdict.PLANNED: "skipped",
+}
+MIME = {".json": "application/json", ".txt": "text/plain", ".yaml": "text/plain", ".log": "text/plain"}
+
+
+def write(run: Path, found: Results) -> Path:
+    """Write the results directory anew and return its path."""
+    directory = run / DIRECTORY
+    shutil.rmtree(directory, ignore_errors=True)
+    logger = AllureFileLogger(str(directory))
+    reports = records.load(run)
+    for claim in found.claims:
+        if not claim.checks:
+            logger.report_result(_result(claim, claim.id, claim.verdict, claim.reason, found.started))
+        for check in claim.checks:
+            record = reports.get(check.nodeid)
+            verdict, reason = _shown(claim, check, record)
+            result = _result(claim, check.nodeid, verdict, reason, found.started)
+            result.stop = result.start + int(check.seconds * 1000)
+            result.steps = _steps(record)
+            result.attachments = [_attach(run, directory, each) for each in check.evidence]
+            logger.report_result(result)
+    return directory
+
+
+def _shown(claim: ClaimResult, check: CheckResult, record: Record | None) -> tuple[Verdict, str]:
+    """A proven check of a claim that is unproven for another reason (no sabotage) is not green."""
+    alone = all(each.verdict is Verdict.PROVEN for each in claim.checks)
+    if check.verdict is Verdict.PROVEN and alone:
+        return claim.verdict, claim.reason
+    return check.verdict, record.reason if record else claim.reason
+
+
+def _result(claim: ClaimResult, nodeid: str, verdict: Verdict, reason: str, at: datetime) -> TestResult:
+    known = claims.load().get(claim.id)
+    moment = int(at.timestamp() * 1000)
+    labels = {
+        LabelType.FEATURE: claims.titles().get(claim.area, claim.area),
+        LabelType.STORY: claim.id,
+        LabelType.SUITE: claim.area,
+        LabelType.TAG: claim.id,
+        "claim": claim.id,
+        "verdict": str(verdict),
+    }
+    return TestResult(
+        uuid=str(uuid.uuid4()),
+        historyId=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{claim.id}/{nodeid}")),
+        name=known.says if known else claim.id,
+        fullName=nodeid,
+        status="skipped" if claim.waiver else STATUS[verdict],
+        statusDetails=StatusDetails(message=reason) if reason else None,
+        labels=[Label(name=name, value=value) for name, value in labels.items()],
+        parameters=[],
+        start=moment,
+        stop=moment,
+    )
+
+
+def _steps(record: Record | None) -> list[TestStepResult]:
+    seen = record.observations if record else ()
+    return [
+        TestStepResult(
+            name=f"{'control: ' if each.in_control else ''}{each.kind}: {each.asked}",
+            status="passed",
+            parameters=[Parameter(name="answer", value=str(each.answer)[:400])],
+        )
+        for each in seen[:200]
+    ]
+
+
+def _attach(run: Path, directory: Path, evidence: str) -> Attachment:
+    source = f"{uuid.uuid4()}-attachment{Path(evidence).suffix}"
+    if (run / evidence).is_file():
+        shutil.copyfile(run / evidence, directory / source)
+    mime = MIME.get(Path(evidence).suffix, "text/plain")
+    return Attachment(name=Path(evidence).name, source=source, type=mime)

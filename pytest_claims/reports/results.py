@@ -1,0 +1,265 @@
+"""From the records of the checks to the verdict of the run, written as results.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from boxproof.core.session import Session
+from pytest_claims import claims, pace, sabotages, waivers
+from pytest_claims.claims import Claim
+from pytest_claims.faults import BoxproofError, SubjectFault, UsageError
+from pytest_claims.recording import records, redaction
+from pytest_claims.recording.records import Record
+from pytest_claims.reports.schema import (
+    Cell,
+    CheckResult,
+    ClaimResult,
+    Counts,
+    Image,
+    MachinePart,
+    MovedPackage,
+    Packages,
+    Results,
+    RunVerdict,
+    SubjectPart,
+)
+from pytest_claims.sabotages import Sabotage
+from pytest_claims.verdicts import Verdict, one_line, worst
+from pytest_claims.waivers import Waiver
+
+FILE = "results.json"
+LOCK = "packages.lock"  # as it was in force, beside results.json
+
+
+def collect(
+    session: Session,
+    *,
+    selected: Sequence[str] = (),
+    started: datetime | None = None,
+    timings: Mapping[str, float] | None = None,
+    interrupted: bool = False,
+    fault: str | BoxproofError = "",
+    known_sabotages: Mapping[str, Sabotage] | None = None,
+    today: date | None = None,
+) -> Results:
+    """Read what the workers left in ``session.directory`` and write results.json beside it.
+
+    ``selected`` are patterns as for ``--claims``; ``fault`` says why checks could not run at all,
+    which blocks their claims, or refutes them if it is a SubjectFault.
+    Raises UsageError for malformed waivers, unknown claims, or a mark the workers complained of.
+    """
+    run, finished = Path(session.directory), datetime.now(UTC)
+    told = records.usage(run)
+    if told:
+        raise UsageError(told[0], hint=told[1])
+    chosen = claims.select(selected)
+    sabotaged = sabotages.of_claims(chosen, None if known_sabotages is None else dict(known_sabotages))
+    absent = _absence(run, fault, interrupted)
+    reports = reported(run, interrupted=interrupted)
+    judged = _judge_all(
+        Path(session.subject), reports, {key: bool(value) for key, value in sabotaged.items()}, absent, today
+    )
+    results = Results(
+        run=session.run,
+        started=started or finished,
+        finished=finished,
+        verdict=verdict_of(judged, interrupted, bool(fault or records.faults(run))),
+        narrowed=len(chosen) < len(claims.load()),
+        interrupted=interrupted,
+        counts=_counts(judged),
+        subject=_subject(session),
+        cell=_cell(session),
+        packages=_packages(session),
+        claims=judged,
+        timings=dict(timings or {}),
+        machine=_machine(run),
+    )
+    write(run / FILE, results)
+    return results
+
+
+def _judge_all(
+    subject: Path,
+    reports: Sequence[Record],
+    sabotaged: Mapping[str, bool],
+    absent: tuple[Verdict, str],
+    today: date | None,
+) -> tuple[ClaimResult, ...]:
+    """Judge the claims that ``sabotaged`` lists; it says which of them have a sabotage."""
+    known, day = claims.load(), today or date.today()
+    waived, planned = waivers.load(subject, known, day), waivers.planned(subject, known)
+    judged = []
+    for each, seen_red in sabotaged.items():
+        own = [report for report in reports if each in report.claims]
+        verdict, reason = _judge(own, each in planned, seen_red, absent)
+        judged.append(_result(known[each], verdict, reason, own, waived.get(each), day))
+    return tuple(judged)
+
+
+def reported(run: Path, *, interrupted: bool = False) -> list[Record]:
+    """Return a final record for everything collected; what did not report is blocked.
+
+    In an interrupted run it is unproven instead.
+    """
+    found = records.load(run)
+    silent = Verdict.UNPROVEN if interrupted else Verdict.BLOCKED
+    final = []
+    for nodeid, ids in (records.collected(run) | {key: each.claims for key, each in found.items()}).items():
+        record = found.get(nodeid) or Record(nodeid=nodeid, claims=tuple(ids), state="collected")
+        if record.state != "ended":
+            was = "did not end" if record.state == "started" else "was not started"
+            reason = f"interrupted: it {was}" if interrupted else f"its worker died: it {was}"
+            record = record.model_copy(update={"verdict": silent, "reason": reason})
+        final.append(record)
+    return final
+
+
+def _absence(run: Path, fault: str | BoxproofError, interrupted: bool) -> tuple[Verdict, str]:
+    """Return the verdict of a claim for which nothing was collected."""
+    faults = records.faults(run)
+    if fault:
+        own = isinstance(fault, SubjectFault)
+        return (Verdict.REFUTED if own else Verdict.BLOCKED), redaction.text(str(fault))
+    if faults:
+        return Verdict.BLOCKED, f"a suite could not be collected: {one_line(faults[0].splitlines()[-1])}"
+    if interrupted:
+        return Verdict.UNPROVEN, "interrupted before its check"
+    return Verdict.UNPROVEN, "no check"
+
+
+def _judge(
+    own: Sequence[Record], planned: bool, sabotaged: bool, absent: tuple[Verdict, str]
+) -> tuple[Verdict, str]:
+    if not own:
+        return (Verdict.PLANNED, "no check yet") if planned else absent
+    verdict = worst(each.verdict for each in own)
+    if verdict is Verdict.PROVEN:
+        if not sabotaged:
+            return Verdict.UNPROVEN, "no sabotage: its check was never seen to turn red"
+        return verdict, next((each.reason for each in own if each.reason), "")
+    first = next(each for each in own if each.verdict is verdict)
+    return verdict, first.reason
+
+
+def _result(
+    claim: Claim, verdict: Verdict, reason: str, own: Sequence[Record], waiver: Waiver | None, today: date
+) -> ClaimResult:
+    covers = waiver is not None and waiver.covers(verdict, today)
+    if waiver is not None and not covers and verdict is not Verdict.PROVEN:
+        expired = today > waiver.expires
+        why = f"expired on {waiver.expires}" if expired else f"does not cover {verdict}"
+        reason = f"{reason} (its waiver {why})"
+    checks = tuple(
+        CheckResult(
+            nodeid=each.nodeid,
+            verdict=each.verdict,
+            seconds=each.seconds,
+            controls=each.controls,
+            evidence=each.evidence,
+            slowness=each.slowness,
+        )
+        for each in own
+    )
+    return ClaimResult(
+        id=claim.id,
+        area=claim.area,
+        verdict=verdict,
+        reason=reason,
+        waiver=waiver if covers else None,
+        checks=checks,
+    )
+
+
+def durations(found: Results) -> dict[str, float]:
+    """Return the seconds of the proven checks and claims by name: one that was cut short tells nothing."""
+    checks = [check for claim in found.claims for check in claim.checks]
+    seconds = {each.nodeid: each.seconds for each in checks if each.verdict is Verdict.PROVEN}
+    proven = [each for each in found.claims if each.verdict == "proven"]
+    return seconds | {each.id: round(sum(check.seconds for check in each.checks), 1) for each in proven}
+
+
+def _counts(judged: Sequence[ClaimResult]) -> Counts:
+    numbers = dict.fromkeys(Counts.model_fields, 0)
+    for each in judged:
+        numbers["waived" if each.waiver else str(each.verdict)] += 1
+    return Counts(**numbers)
+
+
+def verdict_of(judged: Sequence[ClaimResult], interrupted: bool, fault: bool) -> RunVerdict:
+    """Return the worst of the claims neither waived nor planned; a run that proves nothing is unproven."""
+    found = worst(each.verdict for each in judged if not each.waiver and each.verdict is not Verdict.PLANNED)
+    if found is Verdict.REFUTED:
+        return "refuted"
+    if found is Verdict.BLOCKED or fault:
+        return "blocked"
+    return "accepted" if found is Verdict.PROVEN and not interrupted else "unproven"
+
+
+def _subject(session: Session) -> SubjectPart:
+    image = session.image
+    return SubjectPart(
+        name=session.extra.get("subject_name") or Path(session.subject).name,
+        source=session.extra.get("source", ""),
+        image=Image()
+        if image is None
+        else Image(
+            reference=image.reference,
+            config_digest=image.config_digest,
+            compressed_bytes=image.compressed_bytes,
+            unpacked_bytes=image.unpacked_bytes,
+        ),
+    )
+
+
+def _packages(session: Session) -> Packages | None:
+    lock = session.lock
+    if lock is None:
+        return None
+    return Packages(
+        system=lock.system,
+        locked=lock.total,
+        source=lock.source,
+        moved=tuple(
+            MovedPackage(name=each.name, locked=each.locked, served=each.served) for each in lock.moved
+        ),
+        difference=lock.difference,
+        lock=LOCK,
+    )
+
+
+def _machine(run: Path) -> MachinePart | None:
+    seen = pace.read(run)
+    workers = {each.worker for each in records.load(run).values()}
+    return MachinePart(workers=len(workers), **seen) if seen else None
+
+
+def _cell(session: Session) -> Cell:
+    engine = f"{session.engine.version} ({session.engine.way})" if session.engine else ""
+    cluster = session.cluster
+    if cluster is None:
+        return Cell(engine=engine)
+    names = set(Cell.model_fields) - {"engine"}
+    return Cell(engine=engine, **{name: getattr(cluster, name) for name in names})
+
+
+def write(path: Path, model: BaseModel) -> None:
+    """Write a report at once: a reader sees the old file or the whole new one."""
+    records.write_json(path, model.model_dump(mode="json", by_alias=True))
+
+
+def read(path: Path) -> Results:
+    """Read results.json; raises OSError or pydantic's ValidationError."""
+    return Results.model_validate(json.loads(path.read_text()))
+
+
+def point_latest(run: Path) -> None:
+    """Make ``latest`` beside the run directory a link to it, in one step."""
+    link = run.parent / f".latest-{run.name}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(run.name)
+    link.replace(run.parent / "latest")

@@ -1,0 +1,207 @@
+"""The schema of results.json and sabotage.json, version 1: tools outside this repository rely on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from pytest_claims.faults import ExitCode
+from pytest_claims.verdicts import EXIT_CODES, Verdict
+from pytest_claims.waivers import Waiver
+
+NOTED = 1.5  # times slower: from here on it is said
+RunVerdict = Literal["accepted", "refuted", "blocked", "unproven"]
+
+
+class Part(BaseModel):
+    """Base of all parts: no field that the schema does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Counts(Part):
+    """How many claims of each kind; a waived claim is counted as waived only."""
+
+    proven: int = 0
+    refuted: int = 0
+    blocked: int = 0
+    unproven: int = 0
+    waived: int = 0
+    planned: int = 0
+
+
+class Image(Part):
+    """The box's image by content; sizes in bytes."""
+
+    reference: str = ""
+    config_digest: str = ""
+    compressed_bytes: int = 0
+    unpacked_bytes: int = 0
+
+
+class SubjectPart(Part):
+    """What was under test; ``source`` is git's description or a hash of the tree."""
+
+    name: str
+    source: str
+    image: Image
+
+
+class MovedPackage(Part):
+    """A package that was served in another version than its lock says; ``locked`` is "" for a new one."""
+
+    name: str
+    locked: str
+    served: str
+
+
+class Packages(Part):
+    """The package lock the image was held to: ``lock`` is its file, relative to results.json.
+
+    ``source`` says where the packages come from: "archive", "snapshot" or "kept", "image" where one of the
+    lock was there and the archive did not answer, "nothing" where the lock is silent about the system.
+    """
+
+    system: str
+    locked: int
+    source: str
+    moved: tuple[MovedPackage, ...] = ()
+    difference: str = ""
+    lock: str
+
+
+class Cell(Part):
+    """What the cluster and the engine said they are; "" where there was none.
+
+    ``context`` is that of a cluster which was not made for the run; elsewhere the field is left out.
+    """
+
+    kind: str = ""
+    containerd: str = ""
+    kubernetes: str = ""
+    runc: str = ""
+    cni: str = ""
+    kernel: str = ""
+    engine: str = ""
+    cgroup: str = ""
+    context: str = ""
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, str]:
+        return {name: value for name, value in handler(self).items() if name != "context" or value}
+
+
+class CheckResult(Part):
+    """One check of a claim; ``controls`` counts those that counted, evidence is relative to the file.
+
+    ``slowness`` is how many times slower the machine was at its slowest; at 1 the field is left out.
+    """
+
+    nodeid: str
+    verdict: Verdict
+    seconds: float
+    controls: int
+    evidence: tuple[str, ...]
+    slowness: float = 1.0
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return {name: value for name, value in handler(self).items() if name != "slowness" or value != 1}
+
+
+class ClaimResult(Part):
+    """The worst of a claim's checks, and why."""
+
+    id: str
+    area: str
+    verdict: Verdict
+    reason: str
+    waiver: Waiver | None
+    checks: tuple[CheckResult, ...]
+
+
+class MachinePart(Part):
+    """How the machine got on during a run: see docs/busy-machines.md.
+
+    ``slowest`` and ``mean`` are how many times slower it was than an idle one, ``load_…`` are load averages
+    of a minute, ``cores`` the processors a quota leaves.
+    """
+
+    cores: float
+    workers: int
+    slowest: float
+    mean: float
+    load_highest: float
+    load_mean: float
+
+    def note(self) -> str:
+        """Return it as a sentence."""
+        load = f"load average {self.load_mean:g}, at most {self.load_highest:g}, on {self.cores:g} cores"
+        if self.slowest < NOTED:
+            return f"The machine had room: {load}."
+        return (
+            f"The machine was up to {self.slowest:g} times slower than an idle one, {self.mean:g} on average "
+            f"({load}); deadlines grew with that."
+        )
+
+
+class Results(Part):
+    """A run, as written to results.json; ``packages`` and ``machine`` are left out where there are none."""
+
+    schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
+    run: str
+    started: datetime
+    finished: datetime
+    verdict: RunVerdict
+    narrowed: bool
+    interrupted: bool
+    counts: Counts
+    subject: SubjectPart
+    cell: Cell
+    claims: tuple[ClaimResult, ...]
+    timings: dict[str, float]
+    packages: Packages | None = None
+    machine: MachinePart | None = None
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        left_out = {"packages", "machine"}
+        return {name: value for name, value in handler(self).items() if name not in left_out or value}
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that says the same."""
+        return ExitCode.INTERRUPTED if self.interrupted else EXIT_CODES[self.verdict]
+
+    def summary(self) -> str:
+        """Return the verdict with the counts, as in "accepted: 57 proven, 143 planned", and what moved."""
+        counts = self.counts.model_dump()
+        shown = [f"{number} {name}" for name, number in counts.items() if number or name == "proven"]
+        moved = f"; {self.packages.difference}" if self.packages and self.packages.difference else ""
+        return f"{self.verdict}: {', '.join(shown)}{moved}"
+
+
+class SabotageResult(Part):
+    """One sabotage; ``also_refuted`` are other claims that it turned red."""
+
+    id: str
+    claim: str
+    sentence: str
+    diff: str
+    baseline: Verdict
+    verdict: Verdict
+    reason: str
+    killed: bool
+    also_refuted: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class KillTable(Part):
+    """Every sabotage of a run, as written to sabotage.json."""
+
+    schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
+    killed: int
+    total: int
+    sabotages: tuple[SabotageResult, ...]

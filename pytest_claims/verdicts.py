@@ -1,0 +1,87 @@
+"""The four verdicts, how failures map to them, and how several make one."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+
+from pytest_claims.controls import ControlFailed
+from pytest_claims.faults import EnvironmentFault, ExitCode, SubjectFault, Unprovable
+
+LIBRARIES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
+Liveness = Callable[[], str | None]
+
+
+class Verdict(StrEnum):
+    """What is known about a claim; ``planned`` is a claim that has no check yet."""
+
+    PROVEN = "proven"
+    REFUTED = "refuted"
+    BLOCKED = "blocked"
+    UNPROVEN = "unproven"
+    PLANNED = "planned"
+
+
+WORST_FIRST = (Verdict.REFUTED, Verdict.BLOCKED, Verdict.UNPROVEN, Verdict.PROVEN, Verdict.PLANNED)
+EXIT_CODES = {
+    "accepted": ExitCode.ACCEPTED,
+    "refuted": ExitCode.REFUTED,
+    "blocked": ExitCode.BLOCKED,
+    "unproven": ExitCode.UNPROVEN,
+}
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst verdict: refuted, blocked, unproven, proven; of none it is unproven."""
+    found = set(verdicts)
+    return next((each for each in WORST_FIRST if each in found), Verdict.UNPROVEN)
+
+
+def one_line(error: BaseException | str, limit: int = 300) -> str:
+    """Return the text of ``error`` as one line of at most ``limit`` characters."""
+    text = str(error).strip() or type(error).__name__
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def of_exception(info: pytest.ExceptionInfo[BaseException], alive: Liveness) -> tuple[Verdict, str]:
+    """Return verdict and reason for what a check raised.
+
+    An assertion or SubjectFault refutes if the environment is alive afterwards; all else blocks.
+    """
+    error = info.value
+    if isinstance(error, pytest.skip.Exception):
+        return Verdict.UNPROVEN, f"skipped: {one_line(error.msg or '')}"
+    if isinstance(error, Unprovable):
+        return Verdict.UNPROVEN, one_line(error)
+    if isinstance(error, ControlFailed):
+        return Verdict.BLOCKED, one_line(error)
+    if isinstance(error, AssertionError | SubjectFault | pytest.fail.Exception):
+        if isinstance(error, AssertionError) and _raised_in_library(info):
+            return Verdict.BLOCKED, f"assertion in a library: {one_line(error)}"
+        lines = str(error).strip().splitlines()
+        shown = one_line(lines[0] if lines and isinstance(error, AssertionError) else error)
+        dead = _dead(alive)
+        if dead:
+            return Verdict.BLOCKED, f"environment dead: {dead}; seen before: {shown}"
+        return Verdict.REFUTED, shown
+    if isinstance(error, EnvironmentFault):
+        return Verdict.BLOCKED, one_line(error)
+    return Verdict.BLOCKED, one_line(f"{type(error).__name__}: {error}")
+
+
+def _raised_in_library(info: pytest.ExceptionInfo[BaseException]) -> bool:
+    path = Path(info.traceback[-1].path).resolve()
+    return any(path.is_relative_to(each) for each in LIBRARIES)
+
+
+def _dead(alive: Liveness) -> str:
+    try:
+        reason = alive()
+        return one_line(reason) if reason else ""
+    except Exception as error:  # a liveness probe that breaks is no sign of life
+        return one_line(error)

@@ -1,0 +1,87 @@
+"""Waivers and planned claims, from ``waivers.toml`` and ``planned.toml`` beside ``subject.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pytest_claims.faults import UsageError
+from pytest_claims.selection import unknown
+from pytest_claims.verdicts import Verdict
+
+LONGEST = timedelta(days=180)
+
+
+class Waiver(BaseModel):
+    """Why a claim may stay unproven (or, if it says so, refuted), who answers for it, until when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    claim: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    expires: date
+    covers_refuted: bool = False
+
+    def covers(self, verdict: Verdict, today: date) -> bool:
+        """Return whether it covers ``verdict`` today; blocked is never covered."""
+        if today > self.expires:
+            return False
+        return verdict is Verdict.UNPROVEN or (verdict is Verdict.REFUTED and self.covers_refuted)
+
+
+def load(directory: Path, known: Iterable[str], today: date | None = None) -> dict[str, Waiver]:
+    """Return the waivers of a subject by claim; an expired one stays in and covers nothing.
+
+    Raises UsageError, naming the waiver, if one is malformed or longer than 180 days.
+    """
+    path = directory / "waivers.toml"
+    data = _read(path, {"waiver"})
+    ids, now = list(known), today or date.today()
+    found: dict[str, Waiver] = {}
+    for number, raw in enumerate(data.get("waiver", []), 1):
+        shown = f"{path.name}: waiver {number} ({raw.get('claim', 'no claim')})"
+        try:
+            waiver = Waiver.model_validate(raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(each) for each in first["loc"])
+            raise UsageError(f"{shown}: {where}: {first['msg']}") from error
+        if waiver.claim not in ids:
+            raise unknown(waiver.claim, ids, path.name)
+        if waiver.claim in found:
+            raise UsageError(f"{shown}: waived twice")
+        if waiver.expires > now + LONGEST:
+            raise UsageError(f"{shown}: expires more than {LONGEST.days} days ahead")
+        found[waiver.claim] = waiver
+    return found
+
+
+def planned(directory: Path, known: Iterable[str]) -> frozenset[str]:
+    """Return the claims of a subject that have no check yet; raises UsageError for an unknown id."""
+    path = directory / "planned.toml"
+    names = _read(path, {"planned"}).get("planned", [])
+    ids = set(known)
+    for each in names:
+        if each not in ids:
+            raise unknown(str(each), ids, path.name)
+    return frozenset(names)
+
+
+def _read(path: Path, allowed: set[str]) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        data = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path.name}: {error}") from error
+    if set(data) - allowed:
+        raise UsageError(
+            f"{path.name}: unknown table {min(set(data) - allowed)!r}", hint=f"allowed: {min(allowed)}"
+        )
+    return data

@@ -1,0 +1,66 @@
+"""Jobs made from a CronJob by hand, and how they ended."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from boxproof.kube.client import Kube, Object
+from boxproof.probes.pods import helper_pods
+from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.recording import observations
+from pytest_claims.waiting import until
+
+END = 90.0  # seconds for a pod to be placed, to run and to be counted
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Whether a Job succeeded, the last words of its pod, and the reasons of the warnings about it."""
+
+    succeeded: bool
+    words: str
+    warnings: tuple[str, ...]
+
+
+def run_now(kube: Kube, cronjob: Object, asked: str) -> Ended:
+    """Make a Job from a CronJob, wait for its end and remove it; raises DeadlineExceeded without an end."""
+    meta = {"name": helper_pods.unique("boxproof-job"), "namespace": cronjob["metadata"]["namespace"]}
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": meta,
+        "spec": cronjob["spec"]["jobTemplate"]["spec"],
+    }
+    with helper_pods.applied(kube, job):
+        status = until(lambda: _end(kube, meta), timeout=END, what=f"end of the Job {meta['name']}")
+        seen = Ended(
+            status == "Complete", _words(kube, meta), _warnings(kube, meta, wanted=status == "Failed")
+        )
+    observations.record("job", asked, seen, decides=seen.succeeded)
+    return seen
+
+
+def _end(kube: Kube, meta: dict[str, str]) -> str:
+    status: dict[str, Any] = kube.get("Job", meta["name"], meta["namespace"]).get("status", {})
+    true = {each["type"] for each in status.get("conditions") or () if each["status"] == "True"}
+    return next((each for each in ("Complete", "Failed") if each in true), "")
+
+
+def _words(kube: Kube, meta: dict[str, str]) -> str:
+    pods = kube.list("Pod", meta["namespace"], f"batch.kubernetes.io/job-name={meta['name']}")
+    states = [each["state"] for pod in pods for each in pod["status"].get("containerStatuses") or ()]
+    return " ".join(each.get("terminated", {}).get("message", "") for each in states).strip()
+
+
+def _warnings(kube: Kube, meta: dict[str, str], *, wanted: bool) -> tuple[str, ...]:
+    def found() -> tuple[str, ...]:
+        events = kube.list("Event", meta["namespace"])
+        about = [each for each in events if each.get("involvedObject", {}).get("name") == meta["name"]]
+        return tuple(sorted({each["reason"] for each in about if each.get("type") == "Warning"}))
+
+    if wanted:  # an event comes a moment after the state it tells of; that none comes is an answer
+        with suppress(DeadlineExceeded):
+            return until(found, timeout=10, what=f"a warning about {meta['name']}")
+    return found()

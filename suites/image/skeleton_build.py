@@ -1,0 +1,128 @@
+"""A recipe with its structure alone: built in seconds, it shows what an edit of the subject would repeat.
+
+Every RUN keeps its place, flags and mounts, but only its words are kept of its command; every program of
+the tools is a line with its version. BuildKit decides as it does for the real recipe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from boxproof.core.session import EngineInfo
+from boxproof.subject import copies as tags
+from boxproof.subject.image import dockerfile as recipe
+from boxproof.subject.image import tools, trial_build
+from boxproof.subject.image.dockerfile import Recipe, Stage, Step
+from boxproof.subject.model import Subject
+from pytest_claims.faults import SubjectFault
+
+FETCHES = (
+    "apt-get",
+    "npm",
+    "pip",
+    "curl",
+    "wget",
+    "go build",
+    "go install",
+)  # what makes a RUN an installation
+OUTSIDE = "tools"  # the build context that programs come from
+
+
+@dataclass(frozen=True)
+class Hollow:
+    """A hollow recipe of a subject that may be edited; ``base`` is the image its stages start from."""
+
+    engine: EngineInfo
+    subject: Subject
+    base: str
+
+    def build(self) -> trial_build.Built:
+        """Build it as it is now; raises SubjectFault if that fails."""
+        with tempfile.TemporaryDirectory(prefix="boxproof-hollow-") as below:
+            fake = Path(below)
+            self._programs(fake)
+            words = [f"--build-context={OUTSIDE}={fake}", "--network=host"]
+            context = self.subject.directory / self.subject.image.context
+            text = dockerfile(recipe.of(self.subject), self.base)
+            ignore = trial_build.ignored(self.subject)
+            return trial_build.must(trial_build.build_once(self.engine, text, context, words, ignore=ignore))
+
+    def installed(self) -> list[str]:
+        """Build it and return the installations that were carried out anew."""
+        return sorted(each for each in self.build().ran("RUN", f"--from={OUTSIDE}") if is_installation(each))
+
+    def brought_with(self, tool: str) -> tuple[set[str], list[str]]:
+        """Build it and return what is brought anew in one step with ``tool``, and the RUNs that install anew.
+
+        Steps behind it may be carried out again: an engine without BuildKit's merges takes --link for none.
+        """
+        built = self.build()
+        words = [set(step.split()) for step in built.ran(f"--from={OUTSIDE}")]
+        together = {word for each in words if tool in each for word in each}
+        return together, [each for each in built.ran("RUN") if is_installation(each)]
+
+    def _programs(self, into: Path) -> None:
+        listed = self.subject.path(self.subject.image.tools)
+        found = tools.load(listed) if listed else []
+        for each in found:
+            if each.obtain.way != "package":
+                (into / each.name).write_text(f"{each.name} {each.version}\n")
+        (into / tools.LISTED).write_text("".join(f"{each.name} {each.version}\n" for each in found))
+
+
+@contextmanager
+def of(engine: EngineInfo, subject: Subject, base: str) -> Iterator[Hollow]:
+    """Give the hollow recipe of a copy of ``subject``."""
+    with tags.copied(subject) as copy:
+        yield Hollow(engine, copy, base)
+
+
+def edit(subject: Subject, path: str, pattern: str, new: str) -> None:
+    """Replace what matches first in a file of a copy; raises SubjectFault if nothing does."""
+    file = subject.directory / path
+    text, count = re.subn(pattern, new, file.read_text(), count=1, flags=re.MULTILINE)
+    if not count:
+        raise SubjectFault(f"{path}: nothing matches {pattern!r}")
+    file.write_text(text)
+
+
+def is_installation(step: str) -> bool:
+    """Return whether a step, as BuildKit calls it, fetches packages or brings a program in."""
+    if f"--from={OUTSIDE}" in step:
+        return tools.LISTED not in step
+    return any(each in step for each in FETCHES)
+
+
+def dockerfile(found: Recipe, base: str) -> str:
+    """Return the hollow Dockerfile of a recipe, its external bases replaced by ``base``."""
+    lines = []
+    for stage in found.stages:
+        lines.append(f"FROM {base if stage.external else stage.base} AS {_named(stage)}")
+        lines += [f"RUN mkdir -p {each} && : > {each}/any" for each in _taken(found, stage)]
+        lines += [_hollowed(each) for each in stage.steps]
+    return "\n".join(lines) + "\n"
+
+
+def _named(stage: Stage) -> str:
+    return f"stage-{stage.name}" if stage.name.isdigit() else stage.name
+
+
+def _taken(found: Recipe, stage: Stage) -> list[str]:
+    """Return the paths that other stages copy from this one; all of them may be directories."""
+    copies = (step for each in found.stages for step in each.steps if step.word == "COPY")
+    return [path for step in copies if step.option("from") == stage.name for path in step.rest.split()[:-1]]
+
+
+def _hollowed(step: Step) -> str:
+    if step.word != "RUN":
+        return f"{step.word} {step.value}"
+    kind = next((each for each in FETCHES if each in step.rest), "nothing")
+    digest = hashlib.sha256(step.rest.encode()).hexdigest()
+    return " ".join(["RUN", *step.flags, ":", shlex.quote(kind), digest])

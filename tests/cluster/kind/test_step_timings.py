@@ -1,0 +1,28 @@
+"""kind's own steps, timed by what it prints."""
+
+from __future__ import annotations
+
+import pytest
+
+from boxproof.cluster.kind import step_timings
+from pytest_claims import progress
+
+PRINTED = """Creating cluster "c" ...
+ • Ensuring node image (boxproof-node:1) 🖼  ...
+ ✓ Ensuring node image (boxproof-node:1) 🖼
+ • Starting control-plane 🕹️  ...
+ ✓ Starting control-plane 🕹️
+ • Joining worker nodes 🚜  ...
+ERROR: failed to create cluster"""
+
+
+def test_each_step_that_ended_is_in_the_timings(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, float] = {}
+    monkeypatch.setattr(progress, "_sinks", [told.__setitem__])
+    passed: list[str] = []
+    line = step_timings.timed(passed.append)
+    for each in PRINTED.splitlines():
+        line(each)
+    assert list(told) == ["kind: Ensuring node image", "kind: Starting control-plane"]
+    assert all(seconds >= 0 for seconds in told.values())
+    assert passed == PRINTED.splitlines()

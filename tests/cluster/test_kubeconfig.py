@@ -1,0 +1,84 @@
+"""The user's kubeconfigs: one context is found among several files, and copied; nothing of theirs changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from boxproof.cluster import kubeconfig
+from boxproof.core.settings import credential_variables
+from pytest_claims.faults import UsageError
+
+EXEC = {"apiVersion": "client.authentication.k8s.io/v1", "command": "./bin/login", "args": ["x"]}
+
+
+def write(path: Path, name: str, server: str, **user: Any) -> Path:
+    """Write a kubeconfig with one context."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = {
+        "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority": "pki/ca.crt"}}],
+        "users": [{"name": name, "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": "theirs"}}],
+        "current-context": "another",
+    }
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def test_a_context_is_found_in_the_first_file_that_has_it(tmp_path: Path) -> None:
+    files = [
+        tmp_path / "missing",
+        write(tmp_path / "one", "a", "https://one"),
+        write(tmp_path / "two", "a", "https://two"),
+        write(tmp_path / "three", "b", "https://three"),
+    ]
+    assert kubeconfig.chosen(files, "a").server == "https://one"
+    assert kubeconfig.chosen(files, "b").server == "https://three"
+
+
+def test_an_unknown_context_names_the_nearest(tmp_path: Path) -> None:
+    file = write(tmp_path / "config", "kind-prod", "https://x")
+    with pytest.raises(UsageError, match=r"no context 'kind-prd' in .*config \(did you mean 'kind-prod'\?\)"):
+        kubeconfig.chosen([file], "kind-prd")
+
+
+def test_no_file_and_no_kubeconfig_are_one_line_each(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no kubeconfig at .*none.*--kubeconfig FILE"):
+        kubeconfig.chosen([tmp_path / "none"], "a")
+    (tmp_path / "odd").write_text("[")
+    with pytest.raises(UsageError, match=r"odd is no kubeconfig") as found:
+        kubeconfig.chosen([tmp_path / "odd"], "a")
+    assert "\n" not in str(found.value)
+
+
+def test_a_context_without_its_cluster_is_named(tmp_path: Path) -> None:
+    data = {"contexts": [{"name": "a", "context": {"cluster": "gone", "user": "u"}}]}
+    (tmp_path / "config").write_text(yaml.safe_dump(data))
+    with pytest.raises(UsageError, match=r"'a' names the cluster 'gone', which is not there"):
+        kubeconfig.chosen([tmp_path / "config"], "a")
+
+
+def test_the_copy_holds_from_anywhere_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in credential_variables():
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    monkeypatch.setenv("OTHER_SECRET", "no")
+    file = write(tmp_path / "kube" / "config", "a", "https://one", exec=dict(EXEC))
+    before = (file.read_bytes(), file.stat().st_mtime_ns)
+
+    made = kubeconfig.write(kubeconfig.chosen([file], "a"), tmp_path / "state" / "run" / "kubeconfig", "ours")
+
+    data = yaml.safe_load(made.read_text())
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert data["current-context"] == "a"
+    assert data["contexts"][0]["context"]["namespace"] == "ours"
+    assert data["clusters"][0]["cluster"]["certificate-authority"] == str(tmp_path / "kube/pki/ca.crt")
+    plugin = data["users"][0]["user"]["exec"]
+    assert Path(plugin["command"]) == tmp_path / "kube/bin/login"
+    assert plugin["env"] == [{"name": "AWS_PROFILE", "value": "mine"}]
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before

@@ -1,0 +1,204 @@
+"""Instances of the box: what is kept of them, how they go, and how the environment's life is seen."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxproof.core.session import ClusterInfo, EngineInfo, Session
+from boxproof.deployment import deploy
+from boxproof.deployment.box import Box, workload_of
+from boxproof.deployment.liveness import liveness
+from pytest_claims import sabotages
+from pytest_claims.concurrency import scopes
+from pytest_claims.concurrency.sharing import Sharing
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
+from pytest_claims.sabotages import Sabotage
+
+Object = dict[str, Any]
+Objects = tuple[Object, ...]
+SET: Object = {
+    "apiVersion": "apps/v1",
+    "kind": "StatefulSet",
+    "metadata": {"name": "agent", "namespace": "n-a"},
+    "spec": {
+        "template": {
+            "metadata": {"labels": {"app": "agent"}},
+            "spec": {"serviceAccountName": "sa", "containers": [{"name": "main", "image": "i"}]},
+        }
+    },
+}
+ROLE = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r-a"}}
+SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n-a"}}
+
+
+class Fake:
+    """An API server that notes what it is told."""
+
+    def __init__(self, *volumes: Object) -> None:
+        self.volumes = volumes
+        self.told: list[str] = []
+
+    def list(self, *_: object) -> Objects:
+        """Return the volumes."""
+        return self.volumes
+
+    def path(self, kind: str, name: str = "", namespace: str = "") -> str:
+        """Return a path to recognise."""
+        return "/".join(each for each in (namespace, kind, name) if each)
+
+    def patch(self, path: str, body: dict[str, Any]) -> None:
+        """Note a patch."""
+        self.told.append(f"patch {path} {json.dumps(body['spec'])}")
+
+    def delete(self, objects: Sequence[Object]) -> None:
+        """Note a deletion."""
+        self.told += [f"delete {each['kind']}" for each in objects]
+
+    def request(self, method: str, path: str, **_: object) -> None:
+        """Note a request."""
+        self.told.append(f"{method} {path}")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """A session on a machine where nothing answers."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        "{apiVersion: v1, kind: Config, current-context: x, users: [{name: u, user: {}}],"
+        " contexts: [{name: x, context: {cluster: c, user: u}}],"
+        " clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]}"
+    )
+    cluster = ClusterInfo(name="c", kubeconfig=str(kubeconfig), nodes=("w",), kind="0")
+    return Session(run="r", directory=str(tmp_path), subject="", cache="", state="", cluster=cluster)
+
+
+def keep(session: Session, suffix: str = "a") -> None:
+    """Write the record of an instance."""
+    path = deploy.instances_of(session) / f"{suffix}.json"
+    path.parent.mkdir(exist_ok=True)
+    made = {"namespace": "n-a", "suffix": suffix, "components": ["test-api"], "token": "stub-token-a"}
+    path.write_text(json.dumps(made | {"objects": [SPACE, SET, ROLE], "sabotaged": False}))
+
+
+def test_an_instance_is_found_again_by_its_record(session: Session) -> None:
+    keep(session)
+    box = deploy.attach(session, "a")
+    assert (box.pod, box.container, box.user) == ("agent-0", "main", "system:serviceaccount:n-a:sa")
+    assert box.labels == {"app": "agent"}
+    assert box.object("ClusterRole")["metadata"]["name"] == "r-a"
+
+
+def test_an_instance_of_the_workers_is_shared_and_one_of_a_checks_own_is_not(session: Session) -> None:
+    session = replace(session, state=session.directory)
+    keep(session)
+    fake: Any = Fake()
+    shared = deploy.instance(session, "a", kube=fake, wait=False)
+    own = replace(shared, namespace="claude-x1")
+    elsewhere = Sharing(timeout=0.1, patience=0)
+    elsewhere.share(shared.namespace, scopes.lock_directory(session) / "instances")
+    with own.alone(), own.entered():
+        pass
+    with shared.alone(), pytest.raises(DeadlineExceeded), elsewhere.entered(shared.namespace):
+        pass
+    with shared.entered(), elsewhere.entered(shared.namespace):
+        pass
+
+
+def test_an_instance_that_was_never_deployed_is_a_fault_of_the_environment(session: Session) -> None:
+    with pytest.raises(EnvironmentFault, match="no instance 'first'"):
+        deploy.attach(session)
+
+
+def test_manifests_without_a_workload_are_the_subjects_fault() -> None:
+    with pytest.raises(SubjectFault, match="no workload"):
+        workload_of([SPACE, ROLE])
+
+
+def test_of_two_workloads_the_agents_is_the_one_with_an_account() -> None:
+    agent: Object = copy.deepcopy(SET) | {"kind": "Deployment"}
+    helper: Object = copy.deepcopy(agent) | {"metadata": {"name": "helper"}}
+    del helper["spec"]["template"]["spec"]["serviceAccountName"]
+
+    assert workload_of([helper, agent]) == workload_of([agent, helper]) == agent
+    assert workload_of([helper, SET]) == SET
+    assert workload_of([helper]) == helper
+
+
+def test_removal_frees_retained_volumes_of_the_namespace_alone(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def volume(name: str, namespace: str) -> Object:
+        spec = {"claimRef": {"namespace": namespace}, "persistentVolumeReclaimPolicy": "Retain"}
+        return {"metadata": {"name": name}, "spec": spec}
+
+    fake = Fake(volume("mine", "n-a"), volume("other", "n-b"))
+    monkeypatch.setattr(deploy, "Kube", lambda _: fake)
+    keep(session)
+
+    assert deploy.remove_instances(session) == ["n-a"]
+
+    assert fake.told == [
+        'patch PersistentVolume/mine {"persistentVolumeReclaimPolicy": "Delete"}',
+        "delete Namespace",
+        "delete ClusterRole",
+        "DELETE n-a/Pod",
+    ]
+    assert deploy.remove_instances(session) == []
+
+
+def test_the_first_instance_can_be_spared_and_all_else_goes(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy, "Kube", lambda _: Fake())
+    keep(session, "first")
+    keep(session, "a")
+    probes = deploy.instances_of(session) / "probes.json"  # less is written down of what is no instance
+    probes.write_text(json.dumps({"namespace": "n-probes", "objects": []}))
+
+    assert deploy.remove_instances(session, further=True) == ["n-a", "n-probes"]
+
+    assert [each.stem for each in deploy.instances_of(session).iterdir()] == ["first"]
+
+
+def test_a_sabotage_of_another_tier_leaves_this_one_alone(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def widen(objects: list[dict[str, Any]]) -> None:
+        sabotages.find(objects, "ClusterRole")["rules"] = []
+
+    made = Sabotage(id="c/widen", claim="c", sentence="s", way="manifest", scope="instance", manifest=widen)
+    monkeypatch.setattr(sabotages, "get", lambda _: made)
+    sabotaged = replace(session, sabotage="c/widen")
+
+    assert deploy._sabotaged(sabotaged, [SET]) == ([SET], False)
+    changed, applied = deploy._sabotaged(sabotaged, [SET, ROLE])
+    assert applied
+    assert changed[1]["rules"] == []
+    assert "rules" not in ROLE
+
+
+def test_added_objects_are_told_apart_by_kind_and_bare_name(session: Session) -> None:
+    keep(session)
+    box = deploy.attach(session, "a")
+    base = Box(**{**vars(box), "suffix": "b", "objects": [SPACE, SET]})
+    assert deploy.added(box, base)[-1] == ROLE
+
+
+def test_a_dead_api_server_is_seen(session: Session) -> None:
+    assert liveness(session) == "the API server of c does not answer"
+    assert liveness(replace(session, cluster=None)) is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK leaks its socket
+def test_a_dead_engine_is_seen(session: Session, tmp_path: Path) -> None:
+    engine = EngineInfo(way="user", host=f"unix://{tmp_path}/none.sock", version="", client="")
+    assert "the engine does not answer" in str(liveness(replace(session, engine=engine)))
+    gc.collect()

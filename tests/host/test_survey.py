@@ -1,0 +1,76 @@
+"""The survey: in time whatever happens, complete, and creating nothing."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from boxproof.core.settings import Settings
+from boxproof.host import machine, survey
+from boxproof.host.fetch import reachability
+from boxproof.host.survey import Need, Survey
+from pytest_claims.faults import EnvironmentFault
+
+
+def test_a_survey_is_given_two_seconds_and_creates_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reachability, "answers", lambda *_, **__: "not asked in a unit test")
+    settings = Settings(cache=tmp_path / "cache", state=tmp_path / "state")
+    found = survey.survey(settings)
+    assert survey.SURVEY_DEADLINE <= 2
+    assert len(found.needs) == len({need.name for need in found.needs}) == 15
+    assert not list(tmp_path.iterdir())
+    assert json.loads(found.model_dump_json())["needs"][0]["name"] == "Python"
+
+
+def test_an_answer_that_does_not_come_is_noted_as_such() -> None:
+    never = threading.Event()
+
+    def slow() -> Need:
+        never.wait(30)
+        return Need(name="slow", found="late")
+
+    def broken() -> Need:
+        raise EnvironmentFault("no such thing")
+
+    quick = Need(name="quick", found="yes")
+    questions = {"slow": slow, "broken": broken, "quick": lambda: quick}
+    answers = survey.ask_all(questions, within=0.2)
+    never.set()
+    assert [need.missing for need in answers] == ["no answer in time", "no such thing", ""]
+    assert answers[2] == quick
+
+
+def test_only_a_required_need_hinders() -> None:
+    note = Need(name="a", found="", missing="x", mend="do y", required=False)
+    shown = Survey(ready=True, needs=(note, Need(name="b", found="1")))
+    assert [row[0] for row in shown.rows()] == ["note", "ok"]
+    assert shown.rows()[0][4] == "x: do y"
+    console = Console(width=100, record=True, quiet=True)
+    survey.show(shown, console)
+
+
+def test_the_registry_asked_for_is_the_one_asked() -> None:
+    assert (
+        reachability.registry_url(Settings(registry="reg.example:5000/mirror"), "")
+        == "https://reg.example:5000/v2/"
+    )
+    assert reachability.registry_url(Settings(), "") == ""
+
+
+def test_no_answer_is_said_in_a_line() -> None:
+    assert "\n" not in reachability.answers("http://127.0.0.1:1/")
+    assert reachability.answers("http://127.0.0.1:1/")
+
+
+def test_facts_of_the_machine_are_plausible(tmp_path: Path) -> None:
+    total, free = machine.memory()
+    assert machine.cpus() >= 1
+    assert total >= free > 0
+    assert machine.free_disk(tmp_path / "not" / "there") > 0
+    assert machine.kernel_features("NO_SUCH_OPTION")["NO_SUCH_OPTION"] in {"n", "?"}

@@ -1,0 +1,233 @@
+"""Waiting for a pod: who is at fault when it does not come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from boxproof.kube import pod_status
+from boxproof.kube.exec import exit_code
+from boxproof.probes.pods import probe_pods
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
+from tests.kernel import Kernel
+
+
+def pod(state: dict[str, Any] | None = None, *, ready: bool = False, restarts: int = 0) -> dict[str, Any]:
+    """Return a live pod with one container."""
+    container = {"name": "c", "state": state or {"running": {}}, "restartCount": restarts}
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    status = {"phase": "Running", "containerStatuses": [container], "conditions": conditions}
+    return {"metadata": {"name": "p", "uid": "1"}, "spec": {"nodeName": "w"}, "status": status}
+
+
+def waiting(reason: str) -> dict[str, Any]:
+    """Return a container state."""
+    return {"waiting": {"reason": reason, "message": "because"}}
+
+
+class Fake:
+    """An API server with one pod."""
+
+    def __init__(self, live: dict[str, Any], *, alive: bool = True) -> None:
+        self.live = live
+        self.up = alive
+
+    def get(self, *_: object) -> dict[str, Any]:
+        """Return the pod."""
+        return self.live
+
+    find = get
+
+    def alive(self) -> bool:
+        """Return whether it answers."""
+        return self.up
+
+
+def wait(fake: Fake, timeout: float = 0.1) -> dict[str, Any]:
+    """Wait for the fake's pod."""
+    return pod_status.ready(fake, "n", "p", timeout, reference_image="i")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def reference(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Reference pods come up; gives the nodes they were asked for on."""
+    nodes: list[str] = []
+    monkeypatch.setattr(probe_pods, "reference", lambda _kube, _image, node: nodes.append(node))
+    return nodes
+
+
+def test_a_ready_pod_is_returned() -> None:
+    live = pod(ready=True)
+    assert wait(Fake(live)) is live
+
+
+@pytest.mark.parametrize(
+    "reason", ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "CreateContainerConfigError"]
+)
+def test_a_terminal_state_is_the_subjects_fault(reason: str, reference: list[str]) -> None:
+    with pytest.raises(SubjectFault, match=reason):
+        wait(Fake(pod(waiting(reason))))
+    assert reference == ["w"]
+
+
+def test_a_kubelet_that_was_late_tries_again(reference: list[str]) -> None:
+    state = waiting("CreateContainerConfigError")
+    state["waiting"]["message"] = "failed to sync configmap cache: timed out waiting for the condition"
+    with pytest.raises(DeadlineExceeded):
+        wait(Fake(pod(state)))
+    assert reference == []
+
+
+class Later(Fake):
+    """An API server whose pod is Ready after some looks, and unschedulable before."""
+
+    def __init__(self, message: str, looks: int) -> None:
+        super().__init__(pod(ready=True))
+        self.left = looks
+        self.message = message
+
+    def get(self, *_: object) -> dict[str, Any]:
+        """Return the pod."""
+        self.left -= 1
+        if self.left < 0:
+            return self.live
+        found = pod()
+        found["status"]["conditions"].append(
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": self.message}
+        )
+        return found
+
+    find = get
+
+
+@pytest.mark.parametrize(
+    ("message", "looks"),
+    [
+        ("0/3 nodes are available: 3 Insufficient cpu.", pod_status.UNSCHEDULABLE_LOOKS),
+        (
+            "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+            pod_status.UNBOUND_LOOKS,
+        ),
+        ('0/3 nodes are available: persistentvolumeclaim "home" not found.', pod_status.UNBOUND_LOOKS),
+    ],
+)
+@pytest.mark.usefixtures("reference", "kernel")
+def test_a_scheduler_is_believed_after_a_while_and_of_volumes_later(
+    message: str, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pod_status, "LOOK", 0.001)
+    assert pod_status.is_ready(wait(Later(message, looks), timeout=30))
+    with pytest.raises(SubjectFault, match="Unschedulable: 0/3 nodes"):
+        wait(Later(message, looks + 1), timeout=30)
+
+
+@pytest.mark.usefixtures("reference")
+def test_on_a_slow_machine_a_scheduler_gets_longer(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
+    kernel.slowed(3)
+    monkeypatch.setattr(pod_status, "LOOK", 0.001)
+    looks = 3 * pod_status.UNSCHEDULABLE_LOOKS
+    assert pod_status.is_ready(wait(Later("3 Insufficient cpu.", looks), timeout=30))
+
+
+def test_a_terminal_state_blocks_when_a_reference_pod_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise EnvironmentFault("no such node")
+
+    monkeypatch.setattr(probe_pods, "reference", fails)
+    with pytest.raises(EnvironmentFault, match="a reference pod on w fails too: no such node"):
+        wait(Fake(pod(waiting("ErrImagePull"))))
+
+
+def test_a_terminal_state_blocks_when_the_server_is_dead(reference: list[str]) -> None:
+    with pytest.raises(EnvironmentFault, match="does not answer"):
+        wait(Fake(pod(waiting("ErrImagePull")), alive=False))
+    assert reference == []
+
+
+def test_a_first_crash_is_not_terminal(reference: list[str]) -> None:
+    with pytest.raises(DeadlineExceeded, match="CrashLoopBackOff, 1 restarts"):
+        wait(Fake(pod(waiting("CrashLoopBackOff"), restarts=1)))
+    with pytest.raises(SubjectFault, match="after 2 restarts"):
+        wait(Fake(pod(waiting("CrashLoopBackOff"), restarts=2)))
+
+
+def test_an_old_pod_does_not_count() -> None:
+    with pytest.raises(DeadlineExceeded, match="the old pod is still there"):
+        pod_status.ready(Fake(pod(ready=True)), "n", "p", 0.1, after="1")  # type: ignore[arg-type]
+
+
+def test_a_pod_on_its_way_out_is_not_ready() -> None:
+    live = pod(ready=True)
+    live["metadata"]["deletionTimestamp"] = "now"
+    assert not pod_status.is_ready(live)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ({"status": "Success"}, 0),
+        ({"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": "3"}]}}, 3),
+        ({"status": "Failure", "message": 'exec: "x": executable file not found in $PATH'}, 127),
+        ({"status": "Failure", "message": "fork/exec /x: permission denied"}, 126),
+    ],
+)
+def test_an_exec_status_is_an_exit_code(status: dict[str, Any], code: int) -> None:
+    assert exit_code(status, "here")[0] == code
+
+
+def test_an_exec_that_never_ran_is_a_fault_of_the_environment() -> None:
+    with pytest.raises(EnvironmentFault, match="container not found"):
+        exit_code({"status": "Failure", "message": "container not found"}, "here")
+
+
+class Controlled:
+    """A StatefulSet and its pod; ``steps`` are (revision, ready) of the pod at each look, None for no pod."""
+
+    def __init__(self, *steps: tuple[str, bool] | None) -> None:
+        self.steps = list(steps)
+        self.deleted = 0
+
+    def get(self, *_: object) -> dict[str, Any]:
+        """Return the StatefulSet, whose newest revision is "new"."""
+        return {"metadata": {"generation": 2}, "status": {"observedGeneration": 2, "updateRevision": "new"}}
+
+    def find(self, *_: object) -> dict[str, Any] | None:
+        """Return the pod as it is at this look."""
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        if step is None:
+            return None
+        live = pod(ready=step[1])
+        live["metadata"]["labels"] = {pod_status.REVISION: step[0]}
+        return live
+
+    def delete(self, objects: list[dict[str, Any]]) -> None:
+        """Count a deletion."""
+        self.deleted += len(objects)
+
+    def list(self, *_: object) -> list[dict[str, Any]]:
+        """Return no events."""
+        return []
+
+
+def roll(fake: Controlled, timeout: float = 5) -> None:
+    """Wait for the newest revision."""
+    pod_status.rolled_to(fake, "StatefulSet", "s", "n", "s-0", timeout=timeout)  # type: ignore[arg-type]
+
+
+def test_the_old_pod_is_waited_out_although_it_is_ready() -> None:
+    fake = Controlled(("old", True), None, ("new", False))
+    roll(fake)
+    assert len(fake.steps) == 1
+    assert fake.deleted == 0
+
+
+def test_an_old_pod_that_never_became_ready_is_deleted() -> None:
+    fake = Controlled(("old", False), ("new", False))
+    roll(fake)
+    assert fake.deleted == 1
+
+
+def test_a_controller_that_does_nothing_is_a_deadline() -> None:
+    with pytest.raises(DeadlineExceeded, match="the revision before"):
+        roll(Controlled(("old", True)), timeout=0.1)

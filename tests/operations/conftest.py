@@ -1,0 +1,7 @@
+"""Fixtures these tests share."""
+
+from __future__ import annotations
+
+from tests.support.cluster_fixtures import engine
+
+__all__ = ["engine"]

@@ -1,0 +1,47 @@
+"""When a container's first process can be told something."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from boxproof.probes.containers import LocalContainer
+
+DEAF = "print(flush=True); import time; time.sleep(60)"
+HEARS = f"import signal; signal.signal(signal.SIGTERM, lambda *_: None); {DEAF}"
+BLOCKS = f"import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); {DEAF}"
+
+
+@pytest.fixture
+def first() -> Iterator[Any]:
+    """``first(program)``: a container whose first process runs a Python program."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def make(program: str) -> LocalContainer:
+        process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout is not None
+        process.stdout.read(1)
+        made: Any = SimpleNamespace(attrs={"State": {"Pid": process.pid}})
+        return LocalContainer(None, made, "")
+
+    yield make
+    for each in started:
+        each.kill()
+        each.communicate()
+
+
+@pytest.mark.parametrize(("program", "taken"), [(DEAF, False), (HEARS, True), (BLOCKS, True)])
+def test_a_signal_is_taken_by_who_blocks_or_catches_it(first: Any, program: str, taken: bool) -> None:
+    assert first(program).takes(signal.SIGTERM, within=0.1) is taken
+
+
+def test_what_cannot_be_seen_takes_nothing() -> None:
+    gone: Any = SimpleNamespace(attrs={"State": {"Pid": 0}})
+    assert not LocalContainer(None, gone, "").takes(signal.SIGTERM, within=0.01)

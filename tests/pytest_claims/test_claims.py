@@ -1,0 +1,77 @@
+"""The claims themselves, and selecting among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boxproof.core.settings import ROOT
+from pytest_claims import claims, waivers
+from pytest_claims.faults import UsageError
+
+FLAGS = {"derived", "live"}
+
+
+def test_there_are_200_claims_in_order() -> None:
+    known = claims.load()
+    assert [each.number for each in known.values()] == list(range(1, 201))
+    assert sum("derived" in each.flags for each in known.values()) == 14
+    assert sum("live" in each.flags for each in known.values()) == 3
+    assert all(set(each.flags) <= FLAGS for each in known.values())
+    assert {each.area for each in known.values()} == set(claims.titles())
+
+
+def test_every_claim_is_one_sentence_with_a_source() -> None:
+    for each in claims.load().values():
+        assert each.says.endswith(".")
+        assert each.source[:3] in {"A: ", "B: ", "C: ", "D: ", "E: "}
+    assert len({each.says for each in claims.load().values()}) == 200
+
+
+def test_waivers_and_planned_claims_of_this_repository_are_well_formed() -> None:
+    waivers.load(ROOT, claims.load())
+    assert len(waivers.planned(ROOT, claims.load())) <= 143
+
+
+def test_selection_takes_ids_and_globs_in_the_order_of_the_claims() -> None:
+    found = claims.select(["pvc-bound,base-*", "no-latest-in-manifests"])
+    assert found == ("base-tag-pinned", "base-digest-pinned", "no-latest-in-manifests", "pvc-bound")
+    assert len(claims.select([])) == 200
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("pvc-bond", "did you mean 'pvc-bound'?"),
+        ("netpool-*", "did you mean 'netpol-*'?"),
+        ("pvc-bound,qqqq", "see claims/"),
+        (",", "give ids"),
+        ("", "give ids"),
+    ],
+)
+def test_a_pattern_that_selects_nothing_is_wrong_usage(pattern: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=r"selects nothing|unknown claim") as error:
+        claims.select([pattern])
+    assert hint in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("area = 'X'", "title"),
+        ("area = 'X'\ntitle = 'x'\n[[claim]]\nid = 'a'", "number"),
+        ("not toml", "Expected"),
+    ],
+)
+def test_a_bad_file_of_claims_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "bad.toml").write_text(text)
+    with pytest.raises(UsageError, match=r"bad\.toml") as error:
+        claims.load(tmp_path)
+    assert message in str(error.value)
+
+
+def test_claims_of_the_sandbox_need_neither_engine_nor_cluster() -> None:
+    assert claims.of_host(["sbx-*"])
+    assert not claims.of_host(["sbx-*", "netpol-*"])
+    assert not claims.of_host([])

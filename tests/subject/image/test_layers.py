@@ -1,0 +1,90 @@
+"""What layers hold, what they waste, and what they take compressed."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import tarfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxproof.subject.image.layers import BLOCK, Layer, _Chunks, efficiency, measure, wasted_bytes
+
+
+def layer(**files: int) -> Layer:
+    return Layer("", 0, sum(files.values()), {name.replace("__", "/"): size for name, size in files.items()})
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("later", "wasted"),
+    [
+        ({"other": 5}, 0),
+        ({"a__file": 1}, 10),
+        ({"a__.wh.file": 0}, 10),
+        ({".wh.a": 0}, 30),
+        ({"a__.wh..wh..opq": 0}, 30),
+        ({"a__.wh.fil": 0}, 0),
+        ({".wh.a": 0, "a__file": 7}, 30),
+    ],
+)
+def test_deleted_and_overwritten_files_are_waste(later: dict[str, int], wasted: int) -> None:
+    assert wasted_bytes([layer(a__file=10, a__b__file=20, b=40), layer(**later)]) == wasted
+
+
+def test_waste_adds_up_over_layers() -> None:
+    found = [layer(a=10), layer(a=20), layer(**{".wh.a": 0}), layer(a=30)]
+
+    assert wasted_bytes(found) == 30
+    assert efficiency(found) == 0.5
+    assert efficiency([]) == 1.0
+
+
+def test_a_blob_is_measured_as_it_streams() -> None:
+    noise = random.Random(1).randbytes(3 * BLOCK)
+    data = archive({"./etc/noise": noise, "zeros": bytes(3 * BLOCK)})
+
+    found = measure(io.BytesIO(data))
+
+    assert found is not None
+    assert found.files == {"etc/noise": 3 * BLOCK, "zeros": 3 * BLOCK}
+    assert found.unpacked_bytes == len(data)
+    assert 3 * BLOCK < found.compressed_bytes < 3.1 * BLOCK
+
+
+def test_a_compressed_blob_counts_what_it_holds() -> None:
+    data = archive({"zeros": bytes(BLOCK)})
+
+    found = measure(io.BytesIO(gzip.compress(data)))
+
+    assert found is not None
+    assert found.unpacked_bytes == len(data)
+
+
+def test_what_is_no_layer_is_passed_over() -> None:
+    assert measure(io.BytesIO(b'{"architecture": "amd64"}')) is None
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z]{1,3}", fullmatch=True), st.integers(0, 99), max_size=9))
+def test_a_layer_on_its_own_again_wastes_all_of_the_first(files: dict[str, int]) -> None:
+    once = layer(**files)
+
+    assert wasted_bytes([once]) == 0
+    assert wasted_bytes([once, once]) == sum(files.values())
+
+
+def test_chunks_read_as_a_file() -> None:
+    whole = io.BufferedReader(_Chunks(iter([b"ab", b"", b"cdefg"])), 4)
+    assert (whole.read(3), whole.read(1), whole.read()) == (b"abc", b"d", b"efg")

@@ -1,0 +1,63 @@
+"""Names of images in manifests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from boxproof.subject.commands import fill
+from boxproof.subject.manifests import pod_specs
+from pytest_claims.faults import SubjectFault
+
+DIGEST = "@sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("reference", "floats"),
+    [
+        ("git", True),
+        ("git:latest", True),
+        ("host:5000/git", True),
+        ("host:5000/git:latest", True),
+        ("host:5000/git:1.2", False),
+        ("git:1.2", False),
+        (f"git{DIGEST}", False),
+        (f"git:latest{DIGEST}", False),
+    ],
+)
+def test_a_reference_floats_without_a_fixed_tag_or_digest(reference: str, floats: bool) -> None:
+    assert pod_specs.is_floating(reference) is floats
+
+
+@pytest.mark.parametrize("kind", ["Pod", "Deployment", "CronJob"])
+def test_the_containers_of_every_workload_are_found(kind: str) -> None:
+    spec: dict[str, Any] = {"initContainers": [{"name": "a", "image": "one"}], "containers": [{"name": "b"}]}
+    if kind != "Pod":
+        spec = {"template": {"spec": spec}}
+    if kind == "CronJob":
+        spec = {"jobTemplate": {"spec": spec}}
+    found = pod_specs.images([{"kind": kind, "metadata": {"name": "x"}, "spec": spec}])
+    assert found == {f"{kind}/x/a": "one", f"{kind}/x/b": ""}
+
+
+def test_an_object_without_pods_has_no_containers() -> None:
+    assert pod_specs.images([{"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {}}]) == {}
+
+
+def test_what_a_container_lacks_is_named() -> None:
+    given = {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": 3}}
+    spec = {
+        "initContainers": [{"name": "a"}],
+        "containers": [{"name": "b", "resources": given}],
+        "ephemeralContainers": [{"name": "c"}],
+    }
+    found = pod_specs.missing_resources([{"kind": "Pod", "metadata": {"name": "x"}, "spec": spec}])
+    assert len(found.pop("Pod/x/a")) == 4
+    assert found == {"Pod/x/b": ["limits.memory"]}
+
+
+def test_a_documented_command_is_filled_in_and_an_unknown_name_is_the_subjects_fault() -> None:
+    assert fill(["load", "{image}"], {"image": "box:1"}) == ["load", "box:1"]
+    with pytest.raises(SubjectFault, match="cluster"):
+        fill(["load", "{cluster}"], {"image": "box:1"})

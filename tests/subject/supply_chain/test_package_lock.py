@@ -1,0 +1,79 @@
+"""What holds a tool to one version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boxproof.subject.image import dockerfile
+from boxproof.subject.image.packages import Package
+from boxproof.subject.image.tools import Obtain, Tool
+from boxproof.subject.supply_chain import package_lock
+from pytest_claims.faults import SubjectFault
+
+
+def tool(version: str = "", **obtain: str) -> Tool:
+    return Tool(name="x", works="x", version=version, obtain=Obtain.model_validate(obtain))
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    module = tmp_path / "modules" / "m"
+    module.mkdir(parents=True)
+    (module / "go.mod").write_text(
+        "module a\n\nrequire (\n\texample.com/x/v4 v4.3.1\n\tk8s.io/kubectl v0.34.2\n)\n"
+    )
+    (module / "go.sum").write_text("example.com/x/v4 v4.3.1 h1:a=\nk8s.io/kubectl v0.34.2 h1:b=\n")
+    return tmp_path
+
+
+SHA = "sha512-" + "a" * 86 + "=="
+
+
+@pytest.mark.parametrize(
+    ("each", "held"),
+    [
+        (tool("4.3.1", way="go", module="m", package="example.com/x/v4/cmd/x"), True),
+        (tool("4.3.2", way="go", module="m", package="example.com/x/v4/cmd/x"), False),
+        (tool("1.34.2", way="go", module="m", package="."), True),
+        (tool("1.34.3", way="go", module="m", package="."), False),
+        (tool("4.3.1", way="go", module="none", package="example.com/x/v4"), False),
+        (tool("1.2.3", way="npm", package="p", integrity=SHA), True),
+        (tool("latest", way="npm", package="p", integrity=SHA), False),
+        (tool("^1.2.3", way="npm", package="p", integrity=SHA), False),
+        (tool("1.2.3", way="npm", package="p"), False),
+        (tool(way="package", package="jq"), True),
+        (tool(way="package", package="curl"), False),
+    ],
+)
+def test_a_version_is_exact_and_guarded(context: Path, each: Tool, held: bool) -> None:
+    assert (package_lock.loose([each], context, {"jq": "1.6-2.1"}) == {}) is held
+
+
+def test_the_lock_keeps_systems_apart(tmp_path: Path) -> None:
+    (tmp_path / package_lock.LOCK).write_text("# words\nubuntu-24.04 jq 1.7\ndebian-12 jq 1.5\n")
+    text = package_lock.written(tmp_path, "debian-12", {"jq": Package("jq", "1.6"), "a": Package("a", "1:2")})
+    assert text == "# words\nubuntu-24.04 jq 1.7\ndebian-12 a 1:2\ndebian-12 jq 1.6\n"
+    assert package_lock.locked(tmp_path, "ubuntu-24.04") == {"jq": "1.7"}
+    assert package_lock.locked(tmp_path / "none", "ubuntu-24.04") == {}
+
+
+def test_a_system_says_what_it_is() -> None:
+    assert package_lock.system('ID=debian\nVERSION_ID="12"\n') == "debian-12"
+    with pytest.raises(SubjectFault):
+        package_lock.system("")
+
+
+def test_a_tool_says_its_version_and_no_longer_one() -> None:
+    assert package_lock.says("4.3.1", 'version.BuildInfo{Version:"v4.3.1", GitCommit:""}')
+    assert not package_lock.says("4.3.1", "v4.3.10")
+    assert not package_lock.says("4.3.1", "14.3.1")
+    assert not package_lock.says("4.3.1", "4.3.1-rc1")
+
+
+def test_a_download_without_a_checksum_is_seen() -> None:
+    text = "FROM a\nRUN curl -o /x https://e.invalid/latest/download/x\nRUN apt-get install -y curl\n"
+    assert len(package_lock.unguarded(dockerfile.parse(text))) == 1
+    guarded = "FROM a\nRUN curl -o x https://e.invalid/x && echo 'abc x' | sha256sum -c\n"
+    assert package_lock.unguarded(dockerfile.parse(guarded)) == []

@@ -1,0 +1,44 @@
+"""BuildKit's record of a build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boxproof.core.session import ImageInfo
+from boxproof.subject.supply_chain import provenance
+from pytest_claims.faults import EnvironmentFault
+
+IMAGE = ImageInfo(reference="box:1", config_digest="sha256:" + "a" * 64, nonce="n")
+PREDICATE = {
+    "materials": [
+        {"uri": "pkg:docker/host%3A5000/ubuntu@24.04?platform=linux%2Famd64", "digest": {"sha256": "b" * 64}},
+        {"uri": "https://example.invalid/x.tar", "digest": {"sha256": "c" * 64}},
+    ],
+    "invocation": {"parameters": {"args": {"build-arg:A": "1", "label:b": "2"}}},
+}
+
+
+def test_what_was_recorded_at_the_build_is_found_by_the_image(tmp_path: Path) -> None:
+    assert not provenance.kept(tmp_path, IMAGE.config_digest)
+    assert not provenance.kept(tmp_path, "")
+    with pytest.raises(EnvironmentFault, match="no provenance"):
+        provenance.of(tmp_path, IMAGE)
+    provenance.keep(tmp_path, IMAGE.config_digest, {})
+    with pytest.raises(EnvironmentFault, match="no provenance"):
+        provenance.of(tmp_path, IMAGE)
+    provenance.keep(tmp_path, IMAGE.config_digest, {provenance.KEY: PREDICATE})
+    assert provenance.kept(tmp_path, IMAGE.config_digest)
+    assert provenance.of(tmp_path, IMAGE) == PREDICATE
+
+
+def test_the_images_a_build_took_are_its_materials() -> None:
+    assert provenance.materials(PREDICATE) == {"host:5000/ubuntu:24.04": "sha256:" + "b" * 64}
+    assert provenance.arguments(PREDICATE) == {"build-arg:A": "1", "label:b": "2"}
+
+
+def test_a_statement_names_the_image_by_its_content() -> None:
+    made = provenance.statement(IMAGE, PREDICATE)
+    assert made["subject"] == [{"name": "box:1", "digest": {"sha256": "a" * 64}}]
+    assert made["predicateType"].startswith("https://slsa.dev/provenance/")

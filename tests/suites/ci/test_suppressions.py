@@ -1,0 +1,56 @@
+"""What hides findings from a scanner, and the runbooks' mistakes."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from boxproof.core.settings import ROOT
+from suites.ci import suppressions
+from suites.debugging import runbook_commands
+
+TODAY = date(2026, 6, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("CVE-1\n", ["CVE-1"]),
+        ("# nothing imports it until 2026-07-01\nCVE-1\n", []),
+        ("# nothing imports it until 2026-05-01\nCVE-1\n", ["CVE-1"]),
+        ("# until 2026-07-01\nCVE-1\n", ["CVE-1"]),
+        ("# nothing imports it until 2026-07-01\nCVE-1\nCVE-2\n", ["CVE-2"]),
+    ],
+)
+def test_an_entry_needs_a_reason_and_a_day_ahead(tmp_path: Path, text: str, left: list[str]) -> None:
+    (tmp_path / ".trivyignore").write_text(text)
+    assert suppressions.unjustified(tmp_path, TODAY) == [f".trivyignore: {each}" for each in left]
+
+
+def test_a_configuration_that_ignores_is_seen(tmp_path: Path) -> None:
+    (tmp_path / ".grype.yaml").write_text("ignore:\n  - vulnerability: CVE-1\n")
+    assert len(suppressions.unjustified(tmp_path, TODAY)) == 1
+    (tmp_path / ".grype.yaml").write_text("check-for-app-update: false\n")
+    assert suppressions.unjustified(tmp_path, TODAY) == []
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "crictl rm -f a",
+        "crictl rmp --force a",
+        "sudo crictl -r x rm --force a",
+        "crictl stop a\nkubectl delete pod a",
+    ],
+)
+def test_a_runbook_that_does_not_wait_is_seen(tmp_path: Path, block: str) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text(f"```\n{block}\n```\n")
+    assert runbook_commands.mistakes(tmp_path)
+
+
+def test_our_own_runbooks_wait() -> None:
+    assert runbook_commands.mistakes(ROOT) == []
+    assert "debugging.md" in runbook_commands.removing(ROOT)

@@ -1,0 +1,92 @@
+"""Runs small suites under the plugin, in a session of their own, without Docker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from boxproof.core.session import Session
+from boxproof.core.settings import ROOT
+from pytest_claims import check, plugin
+from pytest_claims.recording import evidence, records, redaction
+from pytest_claims.recording.records import Record
+
+PLUGIN = plugin.__name__  # imported here, so that pytester does not import it anew in every test
+HEADER = """
+import os
+import pytest
+from pytest_claims.faults import EnvironmentFault, SubjectFault
+from pytest_claims import claim, control, observe
+"""
+
+
+@dataclass
+class Ran:
+    """What one small suite left."""
+
+    run: Path
+    code: int
+    output: str
+
+    @property
+    def records(self) -> dict[str, Record]:
+        """The records by test name."""
+        return {key.rpartition("::")[2]: each for key, each in records.load(self.run).items()}
+
+    @property
+    def only(self) -> Record:
+        """The one record there is."""
+        (record,) = self.records.values()
+        return record
+
+
+@pytest.fixture
+def run_directory(tmp_path: Path) -> Path:
+    """The run directory of the small suite."""
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def session(run_directory: Path, tmp_path: Path) -> Session:
+    """A session without engine or cluster; its subject is an empty directory."""
+    subject = tmp_path / "subject"
+    subject.mkdir()
+    return Session(
+        run="run-1",
+        directory=str(run_directory),
+        subject=str(subject),
+        cache=str(tmp_path / "cache"),
+        state=str(tmp_path / "state"),
+    )
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """Undo what a small suite in this process set for the process."""
+    before = list(check.liveness), list(evidence._collectors), set(redaction._values)
+    yield
+    check.liveness[:], evidence._collectors[:] = before[0], before[1]
+    redaction._values.clear()
+    redaction._values.update(before[2])
+
+
+@pytest.fixture
+def suite(
+    pytester: pytest.Pytester, session: Session, run_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ran]:
+    """``suite(code, *options, apart=False)`` runs a suite; ``apart`` in a process of its own."""
+
+    def run(code: str, *options: str, apart: bool = False) -> Ran:
+        monkeypatch.setenv("BOXPROOF_SESSION", str(session.save(run_directory / "session.json")))
+        pytester.makepyfile(test_suite=HEADER + code)
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+        off = ("boxproof.fixtures.box_fixtures", "allure_pytest", "hypothesispytest")  # slow, and not needed
+        words = [*(word for name in off for word in ("-p", f"no:{name}")), "-p", PLUGIN, *options]
+        result = (pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess)(*words)
+        text = "\n".join([*result.outlines, *result.errlines])
+        return Ran(run_directory, int(result.ret), text)
+
+    return run

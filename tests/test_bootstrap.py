@@ -1,0 +1,183 @@
+"""./nox makes .venv of what is locked and becomes the nox in it; else it says in one line what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from boxproof import bootstrap
+from boxproof.core.settings import ROOT
+from pytest_claims.faults import EnvironmentFault
+from pytest_claims.waiting import until
+
+NOX = """
+import os, sys
+print(os.environ["NOX_DEFAULT_VENV_BACKEND"], *sys.argv[1:])
+sys.exit(int(sys.argv[-1]))
+"""
+METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: 1\n"
+WHEEL = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+BACKEND = f"""
+import zipfile
+def build_editable(directory, config_settings=None, metadata_directory=None):
+    with zipfile.ZipFile(f"{{directory}}/here-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("here-1.dist-info/METADATA", {METADATA.format(name="here")!r})
+        wheel.writestr("here-1.dist-info/WHEEL", {WHEEL!r})
+        wheel.writestr("here-1.dist-info/RECORD", "")
+    return "here-1-py3-none-any.whl"
+"""
+PROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "here"
+version = "1"
+"""
+
+
+def wheel(directory: Path) -> str:
+    """Write a stand-in for nox into ``directory`` and return its locked requirement."""
+    path = directory / "nox-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("nox/__init__.py", "")
+        file.writestr("nox/__main__.py", NOX)
+        file.writestr("nox-1.dist-info/METADATA", METADATA.format(name="nox"))
+        file.writestr("nox-1.dist-info/WHEEL", WHEEL)
+        file.writestr("nox-1.dist-info/RECORD", "")
+    return f"nox==1 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone with what a start needs, a lock of one package, and that package in a directory of wheels."""
+    (tmp_path / "wheels").mkdir()
+    made = tmp_path / "clone"
+    (made / "boxproof").mkdir(parents=True)
+    shutil.copy(ROOT / "nox", made)
+    for name in ("__init__", "bootstrap", "run", "errors", "guard", "pace", "parents"):
+        shutil.copy(ROOT / "boxproof" / f"{name}.py", made / "boxproof")
+    (made / "requirements").mkdir()
+    (made / "requirements" / "all.txt").write_text(wheel(tmp_path / "wheels"))
+    (made / "pyproject.toml").write_text(PROJECT)
+    (made / "backend.py").write_text(BACKEND)
+    return made
+
+
+def surroundings(clone: Path, **more: str) -> dict[str, str]:
+    """Return the environment of a start that takes its packages from the wheels alone."""
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(clone.parent / "wheels"), "HOME": str(clone)}
+    return {"PATH": os.environ["PATH"], **offline, **more}
+
+
+def start(clone: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    argv = [str(clone / "nox"), *words]
+    return subprocess.run(argv, check=False, capture_output=True, text=True, env=surroundings(clone, **more))
+
+
+def test_a_start_installs_once_and_becomes_nox(clone: Path) -> None:
+    first = start(clone, "-s", "e2e", "--", "4")
+    assert (first.returncode, first.stdout) == (4, "none -s e2e -- 4\n"), first.stderr
+    assert "installing" in first.stderr
+
+    second = start(clone, "-s", "e2e", "--", "0")
+    assert (second.returncode, second.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing_nor_does_one_before_it(clone: Path, number: signal.Signals) -> None:
+    half_made = clone / ".venv"
+    half_made.mkdir()
+    (half_made / ".boxproof").write_text("unfinished")
+    (half_made / "left").touch()
+    nox = subprocess.Popen([clone / "nox", "-l"], env=surroundings(clone), stderr=subprocess.PIPE, text=True)
+    until((half_made / "pyvenv.cfg").exists, timeout=300, what="the new environment's start")
+    left = (half_made / "left").exists()
+    nox.send_signal(number)
+    _, errors = nox.communicate()
+    assert (nox.returncode, left, half_made.exists()) == (130, False, False)
+    assert errors.splitlines()[-1] == "boxproof: interrupted"
+
+
+def test_an_environment_of_somebody_else_is_left_alone(clone: Path) -> None:
+    theirs = clone / ".venv" / "theirs"
+    theirs.parent.mkdir()
+    theirs.touch()
+    ended = start(clone, "-l")
+    assert (ended.returncode, theirs.exists()) == (3, True)
+    assert "was not made by ./nox (remove it" in ended.stderr
+
+
+@pytest.mark.parametrize("python", ['test "$1" = --version && echo Python 3.9.2', "exit 127"])
+def test_an_old_python_is_named(clone: Path, tmp_path: Path, python: str) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "python3").write_text(f"#!/bin/sh\n{python}\n")
+    (tools / "python3").chmod(0o755)
+    for name in ("sh", "dirname"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    ended = start(clone, "-l", PATH=str(tools))
+    here = "Python 3.9.2" if "echo" in python else "no Python 3"
+    assert ended.returncode == 3
+    assert ended.stderr.startswith(f"boxproof: Python 3.11 or later is needed, here is {here} (")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("like", "system", "root", "command"),
+    [
+        ({"debian"}, True, True, "apt update && apt install -y python3-venv"),
+        ({"ubuntu", "debian"}, True, False, "sudo apt update && sudo apt install -y python3-venv"),
+        ({"debian"}, False, True, "apt update && apt install -y python3.12-venv"),
+        ({"fedora"}, True, False, "sudo dnf install -y python3"),
+        ({"rhel", "fedora"}, False, True, "dnf install -y python3.12"),
+        ({"arch"}, True, True, f"install the modules venv and ensurepip of {sys.executable}"),
+    ],
+)
+def test_what_gives_venv_is_a_line_to_paste(like: set[str], system: bool, root: bool, command: str) -> None:
+    assert bootstrap.installs_venv(like, (3, 12), system=system, root=root) == command
+
+
+def test_the_distribution_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "os-release"
+    assert bootstrap.distributions(file) == set()
+    file.write_text('ID=rocky\nID_LIKE="rhel centos fedora"\n')
+    assert bootstrap.distributions(file) == {"rocky", "rhel", "centos", "fedora"}
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("ERROR: Could not install packages: [Errno 28] No space left on device", "the disk is full"),
+        ("SSLError(CERTIFICATE_VERIFY_FAILED)", "the certificate of the package index is not trusted"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", "the package index serves other files"),
+        ("Temporary failure in name resolution", "the package index cannot be reached"),
+        (
+            "WARNING: a\nERROR: No matching distribution found for nox==1",
+            "No matching distribution found for",
+        ),
+        ("Killed", "Killed"),
+        ("", "no output"),
+    ],
+)
+def test_what_went_wrong_is_one_line(output: str, message: str) -> None:
+    said, mends = bootstrap.explained(output)
+    assert said.startswith(message)
+    assert mends
+
+
+def test_a_full_disk_is_seen_before_anything_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "NEEDED_MIB", 1 << 40)
+    with pytest.raises(EnvironmentFault, match=r"MiB are free in .* are needed"):
+        bootstrap.check(tmp_path / ".venv")
