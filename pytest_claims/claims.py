@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from boxproof.core.settings import ROOT
-from pytest_claims import selection
 from pytest_claims.faults import UsageError
 
 
@@ -40,7 +38,7 @@ class Area(BaseModel):
 
 
 @cache
-def load(directory: Path = ROOT / "claims") -> Mapping[str, Claim]:
+def load(directory: Path) -> Mapping[str, Claim]:
     """Return every claim by id, in the order of their numbers; raises UsageError for a bad file."""
     found: dict[str, Claim] = {}
     for path in sorted(directory.glob("*.toml")):
@@ -57,21 +55,7 @@ def load(directory: Path = ROOT / "claims") -> Mapping[str, Claim]:
 
 
 @cache
-def titles(directory: Path = ROOT / "claims") -> Mapping[str, str]:
+def titles(directory: Path) -> Mapping[str, str]:
     """Return the title of each area."""
     areas = (tomllib.loads(path.read_text()) for path in sorted(directory.glob("*.toml")))
     return {each["area"]: each["title"] for each in areas}
-
-
-def select(patterns: Sequence[str], known: Iterable[str] | None = None) -> tuple[str, ...]:
-    """Return the ids that ``patterns`` (ids and globs, also comma-separated) name, in order.
-
-    No pattern selects everything. Raises UsageError for a pattern that matches nothing.
-    """
-    return selection.select(patterns, load() if known is None else known)
-
-
-def of_host(patterns: Sequence[str]) -> bool:
-    """Return whether all selected claims are proven on this machine alone, without engine or cluster."""
-    known = load()
-    return all(known[each].host for each in select(patterns))

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from boxproof.core import admission, settings
+from boxproof.core.own_project import OURS
 from boxproof.core.session import Session
 from boxproof.deployment import cluster_requirements
-from pytest_claims import claims, selection
+from pytest_claims import selection
 from pytest_claims.check import Check, liveness
 from pytest_claims.concurrency import scheduling, scopes
 from pytest_claims.controls import control as control_block
@@ -88,7 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[WATCHER] = Watcher()
     config.pluginmanager.register(config.stash[WATCHER], "boxproof-watcher")
     try:
-        config.stash[SELECTED] = frozenset(claims.select(config.getoption("claims")))
+        config.stash[SELECTED] = frozenset(OURS.select(config.getoption("claims")))
     except UsageError as error:
         raise _usage(config, error) from error
 
@@ -114,7 +115,7 @@ def claims_of(item: pytest.Item) -> tuple[str, ...]:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the checks of the selected claims; a check without a known claim is a usage error."""
-    known = claims.load()
+    known = OURS.claims()
     for item in items:
         ids = claims_of(item)
         if not ids:
@@ -186,7 +187,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     """Wait for the check's turn. Observations of fixtures do not count as the check's own."""
     check, session = item.stash[CHECK], item.config.stash[SESSION]
     if cluster_requirements.allowed(session, scope_of(item)):
-        check.scope.enter_context(scopes.entered(scopes.lock_directory(session), scope_of(item)))
+        check.scope.enter_context(scopes.entered(session.locks, scope_of(item)))
         check.scope.enter_context(admission.admitted(admission.directory_of(session)))
     check.turn_came()
     return (yield from _phase("setup"))

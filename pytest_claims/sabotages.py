@@ -8,7 +8,7 @@ import importlib.util
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,9 @@ from typing import Any, Literal
 
 import yaml
 
-from boxproof.core.settings import ROOT
-from pytest_claims import claims, selection
+from pytest_claims import selection
 from pytest_claims.concurrency.scopes import Scope
-from pytest_claims.faults import UsageError, nearest
+from pytest_claims.faults import UsageError
 from pytest_claims.recording.records import Record
 from pytest_claims.verdicts import Verdict
 
@@ -146,36 +145,29 @@ def replace_in(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def load(directory: Path = ROOT / "sabotage") -> dict[str, Sabotage]:
+def load(directory: Path, known: Iterable[str]) -> dict[str, Sabotage]:
     """Import ``directory``/*.py once each and return every registered sabotage by id."""
     for path in sorted(directory.glob("*.py")):
         name = "sabotage" if path.stem == "__init__" else f"sabotage.{path.stem}"
-        known = sys.modules.get(name)
-        if known is not None and Path(known.__file__ or "") == path:
+        there = sys.modules.get(name)
+        if there is not None and Path(there.__file__ or "") == path:
             continue
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
+    ids = list(known)
     for each in _registry.values():
-        if each.claim not in claims.load():
-            raise selection.unknown(each.claim, claims.load(), f"sabotage {each.id}")
+        if each.claim not in ids:
+            raise selection.unknown(each.claim, ids, f"sabotage {each.id}")
     return dict(_registry)
 
 
-def get(name: str) -> Sabotage:
-    """Return one sabotage of ``load``; raises UsageError with the nearest id."""
-    known = load()
-    if name not in known:
-        raise UsageError(f"unknown sabotage {name!r}", hint=nearest(name, known))
-    return known[name]
-
-
-def of_claims(claims: Iterable[str], known: dict[str, Sabotage] | None = None) -> dict[str, list[Sabotage]]:
+def of_claims(claims: Iterable[str], known: Mapping[str, Sabotage]) -> dict[str, list[Sabotage]]:
     """Return the sabotages of each claim, an empty list where it has none."""
     by_claim: dict[str, list[Sabotage]] = {each: [] for each in claims}
-    for each in (load() if known is None else known).values():
+    for each in known.values():
         if each.claim in by_claim:
             by_claim[each.claim].append(each)
     return by_claim

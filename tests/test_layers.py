@@ -30,13 +30,8 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 TIES = {
     ("boxproof.kube.pod_status", "boxproof.probes.pods"),  # the reference pod that tells whose fault it is
     # the engine is being made a plugin of its own: these go
-    ("pytest_claims.claims", "boxproof.core"),
-    ("pytest_claims.concurrency.scheduling", "boxproof.core"),
-    ("pytest_claims.sabotages", "boxproof.core"),
-    ("pytest_claims.concurrency.scopes", "boxproof.core"),
     ("pytest_claims.plugin", "boxproof.core"),
     ("pytest_claims.plugin", "boxproof.deployment"),
-    ("pytest_claims.reports.results", "boxproof.core"),
     ("pytest_claims.waiting", "boxproof.core"),
 }
 DOORS: dict[str, set[str]] = {

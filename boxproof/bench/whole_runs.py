@@ -13,6 +13,7 @@ import yaml
 from boxproof.bench.bench_session import Bench, timed
 from boxproof.cluster.kind import kind_clusters
 from boxproof.cluster.node_image import node_image as nodeimage
+from boxproof.core.own_project import context
 from boxproof.core.process import run as command
 from boxproof.core.settings import ROOT, Settings
 from boxproof.deployment import deploy
@@ -52,7 +53,7 @@ def suites_xdist(bench: Bench) -> list[Measure]:
             seconds = timed(lambda: suite_runner.prove(narrowed, own))
         finally:  # else they run on beside what is measured next
             deploy.remove_instances(own)
-        proven = results.collect(own, selected=chosen).counts.proven
+        proven = results.collect(context(own), selected=chosen).counts.proven
         counted.append(proven)
         return seconds
 

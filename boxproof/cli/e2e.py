@@ -6,12 +6,13 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 from boxproof.cluster import cells, compatibility, external
+from boxproof.core.own_project import OURS, context
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings
 from boxproof.runs import bringup, bringup_external, run_life, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.subject import model
-from pytest_claims import claims, pace, progress, sabotages, waivers
+from pytest_claims import pace, progress, waivers
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import UsageError
 from pytest_claims.reports import pages, results
@@ -22,7 +23,7 @@ def main(settings: Settings) -> int:
     """Run everything and return the exit code of the verdict; wrong usage creates nothing."""
     if settings.context:
         external.check(settings)
-    elif not claims.of_host(settings.claims):
+    elif not OURS.of_host(settings.claims):
         compatibility.check(settings)
     found = prove(settings)
     return int(found.exit_code)
@@ -37,7 +38,7 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
     run = run_life.begin(settings, subject.name)
     try:
         with run_life.enduring(run), pace.watched(run.directory):
-            if not claims.of_host(settings.claims):
+            if not OURS.of_host(settings.claims):
                 (bringup_external if settings.context else bringup).session(run, subject)
             suite_runner.prove(settings, run.session)
         with undisturbed():
@@ -64,10 +65,10 @@ def finished(run: Run, *, latest: bool = True) -> Results:
 
 def checked(settings: Settings) -> model.Subject:
     """Validate everything that was asked for, so that a mistake costs nothing; raises UsageError."""
-    claims.select(settings.claims)
+    OURS.select(settings.claims)
     cells.check(settings)
-    sabotages.load()
-    waivers.load(settings.subject, claims.load())
+    OURS.sabotages()
+    waivers.load(settings.subject, OURS.claims())
     return model.load(settings.subject)
 
 
@@ -75,7 +76,7 @@ def report(run: Run, *, latest: bool = True) -> Results:
     """Write results.json and the pages of a run, and make it the latest."""
     found = collect(run)
     scheduling.learn(run.settings.state, results.durations(found))
-    pages.write(run.directory)
+    pages.write(run.directory, OURS)
     if latest:
         results.point_latest(run.directory)
     return found
@@ -84,7 +85,7 @@ def report(run: Run, *, latest: bool = True) -> Results:
 def collect(run: Run) -> Results:
     """Write results.json from what the checks of a run left behind."""
     return results.collect(
-        run.session,
+        context(run.session),
         selected=run.settings.claims,
         started=run.started,
         timings=run.timings,

@@ -18,6 +18,7 @@ from boxproof.cluster import cell_selection
 from boxproof.cluster.cells import Combination, catalogue, impossible
 from boxproof.cluster.kind import kind_clusters
 from boxproof.core import source_state
+from boxproof.core.own_project import OURS
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host.engine import engine_choice
@@ -25,7 +26,7 @@ from boxproof.host.fetch.apt import digest
 from boxproof.reports import matrix_merge, matrix_page, matrix_results
 from boxproof.reports.matrix_results import Outcome
 from boxproof.runs import known_failures, ownership
-from pytest_claims import claims, progress
+from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from pytest_claims.recording import records
 from pytest_claims.reports import results
@@ -204,7 +205,7 @@ def symptom(cell: Combination, directory: Path) -> str | None:
 def content(settings: Settings, chosen: Sequence[Combination]) -> str:
     """Return the key of a matrix: the subject and the harness by content, the cells and the claims."""
     trees = sorted({source_state.tree_hash(each) for each in (settings.subject, ROOT)})
-    return digest("matrix", trees, [each.id for each in chosen], sorted(claims.select(settings.claims)))
+    return digest("matrix", trees, [each.id for each in chosen], sorted(OURS.select(settings.claims)))
 
 
 def unfinished(settings: Settings, key: str) -> Path | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from boxproof.cli import e2e
 from boxproof.cluster.images import load
+from boxproof.core.own_project import OURS
 from boxproof.core.process import run as command
 from boxproof.core.session import ImageInfo, Session
 from boxproof.core.settings import Settings
@@ -22,7 +23,7 @@ from boxproof.runs import bringup, run_life, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.subject import copies, model
 from boxproof.subject.image import image_build
-from pytest_claims import claims, pace, progress, sabotages
+from pytest_claims import pace, progress, sabotages
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import ExitCode, UsageError
 from pytest_claims.reports import kill_table, pages, results
@@ -42,7 +43,7 @@ def main(settings: Settings) -> int:
     home = run.directory
     try:
         with run_life.enduring(run):
-            if not claims.of_host(settings.claims):
+            if not OURS.of_host(settings.claims):
                 bringup.session(run, subject)
             followed, home = baseline(run, {each.claim for each in chosen})
             try_all(run, chosen, followed, rows)
@@ -58,14 +59,14 @@ def main(settings: Settings) -> int:
     found = kill_table.write(home, rows)
     if not (home / results.FILE).is_file():  # it ended before there was a run to follow
         e2e.collect(run)
-    pages.write(home)
+    pages.write(home, OURS)
     progress.say(f"{kill_table.summary(found)}; table: {home / 'index.html'}")
     return int(ExitCode.INTERRUPTED if run.interrupted else kill_table.exit_code(found))
 
 
 def select(settings: Settings) -> list[Sabotage]:
     """Return the sabotages of the selected claims, in the order of the claims; raises UsageError if none."""
-    by_claim = sabotages.of_claims(claims.select(settings.claims))
+    by_claim = OURS.sabotages_of(OURS.select(settings.claims))
     chosen = [each for many in by_claim.values() for each in many]
     if not chosen:
         raise UsageError("no sabotage is registered for these claims", hint="see docs/adding-a-claim.md")
@@ -80,7 +81,7 @@ def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
         have = {each.id for each in found.claims if each.checks}
         image = run.session.image
         digest = image.config_digest if image else ""
-        host_only = image is None and claims.of_host(sorted(wanted))
+        host_only = image is None and OURS.of_host(sorted(wanted))
         same = host_only or (image is not None and found.subject.image.config_digest == digest)
         if same and found.subject.source == run.session.extra.get("source") and wanted <= have:
             return found, latest.resolve()
@@ -97,7 +98,9 @@ def try_all(run: Run, chosen: list[Sabotage], followed: Results, rows: list[Sabo
     checks = {check.nodeid: check.verdict for each in followed.claims for check in each.checks}
     alone = [each for each in chosen if each.scope == "cluster"]
     beside = [each for each in chosen if each not in alone]
-    beside = scheduling.slowest_first(beside, lambda each: each.id, scheduling.known(run.settings.state))
+    beside = scheduling.slowest_first(
+        beside, lambda each: each.id, scheduling.known(run.settings.state, OURS.durations_dir)
+    )
 
     def one(sabotage: Sabotage) -> None:
         row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks)

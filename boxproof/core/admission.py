@@ -13,7 +13,7 @@ from boxproof.core import process
 from boxproof.core.session import Session
 from boxproof.core.settings import ADMITTED, within_a_check
 from pytest_claims import pace
-from pytest_claims.concurrency.scopes import DEADLINE, lock_directory, locked, try_lock
+from pytest_claims.concurrency.scopes import DEADLINE, locked, try_lock
 from pytest_claims.waiting import until
 
 ROOM = 3.0  # times slower than an idle machine: from here on no further check starts
@@ -24,7 +24,7 @@ PLACES = 64  # as many checks at most
 
 def directory_of(session: Session) -> Path:
     """Return where the places of checks are taken: the same for all runs on the session's cluster."""
-    return lock_directory(session) / "admission"
+    return session.locks / "admission"
 
 
 @contextmanager

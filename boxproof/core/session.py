@@ -151,6 +151,13 @@ class Session:
     sabotage: str = ""
     extra: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def locks(self) -> Path:
+        """Where the locks of its cluster lie: the same for all runs that share it."""
+        if self.cluster is None:
+            return Path(self.directory) / "locks"
+        return Path(self.state) / "locks" / self.cluster.name
+
     def save(self, path: Path) -> Path:
         """Write the session as JSON and return ``path``."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ import filelock
 
 from boxproof.core import admission
 from boxproof.core.labels import RUN_LABEL
+from boxproof.core.own_project import OURS
 from boxproof.core.session import ClusterInfo, Session, StubInfo
 from boxproof.deployment import external_instances
 from boxproof.deployment.box import Box, workload_of
@@ -20,7 +21,6 @@ from boxproof.kube import pod_status, retained_volumes
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.kube.service_accounts import kubeconfig
 from pytest_claims import progress, sabotages
-from pytest_claims.concurrency import scopes
 from pytest_claims.concurrency.sharing import instances as shared
 from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
 
@@ -103,7 +103,7 @@ def files_of(session: Session, token: str) -> dict[str, bytes]:
 def _sabotaged(session: Session, objects: Objects) -> tuple[Objects, bool]:
     if not session.sabotage:
         return objects, False
-    sabotage = sabotages.get(session.sabotage)
+    sabotage = OURS.sabotage(session.sabotage)
     if sabotage.manifest is None:
         return objects, False
     try:
@@ -202,7 +202,7 @@ def instance(
         if not path.is_file():
             deploy(session, components=components, suffix=suffix, wait=False)
     box = attach(session, suffix, kube)
-    shared.share(box.namespace, scopes.lock_directory(session) / "instances")
+    shared.share(box.namespace, session.locks / "instances")
     return box.wait_ready(START) if wait else box
 
 

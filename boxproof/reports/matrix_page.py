@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boxproof.cluster import cells
+from boxproof.core.own_project import OURS
 from boxproof.reports import matrix_results
 from boxproof.reports.matrix_results import Matrix, Outcome, Row
-from pytest_claims import claims
 from pytest_claims.reports import html
 from pytest_claims.reports.junit import NOT_IN_XML
 from pytest_claims.reports.schema import Results
@@ -48,7 +48,7 @@ def render(found: Matrix, outcomes: Mapping[str, Outcome], runs: Mapping[str, Re
         cells=views,
         differences=matrix_results.differing(runs),
         known={says: [each.row.id for each in views if says in each.known] for says in _known(views)},
-        says={name: each.says for name, each in claims.load().items()},
+        says={name: each.says for name, each in OURS.claims().items()},
     )
     return NOT_IN_XML.sub("\ufffd", text)
 

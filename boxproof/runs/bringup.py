@@ -13,6 +13,7 @@ from boxproof.cluster import contexts, coredns, policy_canary
 from boxproof.cluster.images import load, prune
 from boxproof.cluster.kind import kind_clusters
 from boxproof.cluster.node_image import node_image as nodeimage
+from boxproof.core.own_project import LOCK
 from boxproof.core.process import undisturbed
 from boxproof.core.session import ClusterInfo, EngineInfo, LockInfo, Session
 from boxproof.core.settings import session_file
@@ -29,7 +30,6 @@ from boxproof.subject.supply_chain import lock_check
 from pytest_claims import progress
 from pytest_claims.concurrency import scopes
 from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault, Unprovable
-from pytest_claims.reports import results
 
 
 def session(run: Run, subject: model.Subject) -> Session:
@@ -77,7 +77,7 @@ def joined(run: Run, subject: model.Subject, outer: Session) -> Session:
     with progress.step("box image"):
         image = image_build.measured(engine, image_build.build(run.settings, engine, subject))
     run.know(image=image)
-    with scopes.entered(scopes.lock_directory(outer), "instance"):
+    with scopes.entered(outer.locks, "instance"):
         load.load(engine, cluster, [image.reference])
         first_instance(run.session)
     return run.session
@@ -107,7 +107,7 @@ def locked(run: Run, subject: model.Subject, lock: LockInfo | None) -> None:
     run.know(lock=lock)
     if lock is not None:
         text = lock_check.text(subject.directory / subject.image.context, lock)
-        (run.directory / results.LOCK).write_text(text)
+        (run.directory / LOCK).write_text(text)
 
 
 def cluster_of(run: Run, engine: EngineInfo) -> ClusterInfo:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from boxproof.core.own_project import OURS
 from boxproof.core.process import Result, foreground, run
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
@@ -36,7 +37,7 @@ def prove(settings: Settings, session: Session, stop: Callable[[], bool] | None 
     """
     directory = Path(session.directory)
     file = session.save(directory / "session.json")
-    scheduling.write(directory, scheduling.known(Path(session.state)))
+    scheduling.write(directory, scheduling.known(Path(session.state), OURS.durations_dir))
     command = words(settings.claims, workers=settings.workers)
     # INT, not TERM: pytest runs its finalizers only for the former
     env = {"BOXPROOF_SESSION": str(file)}

@@ -14,6 +14,7 @@ import watchfiles
 
 from boxproof.cli import e2e
 from boxproof.cluster.images import load, prune
+from boxproof.core.own_project import OURS, context
 from boxproof.core.process import CutShort
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings
@@ -22,7 +23,7 @@ from boxproof.runs import bringup, run_life, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.subject import affected_areas, model
 from boxproof.subject.image import image_build
-from pytest_claims import claims, progress, waivers
+from pytest_claims import progress, waivers
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import BoxproofError, EnvironmentFault
 from pytest_claims.reports import results
@@ -154,14 +155,14 @@ def chosen(settings: Settings, subject: model.Subject, changed: tuple[Path, ...]
     Of an area those that are proven quickly come first.
     """
     if settings.claims:
-        return [claims.select(settings.claims)]
-    known = claims.load()
+        return [OURS.select(settings.claims)]
+    known = OURS.claims()
     without = waivers.planned(settings.subject, known)
     waves = [
         tuple(each.id for each in known.values() if each.area == area and each.id not in without)
         for area in affected_areas.areas(subject, changed)
     ]
-    seconds = scheduling.known(settings.state)
+    seconds = scheduling.known(settings.state, OURS.durations_dir)
     return [part for each in waves for part in parted(each, seconds, QUICK * settings.workers) if part]
 
 
@@ -209,7 +210,7 @@ def redeployed(run: Run, subject: model.Subject, directory: Path) -> Session:
 
 def report(run: Run, session: Session, wanted: tuple[str, ...]) -> None:
     """Say which of ``wanted`` are not proven, and remember what their checks took."""
-    found = results.collect(session, selected=wanted)
+    found = results.collect(context(session), selected=wanted)
     scheduling.learn(run.settings.state, results.durations(found))
     for each in found.claims:
         if each.verdict != "proven":

@@ -8,11 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from boxproof.core.settings import ROOT
-
 T = TypeVar("T")
 FILE = "durations.json"
-SUITES = ROOT / "suites"
 
 
 def slowest_first(each: Sequence[T], name: Callable[[T], str], seconds: Mapping[str, float]) -> list[T]:
@@ -37,9 +34,9 @@ def read(directory: Path) -> dict[str, float]:
     return {str(name): float(value) for name, value in kept.items()} if isinstance(kept, dict) else {}
 
 
-def known(state: Path) -> dict[str, float]:
-    """Return the seconds by name: of this machine's runs, for the rest those the suites come with."""
-    return read(SUITES) | read(state)
+def known(state: Path, shipped: Path) -> dict[str, float]:
+    """Return the seconds by name: of this machine's runs, for the rest those the checks come with."""
+    return read(shipped) | read(state)
 
 
 def write(directory: Path, seconds: Mapping[str, float]) -> None:

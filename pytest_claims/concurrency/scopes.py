@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Literal, get_args
 
-from boxproof.core.session import Session
 from pytest_claims.faults import UsageError, nearest
 from pytest_claims.waiting import until
 
@@ -36,13 +35,6 @@ def show_again() -> None:
     """Call what ``after_exclusive`` was given."""
     for each in tuple(_after):
         each()
-
-
-def lock_directory(session: Session) -> Path:
-    """Return where the locks of the session's cluster lie: the same for all runs that share it."""
-    if session.cluster is None:
-        return Path(session.directory) / "locks"
-    return Path(session.state) / "locks" / session.cluster.name
 
 
 @contextmanager

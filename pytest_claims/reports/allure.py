@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import Attachment, Label, Parameter, StatusDetails, TestResult, TestStepResult
 from allure_commons.types import LabelType
 
-from pytest_claims import claims
+from pytest_claims.claims import Claim
+from pytest_claims.project import Project
 from pytest_claims.recording import records
 from pytest_claims.recording.records import Record
 from pytest_claims.reports.schema import CheckResult, ClaimResult, Results
@@ -28,19 +31,26 @@ STATUS = {  # Allure's words; "unknown" is its only one that is neither green no
 MIME = {".json": "application/json", ".txt": "text/plain", ".yaml": "text/plain", ".log": "text/plain"}
 
 
-def write(run: Path, found: Results) -> Path:
+class _About(NamedTuple):
+    """What the project says of its claims and areas."""
+
+    claims: Mapping[str, Claim]
+    titles: Mapping[str, str]
+
+
+def write(run: Path, found: Results, project: Project) -> Path:
     """Write the results directory anew and return its path."""
     directory = run / DIRECTORY
     shutil.rmtree(directory, ignore_errors=True)
     logger = AllureFileLogger(str(directory))
-    reports = records.load(run)
+    reports, about = records.load(run), _About(project.claims(), project.titles())
     for claim in found.claims:
         if not claim.checks:
-            logger.report_result(_result(claim, claim.id, claim.verdict, claim.reason, found.started))
+            logger.report_result(_result(about, claim, claim.id, claim.verdict, claim.reason, found.started))
         for check in claim.checks:
             record = reports.get(check.nodeid)
             verdict, reason = _shown(claim, check, record)
-            result = _result(claim, check.nodeid, verdict, reason, found.started)
+            result = _result(about, claim, check.nodeid, verdict, reason, found.started)
             result.stop = result.start + int(check.seconds * 1000)
             result.steps = _steps(record)
             result.attachments = [_attach(run, directory, each) for each in check.evidence]
@@ -56,11 +66,13 @@ def _shown(claim: ClaimResult, check: CheckResult, record: Record | None) -> tup
     return check.verdict, record.reason if record else claim.reason
 
 
-def _result(claim: ClaimResult, nodeid: str, verdict: Verdict, reason: str, at: datetime) -> TestResult:
-    known = claims.load().get(claim.id)
+def _result(
+    about: _About, claim: ClaimResult, nodeid: str, verdict: Verdict, reason: str, at: datetime
+) -> TestResult:
+    known = about.claims.get(claim.id)
     moment = int(at.timestamp() * 1000)
     labels = {
-        LabelType.FEATURE: claims.titles().get(claim.area, claim.area),
+        LabelType.FEATURE: about.titles.get(claim.area, claim.area),
         LabelType.STORY: claim.id,
         LabelType.SUITE: claim.area,
         LabelType.TAG: claim.id,

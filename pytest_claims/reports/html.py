@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from pytest_claims import claims
+from pytest_claims.project import Project
 from pytest_claims.recording import records
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import kill_table, results
@@ -54,24 +54,24 @@ class AreaView:
     counts: dict[str, int]
 
 
-def write(run: Path, found: Results) -> Path:
+def write(run: Path, found: Results, project: Project) -> Path:
     """Write the page for results.json (and sabotage.json, if there) and return its path."""
     table = kill_table.read(run)
-    text = render(found, records.load(run), table)
+    text = render(found, records.load(run), table, project)
     path = run / FILE
     part = path.with_name(f".{FILE}")
     part.write_text(text)
     return part.replace(path)
 
 
-def rewrite(run: Path) -> Path:
+def rewrite(run: Path, project: Project) -> Path:
     """Write the page of an earlier run anew, from its files."""
-    return write(run, results.read(run / results.FILE))
+    return write(run, results.read(run / results.FILE), project)
 
 
-def render(found: Results, reports: dict[str, Record], table: KillTable | None) -> str:
+def render(found: Results, reports: dict[str, Record], table: KillTable | None, project: Project) -> str:
     """Return the page as text."""
-    areas = tuple(_areas(found, reports, table))
+    areas = tuple(_areas(found, reports, table, project))
     open_claims = [
         each
         for area in areas
@@ -83,8 +83,10 @@ def render(found: Results, reports: dict[str, Record], table: KillTable | None) 
     return NOT_IN_XML.sub("\ufffd", text)
 
 
-def _areas(found: Results, reports: dict[str, Record], table: KillTable | None) -> Iterator[AreaView]:
-    known, titles = claims.load(), claims.titles()
+def _areas(
+    found: Results, reports: dict[str, Record], table: KillTable | None, project: Project
+) -> Iterator[AreaView]:
+    known, titles = project.claims(), project.titles()
     order = list(dict.fromkeys(each.area for each in found.claims))
     for area in order:
         views = []

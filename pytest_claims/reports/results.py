@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from boxproof.core.session import Session
-from pytest_claims import claims, pace, sabotages, waivers
+from pytest_claims import pace, sabotages, waivers
 from pytest_claims.claims import Claim
 from pytest_claims.faults import BoxproofError, SubjectFault, UsageError
+from pytest_claims.project import RunContext
 from pytest_claims.recording import records, redaction
 from pytest_claims.recording.records import Record
 from pytest_claims.reports.schema import (
@@ -20,10 +20,7 @@ from pytest_claims.reports.schema import (
     CheckResult,
     ClaimResult,
     Counts,
-    Image,
     MachinePart,
-    MovedPackage,
-    Packages,
     Results,
     RunVerdict,
     SubjectPart,
@@ -33,11 +30,10 @@ from pytest_claims.verdicts import Verdict, one_line, worst
 from pytest_claims.waivers import Waiver
 
 FILE = "results.json"
-LOCK = "packages.lock"  # as it was in force, beside results.json
 
 
 def collect(
-    session: Session,
+    context: RunContext,
     *,
     selected: Sequence[str] = (),
     started: datetime | None = None,
@@ -47,34 +43,33 @@ def collect(
     known_sabotages: Mapping[str, Sabotage] | None = None,
     today: date | None = None,
 ) -> Results:
-    """Read what the workers left in ``session.directory`` and write results.json beside it.
+    """Read what the workers left in the run's directory and write results.json beside it.
 
     ``selected`` are patterns as for ``--claims``; ``fault`` says why checks could not run at all,
     which blocks their claims, or refutes them if it is a SubjectFault.
     Raises UsageError for malformed waivers, unknown claims, or a mark the workers complained of.
     """
-    run, finished = Path(session.directory), datetime.now(UTC)
+    run, project, finished = context.directory, context.project, datetime.now(UTC)
     told = records.usage(run)
     if told:
         raise UsageError(told[0], hint=told[1])
-    chosen = claims.select(selected)
-    sabotaged = sabotages.of_claims(chosen, None if known_sabotages is None else dict(known_sabotages))
+    chosen = project.select(selected)
+    known = project.sabotages() if known_sabotages is None else known_sabotages
+    sabotaged = {key: bool(value) for key, value in sabotages.of_claims(chosen, known).items()}
     absent = _absence(run, fault, interrupted)
     reports = reported(run, interrupted=interrupted)
-    judged = _judge_all(
-        Path(session.subject), reports, {key: bool(value) for key, value in sabotaged.items()}, absent, today
-    )
+    judged = _judge_all(context, reports, sabotaged, absent, today)
     results = Results(
-        run=session.run,
+        run=context.run,
         started=started or finished,
         finished=finished,
         verdict=verdict_of(judged, interrupted, bool(fault or records.faults(run))),
-        narrowed=len(chosen) < len(claims.load()),
+        narrowed=len(chosen) < len(project.claims()),
         interrupted=interrupted,
         counts=_counts(judged),
-        subject=_subject(session),
-        cell=_cell(session),
-        packages=_packages(session),
+        subject=context.facts.get("subject") or SubjectPart(name=project.root.name),
+        cell=context.facts.get("cell") or Cell(),
+        packages=context.facts.get("packages"),
         claims=judged,
         timings=dict(timings or {}),
         machine=_machine(run),
@@ -84,15 +79,15 @@ def collect(
 
 
 def _judge_all(
-    subject: Path,
+    context: RunContext,
     reports: Sequence[Record],
     sabotaged: Mapping[str, bool],
     absent: tuple[Verdict, str],
     today: date | None,
 ) -> tuple[ClaimResult, ...]:
     """Judge the claims that ``sabotaged`` lists; it says which of them have a sabotage."""
-    known, day = claims.load(), today or date.today()
-    waived, planned = waivers.load(subject, known, day), waivers.planned(subject, known)
+    known, day = context.project.claims(), today or date.today()
+    waived, planned = waivers.load(context.waivers, known, day), waivers.planned(context.waivers, known)
     judged = []
     for each, seen_red in sabotaged.items():
         own = [report for report in reports if each in report.claims]
@@ -200,51 +195,10 @@ def verdict_of(judged: Sequence[ClaimResult], interrupted: bool, fault: bool) ->
     return "accepted" if found is Verdict.PROVEN and not interrupted else "unproven"
 
 
-def _subject(session: Session) -> SubjectPart:
-    image = session.image
-    return SubjectPart(
-        name=session.extra.get("subject_name") or Path(session.subject).name,
-        source=session.extra.get("source", ""),
-        image=Image()
-        if image is None
-        else Image(
-            reference=image.reference,
-            config_digest=image.config_digest,
-            compressed_bytes=image.compressed_bytes,
-            unpacked_bytes=image.unpacked_bytes,
-        ),
-    )
-
-
-def _packages(session: Session) -> Packages | None:
-    lock = session.lock
-    if lock is None:
-        return None
-    return Packages(
-        system=lock.system,
-        locked=lock.total,
-        source=lock.source,
-        moved=tuple(
-            MovedPackage(name=each.name, locked=each.locked, served=each.served) for each in lock.moved
-        ),
-        difference=lock.difference,
-        lock=LOCK,
-    )
-
-
 def _machine(run: Path) -> MachinePart | None:
     seen = pace.read(run)
     workers = {each.worker for each in records.load(run).values()}
     return MachinePart(workers=len(workers), **seen) if seen else None
-
-
-def _cell(session: Session) -> Cell:
-    engine = f"{session.engine.version} ({session.engine.way})" if session.engine else ""
-    cluster = session.cluster
-    if cluster is None:
-        return Cell(engine=engine)
-    names = set(Cell.model_fields) - {"engine"}
-    return Cell(engine=engine, **{name: getattr(cluster, name) for name in names})
 
 
 def write(path: Path, model: BaseModel) -> None:

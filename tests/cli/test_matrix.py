@@ -15,10 +15,10 @@ import pytest
 from boxproof.cli import e2e, matrix
 from boxproof.cluster import cells
 from boxproof.cluster.cells import Combination
+from boxproof.core.own_project import OURS
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
 from boxproof.runs import known_failures
-from pytest_claims import claims
 from pytest_claims.faults import EnvironmentFault, UsageError
 from pytest_claims.reports import results
 from pytest_claims.reports.schema import Cell, ClaimResult, Counts, Image, Results, RunVerdict, SubjectPart
@@ -119,8 +119,8 @@ def test_without_claims_a_cell_proves_those_of_the_catalogue(settings: Settings,
     matrix.run(replace(settings, claims=()), CELLS[:1])
     matrix.run(replace(settings, reports=settings.reports / "others"), CELLS[:1])
     assert asked == [cells.catalogue().claims, ("pvc-bound",)]
-    chosen = claims.select(asked[0])
-    assert {"kind-containerd-compatible", "netpol-enforced-by-cni"} < set(chosen) < set(claims.load())
+    chosen = OURS.select(asked[0])
+    assert {"kind-containerd-compatible", "netpol-enforced-by-cni"} < set(chosen) < set(OURS.claims())
 
 
 def test_a_cell_that_fails_does_not_stop_the_others(settings: Settings, runs: Runs) -> None:

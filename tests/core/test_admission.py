@@ -155,4 +155,4 @@ def test_few_heavy_operations_run_at_once(kernel: Kernel, session: Session) -> N
 
 
 def test_a_place_is_kept_for_the_session_of_a_cluster(session: Session) -> None:
-    assert admission.directory_of(session).parent == scopes.lock_directory(session)
+    assert admission.directory_of(session).parent == session.locks

@@ -17,9 +17,9 @@ from boxproof.deployment import deploy
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.liveness import liveness
 from pytest_claims import sabotages
-from pytest_claims.concurrency import scopes
 from pytest_claims.concurrency.sharing import Sharing
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
+from pytest_claims.project import Project
 from pytest_claims.sabotages import Sabotage
 
 Object = dict[str, Any]
@@ -103,7 +103,7 @@ def test_an_instance_of_the_workers_is_shared_and_one_of_a_checks_own_is_not(ses
     shared = deploy.instance(session, "a", kube=fake, wait=False)
     own = replace(shared, namespace="claude-x1")
     elsewhere = Sharing(timeout=0.1, patience=0)
-    elsewhere.share(shared.namespace, scopes.lock_directory(session) / "instances")
+    elsewhere.share(shared.namespace, session.locks / "instances")
     with own.alone(), own.entered():
         pass
     with shared.alone(), pytest.raises(DeadlineExceeded), elsewhere.entered(shared.namespace):
@@ -175,7 +175,7 @@ def test_a_sabotage_of_another_tier_leaves_this_one_alone(
         sabotages.find(objects, "ClusterRole")["rules"] = []
 
     made = Sabotage(id="c/widen", claim="c", sentence="s", way="manifest", scope="instance", manifest=widen)
-    monkeypatch.setattr(sabotages, "get", lambda _: made)
+    monkeypatch.setattr(Project, "sabotage", lambda *_: made)
     sabotaged = replace(session, sabotage="c/widen")
 
     assert deploy._sabotaged(sabotaged, [SET]) == ([SET], False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
 from pytest_claims import claims, waivers
 from pytest_claims.faults import UsageError
@@ -14,30 +15,30 @@ FLAGS = {"derived", "live"}
 
 
 def test_there_are_200_claims_in_order() -> None:
-    known = claims.load()
+    known = OURS.claims()
     assert [each.number for each in known.values()] == list(range(1, 201))
     assert sum("derived" in each.flags for each in known.values()) == 14
     assert sum("live" in each.flags for each in known.values()) == 3
     assert all(set(each.flags) <= FLAGS for each in known.values())
-    assert {each.area for each in known.values()} == set(claims.titles())
+    assert {each.area for each in known.values()} == set(OURS.titles())
 
 
 def test_every_claim_is_one_sentence_with_a_source() -> None:
-    for each in claims.load().values():
+    for each in OURS.claims().values():
         assert each.says.endswith(".")
         assert each.source[:3] in {"A: ", "B: ", "C: ", "D: ", "E: "}
-    assert len({each.says for each in claims.load().values()}) == 200
+    assert len({each.says for each in OURS.claims().values()}) == 200
 
 
 def test_waivers_and_planned_claims_of_this_repository_are_well_formed() -> None:
-    waivers.load(ROOT, claims.load())
-    assert len(waivers.planned(ROOT, claims.load())) <= 143
+    waivers.load(ROOT, OURS.claims())
+    assert len(waivers.planned(ROOT, OURS.claims())) <= 143
 
 
 def test_selection_takes_ids_and_globs_in_the_order_of_the_claims() -> None:
-    found = claims.select(["pvc-bound,base-*", "no-latest-in-manifests"])
+    found = OURS.select(["pvc-bound,base-*", "no-latest-in-manifests"])
     assert found == ("base-tag-pinned", "base-digest-pinned", "no-latest-in-manifests", "pvc-bound")
-    assert len(claims.select([])) == 200
+    assert len(OURS.select([])) == 200
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_selection_takes_ids_and_globs_in_the_order_of_the_claims() -> None:
 )
 def test_a_pattern_that_selects_nothing_is_wrong_usage(pattern: str, hint: str) -> None:
     with pytest.raises(UsageError, match=r"selects nothing|unknown claim") as error:
-        claims.select([pattern])
+        OURS.select([pattern])
     assert hint in str(error.value)
 
 
@@ -72,6 +73,6 @@ def test_a_bad_file_of_claims_is_named(tmp_path: Path, text: str, message: str) 
 
 
 def test_claims_of_the_sandbox_need_neither_engine_nor_cluster() -> None:
-    assert claims.of_host(["sbx-*"])
-    assert not claims.of_host(["sbx-*", "netpol-*"])
-    assert not claims.of_host([])
+    assert OURS.of_host(["sbx-*"])
+    assert not OURS.of_host(["sbx-*", "netpol-*"])
+    assert not OURS.of_host([])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from boxproof.core.own_project import OURS
 from pytest_claims import sabotages
 from pytest_claims.faults import UsageError
 from pytest_claims.sabotages import Objects, SabotageError
@@ -31,7 +33,7 @@ def test_an_id_is_made_of_claim_and_function() -> None:
     def no_storage_class(objects: Objects) -> None: ...
 
     sabotages.image_sabotage("root-user", "image-user-nonroot", "root", dockerfile="USER 0")
-    known = sabotages.load(Path("nowhere"))
+    known = sabotages.load(Path("nowhere"), OURS.claims())
     assert set(known) == {"pvc-bound/no-storage-class", "image-user-nonroot/root-user"}
     by_claim = sabotages.of_claims(["pvc-bound", "base-tag-pinned"], known)
     assert [len(each) for each in by_claim.values()] == [1, 0]
@@ -52,7 +54,7 @@ def test_a_manifest_edit_gives_a_diff_and_leaves_the_original() -> None:
     def drop(objects: Objects) -> None:
         sabotages.find(objects, "NetworkPolicy", "agent")["spec"]["policyTypes"].remove("Egress")
 
-    (made,) = sabotages.load(Path("nowhere")).values()
+    (made,) = sabotages.load(Path("nowhere"), OURS.claims()).values()
     after, diff = sabotages.apply_manifest(made, OBJECTS)
     assert after[0]["spec"]["policyTypes"] == ["Ingress"]
     assert OBJECTS[0]["spec"]["policyTypes"] == ["Ingress", "Egress"]
@@ -73,7 +75,7 @@ def missing_key(objects: Objects) -> None:
 @pytest.mark.parametrize("edit", [nothing, missing_object, missing_key])
 def test_an_edit_that_changes_nothing_is_an_error(edit: Any) -> None:
     sabotages.manifest_sabotage("pvc-bound", "x")(edit)
-    (made,) = sabotages.load(Path("nowhere")).values()
+    (made,) = sabotages.load(Path("nowhere"), OURS.claims()).values()
     with pytest.raises(SabotageError):
         sabotages.apply_manifest(made, OBJECTS)
 
@@ -89,7 +91,7 @@ def test_a_subject_edit_gives_a_diff_of_its_files(tmp_path: Path) -> None:
     @sabotages.subject_sabotage("entrypoint-exec-form", "nothing")
     def idle(directory: Path) -> None: ...
 
-    known = sabotages.load(Path("nowhere"))
+    known = sabotages.load(Path("nowhere"), OURS.claims())
     diff = sabotages.apply_subject(known["entrypoint-exec-form/shell-form"], tmp_path)
     assert '-ENTRYPOINT ["tini"]\n+ENTRYPOINT tini\n' in diff
     assert "a/image/Dockerfile" in diff
@@ -106,7 +108,7 @@ def test_a_cluster_sabotage_mends_what_it_broke() -> None:
         yield
         done.append("mended")
 
-    (made,) = sabotages.load(Path("nowhere")).values()
+    (made,) = sabotages.load(Path("nowhere"), OURS.claims()).values()
     assert made.cluster is not None
     with made.cluster(None, None):
         assert done == ["broken"]
@@ -118,12 +120,11 @@ def test_files_of_a_directory_are_loaded_once(tmp_path: Path) -> None:
         "from pytest_claims.sabotages import image_sabotage\n"
         "image_sabotage('x', 'pvc-bound', 'x', dockerfile='USER 0')\n"
     )
-    assert set(sabotages.load(tmp_path)) == {"pvc-bound/x"}
-    assert set(sabotages.load(tmp_path)) == {"pvc-bound/x"}
+    assert set(sabotages.load(tmp_path, OURS.claims())) == {"pvc-bound/x"}
+    assert set(sabotages.load(tmp_path, OURS.claims())) == {"pvc-bound/x"}
 
 
-def test_an_unknown_sabotage_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = sabotages.image_sabotage("root", "image-user-nonroot", "x", dockerfile="USER 0")
-    monkeypatch.setattr(sabotages, "load", lambda: {made.id: made})
+def test_an_unknown_sabotage_names_the_nearest() -> None:
+    sabotages.image_sabotage("root", "image-user-nonroot", "x", dockerfile="USER 0")
     with pytest.raises(UsageError, match="image-user-nonroot/root"):
-        sabotages.get("image-user-nonrot/root")
+        replace(OURS, sabotage_dir=Path("nowhere")).sabotage("image-user-nonrot/root")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
 from boxproof.subject import copies, model
-from pytest_claims import sabotages
 
-EDITS = {key: each.subject for key, each in sabotages.load().items() if each.subject}
+EDITS = {key: each.subject for key, each in OURS.sabotages().items() if each.subject}
 
 
 def git(directory: Path, *words: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.own_project import OURS
 from boxproof.core.process import CutShort
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
@@ -17,7 +18,6 @@ from boxproof.runs.ownership import RunRecord
 from boxproof.runs.run_life import Run
 from boxproof.subject import affected_areas, model
 from boxproof.tasks import watch
-from pytest_claims import claims
 from pytest_claims.faults import EnvironmentFault, SubjectFault
 from pytest_claims.waiting import until
 
@@ -72,7 +72,7 @@ def test_an_edit_is_proven_area_by_area_the_nearest_first(tmp_path: Path, notes:
         watch.attempt(made, ())
     watch.attempt(made, ())
     assert (notes.deployed, notes.cleared) == (1, 1)
-    known = claims.load()
+    known = OURS.claims()
     areas = [known[each].area for wave in notes.proven for each in wave]
     assert list(dict.fromkeys(areas)) == ["ENT", "AUTH", "PROBE"]
 
@@ -87,7 +87,7 @@ def test_of_an_area_what_is_proven_quickly_comes_first() -> None:
 
 def test_a_newer_edit_comes_before_what_is_left_of_an_older_one(tmp_path: Path, notes: Notes) -> None:
     made = watching(tmp_path)
-    known = claims.load()
+    known = OURS.claims()
     watch.attempt(made, (ENTRYPOINT,))
     watch.attempt(made, (POLICY,))
     while made.waves:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
-from pytest_claims import claims
 from pytest_claims.concurrency import scheduling
 
 CHECKS = "".join(
@@ -65,20 +64,17 @@ def test_what_is_learnt_adds_up_and_a_broken_file_is_no_fault(tmp_path: Path) ->
         assert scheduling.read(tmp_path) == {}
 
 
-def test_a_machine_that_ran_none_yet_knows_what_the_suites_come_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scheduling, "SUITES", tmp_path / "suites")
-    assert scheduling.known(tmp_path / "state") == {}
+def test_a_machine_that_ran_none_yet_knows_what_the_suites_come_with(tmp_path: Path) -> None:
+    assert scheduling.known(tmp_path / "state", tmp_path / "suites") == {}
     scheduling.write(tmp_path / "suites", {"a": 4, "b": 300})
-    assert scheduling.known(tmp_path / "state") == {"a": 4, "b": 300}
+    assert scheduling.known(tmp_path / "state", tmp_path / "suites") == {"a": 4, "b": 300}
     scheduling.learn(tmp_path / "state", {"a": 5})
-    assert scheduling.known(tmp_path / "state") == {"a": 5, "b": 300}
+    assert scheduling.known(tmp_path / "state", tmp_path / "suites") == {"a": 5, "b": 300}
 
 
 def test_the_suites_come_with_the_seconds_of_their_own_checks() -> None:
-    known = claims.load()
-    for name in scheduling.read(scheduling.SUITES):
+    known = OURS.claims()
+    for name in scheduling.read(OURS.durations_dir):
         file, _, check = name.partition("::")
         assert name in known or f"def {check.split('[')[0]}(" in (ROOT / file).read_text()
 

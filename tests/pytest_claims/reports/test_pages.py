@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.own_project import OURS
 from pytest_claims.recording import records
 from pytest_claims.recording.records import Record, Seen
 from pytest_claims.reports import html, pages, results
@@ -99,7 +100,7 @@ def run(tmp_path: Path, found: Results) -> Path:
     )
     results.write(tmp_path / "results.json", found)
     results.write(tmp_path / "sabotage.json", KillTable(killed=1, total=1, sabotages=(row,)))
-    pages.write(tmp_path)
+    pages.write(tmp_path, OURS)
     return tmp_path
 
 
@@ -158,7 +159,7 @@ def test_the_page_says_which_packages_moved(run: Path, found: Results) -> None:
         difference="1 of 9 packages moved: perf 2 → 3",
     )  # fmt: skip
     results.write(run / "results.json", found.model_copy(update={"packages": told}))
-    html.rewrite(run)
+    html.rewrite(run, OURS)
     text = (run / "index.html").read_text()
     assert '<a href="packages.lock">1 of 9 packages moved: perf 2 → 3</a>' in text
     assert text.index("1 of 9 packages moved") < text.index("</header>")
@@ -166,7 +167,7 @@ def test_the_page_says_which_packages_moved(run: Path, found: Results) -> None:
 
 def test_the_page_can_be_written_anew(run: Path) -> None:
     before = (run / "index.html").read_text()
-    assert html.rewrite(run).read_text() == before
+    assert html.rewrite(run, OURS).read_text() == before
 
 
 def test_junit_is_green_for_the_proven_only(run: Path) -> None:

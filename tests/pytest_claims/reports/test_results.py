@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.own_project import context
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from pytest_claims import pace
 from pytest_claims.faults import ExitCode, SubjectFault, UsageError
@@ -60,7 +61,7 @@ def judge(session: Session) -> Judge:
                 records.save(directory, record)
         known = {SABOTAGE.id: SABOTAGE} if sabotage else {}
         chosen = {"selected": (claim,), "today": TODAY, "known_sabotages": known} | (options or {})
-        return results.collect(session, **chosen)
+        return results.collect(context(session), **chosen)
 
     return run
 
@@ -213,7 +214,7 @@ def test_how_slow_the_machine_was_stands_with_the_run_and_its_checks(judge: Judg
     (run_directory / pace.FILE).write_text(json.dumps(seen))
     (kept,) = records.load(run_directory).values()
     records.save(run_directory, kept.model_copy(update={"slowness": 3.9, "worker": "gw0"}))
-    found = results.collect(session, selected=[kept.claims[0]], known_sabotages={})
+    found = results.collect(context(session), selected=[kept.claims[0]], known_sabotages={})
     data = json.loads((run_directory / "results.json").read_text())
     assert data["machine"] == seen | {"workers": 1}
     assert data["claims"][0]["checks"][0]["slowness"] == 3.9
@@ -247,7 +248,7 @@ def test_latest_points_at_the_run(session: Session) -> None:
 def test_the_context_of_a_cluster_that_was_there_is_in_the_cell(session: Session) -> None:
     assert session.cluster is not None
     there = replace(session, cluster=replace(session.cluster, kind="", context="prod", kubernetes="1.33.1"))
-    cell = results.collect(there, selected=(CLAIM,), today=TODAY, known_sabotages={}).cell
+    cell = results.collect(context(there), selected=(CLAIM,), today=TODAY, known_sabotages={}).cell
     assert (cell.context, cell.kubernetes, cell.kind) == ("prod", "1.33.1", "")
     assert cell.model_dump()["context"] == "prod"
     assert "context" not in cell.model_copy(update={"context": ""}).model_dump()

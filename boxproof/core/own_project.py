@@ -1,0 +1,68 @@
+"""This repository as a project of claims, and a session as one run of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from boxproof.core.session import Session
+from boxproof.core.settings import ROOT
+from pytest_claims.project import Project, RunContext
+from pytest_claims.reports.schema import Cell, Image, MovedPackage, Packages, SubjectPart
+
+OURS = Project(
+    root=ROOT, claims_dir=ROOT / "claims", sabotage_dir=ROOT / "sabotage", durations_dir=ROOT / "suites"
+)
+LOCK = "packages.lock"  # as it was in force, beside results.json
+
+
+def context(session: Session, project: Project = OURS) -> RunContext:
+    """Return the run of a session."""
+    return RunContext(
+        run=session.run,
+        directory=Path(session.directory),
+        project=project,
+        waivers=Path(session.subject),
+        locks=session.locks,
+        facts={"subject": _subject(session), "cell": _cell(session), "packages": _packages(session)},
+    )
+
+
+def _subject(session: Session) -> SubjectPart:
+    image = session.image
+    return SubjectPart(
+        name=session.extra.get("subject_name") or Path(session.subject).name,
+        source=session.extra.get("source", ""),
+        image=Image()
+        if image is None
+        else Image(
+            reference=image.reference,
+            config_digest=image.config_digest,
+            compressed_bytes=image.compressed_bytes,
+            unpacked_bytes=image.unpacked_bytes,
+        ),
+    )
+
+
+def _packages(session: Session) -> Packages | None:
+    lock = session.lock
+    if lock is None:
+        return None
+    return Packages(
+        system=lock.system,
+        locked=lock.total,
+        source=lock.source,
+        moved=tuple(
+            MovedPackage(name=each.name, locked=each.locked, served=each.served) for each in lock.moved
+        ),
+        difference=lock.difference,
+        lock=LOCK,
+    )
+
+
+def _cell(session: Session) -> Cell:
+    engine = f"{session.engine.version} ({session.engine.way})" if session.engine else ""
+    cluster = session.cluster
+    if cluster is None:
+        return Cell(engine=engine)
+    names = set(Cell.model_fields) - {"engine"}
+    return Cell(engine=engine, **{name: getattr(cluster, name) for name in names})
