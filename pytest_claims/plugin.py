@@ -1,250 +1,96 @@
-"""The pytest plugin: selects by claim, keeps the ledger, types the verdicts, records each check."""
+"""The pytest plugin: silent in a run whose ini names no claims, else the engine with its hooks.
+
+Ini options, relative to the root directory: ``claims_dir`` (TOML files; nothing happens without it),
+``sabotage_dir``, ``waivers_dir``, ``durations_dir`` and ``reports_dir``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 import pytest
 
-from boxproof.core import admission, settings
-from boxproof.core.own_project import OURS
-from boxproof.core.session import Session
-from boxproof.deployment import cluster_requirements
-from pytest_claims import selection
-from pytest_claims.check import Check, liveness
-from pytest_claims.concurrency import scheduling, scopes
-from pytest_claims.controls import control as control_block
-from pytest_claims.controls import observe as observe_fact
-from pytest_claims.faults import UsageError
-from pytest_claims.recording import observations, records, redaction
+from pytest_claims.concurrency.scopes import Scope
+from pytest_claims.project import Project, RunContext
 from pytest_claims.recording.evidence import Evidence
-from pytest_claims.verdicts import Liveness, Verdict
 
-pytest_plugins = ["boxproof.fixtures.box_fixtures"] if find_spec("boxproof.fixtures.box_fixtures") else []
-
-SESSION = pytest.StashKey[Session]()
-SELECTED = pytest.StashKey[frozenset[str]]()
-CHECK = pytest.StashKey[Check]()
-WATCHER = pytest.StashKey["Watcher"]()
-LETTERS = {"proven": ".", "refuted": "R", "blocked": "B", "unproven": "U"}
-
-
-class Watcher:
-    """Notes what hooks without a configuration report."""
-
-    def __init__(self) -> None:
-        self.faults: list[str] = []
-        self.verdicts: list[Verdict] = []
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember suites that could not be collected."""
-        if report.failed:
-            self.faults.append(redaction.text(f"{report.nodeid}: {report.longreprtext[-1500:]}"))
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Turn away, before any fixture, what needs a cluster of its own; within the wrappers of others."""
-        marked = item.get_closest_marker("own_cluster") is not None
-        cluster_requirements.allow(item.config.stash[SESSION], scope_of(item), marked)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count the verdicts in the process that ends the run."""
-        verdict = getattr(report, "verdict", None)
-        if verdict is not None:
-            self.verdicts.append(Verdict(verdict))
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Fail the pytest run unless every check was proven."""
-        if exitstatus == 0 and any(each is not Verdict.PROVEN for each in self.verdicts):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+INI = {
+    "claims_dir": ("", "directory of claims/*.toml; without it pytest_claims does nothing"),
+    "sabotage_dir": ("sabotage", "directory of the sabotages, *.py"),
+    "waivers_dir": (".", "directory of waivers.toml and planned.toml"),
+    "durations_dir": (".", "directory of durations.json: what the checks usually take"),
+    "reports_dir": ("reports", "directory that each run gets a directory in"),
+}
 
 
-def set_liveness(alive: Liveness) -> None:
-    """Set what is asked after an assertion failed: None while the environment lives, else why not."""
-    liveness.append(alive)
+class Hooks:
+    """What a project may implement, in a conftest.py or a plugin of its own."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_claims_context(self, config: pytest.Config) -> RunContext | None:
+        """Return the run this process belongs to; without it every pytest run is one, with its own report."""
+
+    @pytest.hookspec
+    def pytest_claims_admit(self, item: pytest.Item, scope: Scope) -> None:
+        """Raise Unprovable for a check that cannot be had here: it is unproven, and no fixture runs."""
+
+    @pytest.hookspec
+    def pytest_claims_turn(
+        self, item: pytest.Item, context: RunContext
+    ) -> AbstractContextManager[object] | None:
+        """Return what a check holds while it runs, beside the lock of its scope."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_claims_alive(self, config: pytest.Config) -> str | None:
+        """Return why the environment is dead, None while it lives; asked after an assertion failed."""
+
+    @pytest.hookspec
+    def pytest_claims_collect_evidence(self, config: pytest.Config, evidence: Evidence) -> None:
+        """Leave files about a check that was refuted or blocked."""
+
+    @pytest.hookspec
+    def pytest_claims_after_exclusive(self, config: pytest.Config, context: RunContext) -> None:
+        """Show after a check of scope "cluster" that all is in order; what is raised blocks that check."""
+
+    @pytest.hookspec
+    def pytest_claims_redact(self, config: pytest.Config) -> Iterable[str]:  # type: ignore[empty-body]
+        """Return secrets that nothing written may contain, beside what looks like one."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--claims``."""
-    group = parser.getgroup("boxproof")
-    group.addoption(
-        "--claims", action="append", default=[], help="claim ids and globs, comma-separated; repeatable"
+def project(config: pytest.Config) -> Project:
+    """Return the project that the ini file describes."""
+    root = config.rootpath
+    return Project(
+        root=root,
+        claims_dir=root / config.getini("claims_dir"),
+        sabotage_dir=root / config.getini("sabotage_dir"),
+        durations_dir=root / config.getini("durations_dir"),
     )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--claims`` and the ini options."""
+    group = parser.getgroup("claims")
+    group.addoption(
+        "--claims", action="append", default=[], help="claim ids and globs, comma-separated; repeatable"
+    )
+    for name, (default, told) in INI.items():
+        parser.addini(name, told, type="string", default=default)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Make the hooks known."""
+    pluginmanager.add_hookspecs(Hooks)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the session and the selection; raises pytest.UsageError without a session."""
-    config.addinivalue_line("markers", "claim(*ids): the claims a check proves")
-    config.addinivalue_line("markers", "scope(name): image, instance (default), cluster or host")
-    config.addinivalue_line("markers", "own_cluster: unproven in a cluster that was not made for the run")
-    config.addinivalue_line("filterwarnings", "default")  # a warning is no verdict on the subject
-    config.option.continue_on_collection_errors = True  # one broken suite blocks its own claims only
-    path = settings.session_file()
-    if not path:
-        raise pytest.UsageError("no session: suites are run by `nox -s e2e` or `inv test`")
-    config.stash[SESSION] = Session.read(Path(path))
-    config.stash[WATCHER] = Watcher()
-    config.pluginmanager.register(config.stash[WATCHER], "boxproof-watcher")
-    try:
-        config.stash[SELECTED] = frozenset(OURS.select(config.getoption("claims")))
-    except UsageError as error:
-        raise _usage(config, error) from error
-
-
-def _usage(config: pytest.Config, error: UsageError) -> pytest.UsageError:
-    records.save_usage(_run(config), error.message, error.hint)
-    return pytest.UsageError(str(error))
-
-
-def _run(config: pytest.Config) -> Path:
-    return Path(config.stash[SESSION].directory)
-
-
-def _is_controller(config: pytest.Config) -> bool:
-    return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
-
-
-def claims_of(item: pytest.Item) -> tuple[str, ...]:
-    """Return the ids in the claim marks of a check, nearest mark first, each once."""
-    return tuple(dict.fromkeys(str(each) for mark in item.iter_markers("claim") for each in mark.args))
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the checks of the selected claims; a check without a known claim is a usage error."""
-    known = OURS.claims()
-    for item in items:
-        ids = claims_of(item)
-        if not ids:
-            raise _usage(config, UsageError(f"{item.nodeid} proves no claim", hint="mark it with @claim(…)"))
-        try:
-            scope_of(item)
-        except UsageError as error:
-            raise _usage(config, error) from error
-        for each in ids:
-            if each not in known:
-                raise _usage(config, selection.unknown(each, known, item.nodeid))
-    wanted = config.stash[SELECTED]
-    dropped = [item for item in items if wanted.isdisjoint(claims_of(item))]
-    if dropped:
-        config.hook.pytest_deselected(items=dropped)
-        items[:] = [item for item in items if not wanted.isdisjoint(claims_of(item))]
-    items[:] = _ordered(config, items)
-
-
-def _ordered(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
-    """Return the slowest first for each worker; those that need the cluster alone come last, together."""
-    hands = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    known = scheduling.read(_run(config))
-    if not known:
-        return items
-    sorted_items = scheduling.slowest_first(items, lambda item: item.nodeid, known)
-    sorted_items.sort(key=lambda item: scope_of(item) == "cluster")
-    return scheduling.dealt(sorted_items, hands)
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Write down everything that must report, so that silence is noticed."""
-    config = session.config
-    if _is_controller(config) or config.getoption("collectonly"):
+    """Start the engine where the ini names claims."""
+    if not config.getini("claims_dir"):
         return
-    records.save_collected(_run(config), {item.nodeid: claims_of(item) for item in session.items})
-    if config.stash[WATCHER].faults:
-        records.save_faults(_run(config), config.stash[WATCHER].faults)
+    from pytest_claims import engine
 
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Open a ledger for the check and write its record at its start and end."""
-    worker = getattr(item.config, "workerinput", {}).get("workerid", "main")
-    check = Check(_run(item.config), item.nodeid, claims_of(item), worker)
-    item.stash[CHECK] = check
-    check.begin()
-    with observations.opened() as check.ledger, check.scope:
-        result = yield
-    check.end()
-    return result
-
-
-def _phase(name: str) -> Iterator[None]:
-    book = observations.current()
-    if book is not None:
-        book.phase = name
-    yield
-
-
-def scope_of(item: pytest.Item) -> scopes.Scope:
-    """Return the scope in the nearest scope mark; raises UsageError for an unknown one."""
-    mark = item.get_closest_marker("scope")
-    return scopes.checked(str(mark.args[0])) if mark else "instance"
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
-    """Wait for the check's turn. Observations of fixtures do not count as the check's own."""
-    check, session = item.stash[CHECK], item.config.stash[SESSION]
-    if cluster_requirements.allowed(session, scope_of(item)):
-        check.scope.enter_context(scopes.entered(session.locks, scope_of(item)))
-        check.scope.enter_context(admission.admitted(admission.directory_of(session)))
-    check.turn_came()
-    return (yield from _phase("setup"))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call() -> Generator[None]:
-    """Observations of the body count."""
-    return (yield from _phase("call"))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    """Observations of the clean-up do not count; after a check of the cluster its health is shown."""
-    yield from _phase("teardown")
-    if scope_of(item) == "cluster" and cluster_requirements.allowed(item.config.stash[SESSION], "cluster"):
-        scopes.show_again()
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Type what happened in one phase; the last phase's report carries the verdict."""
-    report = yield
-    check = item.stash.get(CHECK, None)
-    if check is not None:
-        check.phase_ended(item, call, report)
-        if call.when == "teardown":
-            verdict, _ = check.conclude()
-            report.verdict = str(verdict)  # type: ignore[attr-defined]
-    return report
-
-
-def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
-    """Show verdicts, not passes: a passed check without its control is not green."""
-    verdict = getattr(report, "verdict", None)
-    if verdict is not None:
-        return verdict, LETTERS[verdict], verdict.upper()
-    if isinstance(report, pytest.TestReport) and report.failed:  # keeps its traceback in the summary
-        return ("failed" if report.when == "call" else "error"), "", ""
-    return ("", "", "") if isinstance(report, pytest.TestReport) else None
-
-
-@pytest.fixture
-def evidence(request: pytest.FixtureRequest) -> Evidence:
-    """``evidence(name, content)`` leaves a redacted file beside the report."""
-    return request.node.stash[CHECK].evidence  # type: ignore[no-any-return]
-
-
-@pytest.fixture(name="control")
-def control_fixture() -> object:
-    """``control(sentence)``: the block that shows the opposite."""
-    return control_block
-
-
-@pytest.fixture(name="observe")
-def observe_fixture() -> object:
-    """``observe(kind, asked, answer)``: record a simple fact."""
-    return observe_fact
+    if not project(config).claims_dir.is_dir():
+        raise pytest.UsageError(f"claims_dir = {config.getini('claims_dir')}: no such directory")
+    config.pluginmanager.register(engine, "pytest_claims.engine")
+    engine.start(config)

@@ -67,6 +67,7 @@ class RunContext:
     ``waivers`` is the directory of ``waivers.toml`` and ``planned.toml``, ``locks`` that of the locks which
     keep checks apart (the same for all runs that share a subject). ``facts`` are further keys of
     results.json, by name: ``subject``, ``cell``, ``packages``.
+    A run that stands ``alone`` has its report written at the end of the pytest run.
     """
 
     run: str
@@ -75,3 +76,4 @@ class RunContext:
     waivers: Path
     locks: Path
     facts: Mapping[str, Any] = field(default_factory=dict)
+    alone: bool = False

@@ -66,8 +66,8 @@ def refuted_is_accepted(directory: Path) -> None:
 
 @subject_sabotage("ci-no-silent-skips", "a skipped check counts as proven")
 def skips_are_green(directory: Path) -> None:
-    path = directory / "pytest_claims/check.py"
-    told = "            verdict, reason = of_exception(call.excinfo, alive)\n"
+    path = directory / "pytest_claims/recording/check.py"
+    told = "            verdict, reason = of_exception(call.excinfo, self._alive)\n"
     green = "            if verdict is Verdict.UNPROVEN:\n                return\n"
     replace_in(path, told, told + green)
     replace_in(path, "        if self.ledger.counting():\n", "        if True:\n")

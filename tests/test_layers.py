@@ -30,8 +30,6 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 TIES = {
     ("boxproof.kube.pod_status", "boxproof.probes.pods"),  # the reference pod that tells whose fault it is
     # the engine is being made a plugin of its own: these go
-    ("pytest_claims.plugin", "boxproof.core"),
-    ("pytest_claims.plugin", "boxproof.deployment"),
     ("pytest_claims.waiting", "boxproof.core"),
 }
 DOORS: dict[str, set[str]] = {

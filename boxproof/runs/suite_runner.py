@@ -25,7 +25,9 @@ def words(claims: tuple[str, ...], *, workers: int) -> list[str]:
     chosen = [f"--claims={','.join(claims)}"] if claims else []
     spread = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     return [
-        sys.executable, "-m", "pytest", "suites", "-p", "pytest_claims.plugin", "-p", "no:cacheprovider",
+        sys.executable, "-m", "pytest", "suites", "-p", "pytest_claims.plugin",
+        "-p", "boxproof.fixtures.run_hooks", "-p", "boxproof.fixtures.box_fixtures",
+        "-o", f"claims_dir={OURS.claims_dir}", "-p", "no:cacheprovider",
         "-p", "no:allure_pytest", "--rootdir", str(ROOT), "-q", "--no-header", "--tb=short", *spread, *chosen,
     ]  # fmt: skip
 

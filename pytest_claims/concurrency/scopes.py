@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Literal, get_args
@@ -14,7 +14,6 @@ from pytest_claims.waiting import until
 Scope = Literal["image", "instance", "cluster", "host"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 DEADLINE = 1800.0  # seconds a check waits for the others' current checks
-_after: list[Callable[[], None]] = []
 
 
 def checked(name: str) -> Scope:
@@ -23,18 +22,6 @@ def checked(name: str) -> Scope:
         if each == name:
             return each
     raise UsageError(f"unknown scope {name!r}", hint=nearest(name, SCOPES))
-
-
-def after_exclusive(shown: Callable[[], None]) -> None:
-    """Have ``shown()`` called after each check of scope "cluster"; what it raises blocks that check."""
-    if shown not in _after:
-        _after.append(shown)
-
-
-def show_again() -> None:
-    """Call what ``after_exclusive`` was given."""
-    for each in tuple(_after):
-        each()
 
 
 @contextmanager

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-from pytest_claims import progress
-from pytest_claims.recording import redaction
 from pytest_claims.recording.observations import normalise
 from pytest_claims.recording.records import name_of
+from pytest_claims.recording.redaction import Redactor
 
-Collector = Callable[["Evidence"], None]
 LARGEST = 5_000_000  # bytes of one file; the end is kept
-_collectors: list[Collector] = []
 
 
 class Evidence:
     """Writes into ``<run>/evidence/<check>/``; call it with a name and text, bytes or JSON data."""
 
-    def __init__(self, run: Path, nodeid: str) -> None:
+    def __init__(self, run: Path, nodeid: str, redactor: Redactor | None = None) -> None:
+        self.redactor = redactor or Redactor()
         self.run = run
         self.directory = run / "evidence" / name_of(nodeid)
         self.paths: list[str] = []
@@ -32,10 +29,10 @@ class Evidence:
         elif isinstance(content, str):
             text = content[-LARGEST:]
         else:
-            text = json.dumps(redaction.data(normalise(content)), indent=1, ensure_ascii=False) + "\n"
+            text = json.dumps(self.redactor.data(normalise(content)), indent=1, ensure_ascii=False) + "\n"
         path = self._free(name, ".txt" if isinstance(content, bytes | str) else ".json")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(redaction.text(text))
+        path.write_text(self.redactor.text(text))
         self.paths.append(str(path.relative_to(self.run)))
         return path
 
@@ -47,23 +44,3 @@ class Evidence:
             path = path.with_name(f"{path.stem.removesuffix(f'-{number - 1}')}-{number}{path.suffix}")
             number += 1
         return path
-
-
-def on_failure(collector: Collector) -> None:
-    """Have ``collector(evidence)`` called when a check is refuted or blocked."""
-    if collector not in _collectors:
-        _collectors.append(collector)
-
-
-def collect(evidence: Evidence) -> None:
-    """Run the collectors; one that fails leaves a note and hides nothing."""
-    for collector in tuple(_collectors):
-        try:
-            collector(evidence)
-        except Exception as error:
-            name = getattr(collector, "__name__", "collector")
-            progress.say(f"no evidence from {name}: {error}", style="dim")
-            try:
-                evidence(f"{name}-failed.txt", f"{type(error).__name__}: {error}\n")
-            except OSError:  # a full disk: the verdict still stands
-                return

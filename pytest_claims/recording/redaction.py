@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
 MARK = "[redacted]"
 SHORTEST = 6  # shorter values occur by chance
-_values: set[str] = set()
 
 PATTERNS = tuple(
     re.compile(pattern, flags)
@@ -31,31 +31,40 @@ FIELD = re.compile(
 )
 
 
-def add(value: str) -> None:
-    """Have ``value`` taken out from now on, also base64-encoded and URL-quoted."""
-    value = value.strip()
-    if len(value) >= SHORTEST:
-        encoded = base64.b64encode(value.encode()).decode()
-        _values.update({value, encoded, encoded.rstrip("="), quote(value, safe="")})
+class Redactor:
+    """Takes what looks like a secret, and the ``values`` that are, out of text and JSON data.
+
+    A value goes in any form: also base64-encoded and URL-quoted.
+    """
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self.values: set[str] = set()
+        for value in map(str.strip, values):
+            if len(value) >= SHORTEST:
+                encoded = base64.b64encode(value.encode()).decode()
+                self.values |= {value, encoded, encoded.rstrip("="), quote(value, safe="")}
+
+    def text(self, value: str) -> str:
+        """Return ``value`` without secrets, and fit to be written."""
+        value = value.encode(errors="replace").decode()
+        for each in sorted(self.values, key=len, reverse=True):
+            value = value.replace(each, MARK)
+        value = FIELD.sub(rf"\g<1>{MARK}", value)
+        for pattern in PATTERNS:
+            value = pattern.sub(MARK, value)
+        return value
+
+    def data(self, value: Any) -> Any:
+        """Return plain JSON data with every string in it redacted."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.data(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.data(each) for each in value]
+        return value
 
 
 def text(value: str) -> str:
-    """Return ``value`` without secrets, those added and what looks like one, and fit to be written."""
-    value = value.encode(errors="replace").decode()
-    for each in sorted(_values, key=len, reverse=True):
-        value = value.replace(each, MARK)
-    value = FIELD.sub(rf"\g<1>{MARK}", value)
-    for pattern in PATTERNS:
-        value = pattern.sub(MARK, value)
-    return value
-
-
-def data(value: Any) -> Any:
-    """Return plain JSON data with every string in it redacted."""
-    if isinstance(value, str):
-        return text(value)
-    if isinstance(value, dict):
-        return {text(str(key)): data(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [data(each) for each in value]
-    return value
+    """Return ``value`` without what looks like a secret, and fit to be written."""
+    return Redactor().text(value)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.proof_fixtures import fresh, run_directory, session, suite
+from tests.support.proof_fixtures import run_directory, session, suite
 
-__all__ = ["fresh", "run_directory", "session", "suite"]
+__all__ = ["run_directory", "session", "suite"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.own_project import OURS
 from pytest_claims.recording import records
 
 Suite = Callable[..., Any]
@@ -116,25 +117,15 @@ def test_it(box): ...
 
 
 def test_an_assertion_in_a_dead_environment_blocks(suite: Suite) -> None:
-    ran = suite("""
-from pytest_claims import plugin
-plugin.set_liveness(lambda: "API server does not answer")
-@claim("pvc-bound")
-def test_it():
-    assert False
-""")
+    dead = "def pytest_claims_alive():\n    return 'API server does not answer'\n"
+    ran = suite("@claim('pvc-bound')\ndef test_it():\n    assert False\n", conftest=dead)
     assert ran.only.verdict == "blocked"
     assert "API server does not answer" in ran.only.reason
 
 
 def test_a_broken_liveness_probe_is_no_sign_of_life(suite: Suite) -> None:
-    ran = suite("""
-from pytest_claims import plugin
-plugin.set_liveness(lambda: 1 / 0)
-@claim("pvc-bound")
-def test_it():
-    assert False
-""")
+    broken = "def pytest_claims_alive():\n    return 1 / 0\n"
+    ran = suite("@claim('pvc-bound')\ndef test_it():\n    assert False\n", conftest=broken)
     assert ran.only.verdict == "blocked"
 
 
@@ -216,16 +207,15 @@ def test_a_broken_suite_is_remembered_and_the_others_run(
 
 
 def test_evidence_is_kept_and_redacted(suite: Suite) -> None:
+    secret = "def pytest_claims_redact():\n    return ['hunter2-token']\n"
     ran = suite("""
-from pytest_claims.recording import redaction as redact
-redact.add("hunter2-token")
 @claim("pvc-bound")
 def test_it(evidence):
     evidence("logs", "token is hunter2-token")
     evidence("logs", {"again": "hunter2-token"})
     observe("env", "TOKEN", "hunter2-token")
     assert False, "hunter2-token was seen"
-""")
+""", conftest=secret)  # fmt: skip
     texts = [(ran.run / each).read_text() for each in ran.only.evidence]
     assert len(texts) == 4
     assert all("hunter2" not in each for each in [*texts, ran.only.model_dump_json()])
@@ -233,18 +223,19 @@ def test_it(evidence):
 
 
 def test_a_failing_collector_hides_nothing(suite: Suite) -> None:
-    ran = suite("""
-from pytest_claims.recording.evidence import on_failure
-def broken(evidence):
+    code = "@claim('pvc-bound')\ndef test_it():\n    assert False, 'the reason'\n"
+    ran = suite(
+        code,
+        conftest="""
+class Works:
+    def pytest_claims_collect_evidence(self, evidence):
+        evidence("more", "text")
+def pytest_configure(config):
+    config.pluginmanager.register(Works())
+def pytest_claims_collect_evidence(evidence):
     raise OSError("no logs")
-def works(evidence):
-    evidence("more", "text")
-on_failure(broken)
-on_failure(works)
-@claim("pvc-bound")
-def test_it():
-    assert False, "the reason"
-""")
+""",
+    )
     assert (ran.only.verdict, "the reason" in ran.only.reason) == ("refuted", True)
     assert any("more" in each for each in ran.only.evidence)
 
@@ -252,7 +243,12 @@ def test_it():
 def test_without_a_session_there_is_no_run(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(): ...")
     result = pytester.runpytest_inprocess(
-        "-p", "no:boxproof.fixtures.box_fixtures", "-p", "pytest_claims.plugin"
+        "-p",
+        "pytest_claims.plugin",
+        "-p",
+        "boxproof.fixtures.run_hooks",
+        "-o",
+        f"claims_dir={OURS.claims_dir}",
     )
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "nox -s e2e" in result.stderr.str()

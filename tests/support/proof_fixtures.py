@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from boxproof.core.own_project import OURS
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT
-from pytest_claims import check, plugin
-from pytest_claims.recording import evidence, records, redaction
+from boxproof.fixtures import run_hooks
+from pytest_claims import plugin
+from pytest_claims.recording import records
 from pytest_claims.recording.records import Record
 
+OWN = run_hooks.__name__
 PLUGIN = plugin.__name__  # imported here, so that pytester does not import it anew in every test
 HEADER = """
 import os
@@ -63,28 +66,20 @@ def session(run_directory: Path, tmp_path: Path) -> Session:
     )
 
 
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    """Undo what a small suite in this process set for the process."""
-    before = list(check.liveness), list(evidence._collectors), set(redaction._values)
-    yield
-    check.liveness[:], evidence._collectors[:] = before[0], before[1]
-    redaction._values.clear()
-    redaction._values.update(before[2])
-
-
 @pytest.fixture
 def suite(
     pytester: pytest.Pytester, session: Session, run_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Ran]:
-    """``suite(code, *options, apart=False)`` runs a suite; ``apart`` in a process of its own."""
+    """``suite(code, *options, apart=False, conftest="")`` runs a suite; ``apart`` in a process of its own."""
 
-    def run(code: str, *options: str, apart: bool = False) -> Ran:
+    def run(code: str, *options: str, apart: bool = False, conftest: str = "") -> Ran:
         monkeypatch.setenv("BOXPROOF_SESSION", str(session.save(run_directory / "session.json")))
         pytester.makepyfile(test_suite=HEADER + code)
+        pytester.makeconftest(HEADER + conftest)
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
-        off = ("boxproof.fixtures.box_fixtures", "allure_pytest", "hypothesispytest")  # slow, and not needed
-        words = [*(word for name in off for word in ("-p", f"no:{name}")), "-p", PLUGIN, *options]
+        off = ("allure_pytest", "hypothesispytest")  # slow, and not needed
+        words = [word for name in off for word in ("-p", f"no:{name}")]
+        words += ["-p", PLUGIN, "-p", OWN, "-o", f"claims_dir={OURS.claims_dir}", *options]
         result = (pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess)(*words)
         text = "\n".join([*result.outlines, *result.errlines])
         return Ran(run_directory, int(result.ret), text)

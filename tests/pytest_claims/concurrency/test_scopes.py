@@ -31,25 +31,20 @@ def test_instances_share_and_the_cluster_is_exclusive(tmp_path: Path) -> None:
         pass
 
 
-@pytest.fixture(autouse=True)
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget what a test registered."""
-    monkeypatch.setattr(scopes, "_after", [])
-
-
 def test_a_cluster_left_broken_blocks_its_check(suite: Callable[..., Any]) -> None:
-    ran = suite("""
-from pytest_claims import scope; from pytest_claims.concurrency import scopes
-def shown():
+    broken = """
+def pytest_claims_after_exclusive():
     raise EnvironmentFault("the canary gets through")
-scopes.after_exclusive(shown)
+"""
+    ran = suite("""
+from pytest_claims import scope
 @scope("cluster")
 @claim("netpol-enforced-by-cni")
 def test_it():
     with control("other"):
         observe("reach", "other", "open")
     observe("reach", "own", "refused")
-""")
+""", conftest=broken)  # fmt: skip
     assert ran.only.verdict == "blocked"
     assert "the canary gets through" in ran.only.reason
 

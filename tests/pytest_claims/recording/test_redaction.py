@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,13 +11,6 @@ from pytest_claims.recording import redaction
 LETTERS = "abcdefghijklmnopqrstuvwx"
 JWT = ".".join(["eyJ" + LETTERS, LETTERS, LETTERS])
 KEY = f"-----BEGIN RSA PRIVATE KEY-----\n{LETTERS}\n{LETTERS}\n-----END RSA PRIVATE KEY-----"
-
-
-@pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    """Forget what a test added."""
-    yield
-    redaction._values.clear()
 
 
 @pytest.mark.parametrize(
@@ -57,15 +49,15 @@ def test_headers_and_fields_lose_their_value_only(line: str) -> None:
 
 
 def test_added_values_go_in_every_form() -> None:
-    redaction.add("p@ss word/1")
+    redactor = redaction.Redactor(["p@ss word/1"])
     encoded = base64.b64encode(b"p@ss word/1").decode()
-    shown = redaction.text(f"p@ss word/1 {encoded} p%40ss%20word%2F1")
+    shown = redactor.text(f"p@ss word/1 {encoded} p%40ss%20word%2F1")
     assert shown == "[redacted] [redacted] [redacted]"
 
 
 def test_data_is_redacted_at_every_depth() -> None:
-    redaction.add("canary-value")
-    found = redaction.data({"canary-value": ["x canary-value", {"n": 1, "t": ("canary-value",)}]})
+    redactor = redaction.Redactor(["canary-value"])
+    found = redactor.data({"canary-value": ["x canary-value", {"n": 1, "t": ("canary-value",)}]})
     assert "canary" not in str(found)
     assert found["[redacted]"][1]["n"] == 1
 
@@ -75,5 +67,5 @@ def test_data_is_redacted_at_every_depth() -> None:
     ["sha256:" + "0f" * 32, "the bearer of news", "system:serviceaccount:claude:claude-agent", "10.96.0.1"],
 )
 def test_what_is_no_secret_stays(harmless: str) -> None:
-    redaction.add("abc")
-    assert redaction.text(harmless) == harmless
+    redactor = redaction.Redactor(["abc"])
+    assert redactor.text(harmless) == harmless

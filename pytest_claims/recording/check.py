@@ -9,26 +9,29 @@ from pathlib import Path
 import pytest
 
 from pytest_claims import pace, progress
-from pytest_claims.recording import evidence, records, redaction
+from pytest_claims.faults import Unprovable
+from pytest_claims.recording import records
 from pytest_claims.recording.evidence import Evidence
 from pytest_claims.recording.observations import Ledger
-from pytest_claims.verdicts import Liveness, Verdict, of_exception, one_line, worst
+from pytest_claims.recording.redaction import Redactor
+from pytest_claims.verdicts import Verdict, of_exception, one_line, worst
 
-liveness: list[Liveness] = []
-
-
-def alive() -> str | None:
-    """Return None while every liveness probe sees life, else the first reason."""
-    return next((reason for each in liveness if (reason := each())), None)
+EVIDENCE = "pytest_claims_collect_evidence"
 
 
 class Check:
     """Gathers what its phases did; ``conclude`` gives verdict and reason."""
 
-    def __init__(self, run: Path, nodeid: str, claims: tuple[str, ...], worker: str) -> None:
+    def __init__(
+        self, config: pytest.Config, run: Path, nodeid: str, claims: tuple[str, ...], worker: str,
+        redactor: Redactor,
+    ) -> None:  # fmt: skip
+        self.config = config
         self.run = run
+        self.redactor = redactor
+        self.refused: Unprovable | None = None
         self.record = records.Record(nodeid=nodeid, claims=claims, worker=worker)
-        self.evidence = Evidence(run, nodeid)
+        self.evidence = Evidence(run, nodeid, redactor)
         self.ledger = Ledger()
         self.outcomes: list[tuple[Verdict, str]] = []
         self.called = False
@@ -51,7 +54,7 @@ class Check:
         if expected and (call.when == "call" or call.excinfo is not None):
             self.outcomes.append((Verdict.UNPROVEN, "marked as an expected failure"))
         elif call.excinfo is not None:
-            verdict, reason = of_exception(call.excinfo, alive)
+            verdict, reason = of_exception(call.excinfo, self._alive)
             if call.when == "teardown" and verdict is not Verdict.UNPROVEN:
                 verdict, reason = Verdict.BLOCKED, f"clean-up failed: {reason}"
             self.outcomes.append((verdict, reason))
@@ -93,8 +96,8 @@ class Check:
         seen = tuple(
             records.Seen(
                 kind=each.kind,
-                asked=redaction.text(each.asked),
-                answer=redaction.data(each.answer),
+                asked=self.redactor.text(each.asked),
+                answer=self.redactor.data(each.answer),
                 in_control=each.in_control,
                 control=each.control,
             )
@@ -106,7 +109,7 @@ class Check:
             update={
                 "state": "ended",
                 "verdict": verdict,
-                "reason": redaction.text(reason),
+                "reason": self.redactor.text(reason),
                 "seconds": round(time.monotonic() - self.started, 3),
                 "controls": len(book.counting()),
                 "failed_controls": tuple(book.failed),
@@ -121,6 +124,25 @@ class Check:
         try:
             output = "\n".join(f"--- {title}\n{text}" for title, text in report.sections)
             self.evidence(f"{name}.txt", f"{report.longreprtext}\n{output}")
-            evidence.collect(self.evidence)
+            self._collect()
         except OSError as error:
             progress.say(f"no evidence for {self.record.nodeid}: {error}", style="red")
+
+    def _alive(self) -> str | None:
+        reason: str | None = self.config.hook.pytest_claims_alive(config=self.config)
+        return reason
+
+    def _collect(self) -> None:
+        """Have every plugin leave its evidence; one that fails leaves a note and hides nothing."""
+        manager = self.config.pluginmanager
+        plugins = manager.get_plugins()
+        for plugin in plugins:
+            if not hasattr(plugin, EVIDENCE):
+                continue
+            one = manager.subset_hook_caller(EVIDENCE, [each for each in plugins if each is not plugin])
+            try:
+                one(config=self.config, evidence=self.evidence)
+            except Exception as error:
+                name = str(manager.get_name(plugin)).rpartition("/")[2].rpartition(".")[0] or "plugin"
+                progress.say(f"no evidence from {name}: {error}", style="dim")
+                self.evidence(f"{name}-failed.txt", f"{type(error).__name__}: {error}\n")

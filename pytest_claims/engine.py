@@ -1,0 +1,268 @@
+"""The engine at work: selects by claim, keeps the ledger, types the verdicts, records each check."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_claims import selection
+from pytest_claims.concurrency import scheduling, scopes
+from pytest_claims.controls import control as control_block
+from pytest_claims.controls import observe as observe_fact
+from pytest_claims.faults import Unprovable, UsageError
+from pytest_claims.project import RunContext
+from pytest_claims.recording import observations, records
+from pytest_claims.recording.check import Check
+from pytest_claims.recording.evidence import Evidence
+from pytest_claims.recording.redaction import Redactor
+from pytest_claims.reports import standing_alone
+from pytest_claims.verdicts import Verdict
+
+CONTEXT = pytest.StashKey[RunContext]()
+REDACTOR = pytest.StashKey[Redactor]()
+SELECTED = pytest.StashKey[frozenset[str]]()
+CHECK = pytest.StashKey[Check]()
+WATCHER = pytest.StashKey["Watcher"]()
+LETTERS = {"proven": ".", "refuted": "R", "blocked": "B", "unproven": "U"}
+
+
+class Watcher:
+    """Notes what hooks without a configuration report."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self.redactor = redactor
+        self.faults: list[str] = []
+        self.verdicts: list[Verdict] = []
+        self.started = datetime.now(UTC)
+        self.report: tuple[str, Path] | None = None
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember suites that could not be collected."""
+        if report.failed:
+            self.faults.append(self.redactor.text(f"{report.nodeid}: {report.longreprtext[-1500:]}"))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Turn away, before any fixture, what is not admitted; within the wrappers of others."""
+        refused = item.stash[CHECK].refused
+        if refused is not None:
+            raise refused
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count the verdicts in the process that ends the run."""
+        verdict = getattr(report, "verdict", None)
+        if verdict is not None:
+            self.verdicts.append(Verdict(verdict))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Fail the pytest run unless every check was proven; write the report of a run that stands alone."""
+        if exitstatus == 0 and any(each is not Verdict.PROVEN for each in self.verdicts):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        config = session.config
+        if config.stash[CONTEXT].alone and not _is_worker(config) and not config.getoption("collectonly"):
+            self.report = standing_alone.report(
+                config.stash[CONTEXT], config.getoption("claims"), started=self.started,
+                interrupted=exitstatus == pytest.ExitCode.INTERRUPTED,
+            )  # fmt: skip
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say the verdict of a run that stands alone, and where its page is."""
+        if self.report is not None:
+            verdict, page = self.report
+            terminalreporter.write_line(f"{verdict}: {page}")
+
+
+def start(config: pytest.Config) -> None:
+    """Ask which run this is, and which claims it is about; raises pytest.UsageError."""
+    config.addinivalue_line("markers", "claim(*ids): the claims a check proves")
+    config.addinivalue_line("markers", "scope(name): image, instance (default), cluster or host")
+    config.addinivalue_line("filterwarnings", "default")  # a warning is no verdict on the subject
+    config.option.continue_on_collection_errors = True  # one broken suite blocks its own claims only
+    context: RunContext | None = config.hook.pytest_claims_context(config=config)
+    config.stash[CONTEXT] = context or standing_alone.context(config)
+    secrets = config.hook.pytest_claims_redact(config=config)
+    config.stash[REDACTOR] = Redactor(each for many in secrets for each in many)
+    config.stash[WATCHER] = Watcher(config.stash[REDACTOR])
+    config.pluginmanager.register(config.stash[WATCHER], "pytest_claims.watcher")
+    try:
+        config.stash[SELECTED] = frozenset(config.stash[CONTEXT].project.select(config.getoption("claims")))
+    except UsageError as error:
+        raise _usage(config, error) from error
+
+
+def _usage(config: pytest.Config, error: UsageError) -> pytest.UsageError:
+    records.save_usage(_run(config), error.message, error.hint)
+    return pytest.UsageError(str(error))
+
+
+def _run(config: pytest.Config) -> Path:
+    return config.stash[CONTEXT].directory
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of xdist which run it belongs to."""
+    node.workerinput[standing_alone.RUN] = node.config.stash[CONTEXT].run
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _is_controller(config: pytest.Config) -> bool:
+    return bool(config.getoption("numprocesses", None)) and not _is_worker(config)
+
+
+def claims_of(item: pytest.Item) -> tuple[str, ...]:
+    """Return the ids in the claim marks of a check, nearest mark first, each once."""
+    return tuple(dict.fromkeys(str(each) for mark in item.iter_markers("claim") for each in mark.args))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the checks of the selected claims; a check without a known claim is a usage error."""
+    known = config.stash[CONTEXT].project.claims()
+    for item in items:
+        ids = claims_of(item)
+        if not ids:
+            raise _usage(config, UsageError(f"{item.nodeid} proves no claim", hint="mark it with @claim(…)"))
+        try:
+            scope_of(item)
+        except UsageError as error:
+            raise _usage(config, error) from error
+        for each in ids:
+            if each not in known:
+                raise _usage(config, selection.unknown(each, known, item.nodeid))
+    wanted = config.stash[SELECTED]
+    dropped = [item for item in items if wanted.isdisjoint(claims_of(item))]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if not wanted.isdisjoint(claims_of(item))]
+    items[:] = _ordered(config, items)
+
+
+def _ordered(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the slowest first for each worker; those that need the cluster alone come last, together."""
+    hands = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    known = scheduling.read(_run(config))
+    if not known:
+        return items
+    sorted_items = scheduling.slowest_first(items, lambda item: item.nodeid, known)
+    sorted_items.sort(key=lambda item: scope_of(item) == "cluster")
+    return scheduling.dealt(sorted_items, hands)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Write down everything that must report, so that silence is noticed."""
+    config = session.config
+    if _is_controller(config) or config.getoption("collectonly"):
+        return
+    records.save_collected(_run(config), {item.nodeid: claims_of(item) for item in session.items})
+    if config.stash[WATCHER].faults:
+        records.save_faults(_run(config), config.stash[WATCHER].faults)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Open a ledger for the check and write its record at its start and end."""
+    worker = getattr(item.config, "workerinput", {}).get("workerid", "main")
+    check = Check(
+        item.config, _run(item.config), item.nodeid, claims_of(item), worker, item.config.stash[REDACTOR]
+    )
+    item.stash[CHECK] = check
+    check.begin()
+    with observations.opened() as check.ledger, check.scope:
+        result = yield
+    check.end()
+    return result
+
+
+def _phase(name: str) -> Iterator[None]:
+    book = observations.current()
+    if book is not None:
+        book.phase = name
+    yield
+
+
+def scope_of(item: pytest.Item) -> scopes.Scope:
+    """Return the scope in the nearest scope mark; raises UsageError for an unknown one."""
+    mark = item.get_closest_marker("scope")
+    return scopes.checked(str(mark.args[0])) if mark else "instance"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Wait for the check's turn. Observations of fixtures do not count as the check's own."""
+    check, context = item.stash[CHECK], item.config.stash[CONTEXT]
+    try:
+        item.ihook.pytest_claims_admit(item=item, scope=scope_of(item))
+    except Unprovable as refused:
+        check.refused = refused
+    else:
+        check.scope.enter_context(scopes.entered(context.locks, scope_of(item)))
+        for held in item.ihook.pytest_claims_turn(item=item, context=context):
+            check.scope.enter_context(held)
+    check.turn_came()
+    return (yield from _phase("setup"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """Observations of the body count."""
+    return (yield from _phase("call"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Observations of the clean-up do not count; after a check of the cluster its health is shown."""
+    yield from _phase("teardown")
+    if scope_of(item) == "cluster" and item.stash[CHECK].refused is None:
+        item.ihook.pytest_claims_after_exclusive(config=item.config, context=item.config.stash[CONTEXT])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Type what happened in one phase; the last phase's report carries the verdict."""
+    report = yield
+    check = item.stash.get(CHECK, None)
+    if check is not None:
+        check.phase_ended(item, call, report)
+        if call.when == "teardown":
+            verdict, _ = check.conclude()
+            report.verdict = str(verdict)  # type: ignore[attr-defined]
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
+    """Show verdicts, not passes: a passed check without its control is not green."""
+    verdict = getattr(report, "verdict", None)
+    if verdict is not None:
+        return verdict, LETTERS[verdict], verdict.upper()
+    if isinstance(report, pytest.TestReport) and report.failed:  # keeps its traceback in the summary
+        return ("failed" if report.when == "call" else "error"), "", ""
+    return ("", "", "") if isinstance(report, pytest.TestReport) else None
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """``evidence(name, content)`` leaves a redacted file beside the report."""
+    return request.node.stash[CHECK].evidence  # type: ignore[no-any-return]
+
+
+@pytest.fixture(name="control")
+def control_fixture() -> object:
+    """``control(sentence)``: the block that shows the opposite."""
+    return control_block
+
+
+@pytest.fixture(name="observe")
+def observe_fixture() -> object:
+    """``observe(kind, asked, answer)``: record a simple fact."""
+    return observe_fact
