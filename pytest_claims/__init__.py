@@ -4,18 +4,78 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_claims.claims import Claim
     from pytest_claims.controls import ControlFailed, claim, control, note, observe, own_cluster, scope
+    from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, UsageError
+    from pytest_claims.project import Project, RunContext
+    from pytest_claims.recording.evidence import Evidence
+    from pytest_claims.recording.observations import Observation, record
+    from pytest_claims.reports.pages import write as write_reports
+    from pytest_claims.reports.schema import KillTable, Results
+    from pytest_claims.sabotages import Sabotage, SabotageError, replace_in, subject_sabotage
+    from pytest_claims.verdicts import Verdict
+    from pytest_claims.waiting import NotYet, holds, until
 
-__all__ = ["ControlFailed", "claim", "control", "note", "observe", "own_cluster", "scope"]
+__all__ = [
+    "Claim",
+    "ControlFailed",
+    "EnvironmentFault",
+    "Evidence",
+    "KillTable",
+    "NotYet",
+    "Observation",
+    "Project",
+    "Results",
+    "RunContext",
+    "Sabotage",
+    "SabotageError",
+    "SubjectFault",
+    "Unprovable",
+    "UsageError",
+    "Verdict",
+    "claim",
+    "control",
+    "holds",
+    "note",
+    "observe",
+    "own_cluster",
+    "record",
+    "replace_in",
+    "scope",
+    "subject_sabotage",
+    "until",
+    "write_reports",
+]
 
 PLACES = {
-    "ControlFailed": "controls",
-    "claim": "controls",
-    "control": "controls",
-    "note": "controls",
-    "observe": "controls",
-    "own_cluster": "controls",
-    "scope": "controls",
+    "ControlFailed": ("controls", "ControlFailed"),
+    "claim": ("controls", "claim"),
+    "control": ("controls", "control"),
+    "note": ("controls", "note"),
+    "observe": ("controls", "observe"),
+    "own_cluster": ("controls", "own_cluster"),
+    "scope": ("controls", "scope"),
+    "Observation": ("recording.observations", "Observation"),
+    "record": ("recording.observations", "record"),
+    "Evidence": ("recording.evidence", "Evidence"),
+    "Verdict": ("verdicts", "Verdict"),
+    "EnvironmentFault": ("faults", "EnvironmentFault"),
+    "SubjectFault": ("faults", "SubjectFault"),
+    "Unprovable": ("faults", "Unprovable"),
+    "UsageError": ("faults", "UsageError"),
+    "Claim": ("claims", "Claim"),
+    "Project": ("project", "Project"),
+    "RunContext": ("project", "RunContext"),
+    "Sabotage": ("sabotages", "Sabotage"),
+    "SabotageError": ("sabotages", "SabotageError"),
+    "replace_in": ("sabotages", "replace_in"),
+    "subject_sabotage": ("sabotages", "subject_sabotage"),
+    "NotYet": ("waiting", "NotYet"),
+    "holds": ("waiting", "holds"),
+    "until": ("waiting", "until"),
+    "KillTable": ("reports.schema", "KillTable"),
+    "Results": ("reports.schema", "Results"),
+    "write_reports": ("reports.pages", "write"),
 }
 
 
@@ -23,4 +83,5 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for: who only needs the faults waits for no pytest."""
     if name not in PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
+    module, attribute = PLACES[name]
+    return getattr(import_module(f"{__name__}.{module}"), attribute)

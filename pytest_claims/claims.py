@@ -18,10 +18,10 @@ class Claim(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
-    number: int
+    number: int = 0  # without numbers the order is that of the files
     area: str
     says: str
-    source: str
+    source: str = ""
     flags: tuple[str, ...] = ()
     host: bool = False
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_claims import selection
+from pytest_claims import progress, selection
 from pytest_claims.concurrency import scheduling, scopes
 from pytest_claims.controls import control as control_block
 from pytest_claims.controls import observe as observe_fact
@@ -64,11 +64,19 @@ class Watcher:
         if exitstatus == 0 and any(each is not Verdict.PROVEN for each in self.verdicts):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         config = session.config
-        if config.stash[CONTEXT].alone and not _is_worker(config) and not config.getoption("collectonly"):
+        alone = config.stash[CONTEXT].alone and not _is_worker(config) and not config.getoption("collectonly")
+        if alone and exitstatus != pytest.ExitCode.USAGE_ERROR:
+            self._write_report(session, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+
+    def _write_report(self, session: pytest.Session, *, interrupted: bool) -> None:
+        context, selected = session.config.stash[CONTEXT], session.config.getoption("claims")
+        try:
             self.report = standing_alone.report(
-                config.stash[CONTEXT], config.getoption("claims"), started=self.started,
-                interrupted=exitstatus == pytest.ExitCode.INTERRUPTED,
-            )  # fmt: skip
+                context, selected, started=self.started, interrupted=interrupted
+            )
+        except UsageError as error:  # of waivers.toml or a sabotage: the checks cannot know
+            progress.fail(error.message, error.hint)
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say the verdict of a run that stands alone, and where its page is."""

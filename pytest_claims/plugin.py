@@ -20,6 +20,7 @@ INI = {
     "sabotage_dir": ("sabotage", "directory of the sabotages, *.py"),
     "waivers_dir": (".", "directory of waivers.toml and planned.toml"),
     "durations_dir": (".", "directory of durations.json: what the checks usually take"),
+    "run_name": ("", "name of the run and its directory (default: the time)"),
     "reports_dir": ("reports", "directory that each run gets a directory in"),
 }
 
@@ -75,6 +76,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--claims", action="append", default=[], help="claim ids and globs, comma-separated; repeatable"
     )
+    group.addoption(
+        "--kill-table", action="store_true", help="apply each sabotage to a copy: its checks must turn red"
+    )
     for name, (default, told) in INI.items():
         parser.addini(name, told, type="string", default=default)
 
@@ -82,6 +86,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Make the hooks known."""
     pluginmanager.add_hookspecs(Hooks)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Try the sabotages instead of running the checks where ``--kill-table`` asks for it."""
+    if not config.getoption("kill_table"):
+        return None
+    if not config.getini("claims_dir"):
+        raise pytest.UsageError("--kill-table needs claims: set claims_dir in the ini file")
+    from pytest_claims import kill_run
+
+    reports = config.rootpath / config.getini("reports_dir")
+    return kill_run.main(project(config), config.getoption("claims"), reports)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -33,7 +33,7 @@ TIES = {
     ("pytest_claims.waiting", "boxproof.core"),
 }
 DOORS: dict[str, set[str]] = {
-    "subprocess": {"boxproof.core.process"},
+    "subprocess": {"pytest_claims.kill_run", "boxproof.core.process"},
     "time.sleep": {"pytest_claims.waiting"},
     "asyncio.sleep": set(),
     "os.environ": {"boxproof.core.process", "boxproof.core.settings"},
@@ -99,6 +99,19 @@ def test_imports_point_towards_the_foundations() -> None:
             if not any(name == module and target.startswith(tie) for module, tie in TIES):
                 wrong.append(f"{name} must not import {target}")
     assert wrong == []
+
+
+def test_the_engine_knows_neither_the_box_nor_docker_nor_kubernetes() -> None:
+    allowed = {name for module, name in TIES if module.startswith("pytest_claims")}
+    foreign = [
+        f"{name} imports {target}"
+        for name, tree in modules().items()
+        for target in imported(tree)
+        if name.startswith("pytest_claims")
+        and target.split(".")[0] in {"boxproof", "docker", "kubernetes"}
+        and not target.startswith(tuple(allowed) or "nothing")
+    ]
+    assert foreign == []
 
 
 def test_every_tie_is_still_there() -> None:

@@ -18,7 +18,7 @@ def context(config: pytest.Config) -> RunContext:
     from pytest_claims.plugin import project
 
     given = getattr(config, "workerinput", {}).get(RUN)
-    run = given or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
+    run = given or config.getini("run_name") or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
     directory = config.rootpath / config.getini("reports_dir") / run
     waivers = config.rootpath / config.getini("waivers_dir")
     return RunContext(

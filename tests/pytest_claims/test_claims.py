@@ -61,7 +61,7 @@ def test_a_pattern_that_selects_nothing_is_wrong_usage(pattern: str, hint: str) 
     ("text", "message"),
     [
         ("area = 'X'", "title"),
-        ("area = 'X'\ntitle = 'x'\n[[claim]]\nid = 'a'", "number"),
+        ("area = 'X'\ntitle = 'x'\n[[claim]]\nid = 'a'", "says"),
         ("not toml", "Expected"),
     ],
 )

@@ -1,0 +1,91 @@
+"""``pytest --kill-table``: every sabotage of files applied to a copy of the project, its checks run there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pytest_claims import progress, sabotages
+from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
+from pytest_claims.project import Project
+from pytest_claims.recording import records
+from pytest_claims.reports import kill_table, pages, results
+from pytest_claims.reports.schema import Results, SabotageResult
+from pytest_claims.sabotages import Sabotage
+
+LEFT_OUT = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".nox", ".pytest_cache", "reports")
+LONGEST = 3600.0  # seconds for the checks of one sabotage
+
+
+def main(project: Project, patterns: list[str], reports: Path) -> int:
+    """Prove the claims, try each of their sabotages, write sabotage.json and the page; 0 if all are killed.
+
+    ``patterns`` are those of ``--claims``. A BoxproofError is told in one line, and its exit code returned.
+    """
+    try:
+        chosen = [each for many in project.sabotages_of(project.select(patterns)).values() for each in many]
+        run = reports / f"kill-{int(time.time())}"
+        _pytest(project.root, run, patterns)
+        if not (run / results.FILE).is_file():
+            told = records.usage(run)
+            raise EnvironmentFault(told[0] if told else "the checks did not run; see what pytest said")
+        before = results.read(run / results.FILE)
+        table = kill_table.write(run, [_attempt(project, each, before, run) for each in chosen])
+        page = pages.write(run, project)
+        results.point_latest(run)
+    except BoxproofError as error:
+        progress.fail(error.message, error.hint)
+        return int(error.exit_code)
+    progress.say(f"{kill_table.summary(table)}; table: {page}")
+    return int(kill_table.exit_code(table) if table.total else ExitCode.UNPROVEN)
+
+
+def _attempt(project: Project, sabotage: Sabotage, before: Results, run: Path) -> SabotageResult:
+    verdicts = {each.id: each.verdict for each in before.claims}
+    checks = {check.nodeid: check.verdict for each in before.claims for check in each.checks}
+    directory = run / "sabotage" / sabotage.id.replace("/", "--")
+    baseline, started = verdicts[sabotage.claim], time.monotonic()
+    try:
+        with _copied(project.root) as copy:
+            diff = sabotages.apply_subject(sabotage, copy)
+            _pytest(copy, directory, [sabotage.claim])
+    except BoxproofError as error:
+        return kill_table.failed(sabotage, baseline, str(error))
+    seconds = time.monotonic() - started
+    row = kill_table.outcome(
+        sabotage, diff, baseline, results.reported(directory), seconds=seconds, checks=checks
+    )
+    progress.say(f"{sabotage.id}: {'killed' if row.killed else f'NOT KILLED ({row.reason})'}")
+    return row
+
+
+@contextmanager
+def _copied(root: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as below:
+        yield Path(shutil.copytree(root, Path(below) / root.name, symlinks=True, ignore=LEFT_OUT))
+
+
+def _pytest(root: Path, run: Path, patterns: list[str]) -> None:
+    """Run the checks in ``root`` and leave their records in ``run``: those have the verdicts."""
+    words = [
+        sys.executable,
+        "-B",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "pytest_claims.plugin",
+        "-p",
+        "no:cacheprovider",
+    ]
+    words += ["-o", f"reports_dir={run.parent}", "-o", f"run_name={run.name}"]
+    words += [f"--claims={','.join(patterns)}"] if patterns else []
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=LONGEST, check=False)
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "pytest.txt").write_text(done.stdout + done.stderr)

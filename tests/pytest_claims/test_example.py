@@ -1,0 +1,58 @@
+"""A project that knows nothing of boxproof has its verdicts, its reports and its kill table from pytest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from boxproof.core.process import Result, run
+from boxproof.core.settings import ROOT
+
+PLUGIN = ("-p", "pytest_claims.plugin", "-p", "no:allure_pytest")  # as where it is installed
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> Path:
+    """The example, in a place of its own."""
+    return Path(shutil.copytree(ROOT / "examples" / "till", tmp_path / "till"))
+
+
+def plain_pytest(till: Path, *options: str) -> Result:
+    """Run pytest as its users do."""
+    words = [sys.executable, "-B", "-m", "pytest", *PLUGIN, *options]
+    return run(words, cwd=till, env={"PYTHONPATH": str(ROOT)}, timeout=300, check=False)
+
+
+def test_plain_pytest_gives_verdicts_and_every_report(till: Path) -> None:
+    done = plain_pytest(till)
+    latest = till / "reports" / "latest"
+    found = json.loads((latest / "results.json").read_text())
+    assert {each["id"]: each["verdict"] for each in found["claims"]} == {
+        "change-is-the-difference": "proven",
+        "change-refuses-too-little": "proven",
+        "receipt-names-the-price": "proven",
+        "receipt-has-the-tax": "planned",
+    }
+    assert (found["verdict"], done.code) == ("accepted", 0)
+    assert (latest / "index.html").is_file()
+    assert (latest / "junit.xml").is_file()
+    assert any((latest / "allure-results").iterdir())
+    assert "accepted: " in done.stdout
+
+
+def test_one_command_gives_its_kill_table(till: Path) -> None:
+    done = plain_pytest(till, "--kill-table")
+    table = json.loads((till / "reports" / "latest" / "sabotage.json").read_text())
+    assert (table["killed"], table["total"], done.code) == (3, 3, 0), done.stderr
+
+
+def test_a_run_whose_ini_names_no_claims_is_left_alone(till: Path) -> None:
+    (till / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
+    (till / "test_plain.py").write_text("def test_it(): ...\n")
+    done = plain_pytest(till, "test_plain.py")
+    assert "1 passed" in done.stdout
+    assert not (till / "reports").exists()
