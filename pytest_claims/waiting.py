@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import tenacity
 
-from boxproof.core.process import still_wanted
+from pytest_claims.ending import still_wanted
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.pace import Deadline
 

@@ -29,8 +29,6 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # what looks upwards all the same, inside a function: (module, what it imports)
 TIES = {
     ("boxproof.kube.pod_status", "boxproof.probes.pods"),  # the reference pod that tells whose fault it is
-    # the engine is being made a plugin of its own: these go
-    ("pytest_claims.waiting", "boxproof.core"),
 }
 DOORS: dict[str, set[str]] = {
     "subprocess": {"pytest_claims.kill_run", "boxproof.core.process"},
@@ -102,14 +100,11 @@ def test_imports_point_towards_the_foundations() -> None:
 
 
 def test_the_engine_knows_neither_the_box_nor_docker_nor_kubernetes() -> None:
-    allowed = {name for module, name in TIES if module.startswith("pytest_claims")}
     foreign = [
         f"{name} imports {target}"
         for name, tree in modules().items()
         for target in imported(tree)
-        if name.startswith("pytest_claims")
-        and target.split(".")[0] in {"boxproof", "docker", "kubernetes"}
-        and not target.startswith(tuple(allowed) or "nothing")
+        if name.startswith("pytest_claims") and target.split(".")[0] in {"boxproof", "docker", "kubernetes"}
     ]
     assert foreign == []
 

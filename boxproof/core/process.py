@@ -23,6 +23,7 @@ from typing import IO, NoReturn
 
 from boxproof.core import guard, parents
 from pytest_claims import pace
+from pytest_claims.ending import TOLD, CutShort, still_wanted
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.pace import Deadline
 
@@ -49,7 +50,6 @@ ENDING = (  # the signals that end a run; with nohup a closed terminal is no rea
 Process = subprocess.Popen[bytes]
 _live: set[subprocess.Popen[bytes]] = set()
 _owner: dict[str, str] = {}
-_told = threading.Event()
 _when_told: list[Callable[[], None]] = []
 _undisturbed: list[bool] = []  # one for each block; the first notes a signal
 
@@ -99,13 +99,9 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | _owner | dict(extra or {})
 
 
-class CutShort(Exception):
-    """What was under way was ended because nobody wants its result any more."""
-
-
 def when_told(act: Callable[[], None]) -> None:
     """Have ``act()`` called once when this process is told to end; ``tell`` does nothing without it."""
-    _told.clear()
+    TOLD.clear()
     _when_told[:] = [act]
 
 
@@ -114,10 +110,10 @@ def tell() -> bool:
 
     From then on only the main thread, which cleans up, may start commands or wait; see ``still_wanted``.
     """
-    if _told.is_set():
+    if TOLD.is_set():
         return False
     if _when_told:
-        _told.set()
+        TOLD.set()
     for act in _when_told:
         act()
     if _undisturbed:
@@ -137,12 +133,6 @@ def undisturbed() -> Iterator[None]:
         late = _undisturbed.pop()
     if late:
         raise KeyboardInterrupt
-
-
-def still_wanted() -> None:
-    """Raise CutShort in any but the main thread once this process was told to end."""
-    if _told.is_set() and threading.current_thread() is not threading.main_thread():
-        raise CutShort("the run was told to end")
 
 
 def owned_by(name: str) -> None:

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from boxproof.core import source_state
-from boxproof.core.process import MAKE_ROOM, OWN_TEMPORARY, CutShort, guarded, temporary, temporary_root
+from boxproof.core.process import MAKE_ROOM, OWN_TEMPORARY, guarded, temporary, temporary_root
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings, session_file
 from boxproof.runs import ownership
 from pytest_claims import progress
+from pytest_claims.ending import CutShort
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
 
 

@@ -15,7 +15,6 @@ import watchfiles
 from boxproof.cli import e2e
 from boxproof.cluster.images import load, prune
 from boxproof.core.own_project import OURS, context
-from boxproof.core.process import CutShort
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings
 from boxproof.deployment import deploy
@@ -25,6 +24,7 @@ from boxproof.subject import affected_areas, model
 from boxproof.subject.image import image_build
 from pytest_claims import progress, waivers
 from pytest_claims.concurrency import scheduling
+from pytest_claims.ending import CutShort
 from pytest_claims.faults import BoxproofError, EnvironmentFault
 from pytest_claims.reports import results
 

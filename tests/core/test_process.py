@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.core.process import CommandFailed, CommandTimedOut, CutShort, foreground, piped, run
+from boxproof.core.process import CommandFailed, CommandTimedOut, foreground, piped, run
+from pytest_claims.ending import CutShort
 from pytest_claims.faults import EnvironmentFault
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from boxproof.core.own_project import OURS
-from boxproof.core.process import CutShort
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
 from boxproof.runs.ownership import RunRecord
 from boxproof.runs.run_life import Run
 from boxproof.subject import affected_areas, model
 from boxproof.tasks import watch
+from pytest_claims.ending import CutShort
 from pytest_claims.faults import EnvironmentFault, SubjectFault
 from pytest_claims.waiting import until
 
