@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from pytest_claims import progress, sabotages
+from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
 from pytest_claims.project import Project
 from pytest_claims.recording import records
@@ -19,7 +15,6 @@ from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
 from pytest_claims.sabotages import Sabotage
 
-LEFT_OUT = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".nox", ".pytest_cache", "reports")
 LONGEST = 3600.0  # seconds for the checks of one sabotage
 
 
@@ -52,23 +47,16 @@ def _attempt(project: Project, sabotage: Sabotage, before: Results, run: Path) -
     directory = run / "sabotage" / sabotage.id.replace("/", "--")
     baseline, started = verdicts[sabotage.claim], time.monotonic()
     try:
-        with _copied(project.root) as copy:
-            diff = sabotages.apply_subject(sabotage, copy)
-            _pytest(copy, directory, [sabotage.claim])
+        with sabotage.applied(project.root) as applied:
+            _pytest(applied.root, directory, [sabotage.claim])
     except BoxproofError as error:
         return kill_table.failed(sabotage, baseline, str(error))
     seconds = time.monotonic() - started
     row = kill_table.outcome(
-        sabotage, diff, baseline, results.reported(directory), seconds=seconds, checks=checks
+        sabotage, applied.diff, baseline, results.reported(directory), seconds=seconds, checks=checks
     )
     progress.say(f"{sabotage.id}: {'killed' if row.killed else f'NOT KILLED ({row.reason})'}")
     return row
-
-
-@contextmanager
-def _copied(root: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as below:
-        yield Path(shutil.copytree(root, Path(below) / root.name, symlinks=True, ignore=LEFT_OUT))
 
 
 def _pytest(root: Path, run: Path, patterns: list[str]) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import importlib.util
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
-
-import yaml
 
 from pytest_claims import selection
 from pytest_claims.concurrency.scopes import Scope
@@ -22,82 +20,80 @@ from pytest_claims.faults import UsageError
 from pytest_claims.recording.records import Record
 from pytest_claims.verdicts import Verdict
 
-Objects = list[dict[str, Any]]
-ManifestEdit = Callable[[Objects], None]
 SubjectEdit = Callable[[Path], None]
-ClusterEdit = Callable[[Any, Any], AbstractContextManager[None]]
-Way = Literal["manifest", "image", "subject", "cluster"]
-Load = Literal["full", "stale"]  # stale: the nodes keep the old content under the new tag
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sabotage:
-    """One change; which of the edits is set depends on ``way``."""
-
-    id: str
-    claim: str
-    sentence: str
-    way: Way
-    scope: Scope
-    manifest: ManifestEdit | None = None
-    dockerfile: str = ""
-    load: Load = "full"
-    subject: SubjectEdit | None = None
-    cluster: ClusterEdit | None = None
+LEFT_OUT = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".nox", ".pytest_cache", "reports")
 
 
 class SabotageError(UsageError):
     """A sabotage is wrong in itself: it changes nothing, or its claim does not exist."""
 
 
-_registry: dict[str, Sabotage] = {}
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """A sabotage in force: what it changed, as a diff, and the directory the checks are to run in."""
+
+    diff: str
+    root: Path
 
 
-def _add(sabotage: Sabotage) -> None:
-    if sabotage.id in _registry:
-        raise SabotageError(f"two sabotages are called {sabotage.id!r}", hint="rename one function")
-    _registry[sabotage.id] = sabotage
+@dataclass(frozen=True, kw_only=True)
+class Sabotage:
+    """The smallest change that must turn a check of ``claim`` red; a subclass says how it is made.
 
-
-def _id(claim: str, name: str) -> str:
-    return f"{claim}/{name.strip('_').replace('_', '-')}"
-
-
-def manifest_sabotage(
-    claim: str, sentence: str, *, scope: Scope = "instance"
-) -> Callable[[ManifestEdit], ManifestEdit]:
-    """Register a function that edits the rendered objects in place (before they become an instance)."""
-
-    def register(edit: ManifestEdit) -> ManifestEdit:
-        name = _id(claim, edit.__name__)
-        _add(Sabotage(id=name, claim=claim, sentence=sentence, way="manifest", scope=scope, manifest=edit))
-        return edit
-
-    return register
-
-
-def image_sabotage(name: str, claim: str, sentence: str, *, dockerfile: str, load: Load = "full") -> Sabotage:
-    """Register Dockerfile lines that make one layer on top of the box.
-
-    With ``load="stale"`` it is built and never loaded: the nodes have the untouched box under its tag.
+    ``scope`` is that of what it touches: one of "cluster" or "host" is tried while no other is.
     """
-    made = Sabotage(
-        id=_id(claim, name), claim=claim, sentence=sentence, way="image", scope="image",
-        dockerfile=dockerfile, load=load,
-    )  # fmt: skip
-    _add(made)
-    return made
+
+    id: str
+    claim: str
+    sentence: str
+    scope: Scope
+
+    def applied(self, root: Path) -> AbstractContextManager[Applied]:
+        """Have the project in ``root`` changed for as long as the block lasts; raises SabotageError."""
+        raise SabotageError(f"{self.id}: a {type(self).__name__} is not for pytest --kill-table: {root}")
 
 
-def as_root(*commands: str) -> str:
-    """Return Dockerfile lines that change files as root, in one layer."""
-    return f"USER root\nRUN {' && '.join(commands)}\nUSER 1000:1000"
+@dataclass(frozen=True, kw_only=True)
+class SubjectSabotage(Sabotage):
+    """A change of files, made in a copy of the project."""
+
+    subject: SubjectEdit
+
+    @contextmanager
+    def applied(self, root: Path) -> Iterator[Applied]:
+        """Change a copy of ``root``; raises SabotageError if no file changes."""
+        with tempfile.TemporaryDirectory() as below:
+            copy = Path(shutil.copytree(root, Path(below) / root.name, symlinks=True, ignore=LEFT_OUT))
+            yield Applied(diff=apply_subject(self, copy), root=copy)
 
 
-def edited(path: str, expression: str) -> str:
-    """Return Dockerfile lines that edit a file with sed; the build fails where that changes nothing."""
-    edit = f"sed -i -E '{expression}' {path}"
-    return as_root(f"cp {path} /tmp/was", edit, f"! cmp -s /tmp/was {path}", "rm /tmp/was")
+_collecting: ContextVar[dict[str, Sabotage] | None] = ContextVar("_collecting", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[dict[str, Sabotage]]:
+    """Yield what is registered within the block, by id."""
+    found: dict[str, Sabotage] = {}
+    token = _collecting.set(found)
+    try:
+        yield found
+    finally:
+        _collecting.reset(token)
+
+
+def register(sabotage: Sabotage) -> None:
+    """Add a sabotage to those of the files being loaded; raises SabotageError for a second of its id."""
+    known = _collecting.get()
+    if known is None:
+        raise SabotageError(f"{sabotage.id} is registered outside the directory of sabotages")
+    if sabotage.id in known:
+        raise SabotageError(f"two sabotages are called {sabotage.id!r}", hint="rename one function")
+    known[sabotage.id] = sabotage
+
+
+def id_of(claim: str, name: str) -> str:
+    """Return the id of the sabotage of ``claim`` that a function called ``name`` makes."""
+    return f"{claim}/{name.strip('_').replace('_', '-')}"
 
 
 def subject_sabotage(
@@ -105,36 +101,12 @@ def subject_sabotage(
 ) -> Callable[[SubjectEdit], SubjectEdit]:
     """Register a function that edits a copy of the subject directory; scope "host" needs no cluster."""
 
-    def register(edit: SubjectEdit) -> SubjectEdit:
-        name = _id(claim, edit.__name__)
-        _add(Sabotage(id=name, claim=claim, sentence=sentence, way="subject", scope=scope, subject=edit))
+    def decorate(edit: SubjectEdit) -> SubjectEdit:
+        name = id_of(claim, edit.__name__)
+        register(SubjectSabotage(id=name, claim=claim, sentence=sentence, scope=scope, subject=edit))
         return edit
 
-    return register
-
-
-def cluster_sabotage(
-    claim: str, sentence: str
-) -> Callable[[Callable[[Any, Any], Iterator[None]]], ClusterEdit]:
-    """Register a generator ``f(session, kube)`` that breaks the cluster, yields, and mends it; run alone."""
-
-    def register(edit: Callable[[Any, Any], Iterator[None]]) -> ClusterEdit:
-        manager = contextmanager(edit)
-        name = _id(claim, edit.__name__)
-        _add(
-            Sabotage(id=name, claim=claim, sentence=sentence, way="cluster", scope="cluster", cluster=manager)
-        )
-        return manager
-
-    return register
-
-
-def find(objects: Iterable[dict[str, Any]], kind: str, name: str = "") -> dict[str, Any]:
-    """Return the object of that kind (and name, where given); raises SabotageError if there is none."""
-    for each in objects:
-        if each.get("kind") == kind and name in ("", each.get("metadata", {}).get("name")):
-            return each
-    raise SabotageError(f"no {kind} {name!r} in the rendered objects")
+    return decorate
 
 
 def replace_in(path: Path, old: str, new: str) -> None:
@@ -146,57 +118,32 @@ def replace_in(path: Path, old: str, new: str) -> None:
 
 
 def load(directory: Path, known: Iterable[str]) -> dict[str, Sabotage]:
-    """Import ``directory``/*.py once each and return every registered sabotage by id."""
-    for path in sorted(directory.glob("*.py")):
-        name = "sabotage" if path.stem == "__init__" else f"sabotage.{path.stem}"
-        there = sys.modules.get(name)
-        if there is not None and Path(there.__file__ or "") == path:
-            continue
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    ids = list(known)
-    for each in _registry.values():
+    """Return every sabotage of ``directory``/*.py by id; raises UsageError for one of an unknown claim."""
+    ids, found = list(known), _loaded(directory)
+    for each in found.values():
         if each.claim not in ids:
             raise selection.unknown(each.claim, ids, f"sabotage {each.id}")
-    return dict(_registry)
+    return dict(found)
 
 
-def of_claims(claims: Iterable[str], known: Mapping[str, Sabotage]) -> dict[str, list[Sabotage]]:
-    """Return the sabotages of each claim, an empty list where it has none."""
-    by_claim: dict[str, list[Sabotage]] = {each: [] for each in claims}
-    for each in known.values():
-        if each.claim in by_claim:
-            by_claim[each.claim].append(each)
-    return by_claim
+@cache
+def _loaded(directory: Path) -> Mapping[str, Sabotage]:
+    with collecting() as found:
+        for path in sorted(directory.glob("*.py")):
+            name = "sabotage" if path.stem == "__init__" else f"sabotage.{path.stem}"
+            spec = importlib.util.spec_from_file_location(name, path)
+            assert spec is not None and spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            spec.loader.exec_module(module)
+    return found
 
 
-def apply_manifest(sabotage: Sabotage, objects: Sequence[dict[str, Any]]) -> tuple[Objects, str]:
-    """Return edited copies of ``objects`` and the unified diff of their YAML.
-
-    Raises SabotageError if the edit changes nothing or cannot find what it edits.
-    """
-    assert sabotage.manifest is not None
-    before = list(objects)
-    after = copy.deepcopy(before)
-    try:
-        sabotage.manifest(after)
-    except (KeyError, IndexError, StopIteration) as error:
-        raise SabotageError(f"{sabotage.id}: nothing to edit: {error!r}") from error
-    changed = diff(_yaml(before), _yaml(after), "rendered.yaml")
-    if not changed:
-        raise SabotageError(f"{sabotage.id} changes nothing in the rendered objects")
-    return after, changed
-
-
-def apply_subject(sabotage: Sabotage, directory: Path) -> str:
+def apply_subject(sabotage: SubjectSabotage, directory: Path) -> str:
     """Edit the copy of the subject in ``directory`` and return the unified diff of its files.
 
     Raises SabotageError if no file changes.
     """
-    assert sabotage.subject is not None
     with tempfile.TemporaryDirectory() as kept:
         before = Path(shutil.copytree(directory, Path(kept) / "before", symlinks=True))
         sabotage.subject(directory)
@@ -208,9 +155,13 @@ def apply_subject(sabotage: Sabotage, directory: Path) -> str:
     return changed
 
 
-def dockerfile_diff(sabotage: Sabotage) -> str:
-    """Return the added Dockerfile lines of an image sabotage, as a diff."""
-    return "".join(f"+{line}\n" for line in sabotage.dockerfile.strip().splitlines())
+def of_claims(claims: Iterable[str], known: Mapping[str, Sabotage]) -> dict[str, list[Sabotage]]:
+    """Return the sabotages of each claim, an empty list where it has none."""
+    by_claim: dict[str, list[Sabotage]] = {each: [] for each in claims}
+    for each in known.values():
+        if each.claim in by_claim:
+            by_claim[each.claim].append(each)
+    return by_claim
 
 
 def diff(before: str, after: str, name: str) -> str:
@@ -219,10 +170,6 @@ def diff(before: str, after: str, name: str) -> str:
         before.splitlines(), after.splitlines(), f"a/{name}", f"b/{name}", n=2, lineterm=""
     )
     return "".join(f"{each}\n" for each in lines)
-
-
-def _yaml(objects: Objects) -> str:
-    return yaml.safe_dump_all(objects, sort_keys=True, default_flow_style=False, width=200)
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -8,15 +8,15 @@ from typing import Any
 
 import yaml
 
-from pytest_claims.sabotages import (
+from boxproof.deployment.sabotage_ways import (
     Objects,
     as_root,
     edited,
     find,
     image_sabotage,
     manifest_sabotage,
-    subject_sabotage,
 )
+from pytest_claims.sabotages import subject_sabotage
 
 START = "/usr/local/bin/entrypoint"
 LOGIN = "/usr/local/lib/box/login.py"

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pytest_claims.sabotages import Objects, find, image_sabotage, manifest_sabotage, subject_sabotage
+from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
+from pytest_claims.sabotages import subject_sabotage
 
 HEALTH = "/usr/local/lib/box/health.py"
 

@@ -5,15 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pytest_claims.sabotages import (
-    Objects,
-    SabotageError,
-    find,
-    image_sabotage,
-    manifest_sabotage,
-    replace_in,
-    subject_sabotage,
-)
+from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
+from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 
 RELEASE = "boxproof/cli/release.py"
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pytest_claims.sabotages import Objects, as_root, edited, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import (
+    Objects,
+    as_root,
+    edited,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+)
 
 START = "/usr/local/bin/entrypoint"
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
 from boxproof.subject.image import tools
-from pytest_claims.sabotages import (
-    Objects,
-    SabotageError,
-    find,
-    image_sabotage,
-    manifest_sabotage,
-    subject_sabotage,
-)
+from pytest_claims.sabotages import SabotageError, subject_sabotage
 
 image_sabotage(
     "user_root", "image-user-nonroot", "USER root stands last", dockerfile="USER root"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_claims.sabotages import Objects, edited, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 
 PROGRAM = "/usr/local/lib/box/config_clone.py"
 RUN = f"python3 -I {PROGRAM}"

@@ -9,22 +9,20 @@ from typing import Any
 from boxproof.cluster.images import load
 from boxproof.cluster.images.image_archive import canonical
 from boxproof.core.session import Session
-from boxproof.host.engine.docker_cli import docker
-from boxproof.kube.client import Kube
-from boxproof.kube.owed import Debt, noted
-from boxproof.probes.pods import helper_pods
-from boxproof.subject.image import image_build
-from pytest_claims.sabotages import (
+from boxproof.deployment.sabotage_ways import (
     Objects,
-    SabotageError,
     as_root,
     cluster_sabotage,
     find,
     image_sabotage,
     manifest_sabotage,
-    replace_in,
-    subject_sabotage,
 )
+from boxproof.host.engine.docker_cli import docker
+from boxproof.kube.client import Kube
+from boxproof.kube.owed import Debt, noted
+from boxproof.probes.pods import helper_pods
+from boxproof.subject.image import image_build
+from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 
 
 def _pod(objects: Objects) -> dict[str, Any]:

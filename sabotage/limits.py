@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_claims.sabotages import Objects, find, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
 
 
 def _pod(objects: Objects) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pytest_claims.sabotages import Objects, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
 
 CONFIG, KEY = "claude-mcp", "mcp.json"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_claims.sabotages import as_root, edited, image_sabotage
+from boxproof.deployment.sabotage_ways import as_root, edited, image_sabotage
 
 START = "/usr/local/bin/entrypoint"
 BOX = "/usr/local/lib/box"

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.core.session import Session
-from boxproof.kube.client import Kube
-from boxproof.kube.owed import Debt, in_node, noted
-from boxproof.kube.pod_status import rolled_out
-from pytest_claims.sabotages import (
+from boxproof.deployment.sabotage_ways import (
     Objects,
     cluster_sabotage,
     edited,
     find,
     image_sabotage,
     manifest_sabotage,
-    replace_in,
-    subject_sabotage,
 )
+from boxproof.kube.client import Kube
+from boxproof.kube.owed import Debt, in_node, noted
+from boxproof.kube.pod_status import rolled_out
+from pytest_claims.sabotages import replace_in, subject_sabotage
 
 
 def _policy(objects: Objects) -> dict[str, Any]:

@@ -7,15 +7,8 @@ from typing import Any
 
 import yaml
 
-from pytest_claims.sabotages import (
-    Objects,
-    edited,
-    find,
-    image_sabotage,
-    manifest_sabotage,
-    replace_in,
-    subject_sabotage,
-)
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
 
 READER = "chart/templates/rbac-reader.yaml"
 STATEFULSET = "chart/templates/statefulset.yaml"

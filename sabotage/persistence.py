@@ -5,15 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pytest_claims.sabotages import (
-    Objects,
-    as_root,
-    find,
-    image_sabotage,
-    manifest_sabotage,
-    replace_in,
-    subject_sabotage,
-)
+from boxproof.deployment.sabotage_ways import Objects, as_root, find, image_sabotage, manifest_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
 
 
 def _statefulset(objects: Objects) -> dict[str, Any]:

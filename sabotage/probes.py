@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_claims.sabotages import Objects, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
 
 PROBE = "/usr/local/bin/healthcheck"
 HEALTH = "/usr/local/lib/box/health.py"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_claims.sabotages import Objects, SabotageError, find, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
+from pytest_claims.sabotages import SabotageError
 
 READER, OPERATOR, ACCOUNT = "claude-reader", "claude-operator", "claude-agent"
 RBAC = "rbac.authorization.k8s.io"

@@ -7,14 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from pytest_claims.sabotages import (
-    Objects,
-    SabotageError,
-    find,
-    image_sabotage,
-    manifest_sabotage,
-    subject_sabotage,
-)
+from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
+from pytest_claims.sabotages import SabotageError, subject_sabotage
 
 FAKE = "sk-ant-" + "oat01-" + "x" * 40  # has the shape of a token, and is none
 

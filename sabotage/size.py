@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_claims.sabotages import image_sabotage
+from boxproof.deployment.sabotage_ways import image_sabotage
 
 BLOB = "USER root\nRUN head -c {} /dev/{} > /blob\nUSER 1000:1000"
 

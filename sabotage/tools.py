@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_claims.sabotages import (
-    Objects,
-    find,
-    image_sabotage,
-    manifest_sabotage,
-    replace_in,
-    subject_sabotage,
-)
+from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
 
 WRAPPER = "/usr/local/bin/netraw-exec"
 EFFECTIVE = "0100000200200000000000000000000000000000"  # cap_net_raw=ep as struct vfs_cap_data

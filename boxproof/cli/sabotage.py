@@ -17,7 +17,8 @@ from boxproof.core.own_project import OURS
 from boxproof.core.process import run as command
 from boxproof.core.session import ImageInfo, Session
 from boxproof.core.settings import Settings
-from boxproof.deployment import deploy
+from boxproof.deployment import deploy, sabotage_ways
+from boxproof.deployment.sabotage_ways import ClusterSabotage, ImageSabotage, ManifestSabotage
 from boxproof.kube.client import Kube
 from boxproof.runs import bringup, run_life, suite_runner
 from boxproof.runs.run_life import Run
@@ -28,7 +29,7 @@ from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import ExitCode, UsageError
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
-from pytest_claims.sabotages import Sabotage
+from pytest_claims.sabotages import Sabotage, SubjectSabotage
 from pytest_claims.verdicts import Verdict
 
 SIDE_BY_SIDE = 3  # instances at a time: more of them only wait for the same two cores
@@ -141,7 +142,7 @@ def attempt(run: Run, sabotage: Sabotage, before: Verdict, checks: Mapping[str, 
 
 def in_force(sabotage: Sabotage, session: Session) -> AbstractContextManager[None]:
     """Return the block in which a sabotage of the cluster is in force; the others already are."""
-    if sabotage.cluster is None:
+    if not isinstance(sabotage, ClusterSabotage):
         return nullcontext()
     return sabotage.cluster(session, Kube(deploy.cluster_of(session).kubeconfig))
 
@@ -151,20 +152,22 @@ def prepare(run: Run, sabotage: Sabotage, directory: Path) -> tuple[Session, str
     suffix = "s" + hashlib.sha256(sabotage.id.encode()).hexdigest()[:6]
     base = run.session
     session = replace(base, directory=str(directory), suffix=suffix, sabotage=sabotage.id)
-    if sabotage.way == "manifest":
+    if isinstance(sabotage, ManifestSabotage):
         return session, manifest_diff(base, sabotage)
-    if sabotage.way == "image":
+    if isinstance(sabotage, ImageSabotage):
         made = variant(base, sabotage, suffix)
         wanted = {deploy.LOAD_FIRST: made.reference} if sabotage.load == "full" else {}
-        return replace(session, image=made, extra=base.extra | wanted), sabotages.dockerfile_diff(sabotage)
-    if sabotage.way == "subject":
+        return replace(session, image=made, extra=base.extra | wanted), sabotage_ways.dockerfile_diff(
+            sabotage
+        )
+    if isinstance(sabotage, SubjectSabotage):
         copy = directory / "subject"
         shutil.copytree(base.subject, copy, symlinks=True, ignore=copies.left_out(Path(base.subject)))
         return replace(session, subject=str(copy)), sabotages.apply_subject(sabotage, copy)
     return session, f"{sabotage.sentence}\n"
 
 
-def manifest_diff(base: Session, sabotage: Sabotage) -> str:
+def manifest_diff(base: Session, sabotage: ManifestSabotage) -> str:
     """Return the diff in the default tier, or, for a sabotage of an opt-in, in the first that shows it."""
     tiers = model.load(Path(base.subject)).tiers.values()
     *earlier, last = dict.fromkeys([(), *tiers])
@@ -176,12 +179,12 @@ def manifest_diff(base: Session, sabotage: Sabotage) -> str:
     return _diff_with(base, sabotage, last)
 
 
-def _diff_with(base: Session, sabotage: Sabotage, components: tuple[str, ...]) -> str:
+def _diff_with(base: Session, sabotage: ManifestSabotage, components: tuple[str, ...]) -> str:
     objects = deploy.rendered(base, components=(*deploy.COMPONENTS, *components))[0]
-    return sabotages.apply_manifest(sabotage, objects)[1]
+    return sabotage_ways.apply_manifest(sabotage, objects)[1]
 
 
-def variant(base: Session, sabotage: Sabotage, suffix: str) -> ImageInfo:
+def variant(base: Session, sabotage: ImageSabotage, suffix: str) -> ImageInfo:
     """Build the box with one more layer; a stale one leaves the nodes with the old content under its tag."""
     engine, cluster, image = base.engine, deploy.cluster_of(base), base.image
     assert engine is not None and image is not None
@@ -195,7 +198,7 @@ def variant(base: Session, sabotage: Sabotage, suffix: str) -> ImageInfo:
 def clean(sabotage: Sabotage, session: Session) -> None:
     """Remove the instances of one sabotage, and its variant from nodes and engine."""
     deploy.remove_instances(session)
-    if sabotage.way == "image" and session.image is not None and session.engine is not None:
+    if isinstance(sabotage, ImageSabotage) and session.image is not None and session.engine is not None:
         load.remove(session.engine, deploy.cluster_of(session), [session.image.reference])
         argv = [session.engine.client, "image", "rm", "--force", session.image.reference]
         command(argv, env=session.engine.env, timeout=120, check=False)

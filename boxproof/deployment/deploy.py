@@ -14,13 +14,14 @@ from boxproof.core import admission
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.own_project import OURS
 from boxproof.core.session import ClusterInfo, Session, StubInfo
-from boxproof.deployment import external_instances
+from boxproof.deployment import external_instances, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.instance_records import Record, instances_of, record_path, remember
+from boxproof.deployment.sabotage_ways import ManifestSabotage
 from boxproof.kube import pod_status, retained_volumes
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.kube.service_accounts import kubeconfig
-from pytest_claims import progress, sabotages
+from pytest_claims import progress
 from pytest_claims.concurrency.sharing import instances as shared
 from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
 
@@ -104,10 +105,10 @@ def _sabotaged(session: Session, objects: Objects) -> tuple[Objects, bool]:
     if not session.sabotage:
         return objects, False
     sabotage = OURS.sabotage(session.sabotage)
-    if sabotage.manifest is None:
+    if not isinstance(sabotage, ManifestSabotage):
         return objects, False
     try:
-        changed, _ = sabotages.apply_manifest(sabotage, objects)
+        changed, _ = sabotage_ways.apply_manifest(sabotage, objects)
     except UsageError as reason:  # not every tier has what the sabotage is about
         progress.say(f"not in this tier: {reason.message}", style="dim")
         return objects, False

@@ -8,6 +8,7 @@ from typing import Any
 
 from boxproof.agent.login import FILE, PROMPT, credentials
 from boxproof.deployment.box import Box
+from boxproof.deployment.sabotage_ways import Objects, find
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube import pod_status
 from boxproof.kube.client import Kube
@@ -17,7 +18,6 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe
-from pytest_claims.sabotages import Objects, find
 from pytest_claims.waiting import until
 
 HOUR = 3600

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from boxproof.deployment.box import Box
+from boxproof.deployment.sabotage_ways import Objects, find
 from boxproof.fixtures.blocked_agent import LIVE
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
@@ -11,7 +12,6 @@ from boxproof.probes.eventually import eventually
 from boxproof.probes.process import cgroup
 from pytest_claims import claim, control, observe, scope
 from pytest_claims.faults import DeadlineExceeded
-from pytest_claims.sabotages import Objects, find
 from pytest_claims.waiting import NotYet, until
 
 OOM = "OOMKilled", 137

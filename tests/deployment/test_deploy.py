@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 
 from boxproof.core.session import ClusterInfo, EngineInfo, Session
-from boxproof.deployment import deploy
+from boxproof.deployment import deploy, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.liveness import liveness
-from pytest_claims import sabotages
+from boxproof.deployment.sabotage_ways import ManifestSabotage
 from pytest_claims.concurrency.sharing import Sharing
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
 from pytest_claims.project import Project
-from pytest_claims.sabotages import Sabotage
 
 Object = dict[str, Any]
 Objects = tuple[Object, ...]
@@ -172,9 +171,9 @@ def test_a_sabotage_of_another_tier_leaves_this_one_alone(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def widen(objects: list[dict[str, Any]]) -> None:
-        sabotages.find(objects, "ClusterRole")["rules"] = []
+        sabotage_ways.find(objects, "ClusterRole")["rules"] = []
 
-    made = Sabotage(id="c/widen", claim="c", sentence="s", way="manifest", scope="instance", manifest=widen)
+    made = ManifestSabotage(id="c/widen", claim="c", sentence="s", scope="instance", manifest=widen)
     monkeypatch.setattr(Project, "sabotage", lambda *_: made)
     sabotaged = replace(session, sabotage="c/widen")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
 from boxproof.subject import copies, model
+from pytest_claims.sabotages import SubjectSabotage
 
-EDITS = {key: each.subject for key, each in OURS.sabotages().items() if each.subject}
+EDITS = {key: each.subject for key, each in OURS.sabotages().items() if isinstance(each, SubjectSabotage)}
 
 
 def git(directory: Path, *words: str) -> str:
@@ -26,7 +27,6 @@ def test_every_edit_of_the_subject_finds_what_it_edits() -> None:
         git(subject.directory, "add", "--all", "--force")
         git(subject.directory, "commit", "--quiet", "--message", "as it is")
         for key, edit in sorted(EDITS.items()):
-            assert edit is not None
             try:
                 edit(subject.directory)
             except Exception as error:

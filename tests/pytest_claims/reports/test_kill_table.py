@@ -13,7 +13,7 @@ from pytest_claims.sabotages import Sabotage, judge
 from pytest_claims.verdicts import Verdict
 
 CLAIM = "pvc-bound"
-ONE = Sabotage(id=f"{CLAIM}/no-class", claim=CLAIM, sentence="drops it", way="manifest", scope="instance")
+ONE = Sabotage(id=f"{CLAIM}/no-class", claim=CLAIM, sentence="drops it", scope="instance")
 
 
 def ran(verdict: str, *more: str, failed: tuple[str, ...] = ()) -> Record:

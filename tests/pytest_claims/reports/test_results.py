@@ -24,7 +24,7 @@ from pytest_claims.verdicts import Verdict
 
 TODAY = date(2026, 6, 1)
 CLAIM = "pvc-bound"
-SABOTAGE = Sabotage(id=f"{CLAIM}/x", claim=CLAIM, sentence="x", way="image", scope="image")
+SABOTAGE = Sabotage(id=f"{CLAIM}/x", claim=CLAIM, sentence="x", scope="image")
 Judge = Callable[..., Results]
 
 
