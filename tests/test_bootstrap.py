@@ -57,15 +57,20 @@ def wheel(directory: Path) -> str:
     return f"nox==1 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
 
+def test_a_start_needs_the_standard_library_alone() -> None:
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import boxproof.bootstrap"
+    subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True)
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A clone with what a start needs, a lock of one package, and that package in a directory of wheels."""
     (tmp_path / "wheels").mkdir()
     made = tmp_path / "clone"
-    (made / "boxproof").mkdir(parents=True)
+    made.mkdir()
     shutil.copy(ROOT / "nox", made)
-    for name in ("__init__", "bootstrap", "run", "errors", "guard", "pace", "parents"):
-        shutil.copy(ROOT / "boxproof" / f"{name}.py", made / "boxproof")
+    for package in ("boxproof", "pytest_claims"):
+        shutil.copytree(ROOT / package, made / package, ignore=shutil.ignore_patterns("__pycache__"))
     (made / "requirements").mkdir()
     (made / "requirements" / "all.txt").write_text(wheel(tmp_path / "wheels"))
     (made / "pyproject.toml").write_text(PROJECT)

@@ -11,7 +11,9 @@ from pytest_claims.faults import ExitCode
 
 def main(settings: Settings, *, as_json: bool = False) -> int:
     """Show the survey of this machine, with ``as_json`` as JSON; 3 if a run could not start here."""
-    survey = doctor.survey(settings, inputs.survey(settings, model.load(settings.subject)))
+    here = (settings.subject / model.FILE).is_file()  # not where boxproof was installed without a clone
+    questions = inputs.survey(settings, model.load(settings.subject)) if here else {}
+    survey = doctor.survey(settings, questions)
     if as_json:
         print(survey.model_dump_json(indent=1))
     else:

@@ -52,7 +52,7 @@ def admitted(directory: Path, *, timeout: float = DEADLINE) -> Iterator[None]:
 def heavy(session: Session, *, timeout: float = DEADLINE) -> Iterator[None]:
     """Hold one of the few places for what keeps a machine busy: builds, loads, runs of their own.
 
-    There is one for every two processors. Take it inside a check for one operation, not around another wait
+    There is one for each processor. Take it inside a check for one operation, not around another wait
     for a lock. Raises DeadlineExceeded after ``timeout`` seconds.
     """
     if within_a_check():  # of a run that was started by a check, which holds the place
@@ -60,7 +60,7 @@ def heavy(session: Session, *, timeout: float = DEADLINE) -> Iterator[None]:
         return
     directory = directory_of(session)
     directory.mkdir(parents=True, exist_ok=True)
-    names = [f"heavy-{number}" for number in range(max(1, int(pace.cores()) // 2))]
+    names = [f"heavy-{number}" for number in range(max(1, int(pace.cores())))]
     what = "a turn for what keeps the machine busy"
     with until(lambda: _free(directory, names), timeout=timeout, what=what):
         yield

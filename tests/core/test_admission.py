@@ -143,7 +143,7 @@ def test_what_a_check_starts_is_admitted_with_it(
 def test_few_heavy_operations_run_at_once(kernel: Kernel, session: Session) -> None:
     kernel.calm()
     with ExitStack() as stack:
-        for _ in range(max(1, int(pace.cores()) // 2)):
+        for _ in range(max(1, int(pace.cores()))):
             stack.enter_context(heavy(session, timeout=5))
         with (
             pytest.raises(DeadlineExceeded, match="keeps the machine busy"),

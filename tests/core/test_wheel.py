@@ -12,6 +12,7 @@ import pytest
 
 from boxproof.core.settings import ROOT
 
+PACKAGES = ("boxproof", "pytest_claims")
 BUILD = "from setuptools import build_meta; build_meta.build_wheel('dist')"
 
 
@@ -19,7 +20,9 @@ BUILD = "from setuptools import build_meta; build_meta.build_wheel('dist')"
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with what a wheel of the present files installs."""
     source = tmp_path_factory.mktemp("source")
-    shutil.copytree(ROOT / "boxproof", source / "boxproof", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "sandbox", source / "sandbox", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", source)
     subprocess.run([sys.executable, "-c", BUILD], cwd=source, check=True, capture_output=True)
     site = tmp_path_factory.mktemp("site")
@@ -39,8 +42,8 @@ def run(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_wheel_has_every_file(installed: Path) -> None:
     def files(root: Path) -> set[str]:
-        found = (each for each in (root / "boxproof").rglob("*") if each.is_file())
-        return {str(each.relative_to(root)) for each in found if "__pycache__" not in each.parts}
+        found = (path for package in PACKAGES for path in (root / package).rglob("*") if path.is_file())
+        return {str(path.relative_to(root)) for path in found if "__pycache__" not in path.parts}
 
     assert files(ROOT) == files(installed)
     scripts = next(installed.glob("*.dist-info/entry_points.txt")).read_text()
