@@ -16,7 +16,7 @@ from pytest_claims import pace
 from pytest_claims.concurrency.scopes import DEADLINE, locked, try_lock
 from pytest_claims.waiting import until
 
-ROOM = 3.0  # times slower than an idle machine: from here on no further check starts
+ROOM = 3.5  # times slower than an idle machine: from here on no further check starts
 BUSY = 1.5  # times slower: from here on the effect of the last start is waited for
 EFFECT = 3.0  # seconds until that shows
 PLACES = 64  # as many checks at most
