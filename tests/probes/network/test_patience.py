@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from signal import Signals
 from typing import Any, cast
 
@@ -137,12 +139,36 @@ def test_a_machine_that_never_leaves_a_judgement_blocks() -> None:
     assert len(looks) == 2
 
 
+@pytest.fixture
+def starts_slowly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have programs start slowly here."""
+    slow = tmp_path / "true"
+    slow.write_text("#!/bin/sh\nexec sleep 1.2\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("starts_slowly")
 def test_what_a_subject_times_itself_is_excused_on_a_hopeless_machine_alone(kernel: Kernel) -> None:
     judged(lambda: demand_speed("not told"))
     kernel.slowed(8)
     slow = pytest.raises(Unjudged, match="not told, on a machine 8 times slower")
     with pace.measured_by(kernel.machine), slow:
         judged(lambda: demand_speed("not told"))
+
+
+def test_what_every_fresh_subject_does_where_programs_start_quickly_is_its_own_doing(kernel: Kernel) -> None:
+    looks = []
+
+    def look() -> str:
+        looks.append("look")
+        demand_speed("not told")
+        return "not told"
+
+    kernel.slowed(8)
+    with pace.measured_by(kernel.machine):
+        assert judged(look) == "not told"
+    assert len(looks) == 3
 
 
 def test_a_state_that_comes_and_one_that_does_not() -> None:
