@@ -225,10 +225,9 @@ def cores() -> float:
 def workers() -> int:
     """Return how many checks to run side by side: two more than cores, as checks wait for much else.
 
-    They are fewer where others are at work already, but never one: a check starts when there is room.
+    How busy the machine is does not count: a check starts when there is room.
     """
-    count, crowded = min(8, int(cores()) + 2), now().crowded
-    return max(2, round(count / crowded) if crowded >= 2 else count)
+    return max(2, min(8, int(cores()) + 2))
 
 
 def mark() -> None:

@@ -59,9 +59,7 @@ def _proving(made: Parser) -> None:
         help="the subject: a directory with a subject.toml (default: this repository)",
     )
     option("--cluster", metavar="NAME", help="name of the KIND cluster (default: boxproof)")
-    option(
-        "--workers", metavar="N", help="how many checks run side by side (default: by processors and load)"
-    )
+    option("--workers", metavar="N", help="how many checks run side by side (default: by processors)")
 
 
 def _one_cell(made: Parser) -> None:
