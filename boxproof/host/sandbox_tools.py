@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,7 @@ PROGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ip": ("bin/ip", ("iproute2", "libbpf1", "libelf1", "libmnl0", "libcap2", "libxtables12")),
 }
 WRAPPER = '#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {program} "$@"\n'
+WRAPPED = re.compile(r"#!/bin/sh\nLD_LIBRARY_PATH=\S* exec (?P<program>\S+) ")
 TUN = Path("/dev/net/tun")
 NEEDED = {
     "/proc/sys/user/max_user_namespaces": "raise the sysctl user.max_user_namespaces",
@@ -68,6 +70,14 @@ def _unpacked(settings: Settings, name: str, target: Path) -> None:
     libraries = sorted({str(each.parent) for each in tree.rglob("*.so.*")})
     target.write_text(WRAPPER.format(libraries=":".join(libraries), program=program))
     target.chmod(0o755)
+
+
+def behind(program: str) -> str:
+    """Return the path of what a wrapper of ours starts, or that of ``program`` itself if it is none."""
+    with Path(program).open("rb") as file:
+        start = file.read(4096).decode(errors="replace")
+    found = WRAPPED.match(start)
+    return found["program"] if found else program
 
 
 def demand() -> None:
