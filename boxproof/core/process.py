@@ -343,7 +343,7 @@ class Started:
 
     def resize(self, rows: int, columns: int) -> None:
         """Change the size of its terminal."""
-        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        _resize(self.terminal, (rows, columns))
 
     def wait(self, timeout: float) -> Result:
         """Return its end within ``timeout`` seconds; raises CommandTimedOut."""
@@ -370,6 +370,10 @@ class Started:
                 into += chunk
 
 
+def _resize(terminal: int, size: tuple[int, int]) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+
+
 @contextmanager
 def started(
     argv: Sequence[str | os.PathLike[str]],
@@ -387,11 +391,11 @@ def started(
         made = Started(_start(words, None, env, subprocess.PIPE, subprocess.PIPE, subprocess.PIPE), words)
     else:
         ours, theirs = os.openpty()
+        _resize(ours, size)  # before anybody is there to be told of it
         name = os.ttyname(theirs)
         opened = ("sh", "-c", 'exec <>"$0" >&0 2>&0; exec "$@"', name, *words)  # a leader's first terminal
         process = _start(opened, None, env, subprocess.DEVNULL, subprocess.DEVNULL, subprocess.DEVNULL)
         made = Started(process, words, ours)
-        made.resize(*size)
     _live.add(made.process)
     try:
         yield made

@@ -34,7 +34,7 @@ def test_a_terminal_is_one_with_a_size() -> None:
 
 
 def test_what_is_typed_at_a_terminal_interrupts() -> None:
-    with started(["sh", "-c", "echo ready; sleep 30"], terminal=True) as process:
+    with started(["sh", "-c", "echo ready; exec sleep 30"], terminal=True) as process:
         ready(process).write("\x03")
         assert process.wait(10).code != 0
 
