@@ -18,11 +18,12 @@ class Claim(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
-    number: int = 0  # without numbers the order is that of the files
+    number: int = 0  # those without one come last, in the order of the files
     area: str
     says: str
     source: str = ""
     flags: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()  # what it is called in public catalogues: "PSS restricted", "OWASP-LLM06"
     host: bool = False
 
 
@@ -51,7 +52,11 @@ def load(directory: Path) -> Mapping[str, Claim]:
             if each.id in found:
                 raise UsageError(f"{path.name}: claim {each.id!r} is defined twice")
             found[each.id] = each
-    return {each.id: each for each in sorted(found.values(), key=lambda each: each.number)}
+    return {each.id: each for each in sorted(found.values(), key=_place)}
+
+
+def _place(claim: Claim) -> float:
+    return claim.number or float("inf")
 
 
 @cache
