@@ -206,10 +206,15 @@ def _kernel() -> Need:
     return Need(name="kernel", found=f"{machine.kernel()}: {said}", way=f"{tables}; {way}", missing=missing)
 
 
-def _registry(settings: Settings) -> Need:
+def image_registry(settings: Settings) -> str:
+    """Return "" when the image registry answers that the engine in use asks, else why not."""
     layout = embedded.Layout(settings.state)
     running = layout.host if layout.pid() else engine_choice.user_host()
-    why = reachability.registry(settings, running)
+    return reachability.registry(settings, running)
+
+
+def _registry(settings: Settings) -> Need:
+    why = image_registry(settings)
     way = "built here from Go modules and Debian packages" if why else "published images by digest"
     return Need(name="image registry", found=why or "answers", way=way, required=False)
 

@@ -157,7 +157,9 @@ def recipes(settings: Settings, subject: Subject) -> list[golang.Build]:
 
 
 def _node_is_built(settings: Settings) -> bool:
-    return not settings.context and not settings.registry and cells.check(settings).published is None
+    if settings.context or settings.registry:
+        return False
+    return cells.check(settings).published is None or bool(doctor.image_registry(settings))
 
 
 def _listed(subject: Subject) -> list[tools.Tool]:

@@ -112,3 +112,10 @@ def test_a_malformed_specifier_is_wrong_usage(tmp_path: Path) -> None:
     path.write_text(cells.DIRECTORY.joinpath("cells.toml").read_text().replace('">=2.3"', '"2.3 or so"'))
     with pytest.raises(UsageError, match=r"cells\.toml.*2\.3 or so"):
         cells.catalogue(path)
+
+
+def test_a_connected_machine_has_a_published_node_image_for_the_default_cell() -> None:
+    published = cells.check(Settings()).published
+
+    assert published is not None
+    assert published.digest.startswith("sha256:")

@@ -25,6 +25,7 @@ MODULE, VERSION = "stand-in.invalid/Tool", "v1.2.3"
 ESCAPED = "stand-in.invalid/!tool"
 PACKAGE, WHEEL = "boxproof-stand-in", "boxproof_stand_in"
 NUMBER = "1.2.3"
+PROGRAM, CARRIED = "stand-in", "carried"  # the program that the wheel brings, and its content
 SERVED, RESET, HANG, REPLACED = "served", "reset", "hang", "replaced"
 
 
@@ -109,6 +110,7 @@ def wheel(content: str = "") -> bytes:
     info = f"{WHEEL}-{NUMBER}.dist-info"
     files = {
         f"{WHEEL}/bin/go": content or "a stand-in",
+        f"{WHEEL}-{NUMBER}.data/scripts/{PROGRAM}": content or CARRIED,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: {NUMBER}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: stand-in\nRoot-Is-Purelib: true\nTag: py3-none-any",
     }

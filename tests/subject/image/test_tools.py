@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.settings import ROOT, Settings
+from boxproof.host.fetch import carried_programs, golang, release_archives
 from boxproof.host.fetch.apt import EPOCH
 from boxproof.subject import model
 from boxproof.subject.image import tools
-from pytest_claims.faults import SubjectFault
+from pytest_claims.faults import EnvironmentFault, SubjectFault
 
 GOOD = '[[tool]]\nname = "a"\nworks = "a"\nobtain = { way = "package", package = "a" }\n'
 PROMISED = """
@@ -30,6 +31,42 @@ def test_our_own_list_has_every_promised_tool() -> None:
         assert each.obtain.way == "package" or each.version, each.name
         assert each.obtain.way != "npm" or each.obtain.integrity.startswith("sha512-"), each.name
         assert (each.tier == "default") == (not each.refusal), each.name
+
+
+UNPINNED = {"helm", "k9s", "nerdctl", "crane", "yq"}  # no sum of these archives in two unrelated files
+
+
+def test_a_connected_machine_compiles_only_what_has_no_pinned_release() -> None:
+    listed = tools.load(ROOT / model.load(ROOT).image.tools)
+
+    released = {each.name for each in listed if each.release and each.release.sha256}
+
+    assert {each.name for each in listed if each.obtain.way == "go"} - released == UNPINNED
+
+
+@pytest.mark.parametrize("sums", ["release", "carried"])
+def test_a_wrong_sum_costs_a_warning_and_the_other_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sums: str
+) -> None:
+    def refuse(*_: object, **__: object) -> Path:
+        raise EnvironmentFault("its sha256 is 1, pinned is 0")
+
+    module = {"release": release_archives, "carried": carried_programs}[sums]
+    monkeypatch.setattr(module, "fetch", refuse)
+    built = tmp_path / "built"
+    built.write_bytes(b"built")
+    monkeypatch.setattr(golang, "made", lambda *_: built)
+    wrong = "0" * 64
+    way = {
+        "release": f'release = {{ url = "http://x/y", sha256 = "{wrong}" }}',
+        "carried": f'carried = {{ package = "x==1", wheel = "{wrong}", sha256 = "{wrong}", publisher="x" }}',
+    }[sums]
+    text = GOOD.replace('way = "package", package = "a"', 'way = "go", module = "m", package = "."')
+    (tmp_path / "tools.toml").write_text(f"{text}{way}\n")
+
+    made = tools.gather(Settings(cache=tmp_path / "cache"), tools.load(tmp_path / "tools.toml"), tmp_path)
+
+    assert (made / "a/usr/local/bin/a").read_bytes() == b"built"
 
 
 @pytest.mark.parametrize(
