@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pytest_claims.project import Project, RunContext
     from pytest_claims.recording.evidence import Evidence
     from pytest_claims.recording.observations import Observation, record
+    from pytest_claims.recording.requirements import Required, require
     from pytest_claims.reports.pages import write as write_reports
     from pytest_claims.reports.schema import KillTable, Results
     from pytest_claims.sabotages import Sabotage, SabotageError, replace_in, subject_sabotage
@@ -25,6 +26,7 @@ __all__ = [
     "NotYet",
     "Observation",
     "Project",
+    "Required",
     "Results",
     "RunContext",
     "Sabotage",
@@ -41,6 +43,7 @@ __all__ = [
     "own_cluster",
     "record",
     "replace_in",
+    "require",
     "scope",
     "subject_sabotage",
     "until",
@@ -57,6 +60,8 @@ PLACES = {
     "scope": ("controls", "scope"),
     "Observation": ("recording.observations", "Observation"),
     "record": ("recording.observations", "record"),
+    "Required": ("recording.requirements", "Required"),
+    "require": ("recording.requirements", "require"),
     "Evidence": ("recording.evidence", "Evidence"),
     "Verdict": ("verdicts", "Verdict"),
     "EnvironmentFault": ("faults", "EnvironmentFault"),

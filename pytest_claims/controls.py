@@ -20,7 +20,7 @@ class ControlFailed(EnvironmentFault):
 
 
 def claim(*ids: str) -> pytest.MarkDecorator:
-    """Mark a check as proof of the claims ``ids``; unknown ids are errors at collection."""
+    """Mark a check as proof of a claim; unknown ids are errors at collection. A check proves one claim."""
     return pytest.mark.claim(*ids)
 
 
@@ -38,7 +38,7 @@ def own_cluster() -> pytest.MarkDecorator:
 def control(sentence: str) -> Iterator[None]:
     """Show that the probe can see the opposite; ``sentence`` says how.
 
-    It counts only if an observation inside answers otherwise than one of the same kind outside.
+    It counts only if a requirement of the check is seen to fail inside, by ``requirement.fails(answer)``.
     Raises ControlFailed for any exception or failed assertion inside, but for Unprovable.
     """
     book = observations.current() or observations.Ledger()

@@ -180,14 +180,22 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Open a ledger for the check and write its record at its start and end."""
     worker = getattr(item.config, "workerinput", {}).get("workerid", "main")
     check = Check(
-        item.config, _run(item.config), item.nodeid, claims_of(item), worker, item.config.stash[REDACTOR]
-    )
+        item.config, _run(item.config), item.nodeid, claims_of(item), worker, item.config.stash[REDACTOR],
+        observed=_may_observe(item),
+    )  # fmt: skip
     item.stash[CHECK] = check
     check.begin()
     with observations.opened() as check.ledger, check.scope:
         result = yield
     check.end()
     return result
+
+
+def _may_observe(item: pytest.Item) -> bool:
+    """Return whether all claims of a check are of areas that have not moved to requirements."""
+    known = item.config.stash[CONTEXT].project.claims()
+    areas = {known[each].area for each in claims_of(item)}
+    return areas <= set(item.config.getini("claims_observed_areas"))
 
 
 def _phase(name: str) -> Iterator[None]:

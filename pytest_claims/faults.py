@@ -63,3 +63,7 @@ class SubjectFault(BoxproofError):
     """The subject ended in a terminal state of its own making: refuted."""
 
     exit_code = ExitCode.REFUTED
+
+
+class NotHeld(AssertionError):
+    """A requirement did not hold: refuted."""

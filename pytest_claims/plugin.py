@@ -1,7 +1,8 @@
 """The pytest plugin: silent in a run whose ini names no claims, else the engine with its hooks.
 
 Ini options, relative to the root directory: ``claims_dir`` (TOML files; nothing happens without it),
-``sabotage_dir``, ``waivers_dir``, ``durations_dir`` and ``reports_dir``.
+``sabotage_dir``, ``waivers_dir``, ``durations_dir`` and ``reports_dir``. ``claims_observed_areas`` are the
+areas in which a check may still prove without requirements.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     for name, (default, told) in INI.items():
         parser.addini(name, told, type="string", default=default)
+    parser.addini(
+        "claims_observed_areas", type="args", default=[],
+        help="areas whose checks may prove without requirements, by a control that answered otherwise",
+    )  # fmt: skip
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

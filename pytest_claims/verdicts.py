@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_claims.controls import ControlFailed
-from pytest_claims.faults import EnvironmentFault, ExitCode, SubjectFault, Unprovable
+from pytest_claims.faults import EnvironmentFault, ExitCode, NotHeld, SubjectFault, Unprovable
 
 LIBRARIES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
 Liveness = Callable[[], str | None]
@@ -56,22 +56,29 @@ def of_exception(info: pytest.ExceptionInfo[BaseException], alive: Liveness) -> 
     error = info.value
     if isinstance(error, pytest.skip.Exception):
         return Verdict.UNPROVEN, f"skipped: {one_line(error.msg or '')}"
+    if isinstance(error, pytest.xfail.Exception):
+        return Verdict.UNPROVEN, f"expected to fail: {one_line(error.msg or '')}"
     if isinstance(error, Unprovable):
         return Verdict.UNPROVEN, one_line(error)
     if isinstance(error, ControlFailed):
         return Verdict.BLOCKED, one_line(error)
     if isinstance(error, AssertionError | SubjectFault | pytest.fail.Exception):
-        if isinstance(error, AssertionError) and _raised_in_library(info):
+        if isinstance(error, AssertionError) and not isinstance(error, NotHeld) and _raised_in_library(info):
             return Verdict.BLOCKED, f"assertion in a library: {one_line(error)}"
         lines = str(error).strip().splitlines()
         shown = one_line(lines[0] if lines and isinstance(error, AssertionError) else error)
-        dead = _dead(alive)
-        if dead:
-            return Verdict.BLOCKED, f"environment dead: {dead}; seen before: {shown}"
-        return Verdict.REFUTED, shown
+        return refuted_if_alive(shown, alive)
     if isinstance(error, EnvironmentFault):
         return Verdict.BLOCKED, one_line(error)
     return Verdict.BLOCKED, one_line(f"{type(error).__name__}: {error}")
+
+
+def refuted_if_alive(shown: str, alive: Liveness) -> tuple[Verdict, str]:
+    """Return refuted for what was ``shown``, or blocked where the environment is dead afterwards."""
+    dead = _dead(alive)
+    if dead:
+        return Verdict.BLOCKED, f"environment dead: {dead}; seen before: {shown}"
+    return Verdict.REFUTED, shown
 
 
 def _raised_in_library(info: pytest.ExceptionInfo[BaseException]) -> bool:

@@ -10,11 +10,11 @@ import pytest
 
 from pytest_claims import pace, progress
 from pytest_claims.faults import Unprovable
-from pytest_claims.recording import records
+from pytest_claims.recording import records, requirements
 from pytest_claims.recording.evidence import Evidence
-from pytest_claims.recording.observations import Ledger
+from pytest_claims.recording.observations import Ledger, Requirement
 from pytest_claims.recording.redaction import Redactor
-from pytest_claims.verdicts import Verdict, of_exception, one_line, worst
+from pytest_claims.verdicts import Verdict, of_exception, one_line, refuted_if_alive, worst
 
 EVIDENCE = "pytest_claims_collect_evidence"
 
@@ -24,11 +24,13 @@ class Check:
 
     def __init__(
         self, config: pytest.Config, run: Path, nodeid: str, claims: tuple[str, ...], worker: str,
-        redactor: Redactor,
+        redactor: Redactor, *, observed: bool = False,
     ) -> None:  # fmt: skip
+        """``observed`` lets a check that uses no requirement prove by controls that answered otherwise."""
         self.config = config
         self.run = run
         self.redactor = redactor
+        self.observed = observed
         self.refused: Unprovable | None = None
         self.record = records.Record(nodeid=nodeid, claims=claims, worker=worker)
         self.evidence = Evidence(run, nodeid, redactor)
@@ -60,12 +62,25 @@ class Check:
             self.outcomes.append((verdict, reason))
             if verdict is not Verdict.UNPROVEN:
                 self._gather(f"{call.when}-failure", report)
+        elif call.when == "call":
+            self._hold_to_account()
+
+    def _hold_to_account(self) -> None:
+        """A requirement that did not hold refutes, also where its error was caught or another thread's."""
+        missed = requirements.unheld(self.ledger)
+        if missed is not None:
+            text = f"{missed.sentence}: it did not hold, and the check went on"
+            self.outcomes.append(refuted_if_alive(text, self._alive))
 
     def conclude(self) -> tuple[Verdict, str]:
-        """Return the worst outcome; a pass is proven only with a control that counts."""
+        """Return the worst outcome, but for a failed control: whatever else was seen, it blocks.
+
+        A pass is proven only by requirements that were seen to fail.
+        """
         found = list(self.outcomes)
         if self.ledger.failed:
-            found.append((Verdict.BLOCKED, f"control failed: {self.ledger.failed[0]}"))
+            blocked = [each for each in found if each[0] is Verdict.BLOCKED]
+            found = blocked or [(Verdict.BLOCKED, f"control failed: {self.ledger.failed[0]}")]
         if not found:
             found.append(self._passed())
         verdict = worst(each for each, _ in found)
@@ -74,6 +89,18 @@ class Check:
     def _passed(self) -> tuple[Verdict, str]:
         if not self.called:
             return Verdict.UNPROVEN, "its body did not run"
+        if self.observed and not requirements.used(self.ledger):
+            return self._passed_as_observed()
+        if len(self.record.claims) > 1:
+            return Verdict.UNPROVEN, f"it is marked with {len(self.record.claims)} claims: a check proves one"
+        if not self.ledger.controls:
+            return Verdict.UNPROVEN, "no control: nothing shows that its probe can see the opposite"
+        lacking = next(requirements.shortcomings(self.ledger), "")
+        if lacking:
+            return Verdict.UNPROVEN, one_line(lacking)
+        return Verdict.PROVEN, "; ".join(self.ledger.notes)
+
+    def _passed_as_observed(self) -> tuple[Verdict, str]:
         if self.ledger.counting():
             return Verdict.PROVEN, "; ".join(self.ledger.notes)
         if not self.ledger.controls:
@@ -82,6 +109,33 @@ class Check:
         return Verdict.UNPROVEN, one_line(
             f"no control counts: no observation in ({shown}) answers otherwise than one of its kind outside"
         )
+
+    def _asserted(self) -> tuple[records.Asserted, ...]:
+        text, data = self.redactor.text, self.redactor.data
+        return tuple(
+            records.Asserted(
+                sentence=text(each.sentence),
+                kind=each.kind,
+                asked=text(each.observation.asked) if each.observation else "",
+                answer=data(each.observation.answer) if each.observation else None,
+                held=each.held,
+                shown=self._shown(requirements.shown(self.ledger, each)),
+            )
+            for each in requirements.asserted(self.ledger)
+        )
+
+    def _shown(self, failure: Requirement | None) -> records.Shown | None:
+        seen = failure.observation if failure else None
+        if seen is None:
+            return None
+        text, data = self.redactor.text, self.redactor.data
+        return records.Shown(control=text(seen.control), asked=text(seen.asked), answer=data(seen.answer))
+
+    def _controls(self) -> int:
+        """Return how many controls counted, by the rule it is judged by."""
+        if self.observed and not requirements.used(self.ledger):
+            return len(self.ledger.counting())
+        return requirements.counting(self.ledger)
 
     def end(self) -> None:
         """Write the final record; when even that fails, the started one stands and blocks."""
@@ -111,9 +165,10 @@ class Check:
                 "verdict": verdict,
                 "reason": self.redactor.text(reason),
                 "seconds": round(time.monotonic() - self.started, 3),
-                "controls": len(book.counting()),
+                "controls": self._controls(),
                 "failed_controls": tuple(book.failed),
                 "observations": seen,
+                "requirements": self._asserted(),
                 "evidence": tuple(self.evidence.paths),
                 "slowness": round(pace.slowest(), 1),
             }

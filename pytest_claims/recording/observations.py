@@ -1,4 +1,4 @@
-"""What the probes of the running check asked and were told; decides which controls count."""
+"""What the probes of the running check asked and were told, and what it required of the answers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+OUTSIDE = -1
 NEVER_DECIDES = frozenset({"seconds"})  # two measured times always differ and show nothing
 
 
@@ -26,11 +27,41 @@ class Observation:
     control: str = ""
     phase: str = "call"
     decides: str = ""  # the canonical form two answers are compared by
+    exact: str = ""  # the whole answer, by which a requirement finds its observation
+    entry: int = OUTSIDE  # the number of the control it was made in
+    thread: int = 0
 
     @property
     def in_control(self) -> bool:
         """Whether it was made inside a control."""
         return bool(self.control)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One asking of a requirement: of which observation, and whether it held.
+
+    ``observation`` is None where no probe recorded the answer in the check's own thread and the same
+    place. ``entries`` are the controls that were open, the innermost last; none outside.
+    """
+
+    identity: object
+    sentence: str
+    observation: Observation | None
+    held: bool
+    entries: tuple[int, ...]
+    phase: str
+    own_thread: bool
+
+    @property
+    def kind(self) -> str:
+        """The kind of probe whose answer it was asked of, "" where none recorded it."""
+        return self.observation.kind if self.observation else ""
+
+    @property
+    def exact(self) -> str:
+        """The whole answer, "" where none was recorded."""
+        return self.observation.exact if self.observation else ""
 
 
 @dataclass
@@ -41,23 +72,55 @@ class Ledger:
     controls: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what the verdict says, also where it is "proven"
+    asked: list[Requirement] = field(default_factory=list)
+    expected: list[tuple[object, str]] = field(default_factory=list)  # requirements that must be asserted
     phase: str = "call"
-    _open: list[str] = field(default_factory=list)
+    thread: int = field(default_factory=threading.get_ident)  # the check's own
+    control_phases: list[str] = field(default_factory=list)
+    _open: list[int] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, kind: str, asked: str, answer: object, decides: object = None) -> None:
         """Record an answer; probes may call this from several threads."""
         plain = normalise(answer)
         key = canonical(plain if decides is None else normalise(decides))
+        thread = threading.get_ident()
         with self._lock:
-            inside = self._open[-1] if self._open else ""
-            self.observations.append(Observation(kind, asked, plain, inside, self.phase, key))
+            entry = self._open[-1] if self._open else OUTSIDE
+            inside = self.controls[entry] if self._open else ""
+            self.observations.append(
+                Observation(kind, asked, plain, inside, self.phase, key, exact(plain), entry, thread)
+            )
+
+    def require(self, identity: object, sentence: str, answer: object, held: bool) -> Requirement:
+        """Record that a requirement was asked of ``answer``, with the latest observation that has it."""
+        wanted, own = exact(normalise(answer)), threading.get_ident() == self.thread
+        with self._lock:
+            place = (self._open[-1] if self._open else OUTSIDE, self.phase, self.thread)
+            found = next(
+                (
+                    each
+                    for each in reversed(self.observations)
+                    if (each.entry, each.phase, each.thread) == place and each.exact == wanted
+                ),
+                None,
+            )
+            made = Requirement(identity, sentence, found, held, tuple(self._open), self.phase, own)
+            self.asked.append(made)
+        return made
+
+    @property
+    def in_control(self) -> bool:
+        """Whether a control is open."""
+        return bool(self._open)
 
     @contextmanager
     def control(self, sentence: str) -> Iterator[None]:
         """Mark what is recorded inside as the control ``sentence``."""
-        self.controls.append(sentence)
-        self._open.append(sentence)
+        with self._lock:
+            self.controls.append(sentence)
+            self.control_phases.append(self.phase)
+            self._open.append(len(self.controls) - 1)
         try:
             yield
         finally:
@@ -132,6 +195,11 @@ def normalise(value: object) -> Any:
 def canonical(plain: Any) -> str:
     """Return the form two normalised answers are compared by; measured times are left out."""
     return json.dumps(_timeless(plain), sort_keys=True, ensure_ascii=False)
+
+
+def exact(plain: Any) -> str:
+    """Return the whole of a normalised answer as text, measured times and all."""
+    return json.dumps(plain, sort_keys=True, ensure_ascii=False)
 
 
 def _timeless(plain: Any) -> Any:

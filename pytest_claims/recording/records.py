@@ -32,6 +32,29 @@ class Seen(BaseModel):
     control: str = ""
 
 
+class Shown(BaseModel):
+    """The observation in a control of which a requirement did not hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    control: str
+    asked: str
+    answer: Any
+
+
+class Asserted(BaseModel):
+    """A requirement as it was asserted of the subject, beside the control in which it was seen to fail."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sentence: str
+    kind: str
+    asked: str
+    answer: Any
+    held: bool
+    shown: Shown | None = None
+
+
 class Record(BaseModel):
     """One check's report; ``state`` is "started" until it has ended. Evidence is relative to the run.
 
@@ -47,6 +70,7 @@ class Record(BaseModel):
     controls: int = 0
     failed_controls: tuple[str, ...] = ()
     observations: tuple[Seen, ...] = ()
+    requirements: tuple[Asserted, ...] = ()
     evidence: tuple[str, ...] = ()
     worker: str = ""
     slowness: float = 1.0

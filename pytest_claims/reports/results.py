@@ -14,7 +14,7 @@ from pytest_claims.claims import Claim
 from pytest_claims.faults import BoxproofError, SubjectFault, UsageError
 from pytest_claims.project import RunContext
 from pytest_claims.recording import records, redaction
-from pytest_claims.recording.records import Record
+from pytest_claims.recording.records import Asserted, Record
 from pytest_claims.reports.schema import (
     Cell,
     CheckResult,
@@ -22,6 +22,7 @@ from pytest_claims.reports.schema import (
     Counts,
     Image,
     MachinePart,
+    ProofPart,
     Results,
     RunVerdict,
     SubjectPart,
@@ -31,6 +32,7 @@ from pytest_claims.verdicts import Verdict, one_line, worst
 from pytest_claims.waivers import Waiver
 
 FILE = "results.json"
+LONGEST_ANSWER = 400  # characters of an answer in results.json
 
 
 def collect(
@@ -74,6 +76,7 @@ def collect(
         claims=judged,
         timings=dict(timings or {}),
         machine=_machine(run),
+        proof=_proof(judged),
     )
     write(run / FILE, results)
     return results
@@ -158,6 +161,7 @@ def _result(
             controls=each.controls,
             evidence=each.evidence,
             slowness=each.slowness,
+            requirements=tuple(_shortened(one) for one in each.requirements),
         )
         for each in own
     )
@@ -169,6 +173,25 @@ def _result(
         waiver=waiver if covers else None,
         checks=checks,
     )
+
+
+def _shortened(asserted: Asserted) -> Asserted:
+    """Return a requirement whose answers have at most some hundred characters; the evidence has all."""
+    shown = asserted.shown
+    short = shown and shown.model_copy(update={"answer": _short(shown.answer)})
+    return asserted.model_copy(update={"answer": _short(asserted.answer), "shown": short})
+
+
+def _short(answer: object) -> object:
+    text = json.dumps(answer, ensure_ascii=False)
+    return answer if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER]}…"
+
+
+def _proof(judged: Sequence[ClaimResult]) -> ProofPart | None:
+    checks = {check.nodeid: check for claim in judged for check in claim.checks}.values()
+    if not checks:
+        return None
+    return ProofPart(checks=len(checks), by_requirements=sum(each.by_requirements for each in checks))
 
 
 def durations(found: Results) -> dict[str, float]:

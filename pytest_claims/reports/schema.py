@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from pytest_claims.faults import ExitCode
+from pytest_claims.recording.records import Asserted
 from pytest_claims.verdicts import EXIT_CODES, Verdict
 from pytest_claims.waivers import Waiver
 
@@ -97,6 +98,8 @@ class CheckResult(Part):
     """One check of a claim; ``controls`` counts those that counted, evidence is relative to the file.
 
     ``slowness`` is how many times slower the machine was at its slowest; at 1 the field is left out.
+    ``requirements`` are what it asserted, each beside the control in which it was seen to fail; without
+    any the field is left out.
     """
 
     nodeid: str
@@ -105,10 +108,21 @@ class CheckResult(Part):
     controls: int
     evidence: tuple[str, ...]
     slowness: float = 1.0
+    requirements: tuple[Asserted, ...] = ()
 
     @model_serializer(mode="wrap")
     def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return {name: value for name, value in handler(self).items() if name != "slowness" or value != 1}
+        left_out: dict[str, object] = {"slowness": 1, "requirements": []}
+        return {name: value for name, value in handler(self).items() if _told_apart(left_out, name, value)}
+
+    @property
+    def by_requirements(self) -> bool:
+        """Whether requirements that were seen to fail prove it."""
+        return self.verdict is Verdict.PROVEN and bool(self.requirements)
+
+
+def _told_apart(left_out: dict[str, object], name: str, value: object) -> bool:
+    return name not in left_out or (bool(value) and value != left_out[name])
 
 
 class ClaimResult(Part):
@@ -147,8 +161,22 @@ class MachinePart(Part):
         )
 
 
+class ProofPart(Part):
+    """How the checks of a run prove: how many there are, and how many are proven by requirements."""
+
+    checks: int
+    by_requirements: int
+
+    def summary(self) -> str:
+        """Return it as part of the verdict line."""
+        return f"{self.by_requirements} of {self.checks} checks proven by requirements"
+
+
 class Results(Part):
-    """A run, as written to results.json; ``packages`` and ``machine`` are left out where there are none."""
+    """A run, as written to results.json.
+
+    ``packages``, ``machine`` and ``proof`` are left out where there are none.
+    """
 
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
     run: str
@@ -164,10 +192,11 @@ class Results(Part):
     timings: dict[str, float]
     packages: Packages | None = None
     machine: MachinePart | None = None
+    proof: ProofPart | None = None
 
     @model_serializer(mode="wrap")
     def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        left_out = {"packages", "machine"}
+        left_out = {"packages", "machine", "proof"}
         return {name: value for name, value in handler(self).items() if name not in left_out or value}
 
     @property
@@ -180,7 +209,8 @@ class Results(Part):
         counts = self.counts.model_dump()
         shown = [f"{number} {name}" for name, number in counts.items() if number or name == "proven"]
         moved = f"; {self.packages.difference}" if self.packages and self.packages.difference else ""
-        return f"{self.verdict}: {', '.join(shown)}{moved}"
+        proof = f"; {self.proof.summary()}" if self.proof else ""
+        return f"{self.verdict}: {', '.join(shown)}{proof}{moved}"
 
 
 class SabotageResult(Part):

@@ -26,9 +26,10 @@ ENGINE = EngineInfo(way="user", host="unix:///nowhere", version="1", client="fal
 CLUSTER = ClusterInfo(name="at-x", kubeconfig="k", nodes=("w",), kind="", context="prod")
 BODY = """
 def test_it():
+    bound = require("it is bound", lambda phase: phase == "Bound")
     with control("the opposite"):
-        observe("phase", "other", "Pending")
-    observe("phase", "own", "Bound")
+        bound.fails(observe("phase", "other", "Pending"))
+    bound(observe("phase", "own", "Bound"))
 """
 
 

@@ -12,12 +12,14 @@ from pytest_claims.recording import records
 
 Suite = Callable[..., Any]
 PROVEN = """
+BOUND = require("it is bound", lambda phase: phase == "Bound")
 @claim("pvc-bound")
 def test_it():
     with control("an unbound one says Pending"):
-        assert observe("phase", "other", "Pending") == "Pending"
-    assert observe("phase", "own", "Bound") == "Bound"
+        BOUND.fails(observe("phase", "other", "Pending"))
+    BOUND(observe("phase", "own", "Bound"))
 """
+OBSERVED = ("-o", "claims_observed_areas=PVC")  # the rule of areas that have not moved to requirements
 
 
 def test_a_check_with_a_control_of_its_kind_is_proven(suite: Suite) -> None:
@@ -45,7 +47,7 @@ def test_a_proven_check_says_what_it_has_noted(suite: Suite) -> None:
     ],
 )
 def test_without_a_control_that_counts_it_is_unproven(suite: Suite, body: str) -> None:
-    ran = suite(f"@claim('pvc-bound')\ndef test_it():\n    {body}\n")
+    ran = suite(f"@claim('pvc-bound')\ndef test_it():\n    {body}\n", *OBSERVED)
     assert (ran.only.verdict, ran.only.controls) == ("unproven", 0)
     assert "control" in ran.only.reason
     assert ran.code != 0
@@ -60,7 +62,7 @@ def asked():
 def test_it(asked):
     with control("one inside"):
         observe("phase", "other", "Pending")
-""")
+""", *OBSERVED)  # fmt: skip
     assert ran.only.verdict == "unproven"
 
 
@@ -147,7 +149,7 @@ def test_it(box):
 
 @pytest.mark.parametrize("mark", ["skip(reason='later')", "xfail(reason='known')", "xfail(run=False)"])
 def test_skips_and_expected_failures_are_unproven(suite: Suite, mark: str) -> None:
-    ran = suite(f"@pytest.mark.{mark}\n" + PROVEN.lstrip())
+    ran = suite(PROVEN.replace("@claim", f"@pytest.mark.{mark}\n@claim"))
     assert ran.only.verdict == "unproven"
     assert ran.code != 0
 

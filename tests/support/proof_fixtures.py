@@ -22,7 +22,7 @@ HEADER = """
 import os
 import pytest
 from pytest_claims.faults import EnvironmentFault, SubjectFault
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 """
 
 

@@ -122,7 +122,7 @@ def test_a_suite_that_was_not_collected_blocks(judge: Judge, session: Session) -
 def test_planned_claims_do_not_hinder_but_prove_nothing(judge: Judge, session: Session) -> None:
     Path(session.subject, "planned.toml").write_text('planned = ["base-tag-pinned"]\n')
     found = judge(a="proven", options={"selected": (CLAIM, "base-tag-pinned")})
-    assert found.summary() == "accepted: 1 proven, 1 planned"
+    assert found.summary() == "accepted: 1 proven, 1 planned; 0 of 1 checks proven by requirements"
     alone = judge(options={"selected": ("base-tag-pinned",)})
     assert (alone.verdict, alone.summary()) == ("unproven", "unproven: 0 proven, 1 planned")
 
@@ -192,7 +192,7 @@ def test_the_file_has_the_fields_of_the_contract(judge: Judge, session: Session)
     assert data["schema"] == 1
     assert list(data) == [
         "schema", "run", "started", "finished", "verdict", "narrowed", "interrupted", "counts", "subject",
-        "cell", "claims", "timings",
+        "cell", "claims", "timings", "proof",
     ]  # fmt: skip
     assert list(data["counts"]) == ["proven", "refuted", "blocked", "unproven", "waived", "planned"]
     assert list(data["subject"]) == ["name", "source", "image"]
