@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from boxproof.cli import shards
 from boxproof.cluster import cells, compatibility, external
 from boxproof.core.own_project import OURS, context
 from boxproof.core.process import undisturbed
@@ -19,8 +22,15 @@ from pytest_claims.reports import pages, results
 from pytest_claims.reports.schema import Results
 
 
-def main(settings: Settings) -> int:
-    """Run everything and return the exit code of the verdict; wrong usage creates nothing."""
+def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = None) -> int:
+    """Run everything, or a shard of it, or join shards; return the exit code of the verdict.
+
+    Wrong usage creates nothing.
+    """
+    shards.checked(shard, merge)
+    if merge:
+        return shards.merge(settings, merge)
+    settings = shards.of_claims(settings, shard)
     if settings.context:
         external.check(settings)
     elif not OURS.of_host(settings.claims):

@@ -70,6 +70,13 @@ def _one_cell(made: Parser) -> None:
     option("--keep", action="store_const", const="true", help="keep the instances for a look by hand")
 
 
+def _sharing(made: Parser) -> None:
+    option = made.add_argument
+    told = "the I-th of N parts by how long they take, for example 1/3; every machine deals them alike"
+    option("--shard", metavar="I/N", default="", help=told)
+    option("--merge", nargs="+", type=Path, metavar="DIR", help="join the reports of shards, run nothing")
+
+
 def _node_registry(made: Parser) -> None:
     made.add_argument("--registry", metavar="HOST", help="take kindest/node by digest from this registry")
 
@@ -98,6 +105,8 @@ def _many_cells(made: Parser) -> None:
     told = "one cell, for example kind=0.27.0,containerd=1.7; repeatable"
     option("--cell", action="append", metavar="VERSIONS", help=told)
     option("--list-json", action="store_true", help="print the cells for a CI matrix, and run nothing")
+    told = "the I-th of N parts of the cells, for example 1/3"
+    option("--shard", metavar="I/N", default="", help=told)
     option("--merge", nargs="+", type=Path, metavar="DIR", help="join the reports of matrices, run nothing")
     option("--complete", action="store_true", help="with --merge: a cell nobody ran is unproven")
     option("--fresh", action="store_true", help="do not go on with a matrix that was ended early")
@@ -125,10 +134,11 @@ def _interrupting(made: Parser) -> None:
 ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
     "bench": (_proving, _one_cell, _node_registry, _measuring),
     "doctor": (_surveying,),
-    "e2e": (_proving, _one_cell, _existing_cluster),
+    "e2e": (_proving, _one_cell, _sharing, _existing_cluster),
     "interrupts": (_proving, _interrupting),
     "matrix": (_proving, _many_cells, _node_registry),
     "release": (_proving, _one_cell, _publishing),
+    "sabotage": (_proving, _one_cell, _sharing, _node_registry),
 }
 
 

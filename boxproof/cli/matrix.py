@@ -13,7 +13,7 @@ from pathlib import Path
 
 import filelock
 
-from boxproof.cli import e2e
+from boxproof.cli import e2e, shards
 from boxproof.cluster import cell_selection
 from boxproof.cluster.cells import Combination, catalogue, impossible
 from boxproof.cluster.kind import kind_clusters
@@ -55,6 +55,7 @@ def main(
     every: bool = False,
     cell: Sequence[str] | None = None,
     list_json: bool = False,
+    shard: str = "",
     merge: Sequence[Path] | None = None,
     complete: bool = False,
     fresh: bool = False,
@@ -69,6 +70,11 @@ def main(
     chosen = cell_selection.product() if every else cell_selection.default()
     if cell:
         chosen = cell_selection.named(cell, settings)
+    shards.checked(shard, merge)
+    if shard:
+        chosen = tuple(shards.part(shards.parse(shard), chosen, lambda each: each.id, {}))
+    if shard and not chosen:
+        raise UsageError(f"--shard {shard} has no cell", hint="give a smaller N")
     if list_json:
         print(json.dumps({"include": [_line(each) for each in chosen]}))
         return int(ExitCode.ACCEPTED)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from boxproof.cli import e2e
+from boxproof.cli import e2e, shards
 from boxproof.cluster.images import load
 from boxproof.core.own_project import OURS
 from boxproof.core.process import run as command
@@ -35,8 +35,12 @@ from pytest_claims.verdicts import Verdict
 SIDE_BY_SIDE = 3  # instances at a time: more of them only wait for the same two cores
 
 
-def main(settings: Settings) -> int:
-    """Apply the sabotages of the selected claims; 0 only if all are killed."""
+def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = None) -> int:
+    """Apply the sabotages of the selected claims or a shard of them, or join shards; 0 if all are killed."""
+    shards.checked(shard, merge)
+    if merge:
+        return shards.merge(settings, merge)
+    settings = shards.of_sabotages(settings, shard)
     subject = e2e.checked(settings)
     chosen = select(settings)
     run = run_life.begin(settings, subject.name)

@@ -69,7 +69,7 @@ def collect(
         verdict=verdict_of(judged, interrupted, bool(fault or records.faults(run))),
         narrowed=len(chosen) < len(project.claims()),
         interrupted=interrupted,
-        counts=_counts(judged),
+        counts=counts_of(judged),
         subject=context.facts.get("subject") or SubjectPart(name=project.root.name, source="", image=Image()),
         cell=context.facts.get("cell") or Cell(),
         packages=context.facts.get("packages"),
@@ -202,7 +202,8 @@ def durations(found: Results) -> dict[str, float]:
     return seconds | {each.id: round(sum(check.seconds for check in each.checks), 1) for each in proven}
 
 
-def _counts(judged: Sequence[ClaimResult]) -> Counts:
+def counts_of(judged: Sequence[ClaimResult]) -> Counts:
+    """Return how many claims have each verdict; a waived one counts as waived."""
     numbers = dict.fromkeys(Counts.model_fields, 0)
     for each in judged:
         numbers["waived" if each.waiver else str(each.verdict)] += 1

@@ -18,6 +18,7 @@ from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
 
 PINS = ("go", "go-1.27")  # files of toolchains/: the first that is new enough is used
+LIST_TIMEOUT = 300.0
 BUILD_TIMEOUT = 3600.0  # seconds; all of Kubernetes takes twelve minutes on two cores
 
 
@@ -210,19 +211,31 @@ def installed(toolchain: Toolchain, settings: Settings) -> Path:
 
 
 def _compile(argv: list[str], asked: Build, settings: Settings, report: Callable[[str], None]) -> None:
+    path = [str(Path(argv[0]).parent), *map(str, search_path())]
+    env = asked.variables(settings) | {"PATH": ":".join(path)}
+    total = _packages(argv[0], asked, env)
     count = 0
 
     def line(text: str) -> None:
         nonlocal count
+        if text.startswith("go: "):
+            report(text.removeprefix("go: "))
+            return
         count += 1
-        report(f"{count} packages, now {text}")
+        share = f" of {total}, {100 * count // total} %" if count <= total else ""
+        report(f"package {count}{share}: {text}")
 
-    path = [str(Path(argv[0]).parent), *map(str, search_path())]
-    env = asked.variables(settings) | {"PATH": ":".join(path)}
     try:
         run(argv, timeout=BUILD_TIMEOUT, cwd=asked.module, env=env, on_line=line)
     except CommandFailed as error:
         raise go_proxy.blamed(error.result.stderr, asked.name, asked.module) from error
+
+
+def _packages(go: str, asked: Build, env: dict[str, str]) -> int:
+    """Return of how many packages a program is made, 0 where go does not say; a cache may hold some."""
+    argv = [go, "list", "-deps", f"-tags={','.join(asked.tags)}", asked.package]
+    said = run(argv, timeout=LIST_TIMEOUT, cwd=asked.module, env=env, check=False)
+    return len(said.stdout.splitlines()) if said.ok else 0
 
 
 def _sources(module: Path) -> list[tuple[str, str]]:

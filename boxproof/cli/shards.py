@@ -1,0 +1,134 @@
+"""Runs spread over several machines: ``--shard I/N`` takes a part, ``--merge`` joins the reports."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from boxproof.core.own_project import OURS
+from boxproof.core.settings import Settings
+from pytest_claims import progress
+from pytest_claims.concurrency import scheduling
+from pytest_claims.faults import UsageError
+from pytest_claims.reports import joining, kill_table, pages, results
+from pytest_claims.reports.schema import Results
+
+T = TypeVar("T")
+UNKNOWN = 10.0  # seconds of what was never timed: about the median of the checks
+MOST = 64  # shards of one run
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of ``of`` parts of a run, counted from 1."""
+
+    number: int
+    of: int
+
+
+def parse(text: str) -> Shard:
+    """Return the shard "I/N"; raises UsageError."""
+    first, _, second = text.partition("/")
+    if first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second) <= MOST:
+        return Shard(int(first), int(second))
+    hint = f"allowed: I/N, which part of how many, for example 1/3; N up to {MOST}"
+    raise UsageError(f"--shard {text!r}", hint=hint)
+
+
+def part(shard: Shard, items: Sequence[T], name: Callable[[T], str], seconds: Mapping[str, float]) -> list[T]:
+    """Return the items of one shard, in their order; the longest are dealt first, each to the least laden.
+
+    Every machine deals alike: ``seconds`` are those that the checks come with, not what it has learned.
+    """
+    load = [0.0] * shard.of
+    chosen = set()
+    for item in sorted(items, key=lambda each: (-seconds.get(name(each), UNKNOWN), name(each))):
+        least = load.index(min(load))
+        load[least] += seconds.get(name(item), UNKNOWN)
+        if least == shard.number - 1:
+            chosen.add(name(item))
+    return [each for each in items if name(each) in chosen]
+
+
+def of_claims(settings: Settings, shard: str) -> Settings:
+    """Return the settings of one shard of the selected claims; raises UsageError where it would have none."""
+    if not shard:
+        return settings
+    usual = scheduling.read(OURS.durations_dir)
+    return _one(settings, shard, sorted(OURS.select(settings.claims)), usual, "claims")
+
+
+def _one(
+    settings: Settings, shard: str, names: Sequence[str], seconds: Mapping[str, float], what: str
+) -> Settings:
+    chosen = part(parse(shard), names, str, seconds)
+    if not chosen:
+        raise UsageError(f"--shard {shard}: {len(names)} {what} have no such part", hint="give a smaller N")
+    progress.say(f"shard {shard}: {len(chosen)} of {len(names)} {what}")
+    return replace(settings, claims=tuple(chosen))
+
+
+def of_sabotages(settings: Settings, shard: str) -> Settings:
+    """Return the settings of one shard of the claims with sabotages; raises UsageError where it has none.
+
+    A claim's sabotages stay together: they share its proof on the untouched subject.
+    """
+    if not shard:
+        return settings
+    by_claim = OURS.sabotages_of(OURS.select(settings.claims))
+    usual = scheduling.read(OURS.durations_dir)
+    seconds = {
+        claim: sum(usual.get(each.id, UNKNOWN) for each in many) for claim, many in by_claim.items() if many
+    }
+    return _one(settings, shard, sorted(seconds), seconds, "claims with sabotages")
+
+
+def merge(settings: Settings, directories: Sequence[Path]) -> int:
+    """Write one report of the shards of an e2e, or of a kill table, and return the exit code of its verdict.
+
+    Raises UsageError where a directory holds no report, or the reports do not go together.
+    """
+    found = {home: _read(home) for home in _homes(directories)}
+    home = settings.reports / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    home.mkdir(parents=True)
+    try:
+        joined = joining.join(home, found, OURS)
+        table = joining.join_kill_tables(home, found)
+        pages.write(home, OURS)
+    except BaseException:
+        shutil.rmtree(home)
+        raise
+    results.point_latest(home)
+    said = kill_table.summary(table) if table else joined.summary()
+    progress.say(f"{len(found)} shards: {said}; report: {home / 'index.html'}")
+    return int(kill_table.exit_code(table) if table else joined.exit_code)
+
+
+def _homes(directories: Iterable[Path]) -> list[Path]:
+    """Return the run directories in or below ``directories``, each once, whatever links lead there."""
+    found: dict[Path, None] = {}
+    for directory in directories:
+        below = [path.parent.resolve() for path in sorted(directory.glob(f"**/{results.FILE}"))]
+        if not below:
+            hint = f"give the report directories of shards: those with {results.FILE} in them, or above"
+            raise UsageError(f"--merge {directory}: no {results.FILE} in it", hint=hint)
+        found |= dict.fromkeys(below)
+    return list(found)
+
+
+def _read(home: Path) -> Results:
+    try:
+        return results.read(home / results.FILE)
+    except (OSError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        raise UsageError(f"--merge {home.name}: {results.FILE} cannot be read: {why}") from error
+
+
+def checked(shard: str, merged: Sequence[Path] | None) -> None:
+    """Raise UsageError where both are asked for."""
+    if shard and merged:
+        raise UsageError("--shard and --merge exclude each other", hint="give one of them")

@@ -1,0 +1,102 @@
+"""Several runs of disjoint claims made one: the shards of a run that was spread over machines."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from pytest_claims.faults import UsageError
+from pytest_claims.project import Project
+from pytest_claims.recording import records
+from pytest_claims.reports import kill_table, results
+from pytest_claims.reports.schema import KillTable, Results, SabotageResult
+
+LEFT = (records.CHECKS, "evidence", "sabotage")  # what the checks of a run leave, by directory
+HINT = "join the shards of one run only"
+
+
+def join(home: Path, parts: Mapping[Path, Results], project: Project) -> Results:
+    """Write into ``home`` the results of runs by their directories, and what their checks left.
+
+    Raises UsageError where they are of different subjects, images or cells, or have a claim in common.
+    """
+    _same(parts)
+    judged = [claim for part in parts.values() for claim in part.claims]
+    twice = _twice(each.id for each in judged)
+    if twice:
+        raise UsageError(f"claim {twice} is in two of the reports", hint=HINT)
+    collected: dict[str, list[str]] = {}
+    for each in parts:
+        collected |= records.collected(each)
+        for name in LEFT:
+            if (each / name).is_dir():
+                shutil.copytree(each / name, home / name, dirs_exist_ok=True)
+    records.save_collected(home, collected)
+    order = list(project.claims())
+    judged.sort(key=lambda each: order.index(each.id) if each.id in order else len(order))
+    first = next(iter(parts.values()))
+    blocked = any(part.verdict == "blocked" for part in parts.values())
+    interrupted = any(part.interrupted for part in parts.values())
+    found = first.model_copy(
+        update={
+            "run": home.name,
+            "started": min(part.started for part in parts.values()),
+            "finished": max(part.finished for part in parts.values()),
+            "verdict": results.verdict_of(judged, interrupted, blocked),
+            "narrowed": len(judged) < len(order),
+            "interrupted": interrupted,
+            "counts": results.counts_of(judged),
+            "claims": tuple(judged),
+            "timings": _longest(parts.values()),
+            "machine": None,
+        }
+    )
+    results.write(home / results.FILE, found)
+    return found
+
+
+def join_kill_tables(home: Path, parts: Iterable[Path]) -> KillTable | None:
+    """Write into ``home`` the rows of all runs that have a kill table; None where none has.
+
+    Raises UsageError where a sabotage was tried in two of them.
+    """
+    rows: list[SabotageResult] = []
+    for each in parts:
+        table = kill_table.read(each)
+        rows += table.sabotages if table else ()
+    twice = _twice(each.id for each in rows)
+    if twice:
+        raise UsageError(f"sabotage {twice} is in two of the reports", hint=HINT)
+    return kill_table.write(home, rows) if rows else None
+
+
+def _same(parts: Mapping[Path, Results]) -> None:
+    whats: dict[str, Callable[[Results], object]] = {
+        "subject": lambda one: (one.subject.name, one.subject.source),
+        "image": lambda one: one.subject.image.config_digest,
+        "cell": lambda one: (one.cell.kind, one.cell.containerd, one.cell.kubernetes),
+    }
+    first, *others = parts
+    for what, asked in whats.items():
+        for other in others:
+            if asked(parts[first]) != asked(parts[other]):
+                raise UsageError(f"{first.name} and {other.name} are not of the same {what}", hint=HINT)
+
+
+def _twice(names: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for each in names:
+        if each in seen:
+            return each
+        seen.add(each)
+    return ""
+
+
+def _longest(parts: Iterable[Results]) -> dict[str, float]:
+    """Return the seconds of each step, where it took longest: the shards ran side by side."""
+    timings: dict[str, float] = {}
+    for part in parts:
+        for step, seconds in part.timings.items():
+            timings[step] = max(timings.get(step, 0.0), seconds)
+    return timings

@@ -1,0 +1,142 @@
+"""Reports of disjoint claims joined: everything is kept, what does not go together is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxproof.core.own_project import OURS
+from pytest_claims.faults import UsageError
+from pytest_claims.recording import records
+from pytest_claims.recording.records import Record
+from pytest_claims.reports import joining, kill_table, results
+from pytest_claims.reports.schema import Cell, ClaimResult, Image, Results, SabotageResult, SubjectPart
+from pytest_claims.verdicts import Verdict
+
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def made(home: Path, claim: str, verdict: Verdict = Verdict.PROVEN, **facts: Any) -> dict[Path, Results]:
+    """Return a report of one claim in a directory of its own, with the record of its check and evidence."""
+    (home / "evidence" / claim).mkdir(parents=True)
+    (home / "evidence" / claim / "a.txt").write_text(claim)
+    record = Record(nodeid=f"{claim}.py::t", claims=(claim,), state="ended", verdict=verdict)
+    records.save(home, record)
+    records.save_collected(home, {record.nodeid: [claim]})
+    judged = ClaimResult(id=claim, area="KIND", verdict=verdict, reason="", waiver=None, checks=())
+    given: dict[str, Any] = {
+        "subject": SubjectPart(name="box", source="abc", image=Image(config_digest="sha256:1")),
+        "cell": Cell(kind="0.33.0"),
+        "interrupted": False,
+    }
+    found = Results(
+        run=home.name,
+        started=AT,
+        finished=AT,
+        narrowed=True,
+        claims=(judged,),
+        timings={home.name: 1.0, "all": 2},
+        verdict=results.verdict_of([judged], False, False),
+        counts=results.counts_of([judged]),
+        **(given | facts),
+    )
+    results.write(home / results.FILE, found)
+    return {home: found}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The directory of the joined report."""
+    (tmp_path / "joined").mkdir()
+    return tmp_path / "joined"
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        (Verdict.PROVEN, "accepted"),
+        (Verdict.REFUTED, "refuted"),
+        (Verdict.BLOCKED, "blocked"),
+        (Verdict.UNPROVEN, "unproven"),
+    ],
+)
+def test_the_worst_of_the_shards_counts(tmp_path: Path, home: Path, other: Verdict, verdict: str) -> None:
+    parts = made(tmp_path / "a", "pvc-bound") | made(tmp_path / "b", "rbac-no-secrets", other)
+
+    found = joining.join(home, parts, OURS)
+
+    assert (found.verdict, len(found.claims), found.narrowed) == (verdict, 2, True)
+    assert results.read(home / results.FILE) == found
+    assert found.timings == {"a": 1.0, "b": 1.0, "all": 2.0}
+
+
+def test_what_the_checks_left_is_kept(tmp_path: Path, home: Path) -> None:
+    joining.join(home, made(tmp_path / "a", "pvc-bound") | made(tmp_path / "b", "rbac-no-secrets"), OURS)
+
+    assert (
+        set(records.load(home))
+        == set(records.collected(home))
+        == {"pvc-bound.py::t", "rbac-no-secrets.py::t"}
+    )
+    assert (home / "evidence/pvc-bound/a.txt").read_text() == "pvc-bound"
+
+
+def test_a_shard_that_was_interrupted_leaves_nothing_accepted(tmp_path: Path, home: Path) -> None:
+    parts = made(tmp_path / "a", "pvc-bound") | made(tmp_path / "b", "rbac-no-secrets", interrupted=True)
+
+    found = joining.join(home, parts, OURS)
+
+    assert (found.verdict, found.interrupted) == ("unproven", True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "what"),
+    [
+        (
+            {"subject": SubjectPart(name="box", source="def", image=Image(config_digest="sha256:1"))},
+            "subject",
+        ),
+        ({"subject": SubjectPart(name="box", source="abc", image=Image(config_digest="sha256:2"))}, "image"),
+        ({"cell": Cell(kind="0.32.0")}, "cell"),
+    ],
+)
+def test_reports_of_another_run_are_refused(
+    tmp_path: Path, home: Path, facts: dict[str, Any], what: str
+) -> None:
+    parts = made(tmp_path / "a", "pvc-bound") | made(tmp_path / "b", "rbac-no-secrets", **facts)
+
+    with pytest.raises(UsageError, match=f"not of the same {what}"):
+        joining.join(home, parts, OURS)
+
+
+def test_a_claim_in_two_shards_is_refused(tmp_path: Path, home: Path) -> None:
+    parts = made(tmp_path / "a", "pvc-bound") | made(tmp_path / "b", "pvc-bound")
+
+    with pytest.raises(UsageError, match="claim pvc-bound is in two"):
+        joining.join(home, parts, OURS)
+
+
+def row(name: str, *, killed: bool) -> SabotageResult:
+    """Return a row of a kill table."""
+    verdict = Verdict.REFUTED if killed else Verdict.PROVEN
+    return SabotageResult(
+        id=f"pvc-bound/{name}", claim="pvc-bound", sentence=name, diff="", baseline=Verdict.PROVEN,
+        verdict=verdict, reason="", killed=killed,
+    )  # fmt: skip
+
+
+def test_kill_tables_are_joined_and_a_survivor_stays_one(tmp_path: Path, home: Path) -> None:
+    for name, killed in (("a", True), ("b", False)):
+        (tmp_path / name).mkdir()
+        kill_table.write(tmp_path / name, [row(name, killed=killed)])
+
+    found = joining.join_kill_tables(home, [tmp_path / "a", tmp_path / "b"])
+
+    assert found is not None
+    assert (found.killed, found.total, kill_table.exit_code(found)) == (1, 2, 1)
+    assert joining.join_kill_tables(home, [home.parent]) is None
+    with pytest.raises(UsageError, match="sabotage pvc-bound/a is in two"):
+        joining.join_kill_tables(home, [tmp_path / "a", tmp_path / "a"])
