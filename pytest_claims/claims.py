@@ -24,6 +24,7 @@ class Claim(BaseModel):
     source: str = ""
     flags: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()  # what it is called in public catalogues: "PSS restricted", "OWASP-LLM06"
+    tier: str = ""  # the variant of the subject it is about, "" for every one
     host: bool = False
 
 

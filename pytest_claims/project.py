@@ -12,6 +12,7 @@ from pytest_claims.faults import UsageError, nearest
 
 if TYPE_CHECKING:
     from pytest_claims.claims import Claim
+    from pytest_claims.reports.drawings import Picture
     from pytest_claims.sabotages import Sabotage
 
 
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
 class Project:
     """The directories of a project: claims (TOML), sabotages (Python), the seconds its checks usually take.
 
-    ``root`` is the directory that a sabotage of files is applied to a copy of.
+    ``root`` is the directory that a sabotage of files is applied to a copy of. ``sources`` are the names of
+    the documents that claims cite by a letter, ``pictures`` what the page draws of the observations.
     """
 
     root: Path
     claims_dir: Path
     sabotage_dir: Path
     durations_dir: Path
+    sources: Mapping[str, str] = field(default_factory=dict)
+    pictures: tuple[Picture, ...] = ()
 
     def claims(self) -> Mapping[str, Claim]:
         """Return every claim by id; raises UsageError for a bad file."""

@@ -18,7 +18,7 @@ from boxproof.subject import model
 from pytest_claims import pace, progress, waivers
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import UsageError
-from pytest_claims.reports import pages, results
+from pytest_claims.reports import history, pages, results
 from pytest_claims.reports.schema import Results
 
 
@@ -86,6 +86,7 @@ def report(run: Run, *, latest: bool = True) -> Results:
     """Write results.json and the pages of a run, and make it the latest."""
     found = collect(run)
     scheduling.learn(run.settings.state, results.durations(found))
+    history.keep(run.settings.state / history.LINES, found, run.directory)
     pages.write(run.directory, OURS)
     if latest:
         results.point_latest(run.directory)

@@ -7,10 +7,41 @@ from pathlib import Path
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT
 from pytest_claims.project import Project, RunContext
+from pytest_claims.reports.drawings import Picture
 from pytest_claims.reports.schema import Cell, Image, MovedPackage, Packages, SubjectPart
 
+SOURCES = {
+    "A": "pitfalls research",
+    "B": "architecture research",
+    "C": "article on the CLI in Kubernetes",
+    "D": "sandbox pitfalls research",
+    "E": "container footguns",
+}
+PICTURES = (
+    Picture(
+        title="What the account may do",
+        kind="access",
+        pattern=r".+?: (?P<column>[a-z]+) (?P<row>\S+)(?: \S+)? in .+",
+        good=("allowed",),
+        rows="resources",
+        columns="verbs",
+    ),
+    Picture(
+        title="What reaches what",
+        kind="reach",
+        pattern=r"(?P<row>.+) -> (?P<column>.+)",
+        good=("open",),
+        rows="sources",
+        columns="targets",
+    ),
+)
 OURS = Project(
-    root=ROOT, claims_dir=ROOT / "claims", sabotage_dir=ROOT / "sabotage", durations_dir=ROOT / "suites"
+    root=ROOT,
+    claims_dir=ROOT / "claims",
+    sabotage_dir=ROOT / "sabotage",
+    durations_dir=ROOT / "suites",
+    sources=SOURCES,
+    pictures=PICTURES,
 )
 LOCK = "packages.lock"  # as it was in force, beside results.json
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ class Check:
         self.called = False
         self.scope = ExitStack()
         self.started = time.monotonic()
+        self.began = datetime.now(UTC)
 
     def begin(self) -> None:
         """Write the record that says it has started."""
@@ -47,6 +49,7 @@ class Check:
     def turn_came(self) -> None:
         """Count its seconds from here: waiting for others is not the check's time."""
         self.started = time.monotonic()
+        self.began = datetime.now(UTC)
         pace.mark()
 
     def phase_ended(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -166,6 +169,8 @@ class Check:
                 "reason": self.redactor.text(reason),
                 "seconds": round(time.monotonic() - self.started, 3),
                 "controls": self._controls(),
+                "started": self.began,
+                "ended": datetime.now(UTC),
                 "failed_controls": tuple(book.failed),
                 "observations": seen,
                 "requirements": self._asserted(),

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class Asserted(BaseModel):
 class Record(BaseModel):
     """One check's report; ``state`` is "started" until it has ended. Evidence is relative to the run.
 
-    ``slowness`` is how many times slower than an idle one the machine was at the slowest moment seen.
+    ``started`` is when its turn came. ``slowness`` is how many times slower than an idle one the machine was
+    at the slowest moment seen.
     """
 
     nodeid: str
@@ -67,6 +69,8 @@ class Record(BaseModel):
     verdict: Verdict = Verdict.BLOCKED
     reason: str = ""
     seconds: float = 0.0
+    started: datetime | None = None
+    ended: datetime | None = None
     controls: int = 0
     failed_controls: tuple[str, ...] = ()
     observations: tuple[Seen, ...] = ()

@@ -31,9 +31,10 @@ def report(
     context: RunContext, selected: list[str], *, started: datetime, interrupted: bool
 ) -> tuple[str, Path]:
     """Write results.json, the page, JUnit and Allure results; return the verdict and the page's path."""
-    from pytest_claims.reports import pages, results
+    from pytest_claims.reports import history, pages, results
 
     found = results.collect(context, selected=selected, started=started, interrupted=interrupted)
+    history.keep(context.directory.parent / history.LINES, found, context.directory)
     page = pages.write(context.directory, context.project)
     if not found.narrowed:
         results.point_latest(context.directory)

@@ -123,7 +123,9 @@ def test_a_way_to_a_wrong_green_is_unproven(suite: Suite, way: str) -> None:
 
 
 def test_a_check_proves_one_claim(suite: Suite) -> None:
-    ran = suite(check(SHOWN + "    BOUND(phase('own', 'Bound'))", "@claim('pvc-bound', 'pvc-owned-by-app-uid')"))
+    ran = suite(
+        check(SHOWN + "    BOUND(phase('own', 'Bound'))", "@claim('pvc-bound', 'pvc-owned-by-app-uid')")
+    )
     assert (ran.only.verdict, "a check proves one" in ran.only.reason) == ("unproven", True)
 
 
