@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 from pytest_claims.sabotages import SabotageError
 
 READER, OPERATOR, ACCOUNT = "claude-reader", "claude-operator", "claude-agent"
@@ -210,3 +210,165 @@ def bound_everywhere(objects: Objects) -> None:
     reference = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "view"}
     binding = {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "claude-view"}}
     objects.append(binding | {"roleRef": reference, "subjects": [subject]})
+
+
+def _named_role(
+    objects: Objects, name: str, rule: dict[str, Any], *, namespace: str = "", bound: bool = True
+) -> None:
+    """Add a Role of one rule (in another namespace, where one is named), bound to the agent's account."""
+    subject = dict(find(objects, "ClusterRoleBinding", READER)["subjects"][0])
+    meta = {"name": name, "namespace": namespace or subject["namespace"]}
+    objects.append({"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": meta, "rules": [rule]})
+    reference = {"apiGroup": RBAC, "kind": "Role", "name": name}
+    binding = {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": dict(meta),
+        "roleRef": reference,
+    }
+    if bound:
+        objects.append(binding | {"subjects": [subject]})
+
+
+def _by_name(group: str, resource: str, verbs: list[str], *names: str) -> dict[str, Any]:
+    return {"apiGroups": [group], "resources": [resource], "verbs": verbs, "resourceNames": list(names)}
+
+
+@manifest_sabotage("rbac-no-wildcards", "the reader may get every address that is no resource")
+def every_address(objects: Objects) -> None:
+    _rules(objects).append({"nonResourceURLs": ["*"], "verbs": ["get"]})
+
+
+@manifest_sabotage("rbac-no-rbac-mutation", "the reader may rewrite its own role, by its name")
+def rewrites_itself(objects: Objects) -> None:
+    _rules(objects).append(_by_name(RBAC, "clusterroles", ["update", "escalate"], READER))
+
+
+@manifest_sabotage("rbac-no-rbac-mutation", "the reader speaks for one user, by name")
+def speaks_for_one(objects: Objects) -> None:
+    _rules(objects).append(_by_name("", "users", ["impersonate"], "kubernetes-admin"))
+
+
+@manifest_sabotage("rbac-no-secrets", "a role in kube-system opens one secret there")
+def one_secret_of_the_system(objects: Objects) -> None:
+    rule = _by_name("", "secrets", ["get"], "bootstrap-token-abcdef")
+    _named_role(objects, "claude-bootstrap", rule, namespace="kube-system")
+
+
+@manifest_sabotage("rbac-no-destructive", "a role in kube-system deletes pods there")
+def deletes_in_the_system(objects: Objects) -> None:
+    rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["delete"]}
+    _named_role(objects, "claude-sweeper", rule, namespace="kube-system")
+
+
+@manifest_sabotage(
+    "rbac-no-destructive", "everyone who is signed in may delete namespaces, the agent among them"
+)
+def everyone_deletes(objects: Objects) -> None:
+    meta = {"name": "claude-everyone"}
+    rules = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["delete"]}]
+    objects.append({"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": meta, "rules": rules})
+    _bind(objects, "ClusterRoleBinding", "claude-everyone", "ClusterRole", "claude-everyone")
+    group = {"apiGroup": RBAC, "kind": "Group", "name": "system:authenticated"}
+    find(objects, "ClusterRoleBinding", "claude-everyone")["subjects"] = [group]
+
+
+@manifest_sabotage("rbac-no-destructive", "the operator deletes one namespace, by its name")
+def operator_deletes_a_namespace(objects: Objects) -> None:
+    _rules(objects, OPERATOR).append(_by_name("", "namespaces", ["delete"], "default"))
+
+
+@manifest_sabotage("rbac-no-indirect-escalation", "the reader approves certificates of one signer")
+def approves_certificates(objects: Objects) -> None:
+    group = "certificates.k8s.io"
+    _rules(objects).append(_by_name(group, "signers", ["approve"], "kubernetes.io/kube-apiserver-client"))
+    _allow(objects, group, ["certificatesigningrequests/approval"], ["update"])
+
+
+@manifest_sabotage(
+    "rbac-no-indirect-escalation", "the operator asks for the token of one account, by its name"
+)
+def one_token(objects: Objects) -> None:
+    _rules(objects, OPERATOR).append(_by_name("", "serviceaccounts/token", ["create"], "default"))
+
+
+@manifest_sabotage("rbac-reader-cannot-exec", "the reader may enter one pod, by its name")
+def enters_one_pod(objects: Objects) -> None:
+    _named_role(objects, "claude-enter", _by_name("", "pods/exec", ["get", "create"], "claude-egress-0"))
+
+
+@manifest_sabotage(
+    "rbac-dedicated-sa", "the namespace's accounts, the default one among them, read one secret"
+)
+def accounts_of_the_namespace(objects: Objects) -> None:
+    secret = find(objects, "Secret")["metadata"]["name"]
+    _named_role(objects, "claude-accounts", _by_name("", "secrets", ["get"], secret))
+    binding = find(objects, "RoleBinding", "claude-accounts")
+    group = f"system:serviceaccounts:{binding['metadata']['namespace']}"
+    binding["subjects"] = [{"apiGroup": RBAC, "kind": "Group", "name": group}]
+
+
+@manifest_sabotage("rbac-subject-exists-and-matches", "the binding names all accounts of the cluster too")
+def names_everybody(objects: Objects) -> None:
+    group = {"apiGroup": RBAC, "kind": "Group", "name": "system:serviceaccounts"}
+    find(objects, "ClusterRoleBinding", READER)["subjects"].append(group)
+
+
+@manifest_sabotage("rbac-golden-audit", "the reader may update one ConfigMap, by its name")
+def unreviewed_name(objects: Objects) -> None:
+    _rules(objects).append(_by_name("", "configmaps", ["update"], "claude-config"))
+
+
+@manifest_sabotage("rbac-golden-audit", "a role in another namespace lets it read leases")
+def unreviewed_namespace(objects: Objects) -> None:
+    rule = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"]}
+    _named_role(objects, "claude-leases", rule, namespace="kube-node-lease")
+
+
+@manifest_sabotage("rbac-namespaced-mode", "the namespaced tier reads one more namespace")
+def one_namespace_more(objects: Objects) -> None:
+    subject = dict(find(objects, "RoleBinding", READER)["subjects"][0])
+    meta = {"name": "claude-elsewhere", "namespace": "kube-public"}
+    reference = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "view"}
+    binding = {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": meta, "roleRef": reference}
+    objects.append(binding | {"subjects": [subject]})
+
+
+@manifest_sabotage("rbac-operator-is-opt-in", "one right of the operator's, for one pod, stands in the base")
+def one_right_in_the_base(objects: Objects) -> None:
+    if any(each["metadata"]["name"] == OPERATOR for each in objects):
+        raise SabotageError("the operator is here already")
+    _named_role(objects, "claude-restart", _by_name("", "pods", ["delete"], "claude-agent-0"))
+
+
+@manifest_sabotage("rbac-sa-token-usable-in-pod", "the token in the pod is for another audience")
+def token_for_somebody_else(objects: Objects) -> None:
+    spec, place = _pod(objects), "/var/run/secrets/kubernetes.io/serviceaccount"
+    spec["automountServiceAccountToken"] = False
+    authority = {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}
+    where = {
+        "downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}
+    }
+    token = {"serviceAccountToken": {"path": "token", "audience": "somebody-else"}}
+    spec["volumes"].append({"name": "account", "projected": {"sources": [token, authority, where]}})
+    mount = {"name": "account", "mountPath": place, "readOnly": True}
+    spec["containers"][0]["volumeMounts"].append(mount)
+
+
+@manifest_sabotage("rbac-nobody-elses-rights", "the reader's rules become part of the cluster's role view")
+def feeds_view(objects: Objects) -> None:
+    meta = find(objects, "ClusterRole", READER)["metadata"]
+    meta.setdefault("labels", {})[f"{RBAC}/aggregate-to-view"] = "true"
+
+
+@manifest_sabotage("rbac-nobody-elses-rights", "the reader is bound to every account of its namespace")
+def binds_the_namespace(objects: Objects) -> None:
+    binding = find(objects, "ClusterRoleBinding", READER)
+    group = f"system:serviceaccounts:{binding['subjects'][0]['namespace']}"
+    binding["subjects"].append({"apiGroup": RBAC, "kind": "Group", "name": group})
+
+
+image_sabotage(
+    "looks_for_secrets", "rbac-no-forbidden-lines", "the entrypoint asks for the secrets of the namespace",
+    dockerfile=edited("/usr/local/bin/entrypoint", "2i kubectl get secrets || :"),
+)  # fmt: skip

@@ -1,14 +1,20 @@
-"""The two tiers as the access reviews see them: applied, their bindings in force, no pod needed."""
+"""The two tiers as the access reviews see them, and accounts of ours that have one right too many."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import Tier
-from boxproof.kube.client import Kube
-from boxproof.kube.rbac.rules import in_force
+from boxproof.kube.client import Kube, Object
+from boxproof.kube.rbac.rules import RBAC, in_force
+from boxproof.probes.pods.helper_pods import unique
 from boxproof.subject.model import Subject
+
+Bound = Callable[..., str]
 
 
 @pytest.fixture
@@ -33,3 +39,47 @@ def either(request: pytest.FixtureRequest) -> Box:
     """Each of the two tiers."""
     found: Box = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture
+def bound(kube: Kube, aside: str) -> Iterator[Bound]:
+    """``bound(group, resources, verbs, names)``: an account of ours that may do that, in one namespace.
+
+    What is said of the box has to fail for it: reviews without its names, or about other namespaces, see
+    nothing. ``resources`` are separated by commas. Returns the user, in force.
+    """
+    made: list[Object] = []
+
+    def make(
+        group: str, resources: str, verbs: tuple[str, ...], names: tuple[str, ...] = (), where: str = ""
+    ) -> str:
+        name = unique("decoy")
+        objects = decoy(name, aside, group, resources, verbs, names)
+        for each in objects[1:]:
+            each["metadata"]["namespace"] = where or aside
+        made.extend(kube.apply(objects))
+        user = f"system:serviceaccount:{aside}:{name}"
+        in_force(kube, user)
+        return user
+
+    yield make
+    kube.delete(made)
+
+
+def decoy(
+    name: str, namespace: str, group: str, resources: str, verbs: tuple[str, ...], names: tuple[str, ...]
+) -> list[Object]:
+    """Return an account, a role with one rule, and what binds them."""
+    meta = {"name": name, "namespace": namespace}
+    rule: dict[str, Any] = {"apiGroups": [group], "resources": resources.split(","), "verbs": list(verbs)}
+    if names:
+        rule["resourceNames"] = list(names)
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+    reference = {"apiGroup": RBAC, "kind": "Role", "name": name}
+    role = {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": dict(meta), "rules": [rule]}
+    binding = {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": dict(meta)}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": dict(meta)},
+        role,
+        binding | {"roleRef": reference, "subjects": [subject]},
+    ]

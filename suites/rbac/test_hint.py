@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from boxproof.agent.kubectl import kubectl
 from boxproof.deployment.box import Box
-from pytest_claims import claim, control
+from pytest_claims import claim, control, require
 from pytest_claims.recording import observations
 
 SIGNS = ("missing right", "tier")
+HINTED = require(
+    "one line says what is missing: {}, {}, {}",
+    lambda found, *words: len(found) == 1 and all(each in found[0] for each in words),
+)
+BY_HAND = ('verb "list"', 'resource "secrets"', "no tier")
+BY_TIER = ('verb "delete"', 'resource "pods"', "operator")
 
 
 def hints(box: Box, *words: str) -> list[str]:
@@ -21,13 +27,6 @@ def hints(box: Box, *words: str) -> list[str]:
 @claim("rbac-forbidden-hint")
 def test_forbidden_comes_with_the_right_that_is_missing(box: Box) -> None:
     with control("a command that is allowed leaves no hint"):
-        assert hints(box, "get", "pods", "--namespace", box.namespace) == []
-    secrets = hints(box, "get", "secrets", "--namespace", box.namespace)
-    assert len(secrets) == 1
-    assert 'verb "list"' in secrets[0]
-    assert 'resource "secrets"' in secrets[0]
-    assert "no tier" in secrets[0]
-    pods = hints(box, "delete", "pod", "no-such-pod", "--namespace", box.namespace)
-    assert len(pods) == 1
-    assert 'verb "delete"' in pods[0]
-    assert "operator" in pods[0]
+        HINTED.fails(hints(box, "get", "pods", "--namespace", box.namespace), *BY_HAND)
+    HINTED(hints(box, "get", "secrets", "--namespace", box.namespace), *BY_HAND)
+    HINTED(hints(box, "delete", "pod", "no-such-pod", "--namespace", box.namespace), *BY_TIER)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 import pytest
 
-from boxproof.agent.kubectl import kubectl
+from boxproof.agent import mcp
+from boxproof.agent.kubectl import Told, kubectl
 from boxproof.deployment.box import Box
-from boxproof.fixtures.box_fixtures import Access
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rbac.access_reviews import Answer, Question
-from boxproof.kube.rbac.audit import ADMIN, READS
-from boxproof.kube.rbac.rules import grants, places
+from boxproof.kube.rbac.access_reviews import Answer, Question, review
+from boxproof.kube.rbac.audit import READS
+from boxproof.kube.rbac.derived import STREAMS, about
+from boxproof.kube.service_accounts import authority, kubeconfig, token
 from boxproof.probes.pods.helper_pods import unique
-from pytest_claims import claim, control, observe
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, require
+from suites.rbac.conftest import Bound
+from suites.rbac.rights import allowed, from_rules, spaces
 
 READABLE = (
     "pods", "services", "endpoints", "configmaps", "events", "nodes", "namespaces",
@@ -21,35 +28,63 @@ READABLE = (
     "ingresses.networking.k8s.io", "networkpolicies.networking.k8s.io", "jobs.batch", "cronjobs.batch",
     "customresourcedefinitions.apiextensions.k8s.io",
 )  # fmt: skip
-STREAMS = ("pods/exec", "pods/attach", "pods/portforward", "pods/proxy", "services/proxy", "nodes/proxy")
+OPENED = tuple(f"{each}/{below}" for each in ("pods", "services", "nodes") for below in sorted(STREAMS))
+
+READS_ALL = require("it may get, list and watch all of it, everywhere", lambda missing: missing == [])
+PRINTED = require("kubectl ends well and has printed something", lambda found: found == "printed")
+EVENTS = require("describe shows an event", lambda number: number > 0)
+ANSWERS_200 = require("the API server answers 200", lambda status: status == "200")
+LISTED = require("the pods of its namespace are listed", lambda found: found == "listed")
+NO_STREAM = require("no verb opens a stream for it", lambda yes: yes == [])
+FORBIDDEN = require("kubectl is told that this is forbidden", lambda found: found == "forbidden")
+
+
+def came_of(told: Told, asked: str) -> str:
+    """Return what came of a kubectl command: printed, nothing, forbidden or failed; an observation."""
+    ended = "printed" if told.ok and told.stdout.strip() else "nothing" if told.ok else "failed"
+    return observe("came of kubectl", asked, "forbidden" if told.forbidden else ended)
+
+
+def missing(kube: Kube, user: str) -> list[str]:
+    """Return which reads of what is readable are not allowed to ``user``; an observation."""
+    answers = review(kube, user, None, [Question.of(verb, each) for each in READABLE for verb in READS])
+    assert len(answers) == len(READABLE) * len(READS)
+    return observe(
+        "missing", user, sorted(str(each) for each, answer in answers.items() if answer is not Answer.ALLOWED)
+    )
 
 
 @claim("rbac-reader-can-read")
-def test_the_reader_may_read_everywhere(reader: Box, access: Access) -> None:
-    with control("secrets are denied in the same loop"):
-        answers = access(reader.user, [Question.of(verb, "secrets") for verb in READS])
-        assert set(answers.values()) == {Answer.DENIED}
-    answers = access(reader.user, [Question.of(verb, each) for each in READABLE for verb in READS])
-    assert [str(each) for each, answer in answers.items() if answer is not Answer.ALLOWED] == []
-    assert len(answers) == len(READABLE) * len(READS)
+def test_the_reader_may_read_everywhere(reader: Box, kube: Kube, bound: Bound) -> None:
+    with control("an account that reads pods in one namespace is seen to lack the rest"):
+        READS_ALL.fails(missing(kube, bound("", "pods", tuple(READS))))
+    READS_ALL(missing(kube, reader.user))
 
 
 @claim("rbac-reader-can-read")
 def test_the_kubectl_in_the_pod_reads_everywhere(box: Box) -> None:
-    with control("the same kubectl reports what is forbidden"):
-        assert kubectl(box, "get", "secrets", "--all-namespaces").forbidden
-    told = kubectl(box, "get", ",".join(READABLE), "--all-namespaces", "-o", "name")
-    assert told.ok and not told.forbidden, told.stderr
-    assert told.stdout.strip()
+    def reads(*kinds: str) -> str:
+        words = ("get", ",".join(kinds), "--all-namespaces", "-o", "name")
+        return came_of(kubectl(box, *words), " ".join(words[:2]))
+
+    with control("with one kind more that is forbidden, the same command fails"):
+        PRINTED.fails(reads(*READABLE, "secrets"))
+    PRINTED(reads(*READABLE))
 
 
 @claim("rbac-pods-log")
-def test_the_kubectl_in_the_pod_reads_logs(box: Box) -> None:
-    with control("the same kubectl reports what is forbidden"):
-        assert kubectl(box, "get", "secrets", "--all-namespaces").forbidden
-    told = kubectl(box, "logs", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--tail=1")
-    assert told.ok, told.stderr
-    assert told.stdout.strip()
+def test_the_kubectl_in_the_pod_reads_logs(box: Box, kube: Kube, aside: str, bound: Bound) -> None:
+    own = ("-n", box.namespace, box.pod, "-c", box.container)
+
+    def printed(*words: str) -> str:
+        shown = " ".join(each[:40] for each in ("logs", *words))
+        return came_of(kubectl(box, "logs", "--tail=1", *words), shown)
+
+    with control("with the token of an account that may read pods there and no logs, the same command fails"):
+        other = bound("", "pods", tuple(READS), (), box.namespace).rpartition(":")[2]
+        PRINTED.fails(printed(*own, f"--token={token(kube, aside, other)}"))
+    PRINTED(printed(*own))
+    PRINTED(printed("-n", "kube-system", "-l", "k8s-app=kube-dns"))
 
 
 def events_shown(box: Box, kind: str, name: str) -> int:
@@ -62,11 +97,11 @@ def events_shown(box: Box, kind: str, name: str) -> int:
 
 def happened(box: Box) -> Object:
     """Return an event about a box's pod."""
-    about = {"kind": "Pod", "name": box.pod, "namespace": box.namespace}
-    about["uid"] = box.pod_object()["metadata"]["uid"]
+    about_it = {"kind": "Pod", "name": box.pod, "namespace": box.namespace}
+    about_it["uid"] = box.pod_object()["metadata"]["uid"]
     meta = {"name": unique("boxproof-looked"), "namespace": box.namespace}
     return {
-        "apiVersion": "v1", "kind": "Event", "metadata": meta, "involvedObject": about, "type": "Normal",
+        "apiVersion": "v1", "kind": "Event", "metadata": meta, "involvedObject": about_it, "type": "Normal",
         "reason": "Looked", "message": "somebody describes this pod", "source": {"component": "boxproof"},
     }  # fmt: skip
 
@@ -75,49 +110,89 @@ def happened(box: Box) -> Object:
 def test_describe_shows_events(box: Box) -> None:
     box.kube.create(happened(box))  # those of the kubelet are kept for an hour only
     with control("an object nothing happened to has none"):
-        assert events_shown(box, "serviceaccount", "default") == 0
-    assert events_shown(box, "pod", box.pod) >= 1
+        EVENTS.fails(events_shown(box, "serviceaccount", "default"))
+    EVENTS(events_shown(box, "pod", box.pod))
 
 
 MOUNTED = "/var/run/secrets/kubernetes.io/serviceaccount"
 AUTHORITY, TOKEN = f"--cacert {MOUNTED}/ca.crt", f"$(cat {MOUNTED}/token)"
+NOBODY = "/tmp/nobody"
 
 
-def status_with(box: Box, token: str, trust: str) -> str:
+def status_with(box: Box, given: str, trust: str) -> str:
     """Return the status of a list of the namespace's pods, asked from the pod with a token."""
     server = "https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT"
-    flags = f'-s -o /dev/null -w "%{{http_code}}" --max-time 120 {trust} -H "Authorization: Bearer {token}"'
+    flags = f'-s -o /dev/null -w "%{{http_code}}" --max-time 120 {trust} -H "Authorization: Bearer {given}"'
     told = box.exec(["sh", "-c", f"curl {flags} {server}/api/v1/namespaces/{box.namespace}/pods"])
-    return observe("status", f"with token {token or 'none'}", told.stdout.strip())
+    return observe("status", f"with token {given or 'none'}", told.stdout.strip())
 
 
 @claim("rbac-sa-token-usable-in-pod")
 def test_the_account_of_the_pod_is_usable_in_it(box: Box) -> None:
     with control("without a token the API server refuses"):
-        assert status_with(box, "", "--insecure") in ("401", "403")
-    assert status_with(box, TOKEN, AUTHORITY) == "200"
-    told = kubectl(box, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
-    assert told.stdout == box.user, told
+        refused = ANSWERS_200.fails(status_with(box, "", "--insecure"))
+        assert refused in ("401", "403")
+    ANSWERS_200(status_with(box, TOKEN, AUTHORITY))
+
+
+@claim("rbac-sa-token-usable-in-pod")
+@pytest.mark.parametrize("by", ["kubectl", "the MCP server"])
+def test_both_ways_to_the_api_use_it(box: Box, kube: Kube, subject: Subject, by: str) -> None:
+    if by != "kubectl" and not subject.mcp.config:
+        pytest.skip("the subject has no MCP server")
+    nobody = kubeconfig({"nobody": "stub-token"}, authority(kube))
+    assert box.exec(["sh", "-c", f"cat >{NOBODY}"], stdin=nobody).ok
+
+    def listed(config: str = "") -> str:
+        env = {"KUBECONFIG": config} if config else {}
+        if by == "kubectl":
+            told = kubectl(box, "get", "pods", "-n", box.namespace, "-o", "name", env=env)
+            ended = told.ok and f"pod/{box.pod}" in told.stdout
+        else:
+            argv = mcp.command(box, subject.mcp.config, subject.mcp.server)
+            argv = ["env", *(f"{name}={value}" for name, value in env.items()), *argv]
+            with mcp.server(box, argv) as server:
+                answer = server.call("pods_list_in_namespace", namespace=box.namespace)
+                ended = answer.outcome == "ok" and box.pod in json.dumps(answer.text)
+        return observe("list of pods", f"{by}, {config or 'as it is'}", "listed" if ended else "refused")
+
+    with control("with a token that nobody gave it the same list is refused"):
+        LISTED.fails(listed(NOBODY))
+    LISTED(listed())
+
+
+def streams(kube: Kube, user: str, objects: Iterable[Object] = ()) -> list[str]:
+    """Return which streams ``user`` may open, to anything in any namespace or by the names in its rules."""
+    asked = [
+        Question.of(verb, each, place)
+        for each in OPENED
+        for verb in ("get", "create")
+        for place in spaces(kube)
+    ]
+    own = [each for each in from_rules(kube, user, list(objects)) if about(each, *OPENED)]
+    return allowed(kube, user, [*asked, *own], "streams")
 
 
 @claim("rbac-reader-cannot-exec")
-def test_no_verb_opens_a_stream(reader: Box, kube: Kube, access: Access) -> None:
-    where = places(grants(kube, reader.user), reader.namespace)
-    asked = [
-        Question.of(verb, each, place) for each in STREAMS for verb in ("get", "create") for place in where
-    ]
-    with control("the administrators may"):
-        assert set(access(ADMIN[0], asked, ADMIN[1]).values()) == {Answer.ALLOWED}
-    answers = access(reader.user, asked)
-    assert [str(each) for each, answer in answers.items() if answer is not Answer.DENIED] == []
+def test_no_verb_opens_a_stream(reader: Box, kube: Kube, bound: Bound) -> None:
+    with control("an account that may enter one pod, by its name"):
+        NO_STREAM.fails(streams(kube, bound("", "pods/exec", ("get",), ("one-pod",))))
+    NO_STREAM(streams(kube, reader.user, reader.objects))
 
 
 @claim("rbac-reader-cannot-exec")
 @pytest.mark.parametrize("websockets", ["true", "false"])
-def test_the_kubectl_in_the_pod_cannot_exec(box: Box, operator: Box, twin: Twins, websockets: str) -> None:
+def test_the_kubectl_in_the_pod_cannot_exec(
+    box: Box, twin: Twins, kube: Kube, aside: str, bound: Bound, websockets: str
+) -> None:
     other, env = twin(), {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": websockets}
-    words = ("exec", "-n", other.namespace, other.name, "--", "true")
-    with control("the operator's kubectl does it"):
-        assert kubectl(operator.wait_ready(), *words, env=env).ok
-    told = kubectl(box, *words, env=env)
-    assert told.forbidden and not told.ok, told
+    words = ("exec", "-n", other.namespace, other.name, "--", "echo", "inside")
+
+    def tried(*flags: str) -> str:
+        told = kubectl(box, words[0], *flags, *words[1:], env=env)
+        return came_of(told, " ".join([words[0], *(each[:8] for each in flags), *words[1:]]))
+
+    with control("with the token of an account that may, the same kubectl does it"):
+        name = bound("", "pods,pods/exec", ("get", "create")).rpartition(":")[2]
+        FORBIDDEN.fails(tried(f"--token={token(kube, aside, name)}"))
+    FORBIDDEN(tried())

@@ -30,40 +30,56 @@ class Audit:
         made: dict[str, list[str]] = {}
         for each in sorted(self.beyond, key=str):
             if each.verb not in READS:
-                made.setdefault(each.verb, []).append(what(each))
+                made.setdefault(each.verb, []).append(f"{what(each)} {each.name}".rstrip())
         return {verb: sorted(set(many)) for verb, many in made.items()}
 
 
-def listing(found: Audit) -> list[str]:
+def listing(found: Audit, own: str = "") -> list[str]:
     """Return what is allowed as lines "resource [verbs]", sorted: the form of a golden file.
 
-    What is allowed in the namespace alone is a line of its own that says so.
+    What is allowed in one namespace alone is a line that says so ("its namespace" for ``own``); what is
+    allowed for one name alone is a line with that name.
     """
-    everywhere = {(each.url or what(each), each.verb) for each in found.beyond if not each.namespace}
+    everything = {(what(each), each.verb, each.namespace) for each in found.beyond if not each.name}
     verbs: dict[tuple[str, str], set[str]] = {}
     for each in found.beyond:
-        name = each.url or what(each)
-        place = "" if (name, each.verb) in everywhere else " in its namespace"
-        verbs.setdefault((name, place), set()).add(each.verb)
+        plain, verb, space = what(each), each.verb, each.namespace
+        if each.name and {(plain, verb, space), (plain, verb, "")} & everything:
+            continue
+        name = f"{plain} {each.name}" if each.name else plain
+        wide = (plain, verb, "") in everything or not space
+        place = "" if wide else " in its namespace" if space == own else f" in {space}"
+        verbs.setdefault((name, place), set()).add(verb)
     return [f"{name} [{' '.join(sorted(many))}]{place}" for (name, place), many in sorted(verbs.items())]
 
 
 def what(question: Question) -> str:
-    """Return the resource of a question as "deployments.apps/scale"."""
+    """Return the resource of a question as "deployments.apps/scale", or its address."""
     full = question.resource + (f".{question.group}" if question.group else "")
-    return full + (f"/{question.subresource}" if question.subresource else "")
+    return question.url or full + (f"/{question.subresource}" if question.subresource else "")
 
 
-def audit(kube: Kube, user: str, questions: Iterable[Question], groups: Sequence[str] | None = None) -> Audit:
-    """Ask every question about ``user``, and those it may about anyone signed in; the time is recorded."""
-    started = time.monotonic()
-    answers = review(kube, user, groups, questions)
+def audit(
+    kube: Kube,
+    user: str,
+    questions: Iterable[Question],
+    groups: Sequence[str] | None = None,
+    *,
+    brought: Iterable[Question] = (),
+) -> Audit:
+    """Ask every question about ``user``, and those it may about anyone signed in; the time is recorded.
+
+    What is ``brought`` by the subject's own rules counts as beyond everyone, although a binding of the
+    subject's may give it to everyone.
+    """
+    started, own = time.monotonic(), frozenset(brought)
+    answers = review(kube, user, groups, [*questions, *own])
     yes = [each for each, answer in answers.items() if answer is Answer.ALLOWED]
-    common = review(kube, SIGNED_IN[0], SIGNED_IN[1], yes)
+    common = review(kube, SIGNED_IN[0], SIGNED_IN[1], [each for each in yes if each not in own])
     made = Audit(
         asked=len(answers),
         unclear=tuple(each for each, answer in answers.items() if answer is Answer.ERROR),
-        beyond=frozenset(each for each in yes if common[each] is not Answer.ALLOWED),
+        beyond=frozenset(each for each in yes if common.get(each) is not Answer.ALLOWED),
         seconds=round(time.monotonic() - started, 2),
     )
     shown = sorted(str(each) for each in made.beyond)

@@ -30,8 +30,8 @@ class Rule:
 
     @property
     def has_wildcard(self) -> bool:
-        """Whether `*` stands among the groups, resources or verbs."""
-        return "*" in (*self.groups, *self.resources, *self.verbs)
+        """Whether `*` stands among groups, resources or verbs, or for every address that is no resource."""
+        return "*" in (*self.groups, *self.resources, *self.verbs) or bool({"*", "/*"} & set(self.urls))
 
     def touches(self, group: str, resource: str) -> bool:
         """Return whether it is about a resource ("secrets", "pods/log"), by name or by wildcard."""
@@ -136,14 +136,13 @@ def becomes(kube: Kube, user: str, question: Question, wanted: Answer) -> Answer
     return last
 
 
-def subjects(objects: Iterable[Object]) -> list[tuple[str, str]]:
-    """Return namespace and name of every ServiceAccount the bindings among ``objects`` name."""
+def subjects(objects: Iterable[Object]) -> list[tuple[str, str, str]]:
+    """Return kind, namespace and name of everyone the bindings among ``objects`` name."""
     return [
-        (each.get("namespace", ""), each["name"])
+        (each["kind"], each.get("namespace", ""), each["name"])
         for item in objects
-        if item["kind"].endswith("RoleBinding")
+        if item["kind"] in ("RoleBinding", "ClusterRoleBinding")
         for each in item.get("subjects") or []
-        if each["kind"] == "ServiceAccount"
     ]
 
 

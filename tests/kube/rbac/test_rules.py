@@ -106,7 +106,8 @@ def test_rules_touch_by_name_and_by_wildcard() -> None:
 @given(st.sampled_from(["verbs", "groups", "resources"]), st.lists(st.sampled_from(["get", "pods", ""])))
 def test_a_wildcard_is_seen_wherever_it_stands(where: str, others: list[str]) -> None:
     assert Rule(**{where: (*others, "*")}).has_wildcard
-    assert not Rule(**{where: tuple(others)}, urls=("*",)).has_wildcard
+    assert not Rule(**{where: tuple(others)}, urls=("/healthz",)).has_wildcard
+    assert Rule(**{where: tuple(others)}, urls=("*",)).has_wildcard
 
 
 def test_subjects_of_bindings_alone() -> None:
@@ -115,7 +116,7 @@ def test_subjects_of_bindings_alone() -> None:
         binding("RoleBinding", ("Role", "r"), account(), {"kind": "Group", "name": "g"}),
         binding("ClusterRoleBinding", ("ClusterRole", "r")),
     ]
-    assert subjects(objects) == [("claude", "agent")]
+    assert subjects(objects) == [("ServiceAccount", "claude", "agent"), ("Group", "", "g")]
 
 
 def test_changes_are_what_is_not_reading() -> None:
