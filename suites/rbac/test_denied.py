@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from boxproof.deployment.box import Box
-from boxproof.kube.client import Kube
+from boxproof.kube.client import Kube, Object
 from boxproof.kube.rbac.access_reviews import Question
 from boxproof.kube.rbac.audit import ADMIN
 from boxproof.kube.rbac.derived import about, about_roles, changing
@@ -51,7 +51,7 @@ CHANGES_NOTHING = require("it changes nothing", lambda changes: changes == {})
 NOTHING_ELSE = require("it changes nothing but what it is there for", lambda changes: changes == {})
 
 
-def of_secrets(kube: Kube, user: str, objects: Iterable[dict] = ()) -> list[str]:
+def of_secrets(kube: Kube, user: str, objects: Iterable[Object] = ()) -> list[str]:
     """Return what ``user`` may do with secrets: of any name, of each there is, and of those in its rules."""
     named = [each["metadata"] for each in kube.list("Secret")]
     asked = [
@@ -75,7 +75,7 @@ def test_no_secret_in_any_namespace(either: Box, kube: Kube, bound: Bound) -> No
     NO_SECRET(of_secrets(kube, either.user, either.objects))
 
 
-def of_roles(kube: Kube, user: str, objects: Iterable[dict] = ()) -> list[str]:
+def of_roles(kube: Kube, user: str, objects: Iterable[Object] = ()) -> list[str]:
     """Return which roles and bindings ``user`` may change, and for whom it may speak."""
     verbs, where = (*WRITES, "bind", "escalate"), spaces(kube)
     asked = [Question.of(verb, each, place) for each in ROLES for verb in verbs for place in where]
@@ -104,7 +104,7 @@ def test_the_reader_has_no_way_round(reader: Box, kube: Kube, bound: Bound) -> N
     ways += [(verb, "pods/ephemeralcontainers") for verb in ("update", "patch")]
     ways += LEAD_ON
 
-    def open_to(user: str, objects: Iterable[dict] = ()) -> list[str]:
+    def open_to(user: str, objects: Iterable[Object] = ()) -> list[str]:
         return ways_round(kube, user, ways, changing(from_rules(kube, user, list(objects))))
 
     with control("an account that may ask for the token of one other account"):
@@ -116,7 +116,7 @@ def test_the_reader_has_no_way_round(reader: Box, kube: Kube, bound: Bound) -> N
 def test_the_operator_makes_no_pods_and_no_tokens(operator: Box, kube: Kube, bound: Bound) -> None:
     ways = [("create", each) for each in WORKLOADS] + list(LEAD_ON)
 
-    def open_to(user: str, objects: Iterable[dict] = ()) -> list[str]:
+    def open_to(user: str, objects: Iterable[Object] = ()) -> list[str]:
         own = [each for each in changing(from_rules(kube, user, list(objects))) if not meant(each)]
         return ways_round(kube, user, ways, own)
 
@@ -135,7 +135,7 @@ def meant(question: Question) -> bool:
 
 @claim("rbac-no-destructive")
 def test_the_reader_changes_nothing(reader: Box, kube: Kube, bound: Bound) -> None:
-    def changes(user: str, objects: list[dict], namespace: str) -> dict[str, list[str]]:
+    def changes(user: str, objects: list[Object], namespace: str) -> dict[str, list[str]]:
         return rights.changes(rights.whole_api(kube, user, objects, namespace), user)
 
     with control("an account that may delete one ConfigMap, by its name, in another namespace"):
@@ -147,7 +147,7 @@ def test_the_reader_changes_nothing(reader: Box, kube: Kube, bound: Bound) -> No
 
 @claim("rbac-no-destructive")
 def test_the_operator_changes_only_what_it_is_there_for(operator: Box, kube: Kube, bound: Bound) -> None:
-    def changes(user: str, objects: list[dict], namespace: str) -> dict[str, list[str]]:
+    def changes(user: str, objects: list[Object], namespace: str) -> dict[str, list[str]]:
         made = rights.whole_api(kube, user, objects, namespace)
         assert made.beyond, "nothing is allowed: not the account that is bound"
         return rights.changes(made, user, OPERATOR)
