@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib
 import json
 import sys
@@ -16,7 +17,7 @@ from boxproof.core.process import run
 from boxproof.core.settings import ROOT
 
 BOX = ROOT / "image/rootfs/usr/local/lib/box"
-NAMES = ("limits", "logs", "login", "metrics", "prompts", "relay", "service")
+NAMES = ("limits", "logs", "login", "metrics", "prompts", "relay", "service", "slots")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,7 @@ def test_only_the_right_bearer_token_is_let_in(box: dict[str, Any]) -> None:
     assert settings.allows("bearer stub-client")
     for wrong in (
         "",
+        "Bearer \xe9",
         "Bearer ",
         "Bearer stub-clien",
         "Bearer stub-client2",
@@ -45,6 +47,38 @@ def test_only_the_right_bearer_token_is_let_in(box: dict[str, Any]) -> None:
         "stub-client",
     ):
         assert not settings.allows(wrong), wrong
+
+
+def test_a_hash_serves_for_the_token(box: dict[str, Any]) -> None:
+    kept = "sha256:" + hashlib.sha256(b"stub-client").hexdigest()
+    settings = box["service"].settings({"BOX_API_TOKEN": kept})
+
+    assert not settings.readable
+    assert box["service"].settings({"BOX_API_TOKEN": "stub-client"}).readable
+    assert settings.allows("Bearer stub-client")
+    for wrong in (kept, kept.removeprefix("sha256:"), "stub-clien", ""):
+        assert not settings.allows(f"Bearer {wrong}"), wrong
+
+
+@pytest.mark.parametrize(
+    ("host", "kind", "ok"),
+    [
+        ("127.0.0.1:8080", "application/json", True), ("localhost", "application/json; charset=utf-8", True),
+        ("[::1]:8080", "Application/JSON", True), ("127.0.0.1:8080", "text/plain", False),
+        ("127.0.0.1:8080", "", False), ("rebound.example:8080", "application/json", False),
+        ("127.0.0.1.example", "application/json", False), ("[", "application/json", False),
+        ("x@127.0.0.1", "application/json", True), ("127.0.0.1@x", "application/json", False),
+    ],
+)  # fmt: skip
+def test_without_a_token_no_web_page_is_answered(box: dict[str, Any], host: str, kind: str, ok: bool) -> None:
+    guarded = box["service"].settings({"BOX_API_TOKEN": "stub-client"})
+    guarded.expects(host, kind)
+    try:
+        box["service"].settings({}).expects(host, kind)
+    except box["service"].Wrong:
+        assert not ok
+    else:
+        assert ok
 
 
 def test_a_token_file_is_read_anew(box: dict[str, Any], tmp_path: Path) -> None:
@@ -65,6 +99,7 @@ def test_a_token_file_is_read_anew(box: dict[str, Any], tmp_path: Path) -> None:
         ({"BOX_API_HOST": "0.0.0.0"}, "Set BOX_API_TOKEN_FILE"),
         ({"BOX_API_TOKEN_FILE": "/nonexistent"}, "cannot be read"),
         ({"BOX_API_TOKEN_FILE": "/dev/null"}, "is empty"),
+        ({"BOX_API_TOKEN": "sha256:abc"}, "is no hash"),
         ({"BOX_API_PORT": "http"}, "BOX_API_PORT=http"),
         ({"BOX_API_CONCURRENCY": "0"}, "above 0"),
     ],
@@ -82,7 +117,8 @@ def test_without_a_token_it_serves_on_loopback_only(box: dict[str, Any]) -> None
     "body",
     [b"", b"[]", b"{}", b'"x"', b'{"prompt": " "}', b'{"prompt": "x", "stream": 1}',
      b'{"prompt": "x", "timeout": 61}', b'{"prompt": "x", "timeout": 0}',
-     b'{"prompt": "x", "timeout": true}'],
+     b'{"prompt": "x", "timeout": true}', b'{"prompt": "x", "timeout": NaN}', b"[" * 100_000,
+     b'{"prompt": ' + b"[" * 100_000, b'{"prompt": "\\ud800"}', b"\xff\xfe"],
 )  # fmt: skip
 def test_requests_that_cannot_be(box: dict[str, Any], body: bytes) -> None:
     with pytest.raises(box["service"].Wrong):
@@ -101,14 +137,15 @@ def test_the_metrics_are_cumulative_and_end(box: dict[str, Any]) -> None:
     made.answered(200, 0.5)
     made.answered(200, 20)
     made.answered(401)
-    lines = made.text(ready=True, expires_in=7.4).splitlines()
+    lines = made.text(ready=True, running=1, expires_in=7.4).splitlines()
 
     assert lines[-1] == "# EOF"
     wanted = {
         'box_prompts_total{status="200"} 2', 'box_prompts_total{status="401"} 1',
         'box_prompt_seconds_bucket{le="1.0"} 1', 'box_prompt_seconds_bucket{le="60.0"} 2',
         'box_prompt_seconds_bucket{le="+Inf"} 2', "box_prompt_seconds_count 2",
-        "box_prompt_seconds_sum 20.500", "box_ready 1", "box_login_expires_seconds 7",
+        "box_prompt_seconds_sum 20.500", "box_ready 1", "box_prompts_running 1",
+        "box_login_expires_seconds 7",
     }  # fmt: skip
     assert wanted <= set(lines)
 
@@ -119,6 +156,8 @@ echo "{\\"type\\": \\"system\\", \\"token\\": \\"$BOX_API_TOKEN\\"}"
 case $prompt in
 fails) echo broken >&2; exit 3 ;;
 hangs) sleep 30 & echo "{\\"type\\": \\"child\\", \\"pid\\": $!}"; wait ;;
+leaves) setsid sleep 30 & echo "{\\"type\\": \\"child\\", \\"pid\\": $!}"; wait ;;
+closes) exec >&- 2>&-; exec sleep 30 ;;
 esac
 echo "{\\"type\\": \\"result\\", \\"result\\": \\"$prompt\\"}"
 """
@@ -140,8 +179,14 @@ async def never() -> None:
 
 
 async def said(children: Any, prompt: str, gone: Any = None, timeout: float = 10) -> list[dict[str, Any]]:
-    events = children.events(prompt, gone or never(), timeout=timeout)
-    return [each async for each in events if each is not None]
+    found: list[dict[str, Any]] = []
+
+    async def tell(event: dict[str, Any] | None) -> None:
+        found.extend([event] if event else [])
+
+    result = await children.work("a", prompt, gone or never(), tell, timeout=timeout, parts=False)
+    assert result == found[-1]
+    return found
 
 
 def test_a_prompt_goes_in_by_standard_input_and_its_result_comes_last(children: Any) -> None:
@@ -157,25 +202,101 @@ def test_a_cli_that_fails_is_quoted(box: dict[str, Any], children: Any) -> None:
         asyncio.run(said(children, "fails"))
 
 
+def runs(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().split()
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("prompt", ["hangs", "leaves"])
 @pytest.mark.parametrize("why", ["Gone", "TooLong"])
 def test_a_prompt_nobody_waits_for_ends_with_all_it_started(
-    box: dict[str, Any], children: Any, why: str
+    box: dict[str, Any], children: Any, monkeypatch: pytest.MonkeyPatch, why: str, prompt: str
 ) -> None:
-    async def cut_short() -> int:
-        pid = 0
-        told = asyncio.Event()
-        events = children.events("hangs", told.wait() if why == "Gone" else never(), timeout=2)
-        with pytest.raises(getattr(box["prompts"], why)):
-            async for each in events:
-                pid = (each or {}).get("pid", pid)
-                if pid:
-                    told.set()
-        await asyncio.sleep(0.2)
-        return pid
+    monkeypatch.setattr(box["prompts"], "KILL_AFTER", 0.2)
 
-    pid = asyncio.run(cut_short())
-    assert pid
-    assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()
+    async def cut_short() -> int:
+        pids: list[int] = []
+        told = asyncio.Event()
+
+        async def tell(event: dict[str, Any] | None) -> None:
+            if event and "pid" in event:
+                pids.append(event["pid"])
+                told.set()
+
+        gone = told.wait() if why == "Gone" else never()
+        with pytest.raises(getattr(box["prompts"], why)):
+            await children.work("a", prompt, gone, tell, timeout=2, parts=False)
+        while runs(pids[0]):
+            await asyncio.sleep(0.05)
+        return pids[0]
+
+    assert asyncio.run(cut_short())
+
+
+@pytest.mark.parametrize("prompt", ["closes", "x" * 3_000_000, "hangs"])
+def test_whatever_is_waited_for_the_time_ends(
+    box: dict[str, Any], children: Any, tmp_path: Path, prompt: str
+) -> None:
+    if prompt.startswith("x"):  # nobody reads it
+        (tmp_path / "claude").write_text("#!/bin/sh\nexec sleep 30\n")
+
+    async def cut_short() -> None:
+        with pytest.raises(box["prompts"].TooLong):
+            await said(children, prompt, timeout=1)
+        assert not children.running
+        await asyncio.sleep(0.3)  # the pipes of what was ended
+
+    asyncio.run(cut_short())
+
+
+def test_a_reader_that_takes_nothing_does_not_lengthen_the_time(box: dict[str, Any], children: Any) -> None:
+    async def tell(_: object) -> None:
+        await never()
+
+    with pytest.raises(box["prompts"].TooLong):
+        asyncio.run(children.work("a", "hello", never(), tell, timeout=1, parts=False))
+
+
+@pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        (b'{"type": "x"}', True), (b'{"x": "\\ud800"}', True), (b'{"x": NaN}', False),
+        (b'{"x": 1e999}', False), (b'{"x": ' + b"[" * 100_000, False),
+        (b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", False),
+        (b"[]", False), (b"\xff", False), (b'{"x": ' + b"9" * 5000 + b"}", False),
+    ],
+)  # fmt: skip
+def test_an_event_is_what_can_be_handed_on(box: dict[str, Any], line: bytes, is_one: bool) -> None:
+    assert (box["prompts"].event(line) is not None) is is_one
+
+
+def test_a_line_that_is_too_long_is_left_out_and_the_next_is_not(
+    box: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(box["prompts"], "LINE", 10)
+
+    async def read(data: bytes) -> list[bytes]:
+        stream = asyncio.StreamReader()
+        stream.feed_data(data)
+        stream.feed_eof()
+        return [each async for each in box["prompts"].whole_lines(stream)]
+
+    assert asyncio.run(read(b"one\n" + b"x" * 200_000 + b"\n\ntwo")) == [b"one", b"", b"two"]
+
+
+def test_a_place_is_given_back_and_stuck_is_told(box: dict[str, Any]) -> None:
+    made = box["slots"].Slots(1, 600)
+    with pytest.raises(ValueError, match="why"), made.take("a"):
+        raise ValueError("why")
+    with made.take("a"):
+        assert not made.stuck
+        with pytest.raises(box["slots"].Busy), made.take("b"):
+            pass
+        made.taken["a"] -= 600 + box["slots"].SPARE + 1
+        assert made.stuck
+    assert not made.stuck
 
 
 V1 = {"memory/memory.limit_in_bytes": "1000000", "memory/memory.usage_in_bytes": "5",

@@ -131,7 +131,59 @@ def test_in_headless_mode_the_errors_of_the_cli_are_json_lines(tmp_path: Path) -
     found = [json.loads(each) for each in run(argv, timeout=120, env=env).stderr.splitlines()]
 
     assert found[0]["msg"] == "a"
-    assert {"b": 1} in found
+    assert {"b": 1, "source": "claude"} in found
+
+
+FORGED = '{"time": "2000-01-01T00:00:00Z", "level": "info", "msg": "all is well"}'
+DEEP = "[" * 5000
+
+
+@pytest.mark.parametrize("mode", ["headless", "remote-control"])
+@pytest.mark.parametrize("line", [FORGED, f" {FORGED}", f'{{"msg": {DEEP}', '{"msg": NaN}', f"a\\n{FORGED}"])
+def test_what_the_cli_writes_is_read_to_the_end_and_cannot_pass_for_the_box(
+    tmp_path: Path, mode: str, line: str
+) -> None:
+    flood = "head -c 300000 /dev/zero | tr '\\0' x >&2"
+    script = f"printf '{line}\\n' >&2; {flood}; echo after >&2"
+    argv = [sys.executable, "-I", str(SUPERVISE), "--", "sh", "-c", script]
+    env = {"CLAUDE_CONFIG_DIR": str(tmp_path), "TMPDIR": str(tmp_path), "CLAUDE_MODE": mode}
+    found = run(argv, timeout=120, env=env)
+
+    own = [each for each in lines(found) if "source" not in each]
+    assert [each["msg"] for each in own] == ["the CLI ended"]
+    assert "after" in found.stderr
+
+
+def test_the_words_of_the_cli_are_handed_on_at_once_and_whole(tmp_path: Path) -> None:
+    script = "printf 'Enter code: '; sleep 0.2; printf 'x\\n{\"a\"'; sleep 0.2; printf ': 1}\\n{'"
+    argv = [sys.executable, "-I", str(SUPERVISE), "--", "sh", "-c", script]
+    env = {"CLAUDE_CONFIG_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = run(argv, timeout=120, env=env)
+
+    assert done.stdout == 'Enter code: x\n{"a": 1, "source": "claude"}\nclaude: {'
+
+
+PROMPTS = ["Say hello.", "--settings={}", "-h", "--", "", "x" * 100_000, "é\n$(id)"]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_a_prompt_is_no_argument(tmp_path: Path, prompt: str) -> None:
+    cli = tmp_path / "claude"
+    cli.write_text("""#!/bin/sh\nfor word; do echo "word $word"; done; echo prompt; exec cat""")
+    cli.chmod(0o755)
+    env = {"HOME": str(tmp_path), "CLAUDE_CONFIG_DIR": str(tmp_path), "TMPDIR": str(tmp_path),
+           "CLAUDE_MODE": "headless", "CLAUDE_PROMPT": prompt, "CLAUDE_CODE_OAUTH_TOKEN": "stub-token",
+           "PATH": f"{tmp_path}:/usr/bin:/bin"}  # fmt: skip
+    done = run([ROOTFS / "bin/entrypoint", "--model", "x"], timeout=120, env=env, check=False)
+    if not prompt:
+        assert (done.code, "CLAUDE_PROMPT" in done.stderr) == (1, True)
+        return
+    words, _, rest = done.stdout.partition("prompt\n")
+
+    assert words.splitlines() == [
+        f"word {each}" for each in ("-p", "--output-format", "json", "--model", "x")
+    ]
+    assert rest == prompt
 
 
 @pytest.mark.parametrize(("told", "words", "tried"), [("", [], 2), ("true", [], 1), ("true", ["false"], 1)])

@@ -52,6 +52,7 @@ def install() -> None:
     logging.root.handlers = [Handler()]
     logging.root.setLevel(logging.WARNING)
     sys.excepthook = _uncaught
+    sys.unraisablehook = _unraisable
     if asked not in LEVELS:
         log(f"{LEVEL}={asked} is no level. Allowed: {', '.join(LEVELS)}; {DEFAULT} is used.", "warning")
 
@@ -59,6 +60,10 @@ def install() -> None:
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     lines = traceback.format_exception(kind, error, trace)
     log(f"{kind.__name__}: {error}", "error", trace="".join(lines))
+
+
+def _unraisable(found: "sys.UnraisableHookArgs") -> None:
+    log(f"{found.err_msg or 'ignored'}: {found.exc_value!r} in {found.object!r}", "debug")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ class Metrics:
         self.prompts: Counter[int] = Counter()  # by the status they were answered with
         self.within: Counter[float] = Counter()
         self.seconds = 0.0
-        self.running = 0
 
     def answered(self, status: int, seconds: float | None = None) -> None:
         """Count one answer; ``seconds`` only of those that the CLI worked on."""
@@ -23,11 +22,11 @@ class Metrics:
             self.seconds += seconds
             self.within[next((each for each in BOUNDS if seconds <= each), float("inf"))] += 1
 
-    def text(self, *, ready: bool, expires_in: float | None) -> str:
+    def text(self, *, ready: bool, running: int, expires_in: float | None) -> str:
         """Return all of it."""
-        return "\n".join([*self._lines(ready, expires_in), "# EOF", ""])
+        return "\n".join([*self._lines(ready, running, expires_in), "# EOF", ""])
 
-    def _lines(self, ready: bool, expires_in: float | None) -> Iterator[str]:
+    def _lines(self, ready: bool, running: int, expires_in: float | None) -> Iterator[str]:
         yield "# TYPE box_prompts counter"
         yield "# HELP box_prompts Prompts by the HTTP status they were answered with."
         for status, number in sorted(self.prompts.items()):
@@ -42,7 +41,7 @@ class Metrics:
             yield f'box_prompt_seconds_bucket{{le="{label}"}} {total}'
         yield f"box_prompt_seconds_sum {self.seconds:.3f}"
         yield f"box_prompt_seconds_count {total}"
-        yield from _gauge("box_prompts_running", "Prompts the CLI works on now.", self.running)
+        yield from _gauge("box_prompts_running", "Prompts the CLI works on now.", running)
         yield from _gauge("box_ready", "1 if there is a login that the API did not refuse.", int(ready))
         if expires_in is not None:
             yield from _gauge(

@@ -22,6 +22,7 @@ from logs import log
 
 LAST_WORDS = 0.5  # seconds for what it wrote last; what it started may keep its output open
 KILL_AFTER = 4.0  # seconds for the CLI to end; the container has 5 in all
+PROMPT = "CLAUDE_PROMPT"
 
 
 def mode() -> str:
@@ -52,18 +53,33 @@ def wait_for_login() -> None:
     log(f"login: {login.find()}")
 
 
-class Cli:
-    """The CLI, its output handed on: as it is, but in headless mode its errors as JSON lines."""
+def prompt() -> int:
+    """Return a file with the prompt, for standard input: as an argument it could be read as an option."""
+    made = os.memfd_create("prompt")
+    with open(made, "wb", closefd=False) as file:
+        file.write(os.environb.get(PROMPT.encode(), b""))
+    os.lseek(made, 0, os.SEEK_SET)
+    return made
 
-    def __init__(self, argv: list[str]) -> None:
+
+class Cli:
+    """The CLI, its output handed on: as it is, but what could be taken for the box's own lines is marked."""
+
+    def __init__(self, argv: list[str], stdin: int | None = None) -> None:
         self.used = login.find().mark
         self.refused = False
         piped = None if sys.stdout.isatty() else subprocess.PIPE
-        self.process = subprocess.Popen(argv, env=limits.environment(), stdout=piped, stderr=piped)
+        self.process = subprocess.Popen(
+            argv, env=limits.environment(), stdin=stdin, stdout=piped, stderr=piped
+        )
         remember(child=self.process.pid, waiting=False)
         log("started", "debug", program=argv[0], arguments=len(argv) - 1)
-        errors = relay.as_json() if mode() == "headless" else relay.as_it_is(2)
-        streams = ((self.process.stdout, relay.as_it_is(1)), (self.process.stderr, errors))
+        sinks = (
+            (relay.as_it_is(1), relay.as_json())
+            if mode() == "headless"
+            else (relay.marked(1), relay.marked(2))
+        )
+        streams = zip((self.process.stdout, self.process.stderr), sinks, strict=True)
         self.relays = [relay.Relay(source, sink, self.refuse) for source, sink in streams if source]
         for each in self.relays:
             each.start()
@@ -89,7 +105,7 @@ class Cli:
         return code
 
 
-def supervise(argv: list[str]) -> int:
+def supervise(argv: list[str], stdin: int | None = None) -> int:
     """Run the CLI until it ends and return its exit code, 128 + N for a signal."""
     child: subprocess.Popen[bytes] | None = None
     early: list[int] = []  # what came while the CLI was being started
@@ -104,7 +120,7 @@ def supervise(argv: list[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, pass_on)
-    cli = Cli(argv)
+    cli = Cli(argv, stdin)
     child = started = cli.process
     signal.signal(signal.SIGALRM, lambda *_: started.kill())
     for number in early:
@@ -121,7 +137,7 @@ def stop_waiting(number: int, _frame: object) -> None:
 
 
 def main(words: list[str]) -> int:
-    """Run as ``[--wait-for-login] -- ARGV``."""
+    """Run as ``[--wait-for-login] [--prompt] -- ARGV``."""
     logs.install()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop_waiting)
@@ -129,7 +145,7 @@ def main(words: list[str]) -> int:
     if "--wait-for-login" in words[:split]:
         remember(waiting=True)
         wait_for_login()
-    return supervise(words[split + 1 :])
+    return supervise(words[split + 1 :], prompt() if "--prompt" in words[:split] else None)
 
 
 if __name__ == "__main__":
