@@ -18,7 +18,6 @@ import pytest
 
 from boxproof.core.settings import ROOT
 
-
 API = ROOT / "image/rootfs/usr/local/lib/box/api.py"
 RESULT = '{"type": "result", "result": "done", "is_error": false}'
 # what the prompt names is what it writes
