@@ -19,6 +19,7 @@ nox.needs_version = ">=2024.4.15"  # the first that tells a session its backend
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.default_int_handler)
 
+KILLED, INTERRUPTED = 128, 130  # 128 and the number of the signal; 130 where we were told to end
 BLOCKED = 3  # the exit code where the environment is at fault: nothing is known about the box
 
 nox.options.default_venv_backend = "uv|venv"
@@ -45,7 +46,13 @@ def only_installs(session: nox.Session) -> bool:
 
 
 def exit_with(code: int) -> None:
-    """End nox with ``code``: a failed command alone would make it 1."""
+    """End nox with ``code``: a failed command alone would make it 1.
+
+    A run that was killed, by the kernel for want of memory or by anybody, has shown nothing about the box.
+    """
+    if code > KILLED and code != INTERRUPTED:
+        print(f"boxproof: the run was killed by signal {code - KILLED}", file=sys.stderr)
+        code = BLOCKED
     if code:
         sys.exit(code)
 

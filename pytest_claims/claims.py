@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pytest_claims.faults import UsageError
+from pytest_claims.faults import UsageError, one_line
+from pytest_claims.selection import read_toml
 
 
 class Claim(BaseModel):
@@ -45,10 +45,10 @@ def load(directory: Path) -> Mapping[str, Claim]:
     found: dict[str, Claim] = {}
     for path in sorted(directory.glob("*.toml")):
         try:
-            area = Area.model_validate(tomllib.loads(path.read_text()))
+            area = Area.model_validate(read_toml(path))
             made = [Claim.model_validate(dict(each, area=area.area, host=area.host)) for each in area.claim]
-        except (ValidationError, tomllib.TOMLDecodeError) as error:
-            raise UsageError(f"{path.name}: {error}") from error
+        except ValidationError as error:
+            raise UsageError(f"{path.name}: {one_line(error)}") from error
         for each in made:
             if each.id in found:
                 raise UsageError(f"{path.name}: claim {each.id!r} is defined twice")
@@ -63,5 +63,5 @@ def _place(claim: Claim) -> float:
 @cache
 def titles(directory: Path) -> Mapping[str, str]:
     """Return the title of each area."""
-    areas = (tomllib.loads(path.read_text()) for path in sorted(directory.glob("*.toml")))
+    areas = (read_toml(path) for path in sorted(directory.glob("*.toml")))
     return {each["area"]: each["title"] for each in areas}

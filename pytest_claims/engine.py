@@ -13,7 +13,7 @@ from pytest_claims import progress, selection
 from pytest_claims.concurrency import scheduling, scopes
 from pytest_claims.controls import control as control_block
 from pytest_claims.controls import observe as observe_fact
-from pytest_claims.faults import Unprovable, UsageError
+from pytest_claims.faults import Unprovable, UsageError, one_line
 from pytest_claims.project import RunContext
 from pytest_claims.recording import observations, records
 from pytest_claims.recording.check import Check
@@ -39,6 +39,7 @@ class Watcher:
         self.verdicts: list[Verdict] = []
         self.started = datetime.now(UTC)
         self.report: tuple[str, Path] | None = None
+        self.before = ""  # what the link to the latest report was
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember suites that could not be collected."""
@@ -64,9 +65,18 @@ class Watcher:
         if exitstatus == 0 and any(each is not Verdict.PROVEN for each in self.verdicts):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         config = session.config
-        alone = config.stash[CONTEXT].alone and not _is_worker(config) and not config.getoption("collectonly")
-        if alone and exitstatus != pytest.ExitCode.USAGE_ERROR:
+        if _reports(config) and exitstatus == pytest.ExitCode.USAGE_ERROR:
+            standing_alone.withdraw(config.stash[CONTEXT], self.before)
+        elif _reports(config):
             self._write_report(session, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Say blocked until there is a report: a run that is killed is not the verdict of an older one."""
+        config = session.config
+        if _reports(config):
+            self.before = standing_alone.begin(
+                config.stash[CONTEXT], config.getoption("claims"), started=self.started
+            )
 
     def _write_report(self, session: pytest.Session, *, interrupted: bool) -> None:
         context, selected = session.config.stash[CONTEXT], session.config.getoption("claims")
@@ -77,6 +87,11 @@ class Watcher:
         except UsageError as error:  # of waivers.toml or a sabotage: the checks cannot know
             progress.fail(error.message, error.hint)
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        except Exception as error:  # a full disk, a broken record: no verdict on anything
+            reason = self.redactor.text(one_line(f"{type(error).__name__}: {error}"))
+            self.report = standing_alone.unreported(context, reason, selected, started=self.started)
+            progress.fail(f"the report cannot be written: {reason}")
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say the verdict of a run that stands alone, and where its page is."""
@@ -120,6 +135,11 @@ def pytest_configure_node(node: Any) -> None:
 
 def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
+
+
+def _reports(config: pytest.Config) -> bool:
+    """Return whether this process writes the report of its run."""
+    return config.stash[CONTEXT].alone and not _is_worker(config) and not config.getoption("collectonly")
 
 
 def _is_controller(config: pytest.Config) -> bool:

@@ -45,6 +45,13 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"allowed: {', '.join(names)}"
 
 
+def one_line(error: BaseException | str, limit: int = 300) -> str:
+    """Return the text of ``error`` as one line of at most ``limit`` characters."""
+    text = str(error).strip() or type(error).__name__
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
 class EnvironmentFault(BoxproofError):
     """The environment or the probe is broken, so nothing is known about the subject: blocked."""
 

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_claims.faults import UsageError, nearest
+
+
+def read_toml(path: Path, shown: str = "") -> dict[str, Any]:
+    """Return the content of a TOML file; raises UsageError, which begins with ``shown`` (default: its name)."""
+    name = shown or path.name
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{name}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is not UTF-8: byte {error.start}", hint="save it as UTF-8") from error
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
 
 
 def ids(directory: Path) -> list[str]:
     """Return the ids in the files of claims, unchecked; raises UsageError for a file that is no TOML."""
     found: list[str] = []
     for path in sorted(directory.glob("*.toml")):
-        try:
-            parsed = tomllib.loads(path.read_text())
-        except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"{path.name}: {error}") from error
-        found += [str(each.get("id", "")) for each in parsed.get("claim", ())]
+        listed = read_toml(path).get("claim", ())
+        found += [str(each.get("id", "")) for each in listed if isinstance(each, dict)]
     return found
 
 
@@ -44,14 +56,27 @@ def select(patterns: Sequence[str], known: Iterable[str]) -> tuple[str, ...]:
 
 def unknown(name: str, known: Iterable[str], where: str = "") -> UsageError:
     """Return the error for an id that does not exist, with the nearest one."""
-    place = f" in {where}" if where else ""
-    return UsageError(f"unknown claim {name!r}{place}", hint=_nearest(name, list(known)))
+    every, place = list(known), f" in {where}" if where else ""
+    if fnmatch.filter(every, name):  # where one is asked for
+        return UsageError(f"{name!r}{place} names several claims", hint="give one id; no globs here")
+    return UsageError(f"unknown claim {short(name)!r}{place}", hint=_nearest(name, every))
+
+
+def short(word: str, most: int = 80) -> str:
+    """Return a word as an error shows it: a long one is cut."""
+    return word if len(word) <= most else f"{word[:most]}…"
 
 
 def _nearest(word: str, known: list[str]) -> str:
-    bare = word.rstrip("*?").rstrip("-")
-    if bare != word:  # a glob: compare its fixed start with starts of the same length
-        starts = sorted({f"{each.split('-')[0]}-*" for each in known})
-        return nearest(f"{bare}-*", starts)
+    if set(word) & set("*?[]"):
+        return _nearest_glob(word, known)
     hint = nearest(word, known)
+    return hint if hint.startswith("did you mean") else "see claims/*.toml for the ids"
+
+
+def _nearest_glob(word: str, known: list[str]) -> str:
+    """Return the nearest start for a glob that matches nothing."""
+    bare = re.split(r"[*?\[]", word)[0].rstrip("-")
+    starts = sorted({f"{each.split('-')[0]}-*" for each in known})
+    hint = nearest(f"{bare}-*", starts)
     return hint if hint.startswith("did you mean") else "see claims/*.toml for the ids"

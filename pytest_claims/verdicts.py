@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_claims.controls import ControlFailed
-from pytest_claims.faults import EnvironmentFault, ExitCode, NotHeld, SubjectFault, Unprovable
+from pytest_claims.faults import EnvironmentFault, ExitCode, NotHeld, SubjectFault, Unprovable, one_line
 
 LIBRARIES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
 Liveness = Callable[[], str | None]
@@ -39,13 +39,6 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the worst verdict: refuted, blocked, unproven, proven; of none it is unproven."""
     found = set(verdicts)
     return next((each for each in WORST_FIRST if each in found), Verdict.UNPROVEN)
-
-
-def one_line(error: BaseException | str, limit: int = 300) -> str:
-    """Return the text of ``error`` as one line of at most ``limit`` characters."""
-    text = str(error).strip() or type(error).__name__
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def of_exception(info: pytest.ExceptionInfo[BaseException], alive: Liveness) -> tuple[Verdict, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_claims.faults import UsageError
-from pytest_claims.selection import unknown
+from pytest_claims.selection import read_toml, unknown
 from pytest_claims.verdicts import Verdict
 
+FILE, PLANNED = "waivers.toml", "planned.toml"
 LONGEST = timedelta(days=180)
 
 
@@ -40,11 +40,13 @@ def load(directory: Path, known: Iterable[str], today: date | None = None) -> di
 
     Raises UsageError, naming the waiver, if one is malformed or longer than 180 days.
     """
-    path = directory / "waivers.toml"
-    data = _read(path, {"waiver"})
+    path = directory / FILE
+    listed = _read(path, {"waiver"}).get("waiver", [])
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise UsageError(f"{path.name}: waiver is no list of tables", hint="write [[waiver]], one for each")
     ids, now = list(known), today or date.today()
     found: dict[str, Waiver] = {}
-    for number, raw in enumerate(data.get("waiver", []), 1):
+    for number, raw in enumerate(listed, 1):
         shown = f"{path.name}: waiver {number} ({raw.get('claim', 'no claim')})"
         try:
             waiver = Waiver.model_validate(raw)
@@ -64,22 +66,21 @@ def load(directory: Path, known: Iterable[str], today: date | None = None) -> di
 
 def planned(directory: Path, known: Iterable[str]) -> frozenset[str]:
     """Return the claims of a subject that have no check yet; raises UsageError for an unknown id."""
-    path = directory / "planned.toml"
+    path = directory / PLANNED
     names = _read(path, {"planned"}).get("planned", [])
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise UsageError(f"{path.name}: planned is no list of ids", hint='write planned = ["id", …]')
     ids = set(known)
     for each in names:
         if each not in ids:
-            raise unknown(str(each), ids, path.name)
+            raise unknown(each, ids, path.name)
     return frozenset(names)
 
 
 def _read(path: Path, allowed: set[str]) -> dict[str, Any]:
-    if not path.is_file():
+    if not path.exists():
         return {}
-    try:
-        data = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path.name}: {error}") from error
+    data = read_toml(path)
     if set(data) - allowed:
         raise UsageError(
             f"{path.name}: unknown table {min(set(data) - allowed)!r}", hint=f"allowed: {min(allowed)}"

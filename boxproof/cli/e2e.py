@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 from boxproof.cli import shards
 from boxproof.cluster import cells, compatibility, external
+from boxproof.core import failures, own_project
 from boxproof.core.own_project import OURS, context
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings
@@ -17,8 +18,9 @@ from boxproof.runs.run_life import Run
 from boxproof.subject import model
 from pytest_claims import pace, progress, waivers
 from pytest_claims.concurrency import scheduling
-from pytest_claims.faults import UsageError
-from pytest_claims.reports import history, pages, results
+from pytest_claims.faults import BoxproofError, UsageError, one_line
+from pytest_claims.recording import records, redaction
+from pytest_claims.reports import history, pages, placeholder, results
 from pytest_claims.reports.schema import Results
 
 
@@ -46,6 +48,10 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
     """
     subject = checked(settings)
     run = run_life.begin(settings, subject.name)
+    own_project.keep(run.session)
+    before = placeholder.begin(
+        context(run.session), started=run.started, latest=latest, selected=settings.claims
+    )
     try:
         with run_life.enduring(run), pace.watched(run.directory):
             if not OURS.of_host(settings.claims):
@@ -53,9 +59,10 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
             suite_runner.prove(settings, run.session)
         with undisturbed():
             found = finished(run, latest=latest)
-    except UsageError:
-        shutil.rmtree(run.directory)
-        raise
+    except UsageError as error:
+        if placeholder.withdraw(context(run.session), before):
+            raise
+        found = unreported(run, error)
     finally:
         if not run.tidied:
             bringup.tidy(run)
@@ -78,19 +85,46 @@ def checked(settings: Settings) -> model.Subject:
     OURS.select(settings.claims)
     cells.check(settings)
     OURS.sabotages()
-    waivers.load(settings.subject, OURS.claims())
+    waivers.planned(settings.subject, OURS.claims())
+    for each in waivers.load(settings.subject, OURS.claims()).values():
+        if each.expires < date.today():
+            progress.say(f"the waiver of {each.claim} expired on {each.expires}: it covers nothing", style="red")
     return model.load(settings.subject)
 
 
 def report(run: Run, *, latest: bool = True) -> Results:
-    """Write results.json and the pages of a run, and make it the latest."""
-    found = collect(run)
-    scheduling.learn(run.settings.state, results.durations(found))
-    history.keep(run.settings.state / history.LINES, found, run.directory)
-    pages.write(run.directory, OURS)
+    """Write results.json and the pages of a run, and make it the latest.
+
+    What hinders that is no verdict on the box: the report then says blocked, and why. Only wrong usage is
+    raised.
+    """
+    try:
+        found = collect(run)
+        scheduling.learn(run.settings.state, results.durations(found))
+        history.keep(run.settings.state / history.LINES, found, run.directory)
+        pages.write(run.directory, OURS)
+    except UsageError:
+        raise
+    except Exception as error:
+        found = unreported(run, error)
     if latest:
         results.point_latest(run.directory)
     return found
+
+
+def unreported(run: Run, error: Exception) -> Results:
+    """Return the blocked report of a run whose own could not be written; the checks' files stay."""
+    told = error.message if isinstance(error, BoxproofError) else f"{type(error).__name__}: {error}"
+    reason = one_line(redaction.text(f"the report cannot be written: {told}"))
+    failures.keep(error, run.directory)
+    progress.fail(reason, f"the checks' own records are in {run.directory / records.CHECKS}")
+    return placeholder.failed(
+        context(run.session),
+        reason,
+        started=run.started,
+        selected=run.settings.claims,
+        interrupted=run.interrupted,
+    )
 
 
 def collect(run: Run) -> Results:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import boxproof
-from boxproof.core import parents
+from boxproof.core import failures, parents
 from boxproof.core.process import ENDING, tell, when_told
 from boxproof.core.settings import ROOT, Settings, starter
 from pytest_claims import progress, selection
-from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest
+from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest, one_line
 
 LONGEST = 9.0  # seconds from the first signal to the end; nox kills after ten
 ENDING_NUMBERS = frozenset(map(int, ENDING))
@@ -221,29 +221,51 @@ def _end_in_time(noticed: int) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run one command and return its exit code (docs/contracts.md)."""
+    """Run one command and return its exit code (docs/contracts.md); nothing is raised, whatever happens."""
     interrupt_once()
+    return explained(lambda: _main(words))
+
+
+def explained(work: Callable[[], int]) -> int:
+    """Return what ``work()`` does; an error of any kind is one line and its exit code.
+
+    One that nobody foresaw leaves its traceback in a file and counts as blocked: it tells nothing of the box.
+    """
     try:
-        if words and words[0] in SHOWN:
-            print(SHOWN[words[0]]())
-            return int(ExitCode.ACCEPTED)
-        if not words or words[0] not in COMMANDS:
-            shown = words[0] if words else ""
-            raise UsageError(f"unknown command {shown!r}", hint=nearest(shown, COMMANDS))
-        settings, own = asked(words[1:], words[0], COMMANDS[words[0]])
-        if words[0] != "doctor" and not CLAIMS.is_dir():
-            hint = "it proves from a clone of the repository: git clone, then ./nox"
-            raise UsageError(f"this boxproof was installed without claims ({CLAIMS})", hint=hint)
-        if settings.claims:
-            selection.select(settings.claims, selection.ids(CLAIMS))
-        command: Command = importlib.import_module(f"boxproof.cli.{words[0]}").main
-        return command(settings, **own)
+        return work()
     except BoxproofError as error:
         progress.fail(error.message, error.hint)
         return int(error.exit_code)
     except KeyboardInterrupt:
         progress.fail("interrupted")
         return int(ExitCode.INTERRUPTED)
+    except Exception as error:
+        progress.fail(defect(error))
+        return int(ExitCode.BLOCKED)
+
+
+def defect(error: Exception) -> str:
+    """Return the line about an error that nobody foresaw; its traceback goes into a file."""
+    where = failures.keep(error)
+    hint = f"the traceback is in {where}" if where else "there was no room for its traceback"
+    return f"a defect of the harness: {one_line(f'{type(error).__name__}: {error}')} ({hint})"
+
+
+def _main(words: Sequence[str]) -> int:
+    if words and words[0] in SHOWN:
+        print(SHOWN[words[0]]())
+        return int(ExitCode.ACCEPTED)
+    if not words or words[0] not in COMMANDS:
+        shown = words[0] if words else ""
+        raise UsageError(f"unknown command {shown!r}", hint=nearest(shown, COMMANDS))
+    settings, own = asked(words[1:], words[0], COMMANDS[words[0]])
+    if words[0] != "doctor" and not CLAIMS.is_dir():
+        hint = "it proves from a clone of the repository: git clone, then ./nox"
+        raise UsageError(f"this boxproof was installed without claims ({CLAIMS})", hint=hint)
+    if settings.claims:
+        selection.select(settings.claims, selection.ids(CLAIMS))
+    command: Command = importlib.import_module(f"boxproof.cli.{words[0]}").main
+    return command(settings, **own)
 
 
 def console_script() -> int:

@@ -120,12 +120,15 @@ def run(settings: Settings, chosen: Sequence[Combination], *, fresh: bool = Fals
         record = ownership.claim_run(settings, f"matrix-{under_way.home.name}")
         record = ownership.note(settings, record, cluster=ours.cluster)
         progress.say(f"{len(chosen)} cells of {subject.name}")
+        matrix_page.write(under_way.home, under_way.write())
+        before = results.point_latest(under_way.home)  # never the verdict of an older run
         try:
             run_cells(under_way)
             return conclude(under_way, key)
         except UsageError:
             if not under_way.outcomes:
                 shutil.rmtree(under_way.home)
+                results.point_back(under_way.home, before)
             raise
         finally:  # last: where an interrupt leaves no time for it, the next start does it
             _remove_cluster(ours)

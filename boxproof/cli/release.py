@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from boxproof.cli import e2e, sabotage
+from boxproof.core import failures
 from boxproof.core.own_project import OURS
 from boxproof.core.session import EngineInfo, ImageInfo
 from boxproof.core.settings import Settings
@@ -145,7 +145,7 @@ def attempt(step: Callable[[Work], Outcome], work: Work) -> Outcome:
     except KeyboardInterrupt:
         return "interrupted", ""
     except Exception as error:  # a defect of ours publishes nothing, and says where it is
-        (work.home / "traceback.txt").write_text(traceback.format_exc())
+        failures.keep(error, work.home)
         return "blocked", f"a defect of the harness: {type(error).__name__}: {error}"
 
 

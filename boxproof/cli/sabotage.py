@@ -13,6 +13,7 @@ from pathlib import Path
 
 from boxproof.cli import e2e, shards
 from boxproof.cluster.images import load
+from boxproof.core import own_project
 from boxproof.core.own_project import OURS
 from boxproof.core.process import run as command
 from boxproof.core.session import ImageInfo, Session
@@ -44,6 +45,7 @@ def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = 
     subject = e2e.checked(settings)
     chosen = select(settings)
     run = run_life.begin(settings, subject.name)
+    own_project.keep(run.session)
     rows: list[SabotageResult] = []
     home = run.directory
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT
+from pytest_claims import waivers
 from pytest_claims.project import Project, RunContext
 from pytest_claims.reports.drawings import Picture
 from pytest_claims.reports.schema import Cell, Image, MovedPackage, Packages, SubjectPart
@@ -43,6 +45,7 @@ OURS = Project(
     sources=SOURCES,
     pictures=PICTURES,
 )
+JUDGED_BY = "judged-by"  # a directory of a run
 LOCK = "packages.lock"  # as it was in force, beside results.json
 
 
@@ -52,10 +55,25 @@ def context(session: Session, project: Project = OURS) -> RunContext:
         run=session.run,
         directory=Path(session.directory),
         project=project,
-        waivers=Path(session.subject),
+        waivers=judged_by(session),
         locks=session.locks,
         facts={"subject": _subject(session), "cell": _cell(session), "packages": _packages(session)},
     )
+
+
+def judged_by(session: Session) -> Path:
+    """Return where waivers.toml and planned.toml are: as they were when the run began, if it kept them."""
+    kept = Path(session.directory) / JUDGED_BY
+    return kept if kept.is_dir() else Path(session.subject)
+
+
+def keep(session: Session) -> None:
+    """Keep waivers.toml and planned.toml as they are: what somebody edits meanwhile is for the next run."""
+    kept = Path(session.directory) / JUDGED_BY
+    kept.mkdir()
+    for each in (waivers.FILE, waivers.PLANNED):
+        if (Path(session.subject) / each).is_file():
+            shutil.copyfile(Path(session.subject) / each, kept / each)
 
 
 def _subject(session: Session) -> SubjectPart:

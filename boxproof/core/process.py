@@ -520,7 +520,9 @@ def foreground(
     cwd: Path | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> int:
-    """Run ``argv`` on our own terminal and return its exit code, 130 if INT, TERM or HUP ended it.
+    """Run ``argv`` on our own terminal and return its exit code, 130 if INT, TERM or HUP to us ended it.
+
+    One that a signal ended which was not sent to us returns 128 and its number, as in a shell.
 
     It is told who we are (``parents.PARENT``), so that it can end with us. INT and TERM sent to us are
     passed on once, HUP as TERM, or all as ``send`` where given; after ``grace`` seconds the whole group is
@@ -549,4 +551,6 @@ def foreground(
             signal.signal(each, handler)
     if ending.deadline < float("inf") and not ending.told:
         raise CutShort
-    return 130 if ending.told or process.returncode < 0 else process.returncode
+    if ending.told:
+        return 130
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode

@@ -11,11 +11,11 @@ from typing import Literal
 from pydantic import Field
 
 from boxproof.cluster.cells import Combination, Impossible, impossible
-from pytest_claims.faults import ExitCode
+from pytest_claims.faults import ExitCode, one_line
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import results
 from pytest_claims.reports.schema import ClaimResult, Part, Results, RunVerdict
-from pytest_claims.verdicts import EXIT_CODES, Verdict, one_line
+from pytest_claims.verdicts import EXIT_CODES, Verdict
 
 FILE = "matrix.json"
 OUTCOME = "outcome.json"

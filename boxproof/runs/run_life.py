@@ -5,14 +5,13 @@ from __future__ import annotations
 import atexit
 import errno
 import secrets
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from boxproof.core import source_state
+from boxproof.core import failures, source_state
 from boxproof.core.process import MAKE_ROOM, OWN_TEMPORARY, guarded, temporary, temporary_root
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings, session_file
@@ -103,5 +102,4 @@ def enduring(run: Run) -> Iterator[None]:
             progress.fail(run.fault.message, run.fault.hint)
             return
         run.fault = EnvironmentFault(f"a defect of the harness: {type(error).__name__}: {error}")
-        progress.fail(run.fault.message, f"see {run.directory / 'traceback.txt'}")
-        (run.directory / "traceback.txt").write_text(traceback.format_exc())
+        progress.fail(run.fault.message, f"see {failures.keep(error, run.directory)}")

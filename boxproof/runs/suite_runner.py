@@ -17,6 +17,9 @@ from pytest_claims.recording import records
 
 ENDS = 3.0  # seconds the checks under way get for their own clean-up, of the nine that a run has
 CHECKS_DEADLINE = 3600.0  # seconds for all suites together
+INTERRUPTED = 130  # by a signal to us
+SIGNALLED = 128  # and the signal's number: what ended the process
+STOPPED = (2,)  # pytest's code for an INT of its own
 PYTEST_CANNOT = {3: "internal error", 4: "wrong usage"}
 
 
@@ -49,9 +52,19 @@ def prove(settings: Settings, session: Session, stop: Callable[[], bool] | None 
         raise UsageError(told[0], hint=told[1])
     if code in PYTEST_CANNOT:
         raise EnvironmentFault(f"the suites did not run: pytest {PYTEST_CANNOT[code]}")
-    if code == 130:
+    if code == INTERRUPTED:
         raise KeyboardInterrupt
+    if code in STOPPED or code > SIGNALLED:
+        raise killed(code)
     return code
+
+
+def killed(code: int) -> EnvironmentFault:
+    """Return the fault of a pytest that somebody ended who did not end this run: nobody interrupted it."""
+    number = code - SIGNALLED if code > SIGNALLED else signal.SIGINT
+    name = signal.Signals(number).name if number in set(map(int, signal.Signals)) else f"signal {number}"
+    hint = "too little memory? the kernel's log says whom it killed" if number == signal.SIGKILL else ""
+    return EnvironmentFault(f"the suites did not end: pytest was ended by {name}", hint=hint)
 
 
 def prove_quietly(session: Session, claim: str) -> Result:

@@ -8,7 +8,7 @@ from typing import Any
 
 from invoke.exceptions import Exit
 
-from boxproof.cli.main import interrupt_once
+from boxproof.cli.main import defect, interrupt_once
 from pytest_claims.faults import BoxproofError, ExitCode
 
 
@@ -24,5 +24,9 @@ def explained(work: Callable[..., None]) -> Callable[..., None]:
             raise Exit(f"boxproof: {error}", code=int(error.exit_code)) from None
         except KeyboardInterrupt:
             raise Exit("boxproof: interrupted", code=int(ExitCode.INTERRUPTED)) from None
+        except Exit:
+            raise
+        except Exception as error:  # a defect of ours
+            raise Exit(f"boxproof: {defect(error)}", code=int(ExitCode.BLOCKED)) from None
 
     return wrapped

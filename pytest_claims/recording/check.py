@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from pytest_claims import pace, progress
-from pytest_claims.faults import Unprovable
+from pytest_claims.faults import Unprovable, one_line
 from pytest_claims.recording import records, requirements
 from pytest_claims.recording.evidence import Evidence
 from pytest_claims.recording.observations import Ledger, Requirement
 from pytest_claims.recording.redaction import Redactor
-from pytest_claims.verdicts import Verdict, of_exception, one_line, refuted_if_alive, worst
+from pytest_claims.verdicts import Verdict, of_exception, refuted_if_alive, worst
 
 EVIDENCE = "pytest_claims_collect_evidence"
 

@@ -99,6 +99,11 @@ def save(run: Path, record: Record) -> None:
     write_json(run / CHECKS / f"{name_of(record.nodeid)}.json", record.model_dump(mode="json"))
 
 
+def load_names(run: Path) -> list[str]:
+    """Return the files of the checks that have begun."""
+    return sorted(path.name for path in (run / CHECKS).glob("[!.]*.json"))
+
+
 def load(run: Path) -> dict[str, Record]:
     """Return the records of a run by node id."""
     found = (Record.model_validate_json(path.read_text()) for path in (run / CHECKS).glob("[!.]*.json"))

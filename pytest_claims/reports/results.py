@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from pytest_claims import pace, sabotages, waivers
 from pytest_claims.claims import Claim
-from pytest_claims.faults import BoxproofError, SubjectFault, UsageError
+from pytest_claims.faults import BoxproofError, SubjectFault, UsageError, one_line
 from pytest_claims.project import RunContext
 from pytest_claims.recording import records, redaction
 from pytest_claims.recording.records import Asserted, Record
@@ -28,7 +28,7 @@ from pytest_claims.reports.schema import (
     SubjectPart,
 )
 from pytest_claims.sabotages import Sabotage
-from pytest_claims.verdicts import Verdict, one_line, worst
+from pytest_claims.verdicts import Verdict, worst
 from pytest_claims.waivers import Waiver
 
 FILE = "results.json"
@@ -77,6 +77,7 @@ def collect(
         timings=dict(timings or {}),
         machine=_machine(run),
         proof=_proof(judged),
+        fault=one_line(redaction.text(str(fault))) if fault else "",
     )
     write(run / FILE, results)
     return results
@@ -236,9 +237,21 @@ def read(path: Path) -> Results:
     return Results.model_validate(json.loads(path.read_text()))
 
 
-def point_latest(run: Path) -> None:
-    """Make ``latest`` beside the run directory a link to it, in one step."""
+def point_latest(run: Path) -> str:
+    """Make ``latest`` beside the run directory a link to it, in one step; return what it was, or ""."""
+    latest = run.parent / "latest"
+    before = str(latest.readlink()) if latest.is_symlink() else ""
     link = run.parent / f".latest-{run.name}"
     link.unlink(missing_ok=True)
     link.symlink_to(run.name)
-    link.replace(run.parent / "latest")
+    link.replace(latest)
+    return before
+
+
+def point_back(run: Path, before: str) -> None:
+    """Make ``latest`` what it was ``before`` a run that came to nothing, if it is that run still."""
+    latest = run.parent / "latest"
+    if latest.is_symlink() and str(latest.readlink()) == run.name:
+        latest.unlink()
+        if before and before != run.name:
+            point_latest(run.parent / before)

@@ -175,7 +175,8 @@ class ProofPart(Part):
 class Results(Part):
     """A run, as written to results.json.
 
-    ``packages``, ``machine`` and ``proof`` are left out where there are none.
+    ``packages``, ``machine``, ``proof`` and ``fault``, why the run or its report could not come to its end,
+    are left out where there are none.
     """
 
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
@@ -193,10 +194,11 @@ class Results(Part):
     packages: Packages | None = None
     machine: MachinePart | None = None
     proof: ProofPart | None = None
+    fault: str = ""
 
     @model_serializer(mode="wrap")
     def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        left_out = {"packages", "machine", "proof"}
+        left_out = {"packages", "machine", "proof", "fault"}
         return {name: value for name, value in handler(self).items() if name not in left_out or value}
 
     @property
@@ -210,7 +212,8 @@ class Results(Part):
         shown = [f"{number} {name}" for name, number in counts.items() if number or name == "proven"]
         moved = f"; {self.packages.difference}" if self.packages and self.packages.difference else ""
         proof = f"; {self.proof.summary()}" if self.proof else ""
-        return f"{self.verdict}: {', '.join(shown)}{proof}{moved}"
+        why = f" ({self.fault})" if self.fault else ""
+        return f"{self.verdict}: {', '.join(shown)}{proof}{moved}{why}"
 
 
 class SabotageResult(Part):

@@ -27,6 +27,30 @@ def context(config: pytest.Config) -> RunContext:
     )  # fmt: skip
 
 
+def begin(context: RunContext, selected: list[str], *, started: datetime) -> str:
+    """Leave a report that says blocked until ``report`` writes a better one; return what was the latest."""
+    from pytest_claims.reports import placeholder
+
+    return placeholder.begin(context, started=started, latest=not selected, selected=selected)
+
+
+def withdraw(context: RunContext, before: str) -> None:
+    """Remove the report of a run that was wrongly asked for, unless checks have begun."""
+    from pytest_claims.reports import placeholder
+
+    placeholder.withdraw(context, before)
+
+
+def unreported(
+    context: RunContext, reason: str, selected: list[str], *, started: datetime
+) -> tuple[str, Path]:
+    """Leave a report that says blocked, and why, where the run's own cannot be written."""
+    from pytest_claims.reports import placeholder
+
+    found = placeholder.failed(context, reason, started=started, selected=selected)
+    return found.verdict, context.directory / placeholder.PAGE
+
+
 def report(
     context: RunContext, selected: list[str], *, started: datetime, interrupted: bool
 ) -> tuple[str, Path]:
