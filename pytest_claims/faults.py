@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -43,6 +44,52 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"allowed: {', '.join(names)}"
+
+
+MOST_MISTAKES = 8  # of one file, in one line
+WANTED = {  # by the beginning of pydantic's word for a mistake
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "string_pattern": "must be lower-case letters, digits and dashes",
+    "string_": "must be text in quotes",
+    "int_": "must be a whole number",
+    "float_": "must be a number",
+    "bool_": "must be true or false",
+    "tuple_": "must be a list, [...]",
+    "list_": "must be a list, [...]",
+    "dict_": "must be a table",
+    "model_": "must be a table",
+    "date_": "must be a date, as 2026-12-31 without quotes",
+}
+
+
+def mistakes(errors: Iterable[Mapping[str, Any]], model: Any) -> str:
+    """Return all that pydantic found wrong with a file, in one line: ``errors`` of a ``model``."""
+    told = [_mistake(each, _fields_at(model, each["loc"][:-1])) for each in errors]
+    more = f"; and {len(told) - MOST_MISTAKES} more" if len(told) > MOST_MISTAKES else ""
+    return "; ".join(told[:MOST_MISTAKES]) + more
+
+
+def _fields_at(model: Any, place: Iterable[Any]) -> list[str]:
+    """Return the names that are known at a place of a model; none where any may be."""
+    for step in place:
+        field = getattr(model, "model_fields", {}).get(step)
+        model = getattr(field, "annotation", None)
+    return list(getattr(model, "model_fields", ()))
+
+
+def _mistake(error: Mapping[str, Any], known: list[str]) -> str:
+    where, kind = ".".join(map(str, error["loc"])), str(error["type"])
+    if kind == "extra_forbidden":
+        return f"unknown {where!r}: {nearest(str(error['loc'][-1]), known)}"
+    if kind == "missing":
+        return f"{where} is missing"
+    wanted = next((told for start, told in WANTED.items() if kind.startswith(start)), "")
+    if not wanted:
+        wanted = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must")
+    value = error.get("input")
+    shown = f"={one_line(repr(value), 60)}" if isinstance(value, str | int | float | bool) else ""
+    return f"{where}{shown}: {wanted}"
 
 
 def one_line(error: BaseException | str, limit: int = 300) -> str:

@@ -13,7 +13,7 @@ from pytest_claims.faults import UsageError, nearest
 
 
 def read_toml(path: Path, shown: str = "") -> dict[str, Any]:
-    """Return the content of a TOML file; raises UsageError, which begins with ``shown`` (default: its name)."""
+    """Return the content of a TOML file; raises UsageError, beginning with ``shown`` or its name."""
     name = shown or path.name
     try:
         return tomllib.loads(path.read_bytes().decode())

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pytest_claims.faults import UsageError
+from pytest_claims.faults import UsageError, mistakes
 from pytest_claims.selection import read_toml, unknown
 from pytest_claims.verdicts import Verdict
 
@@ -51,9 +51,7 @@ def load(directory: Path, known: Iterable[str], today: date | None = None) -> di
         try:
             waiver = Waiver.model_validate(raw)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(each) for each in first["loc"])
-            raise UsageError(f"{shown}: {where}: {first['msg']}") from error
+            raise UsageError(f"{shown}: {mistakes(error.errors(), Waiver)}") from error
         if waiver.claim not in ids:
             raise unknown(waiver.claim, ids, path.name)
         if waiver.claim in found:

@@ -88,8 +88,12 @@ def checked(settings: Settings) -> model.Subject:
     waivers.planned(settings.subject, OURS.claims())
     for each in waivers.load(settings.subject, OURS.claims()).values():
         if each.expires < date.today():
-            progress.say(f"the waiver of {each.claim} expired on {each.expires}: it covers nothing", style="red")
-    return model.load(settings.subject)
+            progress.say(
+                f"the waiver of {each.claim} expired on {each.expires}: it covers nothing", style="red"
+            )
+    subject = model.load(settings.subject)
+    model.demand_parts(subject)
+    return subject
 
 
 def report(run: Run, *, latest: bool = True) -> Results:

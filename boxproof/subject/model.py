@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pytest_claims.faults import UsageError
+from pytest_claims.faults import UsageError, mistakes
+from pytest_claims.selection import read_toml
 
 FILE = "subject.toml"
+PATHS = {  # what names a file or directory of the subject, by table
+    "": ("facts",),
+    "image": ("context", "dockerfile", "tools"),
+    "manifests": ("base", "components", "node_tools", "node_scripts"),
+    "chart": ("directory", "rules", "fleet", "applicationset"),
+    "compose": ("file", "socket"),
+    "roles": ("golden",),
+    "storage": ("pod",),
+}
+Whole = Annotated[int, Field(strict=True, ge=0)]
+Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 
 class Part(BaseModel):
@@ -146,13 +158,13 @@ class Budgets(Part):
     ``recorded_bytes`` is no bound but what the last accepted build took, compressed; 0 is not recorded.
     """
 
-    compressed_bytes: int = 2_000_000_000
-    unpacked_bytes: int = 6_000_000_000
-    layer_bytes: int = 500_000_000
-    wasted_bytes: int = 20_000_000
-    context_bytes: int = 5_000_000
-    memory_bytes: int = 0
-    recorded_bytes: int = 0
+    compressed_bytes: Whole = 2_000_000_000
+    unpacked_bytes: Whole = 6_000_000_000
+    layer_bytes: Whole = 500_000_000
+    wasted_bytes: Whole = 20_000_000
+    context_bytes: Whole = 5_000_000
+    memory_bytes: Whole = 0
+    recorded_bytes: Whole = 0
 
 
 class Commands(Part):
@@ -192,12 +204,12 @@ class Subject(Part):
     """A box: recipe, manifests, names, users, budgets; ``facts`` lists what its documents have to state."""
 
     directory: Path
-    name: str
-    namespace: str = "default"
+    name: str = Field(min_length=1)
+    namespace: Label = "default"
     workload: str = ""
     container: str = ""
     service_account: str = "default"
-    uid: int = 1000
+    uid: Whole = 1000
     home: str = "/root"
     config_dir: str = ""
     workdir: str = "/"
@@ -233,19 +245,35 @@ class Subject(Part):
 
 
 def load(directory: Path) -> Subject:
-    """Read ``directory``/subject.toml; raises UsageError that names the file and the first mistake."""
+    """Read ``directory``/subject.toml; raises UsageError that names the file and every mistake in it."""
     path = directory / FILE
     if not directory.is_dir():
         raise UsageError(f"no subject at {directory}", hint="give a directory that holds a subject.toml")
     if not path.is_file():
         raise UsageError(f"no {FILE} in {directory}", hint="see docs/adding-a-subject.md")
+    written = read_toml(path, str(path))
+    if "directory" in written:
+        raise UsageError(f"{path}: directory is where the file is", hint="leave it out")
     try:
-        return Subject.model_validate(tomllib.loads(path.read_text()) | {"directory": directory})
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {error}") from error
+        return Subject.model_validate(written | {"directory": directory})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(each) for each in first["loc"])
-        raise UsageError(
-            f"{path}: {where}: {first['msg']}", hint=f"known: {', '.join(Subject.model_fields)}"
-        ) from error
+        hint = "docs/adding-a-subject.md lists what may stand there"
+        raise UsageError(f"{path}: {mistakes(error.errors(), Subject)}", hint=hint) from error
+
+
+def demand_parts(subject: Subject) -> None:
+    """Raise UsageError for what subject.toml names and is not there: a slip, unlike a part it leaves out."""
+    gone = [f"{where}={named!r}" for where, named in _named(subject) if not subject.path(named)]
+    if gone:
+        hint = f"paths are relative to {subject.directory}; leave out what the subject does not have"
+        raise UsageError(f"{FILE}: there is no {', no '.join(gone)}", hint=hint)
+
+
+def _named(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield each path that the file names, with its place there."""
+    for table, names in PATHS.items():
+        part = getattr(subject, table) if table else subject
+        for name in names:
+            value = getattr(part, name)
+            if name in part.model_fields_set and value:
+                yield f"{table}.{name}".lstrip("."), value

@@ -30,7 +30,21 @@ def test_a_missing_part_is_none_not_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("name = 3\n", "name: "), ('name = "x"\nhoem = "/x"\n', "hoem: "), ("name =\n", "Invalid value")],
+    [
+        ("name = 3\n", "name=3: must be text"),
+        ('name = "x"\nhoem = "/x"\n', "unknown 'hoem': did you mean 'home'"),
+        ("name =\n", "Invalid value"),
+        (
+            'nam = "x"\nuid = "1"\n',
+            r"name is missing; uid='1'.* unknown 'nam': did you mean 'name'",
+        ),
+        ('name = "x"\n[image]\ncontxt = "a"\n', r"unknown 'image\.contxt': did you mean 'context'"),
+        ('name = "x"\nuid = true\n', "uid=True: must be a whole number"),
+        ('name = "x"\n[budgets]\nlayer_bytes = -1\n', r"budgets\.layer_bytes=-1: must be greater"),
+        ('name = "x"\nnamespace = "Foo_Bar"\n', "namespace='Foo_Bar': must be lower-case"),
+        ('name = ""\n', "name='': must not be empty"),
+        ('name = "x"\ndirectory = "/etc"\n', "directory is where the file is"),
+    ],
 )
 def test_a_mistake_names_its_place(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "subject.toml").write_text(text)

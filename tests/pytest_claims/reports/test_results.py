@@ -163,7 +163,7 @@ def test_waivers_cover_what_they_may(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"claim": "pvc-*"}, "unknown claim"),
+        ({"claim": "pvc-*"}, "give one id; no globs"),
         ({"claim": "pvc-bond"}, "did you mean 'pvc-bound'"),
         ({"reason": None}, "reason"),
         ({"reason": "  "}, "reason"),
