@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_claims.claims import Claim
-    from pytest_claims.controls import ControlFailed, claim, control, note, observe, own_cluster, scope
+    from pytest_claims.controls import ControlFailed, claim, control, needs, note, observe, own_cluster, scope
     from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, UsageError
     from pytest_claims.project import Project, RunContext
     from pytest_claims.recording.evidence import Evidence
@@ -38,6 +38,7 @@ __all__ = [
     "claim",
     "control",
     "holds",
+    "needs",
     "note",
     "observe",
     "own_cluster",
@@ -54,6 +55,7 @@ PLACES = {
     "ControlFailed": ("controls", "ControlFailed"),
     "claim": ("controls", "claim"),
     "control": ("controls", "control"),
+    "needs": ("controls", "needs"),
     "note": ("controls", "note"),
     "observe": ("controls", "observe"),
     "own_cluster": ("controls", "own_cluster"),

@@ -26,6 +26,11 @@ class Claim(BaseModel):
     maps: tuple[str, ...] = ()  # what it is called in public catalogues: "PSS restricted", "OWASP-LLM06"
     tier: str = ""  # the variant of the subject it is about, "" for every one
     host: bool = False
+    needs: tuple[str, ...] = ()  # parts of the subject: without one of them it is not applicable
+
+    def lacks(self, absent: Mapping[str, str]) -> str:
+        """Return why it is not applicable where ``absent`` parts are missing, "" if it is."""
+        return "; ".join(absent[each] for each in self.needs if each in absent)
 
 
 class Area(BaseModel):
@@ -36,6 +41,7 @@ class Area(BaseModel):
     area: str
     title: str
     host: bool = False  # its checks bring all they need: neither engine nor cluster nor image
+    needs: tuple[str, ...] = ()  # of each of its claims, beside the claim's own
     claim: tuple[dict[str, object], ...]
 
 
@@ -46,7 +52,7 @@ def load(directory: Path) -> Mapping[str, Claim]:
     for path in sorted(directory.glob("*.toml")):
         try:
             area = Area.model_validate(read_toml(path))
-            made = [Claim.model_validate(dict(each, area=area.area, host=area.host)) for each in area.claim]
+            made = [_claim(area, each) for each in area.claim]
         except ValidationError as error:
             raise UsageError(f"{path.name}: {one_line(error)}") from error
         for each in made:
@@ -58,6 +64,11 @@ def load(directory: Path) -> Mapping[str, Claim]:
 
 def _place(claim: Claim) -> float:
     return claim.number or float("inf")
+
+
+def _claim(area: Area, given: Mapping[str, object]) -> Claim:
+    claim = Claim.model_validate(dict(given, area=area.area, host=area.host))
+    return claim.model_copy(update={"needs": tuple(dict.fromkeys([*area.needs, *claim.needs]))})
 
 
 @cache

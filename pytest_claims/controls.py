@@ -34,6 +34,11 @@ def own_cluster() -> pytest.MarkDecorator:
     return pytest.mark.own_cluster
 
 
+def needs(*parts: str) -> pytest.MarkDecorator:
+    """Mark a check that is about subjects with these parts, where no fixture tells; others it leaves out."""
+    return pytest.mark.needs(*parts)
+
+
 @contextmanager
 def control(sentence: str) -> Iterator[None]:
     """Show that the probe can see the opposite; ``sentence`` says how.

@@ -25,6 +25,7 @@ from pytest_claims.verdicts import Verdict
 CONTEXT = pytest.StashKey[RunContext]()
 REDACTOR = pytest.StashKey[Redactor]()
 SELECTED = pytest.StashKey[frozenset[str]]()
+LACKING = pytest.StashKey[dict[str, str]]()
 CHECK = pytest.StashKey[Check]()
 WATCHER = pytest.StashKey["Watcher"]()
 LETTERS = {"proven": ".", "refuted": "R", "blocked": "B", "unproven": "U"}
@@ -103,6 +104,7 @@ class Watcher:
 def start(config: pytest.Config) -> None:
     """Ask which run this is, and which claims it is about; raises pytest.UsageError."""
     config.addinivalue_line("markers", "claim(*ids): the claims a check proves")
+    config.addinivalue_line("markers", "needs(*parts): parts of the subject without which it does not run")
     config.addinivalue_line("markers", "scope(name): image, instance (default), cluster or host")
     config.addinivalue_line("filterwarnings", "default")  # a warning is no verdict on the subject
     config.option.continue_on_collection_errors = True  # one broken suite blocks its own claims only
@@ -110,10 +112,12 @@ def start(config: pytest.Config) -> None:
     config.stash[CONTEXT] = context or standing_alone.context(config)
     secrets = config.hook.pytest_claims_redact(config=config)
     config.stash[REDACTOR] = Redactor(each for many in secrets for each in many)
+    config.stash[LACKING] = {}
     config.stash[WATCHER] = Watcher(config.stash[REDACTOR])
     config.pluginmanager.register(config.stash[WATCHER], "pytest_claims.watcher")
     try:
-        config.stash[SELECTED] = frozenset(config.stash[CONTEXT].project.select(config.getoption("claims")))
+        chosen = config.stash[CONTEXT].project.select(config.getoption("claims"))
+        config.stash[SELECTED] = frozenset(config.stash[CONTEXT].applicable(chosen))
     except UsageError as error:
         raise _usage(config, error) from error
 
@@ -166,12 +170,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for each in ids:
             if each not in known:
                 raise _usage(config, selection.unknown(each, known, item.nodeid))
-    wanted = config.stash[SELECTED]
+    wanted, lacking = config.stash[SELECTED], config.stash[LACKING]
     dropped = [item for item in items if wanted.isdisjoint(claims_of(item))]
+    items[:] = [item for item in items if not wanted.isdisjoint(claims_of(item))]
+    for item in items:
+        lack = _lack(item)
+        if lack:
+            dropped.append(item)
+            lacking |= {each: lack for each in claims_of(item) if each not in lacking}
     if dropped:
         config.hook.pytest_deselected(items=dropped)
-        items[:] = [item for item in items if not wanted.isdisjoint(claims_of(item))]
+        items[:] = [item for item in items if item not in dropped]
     items[:] = _ordered(config, items)
+
+
+def _lack(item: pytest.Item) -> str:
+    """Return why a check cannot be about this subject, "" where it can."""
+    absent = item.config.stash[CONTEXT].absent
+    asked = [str(each) for mark in item.iter_markers("needs") for each in mark.args]
+    asked += [each for many in item.ihook.pytest_claims_needs(item=item) for each in many]
+    return "; ".join(absent[each] for each in dict.fromkeys(asked) if each in absent)
 
 
 def _ordered(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
@@ -191,6 +209,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if _is_controller(config) or config.getoption("collectonly"):
         return
     records.save_collected(_run(config), {item.nodeid: claims_of(item) for item in session.items})
+    records.save_lacking(_run(config), config.stash[LACKING])
     if config.stash[WATCHER].faults:
         records.save_faults(_run(config), config.stash[WATCHER].faults)
 

@@ -43,6 +43,13 @@ class Hooks:
     ) -> AbstractContextManager[object] | None:
         """Return what a check holds while it runs, beside the lock of its scope."""
 
+    @pytest.hookspec
+    def pytest_claims_needs(self, item: pytest.Item) -> Iterable[str]:  # type: ignore[empty-body]
+        """Return parts of the subject that a check needs: without one it does not run.
+
+        A claim none of whose checks can run for that reason is not applicable.
+        """
+
     @pytest.hookspec(firstresult=True)
     def pytest_claims_alive(self, config: pytest.Config) -> str | None:
         """Return why the environment is dead, None while it lives; asked after an assertion failed."""

@@ -71,6 +71,8 @@ class RunContext:
     ``waivers`` is the directory of ``waivers.toml`` and ``planned.toml``, ``locks`` that of the locks which
     keep checks apart (the same for all runs that share a subject). ``facts`` are further keys of
     results.json, by name: ``subject``, ``cell``, ``packages``.
+    ``absent`` are the parts that the subject does not have, each with the reason: a claim that needs one is
+    not applicable, and its checks do not run.
     A run that stands ``alone`` has its report written at the end of the pytest run.
     """
 
@@ -80,4 +82,10 @@ class RunContext:
     waivers: Path
     locks: Path
     facts: Mapping[str, Any] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
     alone: bool = False
+
+    def applicable(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the claims whose needs the subject meets."""
+        known = self.project.claims()
+        return tuple(each for each in ids if not known[each].lacks(self.absent))

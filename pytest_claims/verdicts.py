@@ -1,4 +1,4 @@
-"""The four verdicts, how failures map to them, and how several make one."""
+"""The five verdicts, how failures map to them, and how several make one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,22 @@ Liveness = Callable[[], str | None]
 
 
 class Verdict(StrEnum):
-    """What is known about a claim; ``planned`` is a claim that has no check yet."""
+    """What is known about a claim.
+
+    ``planned`` is a claim that has no check yet, one is not applicable that needs what the subject lacks.
+    """
 
     PROVEN = "proven"
     REFUTED = "refuted"
     BLOCKED = "blocked"
     UNPROVEN = "unproven"
     PLANNED = "planned"
+    NOT_APPLICABLE = "not applicable"
 
 
-WORST_FIRST = (Verdict.REFUTED, Verdict.BLOCKED, Verdict.UNPROVEN, Verdict.PROVEN, Verdict.PLANNED)
+WORST_FIRST = (Verdict.REFUTED, Verdict.BLOCKED, Verdict.UNPROVEN, Verdict.PROVEN, Verdict.PLANNED,
+               Verdict.NOT_APPLICABLE)  # fmt: skip
+OF_THE_SUBJECT = (Verdict.PLANNED, Verdict.NOT_APPLICABLE)  # they hinder no acceptance
 EXIT_CODES = {
     "accepted": ExitCode.ACCEPTED,
     "refuted": ExitCode.REFUTED,
@@ -63,6 +69,8 @@ def of_exception(info: pytest.ExceptionInfo[BaseException], alive: Liveness) -> 
         return refuted_if_alive(shown, alive)
     if isinstance(error, EnvironmentFault):
         return Verdict.BLOCKED, one_line(error)
+    if isinstance(error, LookupError | FileNotFoundError | AttributeError | TypeError):
+        return Verdict.BLOCKED, one_line(f"a defect of the harness: {_described(info)}")
     return Verdict.BLOCKED, one_line(f"{type(error).__name__}: {error}")
 
 
@@ -74,9 +82,19 @@ def refuted_if_alive(shown: str, alive: Liveness) -> tuple[Verdict, str]:
     return Verdict.REFUTED, shown
 
 
+def _described(info: pytest.ExceptionInfo[BaseException]) -> str:
+    """Return the error and the place of the check's code, or its helpers', that it comes from."""
+    own = [each for each in info.traceback if not _in_library(Path(each.path))]
+    place = own[-1] if own else info.traceback[-1]
+    return f"{type(info.value).__name__}: {info.value} ({Path(place.path).name}:{place.lineno + 1})"
+
+
+def _in_library(path: Path) -> bool:
+    return any(path.resolve().is_relative_to(each) for each in LIBRARIES)
+
+
 def _raised_in_library(info: pytest.ExceptionInfo[BaseException]) -> bool:
-    path = Path(info.traceback[-1].path).resolve()
-    return any(path.is_relative_to(each) for each in LIBRARIES)
+    return _in_library(Path(info.traceback[-1].path))
 
 
 def _dead(alive: Liveness) -> str:

@@ -14,6 +14,7 @@ from boxproof.host import machine
 from boxproof.reports import bench_results
 from boxproof.reports.bench_results import Measure
 from boxproof.runs import bringup, run_life
+from boxproof.subject import parts
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest
 
@@ -37,7 +38,7 @@ def main(settings: Settings, *, only: Sequence[str] | None = None, runs: str = "
         raise UsageError(f"--runs={runs!r}", hint=f"allowed: a whole number from 1 to {MOST_ROUNDS}")
     subject = e2e.checked(settings)
     into = settings.reports / "bench"
-    run = run_life.begin(replace(settings, reports=into / "runs"), subject.name)
+    run = run_life.begin(replace(settings, reports=into / "runs"), subject.name, parts.absent(subject))
     bench = Bench(run, subject, int(runs))
     measures: list[Measure] = []
     failed: dict[str, str] = {}

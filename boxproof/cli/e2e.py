@@ -15,7 +15,7 @@ from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings
 from boxproof.runs import bringup, bringup_external, run_life, suite_runner
 from boxproof.runs.run_life import Run
-from boxproof.subject import model
+from boxproof.subject import model, parts
 from pytest_claims import pace, progress, waivers
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import BoxproofError, UsageError, one_line
@@ -47,7 +47,7 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
     Without ``latest`` the link to the latest report stays where it is.
     """
     subject = checked(settings)
-    run = run_life.begin(settings, subject.name)
+    run = run_life.begin(settings, subject.name, parts.absent(subject))
     own_project.keep(run.session)
     before = placeholder.begin(
         context(run.session), started=run.started, latest=latest, selected=settings.claims

@@ -23,7 +23,7 @@ from boxproof.deployment.sabotage_ways import ClusterSabotage, ImageSabotage, Ma
 from boxproof.kube.client import Kube
 from boxproof.runs import bringup, run_life, suite_runner
 from boxproof.runs.run_life import Run
-from boxproof.subject import copies, model
+from boxproof.subject import copies, model, parts
 from boxproof.subject.image import image_build
 from pytest_claims import pace, progress, sabotages
 from pytest_claims.concurrency import scheduling
@@ -44,7 +44,7 @@ def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = 
     settings = shards.of_sabotages(settings, shard)
     subject = e2e.checked(settings)
     chosen = select(settings)
-    run = run_life.begin(settings, subject.name)
+    run = run_life.begin(settings, subject.name, parts.absent(subject))
     own_project.keep(run.session)
     rows: list[SabotageResult] = []
     home = run.directory

@@ -57,6 +57,7 @@ def context(session: Session, project: Project = OURS) -> RunContext:
         project=project,
         waivers=judged_by(session),
         locks=session.locks,
+        absent=session.absent,
         facts={"subject": _subject(session), "cell": _cell(session), "packages": _packages(session)},
     )
 

@@ -15,7 +15,7 @@ from pytest_claims.faults import ExitCode, one_line
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import results
 from pytest_claims.reports.schema import ClaimResult, Part, Results, RunVerdict
-from pytest_claims.verdicts import EXIT_CODES, Verdict
+from pytest_claims.verdicts import EXIT_CODES, OF_THE_SUBJECT, Verdict
 
 FILE = "matrix.json"
 OUTCOME = "outcome.json"
@@ -132,7 +132,7 @@ def _with_symptom(found: Results, seen: Mapping[str, Record], known: Impossible)
 
 def _rest(found: Results, aside: tuple[str, ...]) -> Judgement:
     left = [each for each in found.claims if each.id not in aside]
-    if aside and all(each.waiver or each.verdict is Verdict.PLANNED for each in left):
+    if aside and all(each.waiver or each.verdict in OF_THE_SUBJECT for each in left):
         return Judgement("accepted", with_symptom=aside)
     fault = found.verdict == "blocked" and not any(each.verdict is Verdict.BLOCKED for each in found.claims)
     verdict = results.verdict_of(left, found.interrupted, fault)

@@ -23,7 +23,7 @@ from boxproof.kube.client import Kube
 from boxproof.runs import bringup, ownership, sweep_engine
 from boxproof.runs.run_life import Run
 from boxproof.stubs import anthropic
-from boxproof.subject import model
+from boxproof.subject import model, parts
 from boxproof.subject.image import image_build
 from pytest_claims.faults import EnvironmentFault, UsageError
 
@@ -47,7 +47,7 @@ def by_hand() -> Iterator[Run]:
     Raises UsageError before anything is made, EnvironmentFault if another run is at work in the cluster.
     """
     settings = Settings.load()
-    model.load(settings.subject)
+    subject = model.load(settings.subject)
     if settings_module.session_file():
         yield _guest(settings)
         return
@@ -60,6 +60,7 @@ def by_hand() -> Iterator[Run]:
         subject=str(settings.subject),
         cache=str(settings.cache),
         state=str(settings.state),
+        absent=parts.absent(subject),
     )
     record = ownership.keep(settings, ownership.claim_run(settings, session.run))
     held = ownership.cluster_held(settings, settings.cluster, record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import errno
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -51,8 +51,11 @@ class Run:
         self.timings[name] = round(self.timings.get(name, 0.0) + seconds, 2)
 
 
-def begin(settings: Settings, subject_name: str) -> Run:
-    """Claim a run id before anything is created; raises EnvironmentFault if reports cannot be written."""
+def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | None = None) -> Run:
+    """Claim a run id before anything is created; raises EnvironmentFault if reports cannot be written.
+
+    ``absent`` are the parts that the subject does not have, with the reasons.
+    """
     started = datetime.now(UTC)
     shared = session_file() or settings.context  # several may begin in the same second
     inside = f"-{secrets.token_hex(3)}" if shared else ""
@@ -71,6 +74,7 @@ def begin(settings: Settings, subject_name: str) -> Run:
         subject=str(settings.subject),
         cache=str(settings.cache),
         state=str(settings.state),
+        absent=dict(absent or {}),
         extra=extra,
     )
     run = Run(settings, session, ownership.claim_run(settings, name), started)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_claims.faults import UsageError, mistakes
@@ -33,9 +32,13 @@ class Part(BaseModel):
 
 
 class ImagePart(Part):
-    """The image recipe; paths are relative to the subject."""
+    """The image recipe; paths are relative to the subject.
+
+    ``reference`` is an image that exists, in the place of a recipe.
+    """
 
     name: str = "box"
+    reference: str = ""
     context: str = "image"
     dockerfile: str = "image/Dockerfile"
     tools: str = ""
@@ -46,11 +49,15 @@ class ImagePart(Part):
 
 
 class ManifestsPart(Part):
-    """Where the kustomize directories are; ``node_tools`` is the pod that runs the box's tools on a node.
+    """Where the objects come from: plain ``files`` (paths and globs), or a kustomize directory.
 
-    ``node_scripts`` is the directory of what is run in it: enter.sh, remove.sh, oom.sh and trace.sh.
+    ``kustomize`` is built in place, whatever it refers to; of ``base`` a copy is built together with the
+    ``components`` that a check asks for. ``node_tools`` is the pod that runs the box's tools on a node,
+    ``node_scripts`` the directory of what is run in it: enter.sh, remove.sh, oom.sh and trace.sh.
     """
 
+    files: tuple[str, ...] = ()
+    kustomize: str = ""
     base: str = "manifests/base"
     components: str = "manifests/components"
     node_tools: str = ""
@@ -63,11 +70,14 @@ class ChartPart(Part):
     Helm's options for what a user would choose: ``components`` in the place of each kustomize component
     (``{files}`` is a directory with what users put beside it, ``{subject}`` the subject's), ``image`` for
     ``{name}`` and ``{tag}``, and ``agent`` for an agent ``{name}`` beside others. ``fleet`` is a values file
-    of several agents, ``applicationset`` the same for Argo CD.
+    of several agents, ``applicationset`` the same for Argo CD. Where there are no other manifests the chart
+    is the source of the objects, with its ``values`` files and the options ``options``.
     """
 
     directory: str = ""
     rules: str = ""
+    values: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     image: tuple[str, ...] = ()
     agent: tuple[str, ...] = ()
     components: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -200,13 +210,37 @@ class Commands(Part):
     rotate: tuple[str, ...] = ()
 
 
+class Start(Part):
+    """What an instance needs to come up here, put into the agent's container by the harness.
+
+    ``env`` are variables; ``secrets`` are Secrets that users make by hand, each with its keys and values,
+    test values all of them. ``token_env`` and ``ca_env`` name the variables for a login and for the file of
+    the CA, by which it talks to the stub of the API. ``settled`` says when it is up: "ready", "running", or a
+    text that its log shows.
+    """
+
+    env: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, dict[str, str]] = Field(default_factory=dict)
+    token_env: str = ""
+    ca_env: str = ""
+    settled: str = "ready"
+
+
 class Subject(Part):
-    """A box: recipe, manifests, names, users, budgets; ``facts`` lists what its documents have to state."""
+    """A box: recipe, manifests, names, users, budgets; ``facts`` lists what its documents have to state.
+
+    ``profiles`` are the groups of claims beyond those about any box: "claude-code" where its CLI is Claude
+    Code, "box" where it starts as this repository's. ``kind`` and ``workload`` choose the agent's workload,
+    ``container`` its container; ``pod_selector`` its pod where a custom resource stands for it.
+    """
 
     directory: Path
     name: str = Field(min_length=1)
+    profiles: tuple[Literal["claude-code", "box"], ...] = ()
     namespace: Label = "default"
+    kind: str = ""
     workload: str = ""
+    pod_selector: str = ""
     container: str = ""
     service_account: str = "default"
     uid: Whole = 1000
@@ -228,20 +262,29 @@ class Subject(Part):
     config_clone: ConfigClone = ConfigClone()
     storage: Storage = Storage()
     sandbox: SandboxPart = SandboxPart()
+    start: Start = Start()
 
     def path(self, relative: str) -> Path | None:
         """Return an existing path of the subject, None if it has none there."""
         found = self.directory / relative
         return found if relative and found.exists() else None
 
+    @property
+    def source(self) -> str:
+        """Where its objects come from: "files", "kustomize", "base", "chart", or "" for nowhere."""
+        ways = {
+            "files": bool(self.manifests.files),
+            "kustomize": bool(self.manifests.kustomize),
+            "base": self.path(self.manifests.base) is not None,
+            "chart": bool(self.chart.directory),
+        }
+        return next((name for name, there in ways.items() if there), "")
+
     def literal_manifests(self) -> list[dict[str, Any]]:
-        """Return every object in the base's files as it stands there, before rendering."""
-        base = self.path(self.manifests.base)
-        if base is None:
-            return []
-        texts = (path.read_text() for path in sorted(base.rglob("*.yaml")))
-        objects = (each for text in texts for each in yaml.safe_load_all(text) if each)
-        return [each for each in objects if each.get("kind") not in ("Kustomization", "Component")]
+        """Return every object in its own files as it stands there, before rendering; none of a chart's."""
+        from boxproof.subject.manifests import sources
+
+        return sources.literal(self)
 
 
 def load(directory: Path) -> Subject:

@@ -20,7 +20,7 @@ from boxproof.core.settings import Settings
 from boxproof.deployment import deploy
 from boxproof.runs import bringup, run_life, suite_runner
 from boxproof.runs.run_life import Run
-from boxproof.subject import affected_areas, model
+from boxproof.subject import affected_areas, model, parts
 from boxproof.subject.image import image_build
 from pytest_claims import progress, waivers
 from pytest_claims.concurrency import scheduling
@@ -90,7 +90,7 @@ def main(settings: Settings) -> int:
     """Bring up, then prove after each edit until interrupted; wrong usage creates nothing."""
     settings.own_cluster()
     subject = e2e.checked(settings)
-    run = run_life.begin(settings, subject.name)
+    run = run_life.begin(settings, subject.name, parts.absent(subject))
     try:
         with run_life.enduring(run):
             bringup.session(run, subject)

@@ -18,6 +18,7 @@ from pytest_claims.verdicts import Verdict
 CHECKS = "checks"
 COLLECTED = "collected.json"
 FAULTS = "collection-faults.json"
+LACKING = "lacking.json"
 USAGE = "usage-error.json"
 
 
@@ -128,6 +129,16 @@ def save_faults(run: Path, faults: Iterable[str]) -> None:
 def faults(run: Path) -> list[str]:
     """Return why some suites could not be collected."""
     return list(_read(run / FAULTS, []))
+
+
+def save_lacking(run: Path, claims: Mapping[str, str]) -> None:
+    """Write which claims have a check that is not about this subject, and why."""
+    write_json(run / LACKING, dict(claims))
+
+
+def lacking(run: Path) -> dict[str, str]:
+    """Return which claims have a check that is not about this subject, and why."""
+    return dict(_read(run / LACKING, {}))
 
 
 def save_usage(run: Path, message: str, hint: str) -> None:

@@ -27,6 +27,7 @@ STATUS = {  # Allure's words; "unknown" is its only one that is neither green no
     Verdict.BLOCKED: "broken",
     Verdict.UNPROVEN: "unknown",
     Verdict.PLANNED: "skipped",
+    Verdict.NOT_APPLICABLE: "skipped",
 }
 MIME = {".json": "application/json", ".txt": "text/plain", ".yaml": "text/plain", ".log": "text/plain"}
 

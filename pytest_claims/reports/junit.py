@@ -16,7 +16,7 @@ NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def write(run: Path, found: Results) -> Path:
     """Write the file and return its path.
 
-    Refuted is a failure; blocked and unproven are errors; planned and waived are skipped.
+    Refuted is a failure; blocked and unproven are errors; planned, waived and not applicable are skipped.
     """
     suites = ET.Element("testsuites", name="boxproof")
     for area in dict.fromkeys(each.area for each in found.claims):
@@ -51,6 +51,8 @@ def _case(suite: ET.Element, claim: ClaimResult) -> None:
         return
     elif claim.verdict is Verdict.PLANNED:
         kind, message = "skipped", "planned: no check yet"
+    elif claim.verdict is Verdict.NOT_APPLICABLE:
+        kind, message = "skipped", f"not applicable: {claim.reason}"
     elif claim.verdict is Verdict.REFUTED:
         kind, message = "failure", claim.reason
     else:

@@ -28,7 +28,7 @@ from pytest_claims.reports.schema import (
     SubjectPart,
 )
 from pytest_claims.sabotages import Sabotage
-from pytest_claims.verdicts import Verdict, worst
+from pytest_claims.verdicts import OF_THE_SUBJECT, Verdict, worst
 from pytest_claims.waivers import Waiver
 
 FILE = "results.json"
@@ -93,9 +93,13 @@ def _judge_all(
     """Judge the claims that ``sabotaged`` lists; it says which of them have a sabotage."""
     known, day = context.project.claims(), today or date.today()
     waived, planned = waivers.load(context.waivers, known, day), waivers.planned(context.waivers, known)
-    judged = []
+    judged, lacking = [], records.lacking(context.directory)
     for each, seen_red in sabotaged.items():
         own = [report for report in reports if each in report.claims]
+        lack = known[each].lacks(context.absent) or ("" if own else lacking.get(each, ""))
+        if lack:
+            judged.append(_result(known[each], Verdict.NOT_APPLICABLE, lack, [], None, day))
+            continue
         verdict, reason = _judge(own, each in planned, seen_red, absent)
         judged.append(_result(known[each], verdict, reason, own, waived.get(each), day))
     return tuple(judged)
@@ -207,13 +211,16 @@ def counts_of(judged: Sequence[ClaimResult]) -> Counts:
     """Return how many claims have each verdict; a waived one counts as waived."""
     numbers = dict.fromkeys(Counts.model_fields, 0)
     for each in judged:
-        numbers["waived" if each.waiver else str(each.verdict)] += 1
+        numbers["waived" if each.waiver else each.verdict.replace(" ", "_")] += 1
     return Counts(**numbers)
 
 
 def verdict_of(judged: Sequence[ClaimResult], interrupted: bool, fault: bool) -> RunVerdict:
-    """Return the worst of the claims neither waived nor planned; a run that proves nothing is unproven."""
-    found = worst(each.verdict for each in judged if not each.waiver and each.verdict is not Verdict.PLANNED)
+    """Return the worst of the claims that count; a run that proves nothing is unproven.
+
+    What is waived, planned or not applicable does not count.
+    """
+    found = worst(each.verdict for each in judged if not each.waiver and each.verdict not in OF_THE_SUBJECT)
     if found is Verdict.REFUTED:
         return "refuted"
     if found is Verdict.BLOCKED or fault:
@@ -233,8 +240,11 @@ def write(path: Path, model: BaseModel) -> None:
 
 
 def read(path: Path) -> Results:
-    """Read results.json; raises OSError or pydantic's ValidationError."""
-    return Results.model_validate(json.loads(path.read_text()))
+    """Read results.json, of this version or the one before; raises OSError or pydantic's ValidationError."""
+    data = json.loads(path.read_text())
+    if isinstance(data, dict) and data.get("schema") == 1:  # it knew no claim that is not applicable
+        data["schema"] = 2
+    return Results.model_validate(data)
 
 
 def point_latest(run: Path) -> str:

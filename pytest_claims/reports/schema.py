@@ -1,4 +1,4 @@
-"""The schema of results.json and sabotage.json, version 1: tools outside this repository rely on it."""
+"""The schema of results.json (version 2) and sabotage.json (1): tools outside this repository rely on it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Counts(Part):
     unproven: int = 0
     waived: int = 0
     planned: int = 0
+    not_applicable: int = 0
 
 
 class Image(Part):
@@ -179,7 +180,7 @@ class Results(Part):
     are left out where there are none.
     """
 
-    schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
+    schema_version: Literal[2] = Field(default=2, validation_alias="schema", serialization_alias="schema")
     run: str
     started: datetime
     finished: datetime
@@ -209,7 +210,11 @@ class Results(Part):
     def summary(self) -> str:
         """Return the verdict with the counts, as in "accepted: 57 proven, 143 planned", and what moved."""
         counts = self.counts.model_dump()
-        shown = [f"{number} {name}" for name, number in counts.items() if number or name == "proven"]
+        shown = [
+            f"{number} {name.replace('_', ' ')}"
+            for name, number in counts.items()
+            if number or name == "proven"
+        ]
         moved = f"; {self.packages.difference}" if self.packages and self.packages.difference else ""
         proof = f"; {self.proof.summary()}" if self.proof else ""
         why = f" ({self.fault})" if self.fault else ""

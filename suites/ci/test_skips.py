@@ -12,7 +12,7 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.fixtures.nested_runs import Ended, Nested
 from boxproof.probes.pods.node_view import Inside
-from boxproof.subject.minimal_subject import PROVABLE, WITHOUT_TOOLS, Miniature
+from boxproof.subject.minimal_subject import PROVABLE, UNRECORDED, Miniature
 from pytest_claims import claim, control, observe, scope
 
 UNPROVEN = 4
@@ -34,12 +34,12 @@ def test_a_skipped_check_turns_the_run_red_unless_it_is_listed(
     with control("a run without a skipped check is accepted"):
         ended = prove("nothing skipped", mini(), PROVABLE)
         assert ended.code == 0, ended.said[-800:]
-    both = f"{PROVABLE},{WITHOUT_TOOLS}"
+    both = f"{PROVABLE},{UNRECORDED}"
     ended = prove("one check skipped", mini(), both)
     assert ended.code == UNPROVEN, ended.said[-800:]
     assert ended.json("*/results.json")["counts"]["unproven"] == 1
     until = datetime.now(UTC).date() + timedelta(days=30)
-    waiver = f'claim = "{WITHOUT_TOOLS}"\nreason = "it has no tools"\nowner = "us"\nexpires = {until}\n'
+    waiver = f'claim = "{UNRECORDED}"\nreason = "it records no size"\nowner = "us"\nexpires = {until}\n'
     ended = prove("that check listed", mini(waivers=f"[[waiver]]\n{waiver}"), both)
     assert (ended.code, ended.json("*/results.json")["counts"]["waived"]) == (0, 1), ended.said[-800:]
 

@@ -189,12 +189,14 @@ def test_an_unknown_planned_claim_is_wrong_usage(judge: Judge, session: Session)
 def test_the_file_has_the_fields_of_the_contract(judge: Judge, session: Session) -> None:
     judge(a="proven")
     data = json.loads(Path(session.directory, "results.json").read_text())
-    assert data["schema"] == 1
+    assert data["schema"] == 2
     assert list(data) == [
         "schema", "run", "started", "finished", "verdict", "narrowed", "interrupted", "counts", "subject",
         "cell", "claims", "timings", "proof",
     ]  # fmt: skip
-    assert list(data["counts"]) == ["proven", "refuted", "blocked", "unproven", "waived", "planned"]
+    assert list(data["counts"]) == [
+            "proven", "refuted", "blocked", "unproven", "waived", "planned", "not_applicable",
+        ]  # fmt: skip
     assert list(data["subject"]) == ["name", "source", "image"]
     sizes = ["reference", "config_digest", "compressed_bytes", "unpacked_bytes"]
     assert list(data["subject"]["image"]) == sizes

@@ -1,0 +1,89 @@
+"""The files that a subject's objects stand in: what can be said of them without rendering anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pytest_claims.faults import SubjectFault
+
+if TYPE_CHECKING:
+    from boxproof.subject.model import Subject
+
+Objects = list[dict[str, Any]]
+WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
+KUSTOMIZATION = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+LISTS = ("resources", "bases", "components")
+BUILDERS = frozenset({"Kustomization", "Component"})
+KIND = re.compile(r"^kind:\s*[\"']?(\w+)", re.MULTILINE)  # in a template, which is no YAML yet
+
+
+def literal(subject: Subject) -> Objects:
+    """Return every object in the subject's files as it stands there; raises SubjectFault for a broken one."""
+    objects = [each for path in paths(subject) for each in read(path)]
+    return [each for each in objects if each.get("kind") not in BUILDERS]
+
+
+def paths(subject: Subject) -> list[Path]:
+    """Return the files of the subject's objects, in the order of their names; a chart's are none."""
+    ways = {
+        "files": lambda: _matched(subject.directory, subject.manifests.files),
+        "kustomize": lambda: list(dict.fromkeys(_followed(subject.directory / subject.manifests.kustomize))),
+        "base": lambda: sorted((subject.directory / subject.manifests.base).rglob("*.yaml")),
+    }
+    return ways[subject.source]() if subject.source in ways else []
+
+
+def _matched(directory: Path, patterns: Iterable[str]) -> list[Path]:
+    """Return the files that paths and globs name; raises SubjectFault for one that names none."""
+    found: list[Path] = []
+    for pattern in patterns:
+        matched = sorted(path for path in directory.glob(pattern) if path.is_file())
+        if not matched:
+            raise SubjectFault(f"manifests.files: {pattern!r} names no file of {directory}")
+        found += matched
+    return list(dict.fromkeys(found))
+
+
+def _followed(directory: Path) -> Iterator[Path]:
+    """Give the files that a kustomize directory refers to, of this machine alone."""
+    file = next((directory / name for name in KUSTOMIZATION if (directory / name).is_file()), None)
+    if file is None:
+        return
+    built = yaml.safe_load(file.read_text()) or {}
+    for each in (str(entry) for key in LISTS for entry in built.get(key) or ()):
+        target = (directory / each).resolve()
+        if target.is_dir():
+            yield from _followed(target)
+        elif target.is_file():
+            yield target
+
+
+def read(path: Path) -> Objects:
+    """Return the objects of one file, those of a List one by one; raises SubjectFault for no YAML."""
+    try:
+        documents = [each for each in yaml.safe_load_all(path.read_text()) if each]
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SubjectFault(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    return flat(each for each in documents if isinstance(each, dict) and each.get("kind"))
+
+
+def flat(objects: Iterable[dict[str, Any]]) -> Objects:
+    """Return the objects with each List in the place of what it lists."""
+    return [
+        item for each in objects for item in (each.get("items") or () if each["kind"] == "List" else [each])
+    ]
+
+
+def kinds(subject: Subject, objects: Sequence[Mapping[str, Any]] | None = None) -> frozenset[str]:
+    """Return the kinds among the rendered objects, else those that stand in the subject's files."""
+    if objects is not None:
+        return frozenset(str(each["kind"]) for each in objects)
+    if subject.source == "chart":
+        templates = (subject.directory / subject.chart.directory / "templates").rglob("*.yaml")
+        return frozenset(kind for path in templates for kind in KIND.findall(path.read_text()))
+    return frozenset(str(each["kind"]) for each in literal(subject))

@@ -1,0 +1,134 @@
+"""What a subject has and what it lacks: a claim that needs what is not there is not applicable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from boxproof.subject.manifests import sources
+from boxproof.subject.manifests.pod_specs import pod_spec
+from boxproof.subject.model import Subject
+
+Objects = Sequence[Mapping[str, Any]]
+PROFILES = {
+    "claude-code": "its CLI is not Claude Code",
+    "box": "its start, modes and programs are not those of claude-in-a-box",
+}
+KINDS = {
+    "policy": ("NetworkPolicy",),
+    "configmap": ("ConfigMap",),
+    "rights": ("RoleBinding", "ClusterRoleBinding"),
+    "statefulset": ("StatefulSet",),
+}
+COMMANDS = ("run", "load", "capture", "private", "test", "scan", "release", "up", "preflight", "build",
+            "deploy", "down", "stale", "mend", "rotate")  # fmt: skip
+TIERS = ("operator", "netraw", "multicluster", "netadmin", "served", "ptrace", "namespaced", "watch")
+APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\b")
+NOWHERE = Path("/nonexistent")
+VOLUMES = ("persistentVolumeClaim", "ephemeral")
+
+
+def known() -> frozenset[str]:
+    """Return the names of all parts that a claim may need."""
+    return frozenset(name for name, _, _ in _written(Subject(directory=NOWHERE, name="none"), None))
+
+
+def absent(subject: Subject, objects: Objects | None = None) -> dict[str, str]:
+    """Return the parts that ``subject`` does not have, each with the reason as the report says it.
+
+    Without the rendered ``objects`` the kinds are those that stand in its files: what a template leaves out
+    is known only after rendering.
+    """
+    return {name: why for name, there, why in _written(subject, objects) if not there}
+
+
+def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, bool, str]]:
+    """Give each part, whether it is there, and why not."""
+    for name, told in PROFILES.items():
+        yield name, name in subject.profiles, f"{told} (profiles)"
+    yield from _of_image(subject)
+    yield from _of_manifests(subject, sources.kinds(subject, objects), objects or ())
+    for name in COMMANDS:
+        yield (
+            f"command:{name}",
+            bool(getattr(subject.commands, name)),
+            f"it documents no command for it (commands.{name})",
+        )
+    yield "command:recovery", bool(subject.commands.recovery), "it documents no recovery (commands.recovery)"
+    for name in TIERS:
+        yield f"tier:{name}", bool(subject.tiers.get(name)), f"it has no tier {name} (tiers)"
+    yield "default-tier", "default" in subject.tiers, "it declares no tiers (tiers.default)"
+    named = {
+        "compose": (subject.compose.file, "it has no Compose file (compose.file)"),
+        "compose-socket": (subject.compose.socket, "it offers no engine's socket (compose.socket)"),
+        "sandbox": (subject.sandbox.command, "it has no sandbox (sandbox.command)"),
+        "mcp": (subject.mcp.config, "it names no MCP servers (mcp.config)"),
+        "skill": (subject.mcp.skill, "it names no skill of its tools (mcp.skill)"),
+        "clone": (subject.config_clone.component, "nothing clones its configuration (config_clone)"),
+        "storage": (subject.storage.component, "no volume outlives its claim (storage.component)"),
+        "facts": (subject.facts, "it lists no facts its documents state (facts)"),
+        "golden": (subject.roles.golden, "it keeps no reviewed list of rights (roles.golden)"),
+        "config-dir": (subject.config_dir, "it names no directory that keeps state (config_dir)"),
+        "token": (subject.start.token_env or "box" in subject.profiles, "it has no login (start.token_env)"),
+    }  # fmt: skip
+    for name, (value, why) in named.items():
+        yield name, bool(value), why
+
+
+def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
+    recipe = subject.path(subject.image.dockerfile) if not subject.image.reference else None
+    text = recipe.read_text(errors="replace") if recipe is not None and recipe.is_file() else ""
+    why = "its image is given by reference" if subject.image.reference else "it has no Dockerfile"
+    yield "image", bool(text or subject.image.reference), "it has no image: neither Dockerfile nor reference"
+    yield "dockerfile", bool(text), f"{why} (image.dockerfile)"
+    yield "apt", bool(APT.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing with apt"
+    yield "stages", len(re.findall(r"(?im)^\s*FROM\s", text)) > 1, "its Dockerfile has a single stage"
+    tools = subject.path(subject.image.tools) is not None
+    yield "tools", tools, "it has no list of its tools (image.tools)"
+    yield (
+        "entrypoints",
+        bool(subject.image.entrypoints),
+        "it names no script that starts it (image.entrypoints)",
+    )
+    lock = (subject.directory / subject.image.context / "packages.lock").is_file()
+    yield "lock", lock, "its packages are not locked (packages.lock in image.context)"
+
+
+def _of_manifests(
+    subject: Subject, kinds: frozenset[str], objects: Objects
+) -> Iterator[tuple[str, bool, str]]:
+    yield (
+        "workload",
+        bool(kinds & set(sources.WORKLOADS) or subject.pod_selector),
+        "it has no manifests of a workload",
+    )
+    for name, wanted in KINDS.items():
+        yield name, bool(kinds & set(wanted)), f"its manifests hold no {' or '.join(wanted)}"
+    claimed = bool(kinds & {"PersistentVolumeClaim", "StatefulSet"})
+    if objects:
+        claimed = any(_claims(each) for each in objects)
+    yield "volume", claimed, "its pod has no volume that lasts"
+    own = any((pod_spec(each) or {}).get("serviceAccountName") for each in objects) if objects else True
+    yield "account", own and "ServiceAccount" in kinds, "its manifests hold no ServiceAccount"
+    spaced = any((each.get("metadata") or {}).get("namespace") for each in objects) if objects else True
+    yield "namespace", spaced and bool(kinds), "its objects name no namespace: whoever applies them chooses"
+    kustomize, scripts = subject.manifests.components, subject.manifests.node_scripts
+    yield (
+        "components",
+        subject.source == "base" and subject.path(kustomize) is not None,
+        "it has no components (manifests.components)",
+    )
+    yield "cilium", subject.path(f"{kustomize}/cilium") is not None, "it has no policy for Cilium"
+    yield "node-scripts", bool(scripts), "it has no scripts for a node (manifests.node_scripts)"
+    yield "node-tools", bool(subject.manifests.node_tools), "it has no pod for a node (manifests.node_tools)"
+    yield "chart", bool(subject.chart.directory), "it has no chart (chart.directory)"
+    both = bool(subject.chart.directory) and subject.source != "chart"
+    yield "chart-beside", both, "there are no manifests beside a chart to compare"
+
+
+def _claims(manifest: Mapping[str, Any]) -> bool:
+    spec = pod_spec(manifest) or {}
+    mounted = any(set(each) & set(VOLUMES) for each in spec.get("volumes") or ())
+    return mounted or bool((manifest.get("spec") or {}).get("volumeClaimTemplates"))

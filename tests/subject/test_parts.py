@@ -1,0 +1,69 @@
+"""What a subject lacks, and that claims ask only for parts there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boxproof.core.own_project import OURS
+from boxproof.core.settings import ROOT
+from boxproof.deployment.needed_parts import PARTS
+from boxproof.subject import model, parts
+
+
+def write(directory: Path, text: str, **files: str) -> model.Subject:
+    (directory / "subject.toml").write_text(f'name = "x"\n{text}')
+    for name, content in files.items():
+        (directory / name.replace("__", ".")).write_text(content)
+    return model.load(directory)
+
+
+def test_every_need_is_a_part() -> None:
+    asked = {each for claim in OURS.claims().values() for each in claim.needs}
+    asked |= {each for many in PARTS.values() for each in many}
+    assert asked - parts.known() == set()
+
+
+def test_our_own_box_lacks_nothing() -> None:
+    assert parts.absent(model.load(ROOT)) == {}
+
+
+def test_a_dockerfile_alone_has_an_image_and_no_workload(tmp_path: Path) -> None:
+    subject = write(tmp_path, '[image]\ndockerfile = "Dockerfile"\n', Dockerfile="FROM alpine:3.20\n")
+    found = parts.absent(subject)
+    assert {"image", "dockerfile"}.isdisjoint(found)
+    assert found["workload"] == "it has no manifests of a workload"
+    assert "nothing with apt" in found["apt"]
+    assert "single stage" in found["stages"]
+
+
+def test_an_image_by_reference_has_no_dockerfile(tmp_path: Path) -> None:
+    found = parts.absent(write(tmp_path, '[image]\nreference = "ghcr.io/x/y:1"\n'))
+    assert "image" not in found
+    assert "given by reference" in found["dockerfile"]
+
+
+def test_what_stands_in_plain_files_is_there(tmp_path: Path) -> None:
+    deployment = "kind: Deployment\nmetadata: {name: a}\n---\nkind: NetworkPolicy\nmetadata: {name: b}\n"
+    found = parts.absent(write(tmp_path, '[manifests]\nfiles = ["*.yaml"]\n', a__yaml=deployment))
+    assert {"workload", "policy"}.isdisjoint(found)
+    assert {"statefulset", "rights"} <= set(found)
+
+
+def test_what_a_chart_leaves_out_is_known_once_it_is_rendered(tmp_path: Path) -> None:
+    (tmp_path / "chart/templates").mkdir(parents=True)
+    (tmp_path / "chart/templates/p.yaml").write_text("{{ if .Values.p }}\nkind: NetworkPolicy\n{{ end }}\n")
+    subject = write(tmp_path, '[chart]\ndirectory = "chart"\n')
+    assert "policy" not in parts.absent(subject)
+    pod = {"kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": []}}
+    assert "policy" in parts.absent(subject, [pod])
+    assert "workload" not in parts.absent(subject, [pod])
+
+
+@pytest.mark.parametrize("missing", ["missing/*.yaml", "nothing.yaml"])
+def test_files_that_are_not_there_are_the_subjects_fault(tmp_path: Path, missing: str) -> None:
+    from pytest_claims.faults import SubjectFault
+
+    with pytest.raises(SubjectFault, match="names no file"):
+        parts.absent(write(tmp_path, f'[manifests]\nfiles = ["{missing}"]\n'))
