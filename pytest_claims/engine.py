@@ -170,7 +170,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for each in ids:
             if each not in known:
                 raise _usage(config, selection.unknown(each, known, item.nodeid))
-    wanted, lacking = config.stash[SELECTED], config.stash[LACKING]
+    wanted = config.stash[SELECTED]
+    lacking: dict[str, str] = config.stash[LACKING]
     dropped = [item for item in items if wanted.isdisjoint(claims_of(item))]
     items[:] = [item for item in items if not wanted.isdisjoint(claims_of(item))]
     for item in items:
@@ -209,7 +210,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if _is_controller(config) or config.getoption("collectonly"):
         return
     records.save_collected(_run(config), {item.nodeid: claims_of(item) for item in session.items})
-    records.save_lacking(_run(config), config.stash[LACKING])
+    lacking: dict[str, str] = config.stash[LACKING]
+    records.save_lacking(_run(config), lacking)
     if config.stash[WATCHER].faults:
         records.save_faults(_run(config), config.stash[WATCHER].faults)
 
