@@ -15,7 +15,17 @@ from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
-CLEANED = ("/var/lib/apt/lists", "/var/cache/apt")
+SYNTAX = re.compile(r"^#\s*syntax\s*=\s*(\S+)\s*$", re.IGNORECASE)
+HEREDOC = re.compile(
+    r"^(?P<head>[ \t]*(?P<word>RUN|COPY|ADD)\b[^\n]*?)<<-?[ \t]*(?P<quote>[\"']?)(?P<end>\w+)(?P=quote)"
+    r"(?P<tail>[^\n]*)\n(?P<body>.*?)^[ \t]*(?P=end)[ \t]*$",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
+CONTEXTS = frozenset({"tools"})  # build contexts that a build here is given: no images
+HOOK = "docker-clean"  # by which Debian's and Ubuntu's images empty the archives after each install
+FILES = ("Dockerfile", "*.Dockerfile", "Dockerfile.*", "Containerfile")
+LISTS, ARCHIVES = "/var/lib/apt/lists", "/var/cache/apt"
+CLEANED = (LISTS, ARCHIVES)
 TAKES_VALUE = frozenset({"-o", "-c", "-t", "--option", "--config-file", "--target-release"})
 
 
@@ -98,8 +108,19 @@ class Step:
 
     def cleans(self, path: str) -> bool:
         """Return whether a RUN that fills ``path`` leaves nothing of it in its layer."""
-        removed = [each for each in self.commands if each[0] == "rm"]
-        return self.caches(path) or any(word.startswith(path) for each in removed for word in each)
+        removed = [word for each in self.commands if each[0] in ("rm", "find") for word in each]
+        emptied = path == ARCHIVES and any(
+            _apt(each) and {"clean", "distclean"} & set(each) for each in self.commands
+        )
+        return self.caches(path) or emptied or any(word.startswith(path) for word in removed)
+
+    @property
+    def image(self) -> str:
+        """The image a COPY takes files from, or a RUN has mounted; "" where that is none or a stage."""
+        mounted = (each.get("from", "") for each in self.mounts)
+        return (self.option("from") if self.word in ("COPY", "ADD") else "") or next(
+            filter(None, mounted), ""
+        )
 
 
 @dataclass(frozen=True)
@@ -111,12 +132,23 @@ class Stage:
     external: bool
     steps: tuple[Step, ...]
 
+    def unclean(self) -> dict[str, list[str]]:
+        """Return the places that an installing RUN fills and leaves in its layer, by what it installs."""
+        hooked = not any(HOOK in each.rest for each in self.steps)
+        found = {}
+        for step in (each for each in self.steps if each.installs):
+            left = [path for path in CLEANED if not step.cleans(path) and not (hooked and path == ARCHIVES)]
+            if left:
+                found[step.installs[0].text] = left
+        return found
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """The stages of a Dockerfile, the final one last."""
+    """The stages of a Dockerfile, the final one last; ``syntax`` is the image of its frontend, if any."""
 
     stages: tuple[Stage, ...]
+    syntax: str = ""
 
     @property
     def final(self) -> Stage:
@@ -134,8 +166,14 @@ class Recipe:
 
     @property
     def bases(self) -> dict[str, str]:
-        """The images the stages start from, by stage."""
-        return {each.name: each.base for each in self.stages if each.external}
+        """Every image that a build takes: what stages start from, by stage, and what they copy from."""
+        found = {each.name: each.base for each in self.stages if each.external}
+        stages = {each.name for each in self.stages} | {str(each) for each in range(len(self.stages))}
+        for stage in self.stages:
+            for step in stage.steps:
+                if step.image and step.image not in stages | CONTEXTS:
+                    found[f"{stage.name}, {step.word} from"] = step.image
+        return found | ({"syntax": self.syntax} if self.syntax else {})
 
     def untagged(self) -> dict[str, str]:
         """Return the bases without an explicit tag other than ``latest``."""
@@ -156,6 +194,8 @@ def of(subject: Subject) -> Recipe:
 
 def parse(text: str, args: Mapping[str, str] | None = None) -> Recipe:
     """Return the recipe in a Dockerfile's text, with build arguments; raises SubjectFault for no FROM."""
+    told = SYNTAX.match(text.splitlines()[0] if text.strip() else "")
+    text = HEREDOC.sub(_unfolded, text)
     parser = DockerfileParser(fileobj=io.BytesIO(text.encode()), build_args=dict(args or {}))
     resolved = iter(parser.parent_images)
     stages: list[Stage] = []
@@ -168,7 +208,26 @@ def parse(text: str, args: Mapping[str, str] | None = None) -> Recipe:
             stages[-1] = Stage(last.name, last.base, last.external, (*last.steps, Step(word, value)))
     if not stages:
         raise SubjectFault("the Dockerfile has no FROM")
-    return Recipe(tuple(stages))
+    return Recipe(tuple(stages), told[1] if told else "")
+
+
+def of_all(subject: Subject) -> dict[str, Recipe]:
+    """Return the recipe in every Dockerfile beside the subject's own, by its path; no FROM, no recipe."""
+    context = (subject.directory / subject.image.dockerfile).parent
+    found = {path for pattern in FILES for path in context.glob(pattern) if path.is_file()}
+    texts = {str(path.relative_to(subject.directory)): path.read_text() for path in sorted(found)}
+    return {
+        name: parse(text, subject.image.args)
+        for name, text in texts.items()
+        if re.search(r"^\s*FROM\s", text, re.MULTILINE | re.IGNORECASE)
+    }
+
+
+def _unfolded(found: re.Match[str]) -> str:
+    """Return an instruction with its here-document on its own line, as a shell would carry it out."""
+    lines = (each.strip() for each in found["body"].replace("\\\n", " ").splitlines())
+    body = "; ".join(each for each in lines if each and not each.startswith("#"))
+    return f"{found['head']}{body if found['word'].upper() == 'RUN' else 'inline'} {found['tail'].strip()}"
 
 
 def tag_of(reference: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
 INITS = frozenset({"tini", "tini-static", "dumb-init", "docker-init", "catatonit"})
+LAUNCHERS = frozenset({"env", "setpriv", "nice", "ionice", "stdbuf", "setsid", "exec", "nohup"})
 ABSOLUTE = re.compile(r"(?<![\w.])/[\w][\w./-]*")
 RUN = re.compile(r"(?:^|[;&|)]|\b(?:exec|source|then|do|else)\b)\s*(?=([A-Za-z_][\w.-]*))", re.MULTILINE)
 
@@ -25,26 +26,42 @@ class Form(StrEnum):
     EXEC = "exec form"
 
 
-def form(words: Sequence[str] | None) -> Form:
-    """Return the form of the words in an image's configuration; an init before a shell hides nothing."""
+def form(words: Sequence[str] | None, shell: Sequence[str] | None = None) -> Form:
+    """Return the form of the words in an image's configuration; an init before a shell hides nothing.
+
+    ``shell`` is the image's SHELL: what begins with its words was written in shell form.
+    """
     if not words or not any(words):
         return Form.NONE
-    if list(words[:2]) == ["/bin/sh", "-c"]:
+    if list(words[:2]) == ["/bin/sh", "-c"] or (shell and list(words[: len(shell)]) == list(shell)):
         return Form.SHELL
     program = after_init(words)
-    runs_string = any(re.fullmatch(r"-[a-z]*c[a-z]*", each) for each in program[1:3])
-    return Form.WRAPPED if program and is_shell(program[0]) and runs_string else Form.EXEC
+    return Form.WRAPPED if program and is_shell(program[0]) and _takes_string(program[1:]) else Form.EXEC
+
+
+def _takes_string(words: Sequence[str]) -> bool:
+    """Return whether a shell with these words runs a string: ``-c`` among its options, alone or with others."""
+    rest = iter(words)
+    for each in rest:
+        if not each.startswith(("-", "+")):
+            return is_shell(words[0]) and _takes_string(words[1:])  # busybox sh -c
+        if each in ("-o", "+o", "-O", "+O", "--rcfile", "--init-file"):
+            next(rest, "")
+        elif re.fullmatch(r"-[A-Za-z]*c[A-Za-z]*", each):
+            return True
+    return False
 
 
 def after_init(words: Sequence[str]) -> list[str]:
-    """Return the words without a leading init (tini and the like) and its options."""
-    if not words or PurePosixPath(words[0]).name not in INITS:
-        return list(words)
-    rest = list(words[1:])
-    if "--" in rest:
-        return rest[rest.index("--") + 1 :]
-    while rest and rest[0].startswith("-"):
-        rest.pop(0)
+    """Return the words without leading inits (tini and the like), launchers (env), and their options."""
+    rest = list(words)
+    while rest and PurePosixPath(rest[0]).name in INITS | LAUNCHERS:
+        launcher = PurePosixPath(rest.pop(0)).name in LAUNCHERS
+        if "--" in rest and all(each.startswith("-") for each in rest[: rest.index("--")]):
+            rest = rest[rest.index("--") + 1 :]
+            continue
+        while rest and (rest[0].startswith("-") or (launcher and "=" in rest[0])):
+            rest.pop(0)
     return rest
 
 

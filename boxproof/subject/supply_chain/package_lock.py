@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from boxproof.subject.image.dockerfile import Recipe
+from boxproof.subject.image.dockerfile import Recipe, Step
 from boxproof.subject.image.packages import Package
 from boxproof.subject.image.tools import Tool
 from pytest_claims.faults import SubjectFault
@@ -15,7 +15,20 @@ LOCK = "packages.lock"  # in the build context: "SYSTEM NAME VERSION" a line, as
 EXACT = re.compile(r"\d+(\.\d+)+([-+.~:]?[\w]+)*")
 INTEGRITY = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
 REQUIRED = re.compile(r"^\s*(?:require )?([\w./~-]+\.[\w./~-]+) (v\S+)", re.MULTILINE)
-FETCHERS = frozenset({"curl", "wget", "npm", "npx", "pip", "pip3", "go", "uvx"})
+FETCHERS = frozenset(
+    {
+        "curl", "wget", "aria2c", "lftp", "ftp", "sftp", "scp", "rsync", "nc", "ncat", "socat", "npm", "npx", "yarn",
+        "pnpm", "bun", "bunx", "corepack", "pip", "pip3", "pipx", "uv", "uvx", "conda", "poetry", "go", "cargo",
+        "rustup", "gem", "bundle", "composer", "cpan", "cpanm", "luarocks", "helm", "kubectl", "docker", "crane",
+        "oras", "snap", "brew", "asdf", "mise", "add-apt-repository", "svn", "hg",
+    }
+)  # fmt: skip
+GIT = frozenset({"clone", "fetch", "pull", "submodule", "archive", "ls-remote"})
+HARMLESS = frozenset({"version", "--version", "-v", "-V", "help", "--help", "env", "config", "cache"})
+ADDRESS = re.compile(r"\b(?:https?|ftps?|git|ssh|oci)://|\bgit@[\w.-]+:|/dev/tcp/")
+VERIFIED = re.compile(r"\bsha(?:256|384|512)sum\b[^;&|]*\s(?:-c|--check)\b|--require-hashes\b|\bnpm ci\b")
+DIGEST = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})\b")
+COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 QUESTIONS = ("--version", "version", "-version")
 Lock = Mapping[str, str]
 
@@ -65,13 +78,43 @@ def loose(tools: Sequence[Tool], context: Path, lock: Lock) -> dict[str, str]:
 
 
 def unguarded(recipe: Recipe) -> list[str]:
-    """Return the RUNs that fetch something which nothing holds to its content."""
+    """Return the steps that fetch something which nothing holds to its content, whatever fetches it.
+
+    A checksum that is not compared with anything guards nothing, and one guards one fetch. What apt-get
+    installs is held by the lock, what a builder without a word of the network compiles by nothing.
+    """
     steps = (step for stage in recipe.stages for step in stage.steps)
-    return [
-        step.rest
-        for step in steps
-        if any(words[0] in FETCHERS for words in step.commands) and "sha256sum" not in step.rest
-    ]
+    return [f"{step.word} {step.rest}" for step in steps if _fetches(step) and not _guarded(step)]
+
+
+def _fetches(step: Step) -> int:
+    """Return how much a step fetches: its commands that do, or the addresses it names if these are more."""
+    if step.word == "ADD":
+        return len(ADDRESS.findall(step.rest)) or int(step.rest.endswith(".git"))
+    if step.word != "RUN":
+        return 0
+    asked = sum(1 for each in step.commands if _is_fetch(each))
+    return max(asked, int(ADDRESS.search(step.rest) is not None))
+
+
+def _is_fetch(words: Sequence[str]) -> bool:
+    name, rest = PurePosixPath(words[0]).name, set(words[1:])
+    if name == "git":
+        return bool(GIT & rest)
+    if name == "go":
+        return bool({"install", "get", "run", "mod"} & rest)
+    return name in FETCHERS and not (HARMLESS & rest and len(words) == 2)
+
+
+def _guarded(step: Step) -> bool:
+    if step.word == "ADD":
+        return bool(re.fullmatch(r"sha256:[0-9a-f]{64}", step.option("checksum")))
+    checks = len(VERIFIED.findall(step.rest))
+    git = all(each[0] != "git" for each in step.commands) or bool(COMMIT.search(step.rest))
+    only_git = all(each[0] == "git" for each in step.commands if _is_fetch(each)) and step.commands
+    if only_git and any(_is_fetch(each) for each in step.commands):
+        return git
+    return git and checks > 0 and max(checks, len(DIGEST.findall(step.rest))) >= _fetches(step)
 
 
 def says(version: str, output: str) -> bool:

@@ -101,3 +101,38 @@ def test_a_step_is_known_to_the_end_of_its_last_installation() -> None:
     install, other = dockerfile.parse(text).final.steps
     assert install.installation == installs
     assert other.installation == "x && y"
+
+
+def test_a_here_document_is_read_as_the_shell_does() -> None:
+    text = "FROM a:1\nRUN --network=none <<EOF\n# a remark\napt-get install -y \\\n  gcc\nEOF\nUSER 7\n"
+    stage = dockerfile.parse(text).final
+    assert [each.packages for each in stage.steps[0].installs] == [("gcc",)]
+    assert [each.word for each in stage.steps] == ["RUN", "USER"]
+
+
+def test_every_image_that_a_build_takes_is_one_of_its_bases() -> None:
+    text = (
+        "# syntax=docker/dockerfile:1\nFROM a:1 AS b\nRUN --mount=from=c,target=/c true\n"
+        "FROM b\nCOPY --from=b /x /x\nCOPY --from=0 /x /x\nCOPY --from=tools jq /\nCOPY --from=d:latest /x /x\n"
+    )
+    found = dockerfile.parse(text)
+    taken = {"b": "a:1", "b, RUN from": "c", "1, COPY from": "d:latest", "syntax": "docker/dockerfile:1"}
+    assert found.bases == taken
+    assert set(found.untagged()) == {"b, RUN from", "1, COPY from"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "left"),
+    [
+        ("RUN apt-get install -y jq", ["/var/lib/apt/lists"]),
+        ("RUN apt-get install -y jq && rm -rf /var/lib/apt/lists/*", []),
+        (
+            "RUN rm /etc/apt/apt.conf.d/docker-clean\nRUN apt-get install -y jq",
+            ["/var/lib/apt/lists", "/var/cache/apt"],
+        ),
+        ("RUN rm /x/docker-clean && apt-get install -y jq && apt-get clean && rm -rf /var/lib/apt/lists", []),
+    ],
+)
+def test_what_an_install_leaves_in_its_layer(lines: str, left: list[str]) -> None:
+    found = dockerfile.parse(f"FROM a:1\n{lines}\n").final.unclean()
+    assert [path for paths in found.values() for path in paths] == left

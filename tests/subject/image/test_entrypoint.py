@@ -79,3 +79,20 @@ def test_only_a_number_can_be_verified_by_the_kubelet() -> None:
     assert image_user.is_numeric("1000:1000")
     assert not image_user.is_numeric("claude")
     assert not image_user.is_numeric("")
+
+
+@pytest.mark.parametrize(
+    ("words", "shell", "wanted"),
+    [
+        (["/bin/bash", "-o", "pipefail", "-c", "run"], ["/bin/bash", "-o", "pipefail", "-c"], Form.SHELL),
+        (["/bin/bash", "-o", "pipefail", "-c", "run"], None, Form.WRAPPED),
+        (["/usr/bin/env", "A=b", "bash", "-lc", "run"], None, Form.WRAPPED),
+        (["tini", "-g", "--", "busybox", "sh", "-c", "run"], None, Form.WRAPPED),
+        (["tini", "--", "/usr/local/bin/entrypoint", "-c"], None, Form.EXEC),
+        (["bash", "/run.sh", "-c"], None, Form.EXEC),
+    ],
+)
+def test_every_shape_of_a_shell_around_the_program_is_seen(
+    words: list[str], shell: list[str] | None, wanted: Form
+) -> None:
+    assert form(words, shell) is wanted

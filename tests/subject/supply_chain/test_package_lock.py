@@ -77,3 +77,43 @@ def test_a_download_without_a_checksum_is_seen() -> None:
     assert len(package_lock.unguarded(dockerfile.parse(text))) == 1
     guarded = "FROM a\nRUN curl -o x https://e.invalid/x && echo 'abc x' | sha256sum -c\n"
     assert package_lock.unguarded(dockerfile.parse(guarded)) == []
+
+
+SUM = "a" * 64
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "RUN curl -fsSLo /x https://example.invalid/x",
+        f"RUN curl -o /x https://example.invalid/x && echo '{SUM}  /x' | sha256sum",
+        f"RUN curl -o /x https://e/x && curl -o /y https://e/y && echo '{SUM}  /x' | sha256sum -c -",
+        "RUN python3 -c \"import urllib.request as u; u.urlretrieve('https://example.invalid/x', '/x')\"",
+        "RUN git clone https://example.invalid/x /x",
+        "RUN npm install -g x",
+        "RUN pip install x==1.0",
+        "RUN cat </dev/tcp/example.invalid/80 >/x",
+        "RUN cargo install x",
+        "ADD https://example.invalid/x /x",
+        "ADD git@example.invalid:x/y.git /x",
+        "RUN <<EOF\nwget https://example.invalid/x\nEOF",
+    ],
+)
+def test_a_fetch_that_nothing_holds_is_seen_whatever_fetches(step: str) -> None:
+    assert len(package_lock.unguarded(dockerfile.parse(f"FROM a:1\n{step}\n"))) == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        f"RUN curl -o /x https://e/x && echo '{SUM}  /x' | sha256sum -c -",
+        f"ADD --checksum=sha256:{SUM} https://example.invalid/x /x",
+        f"RUN git clone https://example.invalid/x /x && git -C /x checkout {'b' * 40}",
+        "RUN pip install --require-hashes -r /requirements.txt",
+        "RUN apt-get install -y curl git wget",
+        "RUN git config --system safe.directory /workspace",
+        "ADD rootfs.tar /",
+    ],
+)
+def test_what_is_held_or_fetches_nothing_is_fine(step: str) -> None:
+    assert package_lock.unguarded(dockerfile.parse(f"FROM a:1\n{step}\n")) == []
