@@ -189,7 +189,9 @@ def measure(content: IO[bytes]) -> Layer | None:
                 name = entry.name.removeprefix("./").rstrip("/")
                 files[name] = entry.size if entry.isreg() else 0
                 inside = tar.extractfile(entry) if entry.isreg() else None
-                if inside is not None and (kinds := secret_scan.by_name(name) + secret_scan.in_file(inside)):
+                if inside is not None and (
+                    kinds := secret_scan.by_name(name) + secret_scan.in_file(inside, name)
+                ):
                     suspects[name] = kinds
         while counted.read(BLOCK):
             pass

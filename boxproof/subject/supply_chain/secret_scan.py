@@ -39,16 +39,55 @@ SHAPES = (
     _shape("login of the CLI", b'"accessToken"', rb'"accessToken"\s*:\s*"[^"\s]{12,}"'),
     _shape("registry token", b"_authToken", rb"_authToken\s*=\s*[\w.-]{12,}"),
     _shape("password of a netrc", b"machine ", rb"machine \S+\s+login \S+\s+password \S+"),
-    *(_shape("GitHub token", each, each + rb"[A-Za-z0-9]{36}\b") for each in (b"ghp_", b"gho_", b"ghs_")),
+    _shape("login at a registry", b'"auth"', rb'"auth"\s*:\s*"[A-Za-z0-9+/]{16,}={0,2}"'),
+    _shape("GitHub token", b"github_pat_", rb"\bgithub_pat_\w{22}_\w{59}\b"),
+    *(
+        _shape("GitHub token", each, rb"\b" + each + rb"[A-Za-z0-9]{36}\b")
+        for each in (b"ghp_", b"gho_", b"ghs_", b"ghu_", b"ghr_")
+    ),
+    _shape("GitLab token", b"glpat-", rb"\bglpat-[\w-]{20}\b"),
+    _shape("Slack token", b"xox", rb"\bxox[abeoprs]-\d{8,}-[\w-]{20,}"),
+    _shape("npm token", b"npm_", rb"\bnpm_[A-Za-z0-9]{36}\b"),
+    _shape("AWS secret", b"aws_secret_access_key", rb"aws_secret_access_key\W{1,5}[A-Za-z0-9/+]{40}\b"),
+    _shape("AWS secret", b"AWS_SECRET_ACCESS_KEY", rb"AWS_SECRET_ACCESS_KEY\W{1,5}[A-Za-z0-9/+]{40}\b"),
+    _shape("Google key", b"AIza", rb"\bAIza[\w-]{35}\b"),
+    _shape("OpenAI token", b"sk-proj-", rb"\bsk-proj-[\w-]{40,}"),
+    # beginnings of "sk-ant-" and "github_pat_" in base64, wherever in a group of three bytes they stand
+    *(
+        _shape("token in base64", each, rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]*" + each + rb"[A-Za-z0-9+/]{24,}")
+        for each in (
+            b"c2stYW50L",
+            b"NrLWFudC",
+            b"zay1hbnQt",
+            b"Z2l0aHViX3Bhd",
+            b"dpdGh1Yl9wYXRf",
+            b"naXRodWJfcGF0X",
+        )
+    ),
 )
+# In a file of variables a value behind such a name is a secret, whatever it looks like.
+VARIABLE = re.compile(
+    rb"^\s*(?:export\s+)?[A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)[A-Z0-9_]*\s*="
+    rb"\s*[\"']?[^\s\"'$<{(]{8,}",
+    re.MULTILINE,
+)
+VARIABLES = re.compile(r"(^|/)(\.env(\.\w+)?|\w[\w.-]*\.env|environment|\.bashrc|\.profile)$")
 NAMES = frozenset(
     {
         ".credentials.json", ".netrc", ".npmrc", ".pypirc", ".git-credentials", ".dockerconfigjson",
-        "kubeconfig", "id_rsa", "id_ecdsa", "id_ed25519",
+        "kubeconfig", "id_rsa", "id_ecdsa", "id_ed25519", "id_dsa", ".env", ".pgpass", ".vault-token", ".my.cnf",
+        "application_default_credentials.json",
     }
 )  # fmt: skip
-PATHS = (".kube/config", ".docker/config.json", ".aws/credentials")
-VERSION = hashlib.sha256(repr((SHAPES, sorted(NAMES), PATHS, ELF)).encode()).hexdigest()[:8]
+PATHS = (
+    ".kube/config",
+    ".docker/config.json",
+    ".aws/credentials",
+    ".config/gh/hosts.yml",
+    ".azure/accessTokens.json",
+)
+KNOWN = (SHAPES, sorted(NAMES), PATHS, ELF, VARIABLE, VARIABLES)
+VERSION = hashlib.sha256(repr(KNOWN).encode()).hexdigest()[:8]
 
 
 def by_name(path: str) -> list[str]:
@@ -66,9 +105,10 @@ def in_bytes(data: bytes, shapes: Sequence[Shape] = SHAPES) -> list[str]:
     return [each.kind for each in shapes if each.anchor in data and each.whole.search(data)]
 
 
-def in_file(content: IO[bytes]) -> list[str]:
-    """Return the kinds of secrets in a file of any size, each once."""
+def in_file(content: IO[bytes], name: str = "") -> list[str]:
+    """Return the kinds of secrets in a file of any size, each once; ``name`` tells a file of variables."""
     found: dict[str, None] = {}
+    named = VARIABLES.search(name) is not None
     before, shapes = b"", SHAPES
     while data := content.read(CHUNK):
         if not before and data.startswith(
@@ -76,5 +116,7 @@ def in_file(content: IO[bytes]) -> list[str]:
         ):  # a crypto library holds the well-known keys of its self-tests
             shapes = tuple(each for each in SHAPES if each.kind != KEY)
         found |= dict.fromkeys(in_bytes(before + data, shapes))
+        if named and VARIABLE.search(before + data):
+            found["value of a secret variable"] = None
         before = data[-OVERLAP:]
     return list(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 import pytest
@@ -16,6 +17,33 @@ HELD = {
     "login of the CLI": b'{"accessToken": "' + LONG + b'"}',
     "password of a netrc": b"machine h login me password " + LONG,
 }
+
+MORE = {
+    "github pat": (b"github_" + b"pat_" + b"a" * 22 + b"_" + b"b" * 59, "GitHub token"),
+    "glpat": (b"x: glpat" + b"-" + b"a" * 20, "GitLab token"),
+    "slack": (b"xoxb" + b"-123456789012-" + b"a" * 24, "Slack token"),
+    "npm": (b"npm" + b"_" + b"a" * 36, "npm token"),
+    "aws": (b"aws_secret_access_key = " + b"a" * 40, "AWS secret"),
+    "google": (b"key=AIza" + b"a" * 35, "Google key"),
+    "docker": (b'{"auths": {"h": {"auth": "' + b"a" * 24 + b'"}}}', "login at a registry"),
+    **{
+        f"base64 {at}": (base64.b64encode(b"x" * at + b"sk-" + b"ant-oat01-" + LONG), "token in base64")
+        for at in range(3)
+    },
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_every_ordinary_form_of_a_secret_is_found(name: str) -> None:
+    data, kind = MORE[name]
+    assert kind in secret_scan.in_bytes(data)
+
+
+def test_in_a_file_of_variables_a_value_is_a_secret_by_its_name() -> None:
+    data = b"DATABASE_PASSWORD=hunter2hunter2\n"
+    assert secret_scan.in_file(io.BytesIO(data), "app/prod.env")
+    assert secret_scan.in_file(io.BytesIO(data), "app/notes.txt") == []
+    assert secret_scan.in_file(io.BytesIO(b"API_TOKEN=${TOKEN}\n"), "etc/environment") == []
 
 
 @pytest.mark.parametrize("kind", HELD)
