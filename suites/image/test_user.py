@@ -6,15 +6,28 @@ from typing import Any
 
 from boxproof.core.session import ImageInfo, Session
 from boxproof.deployment.box import Box, workload_of
+from boxproof.deployment.deploy import COMPONENTS, rendered
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube
+from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.helper_pods import start_of
 from boxproof.probes.process.processes import uids
 from boxproof.subject.image.bad_images import config_of, configured
 from boxproof.subject.image.image_files import reader
-from pytest_claims import claim, control, observe, scope
+from boxproof.subject.manifests.pod_specs import asks_for_root
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, require, scope
 from suites.image import image_user
+
+SOMEBODY = require("the user is known, and it is not root", lambda uid: uid not in (0, None))
+BY_NUMBER = require("the user is given as a number", image_user.is_numeric)
+STARTS = require("the kubelet lets it start", lambda start: start.state == "running")
+NO_ROOT = require("none of the uids is root's", lambda found: bool(found) and 0 not in found)
+NO_WAY_UP = require("no program makes its caller another user", lambda found: not found)
+NOT_ASKED = require("no container may run as root", lambda found: not found)
+ROOTS = (["USER root"], [], ["USER 0:1000"], ["USER 00"])
+ESCALATES = "cp /bin/true /tmp/up && chmod 4755 /tmp/up"
 
 
 @claim("image-user-nonroot")
@@ -22,16 +35,16 @@ from suites.image import image_user
 def test_the_image_names_a_user_that_is_not_root(
     session: Session, docker: Any, image: ImageInfo, image_config: dict[str, Any]
 ) -> None:
-    with control("an image with USER root, and one without USER, are root's"):
-        for lines in (["USER root"], []):
+    with control("an image with USER root, in any spelling, and one without USER are root's"):
+        for lines in ROOTS:
             with configured(docker, lines, run=session.run) as made:
-                assert (
+                SOMEBODY.fails(
                     observe("image uid", str(lines), image_user.uid(config_of(docker, made)["User"], None))
-                    == 0
                 )
+        SOMEBODY.fails(observe("image uid", "a second root", image_user.uid("toor", "toor:x:0:0::/:/bin/sh")))
     with reader(docker, image.reference, run=session.run) as read:
         uid = image_user.uid(image_config.get("User", ""), read("/etc/passwd"))
-    assert observe("image uid", image.reference, uid) not in (0, None)
+    SOMEBODY(observe("image uid", image.reference, uid))
 
 
 @claim("nonroot-user-numeric")
@@ -43,17 +56,18 @@ def test_the_image_names_its_user_by_number(
         control("an image whose USER is a name"),
         configured(docker, ["USER claude"], run=session.run) as made,
     ):
-        assert not observe("numeric user", made, image_user.is_numeric(config_of(docker, made)["User"]))
-    assert observe("numeric user", image.reference, image_user.is_numeric(image_config.get("User", "")))
+        BY_NUMBER.fails(observe("user", made, config_of(docker, made)["User"]))
+    BY_NUMBER(observe("user", image.reference, image_config.get("User", "")))
 
 
 @claim("nonroot-user-numeric")
 def test_the_kubelet_verifies_the_user_by_the_image_alone(make_box: MakeBox, twin: Twins, kube: Kube) -> None:
     with control("the kubelet refuses a pod that must not be root and is"):
         root = twin(security={"runAsUser": 0, "runAsNonRoot": True}, fresh=True, ready=False)
-        assert start_of(kube, root.namespace, root.name).state == "CreateContainerConfigError"
+        refused = STARTS.fails(start_of(kube, root.namespace, root.name))
+        assert refused.state == "CreateContainerConfigError"
     box = make_box(edit=leave_the_user_to_the_image, ready=False)
-    assert start_of(kube, box.namespace, box.pod).state == "running"
+    STARTS(start_of(kube, box.namespace, box.pod))
 
 
 def leave_the_user_to_the_image(objects: list[dict[str, Any]]) -> None:
@@ -69,9 +83,34 @@ def leave_the_user_to_the_image(objects: list[dict[str, Any]]) -> None:
 def test_no_process_in_the_pod_is_roots(box: Box, twin: Twins) -> None:
     with control("a pod that runs as root shows it, to exec as well"):
         root = twin(security={"runAsUser": 0, "runAsNonRoot": False})
-        assert uids(root) == {0}
-        assert observe("uid of a command", root.name, root.exec(["id", "-u"]).stdout.strip()) == "0"
+        NO_ROOT.fails(uids(root))
+        NO_ROOT.fails(image_user.of_command(root.exec, root.name))
+    NO_ROOT(uids(box.beside(box.container)))
+    NO_ROOT(observe("uids", f"every process of {box.pod}", {each.uid for each in box.processes()}))
+    NO_ROOT(image_user.of_command(box.exec, box.pod))
+
+
+@claim("runtime-uid-nonroot")
+def test_no_program_of_the_pod_makes_its_caller_root(box: Box, twin: Twins) -> None:
+    with control("a program that is root's and has the set-user-id bit is found"):
+        root = twin(security={"runAsUser": 0, "runAsNonRoot": False}, fresh=True)
+        assert root.exec(["sh", "-c", ESCALATES]).ok
+        NO_WAY_UP.fails(image_user.escalating(root.exec, root.name, "/"))
     beside = box.beside(box.container)
-    assert 0 not in uids(beside)
-    assert 0 not in {each.uid for each in box.processes()}
-    assert observe("uid of a command", box.pod, box.exec(["id", "-u"]).stdout.strip()) not in ("", "0")
+    NO_WAY_UP(image_user.escalating(beside.exec, box.pod, "/proc/1/root"))
+
+
+@claim("runtime-uid-nonroot")
+@scope("image")
+def test_no_container_of_any_tier_asks_for_root(session: Session, subject: Subject) -> None:
+    with control("a container that asks for uid 0, and one that leaves it open, are seen"):
+        asked = [{"runAsUser": 0}, {"runAsNonRoot": False}, {}]
+        pods = [helper_pods.pod(f"p{number}", "any", "any", [], securityContext=each) for number, each in enumerate(asked)]
+        for each in pods:
+            each["spec"].pop("securityContext", None)
+            NOT_ASKED.fails(observe("root asked for", str(each["metadata"]["name"]), asks_for_root([each])))
+    parent = subject.path(subject.manifests.components)
+    names = sorted(each.name for each in parent.iterdir()) if parent else []
+    for name in ("", *names):
+        objects, _ = rendered(session, components=tuple(dict.fromkeys((*COMPONENTS, *filter(None, [name])))))
+        NOT_ASKED(observe("root asked for", name or "the base", asks_for_root(objects)))

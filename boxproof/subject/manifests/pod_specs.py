@@ -115,3 +115,21 @@ def _secrets(item: Any) -> set[str]:
         named = item.get(key) or {}
         found |= {str(named[name]) for name in ("secretName", "name") if name in named}
     return found
+
+
+def asks_for_root(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the containers that run as root or leave it open, and why, by "Kind/name/container"."""
+    found = {}
+    for each in manifests:
+        pod = (pod_spec(each) or {}).get("securityContext") or {}
+        for where, container in containers([each]):
+            given = {**pod, **(container.get("securityContext") or {})}
+            if given.get("runAsUser") == 0:
+                found[where] = "runAsUser: 0"
+            elif not given.get("runAsNonRoot") and given.get("runAsUser") is None:
+                found[where] = "neither runAsNonRoot nor runAsUser"
+            elif given.get("runAsNonRoot") is False and given.get("runAsUser") is None:
+                found[where] = "runAsNonRoot: false"
+            elif given.get("windowsOptions", {}).get("hostProcess"):
+                found[where] = "hostProcess"
+    return found

@@ -48,8 +48,16 @@ SHAPES = (
     _shape("GitLab token", b"glpat-", rb"\bglpat-[\w-]{20}\b"),
     _shape("Slack token", b"xox", rb"\bxox[abeoprs]-\d{8,}-[\w-]{20,}"),
     _shape("npm token", b"npm_", rb"\bnpm_[A-Za-z0-9]{36}\b"),
-    _shape("AWS secret", b"aws_secret_access_key", rb"aws_secret_access_key\W{1,5}[A-Za-z0-9/+]{40}\b"),
-    _shape("AWS secret", b"AWS_SECRET_ACCESS_KEY", rb"AWS_SECRET_ACCESS_KEY\W{1,5}[A-Za-z0-9/+]{40}\b"),
+    _shape(
+        "AWS secret",
+        b"aws_secret_access_key",
+        rb"aws_secret_access_key\W{1,5}[A-Za-z0-9/+]{40}\b(?<!EXAMPLEKEY)",
+    ),
+    _shape(
+        "AWS secret",
+        b"AWS_SECRET_ACCESS_KEY",
+        rb"AWS_SECRET_ACCESS_KEY\W{1,5}[A-Za-z0-9/+]{40}\b(?<!EXAMPLEKEY)",
+    ),
     _shape("Google key", b"AIza", rb"\bAIza[\w-]{35}\b"),
     _shape("OpenAI token", b"sk-proj-", rb"\bsk-proj-[\w-]{40,}"),
     # beginnings of "sk-ant-" and "github_pat_" in base64, wherever in a group of three bytes they stand

@@ -1,0 +1,116 @@
+"""All that a subject ships beside what is rendered: objects in any of its files, Compose files, and its texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from boxproof.subject.manifests import pod_specs
+from boxproof.subject.model import Subject
+
+LEFT_OUT = frozenset({"node_modules", "reports", "tests", "templates"})  # tests hold mistakes on purpose
+COMPOSE = re.compile(r"^(docker-)?compose[\w.-]*\.ya?ml$")
+SCRIPTS = ("*.sh", "Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "*.mk")
+FENCE = re.compile(r"^(?P<mark>```+|~~~+)[^\n]*\n(?P<body>.*?)^(?P=mark)", re.MULTILINE | re.DOTALL)
+REFERENCE = r"(?P<image>[a-z0-9][\w.-]*(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?)"
+NAMED = re.compile(rf"(?:--image[= ]|^\s*-?\s*image:\s*[\"']?){REFERENCE}(?=[\"'\s]|$)", re.MULTILINE)
+LATEST = re.compile(r"(?P<image>\b[a-z0-9][\w./-]*:latest\b)")
+DEFAULTED = re.compile(r"\$\{\w+:?-([^}]*)\}")
+GIVEN = re.compile(r"\$\{?\w+")
+
+Object = Mapping[str, Any]
+
+
+def files(subject: Subject, *patterns: str) -> list[Path]:
+    """Return the subject's files of these names, hidden directories and those of tests apart."""
+    found = {path for each in patterns for path in subject.directory.rglob(each) if path.is_file()}
+    return sorted(each for each in found if not _left_out(each.relative_to(subject.directory)))
+
+
+def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
+    """Return the objects of every YAML file with some, as they stand there, by the file's path."""
+    found = {}
+    for path in files(subject, "*.yaml", "*.yml"):
+        made = [each for each in _documents(path) if "apiVersion" in each and "kind" in each]
+        if made:
+            found[_shown(subject, path)] = made
+    return found
+
+
+def compose(subject: Subject) -> dict[str, dict[str, Any]]:
+    """Return every Compose file of the subject, by its path."""
+    every = [path for path in files(subject, "*.yaml", "*.yml") if COMPOSE.match(path.name)]
+    read = {_shown(subject, path): yaml.safe_load(path.read_text()) or {} for path in every}
+    return {name: each for name, each in read.items() if isinstance(each, dict) and each.get("services")}
+
+
+def commands(subject: Subject) -> dict[str, str]:
+    """Return what the subject tells its users to run: its scripts, and the code in its documents, by path."""
+    found = {_shown(subject, path): path.read_text(errors="replace") for path in files(subject, *SCRIPTS)}
+    for path in files(subject, "*.md"):
+        blocks = [each["body"] for each in FENCE.finditer(path.read_text(errors="replace"))]
+        if blocks:
+            found[_shown(subject, path)] = "\n".join(blocks)
+    return found
+
+
+def images(subject: Subject) -> dict[str, str]:
+    """Return every image that files, Compose files, scripts and documents name, by where they do.
+
+    What the user fills in, a variable without a default or a word in capitals, names none.
+    """
+    found: dict[str, str] = {}
+    for name, made in objects(subject).items():
+        named = pod_specs.images(
+            each for each in made if "metadata" in each and isinstance(each.get("spec"), dict)
+        )
+        found |= {f"{name}: {where}": image for where, image in named.items() if image}
+    for name, content in compose(subject).items():
+        for service, each in content["services"].items():
+            image = DEFAULTED.sub(r"\1", str((each or {}).get("image", "")))
+            if image and not GIVEN.search(image):
+                found[f"{name}: {service}"] = image
+    for name, text in commands(subject).items():
+        for pattern in (NAMED, LATEST):
+            found |= {f"{name}: {each['image']}": each["image"] for each in pattern.finditer(text)}
+    for words in _words(subject.commands.model_dump()):
+        text = " ".join(words)
+        for pattern in (NAMED, LATEST):
+            found |= {f"subject.toml: {text}": each["image"] for each in pattern.finditer(text)}
+    return found
+
+
+def floating(named: Mapping[str, str]) -> dict[str, str]:
+    """Return the images of ``images`` that can come to mean other content."""
+    return {where: each for where, each in named.items() if pod_specs.is_floating(each)}
+
+
+def _documents(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        yield from (each for each in yaml.safe_load_all(path.read_text()) if isinstance(each, dict))
+    except (yaml.YAMLError, UnicodeDecodeError):  # a template, or no YAML at all
+        return
+
+
+def _left_out(path: Path) -> bool:
+    return any(each in LEFT_OUT or each.startswith(".") or each == "__pycache__" for each in path.parts)
+
+
+def _shown(subject: Subject, path: Path) -> str:
+    return str(path.relative_to(subject.directory))
+
+
+def _words(value: Any) -> Iterator[list[str]]:
+    """Give each list of words in ``value``."""
+    if isinstance(value, Mapping):
+        for each in value.values():
+            yield from _words(each)
+    elif isinstance(value, list | tuple) and value and all(isinstance(each, str) for each in value):
+        yield list(value)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _words(each)
