@@ -7,7 +7,7 @@ from pathlib import Path
 
 from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
 from boxproof.subject.image import tools
-from pytest_claims.sabotages import SabotageError, subject_sabotage
+from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 
 image_sabotage(
     "user_root", "image-user-nonroot", "USER root stands last", dockerfile="USER root"
@@ -181,3 +181,108 @@ image_sabotage(
     "updater_on", "claude-autoupdate-off", "the auto-updater is not switched off",
     dockerfile="ENV DISABLE_AUTOUPDATER=",
 )  # fmt: skip
+
+
+@subject_sabotage("base-tag-pinned", "a file is copied out of an image that is latest")
+def copied_from_latest(directory: Path) -> None:
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", r"COPY --from=busybox:latest /bin/busybox /opt/busybox\n\1")
+
+
+@subject_sabotage("base-digest-pinned", "a RUN has an image mounted that only its tag names")
+def mounted_by_tag(directory: Path) -> None:
+    line = "RUN --mount=type=bind,from=busybox:1.36,target=/mnt true"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{line}\n\1")
+
+
+@subject_sabotage("tool-versions-pinned", "a program is fetched by Python, whatever is served that day")
+def fetched_by_python(directory: Path) -> None:
+    fetch = "import urllib.request as u; u.urlretrieve('https://example.invalid/x', '/usr/local/bin/x')"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf'RUN python3 -c "{fetch}"\n\1')
+
+
+@subject_sabotage("tool-versions-pinned", "ADD fetches a program by its address, without a checksum")
+def fetched_by_add(directory: Path) -> None:
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", r"ADD https://example.invalid/x /usr/local/bin/x\n\1")
+
+
+@subject_sabotage("tool-versions-pinned", "a repository is cloned at whatever its branch is")
+def cloned_in_the_build(directory: Path) -> None:
+    clone = "RUN <<EOF\ngit clone --depth=1 https://example.invalid/x.git /opt/x\nEOF"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{clone}\n\1")
+
+
+image_sabotage(
+    "another_program_says_the_version", "tool-versions-pinned",
+    "a script in the place of a tool says the pinned version and does something else",
+    dockerfile="USER root\nRUN said=$(yq --version) && printf '#!/bin/sh\\necho \"%s\"\\n' \"$said\" > /usr/local/bin/yq"
+    "\nUSER 1000:1000",
+)  # fmt: skip
+
+
+@subject_sabotage("claude-code-version-pinned", "the installer brings a second CLI of the day")
+def second_cli(directory: Path) -> None:
+    install = "RUN curl -fsSL https://claude.ai/install.sh | bash"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{install}\n\1")
+
+
+image_sabotage(
+    "compiler_out_of_path", "multistage-no-build-tools", "a compiler under its full name, in a directory of its own",
+    dockerfile="USER root\nRUN mkdir -p /opt/toolchain/bin && cp /bin/true /opt/toolchain/bin/x86_64-linux-gnu-gcc-12"
+    "\nUSER 1000:1000",
+)  # fmt: skip
+image_sabotage(
+    "second_root", "image-user-nonroot", "USER is a name that passwd gives the uid 0",
+    dockerfile="USER root\nRUN echo 'toor:x:0:0::/root:/bin/sh' >> /etc/passwd\nUSER toor",
+)  # fmt: skip
+image_sabotage(
+    "set_user_id", "runtime-uid-nonroot", "a program is root's and has the set-user-id bit",
+    dockerfile="USER root\nRUN cp /usr/bin/env /usr/local/bin/as-root && chmod 4755 /usr/local/bin/as-root"
+    "\nUSER 1000:1000",
+)  # fmt: skip
+
+
+@manifest_sabotage("runtime-uid-nonroot", "an init container runs as root")
+def root_in_an_init_container(objects: Objects) -> None:
+    """Have what runs before the agent be root's, as for a chown."""
+    spec = find(objects, "StatefulSet")["spec"]["template"]["spec"]
+    spec["initContainers"][0]["securityContext"] |= {"runAsUser": 0, "runAsNonRoot": False}
+
+
+@subject_sabotage("dockerignore-keeps-secrets-out", "the ignore file forgets files of variables with a name")
+def named_env_not_ignored(directory: Path) -> None:
+    _ignored(directory, "**/*.env")
+
+
+@subject_sabotage("dockerignore-keeps-context-small", "a subject allows itself a context of any size")
+def budget_of_any_size(directory: Path) -> None:
+    replace_in(directory / "subject.toml", "context_bytes = 1_000_000", "context_bytes = 9_000_000_000")
+    (directory / "image" / "rootfs" / "usr" / "local" / "model.bin").write_bytes(bytes(11 << 20))
+
+
+@subject_sabotage("tool-bump-rebuilds-one-layer", "one COPY brings two tools of the middle")
+def two_tools_in_one_copy(directory: Path) -> None:
+    _dockerfile(directory, r"^COPY --link --from=tools stern /$", "")
+    _dockerfile(directory, r"^COPY --link --from=tools crictl /$", "COPY --link --from=tools crictl stern /")
+
+
+@subject_sabotage(
+    "copy-order-keeps-dependency-cache", "a script of the box is copied before the packages come"
+)
+def one_script_first(directory: Path) -> None:
+    _dockerfile(directory, r"^(FROM \S+ AS box)$", r"\1\nCOPY rootfs/usr/local/lib/box/health.py /opt/")
+
+
+@subject_sabotage("buildkit-and-apt-cache-mounts", "the documented command has no bound")
+def prune_without_bound(directory: Path) -> None:
+    replace_in(directory / "subject.toml", ', "--max-used-space", "10gb"]', "]")
+
+
+@subject_sabotage("buildkit-and-apt-cache-mounts", "no document tells what keeps the cache within bounds")
+def prune_not_documented(directory: Path) -> None:
+    replace_in(directory / "docs" / "running.md", "docker buildx prune --force --max-used-space 10gb", "")
+
+
+@subject_sabotage("image-self-sufficient-offline", "a program of the box fetches a package when it starts")
+def fetched_by_a_program(directory: Path) -> None:
+    path = directory / "image" / "rootfs" / "usr" / "local" / "lib" / "box" / "health.py"
+    path.write_text(path.read_text() + '\n# subprocess.run("pip install requests", shell=True)\n')

@@ -185,6 +185,7 @@ class Commands(Part):
     ``private`` builds the image with a dependency that asks for a password.
     ``test`` proves the box, ``scan`` scans its image, ``release`` does both and publishes to ``{registry}``;
     they are run in the subject's directory and end with the exit codes of this harness.
+    ``prune`` keeps the builder's cache within a bound that stands in it.
     ``run`` starts it without a cluster: "docker", "run" and options that end before the image.
     ``up``, ``build``, ``deploy`` and ``down`` are the steps from a machine to a running agent and back;
     ``preflight`` says beforehand whether KIND can load into the nodes' containerd. ``stale`` says what runs
@@ -199,6 +200,7 @@ class Commands(Part):
     private: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
     scan: tuple[str, ...] = ()
+    prune: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
     up: tuple[str, ...] = ()
     preflight: tuple[str, ...] = ()

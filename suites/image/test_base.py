@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
+from pytest_claims.faults import EnvironmentFault
 
 pytestmark = scope("image")
 
@@ -23,7 +25,23 @@ FLOATING = (
     "FROM ubuntu:latest",
     "ARG V=latest\nFROM ubuntu:${V}",
     "FROM x:1\nFROM host:5000/y",
+    "FROM x:1\nCOPY --from=alpine:latest /bin/busybox /",
+    "FROM x:1\nRUN --mount=type=bind,from=alpine,target=/y true",
+    "# syntax=docker/dockerfile\nFROM x:1",
 )
+TAGGED = require("every image that is built from has a tag that is not latest", lambda found: found == {})
+SAYS_SYSTEM = require(
+    "the base's tag says which system is in the image", lambda found: found["said"] in found["is"]
+)
+INTENDED = require(
+    "what is meant to be the base is {}", lambda base, wanted: base.partition("@")[0] == wanted
+)
+LOCAL = require(
+    "the builder took something, and all of it by a tag that is not latest",
+    lambda found: found["all"] and not found["floating"],
+)
+THE_SAME = require("it is the base of the day before", lambda found: found == "monday")
+UBUNTU = "ubuntu:24.04"  # the claim's own
 
 
 def system(os_release: str) -> set[str]:
@@ -32,25 +50,49 @@ def system(os_release: str) -> set[str]:
     return {found[each] for each in ("VERSION_ID", "VERSION_CODENAME") if found.get(each)}
 
 
+def named(tag: str, os_release: str) -> dict[str, object]:
+    """Return what a tag says of the system, beside what the system says of itself; an observation."""
+    words = system(os_release)
+    said = next((each for each in words if re.match(rf"{re.escape(each)}(-|$)", tag)), tag)
+    return observe("system named by a tag", tag, {"said": said, "is": sorted(words)})
+
+
+def taken(asked: str, references: Iterable[str]) -> dict[str, list[str]]:
+    """Return the images that a builder took, and those among them that float; an observation."""
+    every = sorted(references)
+    floating = [each for each in every if dockerfile.tag_of(each) in ("", "latest")]
+    return observe("base images taken", asked, {"all": every, "floating": floating})
+
+
 @claim("base-tag-pinned")
 def test_each_base_has_a_tag_that_says_what_it_is(
     session: Session, subject: Subject, docker: Any, image: ImageInfo
 ) -> None:
-    with control("no tag, latest, latest by an argument, and a second stage without a tag are seen"):
+    with control(
+        "no tag and latest are seen: of a stage, by an argument, of what is copied from, of the frontend"
+    ):
         for lines in FLOATING:
-            assert observe("bases without a tag", lines, dockerfile.parse(lines).untagged())
+            TAGGED.fails(observe("bases without a tag", lines, dockerfile.parse(lines).untagged()))
+        INTENDED.fails(observe("base", "another system", "debian:12"), UBUNTU)
+        LOCAL.fails(taken("a builder that took latest", ["ubuntu:latest"]))
+        LOCAL.fails(taken("a builder that tells nothing", []))
     found = dockerfile.of(subject)
-    assert found.bases
-    assert observe("bases without a tag", "the Dockerfile", found.untagged()) == {}
-    if subject.image.base:
-        assert found.final.base.partition("@")[0] == subject.image.base
-    taken = provenance.materials(provenance.of(Settings.load().cache, image))
-    assert observe("base images taken", image.reference, sorted(taken)), "the builder tells of no base"
-    assert all(dockerfile.tag_of(each) not in ("", "latest") for each in taken)
+    for path, each in dockerfile.of_all(subject).items():
+        mine = {stage: base for stage, base in each.untagged().items() if base}  # "" is what the user gives
+        TAGGED(observe("bases without a tag", path, mine))
+    INTENDED(observe("base", subject.image.dockerfile, found.final.base), subject.image.base or UBUNTU)
+    LOCAL(taken(image.reference, provenance.materials(provenance.of(Settings.load().cache, image))))
+
+
+@claim("base-tag-pinned")
+def test_the_tag_says_which_system_is_in_the_image(
+    session: Session, subject: Subject, docker: Any, image: ImageInfo
+) -> None:
+    with control("a tag of another release than the one in the image is seen"):
+        SAYS_SYSTEM.fails(named("22.04", 'VERSION_ID="24.04"\nVERSION_CODENAME=noble\n'))
+    said = dockerfile.tag_of((image.base or dockerfile.of(subject).final.base).split()[0])
     with reader(docker, image.reference, run=session.run) as read:
-        words = system(read("/etc/os-release") or "")
-    said = dockerfile.tag_of((image.base or found.final.base).split()[0])
-    assert any(re.match(rf"{re.escape(each)}(-|$)", said) for each in words), f"{said!r} is {words}"
+        SAYS_SYSTEM(named(said, read("/etc/os-release") or ""))
 
 
 def day(engine: EngineInfo, reference: str, context: Path) -> str:
@@ -62,24 +104,31 @@ def day(engine: EngineInfo, reference: str, context: Path) -> str:
 def test_a_tag_that_moves_moves_no_base(
     session: Session, subject: Subject, docker: Any, engine: EngineInfo, tmp_path: Path
 ) -> None:
-    found = dockerfile.of(subject)
-    assert found.bases
+    recipes = dockerfile.of_all(subject)
+    bases = {
+        f"{path}: {stage}": base
+        for path, each in recipes.items()
+        for stage, base in each.bases.items()
+        if base
+    }
+    unpinned = {f"{path}: {stage}" for path, each in recipes.items() for stage in each.undigested()}
     with (
         local_registry.serving(Settings.load(), docker, session.probe_image, session.run) as served,
         layered(docker, [{"day": b"monday"}], run=session.run) as monday,
         layered(docker, [{"day": b"tuesday"}], run=session.run) as tuesday,
     ):
         digest = served.push(monday, "base", "1")
-        forms = dict.fromkeys(("floating", *found.bases), f"{served.address}/base:1")
-        pinned = set(found.bases) - set(found.undigested())
-        forms |= {each: f"{forms[each]}@{digest}" for each in pinned}
+        forms = dict.fromkeys(("floating", *bases), f"{served.address}/base:1")
+        forms |= {each: f"{forms[each]}@{digest}" for each in set(bases) - unpinned}
         before = {
             each: trial_build.content(engine, f"FROM {form}", tmp_path, "day") for each, form in forms.items()
         }
-        assert set(before.values()) == {"monday"}
+        if set(before.values()) != {"monday"}:
+            raise EnvironmentFault(f"the registry of the check does not serve what was pushed: {before}")
         served.push(tuesday, "base", "1")
         after = {each: day(engine, form, tmp_path) for each, form in forms.items()}
     with control("a base by its tag alone is another one after the tag has moved"):
-        assert observe("base after its tag moved", "by tag alone", after.pop("floating")) == "tuesday"
+        THE_SAME.fails(observe("base after its tag moved", "by tag alone", after.pop("floating")))
+    require.expected(THE_SAME)
     for stage, found_day in after.items():
-        assert observe("base after its tag moved", f"pinned as stage {stage} is", found_day) == "monday"
+        THE_SAME(observe("base after its tag moved", f"pinned as {stage} is", found_day))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +12,37 @@ import pytest
 
 from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.core.settings import Settings
-from boxproof.probes.eventually import eventually
+from boxproof.subject.commands import carry_out
 from boxproof.subject.image import dockerfile, image_build, layers, packages, trial_build
 from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.base_image import Base
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.image.layers import Layer
+from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
+from pytest_claims.faults import SubjectFault
 
 pytestmark = scope("image")
 
 COMPILERS = "gcc cc g++ c++ cpp clang ld as make cmake cargo rustc go"
+CALLED = re.compile(
+    r"(^|/)(s?bin|libexec|gcc(-cross)?|opt)/(.*/)?([\w.]+-(linux-gnu|linux|musl|w64)\w*-)?"
+    r"(gcc|g\+\+|cc|c\+\+|cpp|cc1(plus)?|collect2|clang(\+\+)?|tcc|gfortran|ld(\.(bfd|gold|lld))?|as|g?make|cmake|ninja|meson"
+    r"|cargo|rustc|javac)(-\d[\d.]*)?$"
+)
+INCLUDED = re.compile(r"(^|/)include/([\w-]+/)*(stdio|stdlib|string|unistd|pthread)\.h$")
 HEADERS = "/usr/include/stdio.h /usr/include/stdlib.h /usr/local/include/stdio.h"
 BUILD_TOOLS = (
     f'for each in {COMPILERS}; do command -v "$each" || true; done; '
     f'for each in {HEADERS}; do [ ! -e "$each" ] || echo "$each"; done'
 )
+HIDDEN = (
+    "usr/bin/x86_64-linux-gnu-gcc-12", "opt/toolchain/bin/clang-14", "usr/lib/gcc/x86_64-linux-gnu/12/cc1",
+    "usr/lib/gcc-cross/aarch64-linux-gnu/12/cc1plus", "usr/local/bin/make", "opt/sdk/include/stdio.h",
+)  # fmt: skip
 LIST = "var/lib/apt/lists/mirror_dists_bookworm_main_binary-amd64_Packages"
 ARCHIVE = "var/cache/apt/archives/jq_1.6-2.1_amd64.deb"
 STATUS = "/var/lib/dpkg/status"
@@ -38,6 +52,27 @@ MOUNTS = (
 )  # fmt: skip
 LENT = " ".join(f"--mount={each}" for each in MOUNTS)
 APT = "export APT_CONFIG=/run/secrets/apt-conf DEBIAN_FRONTEND=noninteractive"
+NO_TOOLS = require("it has no compiler, no linker, no make and no headers", lambda found: found == [])
+STAGED = require("what is built is built in a stage of its own", lambda stages: stages > 1)
+CLEAN = require("no layer holds package lists or archives", lambda found: found == [])
+CLEANS = require("each RUN that installs leaves nothing of that in its layer", lambda found: found == {})
+ASKED_FOR = require("every package is asked for, or needed by one that is", lambda found: found == [])
+DECLINED = require("every install declines what is only recommended", lambda found: found == [])
+BUILDKIT = require("BuildKit built it", lambda how: "buildkit" in how)
+ONCE = require(
+    "no stage updates the package lists more than once", lambda updates: max(updates.values()) <= 1
+)
+OFFLINE = require("a second fetch needs no mirror", bool)
+BOUNDED = require(
+    "the build cache stays within the bound that is documented",
+    lambda seen: 0 <= seen["used"] <= seen["bound"],
+)
+LIMITS = require("it bounds the cache, at 50 GB or less", lambda found: 0 < found <= 50 << 30)
+TOLD = require("users are told of the command", bool)
+SPACE = re.compile(
+    r"--(?:max-used-space|keep-storage|reserved-space)[= ](\d+)\s*([kKmMgGtT]?)i?[bB]?(?:\s|$)"
+)
+NOISE = "FROM scratch\nCOPY . /{}\n"
 RECOMMENDS_MORE = "iproute2"  # a small package that recommends another small one
 
 
@@ -46,7 +81,6 @@ def test_no_compiler_reaches_the_image(
     engine: EngineInfo, subject: Subject, written: Recipe, base: Base, image: ImageInfo, tmp_path: Path
 ) -> None:
     text = (subject.directory / subject.image.dockerfile).read_text()
-    assert len(written.stages) > 1, "the only stage is the image"
     builders = [each.name for each in written.stages[:-1] if any(step.installs for step in each.steps)]
     context = subject.directory / subject.image.context
     with (
@@ -55,9 +89,35 @@ def test_no_compiler_reaches_the_image(
     ):
         stage = builders[0] if builders else written.stages[0].name
         found = trial_build.asked(engine, stage, BUILD_TOOLS, context, before=text, options=options)
-        assert observe("build tools", f"stage {stage}", found)
+        NO_TOOLS.fails(observe("build tools", f"stage {stage}", found))
+        STAGED.fails(observe("stages", "one that is the image", len(dockerfile.parse("FROM a:1").stages)))
+    STAGED(observe("stages", subject.image.dockerfile, len(written.stages)))
     found = trial_build.asked(engine, image.reference, BUILD_TOOLS, tmp_path)
-    assert observe("build tools", image.reference, found) == []
+    NO_TOOLS(observe("build tools", image.reference, found))
+
+
+@claim("multistage-no-build-tools")
+def test_no_layer_holds_a_build_tool_by_any_name(
+    session: Session, docker: Any, image: ImageInfo, image_layers: list[Layer]
+) -> None:
+    hidden = dict.fromkeys(HIDDEN, b"\x7fELF")
+    with (
+        control("a compiler under its full name, out of PATH, and headers of another target are found"),
+        layered(
+            docker, [hidden, {"usr/share/bash-completion/completions/gcc": b"x"}], run=session.run
+        ) as made,
+    ):
+        found = NO_TOOLS.fails(build_tools(made, layers.layers(session.engine, made)))
+        assert found == sorted(HIDDEN)
+    NO_TOOLS(build_tools(image.reference, image_layers))
+
+
+def build_tools(asked: str, found: list[Layer]) -> list[str]:
+    """Return the files of layers that are build tools or headers by their paths; an observation."""
+    names = {name for layer in found for name, size in layer.files.items() if size}
+    return observe(
+        "build tools", asked, sorted(each for each in names if CALLED.search(each) or INCLUDED.search(each))
+    )
 
 
 @claim("apt-cleanup-same-layer")
@@ -70,12 +130,13 @@ def test_no_layer_holds_lists_or_archives(
         layered(docker, [{LIST: b"Package: jq", ARCHIVE: b"!<arch>"}, gone], run=session.run) as made,
     ):
         found = packages.left_behind(layers.layers(session.engine, made))
-        assert observe("left behind", made, found) == sorted([LIST, ARCHIVE])
-    assert observe("left behind", image.reference, packages.left_behind(image_layers)) == []
-    for stage in written.stages:
-        for step in stage.steps:
-            unclean = [path for path in dockerfile.CLEANED if step.installs and not step.cleans(path)]
-            assert not unclean, f"stage {stage.name} installs and leaves {unclean} in its layer"
+        CLEAN.fails(observe("left behind", made, found))
+        assert found == sorted([LIST, ARCHIVE])
+        bare = dockerfile.parse("FROM a:1\nRUN apt-get update && apt-get install -y jq").final
+        CLEANS.fails(observe("left in its layer", "a bare install", bare.unclean()))
+    CLEAN(observe("left behind", image.reference, packages.left_behind(image_layers)))
+    for stage in written.line:
+        CLEANS(observe("left in its layer", f"stage {stage.name}", stage.unclean()))
 
 
 @claim("apt-no-install-recommends")
@@ -100,15 +161,26 @@ def test_every_package_is_asked_for_or_depended_upon(
         ]
         text = trial_build.content(engine, "\n".join(lines), tmp_path, "status", [*lent, "--network=host"])
         found = packages.unneeded(packages.installed(text), under | {RECOMMENDS_MORE})
-        assert observe("packages only recommended", f"{RECOMMENDS_MORE} without the flag", found)
+        ASKED_FOR.fails(observe("packages only recommended", f"{RECOMMENDS_MORE} without the flag", found))
+        DECLINED.fails(
+            observe(
+                "installs that take more", lines[1], taking_more(dockerfile.parse(lines[0] + "\n" + lines[1]))
+            )
+        )
     installs = [each for stage in written.stages for step in stage.steps for each in step.installs]
-    assert installs
-    assert [each.text for each in installs if each.recommends] == []
+    DECLINED(observe("installs that take more", "the Dockerfile", taking_more(written)))
     asked = packages.named(word for each in installs for word in each.packages)
     with reader(docker, image.reference, run=session.run) as read:
         have = packages.installed(read(STATUS) or "")
-    assert len(have) > len(under)
-    assert observe("packages only recommended", image.reference, packages.unneeded(have, under | asked)) == []
+    if len(have) <= len(under):
+        pytest.skip("nothing is installed on top of the base")
+    ASKED_FOR(observe("packages only recommended", image.reference, packages.unneeded(have, under | asked)))
+
+
+def taking_more(found: Recipe) -> list[str]:
+    """Return the installs of a recipe that take what packages only recommend."""
+    steps = (step for stage in found.stages for step in stage.steps)
+    return [each.text for step in steps for each in step.installs if each.recommends]
 
 
 def fetching(stage: Stage, step: Step, base: Base, *, network: str, mounts: bool = True) -> str:
@@ -125,13 +197,19 @@ def test_a_second_build_needs_no_mirror(
     engine: EngineInfo, subject: Subject, written: Recipe, base: Base, image: ImageInfo
 ) -> None:
     context = subject.directory / subject.image.context
-    how = provenance.of(Settings.load().cache, image).get("buildType", "")
-    assert "buildkit" in how, f"the image was built by {how!r}"
-    for stage in written.stages:
-        assert sum(step.updates for step in stage.steps) <= 1, f"stage {stage.name} updates the lists again"
     stage = written.final
     steps = [step for step in stage.steps if step.installs]
-    assert steps
+    with control("another builder, and lists that are updated in two layers, are seen"):
+        BUILDKIT.fails(observe("builder", "the classic one", "https://mobyproject.org/buildType@classic"))
+        twice = dockerfile.parse(
+            "FROM a:1\nRUN apt-get update && apt-get install -y a\nRUN apt update && apt install -y b"
+        )
+        ONCE.fails(observe("updates of the lists", "two layers", updates(twice)))
+    BUILDKIT(
+        observe("builder", image.reference, provenance.of(Settings.load().cache, image).get("buildType", ""))
+    )
+    ONCE(observe("updates of the lists", "the Dockerfile", updates(written)))
+    require.expected(OFFLINE)
     with image_build.lent(base, 'Acquire::Retries "0"') as lent:
         options = ["--network=host", *lent]
         for step in steps:
@@ -141,17 +219,47 @@ def test_a_second_build_needs_no_mirror(
             with control("without its cache mounts the same step needs the mirror"):
                 bare = fetching(stage, step, base, network="none", mounts=False)
                 built = trial_build.build_once(engine, bare, context, options)
-                assert not observe("fetches offline", "without cache mounts", built.ok)
-            built = trial_build.build_once(
-                engine, fetching(stage, step, base, network="none"), context, options
+                OFFLINE.fails(observe("fetches offline", "without cache mounts", built.ok))
+            own = fetching(stage, step, base, network="none")
+            built = trial_build.build_once(engine, own, context, options)
+            OFFLINE(observe("fetches offline", "with the step's own mounts", built.ok))
+
+
+def updates(found: Recipe) -> dict[str, int]:
+    """Return how often each stage of a recipe fetches the package lists."""
+    return {stage.name: sum(step.updates for step in stage.steps) for stage in found.stages}
+
+
+@claim("buildkit-and-apt-cache-mounts")
+def test_the_documented_command_keeps_the_build_cache_within_its_bound(
+    engine: EngineInfo, subject: Subject, tmp_path: Path
+) -> None:
+    words = subject.commands.prune
+    with control("a command without a bound, one that no page has, and a bound below what is kept are seen"):
+        LIMITS.fails(observe("bound", "a bare prune", bound_of(("docker", "buildx", "prune", "--force"))))
+        TOLD.fails(
+            observe(
+                "pages with the command", "a command that nobody knows", pages_with(subject, ("prune-it",))
             )
-            assert observe("fetches offline", "with the step's own mounts", built.ok), (
-                f"it ends: {built.said[-500:]}"
-            )
-    bound, used = trial_build.cache_bound(engine), trial_build.cache_used(engine)
-    assert used > 0
-    eventually(
-        lambda: trial_build.cache_used(engine) <= bound, timeout=120, every=5, what="the builder cleans up"
-    )
-    used = trial_build.cache_used(engine)  # it does so some time after a build, and others build too
-    assert used <= bound, f"the build cache holds {used} bytes, its bound is {bound}"
+        )
+        trial_build.must(trial_build.build_once(engine, NOISE.format(secrets.token_hex(8)), tmp_path))
+        used = trial_build.cache_used(engine)
+        BOUNDED.fails(observe("build cache", "half of what is kept", {"used": used, "bound": used // 2}))
+    bound = LIMITS(observe("bound", " ".join(words), bound_of(words)))
+    TOLD(observe("pages with the command", " ".join(words), pages_with(subject, words)))
+    done = carry_out(words, {}, engine.env, timeout=300)
+    if not done.ok:
+        raise SubjectFault(f"the documented command fails: {done.describe()}")
+    BOUNDED(observe("build cache", " ".join(words), {"used": trial_build.cache_used(engine), "bound": bound}))
+
+
+def bound_of(words: Sequence[str]) -> int:
+    """Return the bytes that a documented command lets the build cache keep, 0 where it has no bound."""
+    found = SPACE.search(" ".join(words))
+    return int(found[1]) << 10 * (" KMGT".index(found[2].upper()) if found[2] else 0) if found else 0
+
+
+def pages_with(subject: Subject, words: Sequence[str]) -> list[str]:
+    """Return the documents and scripts that have a command of these words."""
+    texts = shipped.commands(subject).items() if words else ()
+    return [name for name, text in texts if " ".join(words) in " ".join(text.replace("\\\n", " ").split())]

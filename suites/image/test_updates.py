@@ -9,11 +9,22 @@ from boxproof.core.session import Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.pace import stretched
 from suites.image import update_server
 
 CA = "/updates-ca.crt"
+STAYS = require("the name of the CLI stands for the same program afterwards", lambda replaced: not replaced)
+OFF = require(
+    "the auto-updater is switched off", lambda variables: variables.get("DISABLE_AUTOUPDATER") == "1"
+)
+HELD = require("the user may write neither the CLI nor where it is", lambda writable: writable == [])
+
+
+def writable(where: LocalContainer, *paths: str) -> list[str]:
+    """Return the paths that the user of a container may write; an observation."""
+    found = [each for each in paths if where.exec(["test", "-w", each]).code == 0]
+    return observe("writable", where.label, found)
 
 
 def replaced(where: LocalContainer, name: str) -> bool:
@@ -52,10 +63,12 @@ def test_an_update_does_not_replace_the_cli(
 
     with control("where a directory of the user comes first in PATH, the update takes the CLI's place"):
         open_box = box(PATH=f"{subject.home}/.local/bin:{given['PATH']}", DISABLE_AUTOUPDATER="")
-        assert observe("CLI replaced", "a directory of the user first in PATH", replaced(open_box, name))
+        STAYS.fails(
+            observe("CLI replaced", "a directory of the user first in PATH", replaced(open_box, name))
+        )
+        OFF.fails(observe("variables", "an image without any", {}))
+        HELD.fails(writable(open_box, "/tmp"))
     still = box()
-    assert observe("CLI replaced", "the box", replaced(still, name)) is False
-    directory = str(PurePosixPath(subject.image.cli).parent)
-    for path in (subject.image.cli, directory):
-        assert still.exec(["test", "-w", path]).code == 1, f"the user may write {path}"
-    assert given.get("DISABLE_AUTOUPDATER") == "1"
+    STAYS(observe("CLI replaced", "the box", replaced(still, name)))
+    HELD(writable(still, subject.image.cli, str(PurePosixPath(subject.image.cli).parent)))
+    OFF(observe("variables", "the image", given))

@@ -26,7 +26,7 @@ STARTS = require("the kubelet lets it start", lambda start: start.state == "runn
 NO_ROOT = require("none of the uids is root's", lambda found: bool(found) and 0 not in found)
 NO_WAY_UP = require("no program makes its caller another user", lambda found: not found)
 NOT_ASKED = require("no container may run as root", lambda found: not found)
-ROOTS = (["USER root"], [], ["USER 0:1000"], ["USER 00"])
+ROOTS: tuple[list[str], ...] = (["USER root"], [], ["USER 0:1000"], ["USER 00"])
 ESCALATES = "cp /bin/true /tmp/up && chmod 4755 /tmp/up"
 
 
@@ -105,7 +105,10 @@ def test_no_program_of_the_pod_makes_its_caller_root(box: Box, twin: Twins) -> N
 def test_no_container_of_any_tier_asks_for_root(session: Session, subject: Subject) -> None:
     with control("a container that asks for uid 0, and one that leaves it open, are seen"):
         asked = [{"runAsUser": 0}, {"runAsNonRoot": False}, {}]
-        pods = [helper_pods.pod(f"p{number}", "any", "any", [], securityContext=each) for number, each in enumerate(asked)]
+        pods = [
+            helper_pods.pod(f"p{number}", "any", "any", [], securityContext=each)
+            for number, each in enumerate(asked)
+        ]
         for each in pods:
             each["spec"].pop("securityContext", None)
             NOT_ASKED.fails(observe("root asked for", str(each["metadata"]["name"]), asks_for_root([each])))

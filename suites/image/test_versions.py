@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import tarfile
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from docker.errors import NotFound
 
 from boxproof.core.session import ImageInfo, Session
+from boxproof.core.settings import Settings
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
-from boxproof.subject.image import packages, tools
+from boxproof.subject.image import dockerfile, packages, tools
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.image.tools import Tool
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, package_lock
-from pytest_claims import claim, control, note, observe, scope
+from pytest_claims import claim, control, note, observe, require, scope
 from pytest_claims.pace import stretched
 from suites.image import two_days
 
 pytestmark = scope("image")
 
 ANSWERS_WITHIN = 60  # seconds, more on a slow machine
+FETCHED = (
+    "RUN curl -fsSLo /usr/local/bin/x https://example.invalid/latest/download/x",
+    "RUN python3 -c \"import urllib.request as u; u.urlretrieve('https://example.invalid/x', '/x')\"",
+    "RUN git clone https://example.invalid/x.git /x",
+    "RUN npm install --global x",
+    "ADD https://example.invalid/x /usr/local/bin/x",
+)
+SECOND = (
+    "RUN npm install -g @anthropic-ai/claude-code",
+    "RUN curl -fsSL https://claude.ai/install.sh | bash",
+)
+OTHER_CLI = re.compile(
+    r"@anthropic-ai/claude-code|claude\.(ai|com)/install|downloads\.claude\.ai|\bclaude (update|install)\b"
+)
+HELD = require("every tool is held to one exact version by a checksum", lambda loose: loose == {})
+GUARDED = require("nothing is fetched whose content is not held", lambda steps: steps == [])
+AS_LOCKED = require("every package of a tool has the version of the lock", lambda changed: changed == {})
+SAY_SO = require("every tool reports the version it is held to", lambda silent: silent == [])
+GENUINE = require("every program is the one its checksum holds", lambda changed: changed == {})
+EXACT = require(
+    "the version is an exact one", lambda version: package_lock.EXACT.fullmatch(version) is not None
+)
+PINNED = require("the CLI reports version {}", lambda found, version: found == version)
+ONE_CLI = require("no other CLI is installed", lambda steps: steps == [])
 STATUS = "/var/lib/dpkg/status"
 
 
@@ -42,6 +72,27 @@ def still(container: Containers) -> LocalContainer:
     return container("infinity", entrypoint=["sleep"], network_mode="none")
 
 
+def content_digest(made: Any, path: str) -> str:
+    """Return the sha256 of a file in a container, "none" where there is none; nothing in it is run."""
+    for _ in range(8):  # links in a row
+        try:
+            stream, stat = made.get_archive(path)
+        except NotFound:
+            return "none"
+        if not stat["linkTarget"] or stat["linkTarget"] == path:
+            with tempfile.TemporaryFile() as whole:
+                for chunk in stream:
+                    whole.write(chunk)
+                whole.seek(0)
+                with tarfile.open(fileobj=whole) as tar:
+                    content = tar.extractfile(tar.next() or "")
+                    if content is None:
+                        return "none"
+                    return hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
+        path = str(PurePosixPath(path).parent / stat["linkTarget"])
+    return "none"
+
+
 def reported(where: LocalContainer, tool: str, version: str) -> bool:
     """Return whether a tool names this version when it is asked for its own."""
     for question in package_lock.QUESTIONS:
@@ -52,42 +103,80 @@ def reported(where: LocalContainer, tool: str, version: str) -> bool:
 
 
 @claim("tool-versions-pinned")
-def test_every_tool_has_the_one_version_it_is_held_to(
-    session: Session, docker: Any, subject: Subject, written: Recipe, image: ImageInfo,
-    listed: list[Tool], still: LocalContainer,
-) -> None:  # fmt: skip
+def test_every_tool_is_held_to_one_version(
+    session: Session, docker: Any, subject: Subject, written: Recipe, image: ImageInfo, listed: list[Tool]
+) -> None:
     context = subject.directory / subject.image.context
     with reader(docker, image.reference, run=session.run) as read:
         lock = lock_check.in_force(session.lock, subject, package_lock.system(read("/etc/os-release") or ""))
         have = packages.installed(read(STATUS) or "")
-    with control("a floating version, a package without one and a module of another version are seen"):
+    with control(
+        "a floating version, packages without one or of another, and fetches that nothing holds are seen"
+    ):
         doctored = [each.model_copy(update={"version": "latest"}) for each in listed]
-        found = package_lock.loose(doctored, context, {})
-        assert len(observe("tools held by nothing", "all of latest", found)) == len(listed)
-    assert (
-        observe("tools held by nothing", "the list of tools", package_lock.loose(listed, context, lock)) == {}
-    )
-    assert package_lock.unguarded(written) == []
+        found = HELD.fails(
+            observe("tools held by nothing", "all of latest", package_lock.loose(doctored, context, {}))
+        )
+        assert len(found) == len(listed)
+        for step in FETCHED:
+            loose = package_lock.unguarded(dockerfile.parse(f"FROM a:1\n{step}\n"))
+            GUARDED.fails(observe("fetches that nothing holds", step, loose))
+        AS_LOCKED.fails(
+            observe("packages in other versions", "an example", two_days.changed({"a": "1"}, {"a": "2"}))
+        )
+    HELD(observe("tools held by nothing", "the list of tools", package_lock.loose(listed, context, lock)))
+    for path, recipe in dockerfile.of_all(subject).items():
+        if path == subject.image.dockerfile:
+            GUARDED(observe("fetches that nothing holds", path, package_lock.unguarded(recipe)))
     packaged = {each.obtain.package for each in listed if each.obtain.way == "package"}
     installed = {name: have[name].version for name in packaged if name in have}
-    moved = session.lock.difference if session.lock else ""
-    note(moved)
-    observe("packages moved", "since the lock was written", moved)
-    found = two_days.changed({name: lock[name] for name in installed}, installed)
-    assert found == {}, (
-        f"installed in other versions than {package_lock.LOCK} holds: {found}; {moved or 'nothing moved'}"
+    note(
+        observe(
+            "packages moved", "since the lock was written", session.lock.difference if session.lock else ""
+        )
     )
+    locked = {name: lock[name] for name in installed if name in lock}
+    AS_LOCKED(observe("packages in other versions", image.reference, two_days.changed(locked, installed)))
+
+
+@claim("tool-versions-pinned")
+def test_every_tool_says_the_version_it_is_held_to(listed: list[Tool], still: LocalContainer) -> None:
     own = [each for each in listed if each.obtain.way != "package"]
     with control("none of them reports another version than its own"):
         other = {each.name: f"{each.version}9" for each in own[:2]}
-        wrong = [name for name, version in other.items() if reported(still, name, version)]
-        assert observe("silent about the pinned version", "a later one", set(other) - set(wrong)) == set(
-            other
-        )
+        SAY_SO.fails(observe("silent about the pinned version", "a later one", silent(still, other)))
+    pinned = {each.name: each.version for each in own}
+    SAY_SO(observe("silent about the pinned version", "each its own", silent(still, pinned)))
+
+
+def silent(where: LocalContainer, versions: dict[str, str]) -> list[str]:
+    """Return the tools that do not report the version they are given here."""
     with ThreadPoolExecutor(4) as pool:
-        told = pool.map(lambda each: reported(still, each.name, each.version), own)
-        silent = [each.name for each, right in zip(own, told, strict=True) if not right]
-    assert observe("silent about the pinned version", "each its own", silent) == []
+        told = pool.map(lambda each: reported(where, *each), versions.items())
+        return [name for name, right in zip(versions, told, strict=True) if not right]
+
+
+@claim("tool-versions-pinned")
+def test_every_program_is_the_very_one_that_its_checksum_holds(
+    subject: Subject, listed: list[Tool], still: LocalContainer
+) -> None:
+    modules = subject.directory / subject.image.context / "modules"
+    trees = tools.gather(Settings.load(), listed, modules)  # as the build took them: out of the cache
+    own = {each.name: each.place for each in listed if each.obtain.way != "package"}
+    wanted = {name: digest_of(trees / f"{name}{place}/{name}") for name, place in own.items()}
+    with control("a program of another content under the name of a tool is seen"):
+        other = dict.fromkeys(wanted, "0" * 64) | {next(iter(wanted)): digest_of(trees / tools.LISTED)}
+        GENUINE.fails(observe("programs of other content", "other ones", two_days.changed(other, wanted)))
+    with ThreadPoolExecutor(2) as pool:
+        paths = [f"{place}/{name}" for name, place in own.items()]
+        found = dict(zip(own, pool.map(lambda each: content_digest(still.made, each), paths), strict=True))
+    GENUINE(observe("programs of other content", "the image", two_days.changed(wanted, found)))
+
+
+def digest_of(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cli_version(where: LocalContainer, cli: str) -> str:
@@ -100,14 +189,36 @@ def cli_version(where: LocalContainer, cli: str) -> str:
 def test_the_cli_is_the_pinned_one(
     subject: Subject, listed: list[Tool], container: Containers, still: LocalContainer
 ) -> None:
-    pinned = next((each for each in listed if each.name == Path(subject.image.cli).name), None)
-    assert pinned is not None, f"the list of tools does not pin {subject.image.cli}"
-    assert package_lock.EXACT.fullmatch(pinned.version), f"{pinned.version!r} is no exact version"
+    pinned = {Path(subject.image.cli).name: "nothing"} | {each.name: each.version for each in listed}
+    version = pinned[Path(subject.image.cli).name]
     other = container(
         "infinity", entrypoint=["sleep"], network_mode="none",
         files={subject.image.cli: (b"#!/bin/sh\necho '2.1.62 (Claude Code)'\n", 0o755)},
     )  # fmt: skip
-    with control("another CLI in its place reports another version"):
-        found = observe("CLI version", "another CLI", cli_version(other, subject.image.cli))
-        assert found == "2.1.62" != pinned.version
-    assert observe("CLI version", "the box", cli_version(still, subject.image.cli)) == pinned.version
+    with control("a version that floats, and another CLI in its place, are seen"):
+        for each in ("latest", "stable", "2", "^2.1.0", ""):
+            EXACT.fails(observe("pinned version", each, each))
+        PINNED.fails(observe("CLI version", "another CLI", cli_version(other, subject.image.cli)), version)
+    EXACT(observe("pinned version", subject.image.tools, version))
+    PINNED(observe("CLI version", "the box", cli_version(still, subject.image.cli)), version)
+
+
+@claim("claude-code-version-pinned")
+def test_the_recipe_brings_that_cli_and_no_other(
+    subject: Subject, written: Recipe, docker: Any, still: LocalContainer
+) -> None:
+    name = Path(subject.image.cli).name
+    with control("a second CLI beside the pinned one, as a package or as a program, is seen"):
+        for example in SECOND:
+            ONE_CLI.fails(
+                observe(
+                    "other ways to a CLI", example, ways_to(dockerfile.parse(f"FROM a:1\n{example}"), name)
+                )
+            )
+    ONE_CLI(observe("other ways to a CLI", subject.image.dockerfile, ways_to(written, name)))
+
+
+def ways_to(found: Recipe, name: str) -> list[str]:
+    """Return the steps of a recipe that install a CLI otherwise than out of the pinned list of tools."""
+    steps = (step for stage in found.stages for step in stage.steps if step.word in ("RUN", "ADD"))
+    return [step.rest for step in steps if OTHER_CLI.search(step.rest) and not step.option("from")]

@@ -40,7 +40,7 @@ def form(words: Sequence[str] | None, shell: Sequence[str] | None = None) -> For
 
 
 def _takes_string(words: Sequence[str]) -> bool:
-    """Return whether a shell with these words runs a string: ``-c`` among its options, alone or with others."""
+    """Return whether a shell with these words runs a string: ``-c`` among its options, with others or not."""
     rest = iter(words)
     for each in rest:
         if not each.startswith(("-", "+")):

@@ -128,8 +128,6 @@ def asks_for_root(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
                 found[where] = "runAsUser: 0"
             elif not given.get("runAsNonRoot") and given.get("runAsUser") is None:
                 found[where] = "neither runAsNonRoot nor runAsUser"
-            elif given.get("runAsNonRoot") is False and given.get("runAsUser") is None:
-                found[where] = "runAsNonRoot: false"
             elif given.get("windowsOptions", {}).get("hostProcess"):
                 found[where] = "hostProcess"
     return found

@@ -1,4 +1,4 @@
-"""All that a subject ships beside what is rendered: objects in any of its files, Compose files, and its texts."""
+"""All that a subject ships beside what is rendered: objects in any of its files, Compose files, texts."""
 
 from __future__ import annotations
 

@@ -83,8 +83,8 @@ VARIABLES = re.compile(r"(^|/)(\.env(\.\w+)?|\w[\w.-]*\.env|environment|\.bashrc
 NAMES = frozenset(
     {
         ".credentials.json", ".netrc", ".npmrc", ".pypirc", ".git-credentials", ".dockerconfigjson",
-        "kubeconfig", "id_rsa", "id_ecdsa", "id_ed25519", "id_dsa", ".env", ".pgpass", ".vault-token", ".my.cnf",
-        "application_default_credentials.json",
+        "kubeconfig", "id_rsa", "id_ecdsa", "id_ed25519", "id_dsa", ".env", ".pgpass", ".vault-token",
+        ".my.cnf", "application_default_credentials.json",
     }
 )  # fmt: skip
 PATHS = (
