@@ -214,8 +214,8 @@ def cloned_in_the_build(directory: Path) -> None:
 image_sabotage(
     "another_program_says_the_version", "tool-versions-pinned",
     "a script in the place of a tool says the pinned version and does something else",
-    dockerfile="USER root\nRUN said=$(yq --version) && printf '#!/bin/sh\\necho \"%s\"\\n' \"$said\" > /usr/local/bin/yq"
-    "\nUSER 1000:1000",
+    dockerfile="USER root\nRUN said=$(yq --version) && printf '#!/bin/sh\\necho \"%s\"\\n' \"$said\""
+    " > /usr/local/bin/yq\nUSER 1000:1000",
 )  # fmt: skip
 
 
@@ -226,9 +226,10 @@ def second_cli(directory: Path) -> None:
 
 
 image_sabotage(
-    "compiler_out_of_path", "multistage-no-build-tools", "a compiler under its full name, in a directory of its own",
-    dockerfile="USER root\nRUN mkdir -p /opt/toolchain/bin && cp /bin/true /opt/toolchain/bin/x86_64-linux-gnu-gcc-12"
-    "\nUSER 1000:1000",
+    "compiler_out_of_path", "multistage-no-build-tools",
+    "a compiler under its full name, in a directory of its own",
+    dockerfile="USER root\nRUN mkdir -p /opt/toolchain/bin"
+    " && cp /bin/true /opt/toolchain/bin/x86_64-linux-gnu-gcc-12\nUSER 1000:1000",
 )  # fmt: skip
 image_sabotage(
     "second_root", "image-user-nonroot", "USER is a name that passwd gives the uid 0",
@@ -285,4 +286,4 @@ def prune_not_documented(directory: Path) -> None:
 @subject_sabotage("image-self-sufficient-offline", "a program of the box fetches a package when it starts")
 def fetched_by_a_program(directory: Path) -> None:
     path = directory / "image" / "rootfs" / "usr" / "local" / "lib" / "box" / "health.py"
-    path.write_text(path.read_text() + '\n# subprocess.run("pip install requests", shell=True)\n')
+    path.write_text(path.read_text() + '\nsubprocess.run(["pip", "install", "requests"], check=True)\n')

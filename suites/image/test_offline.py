@@ -22,7 +22,10 @@ from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.pace import stretched
 
 ASKS_A_CLUSTER = re.compile(r"kubernetes\.default|kubectl|pod-kubeconfig|stern|claude -p|mcp-server")
-FETCHES = re.compile(r"\b(npx|uvx|bunx|pipx|pip3? install|npm (i|install|exec)|go (run|install))\b")
+FETCHES = re.compile(  # as words of a shell or of a list
+    r"\b(npx|uvx|bunx|pipx|pip3?\W{1,4}install|npm\W{1,4}(i|install|exec)|go\W{1,4}(run|install)|apt(-get)?\W{1,4}install"
+    r"|cargo\W{1,4}install|gem\W{1,4}install)\b"
+)
 INITIALIZE = json.dumps(
     {
         "jsonrpc": "2.0",

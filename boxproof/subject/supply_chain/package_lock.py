@@ -17,11 +17,10 @@ INTEGRITY = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
 REQUIRED = re.compile(r"^\s*(?:require )?([\w./~-]+\.[\w./~-]+) (v\S+)", re.MULTILINE)
 FETCHERS = frozenset(
     {
-        "curl", "wget", "aria2c", "lftp", "ftp", "sftp", "scp", "rsync", "nc", "ncat", "socat", "npm", "npx",
-        "yarn", "pnpm", "bun", "bunx", "corepack", "pip", "pip3", "pipx", "uv", "uvx", "conda", "poetry", "go",
-        "cargo", "rustup", "gem", "bundle", "composer", "cpan", "cpanm", "luarocks", "helm", "kubectl", "crane",
-        "docker",
-        "oras", "snap", "brew", "asdf", "mise", "add-apt-repository", "svn", "hg",
+        "curl", "wget", "aria2c", "lftp", "ftp", "sftp", "scp", "rsync", "nc", "ncat", "npm", "npx",
+        "yarn", "pnpm", "bun", "bunx", "corepack", "pip", "pip3", "pipx", "uv", "uvx", "conda", "poetry",
+        "go", "cargo", "rustup", "gem", "bundle", "composer", "cpan", "cpanm", "luarocks", "helm", "kubectl",
+        "crane", "docker", "oras", "snap", "brew", "asdf", "mise", "add-apt-repository", "svn", "hg",
     }
 )  # fmt: skip
 GIT = frozenset({"clone", "fetch", "pull", "submodule", "archive", "ls-remote"})
