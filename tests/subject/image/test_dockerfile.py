@@ -113,7 +113,8 @@ def test_a_here_document_is_read_as_the_shell_does() -> None:
 def test_every_image_that_a_build_takes_is_one_of_its_bases() -> None:
     text = (
         "# syntax=docker/dockerfile:1\nFROM a:1 AS b\nRUN --mount=from=c,target=/c true\n"
-        "FROM b\nCOPY --from=b /x /x\nCOPY --from=0 /x /x\nCOPY --from=tools jq /\nCOPY --from=d:latest /x /x\n"
+        "FROM b\nCOPY --from=b /x /x\nCOPY --from=0 /x /x\nCOPY --from=tools jq /\n"
+        "COPY --from=d:latest /x /x\n"
     )
     found = dockerfile.parse(text)
     taken = {"b": "a:1", "b, RUN from": "c", "1, COPY from": "d:latest", "syntax": "docker/dockerfile:1"}
