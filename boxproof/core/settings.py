@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,7 +15,9 @@ from boxproof.core.parents import PARENT
 from pytest_claims import pace
 from pytest_claims.faults import UsageError, nearest
 
-ROOT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[2]
+PLACE = "share/boxproof"  # of the files beside the packages, below a prefix (setup.py)
+OWNER = "subject.toml"  # what only a checkout has, or the installed copy of its files
 PREFIX = "BOXPROOF_"
 REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
 SNAPSHOT = re.compile(r"(\d{8}T\d{6}Z|(https?|file)://\S+)?")
@@ -29,6 +32,16 @@ FORMS = {
 }
 OF_OURS = ("kind", "containerd", "kubernetes", "cluster")  # about clusters that are made for a run
 CREDENTIALS = ("AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_")  # what the usual credential plug-ins read
+
+
+def _root() -> Path:
+    """Return where claims, suites and the box are: the checkout, or what a wheel has installed of it."""
+    prefixes = (sysconfig.get_path("data"), sysconfig.get_path("data", f"{os.name}_user"))
+    installed = [Path(prefix) / PLACE for prefix in prefixes]
+    return next((each for each in (CHECKOUT, *installed) if (each / OWNER).is_file()), CHECKOUT)
+
+
+ROOT = _root()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +64,7 @@ class Settings:
     engine: str = "auto"
     binary_cache: str = ""
     snapshot: str = ""
-    reports: Path = ROOT / "reports"
+    reports: Path = field(default_factory=lambda: (ROOT if ROOT == CHECKOUT else Path.cwd()) / "reports")
     cache: Path = field(default_factory=lambda: platformdirs.user_cache_path("boxproof"))
     state: Path = field(default_factory=lambda: platformdirs.user_state_path("boxproof"))
 
