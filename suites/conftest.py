@@ -13,11 +13,12 @@ import yaml
 from boxproof.agent import login
 from boxproof.agent.agent_tools import Exec
 from boxproof.core.labels import RUN_LABEL
-from boxproof.core.session import ImageInfo, Session
+from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.deployment import cluster_requirements
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import probes_namespace
 from boxproof.fixtures.agent_modes import Modes
+from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
 from boxproof.fixtures.headless import Headless
 from boxproof.kube import pod_status
@@ -27,12 +28,29 @@ from boxproof.probes.pods import helper_pods
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
+from suites import shipped_box
+from suites.shipped_box import Shipped
 
 
 @pytest.fixture
 def modes(subject: Subject, container: Containers) -> Modes:
     """``modes(mode, *words, stays=…)``: the box on the engine in a mode, with a stand-in for the CLI."""
     return Modes(subject, container)
+
+
+@pytest.fixture(scope="session")
+def shipped_image(
+    engine: EngineInfo, cluster: ClusterInfo, docker: Any, image: ImageInfo, subject: Subject
+) -> Iterator[ImageInfo]:
+    """The image with a stand-in in the place of the CLI, on every node."""
+    with shipped_box.image_as_shipped(engine, cluster, docker, image, subject) as made:
+        yield made
+
+
+@pytest.fixture
+def shipped(make_box: MakeBox, shipped_image: ImageInfo, docker: Any, subject: Subject) -> Shipped:
+    """``shipped(logged_in=…, edit=…)``: the default tier in its default mode, a login on its volume."""
+    return Shipped(make_box, shipped_image, docker, subject)
 
 
 @pytest.fixture

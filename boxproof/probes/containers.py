@@ -132,8 +132,9 @@ class LocalContainer:
     def ends(self, *, within: float, exact: bool = False) -> bool:
         """Return whether it ends by itself in that many seconds, more on a slow machine unless ``exact``."""
         in_time, code = signals.awaited(self.made, Deadline(within, exact=exact))
-        observations.record("end", f"within {within} s", {"ended": in_time}, decides=in_time)
-        return in_time and code >= 0
+        found = in_time and code >= 0
+        observations.record("end", f"within {within} s", found)
+        return found
 
     def exec(self, argv: Sequence[str], **options: Any) -> ExecResult:
         """Run ``argv`` in it; ``options`` are those of the docker SDK's ``exec_run``."""

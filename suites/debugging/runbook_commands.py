@@ -1,4 +1,4 @@
-"""What a subject's runbooks tell people to run on a node."""
+"""What a subject's runbooks tell people to run on a node, and in a cluster."""
 
 from __future__ import annotations
 
@@ -6,15 +6,39 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-FORCED = re.compile(r"^[^#]*\bcrictl\b.*\brmp?\b.*(\s-\w*f\w*|\s--force)\b", re.MULTILINE)
+BLOCK = re.compile(r"^\s*(?:```|~~~)[^\n]*\n(.*?)^\s*(?:```|~~~)", re.MULTILINE | re.DOTALL)
+LINES = re.compile(r"\\\n\s*")
+FORCED = (
+    re.compile(r"\b(?:crictl|nerdctl)\b[^|;&#\n]*\brmp?\b[^|;&#\n]*\s(?:-\w*f\w*|--force)\b"),
+    re.compile(
+        r"\bctr\b[^|;&#\n]*\b(?:kill|rm|delete)\b[^|;&#\n]*"
+        r"\s(?:-\w*f\w*|--force|(?:-s|--signal)[ =](?:SIG)?(?:KILL|9))"
+    ),
+    re.compile(r"\bkubectl\b[^|;&#\n]*\bdelete\b[^|;&#\n]*\s(?:--force\b|--now\b|--grace-period[ =]0\b)"),
+    re.compile(r"\bkubectl\b[^|;&#\n]*\breplace\b[^|;&#\n]*\s--force\b"),
+    re.compile(r"\bcrictl\b[^|;&#\n]*\bstopp?\b[^|;&#\n]*\s(?:-t|--timeout)[ =]0\b"),
+)
+EXAMPLES = (
+    "crictl stop a && crictl rm -f a",
+    "crictl rm --force a",
+    "crictl rmp -fa",
+    "crictl stop --timeout 0 a",
+    "kubectl delete --grace-period=0 --force pod a",
+    "kubectl delete pod a --now",
+    "kubectl -n claude delete pod a \\\n  --grace-period 0",
+    "kubectl replace --force -f pod.yaml",
+    "ctr -n k8s.io tasks kill --signal SIGKILL a",
+    "nerdctl rm -f a",
+)
 GRACEFUL = re.compile(r"\bkubectl\b.*\bdelete\b.*\bpod\b")
 BY_HAND = re.compile(r"crictl stop|remove\.sh|inv remove-container")
+DOCUMENTS, SCRIPTS = ("*.md", "*.rst", "*.txt"), ("*.sh", "Makefile", "*.mk", "justfile", "tasks.py")
+PLACES = ("docs", "manifests", "chart", "runbooks", "scripts")
 
 
 def commands(text: str) -> str:
-    """Return the command blocks of a Markdown text."""
-    return "".join(BLOCK.findall(text))
+    """Return the commands of a Markdown text, lines joined that a backslash parts."""
+    return LINES.sub(" ", "".join(BLOCK.findall(text)))
 
 
 def removing(directory: Path) -> list[str]:
@@ -24,11 +48,9 @@ def removing(directory: Path) -> list[str]:
 
 def mistakes(directory: Path) -> list[str]:
     """Return "FILE: mistake" for each removal by force, and each runbook that puts one before kubectl."""
-    found = [
-        f"{path.name}: removes by force" for path in _scripts(directory) if FORCED.search(path.read_text())
-    ]
+    found = [f"{path.name}: removes by force" for path in _scripts(directory) if forced(path.read_text())]
     for name, text in _documents(directory):
-        if FORCED.search(text):
+        if forced(text):
             found.append(f"{name}: removes by force")
         by_hand, graceful = BY_HAND.search(text), GRACEFUL.search(text)
         if by_hand and (graceful is None or graceful.start() > by_hand.start()):
@@ -36,10 +58,23 @@ def mistakes(directory: Path) -> list[str]:
     return found
 
 
+def forced(text: str) -> bool:
+    """Return whether a command of a text ends or removes something without giving it time."""
+    lines = (each for each in LINES.sub(" ", text).splitlines() if not each.lstrip().startswith("#"))
+    return any(pattern.search(line) for line in lines for pattern in FORCED)
+
+
+def _files(directory: Path, patterns: tuple[str, ...]) -> list[Path]:
+    top = [path for each in patterns for path in directory.glob(each)]
+    below = [path for place in PLACES for each in patterns for path in (directory / place).rglob(each)]
+    return sorted({path for path in (*top, *below) if path.is_file()})
+
+
 def _documents(directory: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted((directory / "docs").glob("*.md")):
-        yield path.name, commands(path.read_text())
+    for path in _files(directory, DOCUMENTS):
+        text = path.read_text()
+        yield path.name, commands(text)
 
 
 def _scripts(directory: Path) -> list[Path]:
-    return sorted((directory / "manifests").rglob("*.sh"))
+    return _files(directory, SCRIPTS)

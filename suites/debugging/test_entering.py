@@ -9,11 +9,13 @@ from boxproof.agent.agent_tools import Exec
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box, workload_of
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.kube.exec import ExecResult
-from pytest_claims import claim, control, observe
+from boxproof.kube.exec import ExecResult, exec_in
+from pytest_claims import claim, control, observe, require
 
 Script = Callable[..., ExecResult]
 SIDECAR = "beside"
+MEANT = require("it is in the container that was meant", lambda found: found[0] == found[1])
+SHARES = require("it has the target's network and processes", lambda found: found == (True, True))
 MOUNTS, NETWORK, PROCESSES = "/proc/self/ns/mnt", "/proc/self/ns/net", "/proc/self/ns/pid"
 
 
@@ -53,26 +55,33 @@ def test_the_script_enters_the_container_that_was_meant(
     def entered(container: str, link: str) -> str:
         return read(f"entered {container}", lambda argv: script("enter.sh", place, container, *argv), link)
 
+    def both(label: str, found: str, wanted: str) -> tuple[str, str]:
+        return observe("namespace, and that of the container meant", label, (found, wanted))
+
+    own = read("the agent's own", two.exec, MOUNTS)
+    beside = read("the sidecar's own", two_exec(two, SIDECAR), MOUNTS)
     with control("pause has another mount namespace, and the same network: the latter shows nothing"):
-        own = read("the agent's own", two.exec, MOUNTS)
-        assert pauses(node(), two, "mnt") != own
+        MEANT.fails(both("pause", pauses(node(), two, "mnt"), own))
         assert pauses(node(), two, "net") == read("the agent's network", two.exec, NETWORK)
-    assert entered(two.container, MOUNTS) == own
-    assert entered(SIDECAR, MOUNTS) != own
+    MEANT(both(two.container, entered(two.container, MOUNTS), own))
+    MEANT(both(SIDECAR, entered(SIDECAR, MOUNTS), beside))
     comm = script("enter.sh", place, two.container, "cat", "/proc/1/comm").stdout.strip()
-    assert comm == two.exec(["cat", "/proc/1/comm"]).stdout.strip() != "pause"
+    MEANT(both("first process", comm, two.exec(["cat", "/proc/1/comm"]).stdout.strip()))
+
+
+def two_exec(box: Box, container: str) -> Callable[..., ExecResult]:
+    """Return what runs a command in another container of the pod."""
+    return lambda argv: exec_in(box.kube, box.namespace, box.pod, container, argv, timeout=60)
 
 
 @claim("dbg-nsenter-right-target")
 def test_a_debugging_container_shares_the_targets_network_and_processes(box: Box) -> None:
+    def shared(label: str, run: Callable[..., ExecResult]) -> tuple[bool, bool]:
+        same = [
+            read(f"{label}: {each}", run, each) == read(each, box.exec, each) for each in (NETWORK, PROCESSES)
+        ]
+        return observe("shared with the target", label, (same[0], same[1]))
+
     with control("without a target it shares the network alone"):
-        assert read("no target: processes", box.beside().exec, PROCESSES) != read(
-            "the agent's processes", box.exec, PROCESSES
-        )
-    beside = box.beside(box.container)
-    assert read("with target: network", beside.exec, NETWORK) == read(
-        "the agent's network", box.exec, NETWORK
-    )
-    assert read("with target: processes", beside.exec, PROCESSES) == read(
-        "the agent's processes", box.exec, PROCESSES
-    )
+        SHARES.fails(shared("no target", box.beside().exec))
+    SHARES(shared("with a target", box.beside(box.container).exec))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from boxproof.core.session import Session
@@ -12,7 +13,7 @@ from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Object
 from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods.probe_pods import Twin
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import NotYet, until
 
 HUNGRY = """
@@ -23,7 +24,29 @@ held = [b'x' * 1000000 for _ in range(500)]
 """
 CGROUP = re.compile(r"oom-kill:constraint=CONSTRAINT_MEMCG.*task_memcg=(\S+?),task=(\S+?),pid=(\d+)")
 KILL = 137
+NAMES_BOTH = require(
+    "it shows the cgroup of the container, and the process that was killed in it",
+    lambda found: found == Evidence(2, True, True),
+)
 KILLED = re.compile(r"Killed process (\d+) \((\S+?)\)")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How many lines were found, whether they name the container's cgroup, and one and the same process."""
+
+    lines: int
+    cgroup: bool
+    process: bool
+
+
+def evidence_of(label: str, found: list[str], container: str) -> Evidence:
+    """Return what the lines of a kernel's log tell of a container; an observation."""
+    matches = (CGROUP.search("\n".join(found)), KILLED.search("\n".join(found)))
+    group, killed = matches
+    named = bool(group and container and container in group[1])
+    same = bool(group and killed and (group[3], group[2]) == (killed[1], killed[2]))
+    return observe("evidence of a kill", label, Evidence(len(found), named, same))
 
 
 def hungry(twin: Twins, box: Box, session: Session) -> Twin:
@@ -51,21 +74,24 @@ def test_the_script_finds_the_cgroup_and_the_process(
     pod = hungry(twin, box, session)
     place = f"{pod.namespace}/{pod.name}"
 
-    def kills(label: str) -> list[str]:
+    def kills() -> list[str]:
         done = script("oom.sh", place)
         assert done.ok, done.stderr
-        return observe("kills in the log", label, done.stdout.splitlines())
+        return done.stdout.splitlines()
 
-    with control("before the kill the log says nothing about this pod"):
-        assert kills("before") == []
+    with control("before the kill the log says nothing about this pod, after another's neither"):
+        NAMES_BOTH.fails(evidence_of("before", kills(), ""))
+        other = hungry(twin, box, session)
+        killed(other)
+        assert NAMES_BOTH.fails(evidence_of("after another's", kills(), "")).lines == 0
+    ended = killed(pod)
+    assert ended["exitCode"] == KILL, ended  # the reason is not always told
+    NAMES_BOTH(evidence_of("after", kills(), ended["containerID"].rpartition("/")[2]))
+
+
+def killed(pod: Twin) -> dict[str, Any]:
+    """Have a pod take more than it may, and return how its container ended."""
     pod.exec(["touch", "/tmp/go"])
-    ended = until(
+    return until(
         lambda: container_of(pod.kube.get("Pod", pod.name, pod.namespace)), timeout=60, what="the kill"
     )
-    assert ended["exitCode"] == KILL, ended  # the reason is not always told
-    found = kills("after")
-    assert len(found) == 2, found
-    cgroup, killed = CGROUP.search(found[0]), KILLED.search(found[1])
-    assert cgroup and killed, found
-    assert ended["containerID"].rpartition("/")[2] in cgroup[1]
-    assert (cgroup[3], cgroup[2]) == (killed[1], killed[2])

@@ -13,10 +13,12 @@ from boxproof.fixtures.factories import Twins
 from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods.probe_pods import PROGRAM, Twin
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until
 from suites.debugging import runbook_commands
 
+ENDED_ITSELF = require("the container ended by itself before it was removed", lambda ended: ended)
+NO_MISTAKE = require("nothing removes by force, and kubectl comes first", lambda mistakes: mistakes == [])
 WORKER = "worker"
 SLOW_END = (
     "trap 'echo told >/said/1; sleep 1; echo ended >/said/2; exit 0' TERM; "
@@ -61,13 +63,13 @@ def test_the_script_lets_a_container_end_before_it_removes_it(
         forced = worker(twin, box, session)
         done = node()(["crictl", "rm", "--force", identity(node(), forced)])
         assert done.ok, done.stderr
-        assert not ended(forced, "crictl rm --force")
+        ENDED_ITSELF.fails(ended(forced, "crictl rm --force"))
     told = worker(twin, box, session)
     first = identity(node(), told)
     plain = node()(["crictl", "rm", first])
     assert not plain.ok, "a running container was removed without a flag"
     done = script("remove.sh", f"{told.namespace}/{told.name}", WORKER, "120")
-    assert ended(told, "remove.sh"), done.stderr
+    ENDED_ITSELF(ended(told, "remove.sh"))
     assert done.ok, done.stderr
     assert first not in identity(node(), told).split()  # the kubelet may have started another
 
@@ -75,11 +77,18 @@ def test_the_script_lets_a_container_end_before_it_removes_it(
 @claim("dbg-crictl-stop-before-rm")
 @scope("image")
 def test_no_runbook_removes_by_force_and_kubectl_comes_first(subject: Subject, tmp_path: Path) -> None:
-    with control("both mistakes are seen"):
-        (tmp_path / "docs").mkdir()
-        text = "```\ncrictl stop a\ncrictl rm -f a\nkubectl delete pod a\n```\n"
-        (tmp_path / "docs" / "runbook.md").write_text(text)
-        assert len(observe("mistakes", "a runbook of that kind", runbook_commands.mistakes(tmp_path))) == 2
-    found = runbook_commands.mistakes(subject.directory)
-    assert observe("mistakes", "the subject's runbooks", found) == []
+    with control("each mistake is seen, in documents, scripts and tasks"):
+        (tmp_path / "docs" / "more").mkdir(parents=True)
+        (tmp_path / "manifests" / "debug").mkdir(parents=True)
+        for number, text in enumerate(runbook_commands.EXAMPLES):
+            file = tmp_path / "docs" / "more" / f"runbook-{number}.md"
+            file.write_text(f"```\nkubectl delete pod a\n{text}\n```\n")
+            (tmp_path / "manifests" / "debug" / f"remove-{number}.sh").write_text(f"{text}\n")
+            found = observe("mistakes", text, runbook_commands.mistakes(tmp_path))
+            assert len(NO_MISTAKE.fails(found)) == 2, text
+            file.unlink()
+            (tmp_path / "manifests" / "debug" / f"remove-{number}.sh").unlink()
+        file.write_text("```\ncrictl stop a\ncrictl rm a\nkubectl delete pod a\n```\n")
+        NO_MISTAKE.fails(observe("mistakes", "kubectl comes last", runbook_commands.mistakes(tmp_path)))
+    NO_MISTAKE(observe("mistakes", "the subject's runbooks", runbook_commands.mistakes(subject.directory)))
     assert runbook_commands.removing(subject.directory), "no runbook says how to remove a container"

@@ -12,7 +12,7 @@ from boxproof.probes.containers import LocalContainer
 from boxproof.probes.eventually import eventually
 from boxproof.probes.process.processes import processes
 from boxproof.stubs.anthropic import Stub
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
 
@@ -21,6 +21,20 @@ CLIENT = "stub-client"
 UNAUTHORISED, TOO_MANY, TOO_LONG = 401, 429, 504
 API = {"CLAUDE_MODE": "api", "BOX_API_TOKEN": CLIENT, "BOX_API_CONCURRENCY": "1"}
 
+ANSWERS = require(
+    "it is answered with the model's own words", lambda found: found == (200, "the stub's own words")
+)
+NOT_LET_IN = require("it is refused as unauthorised", lambda status: status == UNAUTHORISED)
+NOTHING_ASKED = require("nothing of it has reached the model", lambda count: count == 0)
+STREAMED = require(
+    "the answer comes as events, and the result last",
+    lambda names: names[-1:] == ["result"] and "stream_event" in names,
+)
+WAITS = require("it is told to come again, and when", lambda found: found == (TOO_MANY, True))
+ENDS = require("the CLI does not run", lambda running: not running)
+TIMED_OUT = require("it is told that it took too long", lambda status: status == TOO_LONG)
+NOT_SERVED = require("it does not serve", lambda serves: not serves)
+
 
 @pytest.fixture
 def served(headless: Headless, token: str) -> LocalContainer:
@@ -28,22 +42,53 @@ def served(headless: Headless, token: str) -> LocalContainer:
     return api_session.serve(headless(env=token, environment=API))
 
 
+def answered(box: LocalContainer, prompt: str, *, token: str = "") -> tuple[int, str]:
+    """Return the status and the result of one prompt; an observation."""
+    found = ask(box, prompt, token=token)
+    return observe("answer", f"token {token!r}", (found.status, str(found.data.get("result", ""))))
+
+
+def status(box: LocalContainer, token: str, **more: float) -> int:
+    """Return the status of one prompt; an observation."""
+    return observe(
+        "status", f"token {token!r} {more or ''}", ask(box, "Say hello.", token=token, **more).status
+    )
+
+
 @claim("mode-dispatch")
 @scope("image")
 def test_the_api_answers_nobody_without_the_token(served: LocalContainer, mine: Stub) -> None:
+    def reached(token: str) -> tuple[int, int]:
+        before = len(mine.requests(MESSAGES))
+        code = status(served, token)
+        return code, observe(
+            "prompts at the model", f"token {token!r}", len(mine.requests(MESSAGES)) - before
+        )
+
     mine.behave("ok", text="the stub's own words")
-    with control("whom has the token is answered, whole and streamed"):
-        found = ask(served, "Say hello.", token=CLIENT)
-        assert (found.status, found.data["result"]) == (200, "the stub's own words")
-        assert mine.requests(MESSAGES)[-1].prompt.endswith("Say hello.")
-        streamed = ask(served, "Say hello.", token=CLIENT, stream=True).events
-        names = [name for name, _ in streamed]
-        assert streamed[-1][1]["result"] == "the stub's own words"
-        assert "stream_event" in names[: names.index("result")]
-    before = len(mine.requests(MESSAGES))
-    assert ask(served, "Say hello.").status == UNAUTHORISED
-    assert ask(served, "Say hello.", token="stub-clien").status == UNAUTHORISED
-    assert len(mine.requests(MESSAGES)) == before
+    with control("whom has the token is answered"):
+        code, asked = reached(CLIENT)
+        NOT_LET_IN.fails(observe("status", "with the token", code))
+        NOTHING_ASKED.fails(observe("prompts at the model", "with the token", asked))
+    for token in ("", "stub-clien", f"{CLIENT}x", CLIENT.upper()):
+        code, asked = reached(token)
+        NOT_LET_IN(observe("status", f"token {token!r}", code))
+        NOTHING_ASKED(observe("prompts at the model", f"token {token!r}", asked))
+
+
+@claim("mode-dispatch")
+@scope("image")
+def test_the_api_answers_who_has_the_token(served: LocalContainer, mine: Stub) -> None:
+    def events(token: str, *, stream: bool) -> list[str]:
+        found = [name for name, _ in ask(served, "Say hello.", token=token, stream=stream).events]
+        return observe("events", f"token {token!r}, stream {stream}", found)
+
+    mine.behave("ok", text="the stub's own words")
+    with control("whom has another token is not answered; what is no stream has no events"):
+        ANSWERS.fails(answered(served, "Say hello.", token="stub-clien"))
+        STREAMED.fails(events(CLIENT, stream=False))
+    ANSWERS(answered(served, "Say hello.", token=CLIENT))
+    STREAMED(events(CLIENT, stream=True))
 
 
 @claim("mode-dispatch")
@@ -57,19 +102,28 @@ def test_the_api_takes_no_more_than_it_may_and_ends_what_nobody_waits_for(
         )
         return observe("the CLI runs", served.label, bool(found))
 
-    mine.behave("slow", seconds=900)
-    with control("while a client waits the CLI runs"):
+    def busy(label: str) -> tuple[int, bool]:
+        found = ask(served, "Me too.", token=CLIENT)
+        return observe("room for one more", label, (found.status, found.retry_after.isdigit()))
+
+    with control("a prompt that is alone and answered at once is neither too many nor too long"):
+        mine.behave("ok")
+        WAITS.fails(busy("alone"))
+        TIMED_OUT.fails(status(served, CLIENT))
+        mine.behave("slow", seconds=900)
         served.made.exec_run(words("Take your time.", token=CLIENT, seconds=900), detach=True)
-        until(lambda: mine.requests(MESSAGES), timeout=60, what="the first prompt at the API")
-        assert working()
-        busy = ask(served, "Me too.", token=CLIENT)
-        assert (busy.status, busy.retry_after.isdigit()) == (TOO_MANY, True)
-        assert served.exec(["pkill", "--exact", "curl"]).ok  # the client goes
-    ended = eventually(lambda: not working(), timeout=60, every=1, what="the CLI ends with its client")
-    assert ended, "the client has gone, and its CLI works on"
-    assert ask(served, "Be quick.", token=CLIENT, timeout=2).status == TOO_LONG
+        until(
+            lambda: any(each.prompt.endswith("Take your time.") for each in mine.requests(MESSAGES)),
+            timeout=60, what="the prompt at the API",
+        )  # fmt: skip
+        ENDS.fails(working())
+    WAITS(busy("while another is answered"))
+    assert served.exec(["pkill", "--exact", "curl"]).ok  # the client goes
+    eventually(lambda: not working(), timeout=60, every=1, what="the CLI ends with its client")
+    ENDS(working())
+    TIMED_OUT(status(served, CLIENT, timeout=2))
     mine.behave("ok")
-    assert ask(served, "Me too.", token=CLIENT).status == 200
+    assert ask(served, "Me too.", token=CLIENT).status == 200, "the place did not come back"
 
 
 @claim("mode-dispatch")
@@ -82,10 +136,11 @@ def test_the_api_is_not_served_to_others_without_a_token(headless: Headless, tok
             what="it listens, or ends", transient=(EnvironmentFault,),  # it may end in between
         )  # fmt: skip
         serves = box.running
-        assert serves or "BOX_API_TOKEN" in box.logs()
+        assert serves or "BOX_API_TOKEN" in box.logs(), "it ended, and did not say what it lacks"
         return observe("it serves", str(environment), serves)
 
     with control("to itself, or to who has the token, it is"):
-        assert starts()
-        assert starts(BOX_API_HOST="0.0.0.0", BOX_API_TOKEN=CLIENT)
-    assert not starts(BOX_API_HOST="0.0.0.0")
+        NOT_SERVED.fails(starts())
+        NOT_SERVED.fails(starts(BOX_API_HOST="0.0.0.0", BOX_API_TOKEN=CLIENT))
+    NOT_SERVED(starts(BOX_API_HOST="0.0.0.0"))
+    NOT_SERVED(starts(BOX_API_HOST="0.0.0.0", BOX_API_TOKEN=""))

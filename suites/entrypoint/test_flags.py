@@ -11,11 +11,17 @@ from boxproof.agent.api_client import ask
 from boxproof.fixtures.agent_modes import Modes, calls
 from boxproof.fixtures.factories import Containers
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 
 LISTED = re.compile(r"^ {2,6}((?:--?[\w-]+(?:, )?)+)", re.MULTILINE)
 FLAG = re.compile(r"--?[\w-]+")
 OTHER = "--headless"  # as one of the documents has it
+
+KNOWN = require("the CLI lists every flag and refuses none", lambda found: found == (set(), False))
+SUBCOMMAND = require("the CLI takes it for a subcommand", lambda known: known)
+CLEAR_FAILURE = require(
+    "it fails, names the variable, and does not call the CLI", lambda found: found == (True, True, False)
+)
 
 
 def argvs(modes: Modes, mode: str) -> list[tuple[str, ...]]:
@@ -42,15 +48,15 @@ def test_the_cli_lists_and_takes_every_flag(
     def unknown(argv: tuple[str, ...]) -> tuple[set[str], bool]:
         """Return the flags that are not listed, and whether the CLI says that it does not know one."""
         told = container(*argv, entrypoint=[subject.image.cli], start=False).run().output
-        missing = {each for each in argv if each.startswith("-")} - listed
+        missing = {each.partition("=")[0] for each in argv if each.startswith("-")} - listed
         return observe("flags the CLI does not know", str(argv), (missing, "unknown option" in told))
 
     with control("a flag of no such CLI is not listed, and refused"):
-        assert unknown((OTHER, "-p", "say ok")) == ({OTHER}, True)
+        KNOWN.fails(unknown((OTHER, "-p", "say ok")))
     given = argvs(modes, mode)
-    assert given
+    assert given, "the CLI was not called"
     for argv in given:
-        assert unknown(argv) == (set(), False), argv
+        KNOWN(unknown(argv))
 
 
 @claim("mode-flags-exist")
@@ -63,19 +69,22 @@ def test_the_subcommand_of_remote_control_is_one(
         return observe("subcommand", word, "use Remote Control" in told)
 
     with control("another word is taken for a prompt"):
-        assert not is_known("no-such-command")
-    assert is_known(argvs(modes, "remote-control")[0][0])
+        SUBCOMMAND.fails(is_known("no-such-command"))
+    SUBCOMMAND(is_known(argvs(modes, "remote-control")[0][0]))
 
 
 @claim("mode-flags-exist")
 @scope("image")
-def test_headless_mode_without_a_prompt_says_so(modes: Modes) -> None:
-    def ended(prompt: str) -> tuple[bool, bool, bool]:
+@pytest.mark.parametrize("login", [True, False])
+def test_headless_mode_without_a_prompt_says_so(modes: Modes, login: bool) -> None:
+    def ended(prompt: str, *, login: bool) -> tuple[bool, bool, bool]:
         """Return whether it failed, named the variable, and called the CLI."""
-        box = modes("headless", stays=False, start=False, environment={"CLAUDE_PROMPT": prompt})
+        given = {"CLAUDE_PROMPT": prompt}
+        box = modes("headless", stays=False, start=False, login=login, environment=given)
         found = box.run()
-        return found.code != 0, "CLAUDE_PROMPT" in found.output, bool(calls(box))
+        seen = (found.code != 0, "CLAUDE_PROMPT" in found.output, bool(calls(box)))
+        return observe("end", f"prompt {prompt!r}", seen)
 
     with control("with a prompt it calls the CLI"):
-        assert ended("say ok") == (False, False, True)
-    assert ended("") == (True, True, False)
+        CLEAR_FAILURE.fails(ended("say ok", login=True))
+    CLEAR_FAILURE(ended("", login=login))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -17,33 +18,51 @@ from boxproof.fixtures.factories import Containers
 from boxproof.fixtures.headless import Headless
 from boxproof.kube.client import Kube
 from boxproof.probes.containers import LocalContainer
+from boxproof.probes.pods import helper_pods
 from boxproof.probes.probe_protocol import Prober
+from boxproof.probes.process.encodings import holds_secret
 from boxproof.probes.process.processes import processes
 from boxproof.probes.process.signals import stop
 from boxproof.stubs.anthropic import Stub
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until
+from suites.shipped_box import Shipped
 
 MESSAGES = "/v1/messages"
 API = {"CLAUDE_MODE": "api"}
+STRUCTURED = require(
+    "every line is JSON, the box's own have a plain msg, and none is at debug",
+    lambda found: found.json > 0 and not found.other and not found.odd and not found.debug,
+)
+QUIETER = require(
+    "it logs less than at debug, in JSON, and nothing at debug",
+    lambda found: found.json < found.at_debug and not found.other and not found.debug,
+)
+OUT_OF_SIGHT = require("no secret is seen", lambda places: places == [])
 
 
 @dataclass(frozen=True)
 class Lines:
-    """How many lines of a log are JSON objects, are not, and have the level "debug"."""
+    """How many lines of a log are JSON objects, are not, and have the level "debug".
+
+    ``odd`` are lines of the box's own without a plain ``msg``: they have a level and a time.
+    """
 
     json: int
     other: int
     debug: int
+    odd: int = 0
+    at_debug: int = 0  # how many JSON lines another start had at debug
 
 
-def lines(log: str, asked: str) -> Lines:
+def lines(log: str, asked: str, *, at_debug: int = 0) -> Lines:
     """Return what a log consists of; an observation."""
     parsed = [_parsed(each) for each in log.splitlines() if each.strip()]
     good = [each for each in parsed if each is not None]
-    own = [each for each in good if "msg" in each]
-    debug = sum(each.get("level") == "debug" for each in own)
-    return observe("lines", asked, Lines(len(good), len(parsed) - len(good), debug))
+    own = [each for each in good if "level" in each]
+    odd = sum(not isinstance(each.get("msg"), str) or not each["msg"].isprintable() for each in own)
+    debug = sum(str(each["level"]).lower() in ("debug", "trace") for each in own)
+    return observe("lines", asked, Lines(len(good), len(parsed) - len(good), debug, odd, at_debug))
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
@@ -71,6 +90,13 @@ def logs_of(headless: Headless, modes: Modes, token: str, mode: str, **environme
     return box.logs()
 
 
+def traced(container: Containers) -> str:
+    """Return the log of a shell that traces what it does."""
+    made = container("-xc", "true", entrypoint=["sh"], start=False)
+    made.run()
+    return made.logs()
+
+
 @claim("structured-leveled-logs")
 @scope("image")
 @pytest.mark.parametrize("mode", ["headless", "remote-control", "api", "interactive", "no such mode"])
@@ -78,12 +104,8 @@ def test_every_line_is_json_and_debug_is_asked_for(
     headless: Headless, modes: Modes, token: str, container: Containers, mode: str
 ) -> None:
     with control("a shell that traces writes other lines"):
-        traced = container("-xc", "true", entrypoint=["sh"], start=False)
-        traced.run()
-        assert lines(traced.logs(), "sh -x").other
-    found = lines(logs_of(headless, modes, token, mode), mode)
-    assert found.json
-    assert (found.other, found.debug) == (0, 0)
+        STRUCTURED.fails(lines(traced(container), "sh -x"))
+    STRUCTURED(lines(logs_of(headless, modes, token, mode), mode))
 
 
 @claim("structured-leveled-logs")
@@ -91,36 +113,56 @@ def test_every_line_is_json_and_debug_is_asked_for(
 @pytest.mark.parametrize("mode", ["headless", "api"])
 def test_the_level_can_be_chosen(headless: Headless, modes: Modes, token: str, mode: str) -> None:
     with control("at the level debug there is more"):
-        more = lines(logs_of(headless, modes, token, mode, BOX_LOG_LEVEL="debug"), f"{mode}, debug")
-        assert more.debug
-        assert more.other == 0
-    less = lines(logs_of(headless, modes, token, mode, BOX_LOG_LEVEL="error"), f"{mode}, error")
-    assert less.json < more.json
-    assert (less.other, less.debug) == (0, 0)
+        log = logs_of(headless, modes, token, mode, BOX_LOG_LEVEL="debug")
+        more = lines(log, f"{mode}, debug", at_debug=lines(log, f"{mode}, debug").json)
+        assert (more.debug > 0, more.other) == (True, 0)
+        QUIETER.fails(more)
+    less = logs_of(headless, modes, token, mode, BOX_LOG_LEVEL="error")
+    QUIETER(lines(less, f"{mode}, error", at_debug=more.json))
 
 
 @claim("structured-leveled-logs")
 def test_every_line_of_the_pod_is_json(box: Box, container: Containers) -> None:
     with control("a shell that traces writes other lines"):
-        traced = container("-xc", "true", entrypoint=["sh"], start=False)
-        traced.run()
-        assert lines(traced.logs(), "sh -x").other
-    found = lines(box.logs(), box.pod)
-    assert found.json
-    assert (found.other, found.debug) == (0, 0)
+        STRUCTURED.fails(lines(traced(container), "sh -x"))
+    STRUCTURED(lines(box.logs(), box.pod))
+
+
+@claim("structured-leveled-logs")
+def test_every_line_of_the_box_as_shipped_is_json(shipped: Shipped, container: Containers) -> None:
+    """Before its login and with it, its init containers included."""
+    with control("a shell that traces writes other lines"):
+        STRUCTURED.fails(lines(traced(container), "sh -x"))
+    box = shipped(logged_in=False)
+    until(box.logs, timeout=60, what="it says that it has no login")
+    STRUCTURED(lines(box.logs(), f"{box.pod}, no login"))
+    shipped.log_in(box)
+    shipped.called(box)
+    every = [each["name"] for kind in ("initContainers", "containers") for each in box.spec.get(kind, ())]
+    logs = "\n".join(box.kube.logs(box.namespace, box.pod, each) for each in every)
+    STRUCTURED(lines(logs, f"{box.pod}, all containers"))
 
 
 def places(source: Prober, secrets: list[str], **texts: str) -> list[str]:
-    """Return where one of ``secrets`` is seen: in one of the texts, or in an argument; an observation."""
-    told = [name for name, text in texts.items() if any(each in text for each in secrets)]
-    argv = [" ".join(each.cmdline) for each in processes(source)]
-    shown = any(each in words for each in secrets for words in argv)
+    """Return where one of ``secrets`` is seen, in any form: in a text, or in an argument; an observation."""
+    told = [name for name, text in texts.items() if holds_secret(text, *secrets)]
+    shown = any(holds_secret(" ".join(each.cmdline), *secrets) for each in processes(source))
     return observe("secrets in sight", source.label, told + ["arguments"] * shown)
 
 
-def in_log(box: LocalContainer, secret: str) -> list[str]:
+def in_log(box: LocalContainer, *secrets: str) -> list[str]:
     """Return whether a secret is in the log of a container that has ended; an observation."""
-    return observe("secrets in sight", f"log of {box.label}", ["log"] * (secret in box.logs()))
+    found = ["log"] * holds_secret(box.logs(), *secrets)
+    return observe("secrets in sight", f"log of {box.label}", found)
+
+
+def show_both(container: Containers, secret: str) -> None:
+    """Show that a secret a shell says and is told is found, as it is and in base64."""
+    for word in (secret, base64.b64encode(f"x:{secret}".encode()).decode()):
+        loud = container("-c", f"echo {word}; sleep 3600", entrypoint=["sh"]).wait_log(word)
+        found = places(loud, [secret], log=loud.logs())
+        assert found == ["log", "arguments"]
+        OUT_OF_SIGHT.fails(found)
 
 
 @claim("secret-not-in-logs-or-argv")
@@ -130,16 +172,15 @@ def test_no_secret_is_in_sight(
     headless: Headless, container: Containers, token: str, mine: Stub, case: str
 ) -> None:
     with control("what a shell is told and says is found"):
-        loud = container("-c", f"echo {token}; sleep 3600", entrypoint=["sh"]).wait_log(token)
-        assert places(loud, [token], log=loud.logs()) == ["log", "arguments"]
+        show_both(container, token)
     mine.behave("slow", seconds=900)
     given = {"file": credentials(token, expires_in=-60)} if "file" in case else {"env": token}
     box = headless(**given, environment={"BOX_LOG_LEVEL": "debug"}).start()
-    assert places(box, [token]) == [], "as it starts"
+    OUT_OF_SIGHT(places(box, [token], log=box.logs()))
     until(lambda: mine.requests(MESSAGES), timeout=60, what="a request of the CLI's", every=0.1)
-    assert places(box, [token]) == [], "as it works"
+    OUT_OF_SIGHT(places(box, [token], log=box.logs()))
     stop(box.made, timeout=60)
-    assert in_log(box, token) == []
+    OUT_OF_SIGHT(in_log(box, token))
 
 
 @claim("secret-not-in-logs-or-argv")
@@ -148,10 +189,10 @@ def test_no_secret_is_in_sight(
 def test_no_secret_is_in_sight_of_what_stays(
     headless: Headless, container: Containers, token: str, mine: Stub, case: str
 ) -> None:
-    client = f"client-{token}"
+    client = helper_pods.unique("client")
+    secrets = [token, client]
     with control("what a shell is told and says is found"):
-        loud = container("-c", f"echo {client}; sleep 3600", entrypoint=["sh"]).wait_log(client)
-        assert places(loud, [token], log=loud.logs()) == ["log", "arguments"]
+        show_both(container, client)
     level = {"BOX_LOG_LEVEL": "debug"}
     if case == "api":
         box = api_session.serve(headless(env=token, environment=API | level | {"BOX_API_TOKEN": client}))
@@ -161,21 +202,20 @@ def test_no_secret_is_in_sight_of_what_stays(
     else:
         box = headless(env=token, environment=level | {"ANTHROPIC_BASE_URL": "https://127.0.0.1:9"}).start()
         assert not box.ends(within=5), box.logs()
-    assert places(box, [token], log=box.logs()) == []
+    OUT_OF_SIGHT(places(box, secrets, log=box.logs()))
     stop(box.made, timeout=60)
-    assert in_log(box, token) == []
+    OUT_OF_SIGHT(in_log(box, *secrets))
 
 
 @claim("secret-not-in-logs-or-argv")
 def test_no_secret_of_the_pod_is_in_sight(box: Box, kube: Kube, container: Containers) -> None:
     with control("what a shell is told and says is found"):
-        loud = container("-c", f"echo {box.token}; sleep 3600", entrypoint=["sh"]).wait_log(box.token)
-        assert places(loud, [box.token], log=loud.logs()) == ["log", "arguments"]
+        show_both(container, box.token)
     spec = box.spec
     names = [each["name"] for kind in ("initContainers", "containers") for each in spec.get(kind, ())]
     logs = {f"log of {each}": kube.logs(box.namespace, box.pod, each) for each in names}
-    assert any(logs.values())
+    assert any(logs.values()), "no container of the pod logs anything"
     events = json.dumps(kube.list("Event", box.namespace))
     beside = box.beside(box.container)
     with box.alone():  # what other checks run there is no process of the pod's
-        assert places(beside, [box.token], **logs, events=events) == []
+        OUT_OF_SIGHT(places(beside, [box.token], **logs, events=events))

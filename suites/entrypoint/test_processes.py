@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
+from boxproof.agent import api_session
+from boxproof.agent.api_client import words
 from boxproof.deployment.box import Box
 from boxproof.fixtures.agent_modes import Modes, handles_term, kill_program, of_program, shells_above, started
-from boxproof.fixtures.factories import Containers
-from boxproof.probes.process.orphans import orphans
+from boxproof.fixtures.blocked_agent import to_clis_of_pod
+from boxproof.fixtures.factories import Containers, Twins
+from boxproof.probes.containers import LocalContainer
+from boxproof.probes.eventually import eventually
+from boxproof.probes.process.orphans import kill, orphans
 from boxproof.probes.process.processes import processes
 from boxproof.stubs import claude_cli
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, scope
+from pytest_claims import claim, control, observe, require, scope
+from suites.shipped_box import Shipped
 
 MODES = ("remote-control", "headless", "interactive")
 REAPED = 60.0  # seconds in which an init on a slow machine gets round to it
+RESTARTED = 60.0  # seconds until the kubelet has started a container again
+
+HANDED_OVER = require(
+    "the CLI runs and no shell is above it", lambda found: found.clis > 0 and not found.shells
+)
+HANDLES_TERM = require("PID 1 is an init or handles TERM", lambda handles: handles)
+REAPED_ALL = require(
+    "PID 1 takes every orphan, and leaves no zombie",
+    lambda found: found.adopters == (1,) and not found.zombies,
+)
+ENDS_WITH_IT = require("the container ends once its program has died", lambda ends: ends)
+STARTED_AGAIN = require("the container is started again", lambda count: count > 0)
+
+
+@dataclass(frozen=True)
+class Above:
+    """How many processes run the CLI, and the shells among their parents."""
+
+    clis: int
+    shells: tuple[str, ...]
+
+
+def above(program: str, box: LocalContainer) -> Above:
+    """Return what is above the CLI; an observation."""
+    clis = len(of_program(program, processes(box)))
+    return observe("above the CLI", box.label, Above(clis, tuple(shells_above(program, box))))
+
+
+def at_work(modes: Modes, mode: str) -> LocalContainer:
+    """Return the box with its CLI called in a mode."""
+    if mode != "api":
+        return started(modes(mode, tty=mode == "interactive"))
+    box = api_session.serve(modes(mode, start=False))
+    box.made.exec_run(words("Wait."), detach=True)
+    return started(box)
 
 
 @claim("final-process-exec")
 @scope("image")
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [*MODES, "api"])
 def test_no_shell_sits_above_the_cli(
     subject: Subject, modes: Modes, container: Containers, mode: str
 ) -> None:
@@ -28,10 +71,8 @@ def test_no_shell_sits_above_the_cli(
         left = container(
             files={program: (claude_cli.STAYS, 0o755)}, entrypoint=["sh", "-c", f"{program}; true"]
         )
-        assert shells_above(program, started(left))
-    box = started(modes(mode, tty=mode == "interactive"))
-    assert of_program(program, processes(box))
-    assert shells_above(program, box) == []
+        HANDED_OVER.fails(above(program, started(left)))
+    HANDED_OVER(above(program, at_work(modes, mode)))
 
 
 @claim("pid1-handles-sigterm")
@@ -39,35 +80,49 @@ def test_no_shell_sits_above_the_cli(
 @pytest.mark.parametrize("mode", [*MODES, "api"])
 def test_the_first_process_handles_term(modes: Modes, container: Containers, mode: str) -> None:
     with control("a program without a handler, although nothing stands before it"):
-        assert not handles_term(container(entrypoint=["sleep", "3600"]))
-    assert handles_term(modes(mode, tty=mode == "interactive"))
+        HANDLES_TERM.fails(handles_term(container(entrypoint=["sleep", "3600"])))
+    HANDLES_TERM(handles_term(modes(mode, tty=mode == "interactive")))
+
+
+@claim("pid1-handles-sigterm")
+def test_the_first_process_of_the_box_as_shipped_handles_term(shipped: Shipped, twin: Twins) -> None:
+    with control("a pod whose program has no handler"):
+        HANDLES_TERM.fails(handles_term(twin(fresh=True, command=["sleep", "infinity"])))
+    box = shipped(logged_in=False)
+    HANDLES_TERM(handles_term(box.beside(box.container)))
 
 
 @claim("zombies-reaped")
 @scope("image")
-def test_orphans_do_not_become_zombies(modes: Modes, container: Containers) -> None:
+@pytest.mark.parametrize("mode", [None, "api", "headless"])
+def test_orphans_do_not_become_zombies(modes: Modes, container: Containers, mode: str | None) -> None:
     with control("a first process that does not reap keeps every one"):
-        kept = orphans(container(entrypoint=["sleep", "3600"]))
-        assert kept.zombies == kept.number
-    found = orphans(modes(None, login=False), within=REAPED)
-    assert found.adopters == (1,)
-    assert found.zombies == 0
+        REAPED_ALL.fails(orphans(container(entrypoint=["sleep", "3600"])))
+    box = modes(None, login=False) if mode is None else modes(mode)
+    REAPED_ALL(orphans(box, within=REAPED))
 
 
 @claim("zombies-reaped")
 def test_orphans_in_the_pod_do_not_become_zombies(box_applied: Box, container: Containers) -> None:
     with control("a first process that does not reap keeps every one"):
-        assert orphans(container(entrypoint=["sleep", "3600"])).zombies
+        REAPED_ALL.fails(orphans(container(entrypoint=["sleep", "3600"])))
     beside = box_applied.beside(box_applied.container)
     with box_applied.alone():  # the orphans would be taken for its own by who looks at all of it
         found = orphans(beside, within=REAPED)
-    assert found.adopters == (1,)
-    assert found.zombies == 0
+    REAPED_ALL(found)
+
+
+@claim("zombies-reaped")
+def test_orphans_in_the_box_as_shipped_do_not_become_zombies(shipped: Shipped, container: Containers) -> None:
+    with control("a first process that does not reap keeps every one"):
+        REAPED_ALL.fails(orphans(container(entrypoint=["sleep", "3600"])))
+    box = shipped()
+    REAPED_ALL(orphans(box.beside(box.container), within=REAPED))
 
 
 @claim("container-exits-with-app")
 @scope("image")
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [*MODES, "api"])
 def test_the_container_ends_with_its_cli(
     subject: Subject, modes: Modes, container: Containers, mode: str
 ) -> None:
@@ -76,7 +131,29 @@ def test_the_container_ends_with_its_cli(
         script = f"{program} & sleep 3600"
         left = started(container(files={program: (claude_cli.STAYS, 0o755)}, entrypoint=["sh", "-c", script]))
         kill_program(program, left)
-        assert not left.ends(within=2)
-    box = started(modes(mode, tty=mode == "interactive"))
-    kill_program(program, box)
-    assert box.ends(within=60)
+        ENDS_WITH_IT.fails(left.ends(within=2))
+    if (
+        mode == "api"
+    ):  # there the CLI comes and goes with each prompt: what must not be missing is the service
+        box = api_session.serve(modes(mode, start=False))
+        kill(box, [each for each in processes(box) if each.ppid == 1 and not each.zombie])
+    else:
+        box = started(modes(mode, tty=mode == "interactive"))
+        kill_program(program, box)
+    ENDS_WITH_IT(box.ends(within=60))
+
+
+@claim("container-exits-with-app")
+def test_the_container_as_shipped_is_started_again_once_its_cli_has_died(
+    shipped: Shipped, subject: Subject, docker: object
+) -> None:
+    def restarts(box: Box) -> int:
+        return observe("restarts", box.label, int(box.status().get("restartCount", 0)))
+
+    box = shipped()
+    shipped.called(box)
+    with control("while it lives it is not"):
+        STARTED_AGAIN.fails(restarts(box))
+    assert to_clis_of_pod(subject, docker, box, "KILL"), "no process of the CLI was found"
+    eventually(lambda: restarts(box), timeout=RESTARTED, what="the container is started again")
+    STARTED_AGAIN(restarts(box))

@@ -11,27 +11,32 @@ from boxproof.probes.eventually import eventually
 from boxproof.probes.pressure import demand_speed, judged
 from boxproof.probes.process.signals import stop
 from boxproof.stubs import claude_cli
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 
 FULL = ["user:inference", "user:profile", "user:sessions:claude_code"]
 ACTIVE = "Remote Control session active: session_stub"
 KILLED = 137
+TELLS_OF_SESSION = require("the log tells of the session", lambda told: told)
+ENDED = require("its CLI was told to end, in time, and not killed", lambda found: found == (True, True))
 NOBODY = "https://127.0.0.1:9"
 CONNECTS = f"""look="curl -sS --max-time 30 --cacert $NODE_EXTRA_CA_CERTS -o /dev/null"
 until $look ${{ANTHROPIC_BASE_URL:-https://api.anthropic.com}}/; do sleep 0.3; done 2>/dev/null
 echo '{ACTIVE}'
 sleep 3600 &
 """.encode()
+SESSION = claude_cli.STAYS.replace(b"sleep 3600 &\n", CONNECTS)
+UNTOLD = SESSION.replace(b"trap 'note TERM; exit 0' TERM", b"trap 'exit 0' TERM")
 
 
 @claim("remote-control-lifecycle")
 @scope("image")
 def test_the_log_tells_of_the_session_and_the_cli_ends_it(headless: Headless, token: str) -> None:
     """What the box has to do with it, with a stand-in that connects as the CLI does."""
-    script = claude_cli.STAYS.replace(b"sleep 3600 &\n", CONNECTS)
 
-    def connected(*, within: float, **environment: str) -> bool:
-        """Return whether the log told of the session; in the end the CLI was told to end, not killed."""
+    def connected(
+        *, within: float, script: bytes = SESSION, **environment: str
+    ) -> tuple[bool, tuple[bool, bool]]:
+        """Return whether the log told of the session, and how its CLI ended: in time, and told to."""
         box = headless(
             file=credentials(token, scopes=FULL), environment={"CLAUDE_MODE": "remote-control"} | environment
         )
@@ -39,15 +44,21 @@ def test_the_log_tells_of_the_session_and_the_cli_ends_it(headless: Headless, to
         started(box.start())
         told = eventually(lambda: ACTIVE in box.logs(), timeout=within, what="the log tells of a session")
         ended = stop(box.made, timeout=30)
-        assert ended.in_time and ended.code != KILLED
-        if not calls(box)[-1].told_to_end:
+        heard = calls(box)[-1].told_to_end
+        if not heard and script is SESSION:
             demand_speed("the CLI was not told to end in time")
-        assert calls(box)[-1].told_to_end
-        return observe("the log tells of a session", str(environment), told)
+        seen = (told, (ended.in_time and ended.code != KILLED, heard))
+        return observe("session", str(environment), seen[0]), observe(
+            "end of the CLI", str(environment), seen[1]
+        )
 
     with control("where nobody answers there is no session"):
-        assert not judged(lambda: connected(within=5, ANTHROPIC_BASE_URL=NOBODY))
-    assert judged(lambda: connected(within=60))
+        TELLS_OF_SESSION.fails(judged(lambda: connected(within=5, ANTHROPIC_BASE_URL=NOBODY))[0])
+    with control("a CLI that does not write down that it was told is seen as one that was not"):
+        ENDED.fails(judged(lambda: connected(within=60, script=UNTOLD))[1])
+    session, end = judged(lambda: connected(within=60))
+    TELLS_OF_SESSION(session)
+    ENDED(end)
 
 
 @claim("remote-control-lifecycle")

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from boxproof.core.session import ImageInfo
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import Edit
 from boxproof.fixtures.private_config import FILES, SKILL_FILE, Clones
-from boxproof.kube.client import Kube
-from boxproof.probes.pods import helper_pods
+from boxproof.kube.client import Kube, Object
+from boxproof.probes.pods import helper_pods, init_container
 from boxproof.probes.pods.init_container import Outcome, outcome, restarts
 from boxproof.probes.pods.stable_identity import only_member
 from boxproof.probes.pods.volume_reader import Visitor
 from boxproof.stubs.git_forge import Repository
 from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
-from pytest_claims.waiting import until
+from pytest_claims import claim, control, observe, require
+from pytest_claims.waiting import holds, until
 
-STRAYS = (".a", "..data", "...x", "v")
+STRAYS = (".a", "..data", "...x", "....", "v", "-rf", "a b", "*", "..dir/.x/..y")
+CLONED = sorted({".git"} | {each.partition("/")[0] for each in FILES})
+QUICK = 60.0  # seconds in which what fails quickly has failed: an answer of the server's, and a slow machine
+LOOKS = 30  # seconds for which a pod without a clone is watched
+FAILS_AT_ONCE = require(
+    "it fails, says {}, asks nobody, and soon",
+    lambda found, said: found.state == "failed" and said in found.said and found.seconds <= QUICK,
+)
+NOT_STARTED = require(
+    "init fails, the agent never starts, and nothing is in its configuration",
+    lambda found: found == Blocked("failed", False, ()),
+)
+WHOLE = require("the clone is whole", lambda state: state == "whole")
+CLEAN = require(
+    "only what is cloned is there, and it is as the repository has it",
+    lambda found: found == (tuple(CLONED), True),
+)
 GIVES_UP = 3  # starts of one pod that end although the server answers
 SHARES = (0.1, 0.5, 0.9)  # of a pack that come before the crash
 
 
-def left_to_itself(clones: Clones, namespace: str, image: ImageInfo, repository: Repository) -> Outcome:
+def left_to_itself(
+    clones: Clones, namespace: str, image: ImageInfo, repository: Repository
+) -> tuple[str, Outcome]:
     """Return how an init container on a terminal gets on that runs git as it is, without a token."""
     name = helper_pods.unique("asking")
     container = clones.subject.config_clone.container
@@ -37,32 +58,74 @@ def left_to_itself(clones: Clones, namespace: str, image: ImageInfo, repository:
         }
     ]  # fmt: skip
     with helper_pods.applied(clones.kube, pod):
-        return outcome(clones.docker, clones.kube, namespace, name, container)
+        return name, outcome(clones.docker, clones.kube, namespace, name, container)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How an init container got on, its log, and the seconds of its last start."""
+
+    state: str
+    said: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """How init ended, whether the agent ever started, and what its configuration directory holds."""
+
+    state: str
+    agent_started: bool
+    names: tuple[str, ...]
+
+
+def failure(label: str, seen: Outcome, live: Object, container: str) -> Failure:
+    """Return how an init container failed; an observation."""
+    every = live["status"].get("initContainerStatuses") or []
+    status: Object = next((each for each in every if each["name"] == container), {})
+    ends = [
+        each["terminated"]
+        for each in (status.get("state", {}), status.get("lastState", {}))
+        if "terminated" in each
+    ]
+    took = [_time(each["finishedAt"]) - _time(each["startedAt"]) for each in ends]
+    return observe("failure", label, Failure(seen.state, seen.said, took[0] if took else 0.0))
+
+
+def _time(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 @claim("init-never-prompts")
 def test_a_token_that_does_not_fit_fails_and_nobody_is_asked(
     clones: Clones, repository: Repository, terminal: Edit, aside: str, image: ImageInfo
 ) -> None:
-    for token, reason in (("wrong", "Authentication failed"), (None, "terminal prompts disabled")):
+    container = clones.subject.config_clone.container
+    with control("git left to itself, on a terminal and without a token, asks for a name"):
+        name, seen = left_to_itself(clones, aside, image, repository)
+        FAILS_AT_ONCE.fails(observe("failure", name, Failure(seen.state, seen.said, 0.0)), "")
+    asked = "terminal prompts disabled"
+    for token, reason in (("wrong", "Authentication failed"), ("", asked), (None, asked)):
         box = clones(repository, entries={"token": token}, edit=terminal, ready=False)
         seen = clones.outcome(box)
-        assert seen.state == "failed"
-        assert reason in seen.said
-    with control("git left to itself, on a terminal and without a token, asks for a name"):
-        assert left_to_itself(clones, aside, image, repository).state == "asks"
+        FAILS_AT_ONCE(failure(f"token {token}", seen, box.pod_object(), container), reason)
 
 
 @claim("init-failure-blocks-main")
 def test_no_agent_starts_without_a_clone(clones: Clones, repository: Repository, subject: Subject) -> None:
-    with control("with the right address the agent starts"):
-        seen = clones.outcome(clones(repository))
-        assert (seen.state, seen.agent_started) == ("done", True)
-    for address in ("https://unreachable.invalid/config.git", f"{repository.url}.none"):
-        box = clones(repository, entries={"repository": address}, ready=False)
+    def blocked(box: Box) -> Blocked:
+        """Return how it stands after a while: some starts later nothing else is to have begun."""
         seen = clones.outcome(box)
-        assert (seen.state, seen.agent_started) == ("failed", False), seen.said
-        assert clones.visitor(box).names(subject.config_dir) == []
+        started = seen.agent_started
+        if seen.state == "failed":
+            started = not holds(lambda: not init_container.started(box.pod_object()), seconds=LOOKS, every=2)
+        names = tuple(clones.visitor(box).names(subject.config_dir))
+        return observe("blocked", box.label, Blocked(seen.state, started, names))
+
+    with control("with the right address the agent starts"):
+        NOT_STARTED.fails(blocked(clones(repository)))
+    for address in ("https://unreachable.invalid/config.git", f"{repository.url}.none"):
+        NOT_STARTED(blocked(clones(repository, entries={"repository": address}, ready=False)))
 
 
 def state(found: Visitor, subject: Subject) -> str:
@@ -92,28 +155,31 @@ def test_a_clone_that_was_cut_off_is_made_anew(
         repository.stall(share)
         until(lambda: transfers(box, repository, subject) > number, timeout=180, what="a transfer")  # noqa: B023
         with control("a start that is cut off leaves a clone that is not whole"):
-            assert state(found, subject) == "partial"
+            assert WHOLE.fails(state(found, subject)) == "partial"
         crashed = box.pod_object()
         kube.delete([crashed], grace=1)
         only_member(kube, box.namespace, selector(box.workload), but=crashed["metadata"]["uid"])
     repository.flow()
     box.wait_ready()
-    assert state(found, subject) == "whole"
-    assert found.text(f"{subject.config_dir}/{SKILL_FILE}") == FILES[SKILL_FILE]
+    WHOLE(state(found, subject))
+    assert found.text(f"{subject.config_dir}/{SKILL_FILE}") == FILES[SKILL_FILE], "not the repository's skill"
 
 
 @claim("init-cleanup-covers-all-dotfiles")
 def test_cleaning_up_leaves_nothing(clones: Clones, repository: Repository, subject: Subject) -> None:
     box = clones(repository)
     found, place = clones.visitor(box), subject.config_clone.directory
-    wanted = sorted({".git"} | {each.partition("/")[0] for each in FILES})
-    assert found.names(place) == wanted
+
+    def clean() -> tuple[tuple[str, ...], bool]:
+        same = found.text(f"{subject.config_dir}/{SKILL_FILE}") == FILES[SKILL_FILE]
+        return observe("clone and strays", place, (tuple(found.names(place)), same))
+
+    CLEAN(clean())
     found.empty(place)
     for name in STRAYS:
         found.write(f"{place}/{name}", "stray")
-    with control("before the start there are four strays and no clone"):
-        assert found.names(place) == sorted(STRAYS)
+    with control("before the start there are strays, some of them with two dots, and no clone"):
+        CLEAN.fails(clean())
     box.delete_pod()
-    assert found.names(place) == wanted
-    assert repository.transfers() == ["clone"] * 2
-    assert found.text(f"{subject.config_dir}/{SKILL_FILE}") == FILES[SKILL_FILE]
+    CLEAN(clean())
+    assert repository.transfers() == ["clone"] * 2, "the strays were not removed by cloning anew"

@@ -14,7 +14,10 @@ from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject.image import tools
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
+
+TOLD_OF = require("the model is told of the skill {}", lambda skills, name: name in skills)
+NAMES_ALL = require("the skill names every tool that is listed", lambda missing: missing == [])
 
 
 def told(container: Containers, stub: Stub, subject: Subject, *, without: str = "") -> list[str]:
@@ -38,8 +41,15 @@ def test_the_model_is_told_of_the_tools(
         pytest.skip("the subject names no skill made of a list of tools")
     place = PurePosixPath(subject.mcp.skill).parent
     with control("where the skill is covered, the model is told of others only"):
-        assert place.name not in told(container, stub, subject, without=str(place))
-    assert place.name in told(container, stub, subject)
+        TOLD_OF.fails(told(container, stub, subject, without=str(place)), place.name)
+    TOLD_OF(told(container, stub, subject), place.name)
     with reader(docker, image.reference, run=session.run) as read:
         text = read(subject.mcp.skill) or ""
-    assert [each.name for each in tools.load(listed) if f"## {each.name}" not in text] == []
+    names = [each.name for each in tools.load(listed)]
+
+    def missing(asked: str, text: str) -> list[str]:
+        return observe("tools it does not name", asked, [each for each in names if f"## {each}" not in text])
+
+    with control("a text without the last of them is seen to lack it"):
+        assert NAMES_ALL.fails(missing("doctored", text.replace(f"## {names[-1]}", "##"))) == names[-1:]
+    NAMES_ALL(missing("the skill", text))

@@ -2,18 +2,66 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import Box
+from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods, volumes
 from boxproof.probes.pods.node_view import Inside
-from boxproof.probes.pods.volume_permissions import writes_as
-from boxproof.subject.manifests.pod_specs import pod_spec, workload
+from boxproof.probes.pods.volume_permissions import roots_volume
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control
+from pytest_claims import claim, control, observe, require
+from pytest_claims.faults import EnvironmentFault
+from suites.persistence.roots_box import on_claim
+
+BOUND = require(
+    "the claim is Bound and its pod has a node",
+    lambda found: (found.phase, found.scheduled) == ("Bound", True),
+)
+ON_CLAIM = require(
+    "a claim is mounted right there, and can be written",
+    lambda found: found.point == found.asked and bool(found.claim) and not found.read_only,
+)
+ALL_DONE = require(
+    "as uid {} it makes, rewrites, renames and deletes files",
+    lambda found, uid: found == Steps(uid, *("done",) * 5),
+)
+
+STEPS = """
+cd "$1" || exit 9
+try() { said=$("$@" 2>&1) && echo done || echo "${said##*: }"; }
+id -u
+try sh -c 'echo 1 >made'
+try sh -c 'echo 2 >made && grep -q 2 made'
+try mv made renamed
+try mkdir below
+try rm -r renamed below
+"""
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """What carries a directory: where it is mounted, from which claim ("" for none), whether read-only."""
+
+    asked: str
+    point: str
+    claim: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class Steps:
+    """By which uid steps on a directory were tried, and what became of each: "done" or why not."""
+
+    uid: int
+    create: str
+    rewrite: str
+    rename: str
+    directory: str
+    delete: str
 
 
 @claim("pvc-bound")
@@ -24,11 +72,9 @@ def test_the_claim_is_bound(box_applied: Box, aside: str, kube: Kube, session: S
         control("a claim of a class nobody serves stays Pending, and its pod gets no node"),
         helper_pods.applied(kube, *hopeless),
     ):
-        seen = volumes.binding(kube, aside, name, name)
-        assert (seen.phase, seen.scheduled) == ("Pending", False)
+        BOUND.fails(volumes.binding(kube, aside, name, name))
     mine = volumes.mounted_claim(kube, box_applied.namespace, box_applied.pod)
-    seen = volumes.binding(kube, box_applied.namespace, mine, box_applied.pod)
-    assert (seen.phase, seen.scheduled) == ("Bound", True), seen
+    BOUND(volumes.binding(kube, box_applied.namespace, mine, box_applied.pod))
 
 
 @claim("pvc-mounted-at-real-home")
@@ -36,25 +82,50 @@ def test_the_volume_is_where_the_cli_looks(box_applied: Box, kube: Kube, docker:
     helper_pods.start_of(kube, box_applied.namespace, box_applied.pod)
     pod = box_applied.pod_object()
     inside = Inside(docker, pod, box_applied.container)
-    with control("a path beside the volume is on the container's own file system"):
-        assert inside.mount("/usr").point == "/"
-    home = inside.home()
-    looked_in = inside.variables.get("CLAUDE_CONFIG_DIR", f"{home}/.claude")
-    assert looked_in == f"{home}/.claude"
-    assert inside.mount(looked_in).point == looked_in
-    assert volumes.claim_at(pod, box_applied.container, looked_in), "no claim is mounted there"
+
+    def carrier(path: str) -> Carrier:
+        mount = inside.mount(path)
+        held = volumes.claim_at(pod, box_applied.container, path)
+        return observe("carrier", path, Carrier(path, mount.point, held, mount.read_only))
+
+    with control(
+        "what lies beside the volume: a file system of the container's own, a volume without a claim"
+    ):
+        ON_CLAIM.fails(carrier("/usr"))
+        ON_CLAIM.fails(carrier("/tmp"))
+    ON_CLAIM(carrier(inside.variables.get("CLAUDE_CONFIG_DIR", f"{inside.home()}/.claude")))
+
+
+def steps(box: Box, directory: str) -> Steps:
+    """Return what a program of the agent's may do in a directory; an observation."""
+    ended = box.exec(["sh", "-c", STEPS, "steps", directory])
+    said = ended.stdout.split("\n")[:6]
+    if len(said) < 6:
+        raise EnvironmentFault(f"no shell in {box.label} could try {directory}: {ended.stderr[-200:]}")
+    return observe("steps", f"{box.label}: {directory}", Steps(int(said[0]), *said[1:]))
 
 
 @claim("pvc-owned-by-app-uid")
-def test_the_uid_of_the_box_writes_on_a_volume_that_began_as_roots(
-    rendered: list[dict[str, Any]], aside: str, docker: Any, kube: Kube, subject: Subject, session: Session
+def test_the_uid_of_the_box_writes_on_its_own_volume(box: Box, subject: Subject) -> None:
+    with control("on a directory of root's it may not"):
+        ALL_DONE.fails(steps(box, "/etc"), subject.uid)
+    with box.alone():
+        ALL_DONE(steps(box, subject.config_dir), subject.uid)
+
+
+@claim("pvc-owned-by-app-uid")
+def test_the_box_writes_on_a_volume_that_began_as_roots(
+    make_box: MakeBox, docker: Any, kube: Kube, subject: Subject
 ) -> None:
-    spec = pod_spec(workload(rendered, subject.workload)) or {}
-    plain = {key: value for key, value in spec["securityContext"].items() if key != "fsGroup"}
-    ask = partial(writes_as, docker, kube, uid=subject.uid, image=session.probe_image, namespace=aside)
-    with control("without fsGroup the same uid may not write on a directory of root's"):
-        refused = ask(spec | {"securityContext": plain}, subject.container)
-        assert refused.create == "EACCES"
-    seen = ask(spec, subject.container)
-    assert seen.uid == subject.uid
-    assert seen.all_done, seen
+    """In the box itself, as it mounts it: a pod of ours would not show a mount that is read-only."""
+
+    def on_roots(*, group: bool) -> Steps:
+        name = helper_pods.unique("boxproof-roots")
+        box = make_box(edit=on_claim(name, group=group), ready=False)
+        with roots_volume(docker, kube, box.namespace, name):
+            helper_pods.start_of(kube, box.namespace, box.pod)
+            return steps(box, subject.config_dir)
+
+    with control("without fsGroup the same uid may not write there"):
+        ALL_DONE.fails(on_roots(group=False), subject.uid)
+    ALL_DONE(on_roots(group=True), subject.uid)

@@ -2,36 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from boxproof.agent import login
+from boxproof.agent.api_session import SEND
 from boxproof.core.session import Session
+from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods, volumes
 from boxproof.probes.pods.node_view import Inside
-from boxproof.probes.pods.stable_identity import after_deletion
+from boxproof.probes.pods.stable_identity import Member, after_deletion
+from boxproof.probes.pods.volume_reader import visit
 from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control
+from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import holds
+from suites.shipped_box import NAME, Shipped
+
+NOTHING_LOST = require("no file is gone, and none is another", lambda lost: lost == [])
+KEPT = require("the claim is the same one, and so is the file on it", lambda found: found == (True, True))
+LASTING = require(
+    "the pod comes back as {}, with the same claims",
+    lambda found, name: found == Return(name, name, True, True),
+)
+ONE_OF_A_SET = require(
+    "the live workload is a StatefulSet of one replica", lambda found: found == ("StatefulSet", 1)
+)
+
+
+@dataclass(frozen=True)
+class Return:
+    """A pod's name before and after its deletion, whether it mounted claims, and the same ones after."""
+
+    before: str
+    after: str
+    had_claims: bool
+    same_claims: bool
+
+
+def lost(asked: str, before: Mapping[str, str], after: Mapping[str, str | None]) -> list[str]:
+    """Return the files that are gone or have another content; an observation."""
+    return observe(
+        "files lost", asked, sorted(each for each, mark in before.items() if after.get(each) != mark)
+    )
+
+
+def with_session(box: Box, docker: Any, subject: Subject) -> str:
+    """Leave a login, a session of a prompt, a memory and a hidden file on the volume, and one beside it.
+
+    Returns the path of the last.
+    """
+    assert box.exec(SEND, timeout=300).ok, "no prompt could be answered"
+    inside, beside = (
+        Inside(docker, box.pod_object(), box.container),
+        f"/dev/shm/{helper_pods.unique('beside')}",
+    )
+    top = subject.config_dir
+    for path in (f"{top}/{login.FILE}", f"{top}/CLAUDE.md", f"{top}/..hidden", beside):
+        inside.write(path, login.credentials(helper_pods.unique("stub-token")))
+    return beside
 
 
 @claim("pvc-survives-pod-deletion")
-def test_files_outlive_the_pod(make_box: MakeBox, kube: Kube, docker: Any, subject: Subject) -> None:
+def test_files_outlive_the_pod(
+    make_box: MakeBox, kube: Kube, docker: Any, subject: Subject, session: Session
+) -> None:
     box = make_box()
-    text = helper_pods.unique("marker")
-    kept, lost = f"{subject.config_dir}/{text}", f"/dev/shm/{text}"
+    beside = with_session(box, docker, subject)
     inside = Inside(docker, box.pod_object(), box.container)
-    for path in (kept, lost):
-        inside.write(path, text)
-    before, after = after_deletion(kube, box.namespace, selector(box.workload))
+    text = inside.read(beside) or ""
+    visitor = visit(
+        kube, box.workload, box.container, image=session.probe_image, uid=subject.uid, node=box.node
+    )
+    before = visitor.tree(subject.config_dir)
+    assert any(each.endswith(".jsonl") for each in before), "no session of the prompt is on the volume"
+    after_deletion(kube, box.namespace, selector(box.workload))
     box.wait_ready()
     inside = Inside(docker, box.pod_object(), box.container)
     with control("what was written beside the volume went with the pod"):
-        assert inside.read(lost) is None
-    assert inside.read(kept) == text
-    assert before.claims, "the pod mounts no claim"
-    assert before.claims == after.claims
+        NOTHING_LOST.fails(lost("beside", {beside: text}, {beside: inside.read(beside)}))
+    NOTHING_LOST(lost("on the volume, by a pod of ours", before, visitor.tree(subject.config_dir)))
+    seen = {each: inside.read(f"{subject.config_dir}/{each}") for each in (login.FILE, "..hidden")}
+    NOTHING_LOST(
+        lost("on the volume, by the agent's own mount", dict.fromkeys(seen, text[:0]), _present(seen))
+    )
+
+
+def _present(seen: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return "" for each file that is there, None for the others."""
+    return {each: None if text is None else "" for each, text in seen.items()}
+
+
+@claim("pvc-survives-pod-deletion")
+def test_the_box_as_shipped_goes_on_with_the_login_of_the_pod_before(
+    shipped: Shipped, kube: Kube, subject: Subject
+) -> None:
+    box = shipped()
+    shipped.called(box)
+    file = f"{subject.config_dir}/{login.FILE}"
+    before = {each: shipped.inside(box).read(each) or "" for each in (file, f"{subject.config_dir}/{NAME}")}
+    beside = f"/dev/shm/{helper_pods.unique('beside')}"
+    shipped.inside(box).write(beside, "beside")
+    box.delete_pod()  # it is Ready again, and nobody has logged in
+    shipped.called(box, times=2)
+    inside = shipped.inside(box)
+    with control("what was written beside the volume went with the pod"):
+        NOTHING_LOST.fails(lost("beside", {beside: "beside"}, {beside: inside.read(beside)}))
+    after = {each: (inside.read(each) or "")[: len(text)] for each, text in before.items()}
+    NOTHING_LOST(lost("login, and what the CLI wrote", before, after))
 
 
 @claim("pvc-survives-statefulset-deletion")
@@ -46,31 +127,43 @@ def test_claim_and_files_outlive_the_statefulset(
     helper = volumes.disposable(name, aside, session.probe_image)
     with helper_pods.applied(kube, helper):
         volumes.mounted_claim(kube, aside, f"{name}-0")
+        first = volumes.claim_uid(kube, aside, f"volume-{name}-0")
+        assert first, "the disposable StatefulSet has no claim"
         kube.delete([box.workload])
         with control("a StatefulSet that says whenDeleted: Delete takes its claim with it"):
-            assert volumes.claim_after_deletion(kube, helper, f"volume-{name}-0") == ""
-    kept = holds(lambda: volumes.claim_uid(kube, box.namespace, mine) == uid, seconds=3, every=1)
-    assert kept, f"the claim {mine} went with the StatefulSet"
+            left = volumes.claim_after_deletion(kube, helper, f"volume-{name}-0")
+            KEPT.fails(observe("kept", name, (left == first, False)))
+    same = holds(lambda: volumes.claim_uid(kube, box.namespace, mine) == uid, seconds=10, every=1)
+    assert same, f"the claim {mine} went with the StatefulSet"
     kube.apply([box.workload])
     box.wait_ready()
-    assert Inside(docker, box.pod_object(), box.container).read(path) == text
+    again = volumes.mounted_claim(kube, box.namespace, box.pod)
+    read = Inside(docker, box.pod_object(), box.container).read(path)
+    KEPT(observe("kept", mine, (volumes.claim_uid(kube, box.namespace, again) == uid, read == text)))
+
+
+def returned(asked: str, pods: tuple[Member, Member]) -> Return:
+    """Return how a deleted pod came back; an observation."""
+    before, after = pods
+    found = Return(before.name, after.name, bool(before.claims), before.claims == after.claims)
+    return observe("return of a pod", asked, found)
 
 
 @claim("statefulset-stable-identity")
 def test_the_pod_comes_back_as_the_same(
     make_box: MakeBox, aside: str, kube: Kube, subject: Subject, session: Session
 ) -> None:
-    box = make_box(ready=False)
+    def live(kind: str, name: str, namespace: str) -> tuple[str, int]:
+        return observe("workload", name, (kind, int(kube.get(kind, name, namespace)["spec"]["replicas"])))
+
+    box, wanted = make_box(ready=False), f"{subject.workload}-0"
     helper = helper_pods.restless(helper_pods.unique("boxproof-restless"), aside, session.probe_image)
     with (
         control("the pod of a Deployment comes back under another name"),
         helper_pods.applied(kube, helper),
     ):
-        before, after = after_deletion(kube, aside, selector(helper))
-        assert before.name != after.name
+        LASTING.fails(returned("a Deployment", after_deletion(kube, aside, selector(helper))), wanted)
+        ONE_OF_A_SET.fails(live("Deployment", helper["metadata"]["name"], aside))
     for _ in range(2):
-        before, after = after_deletion(kube, box.namespace, selector(box.workload))
-        assert (before.name, after.name) == (f"{subject.workload}-0",) * 2
-        assert before.claims, "the pod mounts no claim"
-        assert before.claims == after.claims
-    assert (box.workload["kind"], box.workload["spec"]["replicas"]) == ("StatefulSet", 1)
+        LASTING(returned("the box", after_deletion(kube, box.namespace, selector(box.workload))), wanted)
+    ONE_OF_A_SET(live(box.workload["kind"], box.name, box.namespace))

@@ -14,7 +14,15 @@ from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control
+from pytest_claims import claim, control, observe, require
+from suites.shipped_box import Shipped
+
+LOGGED_IN = require(
+    "a prompt is answered with the login {}", lambda found, token: found == Login(True, (token,))
+)
+STARTED = require(
+    "the CLI has been started {} times, each with a login there", lambda calls, times: calls >= times
+)
 
 
 @claim("auth-survives-restart-and-recreate")
@@ -29,12 +37,12 @@ def test_a_container_finds_its_login_again(
     with login.named_volume(docker, session.run) as volume:
         bind = {volume: {"bind": subject.config_dir, "mode": "rw"}}
         first = make(volumes=bind, files={f"{subject.config_dir}/{FILE}": file})
-        assert login.of_local(first, mine) == Login(True, (token,))
-        assert login.of_local(first, mine) == Login(True, (token,)), "started again"
+        LOGGED_IN(login.of_local(first, mine), token)
+        LOGGED_IN(login.of_local(first, mine), token)  # started again
         first.remove()
-        assert login.of_local(make(volumes=bind), mine) == Login(True, (token,)), "re-created"
+        LOGGED_IN(login.of_local(make(volumes=bind), mine), token)  # re-created
     with control("re-created without the volume it has no login to send"):
-        assert login.of_local(make(), mine) == Login(False, ())
+        LOGGED_IN.fails(login.of_local(make(), mine), token)
 
 
 @claim("auth-survives-restart-and-recreate")
@@ -46,7 +54,24 @@ def test_the_next_pod_finds_the_login_again(
     inside = Inside(docker, box.pod_object(), box.container)
     inside.write(f"{subject.config_dir}/{FILE}", login.credentials(token))
     with control("with another configuration directory it has no login to send"):
-        assert ask(config_dir=f"/dev/shm/{token}") == Login(False, ())
-    assert ask() == Login(True, (token,))
+        LOGGED_IN.fails(ask(config_dir=f"/dev/shm/{token}"), token)
+    LOGGED_IN(ask(), token)
     box.delete_pod()
-    assert ask() == Login(True, (token,))
+    LOGGED_IN(ask(), token)
+
+
+@claim("auth-survives-restart-and-recreate")
+def test_the_box_as_shipped_starts_without_another_login(shipped: Shipped) -> None:
+    def calls() -> int:
+        return observe("starts of the CLI", box.label, len(shipped.calls(box)))
+
+    box = shipped(logged_in=False)
+    with control("before anybody has logged in the CLI is not started"):
+        STARTED.fails(calls(), 1)
+    shipped.log_in(box)
+    box.wait_ready()
+    shipped.called(box)
+    STARTED(calls(), 1)
+    box.delete_pod()
+    shipped.called(box, times=2)
+    STARTED(calls(), 2)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +16,42 @@ from boxproof.core.session import ClusterInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import COMPONENTS
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.kube.client import Kube
+from boxproof.kube.client import Kube, Object
 from boxproof.operations import backups
 from boxproof.probes.pods import helper_pods, volumes
 from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
+from pytest_claims.faults import SubjectFault
+
+OUTLIVES = require("the volume stays, Released, when its claim goes", lambda seen: seen == "Released")
+DECLARED = require("a size, a named class, and the policy Retain of that class are declared", all)
+READ_AGAIN = require("the file is read again", lambda found: found)
+RESTORED = require(
+    "the login is back, in the {} s that are documented",
+    lambda found, seconds: found.login == Login(True, (found.wanted,)) and found.seconds <= seconds,
+)
+COUNTED = {"one": 1, "two": 2, "three": 3, "five": 5, "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30}
+PLAN = re.compile(r"restore.{0,300}?plan for (\w+) minutes", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Back:
+    """The login after a loss, the one that is wanted, and the seconds since the restore began."""
+
+    login: Login
+    wanted: str
+    seconds: float
+
+
+def documented_seconds(subject: Subject) -> float:
+    """Return the time that the documents give a restore; raises SubjectFault if they give none."""
+    for each in sorted((subject.directory / "docs").glob("*.md")):
+        found = PLAN.search(each.read_text())
+        if found:
+            return 60.0 * (COUNTED.get(found[1]) or float(found[1]))
+    raise SubjectFault("no document says how long a restore takes: plan for … minutes")
 
 
 @pytest.fixture
@@ -37,44 +69,82 @@ def test_the_volume_outlives_its_claim(
     name, text = helper_pods.unique("boxproof-default"), helper_pods.unique("marker")
     path = f"{subject.config_dir}/{text}"
     Inside(docker, kept.pod_object(), kept.container).write(path, text)
-    declared = kept.workload["spec"]["volumeClaimTemplates"][0]["spec"]
-    assert declared.get("storageClassName"), "no class is named"
-    assert declared["resources"]["requests"].get("storage"), "no size is declared"
+
+    def declared(asked: str, claim_spec: Object) -> tuple[bool, bool, bool]:
+        """Return whether a claim has a size and names a class, and whether that retains; an observation."""
+        named = str(claim_spec.get("storageClassName") or "")
+        found = kube.find("StorageClass", named) if named else None
+        size = bool(claim_spec["resources"]["requests"].get("storage"))
+        return observe("declared", asked, (size, bool(named), (found or {}).get("reclaimPolicy") == "Retain"))
+
     helper = volumes.claiming_pod(name, aside, session.probe_image, storage_class="")
     del helper[0]["spec"]["storageClassName"]  # the cluster's default
     with (
-        control("a claim of the cluster's own class takes its volume with it"),
+        control("a claim of the cluster's own class names none, and takes its volume and its files with it"),
         helper_pods.applied(kube, *helper),
     ):
+        DECLARED.fails(declared("the cluster's own class", helper[0]["spec"]))
         volumes.binding(kube, aside, name, name)
-        assert volumes.after_loss(kube, aside, name, name) == "gone"
+        OUTLIVES.fails(volumes.after_loss(kube, aside, name, name))
+        READ_AGAIN.fails(
+            observe("read again", "beside the volume", inside(kept, docker).read(f"/tmp/{text}") == text)
+        )
+    DECLARED(declared("the box", kept.workload["spec"]["volumeClaimTemplates"][0]["spec"]))
     mine = volumes.mounted_claim(kube, kept.namespace, kept.pod)
     volume = volumes.volume_of(kube, kept.namespace, mine)
     kube.delete([kept.workload])
-    assert volumes.after_loss(kube, kept.namespace, mine, kept.pod) == "Released"
+    OUTLIVES(volumes.after_loss(kube, kept.namespace, mine, kept.pod))
     volumes.offer_again(kube, volume, kept.namespace, mine)
     kube.apply([kept.workload])
     kept.wait_ready()
-    assert Inside(docker, kept.pod_object(), kept.container).read(path) == text
+    READ_AGAIN(observe("read again", "on the volume", inside(kept, docker).read(path) == text))
 
 
-@claim("rec-backup-restore-drill", "pv-reclaim-retain-and-class")
+def inside(box: Box, docker: Any) -> Inside:
+    """Return a look into the agent's container from its node."""
+    return Inside(docker, box.pod_object(), box.container)
+
+
+def show_restore(
+    kept: Box, kube: Kube, docker: Any, cluster: ClusterInfo, token: str, mine: Stub, subject: Subject,
+    file: Path,
+) -> None:  # fmt: skip
+    """Back up, lose claim and volume, restore: the login is back in the documented time."""
+    documented = documented_seconds(subject)
+    claimed = volumes.mounted_claim(kube, kept.namespace, kept.pod)
+    inside(kept, docker).write(f"{subject.config_dir}/{FILE}", credentials(token))
+    drill = backups.volume(
+        kube, cluster.kubectl, subject.path(subject.storage.pod), kept.namespace, kept.name
+    )
+    drill.backup(file)
+    drill.scale(0)
+    volumes.lose(kube, kept.namespace, claimed)
+    drill.scale(1)
+
+    def back(began: float) -> Back:
+        found = login.of_pod(kept, mine, subject.image.cli)
+        return observe("back after the loss", kept.label, Back(found, token, time.monotonic() - began))
+
+    with control("on a new volume there is no login"):
+        RESTORED.fails(back(time.monotonic()), documented)
+    began = time.monotonic()
+    drill.restore(file, replace=True)
+    found = RESTORED(back(began), documented)
+    with control("in a second it is not done"):
+        RESTORED.fails(observe("back after the loss", "judged by a second", found), 1.0)
+
+
+@claim("rec-backup-restore-drill")
 def test_a_lost_volume_comes_back_from_its_backup(
     kept: Box, kube: Kube, docker: Any, cluster: ClusterInfo, token: str, mine: Stub, subject: Subject,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    file, claimed = tmp_path / "backup.tar.gz", volumes.mounted_claim(kube, kept.namespace, kept.pod)
-    Inside(docker, kept.pod_object(), kept.container).write(
-        f"{subject.config_dir}/{FILE}", credentials(token)
-    )
-    drill = backups.volume(
-        kube, cluster.kubectl, subject.path(subject.storage.pod), kept.namespace, kept.name
-    )
-    assert drill.backup(file)
-    drill.scale(0)
-    volumes.lose(kube, kept.namespace, claimed)
-    drill.scale(1)
-    with control("on a new volume there is no login"):
-        assert login.of_pod(kept, mine, subject.image.cli) == Login(False, ())
-    assert observe("files", "the backup", drill.restore(file, replace=True))
-    assert login.of_pod(kept, mine, subject.image.cli) == Login(True, (token,))
+    show_restore(kept, kube, docker, cluster, token, mine, subject, tmp_path / "backup.tar.gz")
+
+
+@claim("pv-reclaim-retain-and-class")
+def test_a_backup_of_the_production_volume_can_be_restored(
+    kept: Box, kube: Kube, docker: Any, cluster: ClusterInfo, token: str, mine: Stub, subject: Subject,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    show_restore(kept, kube, docker, cluster, token, mine, subject, tmp_path / "backup.tar.gz")

@@ -16,11 +16,17 @@ from boxproof.kube.client import Kube
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.image import image_files as files
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 from suites.persistence.older_image import older_box
 
 IDLE = ["sleep", "3600"]
-READ_ONLY = "Read-only file system"
+WRITES = ("/etc", "/usr/local/bin")  # where an agent must not
+NONE_HIDDEN = require("no file of the image is hidden", lambda hidden: hidden == [])
+NEWER = require("the file is the newer image's", lambda found: found == "newer")
+SAVED = require(
+    "files are made, written beside and renamed there, off the volume",
+    lambda found: found == (Saves(DONE, DONE, DONE), True),
+)
 
 
 def hidden(where: str, image_files: list[str], there: Callable[[str], bool]) -> list[str]:
@@ -43,8 +49,8 @@ def test_no_mount_hides_a_file_of_the_image(
         listed = below(place)[:3]
     with control("a mount over a directory of certificates hides them"):
         covered = container(entrypoint=IDLE, tmpfs={place: ""})
-        assert hidden(place, listed, lambda path: covered.exec(["/bin/test", "-e", path]).ok)
-    assert hidden("the pod", kept, lambda path: inside.read(path) is not None) == []
+        NONE_HIDDEN.fails(hidden(place, listed, lambda path: covered.exec(["/bin/test", "-e", path]).ok))
+    NONE_HIDDEN(hidden("the pod", kept, lambda path: inside.read(path) is not None))
 
 
 @claim("no-volume-shadowing")
@@ -58,9 +64,17 @@ def test_a_newer_image_brings_its_files_to_an_old_volume(
     change = f"USER root\nRUN echo older >> {skill}\nUSER {subject.uid}"
     with older_box(engine, cluster, docker, image, change) as older:
         box = make_box(image=older.reference)
+        inside = Inside(docker, box.pod_object(), box.container)
+        before = inside.read(skill) or ""
+
+        def age(text: str | None) -> str:
+            return observe(
+                "age of the file", skill, "older" if text == before else "newer" if text else "none"
+            )
+
         with control("the older image has the file as it was then"):
-            before = Inside(docker, box.pod_object(), box.container).read(skill)
-            assert (before or "").endswith("older\n")
+            assert before.endswith("older\n")
+            NEWER.fails(age(inside.read(skill)))
         old = box.pod_object()["metadata"]["uid"]
         containers = [{"name": box.container, "image": image.reference}]
         patch = {"spec": {"template": {"spec": {"containers": containers}}}}
@@ -68,15 +82,37 @@ def test_a_newer_image_brings_its_files_to_an_old_volume(
         kube.patch(path, patch, "strategic-merge-patch+json")
         box.wait_ready(after=old)
         now = Inside(docker, box.pod_object(), box.container).read(skill)
-        assert f"{now}older\n" == before
+        NEWER(age(now))
+        assert f"{now}older\n" == before, "the file is neither the older image's nor the newer one's"
 
 
 @claim("home-and-workdir-writable")
-def test_home_and_work_directory_can_be_written(box: Box, docker: Any, subject: Subject) -> None:
-    with control("a directory of root's cannot be written"):
-        assert saves(box.exec, "/etc/boxproof", box.label).touch in ("Permission denied", READ_ONLY)
+@pytest.mark.parametrize("tier", ["api", "as shipped"])
+def test_home_and_work_directory_can_be_written(
+    request: pytest.FixtureRequest, docker: Any, subject: Subject, tier: str
+) -> None:
+    box: Box = request.getfixturevalue("box") if tier == "api" else request.getfixturevalue("shipped")()
     inside = Inside(docker, box.pod_object(), box.container)
-    for place in (f"{subject.home}/.claude.json", f"{subject.home}/.cache-boxproof", f"{subject.workdir}/x"):
+
+    def saved(place: str) -> tuple[Saves, bool]:
+        """Return what became of saving a file, and whether that is beside the volume; an observation."""
+        found = saves(box.exec, place, box.label)
+        return observe("saved", place, (found, inside.mount(place).point != subject.config_dir))
+
+    with control("directories of root's cannot be written"):
+        for each in WRITES:
+            SAVED.fails(saved(f"{each}/boxproof"))
+    home, work = subject.home, subject.workdir
+    # what is there already too: a directory of root's in the home is no use to who may write beside it
+    below = [
+        f"{each}/boxproof" for top in (home, work) for each in directories(box, top, but=subject.config_dir)
+    ]
+    for place in (f"{home}/.claude.json", f"{home}/.cache-boxproof", f"{work}/x", *below):
         with box.alone():  # a CLI that another check starts would read a file that is being replaced
-            assert saves(box.exec, place, box.label) == Saves(DONE, DONE, DONE)
-        assert inside.mount(place).point != subject.config_dir
+            SAVED(saved(place))
+
+
+def directories(box: Box, top: str, *, but: str) -> list[str]:
+    """Return the directories below one, on the same file system, without ``but`` and what it holds."""
+    found = box.exec(["find", top, "-xdev", "-mindepth", "1", "-maxdepth", "4", "-type", "d"])
+    return [each for each in found.stdout.splitlines() if each and not f"{each}/".startswith(f"{but}/")]

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.session import ImageInfo, Session
 from boxproof.deployment.box import Box
+from boxproof.deployment.deploy import rendered
+from boxproof.fixtures.agent_modes import Modes, started
 from boxproof.fixtures.blocked_agent import (
     LIVE,
     Hanging,
     container_runs,
     endless,
+    probe_often,
     probed,
     to_clis,
     to_clis_of_pod,
@@ -22,11 +26,23 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.stubs.anthropic import Stub
+from boxproof.subject.image.bad_images import config_of, configured
+from boxproof.subject.manifests.pod_specs import pod_spec, workload
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import holds, until
+from suites.shipped_box import Shipped
 
+RESTARTED_MORE = require(
+    "the container was restarted, more than {} times", lambda count, before: count > before
+)
+NOT_SATISFIED = require("the probe is not satisfied", lambda found: not found.ok)
+NEVER = require("no value of any variable satisfies the probe", lambda values: values == [])
+UNHEALTHY = require("the engine sees that it is unhealthy", lambda health: health == "unhealthy")
+HEALTHY = require("the engine sees that it is healthy", lambda health: health == "healthy")
+SOON = require("a program that is dead or hung is noticed within {} s", lambda seconds, most: seconds <= most)
+NOTICED = 120  # seconds: what a user waits for an agent that does not answer before going to look
 RESTARTED = 60.0  # seconds; two failures a second apart, 5 s to end, 10 s of back-off, a slow machine
 USUAL = ("CLAUDE_TEST_MODE", "TEST_MODE", "CI", "DEBUG", "HEALTHCHECK_DISABLED", "SKIP_HEALTHCHECK")
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
@@ -35,6 +51,10 @@ VALUES = ("1", "true", "yes", "0")
 IMPOSTORS = {
     "a name in its arguments": "exec -a bin/claude sleep 3600",
     "a program called claude": "cp /bin/sleep /tmp/claude && exec /tmp/claude 3600",
+    "scripts with the names of the box's own": (
+        "mkdir -p /tmp/lib/box && cd /tmp/lib/box && echo 'sleep 3600; :' | tee supervise.py api.py"
+        " >/dev/null && { bash /tmp/lib/box/supervise.py & exec bash /tmp/lib/box/api.py; }"
+    ),
 }
 
 
@@ -51,41 +71,77 @@ def test_a_killed_and_a_stopped_cli_restart_the_container(
 ) -> None:
     box = make_box(edit=endless(stub), ready=False)
     container_runs(box.status)
+    killed_and_stopped(box, subject, docker)
+
+
+@claim("liveness-detects-dead-or-hung")
+def test_so_do_they_in_the_box_as_shipped(shipped: Shipped, subject: Subject, docker: Any) -> None:
+    box = shipped(edit=probe_often)
+    shipped.called(box)
+    killed_and_stopped(box, subject, docker)
+
+
+def killed_and_stopped(box: Box, subject: Subject, docker: Any) -> None:
+    """Show that a stopped CLI, and then a killed one, have the container restarted."""
     with control("left alone it is not restarted, although it waits"):
-        assert holds(lambda: box.status().get("restartCount", 0) == 0, seconds=4, every=1)
-        assert observe("restarts", box.pod, int(box.status().get("restartCount", 0))) == 0
-    assert until(lambda: to_clis_of_pod(subject, docker, box, "STOP"), timeout=60, what="a CLI to stop")
-    assert restarts(box, beyond=0, within=RESTARTED) == 1, "stopped"
-    container_runs(box.status)
-    assert until(lambda: to_clis_of_pod(subject, docker, box, "KILL"), timeout=60, what="a CLI to kill")
-    assert restarts(box, beyond=1, within=RESTARTED) == 2, "killed"
+        holds(lambda: box.status().get("restartCount", 0) == 0, seconds=4, every=1)
+        RESTARTED_MORE.fails(observe("restarts", box.pod, int(box.status().get("restartCount", 0))), 0)
+    for before, signal in enumerate(("STOP", "KILL")):
+        until(lambda: to_clis_of_pod(subject, docker, box, signal), timeout=60, what=f"a CLI to {signal}")  # noqa: B023
+        RESTARTED_MORE(restarts(box, beyond=before, within=RESTARTED), before)
+        container_runs(box.status)
+
+
+@claim("liveness-detects-dead-or-hung")
+def test_the_probe_looks_often_enough(session: Session, subject: Subject) -> None:
+    """What is probed every second elsewhere is probed as the manifests say here."""
+
+    def noticed(asked: str, probe: dict[str, Any]) -> float:
+        """Return the seconds until failures add up to a restart, for ever without a probe; an observation."""
+        period, failures = probe.get("periodSeconds", 10), probe.get("failureThreshold", 3)
+        seconds = probe.get("initialDelaySeconds", 0) + period * failures + probe.get("timeoutSeconds", 1)
+        return observe("seconds until it is noticed", asked, float(seconds) if probe else float("inf"))
+
+    with control("no probe, and one that is forgiven a thousand failures"):
+        SOON.fails(noticed("no probe", {}), NOTICED)
+        SOON.fails(noticed("a patient one", {"periodSeconds": 20, "failureThreshold": 1000}), NOTICED)
+    for name, components in subject.tiers.items():
+        objects, _ = rendered(session, components=components)
+        pod = pod_spec(workload(objects, subject.workload)) or {}
+        agent = next(each for each in pod["containers"] if each["name"] == subject.container)
+        SOON(noticed(f"tier {name}", agent.get("livenessProbe") or {}), NOTICED)
 
 
 @claim("probe-checks-the-right-thing")
 @scope("image")
-@pytest.mark.parametrize("mode", ["headless", "interactive", "api"])
+@pytest.mark.parametrize("mode", ["remote-control", "headless", "interactive", "api"])
 def test_only_the_real_process_satisfies_the_probe(
-    hanging: Hanging, container: Containers, mode: str
+    hanging: Hanging, modes: Modes, container: Containers, mode: str
 ) -> None:
+    # remote control needs an account: there a stand-in is what the box has started
+    box = started(modes(mode)) if mode == "remote-control" else hanging(mode)
+    until(lambda: box.exec(LIVE).ok, timeout=60, what="the probe is satisfied")
     with control("while the mode's own program runs it is satisfied"):
-        box = hanging(mode)
-        assert until(lambda: box.exec(LIVE).ok, timeout=60, what="the probe is satisfied")
-        assert probed(mode, box.exec(LIVE)).ok
+        NOT_SATISFIED.fails(probed(mode, box.exec(LIVE)))
     for what, script in IMPOSTORS.items():
         other = container(entrypoint=["bash", "-c", script], environment={"CLAUDE_MODE": mode})
-        assert not probed(f"{mode}: {what}", other.exec(LIVE)).ok
+        NOT_SATISFIED(probed(f"{mode}: {what}", other.exec(LIVE)))
 
 
 @claim("probe-checks-the-right-thing")
 @scope("image")
-def test_no_variable_satisfies_the_probe(hanging: Hanging, container: Containers) -> None:
-    box = hanging("headless")
+@pytest.mark.parametrize("mode", ["remote-control", "headless", "interactive", "api"])
+def test_no_variable_satisfies_the_probe(
+    hanging: Hanging, modes: Modes, container: Containers, mode: str
+) -> None:
+    box = started(modes(mode)) if mode == "remote-control" else hanging(mode)
+    until(lambda: box.exec(LIVE).ok, timeout=60, what="the probe is satisfied")
     names = variables(box)
-    assert len(names) > len(USUAL)
-    with control("with the same variables it is satisfied where the CLI runs"):
-        assert observe("satisfied with", "the CLI runs", satisfied(box, names)) == list(VALUES)
-    dead = container(entrypoint=["sleep", "3600"], environment={"CLAUDE_MODE": "headless"})
-    assert observe("satisfied with", "nothing runs", satisfied(dead, names)) == []
+    assert len(names) > len(USUAL), "no program of the box speaks of a variable"
+    with control("with the same variables it is satisfied where the program runs"):
+        NEVER.fails(observe("satisfied with", "the program runs", satisfied(box, names)))
+    dead = container(entrypoint=["sleep", "3600"], environment={"CLAUDE_MODE": mode})
+    NEVER(observe("satisfied with", "nothing runs", satisfied(dead, names)))
 
 
 def variables(box: LocalContainer) -> list[str]:
@@ -106,16 +162,40 @@ def test_the_engine_sees_a_stopped_and_a_killed_cli(
 ) -> None:
     second = 1_000_000_000  # ns; the test is the image's own
     often = {"interval": second, "timeout": 60 * second, "retries": 2, "start_period": 0}
-    with control("a container whose CLI never ran is not healthy"):
+    with control("a container whose CLI never ran is not healthy; one whose CLI runs is not unhealthy"):
         empty = container(
             entrypoint=["sleep", "3600"], environment={"CLAUDE_MODE": "headless"}, healthcheck=often
         )
-        assert health(empty, "unhealthy") != "healthy"
+        HEALTHY.fails(health(empty, "unhealthy"))
+        UNHEALTHY.fails(health(hanging("headless", healthcheck=often), "healthy"))
     for name in ("STOP", "KILL"):
         box = hanging("headless", healthcheck=often)
-        assert health(box, "healthy") == "healthy"
-        assert to_clis(subject, box, name)
-        assert health(box, "unhealthy") == "unhealthy", name
+        HEALTHY(health(box, "healthy"))
+        assert to_clis(subject, box, name), "no process of the CLI was found"
+        UNHEALTHY(health(box, "unhealthy"))
+
+
+@claim("docker-healthcheck-works")
+@scope("image")
+def test_the_image_asks_often_enough(
+    session: Session, docker: Any, image: ImageInfo, image_config: dict[str, Any]
+) -> None:
+    def noticed(asked: str, config: dict[str, Any]) -> float:
+        """Return the seconds until failures add up to unhealthy, for ever without a test; an observation."""
+        test = config.get("Healthcheck") or {}
+        seconds = (test.get("Interval") or 30e9) * (test.get("Retries") or 3) / 1e9 + (
+            test.get("Timeout") or 30e9
+        ) / 1e9
+        asks = bool(test.get("Test")) and test["Test"][0] != "NONE"
+        return observe("seconds until it is noticed", asked, seconds if asks else float("inf"))
+
+    lines = ["HEALTHCHECK --interval=1h CMD true"]
+    with (
+        control("an image that asks once an hour"),
+        configured(docker, lines, run=session.run) as made,
+    ):
+        SOON.fails(noticed("once an hour", config_of(docker, made)), NOTICED)
+    SOON(noticed(image.reference, image_config), NOTICED)
 
 
 def health(box: LocalContainer, wanted: str) -> str:

@@ -5,25 +5,33 @@ from __future__ import annotations
 from contextlib import suppress
 
 from boxproof.agent.api_session import SEND
+from boxproof.agent.login import FILE, credentials
 from boxproof.deployment.box import Box
 from boxproof.fixtures.agent_modes import Modes
 from boxproof.fixtures.blocked_agent import LIVE, READY, Hanging, probe_often, probed
 from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.factories import Containers
 from boxproof.kube import pod_status
 from boxproof.stubs.anthropic import Stub
-from pytest_claims import claim, control, observe, scope
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded
-from pytest_claims.waiting import until
+from pytest_claims.waiting import holds, until
+from suites.shipped_box import FULL, Shipped
 
+READY_NOW = require("the pod is Ready", lambda ready: ready)
+NOT_READY = require("the pod is not Ready", lambda ready: not ready)
+LIVES = require("it is alive", lambda found: found.ok)
+NOT_LET_WORK = require("it is not ready", lambda found: not found.ok)
 SEEN = 30.0  # seconds until the pod's condition has followed two probes a second apart, on a slow machine
 
 
-def ready(box: Box, *, wanted: bool) -> bool:
+def ready(box: Box, *, wanted: bool, within: float = SEEN) -> bool:
     """Return whether the pod is Ready, once that is as ``wanted`` or the time is over."""
     with suppress(DeadlineExceeded):
         until(
             lambda: pod_status.is_ready(box.pod_object()) is wanted,
-            timeout=SEEN, every=0.5, what=f"Ready is {wanted}",
+            timeout=within, every=0.5, what=f"Ready is {wanted}",
         )  # fmt: skip
     return bool(observe("Ready", box.pod, pod_status.is_ready(box.pod_object())))
 
@@ -34,23 +42,55 @@ def test_a_refused_login_is_not_ready_and_one_that_works_again_is(make_box: Make
     mine = stub.of(box.token)
     with control("while the API takes the login, a prompt leaves the pod Ready"):
         assert box.exec(SEND, timeout=300).ok
-        assert ready(box, wanted=True)
+        NOT_READY.fails(ready(box, wanted=True))
     mine.behave("401")
     box.exec(SEND, timeout=300)
-    assert not ready(box, wanted=False)
+    found = NOT_READY(ready(box, wanted=False))
+    with control("while it refuses the login the pod is not"):
+        READY_NOW.fails(observe("Ready", box.pod, found))
+    assert holds(lambda: not pod_status.is_ready(box.pod_object()), seconds=10, every=1), (
+        "it forgets the refusal"
+    )
     mine.behave("ok")
     box.exec(SEND, timeout=300)
-    assert ready(box, wanted=True)
-    assert box.status()["restartCount"] == 0
+    READY_NOW(ready(box, wanted=True))
+    assert box.status()["restartCount"] == 0, "it was restarted meanwhile"
+
+
+@claim("readiness-reflects-auth")
+def test_the_box_as_shipped_is_ready_with_a_login_and_not_without(shipped: Shipped, subject: Subject) -> None:
+    box = shipped(logged_in=False, edit=probe_often)
+    file = f"{subject.config_dir}/{FILE}"
+    with control("without a login it is not Ready"):
+        assert holds(lambda: not pod_status.is_ready(box.pod_object()), seconds=10, every=1)
+        READY_NOW.fails(ready(box, wanted=True, within=1))
+    shipped.log_in(box)
+    found = READY_NOW(ready(box, wanted=True))
+    with control("with one it is"):
+        NOT_READY.fails(observe("Ready", box.pod, found))
+    gone = {
+        "lost": "",
+        "cut off": '{"claudeAiOauth": {"acc',
+        "run out": credentials("t", expires_in=-60, refreshToken=None, scopes=list(FULL)),
+    }
+    for text in gone.values():
+        shipped.inside(box).write(file, text)
+        NOT_READY(ready(box, wanted=False))
+        shipped.log_in(box)
+        READY_NOW(ready(box, wanted=True))
 
 
 @claim("readiness-reflects-auth")
 @scope("image")
-def test_without_a_login_it_lives_and_is_not_ready(modes: Modes, hanging: Hanging) -> None:
-    with control("with a login it is ready"):
+def test_without_a_login_it_lives_and_is_not_ready(
+    modes: Modes, hanging: Hanging, container: Containers
+) -> None:
+    with control("with a login it is ready; where nothing runs nothing lives"):
         box = hanging("headless")
-        assert until(lambda: box.exec(READY).ok, timeout=60, what="it is ready")
-        assert probed("ready, login", box.exec(READY)).ok
+        until(lambda: box.exec(READY).ok, timeout=60, what="it is ready")
+        NOT_LET_WORK.fails(probed("ready, login", box.exec(READY)))
+        LIVES.fails(probed("live, nothing runs", container(entrypoint=["sleep", "3600"]).exec(LIVE)))
     waits = modes(None, login=False).wait_log("No login")
-    assert until(lambda: waits.exec(LIVE).ok, timeout=60, what="it lives")
-    assert not probed("ready, no login", waits.exec(READY)).ok
+    until(lambda: waits.exec(LIVE).ok, timeout=60, what="it lives")
+    LIVES(probed("live, no login", waits.exec(LIVE)))
+    NOT_LET_WORK(probed("ready, no login", waits.exec(READY)))

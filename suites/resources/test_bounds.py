@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from boxproof.core.session import Session
+from boxproof.deployment.deploy import rendered
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.docker_run import Documented, bytes_of_logs
 from boxproof.fixtures.factories import Containers
-from boxproof.kube.client import Kube
 from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods import helper_pods
-from boxproof.probes.process.cgroup import quantity
+from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.recording import observations
 from pytest_claims.waiting import NotYet, until
 
@@ -28,6 +31,22 @@ OVERSHOOT = 1.01  # files are changed after the line that exceeds their size
 SIZES = {"k": 10**3, "m": 10**6, "g": 10**9}
 
 
+KUBELET = ("containerLogMaxSize", "containerLogMaxFiles")
+FULL = require("the burst does not fit: no space", lambda found: found == "no space")
+IN_MEMORY = require("it is in memory, not on a disk", lambda carrier: carrier == "tmpfs")
+NOT_RUN = require("a program there is not run", lambda code: code == 126)
+MOUNTED_WITH = require(
+    "it is mounted with noexec and nosuid", lambda options: {"noexec", "nosuid"} <= set(options)
+)
+BOUNDED = require("no service has logs without an upper size", lambda services: services == [])
+STAYS_BELOW = require(
+    "the logs take some of what was printed, and at most {} bytes",
+    lambda size, bound: PRINTED * MIB / 2 < size <= bound * OVERSHOOT,
+)
+DOCUMENTED = require("the documents say what bounds logs in a cluster", lambda words: words == set(KUBELET))
+NO_OTHER = require("no container may fill a /tmp without a bound", lambda found: found == [])
+
+
 def filled(asked: str, ended: ExecResult) -> str:
     """Return how writing a burst ended: "whole", or the error; an observation."""
     found = "whole" if ended.ok else "no space" if "No space left" in ended.stderr else ended.stderr[-200:]
@@ -37,15 +56,59 @@ def filled(asked: str, ended: ExecResult) -> str:
 
 @claim("tmp-bounded")
 def test_the_pods_tmp_is_bounded_and_no_disk(make_box: MakeBox, container: Containers) -> None:
-    with control("on a file system without a bound the burst is written"):
+    def carrier(asked: str, run: Callable[[Sequence[str]], ExecResult]) -> str:
+        found = run(["stat", "--file-system", "--format=%T", "/tmp"]).stdout.strip()
+        return observe("carrier", asked, found)
+
+    with control("on a file system without a bound, a disk's, the burst is written"):
         free = container(entrypoint=["sleep", "3600"])
-        assert filled("no bound", free.exec([*FILL, "of=/tmp/burst"])) == "whole"
+        FULL.fails(filled("no bound", free.exec([*FILL, "of=/tmp/burst"])))
+        IN_MEMORY.fails(carrier("no bound", free.exec))
     box = make_box(ready=False)
     helper_pods.start_of(box.kube, box.namespace, box.pod)
-    assert filled("/tmp of the pod", box.exec([*FILL, "of=/tmp/burst"], timeout=120)) == "no space"
-    carrier = box.exec(["stat", "--file-system", "--format=%T", "/tmp"]).stdout.strip()
-    assert observe("carrier", "/tmp of the pod", carrier) == "tmpfs"
+    FULL(filled("/tmp of the pod", box.exec([*FILL, "of=/tmp/burst"], timeout=120)))
+    IN_MEMORY(carrier("/tmp of the pod", box.exec))
     box.exec(["rm", "/tmp/burst"])
+
+
+@claim("tmp-bounded")
+def test_so_is_that_of_every_container_that_may_write_there(session: Session, subject: Subject) -> None:
+    """The pods beside the agent's, and those of every tier: a root that is read-only has no /tmp to fill."""
+
+    def unbounded(asked: str, objects: Sequence[Mapping[str, Any]]) -> list[str]:
+        found = [
+            where
+            for each in objects
+            for where, one in containers([each], GROUPS[:2])
+            if not tmp_is_bounded(pod_spec(each) or {}, one)
+        ]
+        return observe("unbounded /tmp", asked, found)
+
+    with control("a container that writes on its own layer, one on a directory without a limit"):
+        bare = {"name": "a", "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}]}
+        pod = {"kind": "Pod", "metadata": {"name": "p"}}
+        for volumes in (
+            [],
+            [{"name": "tmp", "emptyDir": {}}],
+            [{"name": "tmp", "emptyDir": {"medium": "Memory"}}],
+        ):
+            NO_OTHER.fails(
+                unbounded("doctored", [pod | {"spec": {"volumes": volumes, "containers": [bare]}}])
+            )
+    for name, components in subject.tiers.items():
+        NO_OTHER(unbounded(f"tier {name}", rendered(session, components=components)[0]))
+
+
+def tmp_is_bounded(pod: Mapping[str, Any], container: Mapping[str, Any]) -> bool:
+    """Return whether what a container writes to /tmp has an upper size, and is in memory."""
+    mounts = {each["mountPath"]: each["name"] for each in container.get("volumeMounts") or ()}
+    volume: Mapping[str, Any] = next(
+        (each for each in pod.get("volumes") or () if each["name"] == mounts.get("/tmp")), {}
+    )
+    memory = volume.get("emptyDir") or {}
+    if memory.get("medium") == "Memory" and memory.get("sizeLimit"):
+        return True
+    return not volume and bool((container.get("securityContext") or {}).get("readOnlyRootFilesystem"))
 
 
 @claim("tmp-bounded")
@@ -53,17 +116,22 @@ def test_the_pods_tmp_is_bounded_and_no_disk(make_box: MakeBox, container: Conta
 def test_the_documented_tmp_is_bounded_and_cannot_be_run_from(
     documented: Documented, container: Containers, docker: Any
 ) -> None:
+    def options(asked: str, made: Any) -> list[str]:
+        return observe(
+            "options of /tmp", asked, mount_options(made.exec_run(["cat", "/proc/mounts"]).output.decode())
+        )
+
     with control("without the options the burst is written, and a program in /tmp runs"):
         free = container(entrypoint=["sleep", "3600"])
-        assert filled("no options", free.exec([*FILL, "of=/tmp/burst"])) == "whole"
-        assert observe("program in /tmp", "no options", runs_from_tmp(free.made)) == 0
+        FULL.fails(filled("no options", free.exec([*FILL, "of=/tmp/burst"])))
+        NOT_RUN.fails(observe("program in /tmp", "no options", runs_from_tmp(free.made)))
+        MOUNTED_WITH.fails(options("no options", free.made))
     made = docker.containers.get(documented("3600", entrypoint="sleep"))
-    assert observe("program in /tmp", "documented", runs_from_tmp(made)) == 126
+    NOT_RUN(observe("program in /tmp", "documented", runs_from_tmp(made)))
     code, (_, error) = made.exec_run([*FILL, "of=/tmp/burst"], demux=True)
     ended = ExecResult(tuple(FILL), code, "", (error or b"").decode(), 0)
-    assert filled("documented", ended) == "no space"
-    options = mount_options(made.exec_run(["cat", "/proc/mounts"]).output.decode())
-    assert {"noexec", "nosuid"} <= options
+    FULL(filled("documented", ended))
+    MOUNTED_WITH(options("documented", made))
 
 
 def runs_from_tmp(made: Any) -> int:
@@ -72,10 +140,10 @@ def runs_from_tmp(made: Any) -> int:
     return int(made.exec_run(["sh", "-c", copied]).exit_code)
 
 
-def mount_options(mounts: str) -> set[str]:
+def mount_options(mounts: str) -> list[str]:
     """Return the options of what is mounted at /tmp, of a text like /proc/mounts."""
     found = [each.split()[3].split(",") for each in mounts.splitlines() if each.split()[1] == "/tmp"]
-    return set(observe("options of /tmp", "documented", sorted(found[-1] if found else [])))
+    return sorted(found[-1] if found else [])
 
 
 @claim("logs-bounded-in-crash-loop")
@@ -84,13 +152,42 @@ def test_the_documented_logs_of_a_crash_loop_are_bounded(
     documented: Documented, docker: Any, session: Session, subject: Subject
 ) -> None:
     bound = log_bound(subject.commands.run)
-    assert observe("bound", "documented", bound or 0) > 0
+    assert bound, "the documented command does not bound the logs"
     with control("without the options the same crashes leave more than the bound"):
         bare = ("--log-driver", "json-file", "--log-opt", "max-size=10g")
         loop = crashed(docker, documented("-c", CRASH, entrypoint="sh", restart=True, bare=bare))
-        assert bytes_of_logs(docker, loop, session.probe_image) > bound
+        STAYS_BELOW.fails(bytes_of_logs(docker, loop, session.probe_image), bound)
     loop = crashed(docker, documented("-c", CRASH, entrypoint="sh", restart=True))
-    assert PRINTED * MIB / 2 < bytes_of_logs(docker, loop, session.probe_image) <= bound * OVERSHOOT
+    STAYS_BELOW(bytes_of_logs(docker, loop, session.probe_image), bound)
+
+
+@claim("logs-bounded-in-crash-loop")
+@scope("image")
+def test_the_logs_of_every_service_of_the_compose_file_are_bounded(subject: Subject) -> None:
+    def unbounded(asked: str, services: Mapping[str, Any]) -> list[str]:
+        found = [name for name, each in services.items() if not compose_bound(each.get("logging") or {})]
+        return observe("services", asked, found)
+
+    with control("a service that names no driver, and one whose driver has no size"):
+        doctored = {"a": {}, "b": {"logging": {"driver": "json-file", "options": {"max-file": "3"}}}}
+        assert BOUNDED.fails(unbounded("doctored", doctored)) == ["a", "b"]
+    for name in (subject.compose.file, subject.compose.socket):
+        path = subject.path(name)
+        services = (yaml.safe_load(path.read_text()) or {}).get("services") or {} if path else {}
+        if name == subject.compose.file:
+            assert services, "the Compose file has no service"
+            BOUNDED(unbounded(name, services))
+        else:  # what is laid over the first file keeps what it does not name
+            BOUNDED(unbounded(name, {key: each for key, each in services.items() if "image" in each}))
+
+
+def compose_bound(logging: Mapping[str, Any]) -> bool:
+    """Return whether a service's logs have an upper size of 100 MB at most."""
+    options = logging.get("options") or {}
+    words = tuple(
+        f"max-{each}={options[f'max-{each}']}" for each in ("size", "file") if f"max-{each}" in options
+    )
+    return logging.get("driver") in ("json-file", "local") and 0 < log_bound(words) <= 100 * SIZES["m"]
 
 
 def log_bound(words: tuple[str, ...]) -> int:
@@ -114,22 +211,14 @@ def crashed(docker: Any, name: str) -> str:
 
 
 @claim("logs-bounded-in-crash-loop")
-@scope("instance")
-def test_every_kubelet_bounds_the_logs_of_its_containers(kube: Kube) -> None:
-    with control("a setting without a bound is seen as such: processes of a pod"):
-        assert quantity(observe("setting", "processes", setting(kube, nodes(kube)[0], "podPidsLimit"))) < 0
-    for node in nodes(kube):
-        size = observe("setting", node, setting(kube, node, "containerLogMaxSize"))
-        assert 0 < quantity(size) <= 100 * MIB
-        assert 2 <= int(setting(kube, node, "containerLogMaxFiles")) <= 10
+@scope("image")
+def test_the_documents_say_what_bounds_logs_in_a_cluster(subject: Subject) -> None:
+    """Logs of pods are the kubelet's, its settings the user's: the box can but say which they are."""
 
+    def named(asked: str, text: str) -> set[str]:
+        return observe("settings named", asked, {each for each in KUBELET if each in text})
 
-def nodes(kube: Kube) -> list[str]:
-    """Return the names of the nodes."""
-    return [str(each["metadata"]["name"]) for each in kube.list("Node")]
-
-
-def setting(kube: Kube, node: str, name: str) -> str:
-    """Return a setting of a kubelet as it runs, "" for none."""
-    found = kube.raw(f"/api/v1/nodes/{node}/proxy/configz")["kubeletconfig"]
-    return str(found.get(name, ""))
+    with control("a text that speaks of logs alone names none"):
+        DOCUMENTED.fails(named("another text", "Logs of pods are the kubelet's."))
+    documents = sorted((subject.directory / "docs").glob("*.md"))
+    DOCUMENTED(named("the documents", "\n".join(each.read_text() for each in documents)))

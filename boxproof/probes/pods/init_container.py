@@ -111,15 +111,15 @@ def _log(kube: Kube, namespace: str, pod: str, container: str, *, again: bool) -
     return ""
 
 
-def seen_in_processes(docker: Any, node: str, word: str) -> list[str]:
-    """Return where ``word`` stands in processes of a node, "cmdline" or "environ"; an observation.
+def seen_in_processes(docker: Any, node: str, *words: str) -> list[str]:
+    """Return where one of ``words`` is in processes of a node, "cmdline" or "environ"; an observation.
 
     ``docker`` is a docker client. Raises EnvironmentFault if the node does not answer.
     """
     pattern = helper_pods.unique("/boxproof-sought")  # in a file: grep's own arguments are looked through too
     host = docker.containers.get(node)
     try:
-        host.put_archive("/", archive({pattern: (word.encode(), 0o600)}))
+        host.put_archive("/", archive({pattern: ("\n".join(words).encode(), 0o600)}))
         search = f"grep -saFlf {pattern} /proc/[0-9]*/cmdline /proc/[0-9]*/environ; rm {pattern}"
         code, output = said(host, ["sh", "-c", search])
     except DockerException as error:
