@@ -6,36 +6,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from boxproof.core.session import Session
 from boxproof.deployment import external_instances
 from boxproof.kube import pod_status
-from boxproof.kube.client import Kube, NotFound, Object
+from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.kube.exec import ExecResult, exec_in
 from boxproof.probes.pods import probe_pods
 from boxproof.probes.process.capabilities import Capabilities, capabilities
 from boxproof.probes.process.processes import Process, processes
-from boxproof.subject.manifests.pod_specs import pod_spec
+from boxproof.subject import model
+from boxproof.subject.manifests import pod_specs
+from boxproof.subject.model import Subject
 from pytest_claims.concurrency.sharing import instances
 from pytest_claims.faults import SubjectFault
 from pytest_claims.pace import Deadline
 from pytest_claims.waiting import NotYet, until
 
 COMMAND = 90.0  # seconds a command gets that ends by itself, whatever the machine is doing
-WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "Pod")
 
 
-def workload_of(objects: Sequence[Object]) -> Object:
-    """Return the agent's workload among rendered objects; raises SubjectFault if there is none.
-
-    Of two of a kind it is the one that runs under a service account of its own: helpers have none.
-    """
-    for kind in WORKLOADS:
-        found = [each for each in objects if each["kind"] == kind]
-        if found:
-            return min(found, key=lambda each: not (pod_spec(each) or {}).get("serviceAccountName"))
-    raise SubjectFault(f"the manifests hold no workload ({', '.join(WORKLOADS)})")
+def workload_of(objects: Sequence[Object], subject: Subject | None = None) -> Object:
+    """Return the agent's workload among rendered objects, as ``pod_specs.agent`` does."""
+    return pod_specs.agent(objects, subject)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,20 +48,36 @@ class Box:
     _sidecars: dict[str, probe_pods.Sidecar] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
+    def subject(self) -> Subject | None:
+        """The subject, None for a session that names no directory of one."""
+        directory = Path(self.session.subject)
+        return model.load(directory) if (directory / model.FILE).is_file() else None
+
+    @cached_property
     def workload(self) -> Object:
-        """The workload as applied."""
-        return workload_of(self.objects)
+        """The workload as applied: the subject's, or where it goes by another name here the likeliest."""
+        try:
+            return workload_of(self.objects, self.subject)
+        except SubjectFault:
+            return workload_of(self.objects)
 
     @property
     def name(self) -> str:
         """The workload's name."""
         return str(self.workload["metadata"]["name"])
 
-    @cached_property
+    @property
     def template(self) -> dict[str, Any]:
-        """The pod template as applied."""
-        found: dict[str, Any] = self.workload["spec"].get("template", self.workload)
+        """The pod template as applied; of a custom resource the pod that is made for it."""
+        workload = self.workload
+        if workload["kind"] == "Pod":
+            return workload
+        found: dict[str, Any] = (workload.get("spec") or {}).get("template") or self._live
         return found
+
+    @cached_property
+    def _live(self) -> Object:
+        return self._newest()
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -77,7 +88,9 @@ class Box:
     @property
     def container(self) -> str:
         """The name of the agent's container."""
-        return str(self.spec["containers"][0]["name"])
+        names = [str(each["name"]) for each in self.spec["containers"]]
+        wanted = self.subject.container if self.subject is not None else ""
+        return wanted if wanted in names else names[0]
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -101,17 +114,23 @@ class Box:
 
     @property
     def pod(self) -> str:
-        """The pod's name."""
+        """The pod's name; of several the newest that is not on its way out."""
         if self.workload["kind"] == "StatefulSet":
             return f"{self.name}-0"
         if self.workload["kind"] == "Pod":
             return self.name
+        return str(self._newest()["metadata"]["name"])
+
+    def _newest(self) -> Object:
+        """Return the newest pod that is not on its way out; raises DeadlineExceeded."""
         found = until(self._pods, timeout=30, what=f"{self.name} has a pod")
-        return str(found[0]["metadata"]["name"])
+        return max(found, key=lambda each: str(each["metadata"].get("creationTimestamp", "")))
 
     def _pods(self) -> list[Object]:
-        selector = ",".join(f"{key}={value}" for key, value in self.labels.items())
-        return self.kube.list("Pod", self.namespace, selector)
+        selector = self.subject.pod_selector if self.subject is not None else ""
+        selector = selector or ",".join(f"{key}={value}" for key, value in self.labels.items())
+        found = self.kube.list("Pod", self.namespace, selector)
+        return [each for each in found if "deletionTimestamp" not in each["metadata"]]
 
     @property
     def address(self) -> str:
@@ -175,20 +194,40 @@ class Box:
         return self.kube.logs(self.namespace, self.pod, self.container, previous=previous)
 
     def wait_ready(self, timeout: float = 120, *, after: str = "") -> Box:
-        """Wait until the pod is Ready (another one than the uid ``after``); errors as ``states.ready``."""
+        """Wait until the pod is Ready, or settled as the subject says; errors as ``pod_status.ready``.
+
+        ``after`` is the uid of a pod that must be gone.
+        """
         image, cluster = self.session.probe_image, self.session.cluster
         found = pod_status.ready(
-            self.kube, self.namespace, self.pod, timeout, reference_image=image, after=after
-        )
+            self.kube, self.namespace, self.pod, timeout, reference_image=image, after=after,
+            settled=self._settled,
+        )  # fmt: skip
         if cluster is not None and cluster.context:
             external_instances.demand_content(self.session, found, self.container)
         return self
+
+    def _settled(self, pod: Object) -> bool:
+        """Return whether a pod is as far as the subject says it comes here."""
+        wanted = self.subject.start.settled if self.subject is not None else "ready"
+        if wanted == "ready":
+            return pod_status.is_ready(pod)
+        if not pod_status.is_running(pod, self.container):
+            return False
+        if wanted == "running":
+            return True
+        name = str(pod["metadata"]["name"])
+        try:
+            return wanted in self.kube.logs(self.namespace, name, self.container)
+        except (NotFound, Invalid):  # no log yet
+            return False
 
     def wait_rolled_out(self, timeout: float = 120) -> Box:
         """Wait until the pod is of the workload as it stands now, and Ready; errors as ``wait_ready``."""
         deadline = Deadline(timeout)
         kind = str(self.workload["kind"])
-        pod_status.rolled_to(self.kube, kind, self.name, self.namespace, self.pod, timeout=timeout)
+        pod = f"{self.name}-0" if kind == "StatefulSet" else ""
+        pod_status.rolled_to(self.kube, kind, self.name, self.namespace, pod, timeout=timeout)
         return self.wait_ready(deadline.rest)
 
     def wait_addressed(self, timeout: float = 120) -> Box:
@@ -203,7 +242,7 @@ class Box:
     @property
     def proxy(self) -> str:
         """The URL of the proxy its programs are told to use for HTTPS, "" for none."""
-        agent = self.spec["containers"][0]
+        agent = next(each for each in self.spec["containers"] if each["name"] == self.container)
         named = {each["name"]: str(each.get("value", "")) for each in agent.get("env") or []}
         maps = [each["configMapRef"]["name"] for each in agent.get("envFrom") or [] if "configMapRef" in each]
         for each in maps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from boxproof.core import admission
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.own_project import OURS
 from boxproof.core.session import ClusterInfo, Session, StubInfo
+from boxproof.core.settings import Settings
 from boxproof.deployment import external_instances, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.instance_records import Record, instances_of, record_path, remember
@@ -21,6 +23,7 @@ from boxproof.deployment.sabotage_ways import ManifestSabotage
 from boxproof.kube import pod_status, retained_volumes
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.kube.service_accounts import kubeconfig
+from boxproof.subject.model import Subject
 from pytest_claims import progress
 from pytest_claims.concurrency.sharing import instances as shared
 from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
@@ -72,24 +75,44 @@ def rendered(
     Raises SubjectFault if the subject cannot be rendered, EnvironmentFault if the session lacks a part.
     """
     from boxproof.subject import model
-    from boxproof.subject.manifests import render
+    from boxproof.subject.manifests import placing, render, starting
 
     cluster = cluster_of(session)
+    subject = model.load(Path(session.subject))
     reference = image or (session.image.reference if session.image else "")
+    given = files_of(session, token or token_of(session.suffix)) | dict(files or {})
     objects = render.render(
-        model.load(Path(session.subject)),
-        components=tuple(components),
+        subject,
+        components=tuple(each for each in components if has_component(subject, each)),
         image=reference,
         apiserver=cluster.apiserver,
         service=cluster.service or render.SERVICE,
         kubectl=cluster.kubectl,
-        files=files_of(session, token or token_of(session.suffix)) | dict(files or {}),
+        helm=helm_of(session, subject),
+        files=given,
     )
+    objects, _ = placing.housed(objects, subject)
+    starting.patched(objects, subject, given)
     objects, sabotaged = _sabotaged(session, objects)
     external_instances.adapt(objects, cluster, session.stub)
     if edit is not None:
         edit(objects)
     return objects, sabotaged
+
+
+def has_component(subject: Subject, name: str) -> bool:
+    """Return whether a component is to be rendered: what logs our own box in, others do not have."""
+    return name not in COMPONENTS or subject.path(f"{subject.manifests.components}/{name}") is not None
+
+
+def helm_of(session: Session, subject: Subject) -> Path | None:
+    """Return Helm where the subject's chart is the source of its objects; raises EnvironmentFault."""
+    if subject.source != "chart":
+        return None
+    from boxproof.subject.manifests import helm
+
+    settings = replace(Settings.load(), cache=Path(session.cache), state=Path(session.state))
+    return helm.program(settings, subject)
 
 
 def files_of(session: Session, token: str) -> dict[str, bytes]:
@@ -131,17 +154,20 @@ def deploy(
     making, Unprovable if a cluster that is not ours lacks what it asks for, EnvironmentFault otherwise. It
     is in ``remove_instances`` from before it is applied.
     """
-    from boxproof.subject.manifests import derive
+    from boxproof.subject.manifests import derive, placing
 
     kube = Kube(cluster_of(session).kubeconfig)
     token = token_of(suffix)
     objects, sabotaged = rendered(
         session, components=components, edit=edit, image=image, token=token, files=files
     )
-    namespace = _namespace(objects)
+    namespace = _namespace(session, objects)
     if suffix:
         namespace = f"{namespace}-{suffix}"
         objects = derive.derive(objects, namespace=namespace, suffix=suffix)
+        told = placing.freed(objects)
+        if told:
+            progress.say(f"not in a further instance: {', '.join(told)}", style="dim")
     for each in objects:
         each["metadata"].setdefault("labels", {})[RUN_LABEL] = session.run
     external_instances.demand(kube, session, objects)
@@ -222,19 +248,37 @@ def _box(session: Session, record: Record, kube: Kube) -> Box:
 
 def remove(box: Box) -> None:
     """Delete an instance without waiting: its namespace, cluster-scoped objects and volumes."""
-    _remove(box.kube, box.namespace, box.objects)
+    _remove(box.kube, box.namespace, box.objects, box.session.run)
     record_path(box.session, box.suffix).unlink(missing_ok=True)
 
 
-def _remove(kube: Kube, namespace: str, objects: Sequence[Object]) -> None:
-    retained_volumes.let_go(kube, [namespace])
-    outside = [each for each in objects if each["metadata"].get("namespace") != namespace]
-    kube.delete([each for each in outside if each["kind"] != "StorageClass"])
+def _remove(kube: Kube, namespace: str, objects: Sequence[Object], run: str) -> None:
+    """Remove what was applied, by its label: all of a namespace only where that was applied too."""
+    whole = any(each["kind"] == "Namespace" and each["metadata"]["name"] == namespace for each in objects)
+    gone = [
+        each
+        for each in objects
+        if each["kind"] != "StorageClass"
+        and not (whole and each["metadata"].get("namespace") == namespace)
+        and _applied(kube, each, run)
+    ]
+    if whole:
+        retained_volumes.let_go(kube, [namespace])
+    kube.delete(gone)
+    if not whole:
+        return
     try:
         path = kube.path("Pod", "", namespace)
         kube.request("DELETE", path, query={"gracePeriodSeconds": 1})
     except NotFound:
         return
+
+
+def _applied(kube: Kube, item: Object, run: str) -> bool:
+    """Return whether an object is there as a run applied it: without its label it is somebody's."""
+    meta = item["metadata"]
+    live = kube.find(item["kind"], meta["name"], meta.get("namespace"))
+    return live is not None and (live["metadata"].get("labels") or {}).get(RUN_LABEL) == run
 
 
 def remove_instances(session: Session, *, further: bool = False) -> list[str]:
@@ -250,7 +294,7 @@ def remove_instances(session: Session, *, further: bool = False) -> list[str]:
         if path == spared:
             continue
         data = json.loads(path.read_text())
-        _remove(kube, data["namespace"], data["objects"])
+        _remove(kube, data["namespace"], data["objects"], session.run)
         removed.append(data["namespace"])
         path.unlink()
     return removed
@@ -281,5 +325,7 @@ def probes_namespace(session: Session, kube: Kube) -> str:
     return name
 
 
-def _namespace(objects: Objects) -> str:
-    return str(workload_of(objects)["metadata"]["namespace"])
+def _namespace(session: Session, objects: Objects) -> str:
+    from boxproof.subject import model
+
+    return str(workload_of(objects, model.load(Path(session.subject)))["metadata"]["namespace"])

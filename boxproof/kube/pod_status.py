@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from boxproof.kube.client import Kube, NotFound, Object
@@ -14,6 +15,10 @@ CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError",
 LATE = "timed out waiting for the condition"  # a kubelet on a busy machine, which tries again
 REVISION = "controller-revision-hash"
 RESTARTS = 2  # from here on a crash loop is the subject's state, not a slow start
+UPDATED = {  # in the status: pods that are new, how many there should be, how many there are
+    "Deployment": ("updatedReplicas", "replicas", "replicas"),
+    "DaemonSet": ("updatedNumberScheduled", "desiredNumberScheduled", "currentNumberScheduled"),
+}
 LOOK = 0.5  # seconds from one look at a pod to the next
 UNSCHEDULABLE_LOOKS = 16  # in a row before "unschedulable" is believed
 UNBOUND_LOOKS = 120  # the same for want of a volume: on a busy machine a provisioner was seen to need 20 s
@@ -32,6 +37,14 @@ def condition(pod: Object, name: str) -> Object:
 def is_ready(pod: Object) -> bool:
     """Return whether the pod is Ready and not on its way out."""
     return condition(pod, "Ready").get("status") == "True" and "deletionTimestamp" not in pod["metadata"]
+
+
+def is_running(pod: Object, container: str) -> bool:
+    """Return whether a container of the pod runs, and the pod is not on its way out."""
+    found = pod.get("status", {}).get("containerStatuses") or []
+    return "deletionTimestamp" not in pod["metadata"] and any(
+        each["name"] == container and "running" in each.get("state", {}) for each in found
+    )
 
 
 def terminal(pod: Object) -> str:
@@ -72,8 +85,11 @@ def ready(
     *,
     reference_image: str = "",
     after: str = "",
+    settled: Callable[[Object], bool] = is_ready,
 ) -> Object:
     """Wait until a pod is Ready and return it; ``timeout`` is seconds, ``after`` a uid that must be gone.
+
+    ``settled`` says when it is far enough, where that is not Ready.
 
     Raises SubjectFault for a terminal state of the pod's own making, shown by a reference pod of
     ``reference_image`` that does become Ready on the same node; EnvironmentFault otherwise.
@@ -88,7 +104,7 @@ def ready(
             raise NotYet(f"no pod {pod}{_refusals(kube, namespace)}") from None
         if found["metadata"]["uid"] == after:
             raise NotYet("the old pod is still there")
-        if is_ready(found):
+        if settled(found):
             return found
         scheduled = condition(found, "PodScheduled")
         unschedulable = unschedulable + 1 if scheduled.get("reason") == "Unschedulable" else 0
@@ -113,11 +129,15 @@ def _patience(message: str) -> int:
 
 
 def rolled_to(kube: Kube, kind: str, name: str, namespace: str, pod: str, *, timeout: float) -> None:
-    """Wait until a StatefulSet's ``pod`` is of its newest revision; other kinds are not waited for.
+    """Wait until a workload's pods are of its newest revision: of a StatefulSet its ``pod`` alone.
+
+    Kinds without revisions are not waited for.
 
     Right after a change the old pod is still there and Ready. One of an older revision that is not Ready
     is deleted: the controller waits for it for ever. Raises DeadlineExceeded.
     """
+    if kind in UPDATED:
+        _replaced(kube, kind, name, namespace, timeout)
     if kind != "StatefulSet":
         return
 
@@ -136,6 +156,24 @@ def rolled_to(kube: Kube, kind: str, name: str, namespace: str, pod: str, *, tim
         raise NotYet("the pod of the revision before is still there")
 
     until(look, timeout=timeout, what=f"{namespace}/{pod} is of the newest revision")
+
+
+def _replaced(kube: Kube, kind: str, name: str, namespace: str, timeout: float) -> None:
+    """Wait until a Deployment or DaemonSet has as many pods as it should, all of them new."""
+    new, wanted, present = UPDATED[kind]
+
+    def look() -> bool:
+        live = kube.get(kind, name, namespace)
+        status = live.get("status", {})
+        if status.get("observedGeneration", 0) < live["metadata"]["generation"]:
+            raise NotYet("the controller has not seen the change")
+        asked = live["spec"].get("replicas", 1) if wanted == "replicas" else status.get(wanted, 0)
+        have = status.get(new, 0)
+        if have != asked or status.get(present, 0) != asked:
+            raise NotYet(f"{have} of {asked} pods are new{_refusals(kube, namespace)}")
+        return True
+
+    until(look, timeout=timeout, what=f"{kind} {namespace}/{name} has new pods only")
 
 
 def blame(kube: Kube, reason: str, node: str, reference_image: str) -> BoxproofError:

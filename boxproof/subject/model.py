@@ -15,7 +15,7 @@ FILE = "subject.toml"
 PATHS = {  # what names a file or directory of the subject, by table
     "": ("facts",),
     "image": ("context", "dockerfile", "tools"),
-    "manifests": ("base", "components", "node_tools", "node_scripts"),
+    "manifests": ("kustomize", "base", "components", "node_tools", "node_scripts"),
     "chart": ("directory", "rules", "fleet", "applicationset"),
     "compose": ("file", "socket"),
     "roles": ("golden",),

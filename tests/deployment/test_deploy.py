@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.labels import RUN_LABEL
 from boxproof.core.session import ClusterInfo, EngineInfo, Session
 from boxproof.deployment import deploy, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
@@ -41,9 +42,14 @@ SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n-a"}}
 class Fake:
     """An API server that notes what it is told."""
 
-    def __init__(self, *volumes: Object) -> None:
+    def __init__(self, *volumes: Object, labels: dict[str, str] | None = None) -> None:
         self.volumes = volumes
         self.told: list[str] = []
+        self.labels = {RUN_LABEL: "r"} if labels is None else labels
+
+    def find(self, kind: str, name: str, namespace: str | None = None) -> Object:
+        """Return an object with the labels that all of them have."""
+        return {"kind": kind, "metadata": {"name": name, "namespace": namespace, "labels": self.labels}}
 
     def list(self, *_: object) -> Objects:
         """Return the volumes."""
@@ -151,6 +157,38 @@ def test_removal_frees_retained_volumes_of_the_namespace_alone(
         "DELETE n-a/Pod",
     ]
     assert deploy.remove_instances(session) == []
+
+
+def keep_in_default(session: Session) -> None:
+    """Write the record of an instance that stands in a namespace it did not bring."""
+    moved = {**SET, "metadata": {"name": "agent", "namespace": "default"}}
+    path = deploy.instances_of(session) / "d.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"namespace": "default", "objects": [moved, ROLE]}))
+
+
+def test_of_a_namespace_that_is_not_its_own_only_what_was_applied_goes(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = {
+        "metadata": {"name": "pv-prod"},
+        "spec": {"claimRef": {"namespace": "default"}, "persistentVolumeReclaimPolicy": "Retain"},
+    }
+    fake = Fake(volume)
+    monkeypatch.setattr(deploy, "Kube", lambda _: fake)
+    keep_in_default(session)
+    assert deploy.remove_instances(session) == ["default"]
+    assert fake.told == ["delete StatefulSet", "delete ClusterRole"]
+
+
+def test_what_has_no_label_of_the_run_is_somebody_elses(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = Fake(labels={RUN_LABEL: "another"})
+    monkeypatch.setattr(deploy, "Kube", lambda _: fake)
+    keep_in_default(session)
+    deploy.remove_instances(session)
+    assert fake.told == []
 
 
 def test_the_first_instance_can_be_spared_and_all_else_goes(

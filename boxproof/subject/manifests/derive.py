@@ -9,28 +9,32 @@ from typing import Any
 Objects = list[dict[str, Any]]
 CLUSTER_SCOPED = frozenset(
     {
-        "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "IngressClass", "Namespace",
+        "APIService", "CSIDriver", "ClusterIssuer", "ClusterRole", "ClusterRoleBinding",
+        "CustomResourceDefinition", "IngressClass", "MutatingWebhookConfiguration", "Namespace",
         "PersistentVolume", "PriorityClass", "RuntimeClass", "StorageClass",
-        "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+        "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration",
+        "VolumeSnapshotClass",
     }
 )  # fmt: skip
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 ACCOUNTS = ("system:serviceaccount:{}:", "system:serviceaccounts:{}")
 
 
-def derive(objects: Sequence[dict[str, Any]], *, namespace: str, suffix: str) -> Objects:
-    """Return copies of ``objects`` as the instance ``suffix`` in ``namespace``.
+def derive(objects: Sequence[dict[str, Any]], *, namespace: str, suffix: str, old: str = "") -> Objects:
+    """Return copies of ``objects`` as the instance ``suffix`` in ``namespace``; without one names stay.
+
+    ``old`` is the namespace they are moved out of, their Namespace's where it is not said.
 
     Only the subject's own namespace is replaced: a reference to another one is kept, wrong or not,
     because whether it is wrong is what a check finds out.
     """
     made = copy.deepcopy(list(objects))
-    old = next((each["metadata"]["name"] for each in made if each["kind"] == "Namespace"), "")
+    old = old or next((each["metadata"]["name"] for each in made if each["kind"] == "Namespace"), "")
     old = old or next((each["metadata"].get("namespace", "") for each in made), "")
     renamed = {
         (each["kind"], each["metadata"]["name"]): f"{each['metadata']['name']}-{suffix}"
         for each in made
-        if each["kind"] in CLUSTER_SCOPED and each["kind"] != "Namespace"
+        if suffix and each["kind"] in CLUSTER_SCOPED and each["kind"] != "Namespace"
     }
     for each in made:
         _move(each, old, namespace, renamed)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from boxproof.subject.manifests.derive import CLUSTER_SCOPED
 from pytest_claims.faults import SubjectFault
 
+if TYPE_CHECKING:
+    from boxproof.subject.model import Subject
+
+KINDS = ("StatefulSet", "Deployment", "DaemonSet", "Pod", "ReplicaSet", "Job", "CronJob")
 GROUPS = ("initContainers", "containers", "ephemeralContainers")
 
 
@@ -58,6 +63,64 @@ def workload(manifests: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any
         if each["metadata"]["name"] == name and pod_spec(each) is not None:
             return dict(each)
     raise SubjectFault(f"no workload {name!r} in the manifests")
+
+
+def agent(manifests: Sequence[Mapping[str, Any]], subject: Subject | None = None) -> dict[str, Any]:
+    """Return the agent's workload: the subject's ``kind`` and ``workload`` decide, where it names them.
+
+    Else it is a StatefulSet before a Deployment before a DaemonSet before a Pod, and of two of a kind the one
+    that runs under an account of its own: helpers have none. Raises SubjectFault if there is none, or none of
+    the name.
+    """
+    kind, name = (subject.kind, subject.workload) if subject is not None else ("", "")
+    every = [dict_of(each) for each in manifests]
+    named = [each for each in every if kind in ("", each["kind"]) and name in ("", each["metadata"]["name"])]
+    if subject is not None and subject.pod_selector and named and (kind or name):
+        return named[0]
+    if name and not any(pod_spec(each) for each in named):
+        raise SubjectFault(f"the manifests hold no {kind or 'workload'} {name!r}", hint=_workloads(every))
+    for wanted in (kind,) if kind else KINDS:
+        found = [each for each in named if each["kind"] == wanted and pod_spec(each) is not None]
+        if found:
+            return min(found, key=lambda each: not (pod_spec(each) or {}).get("serviceAccountName"))
+    raise SubjectFault(f"the manifests hold no workload ({', '.join(KINDS)})")
+
+
+def dict_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the object itself: what is set in it is set in the manifest."""
+    assert isinstance(manifest, dict)
+    return manifest
+
+
+def _workloads(manifests: Iterable[Mapping[str, Any]]) -> str:
+    known = [f"{each['kind']} {each['metadata']['name']}" for each in manifests if pod_spec(each)]
+    return f"there are: {', '.join(known)}" if known else "they make no pod"
+
+
+def agent_container(manifests: Sequence[Mapping[str, Any]], subject: Subject) -> dict[str, Any]:
+    """Return the agent's container in its workload, the first where the subject names none.
+
+    Of a workload without a pod template it is a stand-in that nothing reads. Raises SubjectFault for a name
+    that no container has.
+    """
+    spec = pod_spec(agent(manifests, subject)) or {}
+    named: list[dict[str, Any]] = list(spec.get("containers") or [{}])
+    if not subject.container:
+        return named[0]
+    found = [each for each in named if each.get("name") == subject.container]
+    if not found and any(named):
+        known = ", ".join(str(each.get("name")) for each in named)
+        raise SubjectFault(f"no container {subject.container!r}", hint=f"there are: {known}")
+    return found[0] if found else {}
+
+
+def is_clustered(manifest: Mapping[str, Any], manifests: Iterable[Mapping[str, Any]] = ()) -> bool:
+    """Return whether an object lives outside namespaces, by its definition where ``manifests`` hold it."""
+    for each in manifests:
+        spec = each.get("spec") or {}
+        if each["kind"] == "CustomResourceDefinition" and spec["names"]["kind"] == manifest["kind"]:
+            return bool(spec.get("scope") == "Cluster")
+    return manifest["kind"] in CLUSTER_SCOPED
 
 
 def selector(manifest: Mapping[str, Any]) -> str:

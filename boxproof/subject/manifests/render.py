@@ -1,4 +1,4 @@
-"""Renders the subject's manifests with kustomize; sets only image and the API server's addresses."""
+"""Renders the subject's objects from what it has; sets only image and the API server's addresses."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 import yaml
 
 from boxproof.core.process import run
-from boxproof.subject.manifests import pod_specs
+from boxproof.subject.manifests import sources, starting
 from boxproof.subject.model import Subject
-from pytest_claims.faults import SubjectFault, nearest
+from pytest_claims.faults import EnvironmentFault, SubjectFault, nearest
 
 Objects = list[dict[str, Any]]
+RELEASE = "agent"  # of a chart that is the source of the objects
 SERVICE = "10.96.0.1:443"  # the first address of kubeadm's default service subnet
 SERVICE_PLACE, ENDPOINT_PLACE = "192.0.2.1/32", "192.0.2.2/32"  # RFC 5737: addresses for documentation
 
@@ -29,41 +30,81 @@ def render(
     kubectl: str,
     files: Mapping[str, bytes],
     service: str = SERVICE,
+    helm: Path | None = None,
 ) -> Objects:
-    """Return base plus ``components`` as objects, with ``image`` and the API server's addresses set.
+    """Return the objects with ``components``, with ``image`` and the API server's addresses set.
 
     ``apiserver`` and ``service`` are "IP:PORT"; else as ``untouched``.
     """
-    objects = untouched(subject, components=components, kubectl=kubectl, files=files)
-    _set_image(objects, subject.image.name, image)
+    objects = untouched(subject, components=components, kubectl=kubectl, files=files, helm=helm)
+    starting.set_image(objects, subject, image)
     _set_addresses(objects, {SERVICE_PLACE: service, ENDPOINT_PLACE: apiserver})
     return objects
 
 
 def untouched(
-    subject: Subject, *, components: Sequence[str], kubectl: str, files: Mapping[str, bytes]
+    subject: Subject,
+    *,
+    components: Sequence[str] = (),
+    kubectl: str = "",
+    files: Mapping[str, bytes] | None = None,
+    helm: Path | None = None,
 ) -> Objects:
-    """Return base plus ``components`` as kustomize gives them, with nothing set.
+    """Return the objects as the subject's own tools give them, with nothing set.
 
-    ``files`` are written beside each component that has no file of that name. Raises SubjectFault if there
-    are no manifests or kustomize refuses them.
+    Of a base that is with ``components``; ``files`` are written beside each that has no file of that name.
+    ``kubectl`` is for kustomize, ``helm`` for a chart. Raises SubjectFault if there are none, or their tool
+    refuses them.
     """
-    base = subject.path(subject.manifests.base)
-    if base is None:
-        raise SubjectFault(f"no manifests at {subject.manifests.base}")
+    if components and subject.source != "base":
+        raise SubjectFault(f"no component {components[0]!r}", hint="only manifests.base has components")
+    if subject.source == "files":
+        return sources.literal(subject)
+    if subject.source == "kustomize":
+        place = subject.directory / subject.manifests.kustomize
+        return _kustomized(kubectl, place, "--load-restrictor=LoadRestrictionsNone")
+    if subject.source == "chart":
+        return _of_chart(subject, helm)
+    if subject.source != "base":
+        raise SubjectFault(
+            "the subject has no manifests", hint="manifests.files, manifests.kustomize or chart"
+        )
+    return _of_base(subject, components, kubectl, files or {})
+
+
+def _of_chart(subject: Subject, helm: Path | None) -> Objects:
+    from boxproof.subject.manifests import helm as helms
+
+    if helm is None:
+        raise EnvironmentFault("there is no helm to render the chart with")
+    values = [f"--values={subject.directory / each}" for each in subject.chart.values]
+    words = [*values, *subject.chart.options, f"--namespace={subject.namespace}"]
+    return sources.flat(helms.rendered(helm, helms.chart_of(subject), *words, release=RELEASE))
+
+
+def _of_base(
+    subject: Subject, components: Sequence[str], kubectl: str, files: Mapping[str, bytes]
+) -> Objects:
     with tempfile.TemporaryDirectory(prefix="boxproof-render-") as below:
         root = Path(below)
-        shutil.copytree(base, root / "base", symlinks=True)
+        shutil.copytree(subject.directory / subject.manifests.base, root / "base", symlinks=True)
         chosen = [_component(subject, each, root, files) for each in components]
         overlay = root / "overlay"
         overlay.mkdir()
         (overlay / "kustomization.yaml").write_text(
             yaml.safe_dump({"resources": ["../base"], "components": chosen})
         )
-        result = run([kubectl, "kustomize", overlay], timeout=60, check=False)
+        return _kustomized(kubectl, overlay)
+
+
+def _kustomized(kubectl: str, directory: Path, *options: str) -> Objects:
+    if not kubectl:
+        raise EnvironmentFault("there is no kubectl to build the kustomize directory with")
+    result = run([kubectl, "kustomize", directory, *options], timeout=60, check=False)
     if not result.ok:
-        raise SubjectFault(f"kustomize refuses the manifests: {result.stderr.strip().splitlines()[-1:]}")
-    return [each for each in yaml.safe_load_all(result.stdout) if each]
+        said = result.stderr.strip().splitlines()[-1:]
+        raise SubjectFault(f"kustomize refuses the manifests: {said[0] if said else result.describe()}")
+    return sources.flat(each for each in yaml.safe_load_all(result.stdout) if each)
 
 
 def _component(subject: Subject, name: str, root: Path, files: Mapping[str, bytes]) -> str:
@@ -78,14 +119,6 @@ def _component(subject: Subject, name: str, root: Path, files: Mapping[str, byte
         if not (target / file).exists():
             (target / file).write_bytes(content)
     return f"../components/{name}"
-
-
-def _set_image(objects: Objects, name: str, image: str) -> None:
-    for manifest in objects:
-        spec = pod_specs.pod_spec(manifest) or {}
-        for container in [*spec.get("initContainers", []), *spec.get("containers", [])]:
-            if container.get("image", "").rpartition(":")[0] == name:
-                container["image"] = image
 
 
 def _set_addresses(objects: Objects, addresses: Mapping[str, str]) -> None:

@@ -1,0 +1,65 @@
+"""Objects made fit for a cluster of ours: in a namespace of the harness, with no place fixed outside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from boxproof.subject.manifests import derive
+from boxproof.subject.manifests.pod_specs import GROUPS, agent, is_clustered, pod_spec
+from boxproof.subject.model import Subject
+
+Objects = list[dict[str, Any]]
+SHARED = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})  # nobody's to make or remove
+
+
+def housed(objects: Sequence[dict[str, Any]], subject: Subject) -> tuple[Objects, str]:
+    """Return the objects in a namespace that comes and goes with them, and its name.
+
+    Where they bring their agent's Namespace nothing changes. Else one is added: called as they or the subject
+    call it, and as the subject where that is a namespace every cluster has.
+    """
+    made = list(objects)
+    where = str(agent(made, subject)["metadata"].get("namespace") or subject.namespace)
+    for each in made:
+        if not is_clustered(each, made):
+            each["metadata"].setdefault("namespace", where)
+    if any(each["kind"] == "Namespace" and each["metadata"]["name"] == where for each in made):
+        return made, where
+    own = _slug(subject.name) if where in SHARED else where
+    if own != where:
+        made = derive.derive(made, namespace=own, suffix="", old=where)
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": own}}
+    return [space, *made], own
+
+
+def _slug(name: str) -> str:
+    """Return a name as a namespace can have it."""
+    return re.sub(r"[^a-z0-9]+", "-", f"boxproof-{name.lower()}").strip("-")[:40].rstrip("-")
+
+
+def freed(objects: Objects) -> list[str]:
+    """Take from objects, in place, what only one instance of a cluster can have; returns what that was.
+
+    A port of every node, a port of the node the pod is on, and the host names of an Ingress.
+    """
+    gone = []
+    for each in objects:
+        where = f"{each['kind']}/{each['metadata']['name']}"
+        ports = [*_ports(each)]
+        for port, key in ((port, key) for port in ports for key in ("nodePort", "hostPort")):
+            if port.pop(key, None) is not None:
+                gone.append(f"{key} of {where}")
+        if each["kind"] == "Ingress":
+            named = [rule for rule in each["spec"].get("rules") or () if rule.pop("host", "")]
+            tls = each["spec"].pop("tls", None)
+            gone += [f"host names of {where}"] if named or tls else []
+    return gone
+
+
+def _ports(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    if manifest["kind"] == "Service":
+        return list(manifest["spec"].get("ports") or ())
+    spec = pod_spec(manifest) or {}
+    return [port for group in GROUPS for each in spec.get(group) or () for port in each.get("ports") or ()]

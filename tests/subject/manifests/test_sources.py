@@ -1,0 +1,169 @@
+"""Objects from whatever a subject has: files, a kustomize directory, and what the harness makes of them."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxproof.subject import model
+from boxproof.subject.manifests import placing, render, sources, starting
+from boxproof.subject.manifests.pod_specs import agent, images
+from pytest_claims.faults import SubjectFault
+
+Object = dict[str, Any]
+
+
+def workload(kind: str, name: str, *containers: Object, namespace: str = "") -> Object:
+    """Return a workload with the containers."""
+    meta = {"name": name} | ({"namespace": namespace} if namespace else {})
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": meta,
+            "spec": {"template": {"metadata": {}, "spec": {"containers": list(containers)}}}}  # fmt: skip
+
+
+def container(name: str, image: str = "x", **more: Any) -> Object:
+    """Return a container."""
+    return {"name": name, "image": image, **more}
+
+
+def subject(directory: Path, text: str = "") -> model.Subject:
+    """Return a subject of a few lines."""
+    (directory / "subject.toml").write_text(f'name = "My Agent"\n{text}')
+    return model.load(directory)
+
+
+def test_plain_files_are_read_in_order_and_lists_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "02-b.yaml").write_text("kind: List\nitems: [{kind: A, metadata: {name: a}}]\n")
+    (tmp_path / "01-a.yml").write_text(
+        "kind: Pod\nmetadata: {name: p}\n---\n---\nkind: B\nmetadata: {name: b}\n"
+    )
+    about = subject(tmp_path, '[manifests]\nfiles = ["01-a.yml", "*.y*ml"]\n')
+    assert [each["kind"] for each in render.untouched(about)] == ["Pod", "B", "A"]
+
+
+def test_a_file_that_is_no_yaml_is_the_subjects_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("kind: [\n")
+    with pytest.raises(SubjectFault, match="is no YAML"):
+        render.untouched(subject(tmp_path, '[manifests]\nfiles = ["a.yaml"]\n'))
+
+
+def test_a_kustomize_directory_is_followed_wherever_it_leads(tmp_path: Path) -> None:
+    for name, text in {
+        "overlays/a/kustomization.yaml": "resources: [../../base]\ncomponents: [../../parts/c]\n",
+        "base/kustomization.yml": "resources: [x.yaml]\n",
+        "base/x.yaml": "kind: Deployment\nmetadata: {name: x}\n",
+        "parts/c/kustomization.yaml": "resources: [p.yaml]\n",
+        "parts/c/p.yaml": "kind: NetworkPolicy\nmetadata: {name: p}\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    about = subject(tmp_path, '[manifests]\nkustomize = "overlays/a"\n')
+    assert sources.kinds(about) == {"Deployment", "NetworkPolicy"}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "box",
+        "box:1",
+        "ghcr.io/x/box:1",
+        "ghcr.io/x/box@sha256:aa",
+        "ghcr.io/x/box:1@sha256:aa",
+        "registry:5000/box",
+    ],
+)
+def test_the_image_is_put_in_whatever_stands_there(tmp_path: Path, named: str) -> None:
+    pod = workload("Deployment", "a", container("main", named), container("side", "redis:7"))
+    pod["spec"]["template"]["spec"]["initContainers"] = [container("seed", named)]
+    assert starting.set_image([pod], subject(tmp_path), "built:2")
+    assert images([pod]) == {
+        "Deployment/a/seed": "built:2", "Deployment/a/main": "built:2", "Deployment/a/side": "redis:7",
+    }  # fmt: skip
+
+
+def test_the_container_decides_and_a_wrong_name_says_what_there_is(tmp_path: Path) -> None:
+    pod = workload("Deployment", "a", container("side", "redis:7"), container("main", "x"))
+    starting.set_image([pod], subject(tmp_path, 'container = "main"\n'), "built:2")
+    assert images([pod]) == {"Deployment/a/side": "redis:7", "Deployment/a/main": "built:2"}
+    with pytest.raises(SubjectFault, match=r"no container 'no'.*side, main"):
+        starting.set_image([pod], subject(tmp_path, 'container = "no"\n'), "built:2")
+
+
+def test_the_workload_decides_beside_a_stateful_helper(tmp_path: Path) -> None:
+    objects = [
+        workload("StatefulSet", "redis", container("r")),
+        workload("Deployment", "agent", container("a")),
+    ]
+    assert agent(objects)["metadata"]["name"] == "redis"
+    about = subject(tmp_path, 'kind = "Deployment"\nworkload = "agent"\n')
+    assert agent(objects, about)["metadata"]["name"] == "agent"
+    with pytest.raises(SubjectFault, match=r"no workload 'agnet'.*StatefulSet redis, Deployment agent"):
+        agent(objects, subject(tmp_path, 'workload = "agnet"\n'))
+
+
+def test_a_custom_resource_stands_for_its_pod(tmp_path: Path) -> None:
+    objects = [{"kind": "Agent", "metadata": {"name": "a"}, "spec": {}}, workload("Deployment", "operator")]
+    about = subject(tmp_path, 'kind = "Agent"\nworkload = "a"\npod_selector = "app=a"\n')
+    assert agent(objects, about)["kind"] == "Agent"
+
+
+@pytest.mark.parametrize(
+    ("named", "where"), [("", "boxproof-my-agent"), ("default", "boxproof-my-agent"), ("own", "own")]
+)
+def test_objects_without_a_namespace_of_their_own_get_one(tmp_path: Path, named: str, where: str) -> None:
+    account = {"kind": "ServiceAccount", "metadata": {"name": "s"}}
+    binding = {
+        "kind": "ClusterRoleBinding", "metadata": {"name": "b"},
+        "roleRef": {"kind": "ClusterRole", "name": "view"},
+        "subjects": [{"kind": "ServiceAccount", "name": "s", "namespace": named or "default"}],
+    }  # fmt: skip
+    made, space = placing.housed([workload("Pod", "a", namespace=named), account, binding], subject(tmp_path))
+    assert space == where
+    assert made[0] == {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": where}}
+    assert {
+        each["metadata"].get("namespace") for each in made if each["kind"] in ("Pod", "ServiceAccount")
+    } == {where}
+    assert made[-1]["subjects"][0]["namespace"] == where
+    assert "namespace" not in made[-1]["metadata"]
+
+
+def test_objects_that_bring_their_namespace_stay_as_they_are(tmp_path: Path) -> None:
+    objects = [{"kind": "Namespace", "metadata": {"name": "own"}}, workload("Pod", "a", namespace="own")]
+    assert placing.housed(objects, subject(tmp_path)) == (objects, "own")
+
+
+def test_what_only_one_instance_can_have_is_taken_out_and_named() -> None:
+    service = {
+        "kind": "Service",
+        "metadata": {"name": "s"},
+        "spec": {"ports": [{"port": 1, "nodePort": 30000}]},
+    }
+    ingress = {"kind": "Ingress", "metadata": {"name": "i"}, "spec": {"rules": [{"host": "a.example"}]}}
+    pod = workload("Deployment", "d", container("c", ports=[{"containerPort": 1, "hostPort": 2}]))
+    told = placing.freed([service, ingress, pod])
+    assert told == ["nodePort of Service/s", "host names of Ingress/i", "hostPort of Deployment/d"]
+    assert placing.freed([service, ingress, pod]) == []
+    assert service["spec"] == {"ports": [{"port": 1}]}
+
+
+def test_what_start_says_is_put_into_the_agents_container(tmp_path: Path) -> None:
+    about = subject(
+        tmp_path,
+        '[start]\nenv = {MODE = "serve"}\nsecrets = {keys = {a = "b"}}\n'
+        'token_env = "TOKEN"\nca_env = "CA_FILE"\n',
+    )
+    objects = [
+        workload("Deployment", "a", container("main", env=[{"name": "MODE", "value": "x"}]), namespace="n")
+    ]
+    told = starting.patched(objects, about, {"token": b"t", "ca.crt": b"c"})
+    spec = objects[0]["spec"]["template"]["spec"]
+    assert [each["name"] for each in spec["containers"][0]["env"]] == ["MODE", "TOKEN", "CA_FILE"]
+    assert spec["containers"][0]["env"][0]["value"] == "serve"
+    kept = {each["metadata"]["name"]: each for each in objects[1:]}
+    assert base64.b64decode(kept["keys"]["data"]["a"]) == b"b"
+    assert base64.b64decode(kept["boxproof-login"]["data"]["token"]) == b"t"
+    assert kept["boxproof-ca"]["metadata"]["namespace"] == "n"
+    assert len(told) == 4
+    assert not any("'t'" in each for each in told)
