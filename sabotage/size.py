@@ -22,3 +22,13 @@ image_sabotage(
     "another_tool", "size-regression-under-100mb", "a change adds a tool of 120 MB",
     dockerfile=BLOB.format("115M", "urandom"),
 )  # fmt: skip
+image_sabotage(
+    "owner_changed_later", "no-wasted-layer-bytes",
+    "a later layer changes the owner of 30 MB, and so copies them",
+    dockerfile="USER root\nRUN head -c 30M /dev/urandom > /big\nRUN chown 1000:1000 /big\nUSER 1000:1000",
+)  # fmt: skip
+image_sabotage(
+    "directory_replaced", "no-wasted-layer-bytes", "a file takes the place of a directory with 30 MB",
+    dockerfile="USER root\nRUN mkdir /big && head -c 30M /dev/urandom > /big/x"
+    "\nRUN rm -r /big && echo small > /big\nUSER 1000:1000",
+)  # fmt: skip

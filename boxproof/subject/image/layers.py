@@ -72,6 +72,7 @@ def wasted_bytes(found: Sequence[Layer]) -> int:
     for layer in found:
         gone = [each for name in layer.files for each in _covered(name, held)]
         gone += [each for each in layer.files if each in held]
+        gone += _replaced(layer.files, held)
         wasted += sum(held.pop(each) for each in dict.fromkeys(gone))
         held |= {name: size for name, size in layer.files.items() if not _is_whiteout(name)}
     return wasted
@@ -81,6 +82,13 @@ def efficiency(found: Sequence[Layer]) -> float:
     """Return the share of the layers' file bytes that is not wasted, from 0 to 1."""
     total = sum(sum(each.files.values()) for each in found)
     return 1 - wasted_bytes(found) / total if total else 1.0
+
+
+def _replaced(files: dict[str, int], held: dict[str, int]) -> list[str]:
+    """Return what was held below a directory that a file has taken the place of."""
+    above = {str(parent): each for each in held for parent in PurePosixPath(each).parents}
+    new = [name for name, size in files.items() if size and name in above]
+    return [each for name in new for each in held if each.startswith(f"{name}/")]
 
 
 def _is_whiteout(name: str) -> bool:

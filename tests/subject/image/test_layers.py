@@ -88,3 +88,8 @@ def test_a_layer_on_its_own_again_wastes_all_of_the_first(files: dict[str, int])
 def test_chunks_read_as_a_file() -> None:
     whole = io.BufferedReader(_Chunks(iter([b"ab", b"", b"cdefg"])), 4)
     assert (whole.read(3), whole.read(1), whole.read()) == (b"abc", b"d", b"efg")
+
+
+def test_what_was_below_a_directory_that_became_a_file_is_wasted() -> None:
+    first, second = Layer("a", 0, 9, {"d": 0, "d/x": 7, "e/y": 2}), Layer("b", 0, 1, {"d": 1})
+    assert wasted_bytes([first, second]) == 7
