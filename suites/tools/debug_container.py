@@ -48,9 +48,7 @@ def capture(
         raise EnvironmentFault("subject.toml documents no capture")
     done = carry_out(subject.commands.capture, values, env)
     found = _ended(box, name, START + seconds) if done.ok else Capture(0, None, done.describe())
-    observations.record(
-        "capture", f"{filter_} in {box.namespace}/{box.pod}", found, decides=found.packets > 0
-    )
+    observations.record("capture", f"{filter_} in {box.namespace}/{box.pod}", found)
     return found
 
 

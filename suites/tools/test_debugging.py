@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control
+from pytest_claims import claim, control, observe, require
 from suites.tools.debug_container import capture
 
 NOWHERE = "192.0.2.9"  # RFC 5737; that nobody answers does not matter
@@ -21,6 +22,9 @@ KNOCKS = (  # until told to end; the knocks are counted, not their seconds
     f" curl -s --max-time 1 http://{NOWHERE}:9/; sleep 0.3; done) >/dev/null 2>&1 &"
 )
 SECONDS = 30  # of a capture, which ends with the first packet
+CAPTURES = require("packets of the agent are captured", lambda found: found.packets > 0)
+ROOT = require("it runs as uid 0", lambda uid: uid == 0)
+PROFILED = require("the command names the profile of its rights", lambda profiles: profiles != [])
 FILTER = f"tcp port 9 and host {NOWHERE}"
 
 
@@ -33,12 +37,29 @@ def test_the_documented_container_captures_the_agents_packets(
         pytest.skip("subject.toml documents no capture: commands.capture")
     env, image = command_tools.variables(session, tmp_path), session.probe_image
     with control("where the agent sends nothing it captures nothing"), box.entered():
-        assert not capture(subject, box, env, image=image, filter_=FILTER, seconds=2).packets
+        CAPTURES.fails(capture(subject, box, env, image=image, filter_=FILTER, seconds=2))
+        PROFILED.fails(
+            observe("profiles", "a command that names none", profiles(("kubectl", "debug", "{pod}")))
+        )
+        ROOT.fails(observe("uid", f"the agent's container in {box.pod}", own_uid(box)))
     mark = f"/tmp/{unique('knocks')}"
     with box.entered():  # the container is root's, and among the processes of the pod
         assert ran(box.exec, KNOCKS.format(mark=mark)).ok
         found = capture(subject, box, env, image=image, filter_=FILTER, seconds=SECONDS)
         assert ran(box.exec, f"rm {mark}").ok
-    assert found.packets, found.said
-    assert found.uid == 0, "as another uid it captures nothing where the pod adds no capability"
-    assert any(each.startswith("--profile=") for each in words), "its rights are those of some default"
+    CAPTURES(found)
+    ROOT(observe("uid", f"the debugging container in {box.pod}", found.uid))
+    PROFILED(observe("profiles", " ".join(words), profiles(words)))
+
+
+def own_uid(box: Box) -> int | None:
+    """Return the uid that the agent's container is given."""
+    spec = box.pod_object()["spec"]
+    agent = next(each for each in spec["containers"] if each["name"] == box.container)
+    return {**(spec.get("securityContext") or {}), **(agent.get("securityContext") or {})}.get("runAsUser")
+
+
+def profiles(words: Sequence[str]) -> list[str]:
+    """Return the profiles that a documented command names, with = or as the next word."""
+    text = " ".join(words).replace("--profile ", "--profile=")
+    return [each.removeprefix("--profile=") for each in text.split() if each.startswith("--profile=")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Any
 
 from boxproof.agent.agent_tools import Ran, ran
@@ -13,10 +14,15 @@ from boxproof.fixtures.box_fixtures import Tier
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.probe_protocol import ask
 from boxproof.probes.process.processes import descended
-from boxproof.subject.manifests.pod_specs import added_capabilities
+from boxproof.subject.manifests import shipped
+from boxproof.subject.manifests.pod_specs import added_capabilities, containers, pod_spec
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require, scope
 
+TRACES = require("it attaches, and sees the process", lambda done: done.ok)
+ONLY_PTRACE = require("the agent can have SYS_PTRACE and nothing else", lambda found: found == ["SYS_PTRACE"])
+NO_ADMIN = require("nothing adds SYS_ADMIN", lambda found: not {"SYS_ADMIN", "CAP_SYS_ADMIN", "ALL"} & found)
+NOT_PRIVILEGED = require("no container is privileged", lambda found: found == [])
 STRANGER = 2000  # a uid that is not the agent's: one's own processes can be traced everywhere
 # calls as long as nothing is seen of them; the calls are counted, not their seconds
 STRACE = """
@@ -40,6 +46,11 @@ def added(objects: list[dict[str, Any]]) -> set[str]:
     return {each for one in objects for many in added_capabilities(one).values() for each in many}
 
 
+def privileged(objects: list[dict[str, Any]]) -> list[str]:
+    """Return the containers that are privileged."""
+    return [at for at, each in containers(objects) if (each.get("securityContext") or {}).get("privileged")]
+
+
 def attach(box: Box, commands: dict[str, str]) -> dict[str, Ran]:
     """Attach, from a shell in the box, to a process of another uid in its pod."""
     beside = box.beside(box.container, uid=STRANGER)
@@ -55,24 +66,49 @@ def test_a_process_of_another_uid_is_traced_in_the_ptrace_tier(
     with control("in the default tier that is refused, in words that name the tier"):
         for name, refused in attach(box, ALONE).items():
             assert not refused.ok, name
+            TRACES.fails(observe("traced", f"{name} by default", refused))
             assert "ptrace tier" in refused.said, refused.said
+        ONLY_PTRACE.fails(of_the_agent(box, subject))
     traced = tier("ptrace")
     for name, found in attach(traced, ATTACH).items():
-        assert found.ok, f"{name}: {found.said}"
-    own = descended(traced.processes())  # not a command that the kubelet's probes run there
-    agents = [each.pid for each in own if each.uid == subject.uid and each.pid > 1]
-    assert traced.capabilities(agents[0]).bounding == {"SYS_PTRACE"}
+        TRACES(observe("traced", f"{name} in the ptrace tier", found))
+    ONLY_PTRACE(of_the_agent(traced, subject))
+
+
+def of_the_agent(box: Box, subject: Subject) -> list[str]:
+    """Return the capabilities that the agent's own first process can have; an observation."""
+    own = descended(box.processes())  # not a command that the kubelet's probes run there
+    pids = [each.pid for each in own if each.uid == subject.uid]
+    found = box.capabilities(next((each for each in pids if each > 1), 1))
+    return observe("bounding set", box.label, sorted(found.bounding))
 
 
 @claim("ptrace-tier-not-sysadmin")
-def test_no_component_adds_sys_admin(session: Session, subject: Subject) -> None:
-    with control("a container that adds it is seen"):
-        asked = {"capabilities": {"add": ["SYS_ADMIN"]}}
-        pod = helper_pods.pod("any", "any", "any", [], securityContext=asked)
-        assert observe("added", "a pod", added([pod])) == {"SYS_ADMIN"}
-    components = sorted(each.name for each in (subject.directory / subject.manifests.components).iterdir())
-    assert components
-    for name in components:
-        objects, _ = rendered(session, components=tuple(dict.fromkeys((*COMPONENTS, name))))
-        found = observe("added", name, added(objects))
-        assert "SYS_ADMIN" not in found, name
+@scope("image")
+def test_nothing_that_is_shipped_adds_sys_admin(session: Session, subject: Subject) -> None:
+    with control("a container that adds it, or has all there are, is seen"):
+        for asked in ({"capabilities": {"add": ["SYS_ADMIN"]}}, {"capabilities": {"add": ["ALL"]}}):
+            pod = helper_pods.pod("any", "any", "any", [], securityContext=asked)
+            NO_ADMIN.fails(observe("added", str(asked), added([pod])))
+        NOT_PRIVILEGED.fails(
+            observe(
+                "privileged",
+                "a pod",
+                privileged([helper_pods.pod("a", "n", "i", [], securityContext={"privileged": True})]),
+            )
+        )
+    parent = subject.path(subject.manifests.components)
+    components = sorted(each.name for each in parent.iterdir()) if parent else []
+    require.expected(NO_ADMIN, NOT_PRIVILEGED)
+    for name in ("", *components):
+        chosen = tuple(dict.fromkeys((*COMPONENTS, *filter(None, [name]))))
+        objects, _ = rendered(session, components=chosen)
+        NO_ADMIN(observe("added", name or "the base", added(objects)))
+        NOT_PRIVILEGED(observe("privileged", name or "the base", privileged(objects)))
+    for path, objects in shipped.objects(subject).items():
+        pods = [
+            each
+            for each in objects
+            if pod_spec(each) and path.startswith(str(Path(subject.manifests.base).parent))
+        ]
+        NO_ADMIN(observe("added", path, added(pods)))
