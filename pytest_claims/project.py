@@ -17,11 +17,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extension:
+    """Claims that somebody adds to those of a project: every id begins with ``prefix``."""
+
+    prefix: str
+    claims_dir: Path
+    suites_dir: Path
+    sabotage_dir: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Project:
     """The directories of a project: claims (TOML), sabotages (Python), the seconds its checks usually take.
 
     ``root`` is the directory that a sabotage of files is applied to a copy of. ``sources`` are the names of
     the documents that claims cite by a letter, ``pictures`` what the page draws of the observations.
+    ``extensions`` bring claims, checks and sabotages of their own; the report is one.
     """
 
     root: Path
@@ -30,14 +41,26 @@ class Project:
     durations_dir: Path
     sources: Mapping[str, str] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
+    extensions: tuple[Extension, ...] = ()
 
     def claims(self) -> Mapping[str, Claim]:
-        """Return every claim by id; raises UsageError for a bad file."""
-        return claims.load(self.claims_dir)
+        """Return every claim by id, those of extensions last; raises UsageError for a bad file or id."""
+        found = claims.load(self.claims_dir)
+        for extension in self.extensions:
+            found = _extended(found, extension)
+        return found
 
     def titles(self) -> Mapping[str, str]:
-        """Return the title of each area."""
-        return claims.titles(self.claims_dir)
+        """Return the title of each area; raises UsageError where an extension gives one of ours another."""
+        found = dict(claims.titles(self.claims_dir))
+        for extension in self.extensions:
+            for area, title in claims.titles(extension.claims_dir).items():
+                if found.setdefault(area, title) != title:
+                    hint = f"it is {found[area]!r} here: choose another code, or take that title"
+                    raise UsageError(
+                        f"{extension.claims_dir}: area {area!r} has the title {title!r}", hint=hint
+                    )
+        return found
 
     def select(self, patterns: Sequence[str]) -> tuple[str, ...]:
         """Return the ids that ``patterns`` name; raises UsageError for one that matches nothing."""
@@ -50,7 +73,12 @@ class Project:
 
     def sabotages(self) -> dict[str, Sabotage]:
         """Return every sabotage by id; raises UsageError for one of an unknown claim."""
-        return sabotages.load(self.sabotage_dir, self.claims())
+        known = self.claims()
+        found = sabotages.load(self.sabotage_dir, known)
+        for extension in self.extensions:
+            if extension.sabotage_dir:
+                found |= sabotages.load(extension.sabotage_dir, known)
+        return found
 
     def sabotage(self, name: str) -> Sabotage:
         """Return one sabotage; raises UsageError with the nearest id."""
@@ -62,6 +90,17 @@ class Project:
     def sabotages_of(self, ids: Sequence[str]) -> dict[str, list[Sabotage]]:
         """Return the sabotages of each claim, an empty list where it has none."""
         return sabotages.of_claims(ids, self.sabotages())
+
+
+def _extended(known: Mapping[str, Claim], extension: Extension) -> dict[str, Claim]:
+    more = claims.load(extension.claims_dir)
+    for each in more:
+        if not each.startswith(extension.prefix):
+            hint = f"begin it with {extension.prefix!r}, the prefix of these claims"
+            raise UsageError(f"claim {each!r} in {extension.claims_dir}", hint=hint)
+        if each in known:
+            raise UsageError(f"claim {each!r} in {extension.claims_dir} is one of ours", hint="rename it")
+    return {**known, **more}
 
 
 @dataclass(frozen=True, kw_only=True)

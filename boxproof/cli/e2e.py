@@ -10,7 +10,7 @@ from pathlib import Path
 from boxproof.cli import shards
 from boxproof.cluster import cells, compatibility, external
 from boxproof.core import failures, own_project
-from boxproof.core.own_project import OURS, context
+from boxproof.core.own_project import context, of
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings
 from boxproof.runs import bringup, bringup_external, run_life, suite_runner
@@ -35,7 +35,7 @@ def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = 
     settings = shards.of_claims(settings, shard)
     if settings.context:
         external.check(settings)
-    elif not OURS.of_host(settings.claims):
+    elif not of(settings.subject).of_host(settings.claims):
         compatibility.check(settings)
     found = prove(settings)
     return int(found.exit_code)
@@ -54,7 +54,7 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
     )
     try:
         with run_life.enduring(run), pace.watched(run.directory):
-            if not OURS.of_host(settings.claims):
+            if not of(settings.subject).of_host(settings.claims):
                 (bringup_external if settings.context else bringup).session(run, subject)
             suite_runner.prove(settings, run.session)
         with undisturbed():
@@ -82,11 +82,11 @@ def finished(run: Run, *, latest: bool = True) -> Results:
 
 def checked(settings: Settings) -> model.Subject:
     """Validate everything that was asked for, so that a mistake costs nothing; raises UsageError."""
-    OURS.select(settings.claims)
+    of(settings.subject).select(settings.claims)
     cells.check(settings)
-    OURS.sabotages()
-    waivers.planned(settings.subject, OURS.claims())
-    for each in waivers.load(settings.subject, OURS.claims()).values():
+    of(settings.subject).sabotages()
+    waivers.planned(settings.subject, of(settings.subject).claims())
+    for each in waivers.load(settings.subject, of(settings.subject).claims()).values():
         if each.expires < date.today():
             progress.say(
                 f"the waiver of {each.claim} expired on {each.expires}: it covers nothing", style="red"
@@ -106,7 +106,7 @@ def report(run: Run, *, latest: bool = True) -> Results:
         found = collect(run)
         scheduling.learn(run.settings.state, results.durations(found))
         history.keep(run.settings.state / history.LINES, found, run.directory)
-        pages.write(run.directory, OURS)
+        pages.write(run.directory, of(Path(run.session.subject)))
     except UsageError:
         raise
     except Exception as error:

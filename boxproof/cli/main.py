@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import boxproof
-from boxproof.core import failures, parents
+from boxproof.core import failures, own_claims, parents
 from boxproof.core.process import ENDING, tell, when_told
 from boxproof.core.settings import ROOT, Settings, starter
 from pytest_claims import progress, selection
@@ -263,7 +263,7 @@ def _main(words: Sequence[str]) -> int:
         hint = "it proves from a clone of the repository: git clone, then ./nox"
         raise UsageError(f"this boxproof was installed without claims ({CLAIMS})", hint=hint)
     if settings.claims:
-        selection.select(settings.claims, selection.ids(CLAIMS))
+        selection.select(settings.claims, [*selection.ids(CLAIMS), *own_claims.ids(settings.subject)])
     command: Command = importlib.import_module(f"boxproof.cli.{words[0]}").main
     return command(settings, **own)
 

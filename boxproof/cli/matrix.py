@@ -18,7 +18,7 @@ from boxproof.cluster import cell_selection
 from boxproof.cluster.cells import Combination, catalogue, impossible
 from boxproof.cluster.kind import kind_clusters
 from boxproof.core import source_state
-from boxproof.core.own_project import OURS
+from boxproof.core.own_project import of
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host.engine import engine_choice
@@ -214,7 +214,9 @@ def symptom(cell: Combination, directory: Path) -> str | None:
 def content(settings: Settings, chosen: Sequence[Combination]) -> str:
     """Return the key of a matrix: the subject and the harness by content, the cells and the claims."""
     trees = sorted({source_state.tree_hash(each) for each in (settings.subject, ROOT)})
-    return digest("matrix", trees, [each.id for each in chosen], sorted(OURS.select(settings.claims)))
+    return digest(
+        "matrix", trees, [each.id for each in chosen], sorted(of(settings.subject).select(settings.claims))
+    )
 
 
 def unfinished(settings: Settings, key: str) -> Path | None:

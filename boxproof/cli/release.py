@@ -11,7 +11,7 @@ from typing import Literal
 
 from boxproof.cli import e2e, sabotage
 from boxproof.core import failures
-from boxproof.core.own_project import OURS
+from boxproof.core.own_project import of
 from boxproof.core.session import EngineInfo, ImageInfo
 from boxproof.core.settings import Settings
 from boxproof.host.engine import engine_choice
@@ -172,7 +172,7 @@ def scanned(work: Work) -> Outcome:
 def waived(work: Work, reason: str) -> Outcome:
     """Return the outcome of an unproven scan: the claim's waiver counts as in every other run."""
     today = date.today()
-    waiver = waivers.load(work.settings.subject, OURS.claims(), today).get(SCAN_CLAIM)
+    waiver = waivers.load(work.settings.subject, of(work.settings.subject).claims(), today).get(SCAN_CLAIM)
     if waiver is None or today > waiver.expires:
         return "unproven", reason
     return "waived", f"{reason}; waived by {waiver.owner} until {waiver.expires}"

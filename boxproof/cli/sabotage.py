@@ -14,7 +14,7 @@ from pathlib import Path
 from boxproof.cli import e2e, shards
 from boxproof.cluster.images import load
 from boxproof.core import own_project
-from boxproof.core.own_project import OURS
+from boxproof.core.own_project import OURS, of
 from boxproof.core.process import run as command
 from boxproof.core.session import ImageInfo, Session
 from boxproof.core.settings import Settings
@@ -50,7 +50,7 @@ def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = 
     home = run.directory
     try:
         with run_life.enduring(run):
-            if not OURS.of_host(settings.claims):
+            if not of(settings.subject).of_host(settings.claims):
                 bringup.session(run, subject)
             followed, home = baseline(run, {each.claim for each in chosen})
             try_all(run, chosen, followed, rows)
@@ -66,14 +66,14 @@ def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = 
     found = kill_table.write(home, rows)
     if not (home / results.FILE).is_file():  # it ended before there was a run to follow
         e2e.collect(run)
-    pages.write(home, OURS)
+    pages.write(home, of(settings.subject))
     progress.say(f"{kill_table.summary(found)}; table: {home / 'index.html'}")
     return int(ExitCode.INTERRUPTED if run.interrupted else kill_table.exit_code(found))
 
 
 def select(settings: Settings) -> list[Sabotage]:
     """Return the sabotages of the selected claims, in the order of the claims; raises UsageError if none."""
-    by_claim = OURS.sabotages_of(OURS.select(settings.claims))
+    by_claim = of(settings.subject).sabotages_of(of(settings.subject).select(settings.claims))
     chosen = [each for many in by_claim.values() for each in many]
     if not chosen:
         raise UsageError("no sabotage is registered for these claims", hint="see docs/adding-a-claim.md")
@@ -88,7 +88,7 @@ def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
         have = {each.id for each in found.claims if each.checks}
         image = run.session.image
         digest = image.config_digest if image else ""
-        host_only = image is None and OURS.of_host(sorted(wanted))
+        host_only = image is None and of(run.settings.subject).of_host(sorted(wanted))
         same = host_only or (image is not None and found.subject.image.config_digest == digest)
         if same and found.subject.source == run.session.extra.get("source") and wanted <= have:
             return found, latest.resolve()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from boxproof.core.own_project import OURS
+from boxproof.core.own_project import OURS, of
 from boxproof.core.settings import Settings
 from pytest_claims import progress
 from pytest_claims.concurrency import scheduling
@@ -59,7 +59,7 @@ def of_claims(settings: Settings, shard: str) -> Settings:
     if not shard:
         return settings
     usual = scheduling.read(OURS.durations_dir)
-    return _one(settings, shard, sorted(OURS.select(settings.claims)), usual, "claims")
+    return _one(settings, shard, sorted(of(settings.subject).select(settings.claims)), usual, "claims")
 
 
 def _one(
@@ -79,7 +79,7 @@ def of_sabotages(settings: Settings, shard: str) -> Settings:
     """
     if not shard:
         return settings
-    by_claim = OURS.sabotages_of(OURS.select(settings.claims))
+    by_claim = of(settings.subject).sabotages_of(of(settings.subject).select(settings.claims))
     usual = scheduling.read(OURS.durations_dir)
     seconds = {
         claim: sum(usual.get(each.id, UNKNOWN) for each in many) for claim, many in by_claim.items() if many
@@ -96,9 +96,9 @@ def merge(settings: Settings, directories: Sequence[Path]) -> int:
     home = settings.reports / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     home.mkdir(parents=True)
     try:
-        joined = joining.join(home, found, OURS)
+        joined = joining.join(home, found, of(settings.subject))
         table = joining.join_kill_tables(home, found)
-        pages.write(home, OURS)
+        pages.write(home, of(settings.subject))
     except BaseException:
         shutil.rmtree(home)
         raise

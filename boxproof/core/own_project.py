@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from boxproof.core import own_claims
 from boxproof.core.session import Session
-from boxproof.core.settings import ROOT
+from boxproof.core.settings import OWNER, ROOT
 from pytest_claims import waivers
-from pytest_claims.project import Project, RunContext
+from pytest_claims.faults import UsageError
+from pytest_claims.project import Extension, Project, RunContext
 from pytest_claims.reports.drawings import Picture
 from pytest_claims.reports.schema import Cell, Image, MovedPackage, Packages, SubjectPart
 
@@ -45,16 +50,49 @@ OURS = Project(
     sources=SOURCES,
     pictures=PICTURES,
 )
+PREFIX = re.compile(r"[a-z0-9][a-z0-9-]*-")  # of the ids of a subject's own claims
+RELATIVE = "its paths are relative to the file"
 JUDGED_BY = "judged-by"  # a directory of a run
 LOCK = "packages.lock"  # as it was in force, beside results.json
 
 
-def context(session: Session, project: Project = OURS) -> RunContext:
-    """Return the run of a session."""
+def of(subject: Path) -> Project:
+    """Return our project with the claims that the subject in a directory brings of its own.
+
+    Raises UsageError for a table ``proof`` of its subject.toml that is not as it must be.
+    """
+    told = own_claims.table(subject)
+    return replace(OURS, extensions=(_extension(subject, told),)) if told else OURS
+
+
+def _extension(subject: Path, told: Mapping[str, object]) -> Extension:
+    prefix = told.get("prefix", "")
+    if not isinstance(prefix, str) or not PREFIX.fullmatch(prefix):
+        hint = "allowed: lower-case letters, digits and dashes, ending with a dash, for example till-"
+        raise UsageError(f"{OWNER}: proof.prefix={prefix!r}", hint=hint)
+    directories = {name: subject / str(told.get(name, f"proof/{name}")) for name in ("claims", "suites")}
+    for name, directory in directories.items():
+        if not directory.is_dir():
+            raise UsageError(
+                f"{OWNER}: proof.{name}: there is no {directory}", hint="paths are relative to it"
+            )
+    sabotage = subject / str(told.get("sabotage", "proof/sabotage"))
+    if "sabotage" in told and not sabotage.is_dir():
+        raise UsageError(f"{OWNER}: proof.sabotage: there is no {sabotage}", hint=RELATIVE)
+    return Extension(
+        prefix=prefix,
+        claims_dir=directories["claims"],
+        suites_dir=directories["suites"],
+        sabotage_dir=sabotage if sabotage.is_dir() else None,
+    )
+
+
+def context(session: Session, project: Project | None = None) -> RunContext:
+    """Return the run of a session, of our project with the subject's own claims unless another is given."""
     return RunContext(
         run=session.run,
         directory=Path(session.directory),
-        project=project,
+        project=project or of(Path(session.subject)),
         waivers=judged_by(session),
         locks=session.locks,
         absent=session.absent,

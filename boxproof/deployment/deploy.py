@@ -13,7 +13,7 @@ import filelock
 
 from boxproof.core import admission
 from boxproof.core.labels import RUN_LABEL
-from boxproof.core.own_project import OURS
+from boxproof.core.own_project import of
 from boxproof.core.session import ClusterInfo, Session, StubInfo
 from boxproof.core.settings import Settings
 from boxproof.deployment import external_instances, sabotage_ways
@@ -127,7 +127,7 @@ def files_of(session: Session, token: str) -> dict[str, bytes]:
 def _sabotaged(session: Session, objects: Objects) -> tuple[Objects, bool]:
     if not session.sabotage:
         return objects, False
-    sabotage = OURS.sabotage(session.sabotage)
+    sabotage = of(Path(session.subject)).sabotage(session.sabotage)
     if not isinstance(sabotage, ManifestSabotage):
         return objects, False
     try:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from boxproof.core.own_project import OURS
+from boxproof.core.own_project import OURS, of
 from boxproof.core.process import Result, foreground, run
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
@@ -23,15 +23,17 @@ STOPPED = (2,)  # pytest's code for an INT of its own
 PYTEST_CANNOT = {3: "internal error", 4: "wrong usage"}
 
 
-def words(claims: tuple[str, ...], *, workers: int) -> list[str]:
-    """Return the pytest command line for the checks of ``claims``."""
+def words(claims: tuple[str, ...], subject: Path, *, workers: int) -> list[str]:
+    """Return the pytest command line for the checks of ``claims``, the subject's own among them."""
     chosen = [f"--claims={','.join(claims)}"] if claims else []
+    more = [str(each.suites_dir) for each in of(subject).extensions]
     spread = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     return [
-        sys.executable, "-m", "pytest", "suites", "-p", "pytest_claims.plugin",
+        sys.executable, "-m", "pytest", "suites", *more, "-p", "pytest_claims.plugin",
         "-p", "boxproof.fixtures.run_hooks", "-p", "boxproof.fixtures.box_fixtures",
         "-o", f"claims_dir={OURS.claims_dir}", "-p", "no:cacheprovider",
-        "-p", "no:allure_pytest", "--rootdir", str(ROOT), "-q", "--no-header", "--tb=short", *spread, *chosen,
+        "-p", "no:allure_pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"),
+        "-q", "--no-header", "--tb=short", *spread, *chosen,
     ]  # fmt: skip
 
 
@@ -43,7 +45,7 @@ def prove(settings: Settings, session: Session, stop: Callable[[], bool] | None 
     directory = Path(session.directory)
     file = session.save(directory / "session.json")
     scheduling.write(directory, scheduling.known(Path(session.state), OURS.durations_dir))
-    command = words(settings.claims, workers=settings.workers)
+    command = words(settings.claims, Path(session.subject), workers=settings.workers)
     # INT, not TERM: pytest runs its finalizers only for the former
     env = {"BOXPROOF_SESSION": str(file)}
     code = foreground(command, grace=ENDS, send=signal.SIGINT, cwd=ROOT, env=env, stop=stop)
@@ -71,5 +73,5 @@ def prove_quietly(session: Session, claim: str) -> Result:
     """Run the checks of one claim, one after the other; their records tell how it went."""
     directory = Path(session.directory)
     file = session.save(directory / "session.json")
-    command = words((claim,), workers=1)
+    command = words((claim,), Path(session.subject), workers=1)
     return run(command, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)}, timeout=CHECKS_DEADLINE, check=False)

@@ -212,6 +212,15 @@ class Commands(Part):
     rotate: tuple[str, ...] = ()
 
 
+class ProofPart(Part):
+    """Claims, checks and sabotages that the subject brings of its own; read by ``own_project.of``."""
+
+    prefix: str
+    claims: str = "proof/claims"
+    suites: str = "proof/suites"
+    sabotage: str = "proof/sabotage"
+
+
 class Start(Part):
     """What an instance needs to come up here, put into the agent's container by the harness.
 
@@ -265,6 +274,7 @@ class Subject(Part):
     storage: Storage = Storage()
     sandbox: SandboxPart = SandboxPart()
     start: Start = Start()
+    proof: ProofPart | None = None
 
     def path(self, relative: str) -> Path | None:
         """Return an existing path of the subject, None if it has none there."""

@@ -14,7 +14,7 @@ import watchfiles
 
 from boxproof.cli import e2e
 from boxproof.cluster.images import load, prune
-from boxproof.core.own_project import OURS, context
+from boxproof.core.own_project import OURS, context, of
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings
 from boxproof.deployment import deploy
@@ -155,8 +155,8 @@ def chosen(settings: Settings, subject: model.Subject, changed: tuple[Path, ...]
     Of an area those that are proven quickly come first.
     """
     if settings.claims:
-        return [OURS.select(settings.claims)]
-    known = OURS.claims()
+        return [of(settings.subject).select(settings.claims)]
+    known = of(settings.subject).claims()
     without = waivers.planned(settings.subject, known)
     waves = [
         tuple(each.id for each in known.values() if each.area == area and each.id not in without)

@@ -1,0 +1,128 @@
+"""A foreign subject brings claims, checks and a sabotage of its own; report and kill table are one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from boxproof.core import own_project
+from boxproof.core.settings import ROOT
+from pytest_claims.faults import UsageError
+from pytest_claims.reports import kill_table, results
+
+CLAIMS = """
+area = "TILL"
+title = "The till"
+host = true
+
+[[claim]]
+id = "till-price-is-whole"
+says = "The price is a whole number of cents."
+"""
+CHECK = """
+import os
+from pathlib import Path
+
+from boxproof.core.session import Session
+from pytest_claims import claim, control, observe, require
+
+WHOLE = require("the price is a whole number", lambda answer: answer.isdecimal())
+
+
+@claim("till-price-is-whole")
+def test_price(session: Session) -> None:
+    with control("half a cent is none"):
+        WHOLE.fails(observe("price", "of half a cent", "0.5"))
+    WHOLE(observe("price", "in the file", (Path(session.subject) / "price.txt").read_text()))
+"""
+SABOTAGE = """
+from pathlib import Path
+
+from pytest_claims import replace_in, subject_sabotage
+
+
+@subject_sabotage("till-price-is-whole", "the price has half a cent", scope="host")
+def half(directory: Path) -> None:
+    replace_in(directory / "price.txt", "320", "320.5")
+"""
+FILES = {
+    "subject.toml": 'name = "till"\n[proof]\nprefix = "till-"\n',
+    "price.txt": "320",
+    "proof/claims/till.toml": CLAIMS,
+    "proof/suites/test_till.py": CHECK,
+    "proof/sabotage/till.py": SABOTAGE,
+}
+
+
+@pytest.fixture
+def subject(tmp_path: Path) -> Path:
+    """A subject with one claim of its own, and nothing that a container needs."""
+    made = tmp_path / "till"
+    for name, text in FILES.items():
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_text(text)
+    return made
+
+
+def boxproof(subject: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command about a subject, with reports and state beside it."""
+    own = {f"BOXPROOF_{name.upper()}": str(subject.parent / name) for name in ("reports", "state", "cache")}
+    argv = [sys.executable, "-m", "boxproof", *words, "--subject", str(subject), "--workers", "1"]
+    return subprocess.run(argv, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False)
+
+
+def latest(subject: Path) -> Path:
+    """Return the directory of the latest report."""
+    return (subject.parent / "reports" / "latest").resolve()
+
+
+def test_it_is_proven_and_seen_red(subject: Path) -> None:
+    proven = boxproof(subject, "e2e", "--claims", "till-*")
+    assert proven.returncode == 0, proven.stdout + proven.stderr
+    found = results.read(latest(subject) / results.FILE)
+    assert [(each.id, each.verdict) for each in found.claims] == [("till-price-is-whole", "proven")]
+    killed = boxproof(subject, "sabotage", "--claims", "till-*")
+    assert killed.returncode == 0, killed.stdout + killed.stderr
+    table = kill_table.read(latest(subject))
+    assert table is not None
+    assert [(each.id, each.killed) for each in table.sabotages] == [("till-price-is-whole/half", True)]
+
+
+def test_a_wrong_one_is_refuted(subject: Path) -> None:
+    (subject / "price.txt").write_text("three")
+    found = boxproof(subject, "e2e", "--claims", "till-price-is-whole")
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert results.read(latest(subject) / results.FILE).verdict == "refuted"
+
+
+def test_ours_stay_known_beside_them(subject: Path) -> None:
+    known = own_project.of(subject).claims()
+    assert {"pvc-bound", "till-price-is-whole"} <= set(known)
+    assert "till-price-is-whole" not in own_project.of(ROOT).claims()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("subject.toml", "till-", "Till", "proof.prefix='Till'"),
+        ("subject.toml", '[proof]\nprefix = "till-"', "proof = 5", "proof is no table"),
+        ("subject.toml", "[proof]", '[proof]\nclaims = "gone"', "proof.claims: there is no"),
+        ("subject.toml", "[proof]", '[proof]\nsabotage = "gone"', "proof.sabotage: there is no"),
+        ("proof/claims/till.toml", "till-price", "price", "claim 'price-is-whole'"),
+        ("proof/claims/till.toml", "till-price-is-whole", "pvc-bound", "claim 'pvc-bound'"),
+    ],
+)
+def test_a_mistake_is_one_line_before_anything_is_made(
+    subject: Path, file: str, old: str, new: str, said: str
+) -> None:
+    (subject / file).write_text((subject / file).read_text().replace(old, new))
+    told = boxproof(subject, "e2e", "--claims", "till-*,price-*,pvc-bound")
+    assert told.returncode == 2, told.stderr
+    assert "Traceback" not in told.stderr
+    assert not (subject.parent / "reports").exists()
+    with pytest.raises(UsageError, match=said.replace("[", r"\[")):
+        own_project.of(subject).claims()
