@@ -13,15 +13,16 @@ from typing import Literal
 import jinja2
 from pydantic import Field, computed_field
 
+from pytest_claims.reports import html
 from pytest_claims.reports.html import FILE as PAGE
 from pytest_claims.reports.schema import Part
 
 FILE = "bench.json"
-LEFT, WIDTH = 8.0, 640.0  # of the plot's axis, in its own units
+LEFT, WIDTH = 2.0, 95.0  # of the plot's axis, in percent of its width
 
 
 class Measure(Part):
-    """One thing done in two ways, in turns; ``note`` says what was done, ``target`` the ratio hoped for."""
+    """One thing done in two ways, in turns; ``note`` says what was done, ``target`` the ratio aimed at."""
 
     name: str
     baseline: str
@@ -76,7 +77,7 @@ def lines(found: Bench) -> list[str]:
 
 
 def _aim(measure: Measure) -> str:
-    return "" if measure.met is not False else f"  below the {measure.target:g}x hoped for"
+    return "" if measure.met is not False else f"  below the {measure.target:g}x aimed at"
 
 
 class Mark(Part):
@@ -105,7 +106,7 @@ def plot(measure: Measure) -> Plot:
 
     def mark(seconds: float) -> Mark:
         share = (math.log10(max(seconds, 0.001)) - low) / (high - low)
-        return Mark(x=round(LEFT + share * WIDTH, 1), seconds=seconds)
+        return Mark(x=round(LEFT + share * WIDTH, 2), seconds=seconds)
 
     return Plot(
         measure=measure,
@@ -122,13 +123,18 @@ def shown(values: Sequence[float]) -> str:
     return ", ".join(f"{each:.2f}" if each < 10 else f"{each:.0f}" for each in values)
 
 
+def plain(value: str | float) -> str:
+    """Return a fact of the machine for people: 2, not 2.0."""
+    return f"{value:g}" if isinstance(value, int | float) else value
+
+
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([Path(__file__).parent, Path(html.__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters["seconds"] = shown
+    environment.filters.update(seconds=shown, plain=plain)
     return environment.get_template("bench.html.j2")

@@ -67,4 +67,4 @@ def test_the_table_marks_what_stays_below_its_target() -> None:
     head, fast, slow = lines(bench(FAST, SLOW))
     assert head.split() == ["measure", "baseline", "boxproof", "ratio"]
     assert "50.0x" in fast and "below" not in fast
-    assert "below the 1x hoped for" in slow
+    assert "below the 1x aimed at" in slow

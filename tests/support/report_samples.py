@@ -8,12 +8,17 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from boxproof.cluster.cells import Combination, impossible
 from boxproof.core.own_project import OURS
+from boxproof.reports import bench_results, matrix_results
+from boxproof.reports import matrix_page as matrix_pages
+from boxproof.reports.bench_results import Bench, Measure
+from boxproof.reports.matrix_results import Outcome
 from pytest_claims.claims import Claim
 from pytest_claims.project import Project
 from pytest_claims.recording import records
 from pytest_claims.recording.records import Record, Seen
-from pytest_claims.reports import history, results
+from pytest_claims.reports import history, html, results
 from pytest_claims.reports.schema import (
     Cell,
     CheckResult,
@@ -59,7 +64,13 @@ def project(root: Path) -> Project:
 
 
 def sample(
-    root: Path, *, refuted: int = 3, waived: int = 2, blocked: int = 0, name: str = "20260601T120000"
+    root: Path,
+    *,
+    refuted: int = 3,
+    waived: int = 2,
+    blocked: int = 0,
+    survived: int = 0,
+    name: str = "20260601T120000",
 ) -> tuple[Path, Project]:
     """Write a run with so many claims refuted, waived and blocked; return its directory and its project."""
     made = project(root)
@@ -94,9 +105,10 @@ def sample(
         timings={"engine": 2.1, "image": 61.2, "cluster": 48.0, "suites": 1620.5, "first instance": 21.0},
     )
     results.write(run / results.FILE, found)
-    results.write(run / "sabotage.json", kills(made))
+    results.write(run / "sabotage.json", kills(made, survived))
     earlier(root / "history.jsonl", found)
     history.keep(root / "history.jsonl", found, run)
+    html.write(run, found, made)
     return run, made
 
 
@@ -104,7 +116,7 @@ def _judged(run: Path, made: Project, refuted: int, waived: int, blocked: int) -
     known = list(made.claims().values())
     ids = [each.id for each in known]
     red = set([each for each in ids if each.startswith("rbac-")][:refuted])
-    stuck = set([each for each in ids if each.startswith("netpol-")][:blocked])
+    stuck = set(sorted(ids, key=lambda each: not each.startswith("netpol-"))[:blocked])
     spared = set([each for each in ids if each.startswith("pvc-")][:waived])
     for number, claim in enumerate(known):
         verdict, reason, waiver = Verdict.PROVEN, "", None
@@ -158,8 +170,8 @@ def _seen(area: str) -> Iterator[Seen]:
     )
 
 
-def kills(made: Project) -> KillTable:
-    """Return a kill table with a sabotage or two for each claim, all killed."""
+def kills(made: Project, survived: int = 0) -> KillTable:
+    """Return a kill table with a sabotage or two for each claim; some of the first have survived."""
     rows = [
         SabotageResult(
             id=f"{claim}/way-{number}",
@@ -167,15 +179,15 @@ def kills(made: Project) -> KillTable:
             sentence="the rule is wider than it was",
             diff="-  verbs: [get]\n+  verbs: ['*']\n",
             baseline=Verdict.PROVEN,
-            verdict=Verdict.REFUTED,
+            verdict=Verdict.PROVEN if place < survived else Verdict.REFUTED,
             reason="it was allowed",
-            killed=True,
+            killed=place >= survived,
             seconds=11.0,
         )
         for place, claim in enumerate(made.claims())
-        for number in range(1 + place % 2)
+        for number in range(1 if place < survived else 1 + place % 2)
     ]
-    return KillTable(killed=len(rows), total=len(rows), sabotages=tuple(rows))
+    return KillTable(killed=len(rows) - survived, total=len(rows), sabotages=tuple(rows))
 
 
 def earlier(path: Path, found: Results, runs: int = 12) -> None:
@@ -199,3 +211,59 @@ def earlier(path: Path, found: Results, runs: int = 12) -> None:
         )  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{each.model_dump_json(by_alias=True)}\n" for each in lines))
+
+
+def running(root: Path) -> Path:
+    """Write the page of a run of which half has ended; returns it."""
+    run, made = sample(root, refuted=1)
+    half = list(made.claims())[NUMBER // 2 :]
+    found = results.read(run / results.FILE)
+    (run / results.FILE).unlink()
+    parts = html.Parts(
+        records.load(run), progress=html.Progress(NUMBER // 2, NUMBER, left=900.0), waiting=frozenset(half)
+    )
+    return html.put(run, html.render(found, parts, made))
+
+
+def matrix_page(root: Path) -> Path:
+    """Write the page of a matrix of twelve cells, one of them refuted; returns it."""
+    cells = [
+        Combination(kind=kind, containerd=containerd, kubernetes=kubernetes)
+        for kind in ("0.27.0", "0.30.0", "0.33.0")
+        for containerd in ("1.7.24", "2.1.9")
+        for kubernetes in ("1.33.6", "1.34.2")
+    ]
+    for number, cell in enumerate(cells):
+        run, _ = sample(root / f"made-{number}", refuted=int(number == 5), waived=0)
+        known = impossible(cell)
+        where = root / "matrix" / matrix_results.CELLS / cell.id / run.name
+        where.parent.mkdir(parents=True)
+        run.rename(where)
+        found = results.read(where / results.FILE)
+        live = found.cell.model_copy(update=cell.model_dump())
+        results.write(where / results.FILE, found.model_copy(update={"cell": live}))
+        matrix_results.keep(
+            root / "matrix",
+            Outcome(
+                cell=cell, expect=known.symptom if known else "", verdict=found.verdict, seconds=1900.0,
+                results=f"{run.name}/results.json", reason="exec was allowed" * (number == 5),
+            ),
+        )  # fmt: skip
+    home = root / "matrix"
+    written = matrix_results.write(home, tuple(cells), matrix_results.outcomes(home))
+    return matrix_pages.write(home, written)
+
+
+def bench_page(root: Path) -> Path:
+    """Write the page of three measures, one of them missed; returns it."""
+    measures = (
+        Measure(name="load-layer-change", baseline="kind load docker-image", baseline_seconds=(41, 39, 44),
+                seconds=(0.9, 1.1, 1.0), target=10, note="one layer of 3 MB changed"),
+        Measure(name="access-questions", baseline="kubectl auth can-i", baseline_seconds=(55, 61),
+                seconds=(2.4, 2.2), target=5),
+        Measure(name="suites-xdist", baseline="one after the other", baseline_seconds=(900, 930),
+                seconds=(610, 600), target=2),
+    )  # fmt: skip
+    machine = {"cores": 2.0, "memory_gib": 24.0, "kernel": "6.18"}
+    end = STARTED + timedelta(minutes=40)
+    return bench_results.write(root, Bench(started=STARTED, finished=end, measures=measures, machine=machine))
