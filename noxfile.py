@@ -27,12 +27,14 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests"]
 
 
-def install(session: nox.Session) -> None:
+def install(session: nox.Session, *groups: str) -> None:
     """Install what CI locked, with hashes, and boxproof itself; with --no-venv use what is there."""
     if session.virtualenv.venv_backend == "none":
         return
     try:
         session.install("--require-hashes", "-r", "requirements/all.txt")
+        for each in groups:
+            session.install("--require-hashes", "-r", f"requirements/{each}.txt")
         session.install("--no-deps", "--no-build-isolation", "-e", ".")
     except CommandFailed:
         hint = "is the index reachable? PIP_INDEX_URL and UV_INDEX_URL name another one"
@@ -130,3 +132,12 @@ def fresh(session: nox.Session) -> None:
     """Try README's two commands in fresh roots of Debian or Ubuntu suites: git and Python, nothing else."""
     install(session)
     session.run("python", "-m", "boxproof.cli.fresh", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Try the report's pages in Chromium: layout, axe, search, links, keyboard, print."""
+    install(session, "browser")
+    if only_installs(session):
+        return
+    session.run("python", "-m", "pytest", "tests/browser", "-n0", *session.posargs)
