@@ -264,6 +264,6 @@ def bench_page(root: Path) -> Path:
         Measure(name="suites-xdist", baseline="one after the other", baseline_seconds=(900, 930),
                 seconds=(610, 600), target=2),
     )  # fmt: skip
-    machine = {"cores": 2.0, "memory_gib": 24.0, "kernel": "6.18"}
+    machine: dict[str, str | float] = {"cores": 2.0, "memory_gib": 24.0, "kernel": "6.18"}
     end = STARTED + timedelta(minutes=40)
     return bench_results.write(root, Bench(started=STARTED, finished=end, measures=measures, machine=machine))
