@@ -25,6 +25,23 @@ def doctor(_: Context, as_json: bool = False) -> None:
     sys.exit(doctors.main(Settings.load(), as_json=as_json))
 
 
+@task(
+    positional=["area", "claim"],
+    help={
+        "area": "its area: the name of a file in claims/, or the code in it",
+        "claim": "the id: lower-case words with dashes; it never changes afterwards",
+        "says": "the sentence that must hold",
+    },
+)
+@explained
+def new_claim(_: Context, area: str, claim: str, says: str = "") -> None:
+    """Write the frame of a new claim: its sentence, its check, its sabotage, in three files."""
+    from boxproof.tasks import claim_frame
+
+    for each in claim_frame.frame(area, claim, says):
+        print(each)
+
+
 @task
 @explained
 def preflight(_: Context) -> None:
