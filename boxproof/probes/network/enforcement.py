@@ -1,22 +1,33 @@
-"""When a policy takes hold, measured, and whether a denial lasts."""
+"""When a policy is in force, shown by another pod, and how a connection ends from then on.
+
+A wait for the wanted answer would last to its deadline where the subject is wrong, and a right answer would
+say nothing about a moment before. So a canary beside the box says when the engine has done what was asked of
+it, and then the box is judged at once.
+"""
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from boxproof.kube.client import Kube
 from boxproof.kube.network_policies import of_pod
 from boxproof.probes.network.reach import DENIED, Listener, Reach, reach
+from boxproof.probes.pods.probe_pods import Twin
 from boxproof.probes.probe_protocol import Prober
-from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
 from pytest_claims.recording.observations import record
 from pytest_claims.waiting import holds, until
 
+T = TypeVar("T")
 TAKES_HOLD = 20.0  # seconds an engine gets; kube-router was seen to need up to a few
-HELD = 3.0  # seconds a denial must last to count
+IN_FORCE = 120.0  # seconds; under kube-router on a busy machine a new pod was seen to be free for 75
+HELD = 3.0  # seconds for which a denial is watched where a sentence is about its lasting
+LOOKS = 3  # times another one gets through while the box does not, until that is the answer
 POLICY = "networking.k8s.io/v1"
+CANARY = "boxproof.dev/in-force"
 
 
 def becomes(
@@ -24,7 +35,7 @@ def becomes(
 ) -> Reach:
     """Return how connections end once they end as ``wanted``, or how they still end after ``within`` seconds.
 
-    The time it took is recorded. Raises EnvironmentFault if the probe breaks.
+    For a state that must come. The time it took is recorded. Raises EnvironmentFault if the probe breaks.
     """
     started, answers = time.monotonic(), frozenset(wanted)
     last = Reach.NO_ROUTE
@@ -46,6 +57,79 @@ def becomes(
 def stays_denied(source: Prober, target: Listener, *, seconds: float = HELD) -> bool:
     """Return whether every connection in ``seconds`` is refused or filtered; at least two are tried."""
     return holds(lambda: reach(source, target, within=1.0) in DENIED, seconds=seconds, every=0.3)
+
+
+class Barrier:
+    """A pod on one node and a listener that it reaches: once a policy shuts it off, earlier ones hold too.
+
+    An engine reads policies and pods in the order of their events, so that a policy made after the box's,
+    for a pod that changed after the box's had its address, is in force on that node after the box's.
+    """
+
+    def __init__(self, kube: Kube, canary: Twin, target: Listener) -> None:
+        self.kube = kube
+        self.canary = canary
+        self.target = target
+
+    def passed(self) -> None:
+        """Wait until whatever was applied before holds on the node; raises EnvironmentFault if none does."""
+        started, mark = time.monotonic(), secrets.token_hex(4)
+        policy = deny_all(self.canary.namespace, {CANARY: mark}, f"in-force-{mark}")
+        self._sees({Reach.OPEN}, "a pod that no policy selects does not reach another one")
+        self.kube.apply([policy])
+        try:
+            self.canary.relabel({CANARY: mark})
+            self._sees(DENIED, "a deny-all policy is not enforced")
+        finally:
+            self.kube.delete([policy])
+        took = round(time.monotonic() - started, 2)
+        record("enforcement", f"a policy on {self.canary.node}", {"seconds": took})
+
+    def _sees(self, wanted: Iterable[Reach], otherwise: str) -> None:
+        found = becomes(self.canary, self.target, wanted, within=IN_FORCE)
+        if found not in wanted:
+            where = self.canary.node or "its node"
+            raise EnvironmentFault(
+                f"{otherwise} on {where}: {found}", hint="the pod network must enforce policies"
+            )
+
+
+def beside(
+    source: Prober, other: Prober, look: Callable[[Prober], T], right: Callable[[T], bool], what: str
+) -> T:
+    """Return what ``source`` sees as soon as it is right, or what it sees beside one who sees it right.
+
+    For what must get through: what is late is late for ``other`` too, so that nothing is judged before that
+    one got through ``LOOKS`` times, each just after ``source`` did not. Raises EnvironmentFault if it never does.
+    """
+    seen: list[T] = []
+    behind = 0
+
+    def judged() -> bool:
+        nonlocal behind
+        seen.append(look(source))
+        if right(seen[-1]):
+            return True
+        behind += right(look(other))
+        return behind >= LOOKS
+
+    try:
+        until(judged, timeout=IN_FORCE, what=what)
+    except DeadlineExceeded as late:
+        raise EnvironmentFault(
+            f"{what}: neither {source.label} nor {other.label} got through: {late}"
+        ) from late
+    return seen[-1]
+
+
+def opens(
+    source: Prober, other: Prober, target: str | Listener, port: int = 0, *, udp: bool = False
+) -> Reach:
+    """Return how a connection of ``source`` ends that must get through, judged ``beside`` another's."""
+    return beside(
+        source, other, lambda each: reach(each, target, port, udp=udp), lambda found: found is Reach.OPEN,
+        f"{source.label} gets through",
+    )  # fmt: skip
 
 
 def deny_all(namespace: str, labels: Mapping[str, str], name: str = "deny-all") -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from docker.errors import DockerException
@@ -64,6 +65,16 @@ class Outside:
             )
         texts = [(each or b"").decode(errors="replace") for each in (out, err)]
         return ExecResult(tuple(argv), int(code), texts[0], texts[1], time.monotonic() - started)
+
+    def take(self, addresses: Sequence[str]) -> None:
+        """Have it take further addresses for its own; raises EnvironmentFault."""
+        lines = "\n".join(f"ip route replace local {each}/32 dev lo || exit 1" for each in addresses)
+        try:
+            code, said = self.made.exec_run(["sh", "-c", lines], privileged=True, user="0:0")
+        except DockerException as error:
+            raise EnvironmentFault(f"the probe outside the cluster broke: {error}") from error
+        if code:
+            raise EnvironmentFault(f"the probe outside the cluster takes no address: {said[-300:]!r}")
 
     def remove(self) -> None:
         """Remove the container, if there is one."""
