@@ -1,34 +1,63 @@
-"""What policy checks share: the agent once its policies took hold, and a pod that hears and says nothing."""
+"""What policy checks share: the agent once its policies hold, a pod that hears and says nothing, places."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
-from boxproof.core.session import Session
+from boxproof.core.session import ClusterInfo, EngineInfo, Session
 from boxproof.deployment import deploy
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
-from boxproof.probes.network.enforcement import TAKES_HOLD, becomes, deny_all
-from boxproof.probes.network.reach import DENIED, Reach, reached
+from boxproof.probes.network import public_addresses
+from boxproof.probes.network.enforcement import CANARY, Barrier, becomes, deny_all
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import DENIED, Listener, Reach, listen, reached
 from boxproof.probes.pods.probe_pods import Twin
-from boxproof.probes.pods.startup_order import gate_ended
-from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
-from pytest_claims.waiting import until
+from pytest_claims.faults import EnvironmentFault
 
 MUTED = {"boxproof.dev/canary": "muted"}
+# what lets a pod that is not root listen on port 53, under any level of Pod Security
+LOW_PORTS = {"securityContext": {"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]}}
+ANY_PUBLIC = 2  # addresses at random, beside the reserved ones
+
+Settled = Callable[[Box], Box]
 
 
 @pytest.fixture(scope="session")
-def agent(box_applied: Box) -> Box:
-    """The instance under test once its policies had time to take hold; its gate may hold it still."""
-    box = box_applied.wait_addressed()
-    with contextlib.suppress(DeadlineExceeded):  # what gets through, and what not, is for the checks to see
-        until(lambda: gate_ended(box.pod_object()), timeout=TAKES_HOLD, what="the gate lets the agent go")
-    return box
+def barriers(session: Session, kube: Kube, twin: Twins) -> Callable[[str], None]:
+    """``barriers(node)``: what was applied before is in force on that node from here on."""
+    space, made = deploy.probes_namespace(session, kube), {}
+
+    def passed(node: str) -> None:
+        if node not in made:
+            canary = twin(namespace=space, labels={CANARY: "none"}, node=node, fresh=True)
+            other = twin(namespace=space, labels={"role": "in-force"})
+            made[node] = Barrier(kube, canary, listen(other, token=secrets.token_hex(8)))
+        made[node].passed()
+
+    return passed
+
+
+@pytest.fixture(scope="session")
+def settled(barriers: Callable[[str], None]) -> Settled:
+    """``settled(box)``: the box once it has an address and its policies are in force for it."""
+
+    def settle(box: Box) -> Box:
+        barriers(box.wait_addressed().node)
+        return box
+
+    return settle
+
+
+@pytest.fixture(scope="session")
+def agent(box_applied: Box, settled: Settled) -> Box:
+    """The instance under test once its policies are in force; its gate may hold it still."""
+    return settled(box_applied)
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +79,22 @@ def muted(kube: Kube, twin: Twins, aside: str, listener: Listeners) -> Iterator[
     if reached(twin(), target) is not Reach.OPEN:
         raise EnvironmentFault("the listener is not reached by another pod either")
     yield made
+
+
+@pytest.fixture
+def public(engine: EngineInfo, cluster: ClusterInfo, outside: Outside) -> Iterator[list[str]]:
+    """Addresses of the internet at which ``outside`` answers: reserved ones, and some at random."""
+    addresses = public_addresses.chosen(ANY_PUBLIC)
+    with public_addresses.answered(engine, cluster, outside, addresses):
+        yield addresses
+
+
+@pytest.fixture
+def everywhere(outside: Outside, public: list[str], listener: Listeners) -> Callable[..., list[Listener]]:
+    """``everywhere(port, udp=…)``: one listener outside, by its own address and by public ones."""
+
+    def at(port: int, *, udp: bool = False) -> list[Listener]:
+        made = listener.on(outside, port, udp=udp)
+        return [made, *(replace(made, address=each) for each in public)]
+
+    return at

@@ -9,11 +9,20 @@ from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
 from boxproof.probes.network.enforcement import becomes, deny_all, selecting, stays_denied
 from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import DENIED, Reach, reached
+from boxproof.probes.network.reach import DENIED, Reach, reach, reached
 from boxproof.probes.pods.helper_pods import workers
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 
 ROUTES = 60.0  # seconds for new pods to be routed to across nodes
+
+SHUT = require("the connection is denied", lambda answer: answer in DENIED)
+LASTS = require("it stays denied", lambda lasting: lasting is True)
+FREE_AGAIN = require("without the policy it is open again", lambda answer: answer is Reach.OPEN)
+SELECTED = require("some policy selects it", lambda found: found != {})
+OUTWARDS = require(
+    "some policy that selects it speaks about egress",
+    lambda found: any("Egress" in each for each in found.values()),
+)
 
 
 @claim("netpol-enforced-by-cni")
@@ -26,34 +35,56 @@ def test_the_pod_network_enforces_a_policy(
     labels = {"boxproof.dev/canary": where.replace(" ", "-")}
     source, target = twin(labels=labels, node=near, fresh=True), listener.on(twin(node=far, fresh=True))
     policy = deny_all(aside, labels, f"canary-{where.replace(' ', '-')}")
+
+    def lasting() -> bool:
+        return observe("stays denied", where, stays_denied(source, target))
+
     with control("before the policy the same connection is answered by the listener"):
-        assert becomes(source, target, {Reach.OPEN}, within=ROUTES) is Reach.OPEN
+        SHUT.fails(becomes(source, target, {Reach.OPEN}, within=ROUTES))
+        LASTS.fails(lasting())
     kube.apply([policy])
     try:
-        assert becomes(source, target, DENIED) in DENIED
-        assert stays_denied(source, target)
+        SHUT(becomes(source, target, DENIED))
+        LASTS(lasting())
+        with control("under the policy it is not open"):
+            FREE_AGAIN.fails(reach(source, target))
     finally:
         kube.delete([policy])
-    assert becomes(source, target, {Reach.OPEN}) is Reach.OPEN
+    FREE_AGAIN(becomes(source, target, {Reach.OPEN}))
+
+
+def policies_of(kube: Kube, namespace: str, labels: dict[str, str], who: str) -> dict[str, list[str]]:
+    """Return the policies that select a pod with ``labels``, and their directions; an observation."""
+    return observe("selecting", who, selecting(kube, namespace, labels))
 
 
 @claim("netpol-selects-the-pod")
 def test_a_policy_selects_the_running_pod(agent: Box, kube: Kube, twin: Twins) -> None:
     other = twin(namespace=agent.namespace, labels={"boxproof.dev/role": "unselected"})
     with control("a pod without the agent's labels is selected by no policy"):
-        assert observe("selecting", other.label, selecting(kube, agent.namespace, other.labels)) == {}
+        SELECTED.fails(policies_of(kube, agent.namespace, dict(other.labels), other.label))
     labels = agent.pod_object()["metadata"]["labels"]
-    assert observe("selecting", agent.label, selecting(kube, agent.namespace, labels))
+    SELECTED(policies_of(kube, agent.namespace, labels, agent.label))
+
+
+@claim("netpol-selects-the-pod")
+def test_packets_of_the_running_pod_are_those_of_a_selected_one(
+    agent: Box, twin: Twins, outside: Outside, listener: Listeners
+) -> None:
+    target = listener.on(outside)
+    with control("a pod of the namespace without its labels gets out to the same listener"):
+        SHUT.fails(reached(twin(namespace=agent.namespace), target))
+    SHUT(reach(agent, target))
 
 
 @claim("netpol-egress-type-present")
 def test_the_policy_speaks_about_egress(
     agent: Box, kube: Kube, twin: Twins, outside: Outside, listener: Listeners
 ) -> None:
-    target = listener(on=outside)
+    target, other = listener(on=outside), twin(namespace=agent.namespace)
     with control("a pod that no policy selects gets out to the same listener"):
-        assert reached(twin(namespace=agent.namespace), target) is Reach.OPEN
+        OUTWARDS.fails(policies_of(kube, agent.namespace, dict(other.labels), other.label))
+        SHUT.fails(reached(other, target))
     labels = agent.pod_object()["metadata"]["labels"]
-    directions = selecting(kube, agent.namespace, labels).values()
-    assert any("Egress" in each for each in directions)
-    assert becomes(agent, target, DENIED) in DENIED
+    OUTWARDS(policies_of(kube, agent.namespace, labels, agent.label))
+    SHUT(reach(agent, target))

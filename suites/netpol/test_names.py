@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from boxproof.agent import login
@@ -11,17 +13,19 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.exec import ExecResult
 from boxproof.kube.owed import in_node
-from boxproof.probes.network.enforcement import becomes, stays_denied
+from boxproof.probes.network.enforcement import beside
 from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import DENIED, Reach, reached
+from boxproof.probes.network.reach import DENIED, Listener, reach, reached
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.pods.probe_pods import Twin
+from boxproof.probes.probe_protocol import Prober
 from boxproof.stubs import certificates
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from suites.netpol import login_hosts
-from suites.netpol.https_requests import FORBIDDEN, answered, https, named, proxied
+from suites.netpol.https_requests import FORBIDDEN, Https, answered, https, named, proxied, right
+from suites.netpol.test_traffic import NOBODY
 
 API = "api.anthropic.com"
 GIT = "github.com"
@@ -32,19 +36,42 @@ ROOT = {
 }  # fmt: skip
 
 
+RIGHT_ONE = require("the right one answers", lambda found: found.ok)
+BY_OUR_AUTHORITY = require(
+    "the certificate is of the authority that vouches for it", lambda found: found.verified
+)
+GOES_THERE = require("{} gets there", lambda said, _, sign: sign in said)
+DENIED_DIRECTLY = require("past the proxy it is denied", lambda found: found.reach in DENIED)
+FORBIDDEN_NAME = require("the proxy forbids the name", lambda found: found.proxy == FORBIDDEN)
+SHUT = require("the address is not reached", lambda answer: answer in DENIED)
+RENEWED = require("the login is renewed", lambda found: found is True)
+ASKED = require("the API is asked with the token of the prompt", lambda number: number > 0)
+
+
 @claim("netpol-https-to-anthropic")
 def test_https_reaches_the_api_and_nobody_else_answers(
     agent: Box, twin: Twins, muted: Twin, authority: str
 ) -> None:
-    assert answered(twin(), API, authority=authority).ok, "the destination does not answer anyone"
+    free, other = twin(), certificates.issue([API]).ca
     with control("another authority's certificate is told apart, and a denied pod gets no answer"):
-        other = certificates.issue([API]).ca
-        assert not https(twin(), API, authority=other).verified
-        assert not https(muted, API, authority=authority, within=2).ok
-    found = answered(agent, API, authority=authority, via=agent.proxy, path=MESSAGES)
-    assert found.ok, found
+        assert answered(free, API, authority=authority).ok, "the destination does not answer anyone"
+        BY_OUR_AUTHORITY.fails(https(free, API, authority=other))
+        RIGHT_ONE.fails(https(muted, API, authority=authority, within=2))
+    found = heard(agent, free, API, authority, path=MESSAGES)
+    RIGHT_ONE(found)
+    BY_OUR_AUTHORITY(found)
     assert found.issuer == certificates.NAME
     assert 400 <= found.status < 500  # a GET of what takes POST
+
+
+def heard(agent: Box, free: Twin, name: str, authority: str, *, path: str = "/") -> Https:
+    """Return what the agent hears of a name that is allowed, judged beside a pod that no policy selects."""
+
+    def look(each: Prober) -> Https:
+        via = agent.proxy if each is agent else ""
+        return https(each, name, authority=authority, via=via, path=path)
+
+    return beside(agent, free, look, right, f"{agent.label} hears of {name}")
 
 
 def program(box: Box, *words: str, direct: bool = False) -> str:
@@ -62,43 +89,62 @@ def test_the_boxs_own_programs_get_there(box: Box, stub: Stub, subject: Subject)
     limits = ("--connect-timeout", "10", "--max-time", "120")
     curl = ("curl", "-sSI", *limits, "-o", "/dev/null", "-w", "%{http_code} %{ssl_verify_result}")
     git = ("git", "ls-remote", f"https://{GIT}/nobody/nothing")
-    with control("past the proxy the same programs do not connect"):
-        assert not program(box, *curl, f"https://{API}/", direct=True).startswith("0 ")
-        assert "not found" not in program(box, *git, direct=True)
-    assert program(box, *curl, f"https://{API}/") == "0 200 0"
-    assert "not found" in program(box, *git)  # the stub has no repositories, and said so
-    assert program(box, "kubectl", "get", "--raw", "/readyz") == "0 ok"
-    token = unique("stub-token")
-    assert box.exec(
-        ["env", f"CLAUDE_CODE_OAUTH_TOKEN={token}", subject.image.cli, *login.PROMPT], timeout=120
-    ).ok
-    assert stub.of(token).requests(MESSAGES)
+    gone = "not found"  # the stub has no repositories, and says so
+    if not box.proxy:
+        pytest.skip("the subject has no proxy to go past")
+    with control("past the proxy the same programs do not connect, nor does kubectl without its API server"):
+        GOES_THERE.fails(program(box, *curl, f"https://{API}/", direct=True), "curl", "0 200 0")
+        GOES_THERE.fails(program(box, *git, direct=True), "git", gone)
+        GOES_THERE.fails(program(box, "kubectl", *NOBODY, "get", "--raw", "/readyz"), "kubectl", "0 ok")
+    GOES_THERE(program(box, *curl, f"https://{API}/"), "curl", "0 200 0")
+    GOES_THERE(program(box, *git), "git", gone)
+    GOES_THERE(program(box, "kubectl", "get", "--raw", "/readyz"), "kubectl", "0 ok")
+
+
+@claim("netpol-https-to-anthropic")
+def test_a_prompt_of_the_cli_reaches_the_api(box: Box, stub: Stub, subject: Subject) -> None:
+    def asked(*settings: str) -> int:
+        token = unique("stub-token")
+        words = ["env", f"CLAUDE_CODE_OAUTH_TOKEN={token}", *settings, subject.image.cli, *login.PROMPT]
+        box.exec(words, timeout=120)
+        return observe("asked", " ".join(settings) or "as it is", len(stub.of(token).requests(MESSAGES)))
+
+    with control("with an address of the API where nothing answers it asks nobody"):
+        ASKED.fails(asked("ANTHROPIC_BASE_URL=http://127.0.0.1:9"))
+    ASKED(asked())
 
 
 @claim("netpol-unlisted-hosts-blocked")
 @pytest.mark.parametrize("name", LOOKALIKES)
 def test_names_that_are_not_listed_are_refused(agent: Box, twin: Twins, authority: str, name: str) -> None:
-    with control("a pod that no policy selects gets an answer under that name"):
-        assert answered(twin(namespace=agent.namespace), name, authority=authority).ok
+    with control(
+        "a pod that no policy selects gets an answer under that name, the proxy lets another name by"
+    ):
+        DENIED_DIRECTLY.fails(answered(twin(namespace=agent.namespace), name, authority=authority))
+        if agent.proxy:
+            FORBIDDEN_NAME.fails(answered(agent, API, authority=authority, via=agent.proxy))
     if agent.proxy:
-        assert answered(agent, API, authority=authority, via=agent.proxy).ok
-        found = answered(agent, name, once=proxied, authority=authority, via=agent.proxy)
-        assert found.proxy == FORBIDDEN
-    assert answered(agent, name, once=named, authority=authority).reach in DENIED
+        require.expected(FORBIDDEN_NAME)
+        FORBIDDEN_NAME(answered(agent, name, once=proxied, authority=authority, via=agent.proxy))
+    DENIED_DIRECTLY(answered(agent, name, once=named, authority=authority))
 
 
 @claim("netpol-unlisted-hosts-blocked")
 def test_an_address_outside_is_refused(
-    agent: Box, twin: Twins, outside: Outside, listener: Listeners, authority: str
+    agent: Box, twin: Twins, outside: Outside, everywhere: Callable[..., list[Listener]], authority: str
 ) -> None:
-    target = listener.on(outside, 443)
-    with control("a pod that no policy selects gets to the same listener"):
-        assert reached(twin(namespace=agent.namespace), target) is Reach.OPEN
-    assert becomes(agent, target, DENIED) in DENIED
-    assert stays_denied(agent, target)
+    targets = everywhere(443)
+    with control("a pod that no policy selects gets to the same listeners; the proxy lets a listed name by"):
+        for each in targets:
+            SHUT.fails(reached(twin(namespace=agent.namespace), each))
+        if agent.proxy:
+            FORBIDDEN_NAME.fails(answered(agent, API, authority=authority, via=agent.proxy))
+    for each in targets:
+        SHUT(reach(agent, each, within=1))
     if agent.proxy:
-        found = answered(agent, outside.address, once=proxied, authority=authority, via=agent.proxy)
-        assert found.proxy == FORBIDDEN
+        require.expected(FORBIDDEN_NAME)
+        for each in targets:
+            FORBIDDEN_NAME(answered(agent, each.address, once=proxied, authority=authority, via=agent.proxy))
 
 
 @claim("netpol-unlisted-hosts-blocked")
@@ -111,31 +157,35 @@ def test_the_metadata_address_is_refused(
     node = agent.node
     on_node = twin(node=node, spec={"hostNetwork": True, "nodeName": node}, security=ROOT, fresh=True)
     add, delete = (["ip", "address", each, f"{METADATA}/32", "dev", "lo"] for each in ("replace", "delete"))
+    how = {"port": port, "authority": authority, "via": agent.proxy}
     with in_node(engine, cluster.name, node, f"the address {METADATA} on {node}", add, delete):
         target = listener(port, on_node, address=METADATA)
-        with control("a pod that no policy selects gets to the listener on that address"):
-            assert reached(twin(namespace=agent.namespace, node=node), target) is Reach.OPEN
-        assert becomes(agent, target, DENIED) in DENIED
-        assert stays_denied(agent, target)
+        with control(
+            "a pod that no policy selects gets to the listener there; the proxy lets a listed name by"
+        ):
+            SHUT.fails(reached(twin(namespace=agent.namespace, node=node), target))
+            if agent.proxy:
+                FORBIDDEN_NAME.fails(answered(agent, API, authority=authority, via=agent.proxy))
+        SHUT(reach(agent, target, within=1))
         if agent.proxy:
-            how = {"port": port, "authority": authority, "via": agent.proxy}
-            assert answered(agent, METADATA, once=proxied, **how).proxy == FORBIDDEN
+            require.expected(FORBIDDEN_NAME)
+            FORBIDDEN_NAME(answered(agent, METADATA, once=proxied, **how))
 
 
 @claim("netpol-oauth-hosts-reachable")
 def test_every_host_of_the_login_is_reached(
     agent: Box, twin: Twins, authority: str, subject: Subject
 ) -> None:
-    cli = (
-        agent.wait_ready().exec(["grep", "-aoE", login_hosts.PATTERN, subject.image.cli], timeout=120).stdout
-    )
-    wanted = observe("hosts of the login", subject.image.cli, login_hosts.login_hosts(cli))
-    assert {API} < set(wanted)
+    said = agent.wait_ready().exec(["grep", "-aoE", login_hosts.PATTERN, subject.image.cli], timeout=120)
+    wanted = observe("hosts of the login", subject.image.cli, login_hosts.login_hosts(said.stdout))
+    assert {API} < set(wanted), "the program's own hosts are not found in it"
+    free = twin()
     with control("a name that is not listed is refused in the same way"):
-        assert not https(agent, LOOKALIKES[0], authority=authority, via=agent.proxy).ok
+        RIGHT_ONE.fails(https(agent, LOOKALIKES[0], authority=authority, via=agent.proxy))
+        for name in (*wanted, GIT):
+            assert answered(free, name, authority=authority).ok, f"{name} does not answer anyone"
     for name in (*wanted, GIT):
-        assert answered(twin(), name, authority=authority).ok, f"{name} does not answer anyone"
-        assert answered(agent, name, authority=authority, via=agent.proxy).ok, f"{name} is not reached"
+        RIGHT_ONE(heard(agent, free, name, authority))
 
 
 @claim("netpol-oauth-hosts-reachable")
@@ -150,5 +200,5 @@ def test_a_login_is_renewed_under_the_policy(make_box: MakeBox, stub: Stub, subj
         return observe("renewed", f"expires in {expires_in} s", bool(mine.requests("/v1/oauth/token")))
 
     with control("a login that lasts is not renewed"):
-        assert not renewed(8 * 3600)
-    assert renewed(-3600)
+        RENEWED.fails(renewed(8 * 3600))
+    RENEWED(renewed(-3600))

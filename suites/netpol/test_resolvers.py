@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Listeners, Twins
-from boxproof.kube.client import Kube
-from boxproof.probes.network.enforcement import becomes, stays_denied
-from boxproof.probes.network.name_resolution import resolved
-from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import DENIED, Reach, reached
-from pytest_claims import claim, control
+from boxproof.probes.network.enforcement import beside
+from boxproof.probes.network.name_resolution import lookup
+from boxproof.probes.network.reach import DENIED, Listener, reach, reached
+from boxproof.probes.pods.probe_pods import Twin
+from boxproof.probes.probe_protocol import Prober
+from pytest_claims import claim, control, observe, require
+from suites.netpol.conftest import LOW_PORTS
+from suites.netpol.meant import RESOLVER
 
 NAME = "kubernetes.default.svc.cluster.local"
-SELECTOR = "k8s-app=kube-dns"
 DNS = 53
-MAY_BIND = {
-    "runAsUser": 0, "runAsNonRoot": False, "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
-}  # fmt: skip
+
+SHUT = require("the other resolver is not reached", lambda answer: answer in DENIED)
+ANSWERED = require("the cluster's own resolver answers", lambda found: found is True)
+
+
+def answers(agent: Box, other: Prober, *, tcp: bool) -> bool:
+    """Return whether the cluster's resolver answers, judged beside a pod that no policy selects."""
+    found = beside(agent, other, lambda each: lookup(each, NAME, tcp), lambda seen: seen.ok, "the resolver")
+    return observe("the resolver answers", f"{agent.label} over {'tcp' if tcp else 'udp'}", found.ok)
 
 
 @claim("netpol-dns-only-to-kube-dns")
 @pytest.mark.parametrize("udp", [True, False], ids=["udp", "tcp"])
-@pytest.mark.parametrize("where", ["outside", "inside"])
-def test_no_other_resolver_is_reached(
-    agent: Box, twin: Twins, outside: Outside, listener: Listeners, kube: Kube, where: str, udp: bool
+def test_no_resolver_outside_is_reached(
+    agent: Box, twin: Twins, muted: Twin, everywhere: Callable[..., list[Listener]], udp: bool
 ) -> None:
-    place = outside if where == "outside" else twin(labels={"role": "resolver"}, security=MAY_BIND)
-    target = listener.on(place, DNS, udp=udp)
+    other = twin(namespace=agent.namespace)
+    targets = everywhere(DNS, udp=udp)
+    with control(
+        "a pod that no policy selects gets to the same port there; one under a policy to no resolver"
+    ):
+        for each in targets:
+            SHUT.fails(reached(other, each))
+        ANSWERED.fails(
+            observe("the resolver answers", muted.label, lookup(muted, NAME, not udp, within=1).ok)
+        )
+    for each in targets:
+        SHUT(reach(agent, each, within=1))
+    ANSWERED(answers(agent, other, tcp=not udp))
+
+
+@claim("netpol-dns-only-to-kube-dns")
+@pytest.mark.parametrize("udp", [True, False], ids=["udp", "tcp"])
+@pytest.mark.parametrize("where", ["another namespace", "its own namespace"])
+def test_a_pod_that_is_labelled_like_the_resolver_is_not_reached(
+    agent: Box, twin: Twins, listener: Listeners, where: str, udp: bool
+) -> None:
+    space = agent.namespace if where == "its own namespace" else None
+    target = listener.on(twin(namespace=space, labels=RESOLVER, spec=LOW_PORTS), DNS, udp=udp)
     with control("a pod that no policy selects gets to the same port there"):
-        assert reached(twin(namespace=agent.namespace), target) is Reach.OPEN
-    assert becomes(agent, target, DENIED) in DENIED
-    assert stays_denied(agent, target)
-    assert kube.list("Pod", "kube-system", SELECTOR), "the cluster's DNS is not what the policy selects"
-    assert resolved(agent, NAME, tcp=not udp).ok
+        SHUT.fails(reached(twin(namespace=agent.namespace), target))
+    SHUT(reach(agent, target, within=1))

@@ -12,13 +12,16 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Object
-from boxproof.probes.network.enforcement import becomes, stays_denied
-from boxproof.probes.network.reach import DENIED, Listener, Reach
+from boxproof.probes.network.enforcement import becomes
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import DENIED, Listener, Reach, reach, reached
 from boxproof.probes.pods.probe_pods import Twin
+from boxproof.probes.probe_protocol import Prober
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.stubs.server.shapes import TEXT
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control
+from pytest_claims import claim, control, observe, require
+from suites.netpol.conftest import Settled
 
 COMPONENT = "api"
 PORT = 8080
@@ -50,29 +53,61 @@ def served(make_box: MakeBox, subject: Subject, password: str) -> Box:
     return box
 
 
+SHUT = require("the service is not reached", lambda answer: answer in DENIED)
+NOTHING_ELSE = require("the client reaches no other port of the agent", lambda answer: answer in DENIED)
+ANSWERED = require("the prompt is answered", lambda found: found.status == 200 and TEXT in found.text)
+CONFIGURED = require("the answer is under the user's configuration", lambda skills: "manners" in skills)
+
+
 @claim("http-wrapper-works-and-is-scoped")
-def test_the_client_is_answered_and_others_do_not_get_through(
-    served: Box, twin: Twins, listener: Listeners, stub: Stub, password: str
+def test_the_client_is_answered_under_its_users_configuration(
+    served: Box, settled: Settled, twin: Twins, stub: Stub, password: str
 ) -> None:
+    settled(served)
     client, other = twin(namespace=served.namespace, labels=CLIENT), twin(namespace=served.namespace)
+    opens_to_the_client(client, served, other)
     url = f"http://{served.object('Service', 'claude-api')['metadata']['name']}:{PORT}/v1/prompt"
-    with control("the client that is meant gets to the same port, and nowhere else"):
-        assert becomes(client, service(served), {Reach.OPEN}) is Reach.OPEN
-        assert ask_from(client, url, "Say OK.", token="wrong").status == 401
-    assert denied(other, served)
-    assert denied(twin(), served), "from another namespace"
-    assert becomes(client, listener.on(served.beside()), DENIED) in DENIED
-    found = ask_from(client, url, "Say OK.", token=password)
-    assert found.status == 200, found
-    assert TEXT in found.text
-    assert "manners" in stub.of(served.token).requests(MESSAGES)[-1].skills
+
+    def skills() -> list[str]:
+        asked = stub.of(served.token).requests(MESSAGES)
+        return observe("skills", f"after {len(asked)} requests", list(asked[-1].skills) if asked else [])
+
+    with control("with another password it is not answered, and the API is asked nothing"):
+        refused = ANSWERED.fails(ask_from(client, url, "Say OK.", token="wrong"))
+        assert refused.status == 401
+        CONFIGURED.fails(skills())
+    ANSWERED(ask_from(client, url, "Say OK.", token=password))
+    CONFIGURED(skills())
+
+
+@claim("http-wrapper-works-and-is-scoped")
+def test_nobody_but_the_client_gets_through(
+    served: Box, settled: Settled, twin: Twins, outside: Outside, listener: Listeners
+) -> None:
+    settled(served)
+    client, other = twin(namespace=served.namespace, labels=CLIENT), twin(namespace=served.namespace)
+    opens_to_the_client(client, served, other)
+    strangers: dict[str, Prober] = {
+        "no label": other,
+        "the client's label, in another namespace": twin(labels=CLIENT),
+        "another value of the label": twin(namespace=served.namespace, labels=dict.fromkeys(CLIENT, "false")),
+        "outside": outside,
+    }
+    elsewhere = twin(namespace=served.namespace, labels={"role": "listens"})
+    with control("the client gets to the service, and to a listener of another pod"):
+        SHUT.fails(reach(client, service(served)))
+        NOTHING_ELSE.fails(reached(client, listener.on(elsewhere)))
+    for each in strangers.values():
+        SHUT(reach(each, service(served), within=1))
+    NOTHING_ELSE(reach(client, listener.on(served.beside()), within=1))
+
+
+def opens_to_the_client(client: Twin, box: Box, other: Twin) -> None:
+    """Wait until the client's own label is known to the engine: the pod is younger than the policy."""
+    found = becomes(client, service(box), {Reach.OPEN})
+    assert found is Reach.OPEN, f"{client.label} does not get to the service, nor does {other.label}: {found}"
 
 
 def service(box: Box) -> Listener:
     """Return where the box is served; it waits for a request and says nothing by itself."""
     return Listener(box.address, PORT, token="")
-
-
-def denied(source: Twin, box: Box) -> bool:
-    """Return whether a pod does not get to the service, and goes on not to."""
-    return becomes(source, service(box), DENIED) in DENIED and stays_denied(source, service(box))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+
 import pytest
 
+from boxproof.agent.kubectl import kubectl
 from boxproof.core.session import ClusterInfo
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
@@ -12,17 +16,28 @@ from boxproof.kube.client import Kube
 from boxproof.kube.exec import exec_in
 from boxproof.kube.network_policies import of_pod
 from boxproof.kube.pod_status import is_ready
-from boxproof.probes.network.enforcement import becomes, stays_denied
+from boxproof.probes.network.enforcement import becomes, beside, opens
 from boxproof.probes.network.name_resolution import lookup, resolved
 from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import DENIED, Reach, reach, reached
+from boxproof.probes.network.reach import DENIED, Listener, Reach, reach, reached
 from boxproof.probes.pods.probe_pods import Twin
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import holds
+from suites.netpol.conftest import LOW_PORTS, Settled
+from suites.netpol.meant import api_servers
 
 CLUSTER_NAME = "kubernetes.default.svc.cluster.local"
 EXTERNAL_NAME = "api.anthropic.com"
-UNLISTED = (8080, 9090)
+UNLISTED = (22, 8080, 9090)
+MEANT = {53, 443, 3128, 6443}
+NOBODY = ("--server=https://192.0.2.9:6443", "--request-timeout=5s")
+
+SHUT = require("the connection is denied", lambda answer: answer in DENIED)
+OPEN = require("the connection gets through", lambda answer: answer is Reach.OPEN)
+RESOLVES = require("the name resolves to an address", lambda found: found.ok)
+WELL = require("its kubectl is told that the API server is well", lambda said: said == "ok")
+QUIET = require("nothing listens beyond loopback", lambda found: found == [])
+STAYS_READY = require("the pod stays Ready for {} s, and nothing restarts", lambda seen, _: seen == "ready")
 
 
 @claim("netpol-dns-works-udp-tcp")
@@ -34,40 +49,65 @@ def test_names_resolve(
     if cluster.context and name == EXTERNAL_NAME and not resolved(twin(), name, tcp).ok:
         pytest.skip(f"the DNS of {cluster.context} knows no name outside")
     with control("a pod that is denied everything gets no answer"):
-        assert not lookup(muted, name, tcp, within=1.0).answered
-    assert resolved(agent, name, tcp).ok
+        RESOLVES.fails(lookup(muted, name, tcp, within=1.0))
+    RESOLVES(beside(agent, twin(), lambda each: lookup(each, name, tcp), lambda found: found.ok, "a name"))
 
 
 @claim("netpol-apiserver-reachable")
-def test_the_api_server_is_reached(agent: Box, muted: Twin) -> None:
+def test_the_api_server_is_reached(agent: Box, muted: Twin, twin: Twins, kube: Kube) -> None:
+    servers = api_servers(kube)
+    service = str(servers.networks[-1].network_address)
     with control("a pod that is denied everything does not get to the API server"):
-        assert reach(muted, CLUSTER_NAME, 443) not in {Reach.OPEN}
-    assert reached(agent, CLUSTER_NAME, 443) is Reach.OPEN
-    answer = agent.wait_ready().tool("kubectl", "get", "--raw", "/readyz")
-    assert (answer.code, answer.stdout.strip()) == (0, "ok")
+        OPEN.fails(reach(muted, service, 443, within=1))
+    for target in (CLUSTER_NAME, service):
+        OPEN(opens(agent, twin(), target, 443))
+
+
+@claim("netpol-apiserver-reachable")
+def test_the_kubectl_in_the_pod_gets_there(agent: Box) -> None:
+    box = agent.wait_ready()
+
+    def said(*words: str) -> str:
+        told = kubectl(box, *words, "get", "--raw", "/readyz")
+        return observe("said to kubectl", " ".join(words) or "as it is", told.stdout.strip())
+
+    with control("of an address where no API server is it hears nothing"):
+        WELL.fails(said(*NOBODY))
+    WELL(said())
 
 
 @claim("netpol-other-ports-blocked")
-@pytest.mark.parametrize("port", UNLISTED)
 @pytest.mark.parametrize("where", ["outside", "inside"])
 def test_other_ports_are_denied(
-    agent: Box, twin: Twins, outside: Outside, listener: Listeners, where: str, port: int
-) -> None:
-    target = listener.on(outside if where == "outside" else twin(), port)
-    with control("a pod that no policy selects gets to the same listener"):
-        assert reached(twin(namespace=agent.namespace), target) is Reach.OPEN
-    assert becomes(agent, target, DENIED) in DENIED
-    assert stays_denied(agent, target)
+    agent: Box, twin: Twins, outside: Outside, everywhere: Callable[..., list[Listener]], listener: Listeners,
+    where: str,
+) -> None:  # fmt: skip
+    drawn = random.choice([each for each in range(1024, 32768) if each not in MEANT])  # below ephemeral ones
+    other = twin(namespace=agent.namespace)
+    if where == "inside":
+        neighbour = twin(spec=LOW_PORTS)
+        targets = [listener.on(neighbour, port) for port in (*UNLISTED, drawn)]
+    else:
+        targets = [listener.on(outside, port) for port in UNLISTED[1:]]
+        targets += [each for port in (UNLISTED[0], drawn) for each in everywhere(port)]
+    with control("a pod that no policy selects gets to the same listeners"):
+        for each in targets:
+            SHUT.fails(reached(other, each))
+    for each in targets:
+        SHUT(reach(agent, each, within=1))
 
 
 @claim("netpol-ingress-denied-nothing-listens")
-def test_nothing_gets_in(agent: Box, twin: Twins, listener: Listeners) -> None:
-    source, other = twin(namespace=agent.namespace), twin(namespace=agent.namespace, labels={"role": "other"})
-    with control("another pod of the namespace is reached in the same way"):
-        assert reached(source, listener.on(other)) is Reach.OPEN
-    target = listener.on(agent.beside())
-    assert becomes(source, target, DENIED) in DENIED
-    assert stays_denied(source, target)
+@pytest.mark.parametrize("udp", [False, True], ids=["tcp", "udp"])
+def test_nothing_gets_in(agent: Box, twin: Twins, outside: Outside, listener: Listeners, udp: bool) -> None:
+    other = twin(namespace=agent.namespace, labels={"role": "other"})
+    sources = twin(namespace=agent.namespace), twin(), twin(labels=dict(agent.labels))
+    with control("another pod of the namespace is reached from the same places"):
+        for source in sources:
+            SHUT.fails(reached(source, listener.on(other, udp=udp)))
+    target = listener.on(agent.beside(), udp=udp)
+    for source in sources:
+        SHUT(reach(source, target, within=1))
 
 
 @claim("netpol-ingress-denied-nothing-listens")
@@ -76,32 +116,59 @@ def test_nothing_listens_beyond_loopback(
 ) -> None:
     other = twin(labels={"role": "listens"}, fresh=True)
     listener.on(other)
-    with control("a pod that listens is seen to"):
-        assert observe("listening", other.label, listening(other.exec(["ss", "-ltnH"]).stdout))
+    listener.on(other, udp=True)
+
+    def heard(namespace: str, pod: str, container: str, label: str) -> list[str]:
+        said = [
+            exec_in(kube, namespace, pod, container, ["ss", flags], timeout=120).stdout for flags in SOCKETS
+        ]
+        return observe("listening", label, sorted({each for one in said for each in listening(one)}))
+
+    with control("a pod that listens over TCP and UDP is seen to, twice"):
+        assert len(QUIET.fails(heard(other.namespace, other.name, "probe", other.label))) == 2
     box = make_box()  # of its own: other checks listen in the network of the shared one
-    beside = box.beside()
-    seen = exec_in(kube, box.namespace, box.pod, beside.name, ["ss", "-ltnH"], timeout=120).stdout
-    assert observe("listening", box.label, listening(seen)) == []
+    QUIET(heard(box.namespace, box.pod, box.beside().name, box.label))
+
+
+SOCKETS = ("-ltnH", "-lunH")
 
 
 def listening(output: str) -> list[str]:
-    """Return the addresses beyond loopback in the output of ``ss -ltnH``."""
+    """Return the addresses beyond loopback in the output of ``ss -ltnH`` or ``ss -lunH``."""
     locals_ = (line.split()[3] for line in output.splitlines() if line.strip())
     return sorted(each for each in locals_ if not each.startswith(("127.", "[::1]")))
 
 
 @claim("netpol-pod-stays-healthy-and-rollback")
 def test_the_pod_is_well_under_the_policy_and_free_without_it(
-    make_box: MakeBox, kube: Kube, outside: Outside, listener: Listeners
+    make_box: MakeBox, kube: Kube, twin: Twins, outside: Outside, listener: Listeners, settled: Settled
 ) -> None:
-    box = make_box(ready=False).wait_addressed()
+    box = settled(make_box(ready=False))
     target, policies = listener(on=outside), of_pod(box.objects, box.labels)
-    with control("under the policy an unlisted port is denied"):
-        assert becomes(box, target, DENIED) in DENIED
-    assert resolved(box, CLUSTER_NAME).ok
-    restarts = box.wait_ready().status()["restartCount"]
-    period = box.spec["containers"][0]["readinessProbe"].get("periodSeconds", 10)
-    assert holds(lambda: is_ready(box.pod_object()), seconds=3 * period)
-    assert box.status()["restartCount"] == restarts
+    period = 3 * box.spec["containers"][0]["readinessProbe"].get("periodSeconds", 10)
+    with control("under the policy an unlisted port is denied; while a pod starts it is not Ready"):
+        OPEN.fails(reach(box, target, within=1))
+        young = twin(labels={"role": "not-ready"}, spec=NEVER_READY, fresh=True, ready=False)
+        STAYS_READY.fails(readiness(kube, young.namespace, young.name, young.label, 1), period)
+    seen = beside(box, twin(), lambda each: lookup(each, CLUSTER_NAME), lambda found: found.ok, "a name")
+    assert seen.ok, seen
+    box.wait_ready()
+    STAYS_READY(readiness(kube, box.namespace, box.pod, box.label, period), period)
     kube.delete(policies)
-    assert becomes(box, target, {Reach.OPEN}) is Reach.OPEN
+    OPEN(becomes(box, target, {Reach.OPEN}))
+
+
+NEVER_READY = {"readinessGates": [{"conditionType": "boxproof.dev/never"}]}
+
+
+def readiness(kube: Kube, namespace: str, pod: str, label: str, seconds: float) -> str:
+    """Return "ready" if a pod is Ready all the time and restarts nothing; an observation."""
+
+    def restarts() -> int:
+        found = kube.get("Pod", pod, namespace)["status"].get("containerStatuses") or []
+        return sum(int(each["restartCount"]) for each in found)
+
+    before = restarts()
+    ready = holds(lambda: is_ready(kube.get("Pod", pod, namespace)), seconds=seconds)
+    ended = "ready" if ready and restarts() == before else "not ready"
+    return observe("readiness", f"{label} for {seconds} s", ended)

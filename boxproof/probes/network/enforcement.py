@@ -100,7 +100,8 @@ def beside(
     """Return what ``source`` sees as soon as it is right, or what it sees beside one who sees it right.
 
     For what must get through: what is late is late for ``other`` too, so that nothing is judged before that
-    one got through ``LOOKS`` times, each just after ``source`` did not. Raises EnvironmentFault if it never does.
+    one got through ``LOOKS`` times, each just after ``source`` did not. Raises EnvironmentFault if it never
+    does.
     """
     seen: list[T] = []
     behind = 0

@@ -28,6 +28,7 @@ class Reach(StrEnum):
 
 
 DENIED = frozenset({Reach.REFUSED, Reach.FILTERED})
+NOWHERE = DENIED | {Reach.NO_ROUTE}
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,13 @@ def reached(
 def listen(
     on: Prober, port: int = 0, *, token: str, udp: bool = False, address: str | None = None
 ) -> Listener:
-    """Start a listener and return it; port 0 takes a free one. Raises EnvironmentFault if it cannot bind."""
+    """Start a listener and return it; port 0 takes a free one, an IPv6 ``address`` one of that family.
+
+    Raises EnvironmentFault if it cannot bind.
+    """
     words = ["listen", str(port), "--token", token]
+    if address and ":" in address:
+        words.append("--six")
     if udp:
         words.append("--udp")
     answer = ask(on, *words)

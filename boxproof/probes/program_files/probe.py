@@ -43,10 +43,10 @@ def stub(_: argparse.Namespace) -> Answer:
 def listen(asked: argparse.Namespace) -> Answer:
     """Bind, go on in the background, and say which port it is."""
     kind = socket.SOCK_DGRAM if asked.udp else socket.SOCK_STREAM
-    server = socket.socket(socket.AF_INET, kind)
+    server = socket.socket(socket.AF_INET6 if asked.six else socket.AF_INET, kind)
     if not asked.udp:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("0.0.0.0", asked.port))
+    server.bind(("::" if asked.six else "0.0.0.0", asked.port))
     home = STATE / asked.token
     home.mkdir(parents=True)
     if not asked.udp:
@@ -100,7 +100,8 @@ def stop(asked: argparse.Namespace) -> Answer:
 def connect(asked: argparse.Namespace) -> Answer:
     """Try one connection and say how it ended."""
     try:
-        address = socket.getaddrinfo(asked.host, asked.port, socket.AF_INET)[0][4]
+        family = socket.AF_INET6 if ":" in asked.host else socket.AF_INET
+        address = socket.getaddrinfo(asked.host, asked.port, family)[0][4]
     except socket.gaierror as error:
         return {"reach": "no name", "why": str(error)}
     started = time.monotonic()
@@ -116,7 +117,9 @@ def connect(asked: argparse.Namespace) -> Answer:
 def stream(address: Any, asked: argparse.Namespace) -> bytes:
     """Connect and, if asked, read who answers."""
     said = b""
-    with socket.create_connection(address, timeout=asked.within) as connection:
+    with socket.socket(_family(address), socket.SOCK_STREAM) as connection:
+        connection.settimeout(asked.within)
+        connection.connect(address)
         if asked.identity:
             connection.settimeout(max(SAYS, asked.within))
             try:
@@ -129,9 +132,13 @@ def stream(address: Any, asked: argparse.Namespace) -> bytes:
     return said.strip()
 
 
+def _family(address: Any) -> int:
+    return socket.AF_INET6 if len(address) == 4 else socket.AF_INET
+
+
 def datagram(address: Any, asked: argparse.Namespace) -> bytes:
     """Send a datagram, again each second, and wait for the answer."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+    with socket.socket(_family(address), socket.SOCK_DGRAM) as sender:
         sender.settimeout(asked.within)
         sender.connect(address)
         return answered(sender, asked.within, b"who\n").strip()
@@ -230,7 +237,7 @@ def parser() -> argparse.ArgumentParser:
     within = ("--within", {"type": float, "default": 3.0})
     command(idle)
     command(stub)
-    command(listen, ("port", {"type": int}), token, ("--udp", flag))
+    command(listen, ("port", {"type": int}), token, ("--udp", flag), ("--six", flag))
     command(seen, token)
     command(stop, token)
     command(connect, ("host", {}), ("port", {"type": int}), within, ("--udp", flag), ("--identity", flag))
