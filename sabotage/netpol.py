@@ -173,7 +173,7 @@ def bridge_past_the_engine(session: Session, _kube: Kube) -> Iterator[None]:
 def one_name_more(directory: Path) -> None:
     """Where names are enforced twice, one list is longer."""
     policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
-    replace_in(policy, "- matchName: github.com", "- matchName: github.com\n        - matchName: example.com")
+    replace_in(policy, "- matchName: claude.com", "- matchName: claude.com\n        - matchName: example.com")
 
 
 @subject_sabotage("netpol-fqdn-allowlist-cilium", "the policy for Cilium lets only one name be resolved")
@@ -219,7 +219,7 @@ def https_to_everywhere(objects: Objects) -> None:
 
 @manifest_sabotage("netpol-unlisted-hosts-blocked", "the proxy allows what it does not know")
 def proxy_allows_all(objects: Objects) -> None:
-    _proxy_config(objects, "tinyproxy.conf", "FilterDefaultDeny Yes", "FilterDefaultDeny No")
+    _proxy_config(objects, "allowed", "api.anthropic.com", "*\napi.anthropic.com")
 
 
 @manifest_sabotage("netpol-unlisted-hosts-blocked", "the list allows whatever has an allowed name in it")
@@ -310,3 +310,128 @@ def served_to_the_namespace(objects: Objects) -> None:
 @manifest_sabotage("http-wrapper-works-and-is-scoped", "the intended client may reach every port")
 def every_port_for_the_client(objects: Objects) -> None:
     del find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["ports"]
+
+
+def _proxy_policy(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = find(objects, "NetworkPolicy", "claude-egress")["spec"]
+    return spec
+
+
+def _resolver_rule(objects: Objects) -> dict[str, Any]:
+    return next(each for each in _policy(objects)["egress"] if each["ports"][0]["port"] == 53)
+
+
+PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]
+
+
+def _but_private(port: int, *protocols: str) -> dict[str, Any]:
+    """Return a rule that opens a port of every address but private ones: what tests on a LAN do not see."""
+    peer = {"ipBlock": {"cidr": "0.0.0.0/0", "except": PRIVATE}}
+    return {"to": [peer], "ports": _ports(port, *(protocols or ("TCP",)))}
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "443 is open to every address but private ones")
+def https_to_the_public(objects: Objects) -> None:
+    _egress_of_the_agent(objects, _but_private(443))
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "443 is open to one provider's range")
+def https_to_one_range(objects: Objects) -> None:
+    peer = {"ipBlock": {"cidr": "34.64.0.0/10"}}
+    _egress_of_the_agent(objects, {"to": [peer], "ports": _ports(443, "TCP")})
+
+
+@manifest_sabotage("netpol-other-ports-blocked", "port 22 is open to every address but private ones")
+def ssh_to_the_public(objects: Objects) -> None:
+    _egress_of_the_agent(objects, _but_private(22))
+
+
+@manifest_sabotage("netpol-other-ports-blocked", "a range of high ports is open to one address")
+def high_ports_to_one_address(objects: Objects) -> None:
+    ports = [{"protocol": "UDP", "port": 51820, "endPort": 51830}]
+    _egress_of_the_agent(objects, {"to": [{"ipBlock": {"cidr": "203.0.113.9/32"}}], "ports": ports})
+
+
+@manifest_sabotage("netpol-6443-not-world", "6443 is open to every address but private ones")
+def apiserver_port_to_the_public(objects: Objects) -> None:
+    _egress_of_the_agent(objects, _but_private(6443))
+
+
+@manifest_sabotage("netpol-dns-only-to-kube-dns", "53 is open to every address but private ones")
+def dns_to_the_public(objects: Objects) -> None:
+    _egress_of_the_agent(objects, _but_private(53, "UDP", "TCP"))
+
+
+@manifest_sabotage("netpol-dns-only-to-kube-dns", "the resolver is looked for in every namespace")
+def resolvers_of_every_namespace(objects: Objects) -> None:
+    _resolver_rule(objects)["to"][0]["namespaceSelector"] = {}
+
+
+@manifest_sabotage(
+    "netpol-dns-only-to-kube-dns", "a dash too many makes two peers of the resolver's selectors"
+)
+def a_dash_too_many(objects: Objects) -> None:
+    rule = _resolver_rule(objects)
+    rule["to"] = [{key: each} for key, each in rule["to"][0].items()]
+
+
+@manifest_sabotage(
+    "netpol-ingress-denied-nothing-listens", "pods that are labelled like the agent may come in"
+)
+def agents_of_every_namespace(objects: Objects) -> None:
+    labels = _policy(objects)["podSelector"]
+    _policy(objects)["ingress"] = [{"from": [{"namespaceSelector": {}, "podSelector": labels}]}]
+
+
+@manifest_sabotage("http-wrapper-works-and-is-scoped", "clients of every namespace are served")
+def clients_of_every_namespace(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["from"][0]["namespaceSelector"] = {}
+
+
+@manifest_sabotage(
+    "http-wrapper-works-and-is-scoped", "whoever has the client's label, whatever it says, is served"
+)
+def any_value_of_the_label(objects: Objects) -> None:
+    exists = {"matchExpressions": [{"key": "claude-api-client", "operator": "Exists"}]}
+    find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["from"] = [{"podSelector": exists}]
+
+
+@manifest_sabotage("netpol-effective-from-first-packet", "the gate gives up after half a minute")
+def gate_that_gives_up(objects: Objects) -> None:
+    gate = _pod(objects)["initContainers"][0]
+    gate["command"] = ["sh", "-c", 'timeout 30 "$@" || :', "gate", *gate["command"]]
+
+
+@manifest_sabotage("netpol-proxy-confined", "the proxy's policy selects nothing")
+def proxy_not_selected(objects: Objects) -> None:
+    _proxy_policy(objects)["podSelector"] = {"matchLabels": {"app": "claude-egres"}}
+
+
+@manifest_sabotage("netpol-proxy-confined", "the proxy gets to pods and Services on 443")
+def proxy_gets_inside(objects: Objects) -> None:
+    for rule in _proxy_policy(objects)["egress"]:
+        for peer in rule["to"]:
+            peer.get("ipBlock", {}).pop("except", None)
+
+
+@manifest_sabotage("netpol-proxy-confined", "every pod of every namespace may use the proxy")
+def proxy_for_everybody(objects: Objects) -> None:
+    _proxy_policy(objects)["ingress"][0]["from"][0]["namespaceSelector"] = {}
+
+
+@manifest_sabotage("netpol-no-ipv6-way-out", "443 is open to every IPv6 address")
+def https_over_ipv6(objects: Objects) -> None:
+    _egress_of_the_agent(objects, {"to": [{"ipBlock": {"cidr": "::/0"}}], "ports": _ports(443, "TCP")})
+
+
+@subject_sabotage(
+    "netpol-fqdn-allowlist-cilium", "the policy for Cilium allows a block of addresses beside the names"
+)
+def cilium_allows_a_block(directory: Path) -> None:
+    """Let the agent out to addresses that no name stands for."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(
+        policy,
+        "    - toEntities: [kube-apiserver]",
+        "    - toCIDR: [198.51.100.0/24]\n    - toEntities: [kube-apiserver]",
+    )

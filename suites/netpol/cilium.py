@@ -35,6 +35,8 @@ def _dns(rules: list[dict[str, Any]]) -> Iterator[str]:
         places = [each.get("matchLabels") or {} for each in rule.get("toEndpoints") or []]
         if not places or any(each.get(SPACE) != "kube-system" for each in places):
             yield "the DNS rule does not name the namespace kube-system"
+        if any("k8s:k8s-app" not in each for each in places):
+            yield "the DNS rule is about more than the resolver"
         if _ports(rule)[DNS] != BOTH:
             yield "the DNS rule is not about both UDP and TCP"
         asked = [each.get("matchPattern") for part in rule["toPorts"] for each in _queries(part)]
@@ -44,6 +46,14 @@ def _dns(rules: list[dict[str, Any]]) -> Iterator[str]:
 
 def _https(rules: list[dict[str, Any]], names: Collection[str]) -> Iterator[str]:
     for rule in rules:
+        if beyond := sorted(set(rule) & {"toCIDR", "toCIDRSet", "toServices", "toGroups", "toNodes"}):
+            yield f"more than names is allowed: {beyond}"
+        if not set(rule) & {"toFQDNs", "toEntities", "toEndpoints"}:
+            yield "a rule is about everyone"
+        if "toEndpoints" in rule and DNS not in _ports(rule):
+            yield "pods are allowed beside the resolver"
+        if not _ports(rule):
+            yield "a rule is about every port"
         if HTTPS in _ports(rule) and not {"toFQDNs", "toEntities"} & set(rule):
             yield "443 is allowed to something that is not named"
         if "toFQDNs" in rule and set(_ports(rule)) != {HTTPS}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from boxproof.core.session import ClusterInfo, Session
 from boxproof.deployment.deploy import rendered
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 from suites.netpol import cilium
 
 COMPONENT = "cilium"
@@ -25,20 +26,54 @@ def objects(session: Session, subject: Subject) -> list[dict[str, Any]]:
     return rendered(session, components=(COMPONENT,))[0]
 
 
+SAYS_THE_SAME = require(
+    "the policy allows what the proxy allows, and any name resolves", lambda found: found == []
+)
+
+
 @claim("netpol-fqdn-allowlist-cilium")
 def test_the_policy_names_what_the_proxy_allows(objects: list[dict[str, Any]]) -> None:
     policy = next(each for each in objects if each["kind"] == cilium.KIND)
     names = allowed(objects)
-    assert names
-    with control("a policy that resolves one name only, in its own namespace, is seen to be wrong"):
-        wrong = copy.deepcopy(policy)
-        rule = wrong["spec"]["egress"][0]
-        rule["toPorts"][0]["rules"]["dns"] = [{"matchPattern": names[0]}]
-        del rule["toEndpoints"][0]["matchLabels"][cilium.SPACE]
-        found = " ".join(observe("problems", "the wrong one", cilium.problems(wrong, names)))
-        assert "does not name the namespace" in found
-        assert "only some names resolve" in found
-    assert observe("problems", COMPONENT, cilium.problems(policy, names)) == []
+    assert names, "the proxy's list is empty"
+
+    def problems(one: dict[str, Any], asked: str) -> list[str]:
+        return observe("problems", asked, cilium.problems(one, names))
+
+    for what, spoil in SPOILT.items():
+        with control(f"{what}: it is seen"):
+            wrong = copy.deepcopy(policy)
+            spoil(wrong["spec"]["egress"])
+            SAYS_THE_SAME.fails(problems(wrong, what))
+    SAYS_THE_SAME(problems(policy, COMPONENT))
+
+
+def one_name_resolves(rules: list[dict[str, Any]]) -> None:
+    """Let one name alone be resolved."""
+    rules[0]["toPorts"][0]["rules"]["dns"] = [{"matchPattern": "api.anthropic.com"}]
+
+
+def its_own_namespace(rules: list[dict[str, Any]]) -> None:
+    """Take the namespace away from the selector of the resolver."""
+    del rules[0]["toEndpoints"][0]["matchLabels"][cilium.SPACE]
+
+
+def everything_on_443(rules: list[dict[str, Any]]) -> None:
+    """Allow 443 to the world."""
+    rules.append({"toEntities": ["world"], "toPorts": [{"ports": [{"port": "443", "protocol": "TCP"}]}]})
+
+
+def any_port(rules: list[dict[str, Any]]) -> None:
+    """Allow a block of addresses on any port."""
+    rules.append({"toCIDR": ["198.51.100.0/24"]})
+
+
+SPOILT: dict[str, Callable[[list[dict[str, Any]]], None]] = {
+    "one name alone resolves": one_name_resolves,
+    "the resolver is looked for in its own namespace": its_own_namespace,
+    "443 is allowed to the world": everything_on_443,
+    "a block of addresses is allowed": any_port,
+}
 
 
 @claim("netpol-fqdn-allowlist-cilium")

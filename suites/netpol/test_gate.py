@@ -12,17 +12,18 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import of_pod
-from boxproof.probes.network.enforcement import HELD, becomes
+from boxproof.probes.network.enforcement import becomes
 from boxproof.probes.network.outside import Outside
 from boxproof.probes.network.reach import Listener, Reach, reach
 from boxproof.probes.pods.probe_pods import CONFINED, PROGRAM
 from boxproof.probes.pods.startup_order import first, gate_ended, secrets_of, started
 from boxproof.subject.manifests.pod_specs import pod_spec, workload
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import holds, until
 
 TRIES = 20
+PATIENCE = 65.0  # seconds: a gate that gives up after a minute would pass a short look
 STARTS = 3
 FIRST_PACKETS = "first-packets"
 SCRIPT = """
@@ -47,6 +48,14 @@ def answers(asked: str, log: str) -> list[str]:
     return observe("first packets", asked, sorted(set(ends)))
 
 
+GATE_ALONE = require(
+    "for as long as no policy is in force nothing has started but {}", lambda names, gate: names == [gate]
+)
+NO_PACKET = require("none of its first packets is answered", lambda ends: Reach.OPEN not in ends)
+NO_SECRET = require("what comes first is given no secret", lambda found: found == [])
+COMES_FIRST = require("{} comes first", lambda name, gate: name == gate)
+
+
 @claim("netpol-effective-from-first-packet")
 def test_nothing_starts_while_no_policy_is_in_force(
     make_box: MakeBox, kube: Kube, outside: Outside, listener: Listeners
@@ -60,17 +69,18 @@ def test_nothing_starts_while_no_policy_is_in_force(
 
     box = make_box(edit=without_policy, ready=False).wait_addressed()
     target = listener(on=outside)
-    assert becomes(box, target, {Reach.OPEN}) is Reach.OPEN
+    assert becomes(box, target, {Reach.OPEN}) is Reach.OPEN, "it is not open without a policy"
     gate = first(box.spec)["name"]
     until(lambda: started(box.pod_object()), timeout=60, what="a container has started")
-    assert holds(lambda: started(box.pod_object()) == [gate], seconds=HELD, every=1)
+    holds(lambda: started(box.pod_object()) == [gate], seconds=PATIENCE, every=1)
+    GATE_ALONE(started(box.pod_object()), gate)
     assert reach(box, target) is Reach.OPEN, "it was not open meanwhile"
     for each in withheld:
         each["metadata"]["namespace"] = box.namespace
     kube.apply(withheld)
     with control("once the policy is in force the agent starts too"):
         pod = box.wait_ready().pod_object()
-        assert box.container in started(pod)
+        assert box.container in GATE_ALONE.fails(started(pod), gate)
     assert gate_ended(pod)
 
 
@@ -88,7 +98,8 @@ def test_what_follows_the_gate_is_denied_from_its_first_packet(
     probe = packets(target, session.probe_image)
     with control("in a pod that no policy selects every one of them is answered"):
         free = twin(spec={"initContainers": [probe]}, fresh=True)
-        assert answers(free.label, kube.logs(free.namespace, free.name, FIRST_PACKETS)) == [Reach.OPEN]
+        ends = NO_PACKET.fails(answers(free.label, kube.logs(free.namespace, free.name, FIRST_PACKETS)))
+        assert ends == [Reach.OPEN]
 
     def packets_second(objects: list[Object]) -> None:
         spec = workload(objects, "claude-agent")["spec"]["template"]["spec"]
@@ -98,19 +109,25 @@ def test_what_follows_the_gate_is_denied_from_its_first_packet(
     for number in range(STARTS):
         if number:
             box.delete_pod()
-        ends = answers(f"start {number}", kube.logs(box.namespace, box.pod, FIRST_PACKETS))
-        assert Reach.OPEN not in ends
+        NO_PACKET(answers(f"start {number}", kube.logs(box.namespace, box.pod, FIRST_PACKETS)))
 
 
 @claim("netpol-effective-from-first-packet")
 def test_the_gate_comes_first_and_has_no_secret(agent: Box, session: Session, subject: Subject) -> None:
     spec = agent.pod_object()["spec"]
-    with control("the agent itself has a login and the account's token"):
-        assert len(secrets_of(spec, spec["containers"][0])) > 1
-    assert secrets_of(spec, first(spec)) == []
     gate = first(spec)["name"]
+
+    def comes_first(each: dict[str, Any], what: str) -> str:
+        return observe("comes first", what, str(first(each)["name"]))
+
+    with control("the agent itself has a login and the account's token; a container before the gate is seen"):
+        assert len(NO_SECRET.fails(secrets_of(spec, spec["containers"][0]))) > 1
+        COMES_FIRST.fails(
+            comes_first({"initContainers": [{"name": "early"}], "containers": []}, "a decoy"), gate
+        )
+    NO_SECRET(secrets_of(spec, first(spec)))
     for name, components in subject.tiers.items():
         objects, _ = rendered(session, components=(*COMPONENTS, *components))
         written = pod_spec(workload(objects, subject.workload)) or {}
-        assert first(written)["name"] == gate, f"tier {name}"
-        assert secrets_of(written, first(written)) == [], f"tier {name}"
+        COMES_FIRST(comes_first(written, f"tier {name}"), gate)
+        NO_SECRET(secrets_of(written, first(written)))

@@ -28,7 +28,6 @@ from suites.netpol.https_requests import FORBIDDEN, Https, answered, https, name
 from suites.netpol.test_traffic import NOBODY
 
 API = "api.anthropic.com"
-GIT = "github.com"
 LOOKALIKES = ("exfil.example", "api.anthropic.com.exfil.example", "xapi.anthropic.com")
 METADATA = "169.254.169.254"
 ROOT = {
@@ -88,7 +87,7 @@ def program(box: Box, *words: str, direct: bool = False) -> str:
 def test_the_boxs_own_programs_get_there(box: Box, stub: Stub, subject: Subject) -> None:
     limits = ("--connect-timeout", "10", "--max-time", "120")
     curl = ("curl", "-sSI", *limits, "-o", "/dev/null", "-w", "%{http_code} %{ssl_verify_result}")
-    git = ("git", "ls-remote", f"https://{GIT}/nobody/nothing")
+    git = ("git", "ls-remote", f"https://{API}/nobody/nothing")
     gone = "not found"  # the stub has no repositories, and says so
     if not box.proxy:
         pytest.skip("the subject has no proxy to go past")
@@ -182,9 +181,9 @@ def test_every_host_of_the_login_is_reached(
     free = twin()
     with control("a name that is not listed is refused in the same way"):
         RIGHT_ONE.fails(https(agent, LOOKALIKES[0], authority=authority, via=agent.proxy))
-        for name in (*wanted, GIT):
+        for name in wanted:
             assert answered(free, name, authority=authority).ok, f"{name} does not answer anyone"
-    for name in (*wanted, GIT):
+    for name in wanted:
         RIGHT_ONE(heard(agent, free, name, authority))
 
 

@@ -6,19 +6,20 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from boxproof.core.session import ClusterInfo, Session
+from boxproof.core.session import ClusterInfo, EngineInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.deployment.cluster_requirements import demand
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import Place
-from boxproof.probes.network import connectivity, truth_table
+from boxproof.probes.network import connectivity, public_addresses, truth_table
 from boxproof.probes.network.connectivity import Spot
 from boxproof.probes.network.outside import Outside
 from boxproof.probes.network.reach import Reach
@@ -27,18 +28,20 @@ from boxproof.probes.pods.helper_pods import workers
 from boxproof.probes.pods.probe_pods import Twin, settled
 from boxproof.probes.probe_protocol import Prober
 from boxproof.subject.manifests.pod_specs import pod_spec, without_pods
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 from pytest_claims.faults import EnvironmentFault
+from suites.netpol.conftest import LOW_PORTS
+from suites.netpol.meant import RESOLVER as RESOLVER_LABELS
 
 NEEDS_TWO = "needs two nodes that take pods"
-PORTS = (53, 80, 443, 3128, 3129, 6443, 8080)
+PORTS = (22, 53, 80, 443, 3128, 3129, 6443, 8080)  # and one at random
 RESOLVER = ((53, "TCP"), (53, "UDP"), (9153, "TCP"))  # CoreDNS: names, and its metrics
 AGENT, PROXY, NEIGHBOUR = "claude-agent", "claude-egress", "neighbour"
-MEANT = {("resolver", 53, "TCP"), ("resolver", 53, "UDP"), (PROXY, 3128, "TCP")}  # docs/network.md
+NAMES = {("resolver", 53, "TCP"), ("resolver", 53, "UDP")}
+MEANT = NAMES | {(PROXY, 3128, "TCP")}  # docs/network.md
+OF_THE_PROXY = NAMES | {("outside", 443, "TCP"), ("public", 443, "TCP")}
+INTO_THE_PROXY = {3128, 3129}
 FEWEST = 300  # rows
-MAY_BIND = {
-    "runAsUser": 0, "runAsNonRoot": False, "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ class Places:
     def pod(self, name: str, namespace: str, labels: Mapping[str, str], node: str) -> tuple[str, Twin]:
         """Start a pod of the probe image, without waiting, and return it with its name in the table."""
         return name, self.twin(
-            namespace=namespace, labels=labels, node=node, security=MAY_BIND, fresh=True, ready=False
+            namespace=namespace, labels=labels, node=node, spec=LOW_PORTS, fresh=True, ready=False
         )
 
     def spot(self, name: str, started: Twin) -> Spot:
@@ -93,14 +96,24 @@ class Places:
         return found
 
 
+ALSO = 4000 + secrets.randbelow(15000)  # below the ports that connections come from
+
+
 def listening(place: Place, prober: Prober) -> Spot:
     """Return a place of ours once it listens on every port."""
-    return connectivity.exposed(place, prober, PORTS, secrets.token_hex(8))
+    return connectivity.exposed(place, prober, sorted({*PORTS, ALSO}), secrets.token_hex(8))
 
 
 @pytest.fixture
 def spots(
-    empty: Box, kube: Kube, twin: Twins, aside: str, cluster: ClusterInfo, docker: Any, session: Session
+    empty: Box,
+    kube: Kube,
+    twin: Twins,
+    aside: str,
+    cluster: ClusterInfo,
+    docker: Any,
+    session: Session,
+    engine: EngineInfo,
 ) -> Iterator[list[Spot]]:
     """Pods as the box has them and others, on the same node and on another; and places outside."""
     near, far, *_ = [*workers(kube), ""]
@@ -110,8 +123,11 @@ def spots(
     made, host = Places(kube, twin), cluster.apiserver.rpartition(":")
     own = {each["metadata"]["name"]: labels_of(each) for each in empty.objects if pod_spec(each)}
     wanted = [(name, empty.namespace, labels) for name, labels in own.items()]
-    wanted += [(NEIGHBOUR, empty.namespace, {"role": NEIGHBOUR}), ("stranger", aside, {"role": "stranger"})]
-    outside = Outside(docker, session.probe_image, session.run)
+    wanted.append((NEIGHBOUR, empty.namespace, {"role": NEIGHBOUR}))
+    # each has all but the namespace of those whom a policy names
+    doubles = [(f"double of {name}", aside, labels) for name, labels in own.items()]
+    doubles.append(("double of the resolver", aside, dict(RESOLVER_LABELS)))
+    outside, public = Outside(docker, session.probe_image, session.run), public_addresses.chosen(1)
     with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
         stack.callback(outside.remove)
         pods = [
@@ -119,11 +135,14 @@ def spots(
             for name, space, labels in wanted
             for where, node in (("near", near), ("far", far))
         ]
+        pods += [made.pod(f"{name} (near)", space, labels, near) for name, space, labels in doubles]
         for _, each in pods:
             stack.callback(each.remove)
         found = list(pool.map(lambda each: made.spot(*each), pods))
-        found += [listening(Place("outside", outside.address), outside), made.resolver()]
-        yield [*found, Spot(Place("API server", host[0]), ((int(host[2]), "TCP"),))]
+        beyond = listening(Place("outside", outside.address), outside)
+        stack.enter_context(public_addresses.answered(engine, cluster, outside, public))
+        found += [replace(beyond, place=Place(f"public ({each})", each)) for each in public]
+        yield [*found, beyond, made.resolver(), Spot(Place("API server", host[0]), ((int(host[2]), "TCP"),))]
 
 
 def labels_of(workload: Object) -> dict[str, str]:
@@ -146,24 +165,39 @@ def of(role: str, place: str) -> bool:
     return place.startswith(f"{role} (")
 
 
+AS_ALLOWED = require(
+    "packets do what the policies allow, row by row, and no pod's are late",
+    lambda found: found["mismatches"] == 0 and found["late"] == {},
+)
+NOWHERE_ELSE = require("it gets to what is meant and nowhere else", lambda open_rows: open_rows == [])
+NOBODY_IN = require("nothing gets in", lambda open_rows: open_rows == [])
+PROXY_SHUT_IN = require("the proxy gets to the resolver and to 443 outside alone", lambda rows: rows == [])
+PROXY_SERVES_ONE = require("only the agent gets to the proxy", lambda rows: rows == [])
+
+
 @claim("netpol-enforced-by-cni")
 def test_packets_do_what_the_policies_allow(taken: Taken) -> None:
     lines = taken.lines
     assert len(lines) >= FEWEST
     assert 0 < sum(each.allowed for each in lines) < len(lines)
-    with control("without the policies every row is open: something listens there, and there is a route"):
-        observe("table", "no policy", counted(lines, [each.free for each in lines], taken.shut))
-        assert taken.shut == []
+    assert taken.shut == [], "without the policies a row is not open: nothing listens there, or no route"
+    with control("without the policies every row is open, which is not what they allow"):
+        wrong = [each.text for each in lines if not each.allowed]
+        free = counted(lines, [each.free for each in lines], wrong)
+        AS_ALLOWED.fails(observe("table", "no policy", free | {"late": {}}))
     observe("in force", "each pod, each direction", {"seconds": dict(taken.in_force)})
     found = counted(lines, [each.ended for each in lines], taken.mismatches)
-    observe("table", "the box's policies", found | {"seconds": taken.seconds})
-    assert not taken.late, f"seconds a connection that is not allowed went on getting through: {taken.late}"
-    assert not taken.mismatches, f"{len(taken.mismatches)} of {len(lines)} rows: {taken.mismatches}"
+    AS_ALLOWED(observe("table", "the box's policies", found | {"late": dict(taken.late)}))
 
 
 def opened(asked: str, lines: Sequence[Line]) -> list[str]:
     """Return which of the lines are open under the policies; an observation."""
     return observe("open", asked, sorted(each.text for each in lines if each.ended is Reach.OPEN))
+
+
+def role_of(place: str) -> str:
+    """Return whose place it is, without where."""
+    return place.partition(" (")[0]
 
 
 @claim("netpol-other-ports-blocked")
@@ -172,18 +206,42 @@ def test_the_agent_gets_to_what_is_meant_and_nowhere_else(taken: Taken) -> None:
         return [each for each in taken.lines if of(role, each.source) and not meant(each)]
 
     with control("a pod that no policy selects gets further"):
-        assert opened("from a neighbour", beyond(NEIGHBOUR))
-    assert opened("from the agent, beyond what is meant", beyond(AGENT)) == []
+        NOWHERE_ELSE.fails(opened("from a neighbour", beyond(NEIGHBOUR)))
+    NOWHERE_ELSE(opened("from the agent, beyond what is meant", beyond(AGENT)))
 
 
 def meant(line: Line) -> bool:
     """Return whether the agent is meant to get there."""
-    role = line.target.partition(" (")[0]
+    role = role_of(line.target)
     return role == "API server" or (role, line.port, line.protocol) in MEANT
 
 
 @claim("netpol-ingress-denied-nothing-listens")
 def test_nothing_gets_into_the_agent_on_any_port(taken: Taken) -> None:
     with control("a neighbour is reached from the same places"):
-        assert opened("into a neighbour", [each for each in taken.lines if of(NEIGHBOUR, each.target)])
-    assert opened("into the agent", [each for each in taken.lines if of(AGENT, each.target)]) == []
+        NOBODY_IN.fails(
+            opened("into a neighbour", [each for each in taken.lines if of(NEIGHBOUR, each.target)])
+        )
+    NOBODY_IN(opened("into the agent", [each for each in taken.lines if of(AGENT, each.target)]))
+
+
+@claim("netpol-proxy-confined")
+def test_the_proxys_own_packets_go_where_it_is_there_for(taken: Taken) -> None:
+    def beyond(role: str) -> list[Line]:
+        return [
+            each
+            for each in taken.lines
+            if of(role, each.source) and (role_of(each.target), each.port, each.protocol) not in OF_THE_PROXY
+        ]
+
+    def into(role: str) -> list[Line]:
+        own = [each for each in taken.lines if of(role, each.target)]
+        return [each for each in own if not (of(AGENT, each.source) and each.port in INTO_THE_PROXY)]
+
+    if not any(of(PROXY, each.source) for each in taken.lines):
+        pytest.skip("the subject has no proxy")
+    with control("a pod that no policy selects gets further, and others get to it"):
+        PROXY_SHUT_IN.fails(opened("from a neighbour", beyond(NEIGHBOUR)))
+        PROXY_SERVES_ONE.fails(opened("into a neighbour", into(NEIGHBOUR)))
+    PROXY_SHUT_IN(opened("from the proxy, beyond what it is there for", beyond(PROXY)))
+    PROXY_SERVES_ONE(opened("into the proxy", into(PROXY)))

@@ -67,14 +67,20 @@ class Outside:
         return ExecResult(tuple(argv), int(code), texts[0], texts[1], time.monotonic() - started)
 
     def take(self, addresses: Sequence[str]) -> None:
-        """Have it take further addresses for its own; raises EnvironmentFault."""
-        lines = "\n".join(f"ip route replace local {each}/32 dev lo || exit 1" for each in addresses)
+        """Have it take further addresses, of either family, for its own; raises EnvironmentFault."""
+        self.root(["sh", "-ec", "\n".join(_own(each) for each in addresses)])
+
+    def root(self, argv: Sequence[str]) -> str:
+        """Run a command in it as root and return what it says; raises EnvironmentFault if it fails."""
         try:
-            code, said = self.made.exec_run(["sh", "-c", lines], privileged=True, user="0:0")
+            code, said = self.made.exec_run(list(argv), privileged=True, user="0:0")
         except DockerException as error:
             raise EnvironmentFault(f"the probe outside the cluster broke: {error}") from error
         if code:
-            raise EnvironmentFault(f"the probe outside the cluster takes no address: {said[-300:]!r}")
+            raise EnvironmentFault(
+                f"the probe outside the cluster: {argv[0]} ends with {code}: {said[-300:]!r}"
+            )
+        return str(said.decode(errors="replace"))
 
     def remove(self) -> None:
         """Remove the container, if there is one."""
@@ -85,3 +91,10 @@ class Outside:
         except DockerException as error:
             raise EnvironmentFault(f"cannot remove {self._made.name}: {error}") from error
         self._made = None
+
+
+def _own(address: str) -> str:
+    if ":" in address:  # an interface of its own: the engine shuts the family off on those it makes
+        made = "ip link add six type dummy 2>/dev/null || :; ip link set six up"
+        return f"{made}; ip -6 address replace {address}/128 dev six nodad"
+    return f"ip route replace local {address}/32 dev lo"

@@ -1,0 +1,66 @@
+"""IPv6: no way out beside the one that the policies of most engines are about."""
+
+from __future__ import annotations
+
+import secrets
+
+from boxproof.deployment.box import Box
+from boxproof.fixtures.factories import Twins
+from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import NOWHERE, Listener, listen, reach
+from boxproof.probes.pods.probe_pods import Twin
+from pytest_claims import claim, control, observe, require
+
+PUBLIC = "2001:db8:b0f::1"  # of the range that is reserved for documentation (RFC 3849)
+GLOBAL, LINK = "00", "20"  # scopes in /proc/net/if_inet6
+
+NO_ANSWER = require("no listener answers over IPv6", lambda answer: answer in NOWHERE)
+NO_ADDRESS = require(
+    "no interface but loopback has an IPv6 address that is routed", lambda found: found == []
+)
+
+
+def addresses(table: str, scope: str) -> list[str]:
+    """Return the addresses of one scope beyond loopback in the text of /proc/net/if_inet6."""
+    lines = [line.split() for line in table.splitlines() if line.strip()]
+    found = [each for each in lines if each[3] == scope and each[5] != "lo"]
+    return sorted(":".join(each[0][at : at + 4] for at in range(0, 32, 4)) + f"%{each[5]}" for each in found)
+
+
+def of(table: str, label: str, scope: str) -> list[str]:
+    """Return the same; an observation."""
+    return observe("IPv6 addresses", f"{label}, scope {scope}", addresses(table, scope))
+
+
+READ = ["cat", "/proc/net/if_inet6"]
+
+
+@claim("netpol-no-ipv6-way-out")
+def test_no_listener_outside_answers_over_ipv6(agent: Box, outside: Outside) -> None:
+    outside.take([PUBLIC])
+    target = listen(outside, token=secrets.token_hex(8), address=PUBLIC)
+    with control("the place itself has such an address and is answered there"):
+        NO_ADDRESS.fails(of(outside.root(READ), outside.label, GLOBAL))
+        NO_ANSWER.fails(reach(outside, target))
+    NO_ADDRESS(of(agent.beside().exec(READ).stdout, agent.label, GLOBAL))
+    NO_ANSWER(reach(agent, target, within=1))
+
+
+@claim("netpol-no-ipv6-way-out")
+def test_no_pod_of_its_node_answers_over_ipv6(agent: Box, twin: Twins) -> None:
+    neighbour, other = (twin(node=agent.node, labels={"role": each}) for each in ("six", "six-too"))
+    target = on_link(neighbour)
+    with control("a pod that no policy selects is answered there, or the pod network has no such addresses"):
+        NO_ANSWER.fails(reach(other, target) if target else reach(other, loopback(other)))
+    NO_ANSWER(reach(agent, target or loopback(other), within=1))
+
+
+def on_link(pod: Twin) -> Listener | None:
+    """Return a listener of a pod at its link-local address, None where the pod network gives none."""
+    found = addresses(pod.exec(READ).stdout, LINK)
+    return listen(pod, token=secrets.token_hex(8), address=found[0]) if found else None
+
+
+def loopback(pod: Twin) -> Listener:
+    """Return a listener of a pod on its own loopback, where nobody else has it."""
+    return listen(pod, token=secrets.token_hex(8), address="::1")
