@@ -16,6 +16,7 @@ from boxproof.host.fetch.apt import Apt
 from pytest_claims import progress
 
 PINNED = re.compile(r"^ARG BASE_IMAGE=(\S+)", re.MULTILINE)
+SYSTEMS = frozenset({"debian", "ubuntu"})  # what a bootstrapped root may stand for
 PACKAGES = ("ca-certificates",)  # a mirror may want HTTPS before the first package comes
 SUITE = "bookworm"  # on Debian machines; elsewhere the machine's own
 HOOKS = (  # the machine's mirror is no part of the image; the documents of packages are never read in it
@@ -41,6 +42,18 @@ class Base:
     dated: bool = False
 
 
+def is_system(reference: str) -> bool:
+    """Return whether an image is a distribution as Docker Hub has it, and not what somebody made of one."""
+    bare = reference.partition("@")[0].removeprefix("docker.io/").removeprefix("library/")
+    return bare.partition(":")[0] in SYSTEMS
+
+
+def pinned_system(dockerfile: str) -> re.Match[str] | None:
+    """Return where a Dockerfile's text has its system as BASE_IMAGE; another image there is none."""
+    found = PINNED.search(dockerfile)
+    return found if found and is_system(found[1]) else None
+
+
 def packages(settings: Settings, kept: str = "") -> tuple[Apt, str]:
     """Return where a bootstrapped base has its packages from, and the suite.
 
@@ -52,7 +65,7 @@ def packages(settings: Settings, kept: str = "") -> tuple[Apt, str]:
 
 def pulled(settings: Settings, engine: EngineInfo, dockerfile: str) -> str:
     """Return the reference of the pinned base if the engine has it or a registry may, else ""."""
-    pinned = PINNED.search(dockerfile)
+    pinned = pinned_system(dockerfile)
     if not pinned:
         return ""
     there = inspect(engine, pinned[1]) or not reachability.registry(settings, engine.host)
@@ -65,7 +78,7 @@ def choose(settings: Settings, engine: EngineInfo, dockerfile: str, kept: str = 
     ``kept`` is the directory of an archive to bootstrap from, in the place of the machine's. Raises
     EnvironmentFault when there is neither a registry nor a way to bootstrap.
     """
-    pinned = PINNED.search(dockerfile)
+    pinned = pinned_system(dockerfile)
     if not pinned:
         return None
     if inspect(engine, pinned[1]):
@@ -102,7 +115,7 @@ def bootstrapped(settings: Settings, engine: EngineInfo, kept: str = "") -> Base
 
 def present(settings: Settings, engine: EngineInfo, dockerfile: str, kept: str = "") -> Base | None:
     """Return the base that ``choose`` would, if the engine has it already: nothing is asked for it."""
-    pinned = PINNED.search(dockerfile)
+    pinned = pinned_system(dockerfile)
     if not pinned:
         return None
     if inspect(engine, pinned[1]):

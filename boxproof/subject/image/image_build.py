@@ -11,29 +11,28 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from boxproof.core.labels import labels_here
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
 from boxproof.core.settings import Settings, session_file
 from boxproof.host.engine import ping
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
-from boxproof.subject.image import layers, tools
+from boxproof.subject.image import build_mark, dockerfile, layers, tools
 from boxproof.subject.image.base_image import Base, choose, inspect, present
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import kept_packages, lock_check, package_lock, provenance
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault
 
-NONCE = "/etc/boxproof-build"
-LABEL = "boxproof.dev/nonce"
-LEFT_OUT = frozenset({"__pycache__", ".git"})
+NONCE, LABEL = build_mark.NONCE, build_mark.LABEL
+LEFT_OUT = frozenset({"__pycache__", ".git", ".venv"})
+REPORTS = "reports"  # at the top of a context that is the subject itself
 TIMEOUT = 1800.0
-CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 OURS = re.compile(  # what a build says when the environment failed it
     r"Temporary failure resolving|Could not (connect|resolve)|Failed to fetch|failed to do request"
     r"|no space left|i/o timeout|connection (refused|reset|timed out)|TLS handshake|certificate verif"
@@ -49,16 +48,16 @@ def tag(subject: Subject, base: str = "", lock: LockInfo | None = None) -> str:
 
     ``lock`` says how far the one of its packages is followed. Raises SubjectFault if it has no Dockerfile.
     """
-    dockerfile = _dockerfile(subject)
+    recipe = _dockerfile(subject)
     context = subject.directory / subject.image.context
     files = [
         (str(path.relative_to(context)), path.lstat().st_mode & 0o7777, _followed(path, context, lock))
         for path in sorted(context.rglob("*"))
-        if (path.is_file() or path.is_symlink()) and not LEFT_OUT & set(path.parts)
+        if (path.is_file() or path.is_symlink()) and not _left_out(path.relative_to(context))
     ]
     listed = subject.path(subject.image.tools)
     listing = _content(listed) if listed else ""
-    return digest("box", files, _content(dockerfile), listing, sorted(subject.image.args.items()), base)
+    return digest("box", files, _content(recipe), listing, sorted(subject.image.args.items()), base)
 
 
 def lock_of(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInfo | None:
@@ -114,6 +113,8 @@ def build(
     A ``nonce`` of one's own forces a build; without a ``lock`` the package lock is compared with the archive.
     Raises SubjectFault if the recipe is at fault, EnvironmentFault if this machine is.
     """
+    if subject.image.reference:
+        return _referenced(settings, engine, subject, nonce)
     lock = lock or lock_of(settings, engine, subject)
     base = choose(settings, engine, _dockerfile(subject).read_text(), lock.kept if lock else "")
     reference = f"{subject.image.name}:{tag(subject, base.digest if base else '', lock)}"
@@ -127,6 +128,16 @@ def build(
     return described(engine, reference, base)
 
 
+def _referenced(settings: Settings, engine: EngineInfo, subject: Subject, nonce: str | None) -> ImageInfo:
+    """Return the image that the subject names, with the mark of this machine's build on top."""
+    local = build_mark.referenced(settings, engine, subject.image.reference, subject.image.name)
+    reference = f"{subject.image.name}:{digest('reference', inspect(engine, local))}"
+    if nonce or not inspect(engine, reference):
+        value = nonce or f"{reference.rpartition(':')[2]}-{secrets.token_hex(8)}"
+        build_mark.put(partial(_buildx, engine, report=None), local, reference, value)
+    return described(engine, reference, None)
+
+
 def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suffix: str) -> ImageInfo:
     """Return ``image`` with Dockerfile lines and a nonce of its own on top; its size is not measured.
 
@@ -135,9 +146,7 @@ def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suf
     repository, _, known = image.reference.rpartition(":")
     reference = f"{repository}:{known}-{tag_suffix}"
     nonce = f"{known}-{tag_suffix}-{secrets.token_hex(8)}"
-    owned = [f"LABEL {key}={value}" for key, value in labels_here().items()]
-    lines = [f"FROM {image.reference}", f"COPY nonce {NONCE}", f"LABEL {LABEL}={nonce}", *owned]
-    lines.append(dockerfile_lines)
+    lines = [*build_mark.lines(image.reference, nonce), dockerfile_lines]
     with tempfile.TemporaryDirectory(prefix="boxproof-variant-") as below:
         context = Path(below)
         (context / "Dockerfile").write_text("\n".join(lines) + "\n")
@@ -190,12 +199,24 @@ def _build(
         unheld.extend(UNHELD.findall(line))
         report(line)
 
+    recipe = _dockerfile(subject)
+    own = build_mark.writes_it(recipe.read_text())
+    built = reference if own else f"{reference}-recipe"
     with options(settings, subject, base, nonce, lock) as words, context_of(subject, lock) as context:
-        metadata = _buildx(engine, [f"--tag={reference}", *words, str(context)], heard)
+        lent = [] if base else _substituted(settings, engine, subject)
+        named = [f"--tag={built}", f"--file={recipe}"]
+        metadata = _buildx(engine, [*named, *words, *lent, str(context)], heard)
+    if not own:
+        build_mark.put(partial(_buildx, engine, report=None), built, reference, nonce)
     if unheld and lock is not None and lock.total:
         why = f"the package archive moved while the image was built: {unheld[0]}"
         raise EnvironmentFault(why, hint="run it again: the lock is compared anew")
     provenance.keep(settings.cache, inspect(engine, reference), metadata)
+
+
+def _substituted(settings: Settings, engine: EngineInfo, subject: Subject) -> list[str]:
+    bases = [each.base for each in dockerfile.of(subject).stages if each.external]
+    return build_mark.substitutes(settings, engine, bases, partial(_buildx, engine, report=None))
 
 
 @contextmanager
@@ -252,7 +273,7 @@ def _secrets(base: Base, below: Path, apt: Sequence[str]) -> list[str]:
     settings = ['Dir::Etc::sourcelist "/run/secrets/apt-sources"', *apt]
     settings += [f'{NEVER_TOO_OLD} "false"'] if base.dated else []
     lent = {"apt-sources": base.sources, "apt-conf": "".join(f"{each};\n" for each in settings)}
-    bundle = next((each for each in CA_BUNDLES if Path(each).is_file()), "")
+    bundle = next((each for each in build_mark.CA_BUNDLES if Path(each).is_file()), "")
     words = []
     if bundle and "https:" in base.sources:
         lent["apt-conf"] += 'Acquire::https::CAInfo "/run/secrets/host-ca";\n'
@@ -294,6 +315,11 @@ def _dockerfile(subject: Subject) -> Path:
     if found is None:
         raise SubjectFault(f"no Dockerfile at {subject.image.dockerfile}")
     return found
+
+
+def _left_out(path: Path) -> bool:
+    """Return whether a file of the context is no input: git's own, and what runs leave beside a subject."""
+    return bool(LEFT_OUT & set(path.parts)) or path.parts[0] == REPORTS
 
 
 def _followed(path: Path, context: Path, lock: LockInfo | None) -> str:

@@ -45,7 +45,7 @@ def compared(settings: Settings, engine: EngineInfo, subject: Subject) -> LockIn
         return None
     text = dockerfile.read_text()
     pulled = base_image.pulled(settings, engine, text)
-    if pulled or not base_image.PINNED.search(text):
+    if pulled or not base_image.pinned_system(text):
         if settings.snapshot:
             why = f"BOXPROOF_SNAPSHOT={settings.snapshot} does not go with a base from a registry: {pulled}"
             raise EnvironmentFault(why, hint="unset it, or use BOXPROOF_ENGINE=embedded without a registry")

@@ -26,7 +26,7 @@ ENGINE = EngineInfo(way="embedded", host="unix:///nowhere", version="1", client=
 LOCKED = {"jq": "1.6-2", "perf": "1:6.1-2"}
 STOCK = {name: [version] for name, version in LOCKED.items()} | {"gcc": ["12"], "libgcc": ["12"]}
 NEWER = STOCK | {"perf": ["1:6.1-3"]}
-DOCKERFILE = """ARG BASE_IMAGE=registry.invalid/base:1
+DOCKERFILE = """ARG BASE_IMAGE=debian:0
 FROM ${BASE_IMAGE} AS builder
 RUN apt-get update && apt-get install -y gcc
 FROM ${BASE_IMAGE}

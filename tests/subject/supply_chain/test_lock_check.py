@@ -25,7 +25,7 @@ LOCKED = {"jq": "1.6-2", "libjq1": "1.6-2", "perf": "6.1.192-2"}
 SERVED = {name: [version] for name, version in LOCKED.items()}
 NEWER = SERVED | {"perf": ["6.1.192-10", "6.1.192-9"]}
 MOVED = Move(name="perf", locked="6.1.192-2", served="6.1.192-10")
-PINNED = "registry.invalid/base:1@sha256:" + "0" * 64
+PINNED = "ubuntu:0@sha256:" + "0" * 64
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def subject(tmp_path: Path) -> Subject:
     made = tmp_path / "subject"
     (made / "image").mkdir(parents=True)
     (made / "subject.toml").write_text('name = "x"\n')
-    (made / "image/Dockerfile").write_text(f"ARG BASE_IMAGE={PINNED}\nFROM $BASE_IMAGE\n")
+    (made / "image/Dockerfile").write_text(f"ARG BASE_IMAGE={PINNED}\nFROM $BASE_IMAGE\nARG BUILD_NONCE\n")
     system = lock_check.bootstrapped_system()
     lines = ["# words", "else-1 jq 9", *(f"{system} {name} {version}" for name, version in LOCKED.items())]
     (made / "image" / package_lock.LOCK).write_text("".join(f"{each}\n" for each in lines))
@@ -143,7 +143,7 @@ def client(tmp_path: Path) -> EngineInfo:
         "#!/bin/sh\nfor last; do :; done\n"
         'case "$1 $last" in run*os-release) echo "ID=else\nVERSION_ID=1"; exit;;\n'
         f"run*) cat {tmp_path}/answer; exit $(cat {tmp_path}/code);;\n"
-        f"buildx*) echo '{{}}' > $(echo $* | sed 's/.*file=//; s/ .*//')\n"
+        f"buildx*) echo '{{}}' > $(echo $* | sed 's/.*metadata-file=//; s/ .*//')\n"
         f"cat {tmp_path}/answer >&2; exit;; esac\n"
         f'grep -qxF "$last" {tmp_path}/images && echo sha256:1\n'
     )

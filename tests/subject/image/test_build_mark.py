@@ -1,0 +1,45 @@
+"""The mark on images that are not ours to write, and what may stand for their bases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from boxproof.subject.image import base_image, build_mark
+
+
+@pytest.mark.parametrize("reference", ["debian", "ubuntu:24.04", "docker.io/library/debian:12@sha256:aa"])
+def test_a_distribution_is_a_system(reference: str) -> None:
+    assert base_image.is_system(reference)
+
+
+@pytest.mark.parametrize("reference", ["node:22", "ghcr.io/a/debian:12", "alpine:3"])
+def test_what_somebody_made_of_one_is_none(reference: str) -> None:
+    assert not base_image.is_system(reference)
+
+
+def test_another_image_called_base_image_is_left_alone() -> None:
+    assert base_image.pinned_system("ARG BASE_IMAGE=ghcr.io/a/sdk:typescript\nFROM ${BASE_IMAGE}\n") is None
+    assert base_image.pinned_system("ARG BASE_IMAGE=ubuntu:24.04@sha256:aa\n") is not None
+
+
+def test_the_mark_is_one_layer_on_top_of_the_image() -> None:
+    seen: list[tuple[list[str], str, str]] = []
+
+    def build(words: Sequence[str]) -> None:
+        context = Path(words[-1])
+        seen.append((list(words[:-1]), (context / "Dockerfile").read_text(), (context / "nonce").read_text()))
+
+    build_mark.put(build, "their:1", "ours:2", "n-1")
+    [(words, dockerfile, nonce)] = seen
+    assert words == ["--tag=ours:2"]
+    assert dockerfile.splitlines()[:2] == ["FROM their:1", f"COPY nonce {build_mark.NONCE}"]
+    assert f"LABEL {build_mark.LABEL}=n-1" in dockerfile
+    assert nonce == "n-1\n"
+
+
+def test_a_dockerfile_that_takes_the_mark_writes_it_itself() -> None:
+    assert build_mark.writes_it("FROM x\nARG BUILD_NONCE\nRUN echo $BUILD_NONCE\n")
+    assert not build_mark.writes_it("FROM x\n")
