@@ -20,6 +20,7 @@ from pytest_claims.recording.check import Check
 from pytest_claims.recording.evidence import Evidence
 from pytest_claims.recording.redaction import Redactor
 from pytest_claims.reports import standing_alone
+from pytest_claims.seen_red import source_forms
 from pytest_claims.verdicts import Verdict
 
 CONTEXT = pytest.StashKey[RunContext]()
@@ -93,6 +94,9 @@ class Watcher:
             self.report = standing_alone.unreported(context, reason, selected, started=self.started)
             progress.fail(f"the report cannot be written: {reason}")
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        else:
+            if session.exitstatus == pytest.ExitCode.OK and self.report[0] != "accepted":
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say the verdict of a run that stands alone, and where its page is."""
@@ -106,6 +110,7 @@ def start(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "claim(*ids): the claims a check proves")
     config.addinivalue_line("markers", "needs(*parts): parts of the subject without which it does not run")
     config.addinivalue_line("markers", "scope(name): image, instance (default), cluster or host")
+    config.addinivalue_line("markers", "own_cluster: unproven in a cluster that was not made for the run")
     config.addinivalue_line("filterwarnings", "default")  # a warning is no verdict on the subject
     config.option.continue_on_collection_errors = True  # one broken suite blocks its own claims only
     context: RunContext | None = config.hook.pytest_claims_context(config=config)
@@ -207,6 +212,10 @@ def _ordered(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Ite
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Write down everything that must report, so that silence is noticed."""
     config = session.config
+    listed = config.getoption("list_checks")
+    if listed:
+        found = {each.nodeid: {"claims": claims_of(each), "form": form_of(each)} for each in session.items}
+        records.write_json(Path(listed), found)
     if _is_controller(config) or config.getoption("collectonly"):
         return
     records.save_collected(_run(config), {item.nodeid: claims_of(item) for item in session.items})
@@ -222,7 +231,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     worker = getattr(item.config, "workerinput", {}).get("workerid", "main")
     check = Check(
         item.config, _run(item.config), item.nodeid, claims_of(item), worker, item.config.stash[REDACTOR],
-        observed=_may_observe(item),
+        observed=_may_observe(item), form=form_of(item),
     )  # fmt: skip
     item.stash[CHECK] = check
     check.begin()
@@ -230,6 +239,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         result = yield
     check.end()
     return result
+
+
+def form_of(item: pytest.Item) -> str:
+    """Return the form of a check's source, "" for what is no Python function."""
+    name = getattr(item, "originalname", "") or ""
+    return source_forms.form_of(item.path, name) if name and item.path.suffix == ".py" else ""
 
 
 def _may_observe(item: pytest.Item) -> bool:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
 from pytest_claims.project import Project
 from pytest_claims.recording import records
+from pytest_claims.recording.records import Record
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
 from pytest_claims.sabotages import Sabotage
+from pytest_claims.seen_red import red_lock
 
 LONGEST = 3600.0  # seconds for the checks of one sabotage
 
 
 def main(project: Project, patterns: list[str], reports: Path) -> int:
-    """Prove the claims, try each of their sabotages, write sabotage.json and the page; 0 if all are killed.
+    """Prove the claims, try each of their sabotages, write sabotage.json, the page and the red lock.
+
+    Returns 0 if all are killed.
 
     ``patterns`` are those of ``--claims``. A BoxproofError is told in one line, and its exit code returned.
     """
@@ -31,7 +36,10 @@ def main(project: Project, patterns: list[str], reports: Path) -> int:
             told = records.usage(run)
             raise EnvironmentFault(told[0] if told else "the checks did not run; see what pytest said")
         before = results.read(run / results.FILE)
-        table = kill_table.write(run, [_attempt(project, each, before, run) for each in chosen])
+        checks = records.load(run)
+        rows = [_attempt(project, each, before, checks, run) for each in chosen]
+        table = kill_table.write(run, rows, project.red_lock(), checks)
+        red_lock.write(project.sabotage_dir, kill_table.learn(project.red_lock(), table.sabotages))
         page = pages.write(run, project)
         results.point_latest(run)
     except BoxproofError as error:
@@ -41,9 +49,10 @@ def main(project: Project, patterns: list[str], reports: Path) -> int:
     return int(kill_table.exit_code(table) if table.total else ExitCode.UNPROVEN)
 
 
-def _attempt(project: Project, sabotage: Sabotage, before: Results, run: Path) -> SabotageResult:
+def _attempt(
+    project: Project, sabotage: Sabotage, before: Results, checks: Mapping[str, Record], run: Path
+) -> SabotageResult:
     verdicts = {each.id: each.verdict for each in before.claims}
-    checks = {check.nodeid: check.verdict for each in before.claims for check in each.checks}
     directory = run / "sabotage" / sabotage.id.replace("/", "--")
     baseline, started = verdicts[sabotage.claim], time.monotonic()
     try:
@@ -53,8 +62,9 @@ def _attempt(project: Project, sabotage: Sabotage, before: Results, run: Path) -
         return kill_table.failed(sabotage, baseline, str(error))
     seconds = time.monotonic() - started
     row = kill_table.outcome(
-        sabotage, applied.diff, baseline, results.reported(directory), seconds=seconds, checks=checks
-    )
+        sabotage, applied.diff, baseline, results.reported(directory), seconds=seconds,
+        checks={nodeid: each.verdict for nodeid, each in checks.items()},
+    )  # fmt: skip
     progress.say(f"{sabotage.id}: {'killed' if row.killed else f'NOT KILLED ({row.reason})'}")
     return row
 

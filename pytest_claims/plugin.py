@@ -2,7 +2,7 @@
 
 Ini options, relative to the root directory: ``claims_dir`` (TOML files; nothing happens without it),
 ``sabotage_dir``, ``waivers_dir``, ``durations_dir`` and ``reports_dir``. ``claims_observed_areas`` are the
-areas in which a check may still prove without requirements.
+areas in which a check may still prove without requirements; ``claims_seen_red`` is "required" or "reported".
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ INI = {
     "sabotage_dir": ("sabotage", "directory of the sabotages, *.py"),
     "waivers_dir": (".", "directory of waivers.toml and planned.toml"),
     "durations_dir": (".", "directory of durations.json: what the checks usually take"),
+    "claims_seen_red": (
+        "required",
+        "required: a check that no sabotage has turned red in its present form is unproven; or reported",
+    ),
     "run_name": ("", "name of the run and its directory (default: the time)"),
     "reports_dir": ("reports", "directory that each run gets a directory in"),
 }
@@ -69,12 +73,15 @@ class Hooks:
 
 def project(config: pytest.Config) -> Project:
     """Return the project that the ini file describes."""
-    root = config.rootpath
+    root, seen_red = config.rootpath, config.getini("claims_seen_red")
+    if seen_red not in ("required", "reported"):
+        raise pytest.UsageError(f"claims_seen_red = {seen_red}: allowed are required and reported")
     return Project(
         root=root,
         claims_dir=root / config.getini("claims_dir"),
         sabotage_dir=root / config.getini("sabotage_dir"),
         durations_dir=root / config.getini("durations_dir"),
+        red_required=seen_red == "required",
     )
 
 
@@ -87,6 +94,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--kill-table", action="store_true", help="apply each sabotage to a copy: its checks must turn red"
     )
+    told = "with --collect-only: write the checks there as JSON, with their claims and forms"
+    group.addoption("--list-checks", metavar="FILE", default="", help=told)
     for name, (default, told) in INI.items():
         parser.addini(name, told, type="string", default=default)
     parser.addini(

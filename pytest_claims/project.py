@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_claims import claims, sabotages, selection
 from pytest_claims.faults import UsageError, nearest
+from pytest_claims.seen_red import red_lock
+from pytest_claims.seen_red.red_lock import RedLock
 
 if TYPE_CHECKING:
     from pytest_claims.claims import Claim
@@ -33,12 +35,14 @@ class Project:
     ``root`` is the directory that a sabotage of files is applied to a copy of. ``sources`` are the names of
     the documents that claims cite by a letter, ``pictures`` what the page draws of the observations.
     ``extensions`` bring claims, checks and sabotages of their own; the report is one.
+    ``red_required`` makes a check unproven that no sabotage has turned red in its present form.
     """
 
     root: Path
     claims_dir: Path
     sabotage_dir: Path
     durations_dir: Path
+    red_required: bool = True
     sources: Mapping[str, str] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
     extensions: tuple[Extension, ...] = ()
@@ -86,6 +90,10 @@ class Project:
         if name not in known:
             raise UsageError(f"unknown sabotage {name!r}", hint=nearest(name, known))
         return known[name]
+
+    def red_lock(self) -> RedLock:
+        """Return which checks were seen red; raises UsageError for a malformed file."""
+        return red_lock.read(self.sabotage_dir)
 
     def sabotages_of(self, ids: Sequence[str]) -> dict[str, list[Sabotage]]:
         """Return the sabotages of each claim, an empty list where it has none."""

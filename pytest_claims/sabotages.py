@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import inspect
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pytest_claims import selection
 from pytest_claims.concurrency.scopes import Scope
 from pytest_claims.faults import UsageError
 from pytest_claims.recording.records import Record
+from pytest_claims.seen_red import source_forms
 from pytest_claims.verdicts import Verdict
 
 SubjectEdit = Callable[[Path], None]
@@ -180,7 +182,17 @@ def _text(path: Path) -> str:
     return path.read_bytes().decode(errors="replace") if path.is_file() else ""
 
 
-def judge(baseline: Verdict, sabotaged: Verdict, record: Record | None = None) -> bool:
-    """Return whether a sabotage is killed: proven before, refuted now, and not by a failed control."""
-    outside = record is None or not record.failed_controls
-    return baseline is Verdict.PROVEN and sabotaged is Verdict.REFUTED and outside
+def judge(before: Verdict, record: Record) -> bool:
+    """Return whether a sabotage killed a check: proven before, and red by what it proves by."""
+    return before is Verdict.PROVEN and record.shown_red
+
+
+def form(sabotage: Sabotage) -> str:
+    """Return the form of a sabotage: of the functions that make the change, and of its other words."""
+    parts = [type(sabotage).__name__]
+    for each in fields(sabotage):
+        value = inspect.unwrap(value) if callable(value := getattr(sabotage, each.name)) else value
+        code = getattr(value, "__code__", None)
+        own = source_forms.form_of(Path(code.co_filename), code.co_name) if code else repr(value)
+        parts.append(f"{each.name}={own}")
+    return source_forms.digest("\n".join(parts))

@@ -112,6 +112,11 @@ def _many_cells(made: Parser) -> None:
     option("--fresh", action="store_true", help="do not go on with a matrix that was ended early")
 
 
+def _sabotaging(made: Parser) -> None:
+    told = "try every sabotage, not only those whose checks were not seen red in their present form"
+    made.add_argument("--all", action="store_true", dest="every", help=told)
+
+
 def _measuring(made: Parser) -> None:
     told = "measure only these, comma-separated; repeatable"
     made.add_argument("--only", action="append", metavar="NAMES", help=told)
@@ -138,7 +143,7 @@ ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
     "interrupts": (_proving, _interrupting),
     "matrix": (_proving, _many_cells, _node_registry),
     "release": (_proving, _one_cell, _publishing),
-    "sabotage": (_proving, _one_cell, _sharing, _node_registry),
+    "sabotage": (_proving, _one_cell, _sharing, _node_registry, _sabotaging),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import shutil
 import time
@@ -11,39 +12,54 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import filelock
+
 from boxproof.cli import e2e, shards
 from boxproof.cluster.images import load
 from boxproof.core import own_project
-from boxproof.core.own_project import OURS, of
+from boxproof.core.own_project import OURS, key, of
 from boxproof.core.process import run as command
 from boxproof.core.session import ImageInfo, Session
-from boxproof.core.settings import Settings
+from boxproof.core.settings import ROOT, Settings
 from boxproof.deployment import deploy, sabotage_ways
 from boxproof.deployment.sabotage_ways import ClusterSabotage, ImageSabotage, ManifestSabotage
 from boxproof.kube.client import Kube
 from boxproof.runs import bringup, run_life, suite_runner
 from boxproof.runs.run_life import Run
+from boxproof.runs.suite_runner import Listed
 from boxproof.subject import copies, model, parts
 from boxproof.subject.image import image_build
 from pytest_claims import pace, progress, sabotages
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import ExitCode, UsageError
+from pytest_claims.recording import records
+from pytest_claims.recording.records import Record
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
 from pytest_claims.sabotages import Sabotage, SubjectSabotage
+from pytest_claims.seen_red import content_keys, red_lock
 from pytest_claims.verdicts import Verdict
 
 SIDE_BY_SIDE = 3  # instances at a time: more of them only wait for the same two cores
 
 
-def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = None) -> int:
-    """Apply the sabotages of the selected claims or a shard of them, or join shards; 0 if all are killed."""
+def main(
+    settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = None, every: bool = False
+) -> int:
+    """Apply sabotages of the selected claims or a shard of them, or join shards; 0 if all are killed.
+
+    Those are tried whose checks were not seen red in their present form, or that changed; with ``every`` all.
+    """
     shards.checked(shard, merge)
     if merge:
         return shards.merge(settings, merge)
     settings = shards.of_sabotages(settings, shard)
     subject = e2e.checked(settings)
     chosen = select(settings)
+    chosen = chosen if every else stale(chosen, suite_runner.collected())
+    if not chosen:
+        progress.say("every check was seen red in its present form; --all tries their sabotages again")
+        return int(ExitCode.ACCEPTED)
     run = run_life.begin(settings, subject.name, parts.absent(subject))
     own_project.keep(run.session)
     rows: list[SabotageResult] = []
@@ -53,7 +69,8 @@ def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = 
             if not of(settings.subject).of_host(settings.claims):
                 bringup.session(run, subject)
             followed, home = baseline(run, {each.claim for each in chosen})
-            try_all(run, chosen, followed, rows)
+            seen = {name: each.verdict for name, each in records.load(home).items()}
+            try_all(run, chosen, followed, seen, rows)
     finally:
         bringup.tidy(run)
     if run.interrupted:  # what was under way was cut short: it has shown nothing
@@ -63,7 +80,9 @@ def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = 
     why = "interrupted" if run.interrupted else str(run.fault or "")
     rows += [kill_table.failed(each, Verdict.UNPROVEN, why) for each in chosen if each.id not in tried]
     rows.sort(key=lambda row: [each.id for each in chosen].index(row.id))
-    found = kill_table.write(home, rows)
+    found = kill_table.write(home, rows, OURS.red_lock(), of_claims(home, chosen))
+    if settings.subject.resolve() == ROOT:
+        remember(rows, settings.state)
     if not (home / results.FILE).is_file():  # it ended before there was a run to follow
         e2e.collect(run)
     pages.write(home, of(settings.subject))
@@ -80,17 +99,50 @@ def select(settings: Settings) -> list[Sabotage]:
     return chosen
 
 
+def stale(chosen: Sequence[Sabotage], checks: Mapping[str, Listed]) -> list[Sabotage]:
+    """Return the sabotages that may show something new: of a check not seen red as it is, or changed."""
+    lock = OURS.red_lock()
+    unseen = {claim for name, each in checks.items() if not lock.by(name, each.form) for claim in each.claims}
+    known = {claim for each in checks.values() for claim in each.claims}
+    return [
+        each
+        for each in chosen
+        if each.claim in unseen
+        or each.claim not in known
+        or lock.sabotages.get(each.id) != sabotages.form(each)
+    ]
+
+
+def of_claims(home: Path, chosen: Sequence[Sabotage]) -> dict[str, Record]:
+    """Return the records that a run left of the checks of the claims that are tried."""
+    claims = {each.claim for each in chosen}
+    return {name: each for name, each in records.load(home).items() if claims & set(each.claims)}
+
+
+def remember(rows: Sequence[SabotageResult], state: Path) -> None:
+    """Write into the red lock what was seen; what there is no more leaves it."""
+    state.mkdir(parents=True, exist_ok=True)
+    checks = suite_runner.collected()
+    try:
+        with filelock.FileLock(state / f"{red_lock.FILE}.lock"):
+            before = OURS.red_lock()
+            lock = kill_table.learn(copy.deepcopy(before), rows)
+            if checks:
+                lock.prune(checks, OURS.sabotages())
+            if lock != before:
+                red_lock.write(OURS.sabotage_dir, lock)
+    except OSError as error:
+        progress.say(f"what was seen red is not noted: {error}", style="red")
+
+
 def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
     """Return the latest results if they are about this very subject, else prove the claims now."""
     latest = run.settings.reports / "latest"
     if (latest / results.FILE).is_file():
         found = results.read(latest / results.FILE)
         have = {each.id for each in found.claims if each.checks}
-        image = run.session.image
-        digest = image.config_digest if image else ""
-        host_only = image is None and of(run.settings.subject).of_host(sorted(wanted))
-        same = host_only or (image is not None and found.subject.image.config_digest == digest)
-        if same and found.subject.source == run.session.extra.get("source") and wanted <= have:
+        host_only = of(run.settings.subject).of_host(sorted(wanted))
+        if _same(run, found, host_only=host_only) and wanted <= have:
             return found, latest.resolve()
     progress.say("no run of this very subject to follow: proving the claims first")
     with pace.watched(run.directory):
@@ -99,10 +151,28 @@ def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
     return e2e.report(run), run.directory
 
 
-def try_all(run: Run, chosen: list[Sabotage], followed: Results, rows: list[SabotageResult]) -> None:
-    """Try every sabotage and add each to ``rows`` as it ends: side by side, then those that are alone."""
+def _same(run: Run, found: Results, *, host_only: bool) -> bool:
+    """Return whether results are of this very subject, harness and cell, and of the image at hand."""
+    now, image = key(run.session), run.session.image
+    if now is None or found.key is None:
+        return False
+    if host_only and image is None:
+        return (now.subject, now.harness) == (found.key.subject, found.key.harness)
+    return now == found.key and image is not None and found.subject.image.config_digest == image.config_digest
+
+
+def try_all(
+    run: Run,
+    chosen: list[Sabotage],
+    followed: Results,
+    checks: Mapping[str, Verdict],
+    rows: list[SabotageResult],
+) -> None:
+    """Try every sabotage and add each to ``rows`` as it ends: side by side, then those that are alone.
+
+    ``checks`` are the verdicts of all checks in the run that is followed.
+    """
     verdicts = {each.id: each.verdict for each in followed.claims}
-    checks = {check.nodeid: check.verdict for each in followed.claims for check in each.checks}
     alone = [each for each in chosen if each.scope == "cluster"]
     beside = [each for each in chosen if each not in alone]
     beside = scheduling.slowest_first(
@@ -136,6 +206,7 @@ def attempt(run: Run, sabotage: Sabotage, before: Verdict, checks: Mapping[str, 
         session, diff = prepare(run, sabotage, directory)
         with in_force(sabotage, session):
             output = suite_runner.prove_quietly(session, sabotage.claim)
+        shown = seen_in_force(sabotage, run.session, session)
         (directory / "pytest.txt").write_text(output.stdout + output.stderr)
         if sabotage.scope != "host":
             clean(sabotage, session)
@@ -143,7 +214,23 @@ def attempt(run: Run, sabotage: Sabotage, before: Verdict, checks: Mapping[str, 
     except Exception as fault:  # one that cannot be applied is a row of its own, not the end of the others
         return kill_table.failed(sabotage, before, f"{type(fault).__name__}: {fault}", diff=diff)
     seconds = time.monotonic() - started
-    return kill_table.outcome(sabotage, diff, before, reports, seconds=seconds, checks=checks)
+    return kill_table.outcome(sabotage, diff, before, reports, seconds=seconds, checks=checks, in_force=shown)
+
+
+def seen_in_force(sabotage: Sabotage, base: Session, session: Session) -> bool:
+    """Return whether what the checks asked had the change in it.
+
+    Files and image differ by content, of the rendered objects one set at least had the change. A sabotage of
+    the cluster raises itself where it does not take.
+    """
+    if isinstance(sabotage, SubjectSabotage):
+        return content_keys.tree(Path(session.subject)) != content_keys.tree(Path(base.subject))
+    if isinstance(sabotage, ImageSabotage):
+        before, after = base.image, session.image
+        return before is not None and after is not None and before.config_digest != after.config_digest
+    if isinstance(sabotage, ManifestSabotage):
+        return deploy.in_force(session)
+    return True
 
 
 def in_force(sabotage: Sabotage, session: Session) -> AbstractContextManager[None]:

@@ -97,7 +97,7 @@ def merge(settings: Settings, directories: Sequence[Path]) -> int:
     home.mkdir(parents=True)
     try:
         joined = joining.join(home, found, of(settings.subject))
-        table = joining.join_kill_tables(home, found)
+        table = joining.join_kill_tables(home, found, of(settings.subject))
         pages.write(home, of(settings.subject))
     except BaseException:
         shutil.rmtree(home)

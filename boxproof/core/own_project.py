@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from pytest_claims import waivers
 from pytest_claims.faults import UsageError
 from pytest_claims.project import Extension, Project, RunContext
 from pytest_claims.reports.drawings import Picture
-from pytest_claims.reports.schema import Cell, Image, MovedPackage, Packages, SubjectPart
+from pytest_claims.reports.schema import Cell, Image, KeyPart, MovedPackage, Packages, SubjectPart
+from pytest_claims.seen_red import content_keys, source_forms
 
 SOURCES = {
     "A": "pitfalls research",
@@ -42,17 +44,28 @@ PICTURES = (
         columns="targets",
     ),
 )
+
+
+def _red_required() -> bool:
+    """Return what the ini says: whether a check must have been seen red in its present form."""
+    path = ROOT / "pyproject.toml"
+    ini = tomllib.loads(path.read_text())["tool"]["pytest"]["ini_options"] if path.is_file() else {}
+    return ini.get("claims_seen_red") != "reported"
+
+
 OURS = Project(
     root=ROOT,
     claims_dir=ROOT / "claims",
     sabotage_dir=ROOT / "sabotage",
     durations_dir=ROOT / "suites",
+    red_required=_red_required(),
     sources=SOURCES,
     pictures=PICTURES,
 )
 PREFIX = re.compile(r"[a-z0-9][a-z0-9-]*-")  # of the ids of a subject's own claims
 RELATIVE = "its paths are relative to the file"
 JUDGED_BY = "judged-by"  # a directory of a run
+HARNESS = ("boxproof", "pytest_claims", "claims", "suites", "sabotage", "conftest.py", "pyproject.toml")
 LOCK = "packages.lock"  # as it was in force, beside results.json
 
 
@@ -96,7 +109,12 @@ def context(session: Session, project: Project | None = None) -> RunContext:
         waivers=judged_by(session),
         locks=session.locks,
         absent=session.absent,
-        facts={"subject": _subject(session), "cell": _cell(session), "packages": _packages(session)},
+        facts={
+            "subject": _subject(session),
+            "cell": _cell(session),
+            "packages": _packages(session),
+            "key": key(session),
+        },
     )
 
 
@@ -113,6 +131,24 @@ def keep(session: Session) -> None:
     for each in (waivers.FILE, waivers.PLANNED):
         if (Path(session.subject) / each).is_file():
             shutil.copyfile(Path(session.subject) / each, kept / each)
+
+
+def key(session: Session) -> KeyPart | None:
+    """Return what a run is about, by content; None where nobody took note of it."""
+    subject, harness = (session.extra.get(name, "") for name in ("key_subject", "key_harness"))
+    if not (subject and harness):
+        return None
+    cell = source_forms.digest(_cell(session).model_dump_json())
+    return KeyPart(subject=subject, harness=harness, cell=cell)
+
+
+def contents(subject: Path) -> dict[str, str]:
+    """Return the contents of subject and harness as they are now, as ``key`` looks for them."""
+    harness = (path for name in HARNESS if (path := ROOT / name).exists())
+    return {
+        "key_subject": content_keys.tree(subject),
+        "key_harness": content_keys.several(harness, ROOT),
+    }
 
 
 def _subject(session: Session) -> SubjectPart:

@@ -135,7 +135,17 @@ def _sabotaged(session: Session, objects: Objects) -> tuple[Objects, bool]:
     except UsageError as reason:  # not every tier has what the sabotage is about
         progress.say(f"not in this tier: {reason.message}", style="dim")
         return objects, False
+    _mark(session).touch()
     return changed, True
+
+
+def in_force(session: Session) -> bool:
+    """Return whether objects with the session's sabotage in them were rendered for a check."""
+    return _mark(session).is_file()
+
+
+def _mark(session: Session) -> Path:
+    return Path(session.directory) / "in-force"
 
 
 def deploy(

@@ -20,7 +20,7 @@ def merge(directories: Iterable[Path], into: Path, required: Sequence[Combinatio
 
     A directory is one of a matrix, or holds some. What two of them have counts by the worse; a cell
     of ``required`` that none has is unproven. Raises UsageError for a directory without a matrix, or
-    for results about different subjects.
+    for results about different subjects or by different harnesses.
     """
     cells = {each.id: each for each in required}
     chosen: dict[str, tuple[Path, Outcome]] = {}
@@ -28,7 +28,8 @@ def merge(directories: Iterable[Path], into: Path, required: Sequence[Combinatio
     for home in found(directories):
         rows, outcomes, runs = _read(home)
         for run in runs.values():
-            sources.setdefault(f"{run.subject.name} at {run.subject.source}", home)
+            about = f" ({run.key.subject}, harness {run.key.harness})" if run.key else ""
+            sources.setdefault(f"{run.subject.name} at {run.subject.source}{about}", home)
         for row in rows.cells:
             cells.setdefault(row.id, Combination(**row.model_dump(include=set(Combination.model_fields))))
         for name, outcome in outcomes.items():
@@ -37,7 +38,9 @@ def merge(directories: Iterable[Path], into: Path, required: Sequence[Combinatio
                 chosen[name] = (home, outcome)
     if len(sources) > 1:
         shown = ", ".join(f"{source} in {home}" for source, home in sources.items())
-        raise UsageError(f"results of different subjects: {shown}", hint="merge what one matrix ran")
+        raise UsageError(
+            f"results of different subjects or harnesses: {shown}", hint="merge what one matrix ran"
+        )
     for name, (home, _) in chosen.items():
         shutil.copytree(home / matrix_results.CELLS / name, into / matrix_results.CELLS / name, symlinks=True)
     return matrix_results.write(

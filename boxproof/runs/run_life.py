@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from boxproof.core import failures, source_state
+from boxproof.core import failures, own_project, source_state
 from boxproof.core.process import MAKE_ROOM, OWN_TEMPORARY, guarded, temporary, temporary_root
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings, session_file
@@ -66,7 +66,7 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     except OSError as error:
         hint = "free space or set BOXPROOF_REPORTS"
         raise EnvironmentFault(f"cannot write reports: {error}", hint=hint) from error
-    extra = {"subject_name": subject_name, "source": described}
+    extra = {"subject_name": subject_name, "source": described} | own_project.contents(settings.subject)
     extra |= {"registry": settings.registry} if settings.registry else {}
     session = Session(
         run=name,

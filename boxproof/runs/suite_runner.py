@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from boxproof.core.own_project import OURS, of
@@ -20,21 +23,45 @@ CHECKS_DEADLINE = 3600.0  # seconds for all suites together
 INTERRUPTED = 130  # by a signal to us
 SIGNALLED = 128  # and the signal's number: what ended the process
 STOPPED = (2,)  # pytest's code for an INT of its own
+COLLECTION_DEADLINE = 300.0
+HOOKS = ("-p", "boxproof.fixtures.run_hooks")  # they ask for a session
 PYTEST_CANNOT = {3: "internal error", 4: "wrong usage"}
 
 
-def words(claims: tuple[str, ...], subject: Path, *, workers: int) -> list[str]:
+def words(
+    claims: tuple[str, ...], subject: Path, *, workers: int, hooks: tuple[str, ...] = HOOKS
+) -> list[str]:
     """Return the pytest command line for the checks of ``claims``, the subject's own among them."""
     chosen = [f"--claims={','.join(claims)}"] if claims else []
     more = [str(each.suites_dir) for each in of(subject).extensions]
     spread = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     return [
         sys.executable, "-m", "pytest", "suites", *more, "-p", "pytest_claims.plugin",
-        "-p", "boxproof.fixtures.run_hooks", "-p", "boxproof.fixtures.box_fixtures",
+        *hooks, "-p", "boxproof.fixtures.box_fixtures",
         "-o", f"claims_dir={OURS.claims_dir}", "-p", "no:cacheprovider",
         "-p", "no:allure_pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"),
         "-q", "--no-header", "--tb=short", *spread, *chosen,
     ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A check that was collected: its claims, and the form of its source."""
+
+    claims: tuple[str, ...]
+    form: str
+
+
+def collected() -> dict[str, Listed]:
+    """Return every check by node id, without running any; nothing where some cannot be collected."""
+    with tempfile.TemporaryDirectory(prefix="boxproof-checks-") as below:
+        file = Path(below, "checks.json")
+        command = [*words((), ROOT, workers=1, hooks=()), "--collect-only", f"--list-checks={file}"]
+        done = run(command, cwd=ROOT, timeout=COLLECTION_DEADLINE, check=False)
+        if not done.ok or not file.is_file():
+            return {}
+        found = json.loads(file.read_text())
+    return {name: Listed(tuple(each["claims"]), each["form"]) for name, each in found.items()}
 
 
 def prove(settings: Settings, session: Session, stop: Callable[[], bool] | None = None) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_claims import pace, progress
-from pytest_claims.faults import Unprovable, one_line
+from pytest_claims.faults import NotHeld, Unprovable, one_line
 from pytest_claims.recording import records, requirements
 from pytest_claims.recording.evidence import Evidence
 from pytest_claims.recording.observations import Ledger, Requirement
@@ -20,12 +20,18 @@ from pytest_claims.verdicts import Verdict, of_exception, refuted_if_alive, wors
 EVIDENCE = "pytest_claims_collect_evidence"
 
 
+def _kind_of(error: BaseException) -> str:
+    if isinstance(error, NotHeld):
+        return "requirement"
+    return "assertion" if isinstance(error, AssertionError) else "fault"
+
+
 class Check:
     """Gathers what its phases did; ``conclude`` gives verdict and reason."""
 
     def __init__(
         self, config: pytest.Config, run: Path, nodeid: str, claims: tuple[str, ...], worker: str,
-        redactor: Redactor, *, observed: bool = False,
+        redactor: Redactor, *, observed: bool = False, form: str = "",
     ) -> None:  # fmt: skip
         """``observed`` lets a check that uses no requirement prove by controls that answered otherwise."""
         self.config = config
@@ -33,11 +39,12 @@ class Check:
         self.redactor = redactor
         self.observed = observed
         self.refused: Unprovable | None = None
-        self.record = records.Record(nodeid=nodeid, claims=claims, worker=worker)
+        self.record = records.Record(nodeid=nodeid, claims=claims, worker=worker, form=form)
         self.evidence = Evidence(run, nodeid, redactor)
         self.ledger = Ledger()
         self.outcomes: list[tuple[Verdict, str]] = []
         self.called = False
+        self.red = ""
         self.scope = ExitStack()
         self.started = time.monotonic()
         self.began = datetime.now(UTC)
@@ -63,6 +70,8 @@ class Check:
             if call.when == "teardown" and verdict is not Verdict.UNPROVEN:
                 verdict, reason = Verdict.BLOCKED, f"clean-up failed: {reason}"
             self.outcomes.append((verdict, reason))
+            if call.when == "call" and verdict is Verdict.REFUTED:
+                self.red = _kind_of(call.excinfo.value)
             if verdict is not Verdict.UNPROVEN:
                 self._gather(f"{call.when}-failure", report)
         elif call.when == "call":
@@ -74,6 +83,7 @@ class Check:
         if missed is not None:
             text = f"{missed.sentence}: it did not hold, and the check went on"
             self.outcomes.append(refuted_if_alive(text, self._alive))
+            self.red = "requirement"
 
     def conclude(self) -> tuple[Verdict, str]:
         """Return the worst outcome, but for a failed control: whatever else was seen, it blocks.
@@ -92,7 +102,7 @@ class Check:
     def _passed(self) -> tuple[Verdict, str]:
         if not self.called:
             return Verdict.UNPROVEN, "its body did not run"
-        if self.observed and not requirements.used(self.ledger):
+        if not self._by_requirements():
             return self._passed_as_observed()
         if len(self.record.claims) > 1:
             return Verdict.UNPROVEN, f"it is marked with {len(self.record.claims)} claims: a check proves one"
@@ -136,9 +146,12 @@ class Check:
 
     def _controls(self) -> int:
         """Return how many controls counted, by the rule it is judged by."""
-        if self.observed and not requirements.used(self.ledger):
-            return len(self.ledger.counting())
-        return requirements.counting(self.ledger)
+        if self._by_requirements():
+            return requirements.counting(self.ledger)
+        return len(self.ledger.counting())
+
+    def _by_requirements(self) -> bool:
+        return not self.observed or requirements.used(self.ledger)
 
     def end(self) -> None:
         """Write the final record; when even that fails, the started one stands and blocks."""
@@ -176,6 +189,8 @@ class Check:
                 "requirements": self._asserted(),
                 "evidence": tuple(self.evidence.paths),
                 "slowness": round(pace.slowest(), 1),
+                "by_requirements": self._by_requirements(),
+                "red": self.red,
             }
         )
         records.save(self.run, self.record)

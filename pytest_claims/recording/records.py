@@ -79,6 +79,15 @@ class Record(BaseModel):
     evidence: tuple[str, ...] = ()
     worker: str = ""
     slowness: float = 1.0
+    form: str = ""
+    by_requirements: bool = True
+    red: str = ""
+
+    @property
+    def shown_red(self) -> bool:
+        """Whether what it proves by turned it red: its own requirement, in its body; no control failed."""
+        own = self.red == "requirement" or (self.red == "assertion" and not self.by_requirements)
+        return self.verdict is Verdict.REFUTED and own and not self.failed_controls
 
 
 def name_of(nodeid: str) -> str:

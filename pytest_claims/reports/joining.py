@@ -50,13 +50,14 @@ def join(home: Path, parts: Mapping[Path, Results], project: Project) -> Results
             "claims": tuple(judged),
             "timings": _longest(parts.values()),
             "machine": None,
+            "proof": results.proof_of(judged),
         }
     )
     results.write(home / results.FILE, found)
     return found
 
 
-def join_kill_tables(home: Path, parts: Iterable[Path]) -> KillTable | None:
+def join_kill_tables(home: Path, parts: Iterable[Path], project: Project) -> KillTable | None:
     """Write into ``home`` the rows of all runs that have a kill table; None where none has.
 
     Raises UsageError where a sabotage was tried in two of them.
@@ -68,12 +69,13 @@ def join_kill_tables(home: Path, parts: Iterable[Path]) -> KillTable | None:
     twice = _twice(each.id for each in rows)
     if twice:
         raise UsageError(f"sabotage {twice} is in two of the reports", hint=HINT)
-    return kill_table.write(home, rows) if rows else None
+    return kill_table.write(home, rows, project.red_lock(), records.load(home)) if rows else None
 
 
 def _same(parts: Mapping[Path, Results]) -> None:
     whats: dict[str, Callable[[Results], object]] = {
-        "subject": lambda one: (one.subject.name, one.subject.source),
+        "subject": lambda one: (one.subject.name, one.subject.source, one.key and one.key.subject),
+        "harness": lambda one: one.key and one.key.harness,
         "image": lambda one: one.subject.image.config_digest,
         "cell": lambda one: (one.cell.kind, one.cell.containerd, one.cell.kubernetes),
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_claims import sabotages
@@ -11,8 +12,9 @@ from pytest_claims.faults import ExitCode
 from pytest_claims.recording import redaction
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import results
-from pytest_claims.reports.schema import KillTable, SabotageResult
+from pytest_claims.reports.schema import CheckKills, CheckUnderSabotage, KillTable, SabotageResult
 from pytest_claims.sabotages import Sabotage
+from pytest_claims.seen_red.red_lock import RedLock
 from pytest_claims.verdicts import Verdict, worst
 
 FILE = "sabotage.json"
@@ -26,18 +28,18 @@ def outcome(
     reports: Sequence[Record],
     *,
     seconds: float,
-    checks: Mapping[str, Verdict] | None = None,
+    checks: Mapping[str, Verdict],
+    in_force: bool = True,
 ) -> SabotageResult:
     """Judge one sabotage by the records of its run (``results.reported``).
 
-    ``checks`` are the verdicts each check had before; those it lacks had the claim's, ``baseline``: a claim
-    can be unproven by one check while another of its checks is proven, and seen to turn red.
+    ``baseline`` is the claim's verdict on the untouched subject, ``checks`` those of each check: one it does
+    not name was not proven there. ``in_force`` says whether the subject was seen to have the change in it.
     """
     own = [each for each in reports if sabotage.claim in each.claims]
+    under = tuple(_under(each, checks.get(each.nodeid, Verdict.UNPROVEN), in_force) for each in own)
+    killed = any(each.killed for each in under)
     verdict = worst(each.verdict for each in own)
-    before = {each.nodeid: (checks or {}).get(each.nodeid, baseline) for each in own}
-    killed = any(sabotages.judge(before[each.nodeid], each.verdict, each) for each in own)
-    baseline = Verdict.PROVEN if killed else baseline
     others = sorted(
         {name for each in reports if each.verdict is Verdict.REFUTED for name in each.claims}
         - {sabotage.claim}
@@ -47,12 +49,25 @@ def outcome(
         claim=sabotage.claim,
         sentence=sabotage.sentence,
         diff=redaction.text(diff),
-        baseline=baseline,
+        baseline=Verdict.PROVEN if any(each.before is Verdict.PROVEN for each in under) else baseline,
         verdict=verdict,
-        reason=_reason(own, verdict, baseline, killed),
+        reason=_reason(own, under, verdict, baseline, in_force),
         killed=killed,
         also_refuted=tuple(others),
         seconds=round(seconds, 1),
+        form=sabotages.form(sabotage),
+        checks=under,
+    )
+
+
+def _under(record: Record, before: Verdict, in_force: bool) -> CheckUnderSabotage:
+    return CheckUnderSabotage(
+        nodeid=record.nodeid,
+        before=before,
+        verdict=record.verdict,
+        killed=in_force and sabotages.judge(before, record),
+        form=record.form,
+        red=record.red,
     )
 
 
@@ -70,23 +85,86 @@ def failed(sabotage: Sabotage, baseline: Verdict, reason: str, *, diff: str = ""
     )
 
 
-def _reason(own: Sequence[Record], verdict: Verdict, baseline: Verdict, killed: bool) -> str:
-    if baseline is not Verdict.PROVEN:
-        return f"on the untouched subject the claim is {baseline}, so red would mean nothing"
+def _reason(
+    own: Sequence[Record],
+    under: Sequence[CheckUnderSabotage],
+    verdict: Verdict,
+    baseline: Verdict,
+    in_force: bool,
+) -> str:
+    killed = [each.nodeid for each in under if each.killed]
+    if killed:
+        return next(each.reason for each in own if each.nodeid == killed[0])
     if not own:
         return "no check of the claim ran"
-    found = next(each.reason for each in own if each.verdict is verdict)
-    if killed or verdict is not Verdict.PROVEN:
-        return found
-    return "the check stays green: it does not see this defect"
+    if all(each.before is not Verdict.PROVEN for each in under):
+        return f"on the untouched subject the claim is {baseline}, so red would mean nothing"
+    if not in_force:
+        return "what was asked did not have the change in it"
+    if verdict is Verdict.PROVEN:
+        return "the check stays green: it does not see this defect"
+    found = next(each for each in own if each.verdict is verdict)
+    if verdict is not Verdict.REFUTED:
+        return found.reason
+    first = next(each for each in under if each.nodeid == found.nodeid)
+    if first.before is not Verdict.PROVEN:
+        return f"red is a check that was {first.before} before: {found.reason}"
+    return f"red, but by no requirement of the check ({found.red or 'not in its body'}): {found.reason}"
 
 
-def write(run: Path, rows: Iterable[SabotageResult]) -> KillTable:
-    """Write the table beside results.json and return it."""
+def write(
+    run: Path,
+    rows: Iterable[SabotageResult],
+    lock: RedLock | None = None,
+    checks: Mapping[str, Record] | None = None,
+) -> KillTable:
+    """Write the table beside results.json and return it.
+
+    ``checks`` are the records of the claims' checks on the untouched subject, ``lock`` says which were seen
+    red before; what ``rows`` show comes on top.
+    """
     found = tuple(sorted(rows, key=lambda each: each.id))
-    table = KillTable(killed=sum(each.killed for each in found), total=len(found), sabotages=found)
+    learned = learn(copy.deepcopy(lock or RedLock()), found)
+    own = tuple(_kills(found, learned, checks or {}))
+    table = KillTable(
+        killed=sum(each.killed for each in found),
+        total=len(found),
+        sabotages=found,
+        checks_red=sum(bool(each.seen_red) for each in own),
+        checks_total=len(own),
+        checks=own,
+    )
     results.write(run / FILE, table)
     return table
+
+
+def _kills(
+    rows: Sequence[SabotageResult], lock: RedLock, checks: Mapping[str, Record]
+) -> Iterator[CheckKills]:
+    forms: dict[str, tuple[str, str]] = {
+        each.nodeid: (each.claims[0], each.form) for each in checks.values() if each.claims
+    }
+    killed: dict[str, list[str]] = {}
+    for row in rows:
+        for each in row.checks:
+            forms.setdefault(each.nodeid, (row.claim, each.form))
+            if each.killed:
+                killed.setdefault(each.nodeid, []).append(row.id)
+    for nodeid, (claim, form) in sorted(forms.items()):
+        by = tuple(killed.get(nodeid, ()))
+        yield CheckKills(nodeid=nodeid, claim=claim, killed_by=by, seen_red=lock.by(nodeid, form))
+
+
+def learn(lock: RedLock, rows: Iterable[SabotageResult]) -> RedLock:
+    """Have ``lock`` take in what sabotages showed; one that could not be tried shows nothing."""
+    for row in sorted(rows, key=lambda each: each.id):
+        tried = {each.nodeid for each in row.checks if each.before is Verdict.PROVEN}
+        if not tried:
+            continue
+        red = {each.nodeid: each.form for each in row.checks if each.killed}
+        settled = {each.nodeid for each in row.checks if each.verdict in (Verdict.PROVEN, Verdict.REFUTED)}
+        lock.learn(row.id, row.form, red, tried & settled)
+    return lock
 
 
 def read(run: Path) -> KillTable | None:
@@ -114,7 +192,8 @@ def exit_code(table: KillTable, *, interrupted: bool = False) -> ExitCode:
 
 def summary(table: KillTable) -> str:
     """Return the totals, with the names of those that survived, as many as one reads in a line."""
+    checks = f"{table.checks_red} of {table.checks_total} checks seen red, " if table.checks_total else ""
     left = [each.id for each in table.sabotages if not each.killed]
     others = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
     more = f"; not killed: {', '.join(left[:NAMED])}{others}" if left else ""
-    return f"{table.killed} of {table.total} sabotages killed{more}"
+    return f"{checks}{table.killed} of {table.total} sabotages killed{more}"

@@ -28,6 +28,7 @@ from pytest_claims.reports.schema import (
     SubjectPart,
 )
 from pytest_claims.sabotages import Sabotage
+from pytest_claims.seen_red.red_lock import RedLock
 from pytest_claims.verdicts import OF_THE_SUBJECT, Verdict, worst
 from pytest_claims.waivers import Waiver
 
@@ -61,7 +62,10 @@ def collect(
     sabotaged = {key: bool(value) for key, value in sabotages.of_claims(chosen, known).items()}
     absent = _absence(run, fault, interrupted)
     reports = reported(run, interrupted=interrupted)
+    lock = project.red_lock()
+    reports = [_held_to(lock, each) if project.red_required else each for each in reports]
     judged = _judge_all(context, reports, sabotaged, absent, today)
+    judged = tuple(_with_red(each, reports, lock) for each in judged)
     results = Results(
         run=context.run,
         started=started or finished,
@@ -76,8 +80,9 @@ def collect(
         claims=judged,
         timings=dict(timings or {}),
         machine=_machine(run),
-        proof=_proof(judged),
         fault=one_line(redaction.text(str(fault))) if fault else "",
+        proof=proof_of(judged),
+        key=context.facts.get("key"),
     )
     write(run / FILE, results)
     return results
@@ -192,11 +197,34 @@ def _short(answer: object) -> object:
     return answer if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER]}…"
 
 
-def _proof(judged: Sequence[ClaimResult]) -> ProofPart | None:
+def _held_to(lock: RedLock, record: Record) -> Record:
+    """Return a check's record, unproven where no sabotage has turned it red in its present form."""
+    if record.verdict is not Verdict.PROVEN or lock.by(record.nodeid, record.form):
+        return record
+    why = "changed" if record.nodeid in lock.checks else "written"
+    reason = f"not seen red since it was {why}: {record.nodeid.rpartition('::')[2]}"
+    return record.model_copy(update={"verdict": Verdict.UNPROVEN, "reason": reason})
+
+
+def _with_red(claim: ClaimResult, reports: Sequence[Record], lock: RedLock) -> ClaimResult:
+    forms = {each.nodeid: each.form for each in reports}
+    checks = (
+        each.model_copy(update={"seen_red": lock.by(each.nodeid, forms.get(each.nodeid, ""))})
+        for each in claim.checks
+    )
+    return claim.model_copy(update={"checks": tuple(checks)})
+
+
+def proof_of(judged: Sequence[ClaimResult]) -> ProofPart | None:
+    """Return how the checks of ``judged`` prove; None without checks."""
     checks = {check.nodeid: check for claim in judged for check in claim.checks}.values()
     if not checks:
         return None
-    return ProofPart(checks=len(checks), by_requirements=sum(each.by_requirements for each in checks))
+    return ProofPart(
+        checks=len(checks),
+        by_requirements=sum(each.by_requirements for each in checks),
+        seen_red=sum(bool(each.seen_red) for each in checks),
+    )
 
 
 def durations(found: Results) -> dict[str, float]:

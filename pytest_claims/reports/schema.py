@@ -100,7 +100,8 @@ class CheckResult(Part):
 
     ``slowness`` is how many times slower the machine was at its slowest; at 1 the field is left out.
     ``requirements`` are what it asserted, each beside the control in which it was seen to fail; without
-    any the field is left out.
+    any the field is left out. ``seen_red`` is the sabotage that last turned it red in its present form; where
+    none did, it is left out.
     """
 
     nodeid: str
@@ -110,10 +111,11 @@ class CheckResult(Part):
     evidence: tuple[str, ...]
     slowness: float = 1.0
     requirements: tuple[Asserted, ...] = ()
+    seen_red: str = ""
 
     @model_serializer(mode="wrap")
     def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        left_out: dict[str, object] = {"slowness": 1, "requirements": []}
+        left_out: dict[str, object] = {"slowness": 1, "requirements": [], "seen_red": ""}
         return {name: value for name, value in handler(self).items() if _told_apart(left_out, name, value)}
 
     @property
@@ -163,21 +165,37 @@ class MachinePart(Part):
 
 
 class ProofPart(Part):
-    """How the checks of a run prove: how many there are, and how many are proven by requirements."""
+    """How the checks of a run prove.
+
+    How many there are, how many are proven by requirements, and how many a sabotage has turned red in their
+    present form.
+    """
 
     checks: int
     by_requirements: int
+    seen_red: int = 0
 
     def summary(self) -> str:
         """Return it as part of the verdict line."""
-        return f"{self.by_requirements} of {self.checks} checks proven by requirements"
+        return (
+            f"{self.by_requirements} of {self.checks} checks proven by requirements, "
+            f"{self.seen_red} of {self.checks} seen red in their present form"
+        )
+
+
+class KeyPart(Part):
+    """What a run is about, by content: subject, harness (claims, checks, sabotages, library) and cell."""
+
+    subject: str
+    harness: str
+    cell: str
 
 
 class Results(Part):
     """A run, as written to results.json.
 
-    ``packages``, ``machine``, ``proof`` and ``fault``, why the run or its report could not come to its end,
-    are left out where there are none.
+    ``packages``, ``machine``, ``proof``, ``key`` and ``fault``, why the run or its report could not come to
+    its end, are left out where there are none.
     """
 
     schema_version: Literal[2] = Field(default=2, validation_alias="schema", serialization_alias="schema")
@@ -196,10 +214,11 @@ class Results(Part):
     machine: MachinePart | None = None
     proof: ProofPart | None = None
     fault: str = ""
+    key: KeyPart | None = None
 
     @model_serializer(mode="wrap")
     def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        left_out = {"packages", "machine", "proof", "fault"}
+        left_out = {"packages", "machine", "proof", "fault", "key"}
         return {name: value for name, value in handler(self).items() if name not in left_out or value}
 
     @property
@@ -221,8 +240,25 @@ class Results(Part):
         return f"{self.verdict}: {', '.join(shown)}{proof}{moved}{why}"
 
 
+class CheckUnderSabotage(Part):
+    """One check under a sabotage: its verdict before and under it, and whether that killed the sabotage.
+
+    ``form`` is that of its source, ``red`` what turned its body red.
+    """
+
+    nodeid: str
+    before: Verdict
+    verdict: Verdict
+    killed: bool
+    form: str = ""
+    red: str = ""
+
+
 class SabotageResult(Part):
-    """One sabotage; ``also_refuted`` are other claims that it turned red."""
+    """One sabotage; ``also_refuted`` are other claims that it turned red, ``form`` is that of its source.
+
+    ``checks`` are those of its claim: one that is killed kills it.
+    """
 
     id: str
     claim: str
@@ -234,12 +270,29 @@ class SabotageResult(Part):
     killed: bool
     also_refuted: tuple[str, ...] = ()
     seconds: float = 0.0
+    form: str = ""
+    checks: tuple[CheckUnderSabotage, ...] = ()
+
+
+class CheckKills(Part):
+    """One check in the kill table: the sabotages that it saw, and by which it is known to turn red at all."""
+
+    nodeid: str
+    claim: str
+    killed_by: tuple[str, ...] = ()
+    seen_red: str = ""
 
 
 class KillTable(Part):
-    """Every sabotage of a run, as written to sabotage.json."""
+    """Every sabotage of a run, as written to sabotage.json, and the checks of their claims.
+
+    ``checks_red`` of ``checks_total`` were seen red in their present form, in this run or an earlier one.
+    """
 
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
     killed: int
     total: int
     sabotages: tuple[SabotageResult, ...]
+    checks_red: int = 0
+    checks_total: int = 0
+    checks: tuple[CheckKills, ...] = ()

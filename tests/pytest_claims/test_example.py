@@ -48,6 +48,23 @@ def test_one_command_gives_its_kill_table(till: Path) -> None:
     done = plain_pytest(till, "--kill-table")
     table = json.loads((till / "reports" / "latest" / "sabotage.json").read_text())
     assert (table["killed"], table["total"], done.code) == (3, 3, 0), done.stderr
+    assert (table["checks_red"], table["checks_total"]) == (3, 3)
+
+
+def test_a_check_is_unproven_until_a_sabotage_has_turned_it_red_as_it_is(till: Path) -> None:
+    lock = till / "sabotage" / "seen_red.json"
+    as_shipped = lock.read_text()
+    file = till / "checks" / "test_change.py"
+    file.write_text(file.read_text().replace("given(500, 320), 180", "given(600, 420), 180"))
+    before = plain_pytest(till)
+    found = json.loads((till / "reports" / "latest" / "results.json").read_text())
+    assert (before.code, found["verdict"]) == (1, "unproven")
+    assert [each["reason"] for each in found["claims"] if each["verdict"] == "unproven"] == [
+        "not seen red since it was changed: test_the_difference_is_given_back"
+    ]
+    assert plain_pytest(till, "--kill-table").code == 0
+    assert lock.read_text() != as_shipped
+    assert "accepted: " in plain_pytest(till).stdout
 
 
 def test_a_run_whose_ini_names_no_claims_is_left_alone(till: Path) -> None:

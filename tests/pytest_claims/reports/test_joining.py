@@ -133,10 +133,10 @@ def test_kill_tables_are_joined_and_a_survivor_stays_one(tmp_path: Path, home: P
         (tmp_path / name).mkdir()
         kill_table.write(tmp_path / name, [row(name, killed=killed)])
 
-    found = joining.join_kill_tables(home, [tmp_path / "a", tmp_path / "b"])
+    found = joining.join_kill_tables(home, [tmp_path / "a", tmp_path / "b"], OURS)
 
     assert found is not None
     assert (found.killed, found.total, kill_table.exit_code(found)) == (1, 2, 1)
-    assert joining.join_kill_tables(home, [home.parent]) is None
+    assert joining.join_kill_tables(home, [home.parent], OURS) is None
     with pytest.raises(UsageError, match="sabotage pvc-bound/a is in two"):
-        joining.join_kill_tables(home, [tmp_path / "a", tmp_path / "a"])
+        joining.join_kill_tables(home, [tmp_path / "a", tmp_path / "a"], OURS)

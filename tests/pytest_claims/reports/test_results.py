@@ -15,11 +15,14 @@ from boxproof.core.own_project import OURS, context
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from pytest_claims import pace
 from pytest_claims.faults import ExitCode, SubjectFault, UsageError
+from pytest_claims.project import Project
 from pytest_claims.recording import records
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import results
-from pytest_claims.reports.schema import Results
+from pytest_claims.reports.schema import ProofPart, Results
 from pytest_claims.sabotages import Sabotage
+from pytest_claims.seen_red import red_lock
+from pytest_claims.seen_red.red_lock import RedLock, Seen
 from pytest_claims.verdicts import Verdict
 
 TODAY = date(2026, 6, 1)
@@ -95,6 +98,36 @@ def test_a_claim_without_a_sabotage_is_unproven(judge: Judge) -> None:
     assert "no sabotage" in found.claims[0].reason
 
 
+def test_a_check_not_seen_red_in_its_present_form_is_counted_or_unproven(
+    judge: Judge, session: Session, tmp_path: Path
+) -> None:
+    judge(a="proven", b="proven")
+    now, before = "1" * 16, "2" * 16
+    for each in records.load(Path(session.directory)).values():
+        records.save(Path(session.directory), each.model_copy(update={"form": now}))
+    lock = RedLock({f"suites/t.py::{name}": Seen(form=now, sabotage=SABOTAGE.id) for name in "ab"})
+    strict = replace(OURS, sabotage_dir=tmp_path, red_required=True)
+    counted = replace(strict, red_required=False)
+
+    def found(project: Project) -> Results:
+        red_lock.write(tmp_path, lock)
+        run, known = context(session, project), {SABOTAGE.id: SABOTAGE}
+        return results.collect(run, selected=(CLAIM,), today=TODAY, known_sabotages=known)
+
+    assert found(strict).verdict == "accepted"
+    assert {each.seen_red for each in found(strict).claims[0].checks} == {SABOTAGE.id}
+    lock.checks["suites/t.py::b"] = Seen(form=before, sabotage=SABOTAGE.id)
+    judged = found(strict)
+    assert (judged.verdict, judged.claims[0].reason) == ("unproven", "not seen red since it was changed: b")
+    assert "1 of 2 seen red in their present form" in judged.summary()
+    del lock.checks["suites/t.py::b"]
+    assert found(strict).claims[0].reason == "not seen red since it was written: b"
+    assert (found(counted).verdict, found(counted).proof) == (
+        "accepted",
+        ProofPart(checks=2, by_requirements=0, seen_red=1),
+    )
+
+
 def test_an_interrupted_run_is_never_accepted(judge: Judge) -> None:
     found = judge(a="proven", options={"interrupted": True})
     assert (found.verdict, found.interrupted, found.exit_code) == ("unproven", True, 130)
@@ -122,7 +155,10 @@ def test_a_suite_that_was_not_collected_blocks(judge: Judge, session: Session) -
 def test_planned_claims_do_not_hinder_but_prove_nothing(judge: Judge, session: Session) -> None:
     Path(session.subject, "planned.toml").write_text('planned = ["base-tag-pinned"]\n')
     found = judge(a="proven", options={"selected": (CLAIM, "base-tag-pinned")})
-    assert found.summary() == "accepted: 1 proven, 1 planned; 0 of 1 checks proven by requirements"
+    assert found.summary() == (
+        "accepted: 1 proven, 1 planned; 0 of 1 checks proven by requirements, "
+        "0 of 1 seen red in their present form"
+    )
     alone = judge(options={"selected": ("base-tag-pinned",)})
     assert (alone.verdict, alone.summary()) == ("unproven", "unproven: 0 proven, 1 planned")
 

@@ -1,0 +1,1 @@
+"""Which check was seen red, in which form, by which sabotage; forms and contents to tell by."""

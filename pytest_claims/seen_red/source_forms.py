@@ -1,0 +1,94 @@
+"""The form of a piece of source: what of it decides, apart from comments, docstrings and layout."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+DIGITS = 16  # of a form
+SILENT = frozenset({"kind", "type_comment"})  # fields of the syntax tree that say how a thing was written
+Definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def form_of(path: Path, name: str) -> str:
+    """Return the form of the function ``name`` in the file ``path``, "" where it has none of that name.
+
+    What it uses of its own module belongs to it: helpers, fixtures, constants, requirements.
+    """
+    stat = path.stat()
+    return _form(path, name, stat.st_mtime_ns, stat.st_size)
+
+
+def digest(text: str) -> str:
+    """Return the first digits of the SHA-256 of ``text``."""
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+@cache
+def _form(path: Path, name: str, _changed: int, _size: int) -> str:
+    module = _parsed(path, _changed, _size)
+    start = next(
+        (each for each in ast.walk(module) if isinstance(each, Definitions) and each.name == name), None
+    )
+    if start is None:
+        return ""
+    known = dict(_defined(module))
+    wanted = {name: start} | {key: each for key, each in known.items() if _is_automatic(each)}
+    waiting: list[ast.AST] = list(wanted.values())
+    while waiting:
+        for used in _names(waiting.pop()):
+            if used in known and used not in wanted:
+                wanted[used] = known[used]
+                waiting.append(known[used])
+    return digest("\n".join(f"{key} {_shape(each)}" for key, each in sorted(wanted.items())))
+
+
+@cache
+def _parsed(path: Path, _changed: int, _size: int) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def _defined(module: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+    for each in module.body:
+        if isinstance(each, Definitions):
+            yield each.name, each
+        elif isinstance(each, ast.Assign | ast.AnnAssign):
+            targets = each.targets if isinstance(each, ast.Assign) else [each.target]
+            for target in targets:
+                yield from ((name.id, each) for name in ast.walk(target) if isinstance(name, ast.Name))
+
+
+def _is_automatic(node: ast.AST) -> bool:
+    """Return whether pytest uses a definition of a module without being told: pytestmark, autouse."""
+    if isinstance(node, ast.Assign):
+        return any(isinstance(each, ast.Name) and each.id == "pytestmark" for each in node.targets)
+    decorators = node.decorator_list if isinstance(node, Definitions) else []
+    words = (each for one in decorators for each in ast.walk(one))
+    return any(isinstance(each, ast.keyword) and each.arg == "autouse" for each in words)
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    """Yield what ``node`` may refer to by name: also fixtures, in arguments and as text."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            yield each.id
+        elif isinstance(each, ast.arg):
+            yield each.arg
+        elif isinstance(each, ast.Constant) and isinstance(each.value, str):
+            yield each.value
+
+
+def _shape(value: object) -> str:
+    """Return a syntax tree as text that is the same in every version of Python."""
+    if isinstance(value, list):
+        return f"[{','.join(map(_shape, value))}]"
+    if not isinstance(value, ast.AST):
+        return repr(value)
+    fields = {name: each for name, each in ast.iter_fields(value) if name not in SILENT}
+    if isinstance(value, Definitions) and ast.get_docstring(value, clean=False) is not None:
+        fields["body"] = value.body[1:]
+    told = (f"{name}={_shape(each)}" for name, each in fields.items() if each is not None and each != [])
+    return f"{type(value).__name__}({','.join(told)})"
