@@ -44,6 +44,11 @@
 {{- join ", " $all -}}
 {{- end -}}
 
+{{/* The level of Pod Security that the namespace enforces. */}}
+{{- define "box.podSecurity" -}}
+{{- if include "box.capabilities" . }}privileged{{ else if .values.tiers.debug }}baseline{{ else }}restricted{{ end -}}
+{{- end -}}
+
 {{/* The data of the ConfigMap: `config`, in mode api what serves it, and no proxy where there is another way out. */}}
 {{- define "box.config" -}}
 {{- $config := .values.config -}}
@@ -97,9 +102,11 @@
     requests:
       cpu: 50m
       memory: 64Mi
+      ephemeral-storage: 16Mi
     limits:
       cpu: "1"
       memory: 512Mi
+      ephemeral-storage: 64Mi
   volumeMounts:
     - name: home
       mountPath: /home/claude/.claude

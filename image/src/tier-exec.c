@@ -1,4 +1,4 @@
-/* Runs the program it is called as with CAPABILITY in the ambient set. It carries the capability as permitted only
+/* Runs the program it is called as, one of PROGRAMS, with CAPABILITY in the ambient set. It carries the capability as permitted only
  * (=p), so it also starts where the pod has none; then the program runs without, and a failure names the tier. */
 #include <errno.h>
 #include <linux/capability.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 static const char *const DIRECTORIES[] = {"/usr/bin", "/usr/sbin"};
+static const char *const NAMES[] = {PROGRAMS};
 
 static int raise_ambient(void)
 {
@@ -32,6 +33,14 @@ static int may_be_refused(char **argv)
         return 1;
     while (*argv && *++argv)
         if (!strncmp(*argv, "-p", 2) || !strncmp(*argv, "--pid", 5) || !strncmp(*argv, "--attach", 8))
+            return 1;
+    return 0;
+}
+
+static int listed(const char *name)
+{
+    for (size_t each = 0; each < sizeof NAMES / sizeof *NAMES; each++)
+        if (!strcmp(NAMES[each], name))
             return 1;
     return 0;
 }
@@ -61,8 +70,8 @@ int main(int argc, char **argv)
     const char *slash = argc ? strrchr(argv[0], '/') : NULL;
     const char *name = slash ? slash + 1 : argc ? argv[0] : "";
     char path[128];
-    if (!*name || !strcmp(name, TIER "-exec") || named(path, sizeof path, name) != 0) {
-        fprintf(stderr, TIER "-exec: '%s' is no program in /usr/bin or /usr/sbin\n", name);
+    if (!listed(name) || named(path, sizeof path, name) != 0) {
+        fprintf(stderr, TIER "-exec: '%s' is none of the programs of this tier\n", name);
         return 127;
     }
     if (raise_ambient() != 0 && may_be_refused(argv)) {

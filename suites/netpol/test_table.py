@@ -57,6 +57,9 @@ def empty(make_box: MakeBox, policies: list[Object]) -> Box:
     def kept_back(objects: list[Object]) -> None:
         policies.extend(each for each in objects if each["kind"] == "NetworkPolicy")
         objects[:] = [each for each in objects if each["kind"] != "NetworkPolicy"]
+        for each in objects:
+            if each["kind"] == "Namespace":  # what listens on every port is root
+                each["metadata"]["labels"] = {}
         without_pods(objects)
 
     made = make_box(edit=kept_back, ready=False)

@@ -11,6 +11,7 @@ from boxproof.agent.agent_tools import ran
 from boxproof.cluster import command_tools
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
+from boxproof.fixtures.box_fixtures import Tier
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
@@ -30,9 +31,10 @@ FILTER = f"tcp port 9 and host {NOWHERE}"
 
 @claim("kubectl-debug-netshoot-alternative")
 def test_the_documented_container_captures_the_agents_packets(
-    box: Box, subject: Subject, session: Session, tmp_path: Path
+    box: Box, tier: Tier, subject: Subject, session: Session, tmp_path: Path
 ) -> None:
     words = subject.commands.capture
+    box = tier(*subject.tiers["debug"]) if "debug" in subject.tiers else box
     if not words:
         pytest.skip("subject.toml documents no capture: commands.capture")
     env, image = command_tools.variables(session, tmp_path), session.probe_image

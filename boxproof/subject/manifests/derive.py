@@ -71,6 +71,7 @@ def _move_references(value: Any, old: str, new: str, renamed: dict[tuple[str, st
     """Follow the references that can stand anywhere below: namespace selectors, classes, volumes."""
     kinds = {"storageClassName": "StorageClass", "priorityClassName": "PriorityClass"}
     kinds |= {"runtimeClassName": "RuntimeClass", "volumeName": "PersistentVolume"}
+    kinds |= {"policyName": "ValidatingAdmissionPolicy"}
     if isinstance(value, list):
         for each in value:
             _move_references(each, old, new, renamed)

@@ -11,6 +11,7 @@ PACKAGING = (
     "helm.sh/chart",
     "helm.sh/resource-policy",
 )  # about the release alone
+CHECKSUM = "checksum/"
 ORDERED = ("command", "args")
 NOTHING: Any = object()
 
@@ -47,9 +48,18 @@ def bare(item: Mapping[str, Any]) -> dict[str, Any]:
         if kept:
             meta[key] = kept
     made = {**item, "metadata": meta}
+    if noted := (item.get("spec") or {}).get("template", {}).get("metadata", {}).get("annotations"):
+        made["spec"] = {**item["spec"], "template": _without_checksums(item["spec"]["template"], noted)}
     if item["kind"] == "Secret":
         made["data"] = {name: "".join(each.split()) for name, each in (item.get("data") or {}).items()}
     return made
+
+
+def _without_checksums(template: Mapping[str, Any], noted: Mapping[str, str]) -> dict[str, Any]:
+    """Return a pod template without the annotations by which a chart restarts what reads other objects."""
+    kept = {name: each for name, each in noted.items() if not name.startswith(CHECKSUM)}
+    meta = {name: each for name, each in template["metadata"].items() if name != "annotations"}
+    return {**template, "metadata": {**meta, "annotations": kept} if kept else meta}
 
 
 def _within(path: str, one: Any, two: Any, names: tuple[str, str]) -> Iterator[str]:

@@ -94,3 +94,15 @@ def test_deriving_back_gives_the_original(suffix: str) -> None:
         if "roleRef" in each:
             each["roleRef"] = original["roleRef"]
         assert each == original
+
+
+def test_an_admission_policy_is_one_for_each_instance() -> None:
+    policy = {"kind": "ValidatingAdmissionPolicy", "metadata": {"name": "limits"}}
+    binding = {
+        "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": "limits"},
+        "spec": {"policyName": "limits"},
+    }  # fmt: skip
+    made = derive([policy, binding], namespace="b", suffix="x")
+
+    assert [each["metadata"]["name"] for each in made] == ["limits-x", "limits-x"]
+    assert made[1]["spec"]["policyName"] == "limits-x"

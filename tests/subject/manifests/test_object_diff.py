@@ -74,3 +74,15 @@ def test_lists_come_in_the_order_of_another_where_it_does_not_count() -> None:
         ),
         {**pod(), "kind": "Job"},
     ]
+
+
+def test_a_checksum_that_restarts_pods_is_packaging() -> None:
+    def workload(**annotations: str) -> dict[str, Any]:
+        template = {
+            "metadata": {"labels": {"a": "b"}} | ({"annotations": annotations} if annotations else {})
+        }
+        return {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template": template}}
+
+    assert differences([workload()], [workload(**{"checksum/config": "0"})]) == []
+    found = differences([workload()], [workload(**{"checksum/config": "0", "other": "1"})])
+    assert found == ["Deployment a: spec.template.metadata.annotations: base has none, chart {'other': '1'}"]
