@@ -15,7 +15,7 @@ from pytest_claims.controls import control as control_block
 from pytest_claims.controls import observe as observe_fact
 from pytest_claims.faults import Unprovable, UsageError, one_line
 from pytest_claims.project import RunContext
-from pytest_claims.recording import observations, records
+from pytest_claims.recording import observations, records, redaction
 from pytest_claims.recording.check import Check
 from pytest_claims.recording.evidence import Evidence
 from pytest_claims.recording.redaction import Redactor
@@ -73,8 +73,9 @@ class Watcher:
             self._write_report(session, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Say blocked until there is a report: a run that is killed is not the verdict of an older one."""
+        """Show no secrets; say blocked until there is a report: no older verdict stands in its place."""
         config = session.config
+        _redact_terminal(config)
         if _reports(config):
             self.before = standing_alone.begin(
                 config.stash[CONTEXT], config.getoption("claims"), started=self.started
@@ -116,7 +117,8 @@ def start(config: pytest.Config) -> None:
     context: RunContext | None = config.hook.pytest_claims_context(config=config)
     config.stash[CONTEXT] = context or standing_alone.context(config)
     secrets = config.hook.pytest_claims_redact(config=config)
-    config.stash[REDACTOR] = Redactor(each for many in secrets for each in many)
+    redaction.add(*(each for many in secrets for each in many))
+    config.stash[REDACTOR] = redaction.KNOWN
     config.stash[LACKING] = {}
     config.stash[WATCHER] = Watcher(config.stash[REDACTOR])
     config.pluginmanager.register(config.stash[WATCHER], "pytest_claims.watcher")
@@ -125,6 +127,25 @@ def start(config: pytest.Config) -> None:
         config.stash[SELECTED] = frozenset(config.stash[CONTEXT].applicable(chosen))
     except UsageError as error:
         raise _usage(config, error) from error
+
+
+def _redact_terminal(config: pytest.Config) -> None:
+    """Have pytest's own lines pass the redaction: tracebacks, captured output and summaries."""
+    if not config.pluginmanager.has_plugin("terminalreporter"):  # a worker shows nothing itself
+        return
+    terminal = config.get_terminal_writer()
+    plain = terminal.write
+
+    def write(msg: str, *, flush: bool = False, **markup: bool) -> None:
+        plain(redaction.text(msg), flush=flush, **markup)
+
+    terminal.write = write  # type: ignore[method-assign]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, object, object]:
+    """Take secrets out of what a worker sends: the process that prints it may not know them."""
+    return redaction.data((yield))
 
 
 def _usage(config: pytest.Config, error: UsageError) -> pytest.UsageError:

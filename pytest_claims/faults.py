@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Any
 
+from pytest_claims.recording import redaction
+
 
 class ExitCode(IntEnum):
     """Exit codes of the e2e, matrix and sabotage commands (docs/contracts.md)."""
@@ -94,7 +96,7 @@ def _mistake(error: Mapping[str, Any], known: list[str]) -> str:
 
 def one_line(error: BaseException | str, limit: int = 300) -> str:
     """Return the text of ``error`` as one line of at most ``limit`` characters."""
-    text = str(error).strip() or type(error).__name__
+    text = redaction.text(str(error).strip() or type(error).__name__)  # before it is cut
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
 from pytest_claims.project import Project
-from pytest_claims.recording import records
+from pytest_claims.recording import records, writing
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
@@ -86,4 +86,4 @@ def _pytest(root: Path, run: Path, patterns: list[str]) -> None:
     words += [f"--claims={','.join(patterns)}"] if patterns else []
     done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=LONGEST, check=False)
     run.mkdir(parents=True, exist_ok=True)
-    (run / "pytest.txt").write_text(done.stdout + done.stderr)
+    writing.write_text(run / "pytest.txt", done.stdout + done.stderr)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_claims.recording import writing
+
 MOST = 12.0  # no deadline is stretched further: what is dead is to be noticed, too
 FRESH = 1.0  # seconds a measurement is good for
 LASTING = 30.0  # seconds that what seldom changes is good for: who works for us, the machine's own speed
@@ -347,7 +349,7 @@ def watched(directory: Path) -> Iterator[None]:
         yield
     finally:
         watch.stop()
-        (directory / FILE).write_text(json.dumps(watch.summary()))
+        writing.write_json(directory / FILE, watch.summary())
 
 
 def read(directory: Path) -> Mapping[str, Any]:

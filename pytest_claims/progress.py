@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pytest_claims.recording import redaction
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -41,7 +43,7 @@ def _console() -> Console:
 def say(text: str, *, style: str | None = None) -> None:
     """Print one line of progress at the depth of the current step."""
     try:
-        _console().print("  " * _depth() + text, style=style, markup=False)
+        _console().print("  " * _depth() + redaction.text(text), style=style, markup=False)
     except OSError:
         if not _unread:
             raise
@@ -82,7 +84,7 @@ def _depth() -> int:
 def _live(name: str) -> tuple[Callable[[str], None], Callable[[], None]]:
     status = _console().status(name)
     status.start()
-    return lambda text: status.update(f"{name}: {text[-120:]}"), status.stop
+    return lambda text: status.update(f"{name}: {redaction.text(text)[-120:]}"), status.stop
 
 
 def _plain() -> tuple[Callable[[str], None], Callable[[], None]]:
@@ -92,7 +94,7 @@ def _plain() -> tuple[Callable[[str], None], Callable[[], None]]:
         nonlocal last
         if time.monotonic() - last >= 10:
             last = time.monotonic()
-            say(text[-200:])
+            say(redaction.text(text)[-200:])
 
     return report, lambda: None
 
@@ -100,7 +102,8 @@ def _plain() -> tuple[Callable[[str], None], Callable[[], None]]:
 def fail(message: str, hint: str = "") -> None:
     """Print a one-line error, with the next step in brackets."""
     try:
-        print(f"boxproof: {message}" + (f" ({hint})" if hint else ""), file=sys.stderr, flush=True)
+        told = f"boxproof: {message}" + (f" ({hint})" if hint else "")
+        print(redaction.text(told), file=sys.stderr, flush=True)
     except OSError:
         if not _unread:
             raise

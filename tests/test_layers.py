@@ -156,3 +156,37 @@ def test_a_package_says_what_it_is_about() -> None:
 
 def _is_package(name: str) -> bool:
     return (ROOT / name.replace(".", "/") / "__init__.py").exists()
+
+
+WRITES_REPORTS = (
+    "pytest_claims.engine", "pytest_claims.kill_run", "pytest_claims.pace", "pytest_claims.recording",
+    "pytest_claims.reports", "boxproof.reports", "boxproof.cli", "boxproof.runs", "boxproof.tasks",
+    "boxproof.core.session", "boxproof.core.failures", "boxproof.cluster.kind.node_logs",
+    "boxproof.subject.supply_chain.scan",
+)  # fmt: skip
+WRITERS = ("write_text", "write_bytes")
+WRITES_ELSEWHERE = {  # files that are no part of a report, and what they are
+    "pytest_claims.recording.writing": "the writer itself",
+    "pytest_claims.reports.history": "a line a run, of results that were written before",
+    "boxproof.cli.fresh": "files in a root that is tried",
+    "boxproof.cli.interrupts": "an empty file that nox writes to",
+    "boxproof.runs.manual": "the stub of what is deployed by hand",
+    "boxproof.runs.ownership": "the records of runs",
+    "boxproof.tasks.claim_frame": "files of the repository",
+    "boxproof.tasks.image_tasks": "the package lock",
+    "boxproof.subject.supply_chain.scan": "the scanner's settings",
+}
+
+
+def test_reports_have_one_writer_which_takes_secrets_out() -> None:
+    found = set()
+    for name, tree in modules().items():
+        if not any(name == each or name.startswith(f"{each}.") for each in WRITES_REPORTS):
+            continue
+        written = [
+            each for each in ast.walk(tree) if isinstance(each, ast.Attribute) and each.attr in WRITERS
+        ]
+        if any(not (isinstance(each.value, ast.Name) and each.value.id == "writing") for each in written):
+            found.add(name)
+    assert found - set(WRITES_ELSEWHERE) == set()
+    assert set(WRITES_ELSEWHERE) - {"pytest_claims.recording.writing"} <= found

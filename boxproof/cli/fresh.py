@@ -25,6 +25,7 @@ from boxproof.host.fetch import apt_sources
 from boxproof.host.fetch.apt import Apt
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError, nearest
+from pytest_claims.recording import writing
 
 SUITES = {"debian": ("bookworm", "trixie", "sid"), "ubuntu": ("noble",)}
 PACKAGES = ("git", "python3")
@@ -140,8 +141,8 @@ def attempt(root: Path, suite: str, trial: Trial, transcript: Path) -> Result | 
     left = (root / HOMES[trial.user].lstrip("/") / CLONE / ".venv").exists()
     right = result.code == trial.code and re.search(trial.says, output) and (trial.leaves or not left)
     good = bool(right) and "Traceback" not in output
-    with transcript.open("a") as file:
-        file.write(f"[{suite}, {trial.user}] $ {trial.command}\n{output}exit code {result.code}\n\n")
+    told = f"[{suite}, {trial.user}] $ {trial.command}\n{output}exit code {result.code}\n\n"
+    writing.append_text(transcript, told)
     last = (output.strip().splitlines() or [""])[-1]
     how = (
         ""
@@ -157,7 +158,7 @@ def tried(settings: Settings, suite: str, whole: bool) -> tuple[int, int]:
     """Return how many trials in a root of ``suite`` ended as they must, and of how many."""
     transcript = settings.reports / "fresh" / f"{suite}.log"
     transcript.parent.mkdir(parents=True, exist_ok=True)
-    transcript.write_text("")
+    writing.write_text(transcript, "")
     trials = (*BEFORE, *AFTER, *(WHOLE if whole else ()))
     with made(settings, suite) as root:
         good = 0

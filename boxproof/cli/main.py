@@ -19,6 +19,7 @@ from boxproof.core.process import ENDING, tell, when_told
 from boxproof.core.settings import ROOT, Settings, starter
 from pytest_claims import progress, selection
 from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest, one_line
+from pytest_claims.recording import redaction
 
 LONGEST = 9.0  # seconds from the first signal to the end; nox kills after ten
 ENDING_NUMBERS = frozenset(map(int, ENDING))
@@ -263,6 +264,9 @@ def _main(words: Sequence[str]) -> int:
     if not words or words[0] not in COMMANDS:
         shown = words[0] if words else ""
         raise UsageError(f"unknown command {shown!r}", hint=nearest(shown, COMMANDS))
+    from boxproof.core import secret_values
+
+    redaction.add(*secret_values.at_hand())
     settings, own = asked(words[1:], words[0], COMMANDS[words[0]])
     if words[0] != "doctor" and not CLAIMS.is_dir():
         hint = "it proves from a clone of the repository: git clone, then ./nox"

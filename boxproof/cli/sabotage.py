@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,7 @@ from boxproof.subject.image import image_build
 from pytest_claims import pace, progress, sabotages
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import ExitCode, UsageError
-from pytest_claims.recording import records
+from pytest_claims.recording import records, writing
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
@@ -207,7 +208,7 @@ def attempt(run: Run, sabotage: Sabotage, before: Verdict, checks: Mapping[str, 
         with in_force(sabotage, session):
             output = suite_runner.prove_quietly(session, sabotage.claim)
         shown = seen_in_force(sabotage, run.session, session)
-        (directory / "pytest.txt").write_text(output.stdout + output.stderr)
+        writing.write_text(directory / "pytest.txt", output.stdout + output.stderr)
         if sabotage.scope != "host":
             clean(sabotage, session)
         reports = results.reported(directory)
@@ -254,7 +255,7 @@ def prepare(run: Run, sabotage: Sabotage, directory: Path) -> tuple[Session, str
             sabotage
         )
     if isinstance(sabotage, SubjectSabotage):
-        copy = directory / "subject"
+        copy = Path(tempfile.mkdtemp(prefix="sabotage-")) / "subject"  # a subject is no part of a report
         shutil.copytree(base.subject, copy, symlinks=True, ignore=copies.left_out(Path(base.subject)))
         return replace(session, subject=str(copy)), sabotages.apply_subject(sabotage, copy)
     return session, f"{sabotage.sentence}\n"

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 from boxproof.core.process import temporary_root
-from pytest_claims.recording import redaction
+from pytest_claims.recording import redaction, writing
 
 FILE = "traceback.txt"
 
@@ -21,9 +21,7 @@ def keep(error: BaseException, directory: Path | None = None) -> str:
     try:
         if directory is not None and directory.is_dir():
             path = directory / FILE
-            with path.open("a") as file:
-                file.write(text)
-            return str(path)
+            return str(writing.append_text(path, text))
         with tempfile.NamedTemporaryFile(
             "w", prefix="boxproof-", suffix=f"-{FILE}", dir=temporary_root(), delete=False, encoding="utf-8"
         ) as made:

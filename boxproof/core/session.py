@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.core.settings import search_path
+from pytest_claims.recording import writing
 
 SHOWN = 3  # packages that moved are named in a line, so many
 
@@ -161,9 +162,7 @@ class Session:
 
     def save(self, path: Path) -> Path:
         """Write the session as JSON and return ``path``."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=2))
-        return path
+        return writing.write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> Session:

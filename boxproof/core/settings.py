@@ -132,6 +132,16 @@ def credential_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(CREDENTIALS)}
 
 
+def every_variable() -> dict[str, str]:
+    """Return the whole environment: what in it is a secret is to be known before anything is written."""
+    return dict(os.environ)
+
+
+def docker_config() -> Path:
+    """Return the file in which the user's docker client keeps its logins."""
+    return Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
+
+
 def docker_host() -> str:
     """Return the user's DOCKER_HOST, or ""."""
     return os.environ.get("DOCKER_HOST", "")

@@ -18,7 +18,7 @@ from boxproof.core.session import ClusterInfo, Session, StubInfo
 from boxproof.core.settings import Settings
 from boxproof.deployment import external_instances, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
-from boxproof.deployment.instance_records import Record, instances_of, record_path, remember
+from boxproof.deployment.instance_records import Record, instances_of, private, record_path, remember
 from boxproof.deployment.sabotage_ways import ManifestSabotage
 from boxproof.kube import pod_status, retained_volumes
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
@@ -328,9 +328,9 @@ def probes_namespace(session: Session, kube: Kube) -> str:
     if kube.find("Namespace", name) is None:
         meta = {"name": name, "labels": {RUN_LABEL: session.run}}
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
-        path = instances_of(session) / "probes.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"namespace": name, "objects": [namespace]}))
+        private(
+            instances_of(session) / "probes.json", json.dumps({"namespace": name, "objects": [namespace]})
+        )
         kube.apply([namespace])
     return name
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,14 +42,29 @@ def remember(
         namespace=namespace, suffix=suffix, components=tuple(components), objects=objects, token=token,
         sabotaged=sabotaged,
     )  # fmt: skip
-    record_path(session, suffix).parent.mkdir(parents=True, exist_ok=True)
-    record_path(session, suffix).write_text(json.dumps(asdict(record)))
+    private(record_path(session, suffix), json.dumps(asdict(record)))
     return record
+
+
+def private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
 
 
 def instances_of(session: Session) -> Path:
     """Return the directory with a record of everything this session has in the cluster."""
-    return Path(session.directory) / "instances"
+    part = hashlib.sha256(session.directory.encode()).hexdigest()[:8]
+    return home_of(Path(session.state), session.run) / part
+
+
+def home_of(state: Path, run: str) -> Path:
+    """Return the directory of all that a run has written down of its instances.
+
+    It holds their Secrets: it is no part of a report, and only its owner may read it.
+    """
+    return state / "instances" / run
 
 
 def record_path(session: Session, suffix: str) -> Path:

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,9 +14,11 @@ import urllib3
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError, NewConnectionError
 
+from boxproof.core import secret_values
 from boxproof.kube.discovery import PREFERRED, Resource, discover
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
+from pytest_claims.recording import redaction
 
 Object = dict[str, Any]
 Objects = list[Object]
@@ -65,6 +68,7 @@ class Kube:
 
     def __init__(self, kubeconfig: str) -> None:
         self.kubeconfig = kubeconfig
+        redaction.add(*secret_values.users(Path(kubeconfig)))
         configuration = client.Configuration()
         try:
             config.load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)
@@ -155,8 +159,7 @@ class Kube:
 
     def raw(self, path: str, **options: Any) -> Object:
         """Return the JSON answer of GET ``path``; options and errors as ``request``."""
-        data: Object = json.loads(self.request("GET", path, **options))
-        return data
+        return _read(self.request("GET", path, **options))
 
     def text(self, path: str, **options: Any) -> str:
         """Return the text answer of GET ``path``; options and errors as ``request``."""
@@ -164,8 +167,8 @@ class Kube:
 
     def post(self, path: str, body: Object, **options: Any) -> Object:
         """POST ``body`` and return the JSON answer; options and errors as ``request``."""
-        data: Object = json.loads(self.request("POST", path, body=body, **options))
-        return data
+        secret_values.learn_object(body)
+        return _read(self.request("POST", path, body=body, **options))
 
     def alive(self) -> bool:
         """Return whether the API server says it is ready, within 3 s or what a slow machine makes of them."""
@@ -238,8 +241,8 @@ class Kube:
     ) -> Object:
         """PATCH ``path``; ``form`` is the patch's media type without "application/"."""
         headers = {"Content-Type": f"application/{form}"}
-        data: Object = json.loads(self.request("PATCH", path, body=body, query=query, headers=headers))
-        return data
+        secret_values.learn_object(body)
+        return _read(self.request("PATCH", path, body=body, query=query, headers=headers))
 
     def delete(self, objects: Iterable[Object], *, grace: int | None = None) -> None:
         """Delete objects, the last applied first, without waiting; what is gone already is fine."""
@@ -260,6 +263,13 @@ class Kube:
         if container:
             query["container"] = container
         return self.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query=query)
+
+
+def _read(answer: bytes) -> Object:
+    """Return a JSON answer; the secrets in it are known from then on."""
+    data: Object = json.loads(answer)
+    secret_values.learn_object(data)
+    return data
 
 
 def _events(answer: urllib3.BaseHTTPResponse, path: str) -> Iterator[Object]:

@@ -13,6 +13,7 @@ from typing import Literal
 import jinja2
 from pydantic import Field, computed_field
 
+from pytest_claims.recording import writing
 from pytest_claims.reports import html
 from pytest_claims.reports.html import FILE as PAGE
 from pytest_claims.reports.schema import Part
@@ -59,9 +60,9 @@ class Bench(Part):
 def write(directory: Path, found: Bench) -> Path:
     """Write bench.json and the page, and return the page's path."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / FILE).write_text(found.model_dump_json(by_alias=True, indent=1) + "\n")
+    writing.write_json(directory / FILE, found.model_dump(mode="json", by_alias=True))
     page = directory / PAGE
-    page.write_text(_template().render(bench=found, plots=[plot(each) for each in found.measures]))
+    writing.write_page(page, _template().render(bench=found, plots=[plot(each) for each in found.measures]))
     return page
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
+
+from pytest_claims.recording import writing
 
 Action = Literal["int", "term", "kill-nox", "kill-all"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -102,5 +103,5 @@ def write(directory: Path, found: Campaign) -> Path:
     rows = [{**row.model_dump(mode="json"), "faults": row.faults} for row in found.rows]
     data = {"schema": data.pop("schema_"), "clean": found.clean, "summary": found.summary()} | data
     path = directory / FILE
-    path.write_text(json.dumps(data | {"rows": rows}, indent=1) + "\n")
+    writing.write_json(path, data | {"rows": rows})
     return path

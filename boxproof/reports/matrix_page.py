@@ -10,6 +10,7 @@ from boxproof.cluster import cells
 from boxproof.core.own_project import OURS
 from boxproof.reports import matrix_results
 from boxproof.reports.matrix_results import Matrix, Outcome, Row
+from pytest_claims.recording import writing
 from pytest_claims.reports import html
 from pytest_claims.reports.junit import NOT_IN_XML
 from pytest_claims.reports.schema import Results
@@ -34,10 +35,7 @@ class CellView:
 def write(home: Path, found: Matrix) -> Path:
     """Write the page beside matrix.json and return its path; raises OSError or ValueError."""
     known = matrix_results.outcomes(home)
-    path = home / html.FILE
-    part = path.with_name(f".{html.FILE}")
-    part.write_text(render(found, known, matrix_results.runs(home, known)))
-    return part.replace(path)
+    return writing.write_page(home / html.FILE, render(found, known, matrix_results.runs(home, known)))
 
 
 def render(found: Matrix, outcomes: Mapping[str, Outcome], runs: Mapping[str, Results]) -> str:

@@ -30,6 +30,7 @@ from boxproof.subject.supply_chain import lock_check
 from pytest_claims import progress
 from pytest_claims.concurrency import scopes
 from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault, Unprovable
+from pytest_claims.recording import writing
 
 
 def session(run: Run, subject: model.Subject) -> Session:
@@ -107,7 +108,7 @@ def locked(run: Run, subject: model.Subject, lock: LockInfo | None) -> None:
     run.know(lock=lock)
     if lock is not None:
         text = lock_check.text(subject.directory / subject.image.context, lock)
-        (run.directory / LOCK).write_text(text)
+        writing.write_text(run.directory / LOCK, text)
 
 
 def cluster_of(run: Run, engine: EngineInfo) -> ClusterInfo:

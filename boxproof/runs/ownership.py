@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from boxproof.core.process import OWNER, owned_by, temporary_root
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
+from boxproof.deployment import instance_records
 from boxproof.host import process_table
 from pytest_claims.faults import EnvironmentFault, UsageError
 
@@ -139,6 +140,7 @@ def entered(settings: Settings, cluster: str) -> list[str]:
 
 def release(settings: Settings, record: RunRecord) -> None:
     """Drop the record of a run that has removed all it made."""
+    shutil.rmtree(instance_records.home_of(settings.state, record.run), ignore_errors=True)
     _path(settings, record.run).unlink(missing_ok=True)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from boxproof.core import failures, own_project, source_state
+from boxproof.core import failures, own_project, secret_values, source_state
 from boxproof.core.process import MAKE_ROOM, OWN_TEMPORARY, guarded, temporary, temporary_root
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings, session_file
@@ -19,6 +19,7 @@ from boxproof.runs import ownership
 from pytest_claims import progress
 from pytest_claims.ending import CutShort
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
+from pytest_claims.recording import redaction
 
 
 @dataclass
@@ -57,6 +58,7 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     ``absent`` are the parts that the subject does not have, with the reasons.
     """
     started = datetime.now(UTC)
+    redaction.add(*secret_values.own())
     shared = session_file() or settings.context  # several may begin in the same second
     inside = f"-{secrets.token_hex(3)}" if shared else ""
     name = started.strftime("%Y%m%dT%H%M%S") + inside

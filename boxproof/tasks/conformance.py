@@ -26,6 +26,7 @@ from boxproof.netpol.known_deviations import Known
 from boxproof.runs import manual
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, ExitCode, UsageError
+from pytest_claims.recording import writing
 
 OURS = {RUN_LABEL: "conformance"}  # the name of no run: what is left of a killed one, the next run sweeps
 OWNERS = {"y-2": "y"}  # made by a case, without our label: it is ours where the other one is
@@ -136,7 +137,7 @@ def _tried(
         cases=tuple(cases), outdated=tuple(outdated),
     )  # fmt: skip
     kube.close()
-    (into / RESULT).write_text(found.model_dump_json(indent=1))
+    writing.write_json(into / RESULT, found.model_dump(mode="json"))
     return found, into
 
 
@@ -173,7 +174,7 @@ class Asked:
                 [*self._argv, f"--junit-results-file={into / JUNIT}"], timeout=SETUP + limit,
                 env={"KUBECONFIG": cluster.kubeconfig}, on_line=line, check=False,
             )  # fmt: skip
-        (into / OUTPUT).write_text(done.stdout + done.stderr)
+        writing.write_text(into / OUTPUT, done.stdout + done.stderr)
         if not done.ok:
             raise EnvironmentFault(f"cyclonus broke, see {into / OUTPUT}: {done.describe()}")
         return cyclonus.judged(into / JUNIT, done.stdout, cases)

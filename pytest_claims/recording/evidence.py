@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
+from pytest_claims.recording import redaction, writing
 from pytest_claims.recording.observations import normalise
 from pytest_claims.recording.records import name_of
 from pytest_claims.recording.redaction import Redactor
@@ -17,22 +17,19 @@ class Evidence:
     """Writes into ``<run>/evidence/<check>/``; call it with a name and text, bytes or JSON data."""
 
     def __init__(self, run: Path, nodeid: str, redactor: Redactor | None = None) -> None:
-        self.redactor = redactor or Redactor()
+        self.redactor = redactor or redaction.KNOWN
         self.run = run
         self.directory = run / "evidence" / name_of(nodeid)
         self.paths: list[str] = []
 
     def __call__(self, name: str, content: object) -> Path:
         """Write one file, redacted, and return its path; a second one of a name gets a number."""
-        if isinstance(content, bytes):
-            text = content[-LARGEST:].decode(errors="replace")
-        elif isinstance(content, str):
-            text = content[-LARGEST:]
-        else:
-            text = json.dumps(self.redactor.data(normalise(content)), indent=1, ensure_ascii=False) + "\n"
         path = self._free(name, ".txt" if isinstance(content, bytes | str) else ".json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.redactor.text(text))
+        if isinstance(content, bytes | str):
+            text = content.decode(errors="replace") if isinstance(content, bytes) else content
+            writing.write_text(path, self.redactor.text(text)[-LARGEST:])  # cut last: half a secret is one
+        else:
+            writing.write_json(path, self.redactor.data(normalise(content)))
         self.paths.append(str(path.relative_to(self.run)))
         return path
 

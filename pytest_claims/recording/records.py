@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from pytest_claims.recording import writing
 from pytest_claims.verdicts import Verdict
 
 CHECKS = "checks"
@@ -97,11 +97,8 @@ def name_of(nodeid: str) -> str:
 
 
 def write_json(path: Path, data: object) -> None:
-    """Write ``data`` to ``path`` at once: a reader sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
-    part.replace(path)
+    """Write ``data`` without secrets to ``path`` at once: a reader sees the old file or the whole new one."""
+    writing.write_json(path, data)
 
 
 def save(run: Path, record: Record) -> None:

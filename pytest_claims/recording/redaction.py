@@ -1,70 +1,117 @@
-"""Takes secrets out of everything that is written down."""
+"""Takes secrets out of all that is written or shown: known values in any form, and known shapes."""
 
 from __future__ import annotations
 
 import base64
-import re
-from collections.abc import Iterable
+import html
+import json
+import shlex
+import threading
+from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
-MARK = "[redacted]"
+from pytest_claims.recording.secret_shapes import MARK, without_shapes
+
 SHORTEST = 6  # shorter values occur by chance
-
-PATTERNS = tuple(
-    re.compile(pattern, flags)
-    for pattern, flags in (
-        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
-        (r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?", 0),
-        (r"(?<=\bbearer )\s*[\w.~+/=-]{6,}", re.IGNORECASE),
-        (r"(?<=\bbasic )\s*[A-Za-z0-9+/]{8,}=*", re.IGNORECASE),
-        (r"\bsk-ant-[\w-]{6,}", 0),
-        (r"\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}", 0),
-        (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", 0),
-        (r"(?<=client-key-data: )\S+", 0),
-        (r"""(?i)(?<=x-api-key: )[^\s"']+""", 0),
-    )
-)
-FIELD = re.compile(
-    r"""(["'](?:accessToken|refreshToken|access_token|refresh_token|password|client-key-data)["']\s*:\s*["'])"""
-    r"""[^"']+""",
-)
+LONGEST = 20_000  # characters: a longer one is a file, which shapes and its parts tell of
+CORE = 8  # characters of an encoded form that may stand for the value
 
 
 class Redactor:
     """Takes what looks like a secret, and the ``values`` that are, out of text and JSON data.
 
-    A value goes in any form: also base64-encoded and URL-quoted.
+    A value goes in any form: base64 wherever it begins, URL-quoted, escaped for JSON, HTML or a shell.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self.values: set[str] = set()
-        for value in map(str.strip, values):
-            if len(value) >= SHORTEST:
-                encoded = base64.b64encode(value.encode()).decode()
-                self.values |= {value, encoded, encoded.rstrip("="), quote(value, safe="")}
+        self.values: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+        self.add(*values)
+
+    def add(self, *values: str) -> None:
+        """Take these out from now on, too; values of less than six characters occur by chance."""
+        told = {value.strip() for value in values}
+        forms = {form for value in told if SHORTEST <= len(value) <= LONGEST for form in forms_of(value)}
+        with self._lock:
+            if not forms <= set(self.values):
+                self.values = tuple(sorted({*self.values, *forms}, key=len, reverse=True))
 
     def text(self, value: str) -> str:
         """Return ``value`` without secrets, and fit to be written."""
         value = value.encode(errors="replace").decode()
-        for each in sorted(self.values, key=len, reverse=True):
-            value = value.replace(each, MARK)
-        value = FIELD.sub(rf"\g<1>{MARK}", value)
-        for pattern in PATTERNS:
-            value = pattern.sub(MARK, value)
-        return value
+        for each in self.values:
+            if each in value:
+                value = value.replace(each, MARK)
+        return without_shapes(value)
 
     def data(self, value: Any) -> Any:
-        """Return plain JSON data with every string in it redacted."""
+        """Return plain JSON data with every string in it redacted, and all that a Kubernetes Secret holds."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(str(key)): self.data(each) for key, each in value.items()}
+            hidden = {"data", "stringData"} if value.get("kind") == "Secret" else set()
+            return {
+                self.text(str(key)): _emptied(each) if key in hidden else self._field(str(key), each)
+                for key, each in value.items()
+            }
         if isinstance(value, list | tuple):
             return [self.data(each) for each in value]
         return value
 
+    def _field(self, key: str, value: Any) -> Any:
+        """Return a value redacted as it would be in the text of its object: its key tells what it is."""
+        if not isinstance(value, str):
+            return self.data(value)
+        clean = self.text(value)
+        shown = json.dumps({key: clean}, ensure_ascii=False)
+        redacted = self.text(shown)
+        return clean if redacted == shown else MARK
+
+
+def forms_of(value: str) -> Iterator[str]:
+    """Yield the forms in which a value may be written."""
+    yield value
+    yield from _base64_forms(value.encode())
+    yield from {quote(value, safe=""), quote(value), quote_plus(value)}
+    plain, escaped = (json.dumps(value, ensure_ascii=each)[1:-1] for each in (False, True))
+    yield from {plain, escaped, json.dumps(plain)[1:-1], json.dumps(escaped)[1:-1], repr(value)[1:-1]}
+    yield from {html.escape(value), shlex.quote(value), value.replace("'", "''")}
+    yield value.encode().hex()
+
+
+def _base64_forms(value: bytes) -> Iterator[str]:
+    """Yield what base64 makes of a value that begins at any of three places of a longer text."""
+    for offset in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            whole = encode(bytes(offset) + value).decode()
+            first = (0, 2, 3)[offset]  # what the bytes before it have a part in
+            last = len(whole.rstrip("=")) - (1 if (offset + len(value)) % 3 else 0)
+            if last - first >= CORE:
+                yield whole[first:last]
+            if not offset:
+                yield from (whole, whole.rstrip("="))
+
+
+def _emptied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _emptied(each) for key, each in value.items()}
+    return MARK if value else value
+
+
+KNOWN = Redactor()  # the process's: who makes or reads a secret adds it, and all that is written asks it
+
+
+def add(*values: str) -> None:
+    """Have these values taken out of everything that this process writes or shows from now on."""
+    KNOWN.add(*values)
+
 
 def text(value: str) -> str:
-    """Return ``value`` without what looks like a secret, and fit to be written."""
-    return Redactor().text(value)
+    """Return ``value`` without known secrets and what looks like one, fit to be written."""
+    return KNOWN.text(value)
+
+
+def data(value: Any) -> Any:
+    """Return plain JSON data without known secrets and what looks like one."""
+    return KNOWN.data(value)

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from pytest_claims.claims import Claim
 from pytest_claims.project import Project
-from pytest_claims.recording import records
+from pytest_claims.recording import records, writing
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import drawings, history, kill_table, results
 from pytest_claims.reports.history import Past, Since
@@ -110,10 +110,7 @@ def write(run: Path, found: Results, project: Project) -> Path:
 
 def put(run: Path, text: str) -> Path:
     """Write the page at once and return its path."""
-    path = run / FILE
-    part = path.with_name(f".{FILE}")
-    part.write_text(text)
-    return part.replace(path)
+    return writing.write_page(run / FILE, text)
 
 
 def rewrite(run: Path, project: Project) -> Path:

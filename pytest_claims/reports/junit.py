@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from pytest_claims.recording import writing
 from pytest_claims.reports.schema import ClaimResult, Results
 from pytest_claims.verdicts import Verdict
 
@@ -28,8 +29,8 @@ def write(run: Path, found: Results) -> Path:
         _count(suite, len(own), numbers, sum(check.seconds for each in own for check in each.checks))
     path = run / FILE
     ET.indent(suites)
-    ET.ElementTree(suites).write(path, encoding="utf-8", xml_declaration=True)
-    return path
+    text = ET.tostring(suites, encoding="utf-8", xml_declaration=True).decode()
+    return writing.write_page(path, text)
 
 
 def _count(suite: ET.Element, tests: int, numbers: dict[str, int], seconds: float) -> None:

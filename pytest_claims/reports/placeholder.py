@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_claims.project import RunContext
-from pytest_claims.recording import records
+from pytest_claims.recording import records, writing
 from pytest_claims.reports import results
 from pytest_claims.reports.schema import Cell, Counts, Image, Results, SubjectPart
 
@@ -63,7 +63,7 @@ def _write(context: RunContext, found: Results) -> None:
     results.write(context.directory / results.FILE, found)
     said = html.escape(found.fault)
     text = f"<!doctype html><meta charset=utf-8><title>blocked</title><h1>blocked</h1><p>{said}"
-    (context.directory / PAGE).write_text(text + "\n")
+    writing.write_page(context.directory / PAGE, text + "\n")
 
 
 def _made(context: RunContext, reason: str, started: datetime, selected: Sequence[str]) -> Results:

@@ -82,13 +82,15 @@ def session(tmp_path: Path) -> Session:
         " clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]}"
     )
     cluster = ClusterInfo(name="c", kubeconfig=str(kubeconfig), nodes=("w",), kind="0")
-    return Session(run="r", directory=str(tmp_path), subject="", cache="", state="", cluster=cluster)
+    return Session(
+        run="r", directory=str(tmp_path), subject="", cache="", state=str(tmp_path), cluster=cluster
+    )
 
 
 def keep(session: Session, suffix: str = "a") -> None:
     """Write the record of an instance."""
     path = deploy.instances_of(session) / f"{suffix}.json"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     made = {"namespace": "n-a", "suffix": suffix, "components": ["test-api"], "token": "stub-token-a"}
     path.write_text(json.dumps(made | {"objects": [SPACE, SET, ROLE], "sabotaged": False}))
 

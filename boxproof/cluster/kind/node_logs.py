@@ -7,6 +7,7 @@ from pathlib import Path
 from boxproof.core.session import EngineInfo
 from boxproof.host.engine.docker_cli import docker, inside, nodes_of
 from pytest_claims.faults import EnvironmentFault
+from pytest_claims.recording import writing
 
 EACH = 15.0  # seconds for one log
 COMMANDS = {
@@ -30,9 +31,9 @@ def collect(engine: EngineInfo, cluster: str, directory: Path) -> Path:
         for name, argv in COMMANDS.items():
             try:
                 result = inside(engine, node, argv, timeout=EACH, check=False)
-                (target / name).write_text(result.stdout + result.stderr)
+                writing.write_text(target / name, result.stdout + result.stderr)
             except EnvironmentFault as fault:
-                (target / name).write_text(f"{fault}\n")
+                writing.write_text(target / name, f"{fault}\n")
                 break  # a node that does not answer once will not answer the rest
     return directory
 
@@ -40,6 +41,6 @@ def collect(engine: EngineInfo, cluster: str, directory: Path) -> Path:
 def _keep(path: Path, engine: EngineInfo, words: list[str]) -> None:
     try:
         result = docker(engine, *words, timeout=EACH, check=False)
-        path.write_text(result.stdout + result.stderr)
+        writing.write_text(path, result.stdout + result.stderr)
     except EnvironmentFault as fault:
-        path.write_text(f"{fault}\n")
+        writing.write_text(path, f"{fault}\n")

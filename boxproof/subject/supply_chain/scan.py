@@ -22,6 +22,7 @@ from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance, vulnerability_db
 from pytest_claims import progress
 from pytest_claims.faults import UsageError
+from pytest_claims.recording import writing
 
 OUR_TOOLS = "image/tools.toml"  # a subject without a list of tools is examined with ours
 SUPPRESSIONS = "suppressions.toml"  # beside subject.toml
@@ -145,7 +146,7 @@ def sbom(engine: EngineInfo, image: ImageInfo, syft: Path, into: Path) -> int:
 def attest(settings: Settings, image: ImageInfo, into: Path) -> None:
     """Write the in-toto statement about how the image was built; raises EnvironmentFault without a record."""
     made = provenance.statement(image, provenance.of(settings.cache, image))
-    (into / PROVENANCE).write_text(json.dumps(made, indent=1))
+    writing.write_json(into / PROVENANCE, made)
 
 
 def scan(grype: Path, into: Path, allowed: Sequence[Suppression], database: str = "") -> Scan:
@@ -161,7 +162,7 @@ def scan(grype: Path, into: Path, allowed: Sequence[Suppression], database: str 
         found = Scan("unproven", why or f"the scan failed: {failed}")
     else:
         found = judge(matches, allowed)
-    (into / SCAN).write_text(json.dumps(asdict(found), indent=1))
+    writing.write_json(into / SCAN, asdict(found))
     return found
 
 

@@ -69,3 +69,113 @@ def test_data_is_redacted_at_every_depth() -> None:
 def test_what_is_no_secret_stays(harmless: str) -> None:
     redactor = redaction.Redactor(["abc"])
     assert redactor.text(harmless) == harmless
+
+
+VALUE = "Zq8Xk2Lm9" + "Pw4Rt6Yv1Bn3Cd5"  # put together, so that no scanner takes this file for a leak
+SHAPES = [
+    "https://user:{}@host/path",
+    "postgres://user:{}@db/name",
+    "https://{}@host/path",
+    "password: {}",
+    "  db_password: '{}'",
+    'password = "{}"',
+    "DB_PASSWORD={}",
+    "export GITHUB_" + "TOKEN={}",
+    "users:\n- user:\n    token: {}",
+    "aws_secret_access_" + "key = {}",
+    "Server=db;User=sa;Pwd={};",
+    '{{"auths": {{"registry": {{"auth": "{}"}}}}}}',
+    '{{"identitytoken": "{}"}}',
+    "Cookie: session={}",
+    "< Set-Cookie: sid={}; Path=/",
+    "X-Vault-Token: {}",
+    "Authorization: token {}",
+    "'Authorization': 'Bearer {}'",
+    "kind: Secret\napiVersion: v1\ndata:\n  any: {}\nmetadata:\n  name: kept",
+    "apiVersion: v1\nstringData:\n  any: |\n    first\n    {}\nkind: Secret",
+    '{{"kind": "Secret", "data": {{"any": "{}"}}}}',
+    "--password {}",
+    "--api-key={}",
+    "curl -sS -u bob:{} https://host",
+    "machine host login bob password {}",
+    "//registry.example/:_auth" + "Token={}",
+    "https://bucket/x?X-Amz-Signature={}",
+    "AccountName=x;Account" + "Key={};Endpoint=y",
+    '"clientSecret": "{}"',
+    '"refreshToken": "{}"',
+    *(
+        start + "{}"
+        for start in (
+            "glpat" + "-", "xoxb" + "-", "npm" + "_", "AIza", "ghp" + "_", "github" + "_pat_", "gho" + "_",
+            "sk-" + "ant-", "sk-" + "proj-", "dckr" + "_pat_", "hf" + "_", "hvs" + ".", "ya29" + ".",
+            "pypi" + "-", "glsa" + "_", "sk" + "_live_", "xapp" + "-", "GOCSPX" + "-", "lin" + "_api_",
+            "$2b$" + "12$", "$6$" + "salt$",
+        )
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_of_the_kept_list_loses_its_value(shape: str) -> None:
+    shown = redaction.Redactor().text(shape.format(VALUE))
+    assert VALUE not in shown and VALUE[4:] not in shown
+    assert "[redacted]" in shown
+    assert redaction.Redactor().text(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "automountServiceAccountToken: false",
+        "secretName: claude-agent-token",
+        "secretKeyRef:\n  key: token\n  name: claude-agent",
+        "imagePullSecrets: []",
+        "token: /var/run/secrets/token",
+        "suites/auth/test_token.py::test_secret[token]",
+        "the pod gets its token from a file",
+        "token = rotation.checked(text)",
+        "password: $PASSWORD",
+        "https://github.com/owner/name",
+        "ssh://git@host/path",
+        "sha256:" + "0123456789abcdef" * 4,
+        "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
+        'kind: ConfigMap\ndata:\n  mode: "api"\n',
+    ],
+)
+def test_a_line_without_a_secret_stays(line: str) -> None:
+    assert redaction.Redactor().text(line) == line
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "user:"])
+@pytest.mark.parametrize("after", ["", "z", "zz"])
+def test_a_value_within_base64_goes_wherever_it_begins(before: str, after: str) -> None:
+    encoded = base64.b64encode(f"{before}{VALUE}{after}".encode()).decode()
+    shown = redaction.Redactor([VALUE]).text(f"x {encoded} y")
+    assert encoded[6:-6] not in shown
+    assert "[redacted]" in shown
+
+
+def test_a_value_goes_as_json_html_shell_and_hex_have_it() -> None:
+    value = "s\"p'a\\c e<ü>" + VALUE[:8]
+    redactor = redaction.Redactor([value])
+    for form in redaction.forms_of(value):
+        assert redactor.text(f"({form})") == "([redacted])", form
+
+
+def test_an_encoded_key_goes_and_an_encoded_certificate_stays() -> None:
+    key, certificate = (
+        base64.b64encode(f"-----BEGIN {kind}-----\n{LETTERS * 4}".encode()).decode()
+        for kind in ("PRIVATE " + "KEY", "CERTIFICATE")
+    )
+    assert redaction.Redactor().text(f"a: {key}") == "a: [redacted]"
+    assert redaction.Redactor().text(f"a: {certificate}") == f"a: {certificate}"
+
+
+def test_data_of_a_secret_object_is_emptied_whatever_its_keys() -> None:
+    found = redaction.Redactor().data({"kind": "Secret", "data": {"a": "YQ=="}, "metadata": {"name": "n"}})
+    assert found == {"kind": "Secret", "data": {"a": "[redacted]"}, "metadata": {"name": "n"}}
+
+
+def test_the_key_of_a_field_tells_what_its_value_is() -> None:
+    found = redaction.Redactor().data({"db_password": VALUE, "name": VALUE})
+    assert found == {"db_password": "[redacted]", "name": VALUE}

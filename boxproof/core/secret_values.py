@@ -1,0 +1,130 @@
+"""The secrets that this harness makes or reads, handed to the redaction before anything can be written."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from boxproof.core import settings
+from pytest_claims.recording import redaction
+
+SECRET_NAME = re.compile(
+    r"(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?|_AUTH|_PASS)$",
+    re.IGNORECASE,
+)
+USERINFO = re.compile(r"://(?:[^\s/:@]*:)?([^\s/@]+)@")
+IN_LOGIN = ("auth", "identitytoken", "registrytoken", "password")  # of an entry in docker's config.json
+IN_USER = ("token", "password", "client-key-data", "id-token", "refresh-token", "access-token")
+PLAIN = frozenset({  # keys of Secrets whose values are no secrets, and occur everywhere
+    "namespace", "username", "user", "repository", "url", "host", "hostname", "type", "name", "stub-address",
+})  # fmt: skip
+SHORTEST = 8  # characters of a Secret's value: shorter ones are words
+
+
+def at_hand() -> Iterator[str]:
+    """Yield the secrets of environment and registry logins, which cost next to nothing to read."""
+    yield from environment(settings.every_variable())
+    yield from logins(settings.docker_config())
+
+
+def own(kubeconfigs: Iterable[str] = ()) -> Iterator[str]:
+    """Yield the user's own secrets: those at hand and those of kubeconfigs, as far as we can read."""
+    yield from at_hand()
+    for path in {*kubeconfigs, *map(str, settings.kubeconfig_files())}:
+        yield from users(Path(path))
+
+
+def environment(variables: Mapping[str, str]) -> Iterator[str]:
+    """Yield the values of variables that are named as secrets are, and the passwords in addresses."""
+    for name, value in variables.items():
+        yield from USERINFO.findall(value)
+        if SECRET_NAME.search(name) and not value.startswith(("/", "~")):
+            yield value
+
+
+def logins(path: Path) -> Iterator[str]:
+    """Yield the logins of docker's config.json."""
+    found = _json(path).get("auths")
+    for entry in found.values() if isinstance(found, dict) else ():
+        for key in IN_LOGIN:
+            value = entry.get(key) if isinstance(entry, dict) else None
+            if isinstance(value, str) and value:
+                yield value
+                yield from _clear(value) if key == "auth" else ()
+
+
+def users(path: Path) -> Iterator[str]:
+    """Yield the tokens, passwords and keys of the users of a kubeconfig."""
+    import yaml
+
+    try:
+        parsed = yaml.safe_load(path.read_text())
+        listed = [each["user"] for each in parsed["users"]]
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+        return
+    for user in filter(None, listed):
+        yield from _of_user(user)
+
+
+def _of_user(user: Mapping[str, Any]) -> Iterator[str]:
+    provider = (user.get("auth-provider") or {}).get("config") or {}
+    for key, value in {**provider, **user}.items():
+        if key in IN_USER and isinstance(value, str):
+            yield value
+            yield from _clear(value) if key == "client-key-data" else ()
+    given = (user.get("exec") or {}).get("env") or ()
+    yield from environment({str(each.get("name")): str(each.get("value", "")) for each in given})
+
+
+def learn_object(item: Any) -> None:
+    """Hand over what an object of the API holds: the values of Secrets, a requested token."""
+    kind = item.get("kind", "") if isinstance(item, dict) else ""
+    if kind == "SecretList":
+        for each in item.get("items") or ():
+            redaction.add(*_of_secret(each))
+    elif kind == "Secret":
+        redaction.add(*_of_secret(item))
+    elif kind == "TokenRequest":
+        redaction.add(str((item.get("status") or {}).get("token") or ""))
+
+
+def _of_secret(item: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in (item.get("stringData") or {}).items():
+        yield from _worth(key, str(value))
+    for key, value in (item.get("data") or {}).items():
+        for clear in _clear(str(value or "")):
+            yield from _worth(key, clear)
+
+
+def _worth(key: str, value: str) -> Iterator[str]:
+    if key in PLAIN or key.endswith(".crt") or len(value.strip()) < SHORTEST:
+        return
+    yield value
+    if key == ".dockerconfigjson":
+        found = json.loads(value).get("auths", {}) if value.lstrip().startswith("{") else {}
+        yield from (str(each[name]) for each in found.values() for name in IN_LOGIN if each.get(name))
+
+
+def _clear(value: str) -> Iterator[str]:
+    """Yield the text behind base64, and for a login its password alone."""
+    try:
+        text = base64.b64decode(value).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return
+    yield text
+    user, colon, password = text.partition(":")
+    if colon and "\n" not in text and user:
+        yield password
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

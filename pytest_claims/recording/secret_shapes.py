@@ -1,0 +1,167 @@
+"""The shapes by which a secret is known that nobody told us of: one kept list, by who issues them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+MARK = "[redacted]"
+
+# What an issuer begins its tokens with, so that scanners find them.
+ISSUED = (
+    r"\bsk-ant-[\w-]{6,}",  # Anthropic
+    r"\bsk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}",  # OpenAI
+    r"\bgh[pousr]_\w{20,}",  # GitHub
+    r"\bgithub_pat_\w{20,}",
+    r"\bgl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|oas|soat|ffct)-[\w.-]{10,}",  # GitLab
+    r"\bGR1348941[\w-]{16,}",
+    r"\bxox[abceoprs](?:\.xox[abp])?-[\w-]{8,}",  # Slack
+    r"\bxapp-[\w-]{8,}",
+    r"(?<=hooks\.slack\.com/services/)[\w/]{16,}",
+    r"\bnpm_[A-Za-z0-9]{16,}",
+    r"\bpypi-[\w-]{16,}",
+    r"\brubygems_[0-9a-f]{16,}",
+    r"\bdckr_(?:pat|oat)_[\w-]{16,}",  # Docker Hub
+    r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",  # AWS
+    r"\bAIza[\w-]{20,}",  # Google
+    r"\bya29\.[\w-]{10,}",
+    r"\bGOCSPX-[\w-]{10,}",
+    r"\bhf_[A-Za-z0-9]{16,}",  # Hugging Face
+    r"\bhv[sbr]\.[\w-]{16,}",  # Vault
+    r"\b[\w]{8,}\.atlasv1\.[\w-]{16,}",  # Terraform
+    r"\bdo[opr]_v1_[0-9a-f]{16,}",  # DigitalOcean
+    r"\bglsa_\w{16,}",  # Grafana
+    r"\bglc_[\w=]{16,}",
+    r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}",  # Shopify
+    r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}",  # Stripe
+    r"\bwhsec_[A-Za-z0-9+/=]{16,}",
+    r"\bSG\.[\w-]{10,}\.[\w-]{10,}",  # SendGrid
+    r"\bSK[0-9a-f]{32}\b",  # Twilio
+    r"\bkey-[0-9a-f]{32}\b",  # Mailgun
+    r"\b\d{8,10}:AA[\w-]{30,}",  # Telegram
+    r"\blin_api_\w{16,}",  # Linear
+    r"\bntn_\w{16,}",  # Notion
+    r"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{32,}",  # Airtable
+    r"\bAGE-SECRET-KEY-1[0-9A-Z]{10,}",
+    r"\btskey-[a-z]+-[\w-]{10,}",  # Tailscale
+    r"\bsntry[su]_[\w=+/-]{16,}",  # Sentry
+    r"\bATATT3[\w=-]{16,}",  # Atlassian
+    r"\bpul-[0-9a-f]{32,}",  # Pulumi
+    r"\bdapi[0-9a-f]{32}",  # Databricks
+    r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?",  # JSON web tokens (RFC 7519)
+    r"\$(?:2[aby]|5|6|y|apr1|argon2id?)\$[^\s:'\"]{16,}",  # password hashes (crypt(5))
+)
+NAMED = (  # names whose value is a secret, whatever it looks like
+    r"password|passwd|passphrase|api[_-]?key|apikey|access[_-]?token|refresh[_-]?token|id[_-]?token"
+    r"|auth[_-]?token|identity[_-]?token|session[_-]?token|private[_-]?token|bearer[_-]?token|oauth[_-]?token"
+    r"|registry[_-]?token|bot[_-]?token|token|client[_-]?secret|app[_-]?secret|secret[_-]?key"
+    r"|secret[_-]?access[_-]?key|shared[_-]?access[_-]?key|account[_-]?key|private[_-]?key|encryption[_-]?key"
+    r"|signing[_-]?key|client-key-data|credentials?|_auth|auth"
+)
+ASSIGNED = rf"(?<![a-z0-9])(?:[\w.-]*[_.-])?(?:{NAMED})[\"']?"
+NO_VALUE = r"(?!\[redacted)(?![{\[$</.~]|(?:true|false|null|none|yes|no|required|default)\b|[\w.]+\()"
+HEADERS = (
+    r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|api-key|x-auth-token|x-vault-token|private-token"
+    r"|job-token|x-registry-auth|x-amz-security-token|x-goog-api-key|x-csrf-token|ocp-apim-subscription-key"
+)
+KEY = r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
+PATTERNS = tuple(
+    (re.compile(pattern, flags), shown)
+    for pattern, flags, shown in (
+        (KEY, re.DOTALL, MARK),
+        *((pattern, 0, MARK) for pattern in ISSUED),
+        # RFC 7235, RFC 6265 and the usual headers of API keys, also as curl -v and JSON have them
+        (rf"(?im)(\b(?:{HEADERS})[\"']?\s*[:=]\s*+[\"']?+)(?!\[redacted)[^\r\n\"']+", 0, rf"\g<1>{MARK}"),
+        (r"(?i)(\b(?:bearer|basic)\s++)(?!\[redacted)[\w.~+/=-]{6,}", 0, rf"\g<1>{MARK}"),
+        # RFC 3986, userinfo
+        (r"(?<=://)[^\s/@:'\"<>]*:[^\s/'\"<>]+(?=@)", 0, MARK),
+        (r"(?<=://)(?!\[redacted)[^\s/@:'\"<>]{8,}(?=@)", 0, MARK),
+        # signed addresses
+        (
+            r"(?i)([?&](?:sig|signature|x-amz-signature|x-goog-signature|access_token|token|api_key|key)=)"
+            r"[\w%.~+/=-]{6,}",
+            0,
+            rf"\g<1>{MARK}",
+        ),
+        # options of commands, and netrc(5)
+        (rf"(?i)(--?(?:{NAMED})(?:\s+|=)[\"']?){NO_VALUE}[^\s\"']{{4,}}", 0, rf"\g<1>{MARK}"),
+        (r"(\bcurl\b[^\n]*?\s(?:-u|--user|--proxy-user)[\s=][\"']?)[^\s\"':]+:[^\s\"']+", 0, rf"\g<1>{MARK}"),
+        (r"(?i)(\bmachine\s+\S+\s+login\s+\S+\s+password\s+)\S+", 0, rf"\g<1>{MARK}"),
+        (r"(?m)(//\S+/?:_(?:authToken|auth|password)\s*=\s*)\S+", 0, rf"\g<1>{MARK}"),  # .npmrc
+        # assignments in JSON, YAML, TOML, INI and the environment
+        (rf"(?i)({ASSIGNED}\s*[:=]\s*\"){NO_VALUE}(?:[^\"\\]|\\.){{6,}}",
+         0, rf"\g<1>{MARK}"),
+        (rf"(?i)({ASSIGNED}\s*[:=]\s*'){NO_VALUE}[^'\n]{{6,}}",
+         0, rf"\g<1>{MARK}"),
+        (rf"(?i)({ASSIGNED}(?:[ \t]*=[ \t]*|:[ \t]+)){NO_VALUE}[^\s\"',;&)}}\]]{{6,}}",
+         0, rf"\g<1>{MARK}"),
+        # camel case, as programs write it
+        (r"([a-z](?:Token|Password|Passphrase|ApiKey|SecretKey|ClientSecret|AccessKey|PrivateKey)[\"']\s*:\s*[\"'])"
+         r"(?!\[redacted)[^\"']{4,}", 0, rf"\g<1>{MARK}"),
+        (r"(?i)((?:pass|password|pwd)=)(?!\[redacted)[^\s;&\"']{4,}", 0, rf"\g<1>{MARK}"),
+    )
+)  # fmt: skip
+ENCODED_KEY = re.compile(r"LS0tLS1CRUdJT[A-Za-z0-9+/_-]{20,}={0,2}")  # "-----BEGIN " in base64
+SECRET_JSON = re.compile(r"\"kind\"\s*:\s*\"Secret\"")
+SECRET_YAML = re.compile(r"(?m)^[ \t-]*kind: *[\"']?Secret[\"']? *$")
+MAPPING = re.compile(r"(\"(?:data|stringData)\"\s*:\s*)\{[^{}]*\}")
+PAIR = re.compile(r"(\"(?:[^\"\\]|\\.)*\"\s*:\s*)\"(?:[^\"\\]|\\.)*\"")
+BLOCK = re.compile(r"^([ \t]*)(?:- )?(?:data|stringData):[ \t]*$")
+LINE = re.compile(r"^([ \t]*)([^\s:#][^:]*:)[ \t]+\S.*$")
+
+
+def without_shapes(value: str) -> str:
+    """Return ``value`` without what has the shape of a secret."""
+    value = _without_secret_objects(value)
+    value = ENCODED_KEY.sub(_encoded, value)
+    for pattern, shown in PATTERNS:
+        value = pattern.sub(shown, value)
+    return value
+
+
+def _encoded(found: re.Match[str]) -> str:
+    """Return the mark for a private key in base64; a certificate is no secret."""
+    core = found[0].rstrip("=")
+    try:
+        clear = base64.b64decode(core[: len(core) - len(core) % 4], altchars=b"-_" if "-" in core else None)
+    except binascii.Error:
+        return MARK
+    return MARK if b"PRIVATE KEY" in clear else found[0]
+
+
+def _without_secret_objects(value: str) -> str:
+    """Empty the Secrets of Kubernetes in a text, be it JSON or YAML."""
+    if SECRET_JSON.search(value):
+        value = MAPPING.sub(_emptied_mapping, value)
+    if SECRET_YAML.search(value):
+        value = "\n---".join(
+            _emptied_blocks(each) if SECRET_YAML.search(each) else each for each in value.split("\n---")
+        )
+    return value
+
+
+def _emptied_mapping(found: re.Match[str]) -> str:
+    return found[1] + PAIR.sub(rf'\g<1>"{MARK}"', found[0][len(found[1]) :])
+
+
+def _emptied_blocks(document: str) -> str:
+    """Return a YAML document with the values below ``data`` and ``stringData`` taken out."""
+    made: list[str] = []
+    inside: int | None = None  # the indentation of the key
+    deeper: int | None = None  # that of its pairs
+    for line in document.split("\n"):
+        indent = len(line) - len(line.lstrip())
+        if inside is not None and line.strip() and indent <= inside:
+            inside = deeper = None
+        if inside is None:
+            found = BLOCK.match(line)
+            inside = len(found[1]) if found else None
+            made.append(line)
+            continue
+        deeper = indent if deeper is None and line.strip() else deeper
+        pair = LINE.match(line)
+        if line.strip() and indent != deeper:
+            continue  # of a value of several lines
+        made.append(f"{pair[1]}{pair[2]} '{MARK}'" if pair else line)
+    return "\n".join(made)
