@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
-from pytest_claims.sabotages import SabotageError, subject_sabotage
+from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 
 FAKE = "sk-ant-" + "oat01-" + "x" * 40  # has the shape of a token, and is none
 
@@ -164,3 +164,68 @@ def kubeconfig_in_a_config_map(objects: Objects) -> None:
     for each in find(objects, "StatefulSet")["spec"]["template"]["spec"]["volumes"]:
         if each.pop("secret", None):
             each["configMap"] = {"name": "claude-kubeconfig", "defaultMode": 0o440}
+
+
+@manifest_sabotage(
+    "pod-spec-holds-no-literal-token", "the token stands in the ConfigMap in base64, in a settings file"
+)
+def token_in_a_settings_file(objects: Objects) -> None:
+    """Encode it, which hides it from whoever looks for its letters."""
+    text = f'{{"env": {{"LOGIN": "{token_of(objects)}"}}}}'
+    find(objects, "ConfigMap", "claude-config")["data"]["settings"] = b64encode(text.encode()).decode()
+
+
+@manifest_sabotage(
+    "pod-spec-holds-no-literal-token", "a note on the Secret holds its content as it was applied"
+)
+def noted_on_the_secret(objects: Objects) -> None:
+    """Do what kubectl apply does with the manifest of a Secret."""
+    meta = find(objects, "Secret", "claude-token")["metadata"]
+    note = {
+        "kubectl.kubernetes.io/last-applied-configuration": f'{{"data":{{"token":"{token_of(objects)}"}}}}'
+    }
+    meta.setdefault("annotations", {}).update(note)
+
+
+@manifest_sabotage("pod-spec-holds-no-literal-token", "the pod's token is another one than its Secret's")
+def another_token(objects: Objects) -> None:
+    """Give the pod a token that is in no Secret."""
+    setting = token_setting(objects)
+    setting.pop("valueFrom")
+    setting["value"] = "stub-token-of-nobody"
+
+
+@subject_sabotage(
+    "pod-spec-holds-no-literal-token", "an example of values for the chart has a token in base64"
+)
+def token_in_an_example(directory: Path) -> None:
+    """Ship what somebody tried."""
+    text = b64encode(FAKE.encode()).decode()
+    (directory / "chart/examples/tried.yaml").write_text(f"credentials:\n  data: {text}\n")
+
+
+image_sabotage(
+    "fine_grained_token", "no-secret-in-any-layer", "a token of GitHub is left in a file of variables",
+    dockerfile=as_root(f"echo TEXT=github_{'pat'}_{'A' * 22}_{'b' * 59} > /opt/settings"),
+)  # fmt: skip
+image_sabotage(
+    "token_in_base64", "no-secret-in-any-layer", "a setting of the image is a token in base64",
+    dockerfile=f"ENV CLAUDE_LOGIN={b64encode(FAKE.encode()).decode()}",
+)  # fmt: skip
+
+
+@subject_sabotage("no-secret-in-build-args", "the password is kept in the image in base64")
+def kept_in_base64(directory: Path) -> None:
+    """Write a header down, as a client that remembers its login does."""
+    replace(
+        directory / PRIVATE,
+        ("    curl", "    sed 's/.*password //' /run/secrets/netrc | base64 > /root/.remembered && curl"),
+    )
+
+
+@subject_sabotage("secret-encrypted-at-rest", "the documented configuration writes Secrets as they are")
+def written_as_they_are(directory: Path) -> None:
+    """Have the provider that encrypts nothing come first."""
+    page = directory / "docs/authentication.md"
+    old = "      - secretbox: # the first one writes"
+    replace_in(page, old, f"      - identity: {{}}\n{old}")

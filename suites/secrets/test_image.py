@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from collections.abc import Sequence
 from typing import Any
+
+import pytest
 
 from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.subject.image.bad_images import configured, layered
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.image.layers import Layer, layers
 from boxproof.subject.supply_chain import secret_scan
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 
 pytestmark = scope("image")
 
@@ -31,28 +34,52 @@ def told(docker: Any, reference: str) -> list[str]:
     return observe("suspects in settings", reference, secret_scan.in_bytes(json.dumps(said).encode()))
 
 
+CLEAN = require("no layer holds what looks like a secret", lambda found: found == [])
+SILENT = require("settings and history tell none", lambda found: found == [])
+# one of each kind, under names and in files that say nothing
+HIDDEN_AWAY = {
+    "a kubeconfig's key": lambda: f"client-key-data: LS0t{secrets.token_hex(32)}\n",
+    "a fine-grained token of GitHub": lambda: (
+        f"TEXT=github_{'pat'}_{'A' * 22}_{secrets.token_hex(30)[:59]}\n"
+    ),
+    "a token in base64": lambda: base64.b64encode(token_of_ours().encode()).decode() + "\n",
+    "a token in a line of JSON": lambda: json.dumps({"any": token_of_ours()}),
+}
+
+
+def token_of_ours() -> str:
+    """Return what has the shape of a token, and is none."""
+    return f"sk-ant-{'oat'}01-{secrets.token_hex(24)}"
+
+
 @claim("no-secret-in-any-layer")
-def test_no_layer_holds_a_secret(image: ImageInfo, engine: EngineInfo, docker: Any, session: Session) -> None:
-    key = f"client-key-data: LS0t{secrets.token_hex(32)}\n".encode()
-    deleted = [{HIDDEN: key}, {f"{HIDDEN.rpartition('/')[0]}/.wh.settings": b""}]
+@pytest.mark.parametrize("what", list(HIDDEN_AWAY))
+def test_no_layer_holds_a_secret(
+    image: ImageInfo, engine: EngineInfo, docker: Any, session: Session, what: str
+) -> None:
+    deleted = [{HIDDEN: HIDDEN_AWAY[what]().encode()}, {f"{HIDDEN.rpartition('/')[0]}/.wh.settings": b""}]
     with (
-        control("a key that a later layer deletes is found, although no container shows it"),
+        control(f"{what} that a later layer deletes is found, although no container shows it"),
         layered(docker, deleted, run=session.run) as made,
     ):
         with reader(docker, made, run=session.run) as read:
             assert read(f"/{HIDDEN}") is None
-        assert suspects(made, layers(engine, made, suspects=True)) != []
+        CLEAN.fails(suspects(made, layers(engine, made, suspects=True)))
     found = layers(engine, image.reference, suspects=True)
-    assert sum(len(each.files) for each in found) > 1000
-    assert suspects(image.reference, found) == []
+    assert sum(len(each.files) for each in found) > 1000, "the layers were not read"
+    CLEAN(suspects(image.reference, found))
 
 
 @claim("no-secret-in-any-layer")
-def test_neither_settings_nor_history_tell_a_secret(image: ImageInfo, docker: Any, session: Session) -> None:
-    token = f"sk-ant-{'oat'}01-{secrets.token_hex(24)}"
+@pytest.mark.parametrize("form", ["plain", "in base64"])
+def test_neither_settings_nor_history_tell_a_secret(
+    image: ImageInfo, docker: Any, session: Session, form: str
+) -> None:
+    token = token_of_ours()
+    written = token if form == "plain" else base64.b64encode(token.encode()).decode()
     with (
         control("a token under a harmless name is seen in the settings"),
-        configured(docker, [f"ENV CLAUDE_LOGIN={token}"], run=session.run) as made,
+        configured(docker, [f"ENV CLAUDE_LOGIN={written}"], run=session.run) as made,
     ):
-        assert told(docker, made) != []
-    assert told(docker, image.reference) == []
+        SILENT.fails(told(docker, made))
+    SILENT(told(docker, image.reference))

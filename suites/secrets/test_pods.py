@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from collections.abc import Sequence
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -14,41 +17,109 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.service_accounts import authority, kubeconfig, token
 from boxproof.probes.pods.helper_pods import applied, unique
+from boxproof.probes.process.encodings import holds_secret
 from boxproof.stubs.api_server import PORT, USER, Elsewhere
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
-from pytest_claims.recording import observations
+from boxproof.subject.supply_chain import secret_scan
+from pytest_claims import claim, control, observe, require, scope
 
 TOKEN = "CLAUDE_CODE_OAUTH_TOKEN"
 KINDS = (
     "ConfigMap", "Pod", "StatefulSet", "Deployment", "DaemonSet", "ReplicaSet", "ControllerRevision",
-    "Job", "CronJob", "PodTemplate",
+    "Job", "CronJob", "PodTemplate", "Secret", "Event",
 )  # fmt: skip
 COMPONENT = "kubeconfig"
 
 
-def holding(kube: Kube, namespace: str, wanted: str, kinds: Sequence[str] = KINDS) -> list[str]:
-    """Return the objects of a namespace, Secrets apart, in which ``wanted`` stands; an observation."""
-    objects = [each for kind in kinds for each in kube.list(kind, namespace)]
-    found = [f"{each['kind']}/{each['metadata']['name']}" for each in objects if wanted in str(each)]
-    shown = {"objects": len(objects), "holding": found}
-    observations.record("objects with the token", namespace, shown, decides=bool(found))
-    return found
+OUT_OF_OBJECTS = require("the token stands in no object but Secrets, in any form", lambda found: found == [])
+FROM_A_SECRET = require("what the pod has for a token is what a Secret holds", lambda found: found is True)
+
+
+def holding(kube: Kube, namespace: str, wanted: str, objects: Sequence[Object] = ()) -> list[str]:
+    """Return the objects of a namespace, Secrets' data apart, in which ``wanted`` stands; an observation.
+
+    It is looked for in every form, and in what is beside a Secret's data: its annotations, say.
+    ``objects`` are looked through as well.
+    """
+    every = [*objects, *(each for kind in KINDS for each in kube.list(kind, namespace))]
+    found = [
+        f"{each['kind']}/{each['metadata']['name']}"
+        for each in every
+        if holds_secret(json.dumps(beside_data(each)), wanted)
+    ]
+    assert every, "nothing was looked through"
+    return observe("objects with the token", f"{namespace}, {len(wanted)} characters", sorted(set(found)))
+
+
+def beside_data(item: Object) -> Object:
+    """Return an object, of a Secret all but its data."""
+    if item["kind"] != "Secret":
+        return item
+    return {key: each for key, each in item.items() if key not in ("data", "stringData")}
 
 
 @claim("pod-spec-holds-no-literal-token")
 def test_the_token_comes_from_a_secret(box: Box, kube: Kube, aside: str) -> None:
-    canary = unique("stub-token")
-    meta = {"name": unique("literal"), "namespace": aside}
-    plain = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {TOKEN: canary}}
-    with control("a token that stands in an object is found"), applied(kube, plain):
-        assert holding(kube, aside, canary) == [f"ConfigMap/{meta['name']}"]
-    assert box.token in box.exec(["printenv", TOKEN]).stdout, "the pod has no token at all"
-    secret = [
+    for what, write in FORMS.items():
+        canary = unique("stub-token")
+        meta = {"name": unique("literal"), "namespace": aside}
+        plain = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {TOKEN: write(canary)}}
+        with control(f"a token that stands in an object {what} is found"), applied(kube, plain):
+            assert OUT_OF_OBJECTS.fails(holding(kube, aside, canary)) == [f"ConfigMap/{meta['name']}"]
+    OUT_OF_OBJECTS(holding(kube, box.namespace, box.token, box.objects))
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in base64": lambda token: b64encode(token.encode()).decode(),
+    "in a URL": lambda token: f"https://x:{token}@example.com/repository.git",
+    "in a settings file in base64": lambda token: b64encode(json.dumps({"login": token}).encode()).decode(),
+}
+
+
+@claim("pod-spec-holds-no-literal-token")
+def test_the_pods_token_is_that_of_its_secret(box: Box, kube: Kube) -> None:
+    kept = [
         b64decode(value).decode() for each in kube.list("Secret", box.namespace) for value in values(each)
     ]
-    assert box.token in secret
-    assert holding(kube, box.namespace, box.token) == []
+
+    def has(*setting: str) -> bool:
+        told = box.exec(["env", *setting, "printenv", TOKEN]).stdout.strip()
+        return observe("the pod's token is kept in a Secret", " ".join(setting) or "as it is", told in kept)
+
+    with control("another token is in no Secret"):
+        FROM_A_SECRET.fails(has(f"{TOKEN}={unique('another')}"))
+    FROM_A_SECRET(has())
+
+
+@claim("pod-spec-holds-no-literal-token")
+@scope("image")
+def test_no_file_that_ships_has_a_token(subject: Subject, tmp_path: Path) -> None:
+    """Manifests, chart values, Compose files, examples: whatever is applied by hand."""
+
+    def suspects(below: Path) -> list[str]:
+        found = [each for each in shipped(below) if secret_scan.in_bytes(each.read_bytes())]
+        return observe("tokens in files", below.name, sorted(str(each.relative_to(below)) for each in found))
+
+    with control("a values file with a token is seen, in base64 too"):
+        (tmp_path / "chart").mkdir()
+        token = f"sk-ant-{'oat'}01-{token_hex(24)}"
+        for name, text in {"plain": token, "encoded": b64encode(token.encode()).decode()}.items():
+            (tmp_path / f"chart/{name}.yaml").write_text(f"credentials:\n  anything: {text}\n")
+        assert len(NO_TOKEN_SHIPS.fails(suspects(tmp_path))) == 2
+    assert shipped(subject.directory), "nothing ships"
+    NO_TOKEN_SHIPS(suspects(subject.directory))
+
+
+NO_TOKEN_SHIPS = require("no file that ships has what looks like a token", lambda found: found == [])
+PLACES = ("chart", "manifests", "docs", "examples", "image")
+
+
+def shipped(below: Path) -> list[Path]:
+    """Return the files a subject ships, but for its programs' own tests."""
+    roots = [below / each for each in PLACES]
+    files = [each for root in roots if root.is_dir() for each in root.rglob("*") if each.is_file()]
+    return [*files, *(each for each in below.glob("*.y*ml")), *(each for each in below.glob("*.toml"))]
 
 
 def values(secret: Object) -> list[str]:
@@ -97,31 +168,57 @@ def whoami(box: Box, *words: str) -> Told:
     return kubectl(box, *words, "auth", "whoami", "--output", "jsonpath={.status.userInfo.username}")
 
 
+NOBODY_ELSE_READS = require(
+    "mode, owner and group let its user alone read it",
+    lambda found: found in (("400", "1000", "1000"), ("440", "0", "1000")),
+)
+A_SECRET = require("it comes from a Secret", lambda kinds: kinds == ["secret"])
+ONE_CLUSTER = require("the kubeconfig knows one cluster alone: {}", lambda found, own: found == [own])
+ITS_ACCOUNT = require("there the agent is its own account", lambda told, account: told.endswith(account))
+REFUSED = require("another cluster does not know the agent", lambda told: told == "Unauthorized")
+
+
 @claim("per-agent-kubeconfig-from-secret")
 def test_an_agent_has_the_kubeconfig_of_its_own_cluster_alone(agent: Agent, elsewhere: Elsewhere) -> None:
     box = agent.box
     path = box.exec(["printenv", "KUBECONFIG"]).stdout.strip()
     there = ("--server", elsewhere.url, "--insecure-skip-tls-verify")
-    with control(
-        "other files are readable by all; a login of the other cluster is taken there, from this pod"
-    ):
-        assert modes(box, "/etc/passwd")[0] == "644"
-        assert whoami(box, *there, "--token", elsewhere.token).stdout == USER
-    assert modes(box, path) in (("400", "1000", "1000"), ("440", "0", "1000"))
-    assert kinds_of_volumes(box, path) == ["secret"]
-    assert kubectl(box, "config", "get-contexts", "--output", "name").stdout.split() == [agent.cluster]
-    assert whoami(box).stdout.endswith(agent.account)
-    refused = whoami(box, *there)
-    assert not refused.ok
-    assert "Unauthorized" in refused.stderr
+
+    def known_as(asked: str, *words: str) -> str:
+        told = whoami(box, *words)
+        refused = "Unauthorized" if "Unauthorized" in told.stderr else told.stderr.strip()[-100:]
+        return observe("known as", asked, told.stdout if told.ok else refused)
+
+    def clusters(config: str) -> list[str]:
+        told = kubectl(box, "--kubeconfig", config, "config", "get-clusters")
+        return observe("clusters", config, sorted(told.stdout.split()[1:]))
+
+    with control("other files are for all, and of the image; two clusters are seen as two"):
+        NOBODY_ELSE_READS.fails(modes(box, "/etc/passwd"))
+        A_SECRET.fails(kinds_of_volumes(box, f"{TMP}/two"))
+        two = kubeconfig({agent.cluster: "stub-token", "another": "stub-token"}, "")
+        assert box.exec(["sh", "-c", f"cat >{TMP}/two"], stdin=two).ok
+        ONE_CLUSTER.fails(clusters(f"{TMP}/two"), agent.cluster)
+    with control("a login of the other cluster is taken there, from this pod, and is another account"):
+        there_known = known_as("the other cluster, its own token", *there, "--token", elsewhere.token)
+        assert REFUSED.fails(there_known) == USER
+        ITS_ACCOUNT.fails(there_known, agent.account)
+    NOBODY_ELSE_READS(modes(box, path))
+    A_SECRET(kinds_of_volumes(box, path))
+    ONE_CLUSTER(clusters(path), agent.cluster)
+    ITS_ACCOUNT(known_as("its own cluster"), agent.account)
+    REFUSED(known_as("the other cluster", *there))
+
+
+TMP = "/tmp"
 
 
 def kinds_of_volumes(box: Box, path: str) -> list[str]:
-    """Return the kinds of the volumes that carry a path in the agent's container."""
+    """Return the kinds of the volumes that carry a path in the agent's container; an observation."""
     mounts = box.spec["containers"][0]["volumeMounts"]
     names = [each["name"] for each in mounts if path.startswith(f"{each['mountPath']}/")]
     volumes = [each for each in box.spec["volumes"] if each["name"] in names]
-    return [kind for each in volumes for kind in each if kind != "name"]
+    return observe("volumes", path, [kind for each in volumes for kind in each if kind != "name"])
 
 
 def modes(box: Box, path: str) -> tuple[str, str, str]:

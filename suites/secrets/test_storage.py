@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+import yaml
+
 from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube
 from boxproof.probes.pods.helper_pods import applied, unique
-from pytest_claims import claim, control, own_cluster
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, own_cluster, require, scope
 from suites.secrets.etcd import stored
 
 OTHERS = ("configmaps", "statefulsets", "controllerrevisions", "pods")
+
+
+UNREADABLE = require("etcd has nothing that can be read", lambda keys: keys == [])
+
+
+def readable(kube: Kube, resources: Sequence[str], namespace: str, wanted: str) -> list[str]:
+    """Return what in etcd ``wanted`` can be read in, and Secrets that are not encrypted; an observation."""
+    found = [(name, each) for name in resources for each in stored(kube, name, namespace, wanted)]
+    keys = [each.key for name, each in found if each.holds or (name == "secrets" and not each.encrypted)]
+    return observe("readable in etcd", f"{', '.join(resources)} of {namespace}", sorted(keys))
 
 
 @claim("secret-encrypted-at-rest")
@@ -20,13 +36,47 @@ def test_etcd_has_the_secret_in_no_readable_form(box_applied: Box, kube: Kube, a
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {"token": canary}}
     with applied(kube, plain, secret):
         with control("the same words in a ConfigMap, which nothing encrypts, are read back from etcd"):
-            found = stored(kube, "configmaps", aside, canary)
-            assert [each.encrypted for each in found if each.holds] == [False]
-        assert not any(each.holds or not each.encrypted for each in stored(kube, "secrets", aside, canary))
-    own = stored(kube, "secrets", box.namespace, box.token)
-    assert own, "the box has no Secret"
-    assert [each.key for each in own if each.holds or not each.encrypted] == []
-    readable = [
-        each.key for name in OTHERS for each in stored(kube, name, box.namespace, box.token) if each.holds
+            UNREADABLE.fails(readable(kube, OTHERS, aside, canary))
+        UNREADABLE(readable(kube, ("secrets",), aside, canary))
+    assert stored(kube, "secrets", box.namespace, box.token), "the box has no Secret"
+    UNREADABLE(readable(kube, ("secrets", *OTHERS), box.namespace, box.token))
+
+
+PROVIDERS = ("kms", "secretbox", "aesgcm", "aescbc")  # all but identity, which encrypts nothing
+ENCRYPTS = require(
+    "the documented configuration encrypts Secrets first of all", lambda first: first in PROVIDERS
+)
+PROVIDERS = (
+    "kms",
+    "secretbox",
+    "aesgcm",
+    "aescbc",
+)  # Kubernetes' own, but for identity, which encrypts nothing
+KIND = "EncryptionConfiguration"
+BLOCKS = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+AS_IT_IS = f"""```yaml
+kind: {KIND}
+resources: [{{resources: [secrets], providers: [{{identity: {{}}}}, {{secretbox: {{}}}}]}}]
+```"""
+
+
+def first_provider(text: str, asked: str) -> str:
+    """Return what a page's configuration writes Secrets with, "" where it has none; an observation."""
+    found = [yaml.safe_load(each) for each in BLOCKS.findall(text) if KIND in each]
+    rules = [
+        each
+        for one in found
+        for each in one["resources"]
+        if {"secrets", "*.", "*.*"} & set(each["resources"])
     ]
-    assert readable == []
+    return observe("first provider", asked, next(iter(rules[0]["providers"][0])) if rules else "")
+
+
+@claim("secret-encrypted-at-rest")
+@scope("image")
+def test_the_documents_say_how_secrets_are_encrypted(subject: Subject) -> None:
+    """Encryption at rest is a setting of the cluster, so that whoever installs the box has to be told."""
+    with control("a configuration that writes them as they are is seen"):
+        ENCRYPTS.fails(first_provider(AS_IT_IS, "a decoy"))
+    pages = "\n".join(each.read_text() for each in sorted((subject.directory / "docs").glob("*.md")))
+    ENCRYPTS(first_provider(pages, "the documents"))

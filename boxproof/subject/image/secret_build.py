@@ -96,8 +96,8 @@ def holding(texts: Mapping[str, str], wanted: str) -> list[str]:
     return [name for name, text in texts.items() if wanted in text]
 
 
-def in_layers(engine: EngineInfo, reference: str, wanted: bytes) -> list[str]:
-    """Return the parts of a saved image that hold ``wanted``: layers, deleted files in them, settings."""
+def in_layers(engine: EngineInfo, reference: str, *wanted: bytes) -> list[str]:
+    """Return the parts of a saved image that hold one of ``wanted``: layers, deleted files too, settings."""
     found = []
     with (
         piped([engine.client, "save", reference], env=engine.env) as stream,
@@ -112,10 +112,11 @@ def in_layers(engine: EngineInfo, reference: str, wanted: bytes) -> list[str]:
     return found
 
 
-def _holds(content: IO[bytes], wanted: bytes) -> bool:
-    before = b""
+def _holds(content: IO[bytes], wanted: Sequence[bytes]) -> bool:
+    before, longest = b"", max(map(len, wanted))
     while data := content.read(BLOCK):
-        if wanted in before + data:
+        whole = before + data
+        if any(each in whole for each in wanted):
             return True
-        before = data[-len(wanted) :]
+        before = data[-longest:]
     return False
