@@ -18,7 +18,11 @@ LONGEST = timedelta(days=180)
 
 
 class Waiver(BaseModel):
-    """Why a claim may stay unproven (or, if it says so, refuted), who answers for it, until when."""
+    """Why a claim may stay unproven (or, if it says so, refuted), who answers for it, until when.
+
+    ``expects`` is part of the name of the check that is not proven, or of its reason; without it the waiver
+    is broad.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -27,12 +31,26 @@ class Waiver(BaseModel):
     owner: str = Field(min_length=1)
     expires: date
     covers_refuted: bool = False
+    expects: str = ""
 
-    def covers(self, verdict: Verdict, today: date) -> bool:
-        """Return whether it covers ``verdict`` today; blocked is never covered."""
+    @property
+    def broad(self) -> bool:
+        """Whether it covers its claim for any reason."""
+        return not self.expects
+
+    def refusal(self, verdict: Verdict, reasons: Iterable[str], today: date) -> str:
+        """Return why it does not cover ``verdict`` today, "" if it does; blocked is never covered.
+
+        ``reasons`` are those of the checks that are not proven, each with the check's name: where it expects
+        something, every one must say so.
+        """
         if today > self.expires:
-            return False
-        return verdict is Verdict.UNPROVEN or (verdict is Verdict.REFUTED and self.covers_refuted)
+            return f"expired on {self.expires}"
+        if not (verdict is Verdict.UNPROVEN or (verdict is Verdict.REFUTED and self.covers_refuted)):
+            return f"does not cover {verdict}"
+        if not all(self.expects in each for each in reasons):
+            return f"expects another reason: {self.expects}"
+        return ""
 
 
 def load(directory: Path, known: Iterable[str], today: date | None = None) -> dict[str, Waiver]:

@@ -96,6 +96,8 @@ def _existing_cluster(made: Parser) -> None:
 def _publishing(made: Parser) -> None:
     told = "publish there: HOST[:PORT][/PATH]"
     made.add_argument("--registry", metavar="HOST", dest="publish", required=True, help=told)
+    told = "with --claims: publish what these claims alone are proven for, under a tag that ends in -narrowed"
+    made.add_argument("--narrowed", action="store_true", help=told)
     told = "scan with this database, an archive as `grype db import` takes it"
     made.add_argument("--vulnerability-db", metavar="FILE", help=told)
 

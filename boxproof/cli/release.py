@@ -21,11 +21,12 @@ from boxproof.subject.image import image_build
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, scan
 from pytest_claims import progress, waivers
-from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
+from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from pytest_claims.reports import results
 from pytest_claims.reports.schema import Part
 
 FILE = "release.json"
+NARROWED = "-narrowed"  # the end of the tag of a release about some claims alone
 SCAN_CLAIM = "ci-critical-cve-gate"  # its waiver lets an unproven scan pass, a refuted one never
 CODES = {
     "accepted": ExitCode.ACCEPTED,
@@ -57,6 +58,7 @@ class Release(Part):
     started: datetime
     verdict: StepVerdict
     registry: str
+    narrowed: bool = False
     reference: str = ""
     image: str = ""
     steps: tuple[StepResult, ...]
@@ -79,6 +81,7 @@ class Work:
     image: ImageInfo | None = None
     run: Path | None = None
     published: list[Published] = field(default_factory=list)
+    suffix: str = ""  # of the tag
 
     @property
     def built(self) -> tuple[EngineInfo, ImageInfo]:
@@ -92,15 +95,19 @@ Outcome = tuple[StepVerdict, str]
 Step = tuple[str, Callable[[Work], Outcome]]
 
 
-def main(settings: Settings) -> int:
-    """Release the subject and return the exit code of the verdict; wrong usage creates nothing."""
+def main(settings: Settings, *, narrowed: bool = False) -> int:
+    """Release the subject and return the exit code of the verdict; wrong usage creates nothing.
+
+    A release that some claims alone are proven for says so in its tag, and is refused unless ``narrowed``.
+    """
     subject = e2e.checked(settings)
+    suffix = narrowing(settings, narrowed)
     sabotage.select(settings)
     publish.answers(settings.publish)
     started = datetime.now(UTC)
     home = settings.reports / "releases" / started.strftime("%Y%m%dT%H%M%S")
     home.mkdir(parents=True)
-    work = Work(settings, subject, home)
+    work = Work(settings, subject, home, suffix=suffix)
     steps = carry_out(STEPS, work)
     found = Release(
         started=started,
@@ -109,6 +116,7 @@ def main(settings: Settings) -> int:
             "accepted",
         ),
         registry=settings.publish,
+        narrowed=bool(suffix),
         reference=work.image.reference if work.image else "",
         image=work.image.config_digest if work.image else "",
         steps=steps,
@@ -117,6 +125,18 @@ def main(settings: Settings) -> int:
     results.write(home / FILE, found)
     tell(found, home)
     return int(found.exit_code)
+
+
+def narrowing(settings: Settings, narrowed: bool) -> str:
+    """Return what a release of these claims adds to its tag; raises UsageError unless that was asked for."""
+    known = of(settings.subject)
+    chosen, total = len(known.select(settings.claims)), len(known.claims())
+    if chosen == total:
+        return ""
+    if not narrowed:
+        hint = f"release them all, or give --narrowed: its tag then ends in {NARROWED}"
+        raise UsageError(f"--claims narrows the release to {chosen} of {total} claims", hint=hint)
+    return NARROWED
 
 
 def carry_out(steps: Sequence[Step], work: Work) -> tuple[StepResult, ...]:
@@ -200,7 +220,9 @@ def published(work: Work) -> Outcome:
     engine, image = work.built
     if work.run is None:
         raise EnvironmentFault("no run proves this image")
-    for each in publish.everything(work.settings, engine, work.subject, image, (work.run, work.home)):
+    for each in publish.everything(
+        work.settings, engine, work.subject, image, (work.run, work.home), work.suffix
+    ):
         work.published.append(each)
         progress.say(f"published {each.what}: {each.reference}@{each.digest}")
     return "accepted", f"{len(work.published)} published"

@@ -47,14 +47,20 @@ def plain(registry: str) -> bool:
 
 
 def everything(
-    settings: Settings, engine: EngineInfo, subject: Subject, image: ImageInfo, reports: Sequence[Path]
+    settings: Settings,
+    engine: EngineInfo,
+    subject: Subject,
+    image: ImageInfo,
+    reports: Sequence[Path],
+    suffix: str = "",
 ) -> Iterator[Published]:
     """Push image, chart (where the subject has one) and report in this order, yielding each when it is there.
 
-    All is packed before the first is pushed. Raises EnvironmentFault.
+    Their tag is the image's with ``suffix``. All is packed before the first is pushed.
+    Raises EnvironmentFault.
     """
     tools = scan.programs(settings, subject, "crane", "helm")
-    tag = image.reference.rpartition(":")[2]
+    tag = image.reference.rpartition(":")[2] + suffix
     home = f"{settings.publish}/{subject.image.name}"
     with tempfile.TemporaryDirectory(prefix="boxproof-publish-") as below:
         chart = packed_chart(tools["helm"], subject, home, tag, Path(below))

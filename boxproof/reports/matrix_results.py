@@ -37,11 +37,15 @@ class Row(Part):
 
 
 class Matrix(Part):
-    """All cells, as written to matrix.json: tools outside this repository rely on it."""
+    """All cells, as written to matrix.json: tools outside this repository rely on it.
+
+    ``narrowed`` says that a cell was about some of the claims alone.
+    """
 
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
     verdict: RunVerdict
     cells: tuple[Row, ...]
+    narrowed: bool = False
 
     @property
     def exit_code(self) -> ExitCode:
@@ -52,7 +56,8 @@ class Matrix(Part):
         """Return the verdict with the first cells that stand in the way, worst first."""
         left = [each for each in self.cells if each.verdict != "accepted"]
         left.sort(key=lambda each: WORST_FIRST.index(each.verdict))
-        text = f"{self.verdict}: {len(self.cells) - len(left)} of {len(self.cells)} cells accepted"
+        only = " (narrowed to some claims)" if self.narrowed else ""
+        text = f"{self.verdict}{only}: {len(self.cells) - len(left)} of {len(self.cells)} cells accepted"
         more = [f"and {len(left) - SHOWN} more"] if len(left) > SHOWN else []
         return "; ".join([text, *(f"{each.id} {each.verdict}" for each in left[:SHOWN]), *more])
 
@@ -116,11 +121,16 @@ def _why(claims: Iterable[ClaimResult], verdict: RunVerdict) -> str:
 
 
 def _with_symptom(found: Results, seen: Mapping[str, Record], known: Impossible) -> tuple[str, ...]:
-    """Return the claims each of whose checks is proven or was told the symptom."""
+    """Return the claims each of whose checks is proven or ended with the symptom.
+
+    Its reason has it, or the last answer of its probes.
+    """
 
     def told(nodeid: str) -> bool:
         record = seen.get(nodeid)
-        return record is not None and known.symptom in record.model_dump_json()
+        last = record.observations[-1:] if record else ()
+        said = [record.reason if record else "", *(json.dumps(each.answer) for each in last)]
+        return any(known.symptom in each for each in said)
 
     ended = (each for each in found.claims if each.verdict in (Verdict.REFUTED, Verdict.BLOCKED))
     return tuple(
@@ -142,7 +152,8 @@ def _rest(found: Results, aside: tuple[str, ...]) -> Judgement:
 def write(home: Path, cells: Sequence[Combination], outcomes: Mapping[str, Outcome]) -> Matrix:
     """Write matrix.json for ``cells``, unproven where there is no outcome yet, and return it."""
     rows = tuple(_row(each, outcomes.get(each.id)) for each in cells)
-    matrix = Matrix(verdict=worst(each.verdict for each in rows), cells=rows)
+    narrowed = any(each.narrowed for each in runs(home, outcomes).values())
+    matrix = Matrix(verdict=worst(each.verdict for each in rows), cells=rows, narrowed=narrowed)
     results.write(home / FILE, matrix)
     return matrix
 

@@ -158,11 +158,11 @@ def _judge(
 def _result(
     claim: Claim, verdict: Verdict, reason: str, own: Sequence[Record], waiver: Waiver | None, today: date
 ) -> ClaimResult:
-    covers = waiver is not None and waiver.covers(verdict, today)
-    if waiver is not None and not covers and verdict is not Verdict.PROVEN:
-        expired = today > waiver.expires
-        why = f"expired on {waiver.expires}" if expired else f"does not cover {verdict}"
-        reason = f"{reason} (its waiver {why})"
+    left = [f"{each.nodeid}: {each.reason}" for each in own if each.verdict is not Verdict.PROVEN]
+    refusal = waiver.refusal(verdict, left or [reason], today) if waiver else ""
+    covers = waiver is not None and not refusal
+    if refusal and verdict is not Verdict.PROVEN:
+        reason = f"{reason} (its waiver {refusal})"
     checks = tuple(
         CheckResult(
             nodeid=each.nodeid,

@@ -45,7 +45,7 @@ def test_a_defect_in_any_step_keeps_everything_from_the_registry(
     tmp_path: Path,
 ) -> None:
     def release(label: str, subject: Miniature) -> Ended:
-        options = ["--claims", PROVABLE, "--vulnerability-db", str(database)]
+        options = ["--claims", PROVABLE, "--narrowed", "--vulnerability-db", str(database)]
         about = subject.write(tmp_path)
         return nested(
             command("release"), *options, label=label, about=about, registry=f"{served.address}/{label}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,29 @@ def test_the_steps_come_in_order_and_all_is_published_at_the_end(settings: Setti
     found = outcome(settings)
     assert (found["verdict"], len(found["published"])) == ("accepted", 1)
     assert [each["verdict"] for each in found["steps"]] == ["accepted"] * 5
+
+
+def test_a_release_about_some_claims_says_so_in_its_tag_or_is_refused(
+    settings: Settings, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suffixes = []
+
+    def pushed(*words: object) -> Iterator[Published]:
+        suffixes.append(words[-1])
+        yield Published(what="image", reference="r", digest="sha256:2")
+
+    monkeypatch.setattr(publish, "everything", pushed)
+    some = replace(settings, claims=("pvc-*", "image-user-nonroot"))
+    with pytest.raises(UsageError, match="narrows the release to") as refused:
+        release.main(some)
+    assert (done, "--narrowed" in refused.value.hint) == ([], True)
+    assert not (settings.reports / "releases").exists()
+    assert release.main(some, narrowed=True) == 0
+    assert (suffixes, outcome(settings)["narrowed"]) == (["-narrowed"], True)
+    suffixes.clear()
+    whole = replace(settings, claims=("*",), reports=settings.reports / "whole")
+    assert release.main(whole, narrowed=True) == 0
+    assert suffixes == [""]
 
 
 @pytest.mark.parametrize(

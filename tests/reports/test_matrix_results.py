@@ -106,6 +106,14 @@ def test_only_what_ended_with_the_symptom_is_set_aside() -> None:
     assert (found.verdict, found.reason, found.with_symptom) == ("refuted", "pvc-bound: no volume", (LOAD,))
 
 
+def test_a_symptom_that_is_seen_in_passing_excuses_nothing() -> None:
+    (seen,) = told(OWN, ERROR).values()
+    later = Seen(kind="phase", asked="pvc", answer="Pending")
+    passed = {seen.nodeid: seen.model_copy(update={"observations": (*seen.observations, later)})}
+    run = ran(DOOMED, claim(LOAD), claim(OWN, "refuted", "no volume"))
+    assert matrix_results.judge(DOOMED, run, passed, ERROR).verdict == "refuted"
+
+
 def test_a_cluster_of_other_versions_proves_nothing_about_the_cell() -> None:
     found = matrix_results.judge(PLAIN, ran(PLAIN, claim(OWN), live=OTHER), {}, None)
     assert (found.verdict, found.reason) == ("blocked", "the cluster is of kind 0.32.0, not 0.33.0")
@@ -133,7 +141,8 @@ def made(home: Path, *cells: Combination, verdict: RunVerdict = "accepted", sour
 def test_the_file_has_the_fields_of_the_contract(tmp_path: Path) -> None:
     made(tmp_path, DOOMED)
     data = json.loads((tmp_path / "matrix.json").read_text())
-    assert list(data) == ["schema", "verdict", "cells"]
+    assert list(data) == ["schema", "verdict", "cells", "narrowed"]
+    assert data["narrowed"] is True
     (cell,) = data["cells"]
     assert list(cell) == ["id", "kind", "containerd", "kubernetes", "expect", "verdict", "results"]
     assert cell["expect"] == SYMPTOM
@@ -145,7 +154,8 @@ def test_a_cell_that_did_not_run_is_unproven(tmp_path: Path) -> None:
     found = matrix_results.write(tmp_path, (PLAIN, OTHER), matrix_results.outcomes(tmp_path))
     assert (found.verdict, found.exit_code) == ("unproven", ExitCode.UNPROVEN)
     assert found.cells[1].results == ""
-    assert found.summary() == f"unproven: 1 of 2 cells accepted; {OTHER.id} unproven"
+    said = f"1 of 2 cells accepted; {OTHER.id} unproven"
+    assert found.summary() == f"unproven (narrowed to some claims): {said}"
 
 
 def test_a_summary_names_the_worst_cells_first_and_not_all() -> None:

@@ -183,6 +183,10 @@ def waive(session: Session, **more: object) -> None:
         ("blocked", {"covers_refuted": True}, False),
         ("unproven", {"expires": date(2026, 5, 31)}, False),
         ("unproven", {"expires": TODAY}, True),
+        ("unproven", {"expects": "t.py::a"}, True),
+        ("unproven", {"expects": "because of a"}, True),
+        ("unproven", {"expects": "because of b"}, False),
+        ("refuted", {"covers_refuted": True, "expects": "another check"}, False),
     ],
 )
 def test_waivers_cover_what_they_may(
@@ -192,8 +196,17 @@ def test_waivers_cover_what_they_may(
     found = judge(a=verdict)
     assert (found.claims[0].waiver is not None, found.counts.waived) == (waived, int(waived))
     assert found.claims[0].verdict == verdict
+    if found.claims[0].waiver is not None:
+        assert found.claims[0].waiver.broad == ("expects" not in more)
     if not waived:
         assert "its waiver" in found.claims[0].reason
+
+
+def test_a_waiver_that_expects_one_check_does_not_cover_another(judge: Judge, session: Session) -> None:
+    waive(session, expects="t.py::a")
+    assert judge(a="unproven", b="proven").claims[0].waiver is not None
+    (claim,) = judge(a="unproven", b="unproven").claims
+    assert (claim.waiver, "expects another reason" in claim.reason) == (None, True)
 
 
 @pytest.mark.parametrize(
