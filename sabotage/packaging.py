@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
-from pytest_claims.sabotages import replace_in, subject_sabotage
+from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 
 READER = "chart/templates/rbac-reader.yaml"
 STATEFULSET = "chart/templates/statefulset.yaml"
@@ -149,3 +149,106 @@ def on_the_default_bridge(directory: Path) -> None:
     path, content = _service(directory)
     content["services"]["claude"]["network_mode"] = "bridge"
     path.write_text(yaml.safe_dump(content))
+
+
+@subject_sabotage("helm-toggles-honoured", "the size of /tmp stands in the template")
+def tmp_size_in_the_template(directory: Path) -> None:
+    replace_in(directory / STATEFULSET, "{{ .values.tmp.sizeLimit }}", "256Mi")
+
+
+@subject_sabotage("helm-toggles-honoured", "the number of sessions at a time is not told to the server")
+def concurrency_not_told(directory: Path) -> None:
+    line = '{{- $_ := set $api "BOX_API_CONCURRENCY" (toString .values.api.concurrency) -}}'
+    replace_in(directory / "chart/templates/_helpers.tpl", line, "")
+
+
+@subject_sabotage(
+    "helm-toggles-honoured", "the rollback brings nothing back: requests are set by a hook of the template"
+)
+def requests_fixed(directory: Path) -> None:
+    fixed = "{requests: {cpu: 500m, memory: 320Mi}, limits: {cpu: '3', memory: 4Gi}}"
+    replace_in(directory / STATEFULSET, "{{- toYaml .values.resources | nindent 12 }}", fixed)
+
+
+@subject_sabotage("release-upgrades-in-place", "the version is among the labels that select the pods")
+def version_in_the_selector(directory: Path) -> None:
+    old = "      app: claude-agent\n  persistentVolumeClaimRetentionPolicy"
+    label = "      app.kubernetes.io/version: {{ .appVersion | quote }}\n"
+    replace_in(
+        directory / STATEFULSET,
+        old,
+        f"      app: claude-agent\n{label}  persistentVolumeClaimRetentionPolicy",
+    )
+    pods = "    metadata:\n      labels:\n        app: claude-agent\n    spec:"
+    replace_in(
+        directory / STATEFULSET,
+        pods,
+        f"    metadata:\n      labels:\n        app: claude-agent\n  {label}    spec:",
+    )
+
+
+@subject_sabotage("release-upgrades-in-place", "the volume's labels say of which release it is")
+def version_on_the_volume(directory: Path) -> None:
+    old = "        name: home\n        labels:\n"
+    label = "          app.kubernetes.io/version: {{ .appVersion | quote }}\n"
+    replace_in(directory / STATEFULSET, old, old + label)
+
+
+@subject_sabotage("helm-config-restarts-its-readers", "nothing of the settings is in the agent's template")
+def agent_without_checksum(directory: Path) -> None:
+    path = directory / STATEFULSET
+    kept = [each for each in path.read_text().splitlines(keepends=True) if "checksum/" not in each]
+    path.write_text("".join(kept))
+
+
+@subject_sabotage("helm-config-restarts-its-readers", "the proxy goes on with the names of before")
+def proxy_without_checksum(directory: Path) -> None:
+    path = directory / "chart/templates/egress.yaml"
+    kept = [each for each in path.read_text().splitlines(keepends=True) if "checksum/" not in each]
+    path.write_text("".join(kept))
+
+
+@subject_sabotage("dedicated-namespace", "a component's object is in the namespace default")
+def component_in_default(directory: Path) -> None:
+    path = directory / "manifests/components/api/service.yaml"
+    replace_in(path, "metadata:\n", "metadata:\n  namespace: default\n")
+
+
+@subject_sabotage("dedicated-namespace", "a runbook works in the namespace default")
+def runbook_in_default(directory: Path) -> None:
+    replace_in(
+        directory / "docs/runbooks.md", "## ", "```\nkubectl -n default delete pod claude-agent-0\n```\n\n## "
+    )
+
+
+@subject_sabotage("manifests-valid-and-apply-once", "the pod of the backup has a field that nobody knows")
+def misspelt_in_the_backup(directory: Path) -> None:
+    replace_in(directory / "manifests/backup/pod.yaml", "restartPolicy", "restartPolcy")
+
+
+@subject_sabotage("compose-runs-nonroot-and-persists", "a second service comes up beside the agent")
+def compose_with_a_helper(directory: Path) -> None:
+    path, content = _service(directory)
+    content["services"]["watch"] = dict(content["services"]["claude"], volumes=[])
+    path.write_text(yaml.safe_dump(content))
+
+
+@subject_sabotage("docker-socket-opt-in", "the directory of the socket is mounted by default")
+def directory_of_the_socket(directory: Path) -> None:
+    path, content = _service(directory)
+    content["services"]["claude"]["volumes"].append("/var/run:/host/run:ro")
+    path.write_text(yaml.safe_dump(content))
+
+
+@subject_sabotage("docker-socket-opt-in", "a tier mounts the directory of the node's runtime")
+def socket_of_the_node(directory: Path) -> None:
+    path = directory / "manifests/components/ptrace/kustomization.yaml"
+    operation = (
+        "      - op: add\n        path: /spec/template/spec/volumes/-\n"
+        "        value: {name: node, hostPath: {path: /run/containerd}}\n"
+    )
+    text = path.read_text()
+    marker = "    patch: |-\n"
+    if marker not in text:
+        raise SabotageError("the component has no patch")
+    path.write_text(text.replace(marker, marker + operation, 1))

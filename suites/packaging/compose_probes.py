@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from docker.errors import DockerException
@@ -73,11 +75,20 @@ def socket(container: LocalContainer, path: str, uses: Sequence[str]) -> Socket:
     mounts = container.made.attrs["Mounts"]
     done = container.exec(list(uses))
     found = Socket(
-        mounted=any(path == each.get("Source") or "docker.sock" in each["Destination"] for each in mounts),
+        mounted=any(
+            _has(each.get("Source", ""), path) or "docker.sock" in each["Destination"] for each in mounts
+        ),
         usable=done.ok and str(container.made.id)[:12] in done.stdout,
     )
     observations.record("socket", container.label, found)
     return found
+
+
+def _has(source: str, path: str) -> bool:
+    """Return whether a mount's source is the socket ``path``, or a directory that has it in it."""
+    real = PurePosixPath(os.path.realpath(path))
+    made = PurePosixPath(os.path.realpath(source)) if source else None
+    return made is not None and (made == real or made in real.parents)
 
 
 def group_of(docker: Any, path: str, probe_image: str) -> int:

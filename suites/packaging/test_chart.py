@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 from boxproof.deployment.deploy import COMPONENTS
 from boxproof.fixtures.charts import Charts
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, scope
+from pytest_claims import claim, control, observe, require, scope
 
 LEAST = 8  # objects: fewer are no deployment of an agent
+SAME = require("the two say the same", lambda differences: differences == [])
+WHOLE = require(f"there are {LEAST} objects or more", lambda counted: counted >= LEAST)
 NOBODY = ("--set=rbac.create=false",)
 
 
@@ -15,11 +19,18 @@ NOBODY = ("--set=rbac.create=false",)
 @scope("image")
 def test_the_chart_renders_the_base(charts: Charts) -> None:
     base, chart = charts.base(), charts.rendered()
-    assert min(len(base), len(chart)) >= LEAST
     with control("without its roles the chart differs, object by object"):
         other = charts.differences("base, chart without roles", base, charts.rendered(*NOBODY))
-        assert [each.partition(":")[0].split()[0] for each in other] == ["ClusterRole", "ClusterRoleBinding"]
-    assert charts.differences("base, chart", base, chart) == []
+        kinds = [each.partition(":")[0].split()[0] for each in SAME.fails(other)]
+        assert {"ClusterRole", "ClusterRoleBinding"} <= set(kinds)
+        WHOLE.fails(
+            observe(
+                "objects", "the workloads alone", sum("template" in each.get("spec", {}) for each in base)
+            )
+        )
+    WHOLE(observe("objects", "of the base", len(base)))
+    WHOLE(observe("objects", "of the chart", len(chart)))
+    SAME(charts.differences("base, chart", base, chart))
 
 
 @claim("helm-default-equals-raw-manifests")
@@ -28,9 +39,8 @@ def test_the_chart_renders_each_component(charts: Charts, subject: Subject) -> N
     every = {each.name for each in (subject.directory / subject.manifests.components).iterdir()}
     own = sorted(every - set(COMPONENTS))
     with control("the base alone is not what the chart renders for all of them"):
-        assert charts.differences("base, chart with all", charts.base(), charts.rendered(components=own))
-    for chosen in (*([each] for each in own), own):
-        assert (
-            charts.differences(" ".join(chosen), charts.base(chosen), charts.rendered(components=chosen))
-            == []
-        )
+        SAME.fails(charts.differences("base, chart with all", charts.base(), charts.rendered(components=own)))
+    require.expected(SAME)
+    pairs = [list(each) for each in itertools.combinations(own, 2)]
+    for chosen in (*([each] for each in own), *pairs, own):
+        SAME(charts.differences(" ".join(chosen), charts.base(chosen), charts.rendered(components=chosen)))

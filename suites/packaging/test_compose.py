@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from boxproof.core.session import EngineInfo, Session
+from boxproof.deployment.deploy import COMPONENTS, rendered
 from boxproof.fixtures.compose_project import Composed, socket_of
+from boxproof.fixtures.factories import Containers
 from boxproof.probes.network.name_resolution import lookup, resolved
 from boxproof.probes.network.outside import Outside
+from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.process.processes import uids
+from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, scope
+from pytest_claims import claim, control, observe, require, scope
+from suites.packaging import engine_sockets
 from suites.packaging.compose_probes import (
     InNetwork,
-    Socket,
     group_of,
     has_login,
     save_login,
@@ -22,22 +26,38 @@ from suites.packaging.compose_probes import (
     warnings,
 )
 
+ONE_SERVICE = require("{} is the only service", lambda services, name: services == [name])
+NO_ROOT = require("none of the first process's uids is root's", lambda found: bool(found) and 0 not in found)
+KEEPS = require("the login is there", bool)
+RESOLVES = require("the name stands for {} and nothing else", lambda found, address: found == (address,))
+ABSENT = require(
+    "the engine's socket is neither mounted nor of use", lambda found: not found.mounted and not found.usable
+)
+USABLE = require("the engine's socket is of use", lambda found: found.mounted and found.usable)
+NOT_SHIPPED = require("it mounts no engine's socket", lambda found: found == [])
+WARNS = require("it says that whoever has the socket is root", lambda sentences: sentences != [])
 OTHER = "other"
 
 
 @claim("compose-runs-nonroot-and-persists")
 @scope("image")
-def test_the_login_outlives_down_and_up(composed: Composed, subject: Subject) -> None:
+def test_the_login_outlives_down_and_up(
+    composed: Composed, subject: Subject, session: Session, container: Containers
+) -> None:
     project, token, where = composed(), unique("stub-token"), subject.config_dir
-    assert project.services() == [subject.compose.service]
+    beside = {OTHER: {"image": session.probe_image, "command": ["idle"], "stop_signal": "KILL"}}
+    with control("a second service, and what root runs, are seen"):
+        ONE_SERVICE.fails(composed(services=beside).services(), subject.compose.service)
+        NO_ROOT.fails(uids(container("infinity", entrypoint=["sleep"], user="0:0")))
+    ONE_SERVICE(project.services(), subject.compose.service)
     box = project.up()
-    assert 0 not in uids(box)
+    NO_ROOT(uids(box))
     save_login(box, where, token)
     project.down()
-    assert has_login(project.up(), where, token)
+    KEEPS(has_login(project.up(), where, token))
     with control("a down that takes the volumes takes the login"):
         project.down("--volumes")
-        assert not has_login(project.up(), where, token)
+        KEEPS.fails(has_login(project.up(), where, token))
 
 
 @claim("compose-service-names-resolve")
@@ -46,35 +66,65 @@ def test_services_find_each_other_by_name(
     composed: Composed, bridged: tuple[Outside, Outside], session: Session
 ) -> None:
     one, other = bridged
-    with control("two containers on the engine's default bridge do not find each other"):
-        assert not lookup(one, str(other.made.name)).ok
     beside = {OTHER: {"image": session.probe_image, "command": ["idle"], "stop_signal": "KILL"}}
     project = composed(services=beside)
     found = resolved(InNetwork(project.up()), OTHER)
-    assert found.answers == (project.address(OTHER),)
+    with control("two containers on the engine's default bridge do not find each other"):
+        RESOLVES.fails(
+            observe("addresses of a name", "on the bridge", lookup(one, str(other.made.name)).answers), ""
+        )
+    RESOLVES(
+        observe("addresses of a name", f"{OTHER} in {project.name}", found.answers), project.address(OTHER)
+    )
 
 
 @claim("docker-socket-opt-in")
 @scope("image")
 def test_the_socket_is_mounted_on_request_alone(
-    composed: Composed, engine: EngineInfo, docker: Any, session: Session, subject: Subject
-) -> None:
+    composed: Composed, engine: EngineInfo, docker: Any, session: Session, subject: Subject,
+    container: Containers,
+) -> None:  # fmt: skip
     path, uses = socket_of(engine), subject.compose.uses_socket
     group = group_of(docker, path, session.probe_image)
     env = {"DOCKER_SOCKET": path, "DOCKER_GID": str(group)}
-    with control("in another group than the socket's it cannot use it"):
+    default = composed(env=env).up()
+    with control("in another group than the socket's it cannot use it, and it is mounted all the same"):
         other = composed(socket=True, env=env | {"DOCKER_GID": str(group + 1)}).up()
-        assert socket(other, path, uses) == Socket(mounted=True, usable=False)
-    assert socket(composed(env=env).up(), path, uses) == Socket(mounted=False, usable=False)
+        USABLE.fails(socket(other, path, uses))
+        ABSENT.fails(socket(other, path, uses))
+    ABSENT(socket(default, path, uses))
     opted = composed(socket=True, env=env).up()
-    assert 0 not in uids(opted)
-    assert socket(opted, path, uses) == Socket(mounted=True, usable=True)
+    with control("a container of root's is seen as such"):
+        NO_ROOT.fails(uids(container("infinity", entrypoint=["sleep"], user="0:0")))
+    NO_ROOT(uids(opted))
+    USABLE(socket(opted, path, uses))
+
+
+@claim("docker-socket-opt-in")
+@scope("image")
+def test_nothing_else_that_is_shipped_mounts_a_socket(session: Session, subject: Subject) -> None:
+    pod = helper_pods.pod("p", "n", "i", [])
+    pod["spec"]["volumes"] = [{"name": "run", "hostPath": {"path": "/var/run"}}]
+    with control("a pod with the directory of the socket, and a command that mounts it, are seen"):
+        NOT_SHIPPED.fails(observe("sockets mounted", "a pod", engine_sockets.mounted([pod])))
+        command = "docker run -v /var/run/docker.sock:/var/run/docker.sock box"
+        NOT_SHIPPED.fails(observe("sockets mounted", command, engine_sockets.named(command)))
+    parent = subject.path(subject.manifests.components)
+    names = sorted(each.name for each in parent.iterdir()) if parent else []
+    for name in ("", *names):
+        objects, _ = rendered(session, components=tuple(dict.fromkeys((*COMPONENTS, *filter(None, [name])))))
+        NOT_SHIPPED(observe("sockets mounted", name or "the base", engine_sockets.mounted(objects)))
+    commands = " ".join(subject.commands.run)
+    NOT_SHIPPED(observe("sockets mounted", commands, engine_sockets.named(commands)))
+    for name, content in shipped.compose(subject).items():
+        if name != subject.compose.socket:
+            NOT_SHIPPED(observe("sockets mounted", name, engine_sockets.composed(content)))
 
 
 @claim("docker-socket-opt-in")
 @scope("image")
 def test_the_documents_say_what_the_socket_is_worth(subject: Subject) -> None:
-    text = (subject.directory / subject.compose.documented).read_text()
+    page = subject.path(subject.compose.documented)
     with control("a page without that sentence does not"):
-        assert warnings("another page", "The socket is mounted. Root is nobody here.") == []
-    assert warnings(subject.compose.documented, text)
+        WARNS.fails(warnings("another page", "The socket is mounted. Root is nobody here."))
+    WARNS(warnings(subject.compose.documented, page.read_text() if page else ""))

@@ -13,9 +13,12 @@ from boxproof.kube.client import Kube
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 from suites.packaging.config_change import changed, restarted
 
+ONE_MODE = require("the mode at work is {} and no other", lambda found, mode: found == [mode])
+CONFIGURED = require("the servers of the file are {}", lambda text, servers: text == servers)
+TRIED = require("the tools tried are {}", lambda found, wanted: found == wanted)
 FEW, OTHER = ("jq", "yq"), "rg"
 
 
@@ -33,11 +36,9 @@ def test_the_mode_is_the_configmaps(make_box: MakeBox, kube: Kube, subject: Subj
     box = make_box()
     changed(kube, box, "CLAUDE_MODE", subject.default_mode)
     with control("before the restart the old mode is at work"):
-        before = at_work(box, subject)
-        assert before
-        assert before != [subject.default_mode]
+        assert ONE_MODE.fails(at_work(box, subject), subject.default_mode)
     restarted(box)
-    assert at_work(box, subject) == [subject.default_mode]
+    ONE_MODE(at_work(box, subject), subject.default_mode)
 
 
 @claim("configmap-drives-mode-and-mcp")
@@ -47,10 +48,15 @@ def test_so_are_the_mcp_servers_and_the_tools_to_verify(
     box = make_box()
     servers = json.dumps({"mcpServers": {unique("server"): {"type": "stdio", "command": "true"}}})
     with control("with the ConfigMap as shipped there are other servers; told so, others are tried"):
-        assert Inside(docker, box.pod_object(), box.container).read(subject.mcp.config) != servers
-        assert list(verify(box.exec, OTHER).status) == [OTHER]
+        CONFIGURED.fails(Inside(docker, box.pod_object(), box.container).read(subject.mcp.config), servers)
+        TRIED.fails(tried(box, OTHER), sorted(FEW))
     changed(kube, box, "mcp.json", servers)
     changed(kube, box, "BOX_VERIFY_TOOLS", " ".join(FEW))
     restarted(box)
-    assert Inside(docker, box.pod_object(), box.container).read(subject.mcp.config) == servers
-    assert sorted(verify(box.exec).status) == sorted(FEW)
+    CONFIGURED(Inside(docker, box.pod_object(), box.container).read(subject.mcp.config), servers)
+    TRIED(tried(box), sorted(FEW))
+
+
+def tried(box: Box, *names: str) -> list[str]:
+    """Return the tools that the box tries when it verifies its tools; an observation."""
+    return observe("tools tried", box.label, sorted(verify(box.exec, *names).status))

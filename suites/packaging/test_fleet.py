@@ -10,9 +10,11 @@ from boxproof.fixtures.applied_objects import Conformity
 from boxproof.fixtures.charts import Charts
 from boxproof.subject.manifests import helm
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, scope
+from pytest_claims import claim, control, require, scope
 from suites.packaging import argocd
 
+SAME = require("the two say the same", lambda differences: differences == [])
+VALID = require("no field is unknown", lambda faults: faults == [])
 SUBSET = Path(__file__).parent / "argocd-subset"  # of the schemas of Argo CD's own definitions
 
 
@@ -23,8 +25,8 @@ def test_each_agent_of_a_fleet_has_what_is_its_own(charts: Charts) -> None:
     words = [each.format(name=name) for name in names for each in charts.subject.chart.agent]
     chart = charts.rendered(*words)
     with control("one agent is not two"):
-        assert charts.differences("one agent, chart of two", charts.agents(base, "alpha"), chart)
-    assert charts.differences("two agents, chart of two", charts.agents(base, *names), chart) == []
+        SAME.fails(charts.differences("one agent, chart of two", charts.agents(base, "alpha"), chart))
+    SAME(charts.differences("two agents, chart of two", charts.agents(base, *names), chart))
 
 
 @claim("helm-default-equals-raw-manifests")
@@ -35,13 +37,13 @@ def test_argo_cd_renders_the_same_fleet(charts: Charts, conformity: Conformity, 
     made = argocd.applications(wanted)
     with control("a misspelt field of either kind is found"):
         wrong = [{**each, "spec": {**each["spec"], "projct": ""}} for each in (wanted, made[0])]
-        assert len(conformity("misspelt", wrong, schemas=[SUBSET])) == len(wrong)
-    assert conformity("as it is", [wanted, *made], schemas=[SUBSET]) == []
+        assert len(VALID.fails(conformity("misspelt", wrong, schemas=[SUBSET]))) == len(wrong)
+    VALID(conformity("as it is", [wanted, *made], schemas=[SUBSET]))
     by_argo = []
     for each in made:
         chart, release, words = argocd.call(each, subject.directory)
         one = helm.rendered(charts.program, chart, *words, release=release)
         by_argo += one
         with control("one Application is not the fleet"):
-            assert charts.differences("fleet, one Application", fleet, one)
-    assert charts.differences("fleet, Applications", fleet, by_argo) == []
+            SAME.fails(charts.differences("fleet, one Application", fleet, one))
+    SAME(charts.differences("fleet, Applications", fleet, by_argo))

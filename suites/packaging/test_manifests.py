@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from pathlib import Path
 from typing import Any
 
 from boxproof.core.labels import RUN_LABEL
@@ -11,11 +13,22 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.applied_objects import Applied, Conformity, refused
 from boxproof.fixtures.charts import Charts
 from boxproof.kube.client import Kube
+from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.object_diff import called
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 
 LEAST = 5
+DEFAULT = re.compile(r"(?:-n|--namespace)[= ]default\b")
+VALID = require("no field is wrong by the schemas", lambda faults: faults == [])
+SERVED = require("the cluster serves every kind of the base", lambda away: away == [])
+CREATED = require("each object is created", lambda words: words == ["created"])
+UNCHANGED = require("each object stays as it is", lambda words: words == ["unchanged"])
+NONE_LEFT = require("nothing of it is there", lambda found: found == [])
+ONE_PLACE = require("all of it is in {}", lambda found, namespace: found == [namespace] != ["default"])
+MADE = require("the namespace {} comes with it", lambda found, namespace: namespace in found)
+PLACED = require("every object names a namespace that is not default", lambda found: found == [])
+NOT_TOLD = require("no command works in the namespace default", lambda found: found == [])
 Objects = list[dict[str, Any]]
 
 
@@ -31,24 +44,42 @@ def test_base_and_components_are_valid_in_any_pair(
     names = sorted(each.name for each in (subject.directory / subject.manifests.components).iterdir())
     base = charts.base()
     with control("a field that nobody knows is found, by the schemas and by the API server"):
-        assert len(conformity("a misspelt field", misspelt(base))) == 1
+        assert len(VALID.fails(conformity("a misspelt field", misspelt(base)))) == 1
         assert "metdata" in refused(session, "a misspelt field", misspelt(base))
+        SERVED.fails(observe("kinds of the base that are not served", "an invented one", ["Nothing"]))
     pairs = [sorted({*pair}) for pair in itertools.combinations_with_replacement(names, 2)]
     every = {str(each): each for chosen in (*pairs, names) for each in charts.base(chosen)}
     served = [each for each in every.values() if conformity.serves(each)]
     away = {each["kind"] for each in every.values() if not conformity.serves(each)}
-    assert not observe("kinds not served here", "by this cluster", away) & {each["kind"] for each in base}
-    assert conformity("base, chart", [*base, *charts.rendered()]) == []
-    assert conformity(f"{len(pairs)} pairs of components, and all", served) == []
+    observe("kinds not served here", "by this cluster", away)
+    needed = sorted(away & {each["kind"] for each in base})
+    SERVED(observe("kinds of the base that are not served", "by this cluster", needed))
+    VALID(conformity("base, chart", [*base, *charts.rendered()]))
+    VALID(conformity(f"{len(pairs)} pairs of components, and all", served))
+    for name in sorted(subject.chart.components):
+        chart = [each for each in charts.rendered(components=[name]) if conformity.serves(each)]
+        VALID(conformity(f"chart with {name}", chart))
+    for path, objects in shipped.objects(subject).items():
+        own = [
+            each for each in objects if each.get("spec") and conformity.serves(each) and "patch" not in path
+        ]
+        if path.startswith(str(Path(subject.manifests.base).parent)) and "kustomization" not in path:
+            VALID(conformity(path, own))
 
 
 @claim("manifests-valid-and-apply-once")
 def test_they_are_applied_at_the_first_try_and_stay(fresh: Applied) -> None:
     with control("nothing of it is there before: the first try creates each object"):
-        before = fresh("first try")
-    assert set(before.values()) == {"created"}, before
-    again = fresh("second try")
-    assert set(again.values()) == {"unchanged"}, again
+        before = UNCHANGED.fails(applied_as("first try", fresh))
+    with control("what has been applied is not created again"):
+        again = CREATED.fails(applied_as("second try", fresh))
+    CREATED(observe("applied as", "the first try", before))
+    UNCHANGED(observe("applied as", "the second try", again))
+
+
+def applied_as(asked: str, fresh: Applied) -> list[str]:
+    """Apply, and return what came of it, each word once; an observation."""
+    return observe("applied as", asked, sorted(set(fresh(asked).values())))
 
 
 def left_in(kube: Kube, namespace: str, session: Session) -> list[str]:
@@ -65,12 +96,49 @@ def left_in(kube: Kube, namespace: str, session: Session) -> list[str]:
 @claim("dedicated-namespace")
 def test_all_objects_live_in_a_namespace_of_their_own(box_applied: Box, kube: Kube, session: Session) -> None:
     box = box_applied
-    assert left_in(kube, "default", session) == []
     with control("in its own namespace they are found"):
-        assert len(left_in(kube, box.namespace, session)) >= LEAST
-    assert box.namespace != "default"
-    placed = {each["metadata"].get("namespace") for each in box.objects}
-    assert observe("namespaces", "of all objects", sorted(filter(None, placed))) == [box.namespace]
-    assert any(
-        each["kind"] == "Namespace" and each["metadata"]["name"] == box.namespace for each in box.objects
-    )
+        assert len(NONE_LEFT.fails(left_in(kube, box.namespace, session))) >= LEAST
+        settings = {"kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}}
+        ONE_PLACE.fails(places("settings in default", [*box.objects, settings]), box.namespace)
+        MADE.fails(observe("namespaces made", "objects alone", made([settings])), box.namespace)
+    NONE_LEFT(left_in(kube, "default", session))
+    ONE_PLACE(places("all objects", box.objects), box.namespace)
+    MADE(observe("namespaces made", "all objects", made(box.objects)), box.namespace)
+
+
+@claim("dedicated-namespace")
+def test_no_tier_and_no_other_file_puts_anything_into_default(
+    charts: Charts, subject: Subject, kube: Kube
+) -> None:
+    stray = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a"}}
+    with control("an object that names no namespace, and a command that names default, are seen"):
+        PLACED.fails(observe("not in a namespace of its own", "a ConfigMap", astray([stray], kube)))
+        text = "kubectl apply --namespace default -f x.yaml"
+        NOT_TOLD.fails(observe("commands in default", text, DEFAULT.findall(text)))
+    names = sorted(each.name for each in (subject.directory / subject.manifests.components).iterdir())
+    for name in ("", *names):
+        objects = charts.base([name] if name else [])
+        PLACED(observe("not in a namespace of its own", name or "the base", astray(objects, kube)))
+    for name in ("", *sorted(subject.chart.components)):
+        objects = charts.rendered(components=[name] if name else [])
+        PLACED(observe("not in a namespace of its own", f"chart {name}", astray(objects, kube)))
+    for path, text in shipped.commands(subject).items():
+        NOT_TOLD(observe("commands in default", path, DEFAULT.findall(text)))
+
+
+def places(asked: str, objects: Objects) -> list[str]:
+    """Return the namespaces that objects are in, each once; an observation."""
+    placed = {str(each["metadata"].get("namespace") or "") for each in objects}
+    return observe("namespaces", asked, sorted(filter(None, placed)))
+
+
+def made(objects: Objects) -> list[str]:
+    """Return the namespaces that objects bring."""
+    return sorted(each["metadata"]["name"] for each in objects if each["kind"] == "Namespace")
+
+
+def astray(objects: Objects, kube: Kube) -> list[str]:
+    """Return the objects that live in a namespace and name none, or default."""
+    inside = {(each.kind, each.api_version) for each in kube.resources() if each.namespaced}
+    mine = [each for each in objects if (each["kind"], each["apiVersion"]) in inside]
+    return [called(each) for each in mine if each["metadata"].get("namespace", "default") == "default"]

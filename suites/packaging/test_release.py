@@ -8,12 +8,31 @@ from typing import Any
 from boxproof.core.session import Session
 from boxproof.deployment.box import workload_of
 from boxproof.fixtures.charts import diff
-from boxproof.fixtures.helm_release import Release, installed
+from boxproof.fixtures.helm_release import Installed, Release, installed
 from boxproof.subject.manifests.object_diff import called, in_order_of
-from pytest_claims import claim, control
+from pytest_claims import claim, control, observe, require
+from suites.packaging import config_change
 
 Objects = list[dict[str, Any]]
 MORE = "320Mi"  # of memory, for an agent that asked for less
+NOTHING_TO_CHANGE = require("applying the manifests would change nothing", lambda said: said == "")
+STANDS = require(
+    "the agent is Ready, asks for {} of memory, and has the volume {}",
+    lambda found, memory, claims: (found.ready, found.memory, found.claims) == (True, memory, claims),
+)
+ALL_THERE = require(
+    "all that the chart renders is there, in {} revisions",
+    lambda found, revisions, objects: set(found.objects) == set(objects) and found.revisions == revisions,
+)
+ANOTHER = require("the pod is another one than {}", lambda found, before: found.pod not in ("", before))
+GONE = require(
+    "nothing is left but the namespace and the volume",
+    lambda found, left, claims: (
+        (found.objects, found.revisions, found.pod, found.claims) == (left, 0, "", claims)
+    ),
+)
+READS = require("it runs with what was set: {}", lambda seen, wanted: seen == wanted)
+REPLACED = require("every pod that reads it is another one", lambda kept: kept == [])
 
 
 def asking_for(objects: Objects, memory: str) -> Objects:
@@ -23,29 +42,57 @@ def asking_for(objects: Objects, memory: str) -> Objects:
     return made
 
 
-# One check for all of it: an installation takes a minute, and each step is about what the one before left.
-@claim("helm-default-equals-raw-manifests", "helm-toggles-honoured")
-def test_a_release_comes_changes_goes_back_and_leaves_the_volume(release: Release, session: Session) -> None:
-    release.install()
+@claim("helm-default-equals-raw-manifests")
+def test_what_helm_installs_is_what_the_manifests_say(release: Release, session: Session) -> None:
+    release.install(wait=False)
     meant = in_order_of(release.objects, release.rendered)
     with control("an agent that asks for more memory differs from what is installed"):
-        assert diff(session, "the manifests, with more memory", asking_for(meant, MORE))
-    assert diff(session, "the manifests", meant) == ""
+        NOTHING_TO_CHANGE.fails(diff(session, "the manifests, with more memory", asking_for(meant, MORE)))
+    NOTHING_TO_CHANGE(diff(session, "the manifests", meant))
+
+
+# One check for all of it: an installation takes a minute, and each step is about what the one before left.
+@claim("helm-toggles-honoured")
+def test_a_release_comes_changes_goes_back_and_leaves_the_volume(release: Release) -> None:
+    every = tuple(called(each) for each in release.rendered)
+    release.install()
     first = installed(release, "at first")
-    assert first.ready and len(first.claims) == 1
-    assert set(first.objects) == {called(each) for each in release.rendered}
+    with control("what was installed is not yet what comes next: asks for less, is the same pod, is there"):
+        STANDS.fails(first, MORE, first.claims)
+        ANOTHER.fails(first, first.pod)
+        ALL_THERE.fails(first, 7, every)
+        GONE.fails(first, (), first.claims)
+    STANDS(seen("at first", first), first.memory, first.claims)
+    ALL_THERE(seen("at first", first), 1, every)
 
     release.upgrade(f"--set=resources.requests.memory={MORE}")
     more = installed(release, f"upgraded to {MORE}")
-    assert (more.ready, more.memory, more.claims) == (True, MORE, first.claims)
-    assert first.pod != more.pod and first.memory != MORE
+    STANDS(more, MORE, first.claims)
+    ANOTHER(more, first.pod)
 
     release.rollback(1)
     back = installed(release, "rolled back")
-    assert (back.ready, back.memory, back.claims) == (True, first.memory, first.claims)
-    assert (back.objects, back.revisions) == (first.objects, 3)
+    STANDS(back, first.memory, first.claims)
+    ALL_THERE(back, 3, every)
 
     release.uninstall()
-    left = installed(release, "uninstalled")
-    assert left.objects == (f"Namespace {release.namespace}",)
-    assert (left.revisions, left.pod, left.claims) == (0, "", first.claims)
+    GONE(installed(release, "uninstalled"), (f"Namespace {release.namespace}",), first.claims)
+
+
+def seen(asked: str, found: Installed) -> Installed:
+    """Return what was found, observed once more for what is required of it outside a control."""
+    return observe("installed", asked, found)
+
+
+@claim("helm-config-restarts-its-readers")
+def test_what_reads_a_setting_is_restarted_when_an_upgrade_changes_it(release: Release, token: str) -> None:
+    release.install()
+    before = config_change.pods(release)
+    settings = {"BOX_LOG_LEVEL": "debug", "servers": token, "names": f"{token}.example.org"}
+    with control("before, none of it is there; an upgrade that changes nothing restarts nothing"):
+        READS.fails(config_change.in_force(release, settings), settings)
+        release.upgrade()
+        REPLACED.fails(config_change.kept(release, before))
+    release.upgrade(*config_change.words(settings))
+    REPLACED(config_change.kept(release, before))
+    READS(config_change.in_force(release, settings), settings)

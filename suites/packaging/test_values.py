@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from boxproof.fixtures.charts import Charts
 from boxproof.subject.manifests.pod_specs import floating, images, pod_spec, workload
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
+from pytest_claims.faults import SubjectFault
+from suites.packaging import chart_values
 
 Objects = list[dict[str, Any]]
 ROLES = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
@@ -36,6 +40,9 @@ def tags(objects: Objects) -> Any:
     return sorted({each.rpartition(":")[2] for each in images(objects).values()})
 
 
+MAKES = require("{} makes it {}", lambda seen, _, after: seen == after)
+ALL_READ = require("every value changes something", lambda idle: idle == [])
+FIXED = require("no image can come to mean another", lambda found: found == {})
 TOGGLES: dict[str, tuple[Callable[[Objects], Any], Any]] = {
     "rbac.create=false": (kinds(*ROLES), 0),
     "rbac.operator=true": (kinds("ClusterRole"), 2),
@@ -53,21 +60,37 @@ def test_each_value_has_its_effect(charts: Charts) -> None:
     default = charts.rendered()
     with control("without it the render says otherwise"):
         for toggle, (seen, after) in TOGGLES.items():
-            assert observe("rendered", f"default of {toggle}", seen(default)) != after
+            MAKES.fails(observe("rendered", f"default of {toggle}", seen(default)), toggle, after)
     for toggle, (seen, after) in TOGGLES.items():
-        assert observe("rendered", toggle, seen(charts.rendered(f"--set={toggle}"))) == after, toggle
+        MAKES(observe("rendered", toggle, seen(charts.rendered(f"--set={toggle}"))), toggle, after)
 
 
 @claim("helm-toggles-honoured")
 @scope("image")
-def test_no_image_of_the_default_can_come_to_mean_another(charts: Charts, subject: Subject) -> None:
+def test_no_value_is_without_effect(charts: Charts, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(charts.chart, tmp_path / "other"))
+    (other / "values.schema.json").unlink(missing_ok=True)
+    with (other / "values.yaml").open("a") as file:
+        file.write("unread: 1\npart: {enabled: false, of: other}\n")
+    with control("values that no template reads are found"):
+        parts = ("unread", "part", "tmp")
+        found = chart_values.idle(charts.program, other, "with values that nothing reads", among=parts)
+        assert ALL_READ.fails(found) == ["unread", "part.enabled", "part.of"]
+    ALL_READ(chart_values.idle(charts.program, charts.chart, "the chart"))
+
+
+@claim("helm-toggles-honoured")
+@scope("image")
+def test_no_image_of_any_render_can_come_to_mean_another(charts: Charts, subject: Subject) -> None:
     with control("an image without a tag is seen as such"):
         bare = {
             "kind": "Pod",
             "metadata": {"name": "bare"},
             "spec": {"containers": [{"name": "a", "image": "b"}]},
         }
-        assert observe("floating", "bare", floating([bare])) == {"Pod/bare/a": "b"}
-    default = charts.rendered()
-    assert pod_spec(workload(default, subject.workload))
-    assert observe("floating", "default", floating(default)) == {}
+        FIXED.fails(observe("floating", "bare", floating([bare])))
+    for name in ("", *sorted(subject.chart.components)):
+        objects = charts.rendered(components=[name] if name else [])
+        if not name and not pod_spec(workload(objects, subject.workload)):
+            raise SubjectFault("the chart renders no agent")
+        FIXED(observe("floating", name or "default", floating(objects)))

@@ -1,0 +1,98 @@
+"""The values of a chart, one by one: which of them change nothing of what is rendered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from boxproof.subject.manifests import helm
+from pytest_claims.faults import SubjectFault
+from pytest_claims.recording import observations
+
+STRINGS = (
+    "other", "2Gi", "7", "0", "Never", "http://other:1", "9.9.9", "interactive", "debug", "2031-01-31",
+    "example.org", "192.0.2.0/24",
+)  # fmt: skip
+ITEMS: tuple[Any, ...] = (
+    {"name": "other", "value": "1"}, {"name": "other", "emptyDir": {}},
+    {"name": "home", "mountPath": "/other"}, {"address": "192.0.2.7", "port": 443}, "example.org",
+    "192.0.2.0/24",
+)  # fmt: skip
+SIDE_BY_SIDE = 4
+FLEET = '--set-json=agents={"other": {}, "another": {}}'
+
+
+def leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield path and content of each value that holds no other ones; an empty map is one."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, (*above, key))
+        else:
+            yield (*above, key), value
+
+
+def idle(program: Path, chart: Path, asked: str, *, among: Sequence[str] = ()) -> list[str]:
+    """Return the values of a chart that change nothing, whatever they are set to; an observation.
+
+    ``among`` are the parts of them to be tried, all where it is empty. A value is tried beside what switches
+    its part on, too. Raises SubjectFault if the chart does not render.
+    """
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    helm.rendered(program, chart)
+    found = [(path, value) for path, value in leaves(values) if not among or path[0] in among]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        told = list(pool.map(lambda each: _has_effect(program, chart, values, *each), found))
+    silent = [".".join(path) for (path, _), effect in zip(found, told, strict=True) if not effect]
+    observations.record("values without effect", f"{asked}: {len(found)} values", silent)
+    return silent
+
+
+def _has_effect(
+    program: Path, chart: Path, values: Mapping[str, Any], path: tuple[str, ...], value: Any
+) -> bool:
+    option = f"--set-json={'.'.join(each.replace('.', chr(92) + '.') for each in path)}="
+    for context in _contexts(values, path):
+        before = _rendered(program, chart, context)
+        if before is None:
+            continue
+        for other in _others(value):
+            after = _rendered(program, chart, [*context, option + json.dumps(other)])
+            if after is not None and after != before:
+                return True
+    return False
+
+
+def _contexts(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[list[str]]:
+    """Yield Helm's options: none, each switch beside the value turned over, several agents."""
+    yield []
+    beside = values[path[0]] if isinstance(values[path[0]], Mapping) else {}
+    for key, value in beside.items():
+        if isinstance(value, bool) and (path[0], key) != path:
+            yield [f"--set-json={path[0]}.{key}={json.dumps(not value)}"]
+    yield [FLEET]
+
+
+def _others(value: Any) -> Sequence[Any]:
+    """Return other values of the same type, the likeliest first."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int | float):
+        return [value + 1]
+    if isinstance(value, str):
+        return [each for each in STRINGS if each != value]
+    if isinstance(value, list):
+        return [[*value, each] for each in ITEMS]
+    return [{"other": {}}]
+
+
+def _rendered(program: Path, chart: Path, words: Sequence[str]) -> list[dict[str, Any]] | None:
+    """Return what is rendered, None where the chart refuses the values."""
+    try:
+        return helm.rendered(program, chart, *words)
+    except SubjectFault:
+        return None

@@ -1,0 +1,125 @@
+"""A release in the place of the one before it: what cannot be changed of an object does not hang on a version."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from boxproof.core.session import Session
+from boxproof.deployment.box import Box
+from boxproof.fixtures.applied_objects import refused
+from boxproof.fixtures.charts import Charts
+from boxproof.subject.manifests import derive, helm, starting
+from boxproof.subject.manifests.object_diff import called, differences
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, require, scope
+
+Objects = list[dict[str, Any]]
+LATER, TAG = "99.1.0", "99.1.0"
+# what the API server refuses to change once an object is there, by kind: paths of fields
+FIXED = {
+    "StatefulSet": (
+        "spec.selector",
+        "spec.serviceName",
+        "spec.podManagementPolicy",
+        "spec.volumeClaimTemplates",
+    ),
+    "Deployment": ("spec.selector",),
+    "DaemonSet": ("spec.selector",),
+    "Job": ("spec.selector", "spec.template"),
+    "Service": ("spec.clusterIP",),
+    "RoleBinding": ("roleRef",),
+    "ClusterRoleBinding": ("roleRef",),
+    "PersistentVolumeClaim": ("spec.accessModes", "spec.storageClassName", "spec.volumeName"),
+    "StorageClass": ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"),
+}
+SAME = require("nothing that cannot be changed differs in a later release", lambda found: found == [])
+ACCEPTED = require("the API server takes it as a change of what is there", lambda said: said == "")
+ROLLED = require("the later release is another one: its pods are not the same", lambda changed: changed)
+
+
+def fixed(objects: Objects) -> Objects:
+    """Return of each object what cannot be changed: its kind, its name and these fields."""
+    made = []
+    for each in objects:
+        kept = {path: _at(each, path) for path in FIXED.get(each["kind"], ())}
+        head = {key: each[key] for key in ("apiVersion", "kind")}
+        meta = {key: each["metadata"].get(key) for key in ("name", "namespace")}
+        made.append({**head, "metadata": meta, "fixed": copy.deepcopy(kept)})
+    return made
+
+
+def _at(item: Any, path: str) -> Any:
+    for key in path.split("."):
+        item = (item or {}).get(key)
+    return item
+
+
+def later(charts: Charts, into: Path) -> Path:
+    """Return a copy of the chart as the release after this one: another version, of the chart and of the box."""
+    copied = Path(shutil.copytree(charts.chart, into / "later"))
+    path = copied / "Chart.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"version": LATER, "appVersion": TAG}))
+    return copied
+
+
+def labelled_selector(objects: Objects) -> Objects:
+    """Return the objects with the classic mistake: the version is one of the labels that select the pods."""
+    made = copy.deepcopy(objects)
+    for each in made:
+        if "selector" in each.get("spec", {}) and "template" in each["spec"]:
+            each["spec"]["selector"]["matchLabels"]["app.kubernetes.io/version"] = LATER
+            each["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"] = LATER
+    return made
+
+
+@claim("release-upgrades-in-place")
+@scope("image")
+def test_what_cannot_be_changed_hangs_on_no_version(charts: Charts, session: Session, tmp_path: Path) -> None:
+    chart, components = later(charts, tmp_path), sorted(charts.subject.chart.components)
+    now = charts.rendered()
+    with control("a version among the labels of a selector is seen; the same release is no later one"):
+        SAME.fails(compared("a version in the selector", now, labelled_selector(now)))
+        ROLLED.fails(observe("pods changed", "the same release", bool(differences(now, charts.rendered()))))
+    for name in ("", *components):
+        words = helm.instead_of(charts.subject, [name] if name else [], charts.directory)
+        words += [each.format(name=charts.subject.image.name, tag=TAG) for each in charts.subject.chart.image]
+        newer = helm.rendered(charts.program, chart, *words)
+        mine = charts.rendered(components=[name] if name else [])
+        ROLLED(observe("pods changed", f"chart {name}", bool(differences(mine, newer))))
+        SAME(compared(f"chart {name}", mine, newer))
+        base = charts.base([name] if name else [])
+        tagged = copy.deepcopy(base)
+        starting.set_image(tagged, charts.subject, f"{charts.subject.image.name}:{TAG}")
+        SAME(compared(f"manifests {name}", base, tagged))
+
+
+def compared(asked: str, before: Objects, after: Objects) -> list[str]:
+    """Return what differs of what cannot be changed; an observation. What is new or gone is no difference."""
+    found = differences(fixed(before), fixed(after), ("before", "after"))
+    return observe(
+        "unchangeable fields that differ", asked, [each for each in found if ": only in" not in each]
+    )
+
+
+@claim("release-upgrades-in-place")
+def test_the_cluster_takes_a_later_release_over_the_one_that_is_there(
+    box: Box, charts: Charts, session: Session, subject: Subject, tmp_path: Path
+) -> None:
+    there = {called(each) for each in box.objects}
+    kinds = ("StatefulSet", "Deployment", "Service", "ClusterRoleBinding", "RoleBinding")
+
+    def placed(objects: Objects) -> Objects:
+        suffix = box.suffix or box.namespace.removeprefix(subject.namespace).strip("-")
+        made = derive.derive(objects, namespace=box.namespace, suffix=suffix) if suffix else objects
+        return [each for each in made if each["kind"] in kinds and called(each) in there]
+
+    newer = placed(helm.rendered(charts.program, later(charts, tmp_path)))
+    with control("with the version in a selector it is refused"):
+        ACCEPTED.fails(refused(session, "a version in the selector", labelled_selector(newer)))
+        assert newer, "nothing of the chart is in the cluster"
+    ACCEPTED(refused(session, f"the chart as {LATER} over {box.label}", newer))
