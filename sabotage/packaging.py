@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
-from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
 
 READER = "chart/templates/rbac-reader.yaml"
 STATEFULSET = "chart/templates/statefulset.yaml"
@@ -162,9 +162,7 @@ def concurrency_not_told(directory: Path) -> None:
     replace_in(directory / "chart/templates/_helpers.tpl", line, "")
 
 
-@subject_sabotage(
-    "helm-toggles-honoured", "the rollback brings nothing back: requests are set by a hook of the template"
-)
+@subject_sabotage("helm-toggles-honoured", "what the agent asks for stands in the template")
 def requests_fixed(directory: Path) -> None:
     fixed = "{requests: {cpu: 500m, memory: 320Mi}, limits: {cpu: '3', memory: 4Gi}}"
     replace_in(directory / STATEFULSET, "{{- toYaml .values.resources | nindent 12 }}", fixed)
@@ -211,14 +209,13 @@ def proxy_without_checksum(directory: Path) -> None:
 @subject_sabotage("dedicated-namespace", "a component's object is in the namespace default")
 def component_in_default(directory: Path) -> None:
     path = directory / "manifests/components/api/service.yaml"
-    replace_in(path, "metadata:\n", "metadata:\n  namespace: default\n")
+    replace_in(path, "namespace: claude", "namespace: default")
 
 
 @subject_sabotage("dedicated-namespace", "a runbook works in the namespace default")
 def runbook_in_default(directory: Path) -> None:
-    replace_in(
-        directory / "docs/runbooks.md", "## ", "```\nkubectl -n default delete pod claude-agent-0\n```\n\n## "
-    )
+    command = "```\nkubectl -n default delete pod claude-agent-0\n```\n\n"
+    replace_in(directory / "docs/runbooks.md", "## Looking\n", f"{command}## Looking\n")
 
 
 @subject_sabotage("manifests-valid-and-apply-once", "the pod of the backup has a field that nobody knows")
@@ -242,13 +239,9 @@ def directory_of_the_socket(directory: Path) -> None:
 
 @subject_sabotage("docker-socket-opt-in", "a tier mounts the directory of the node's runtime")
 def socket_of_the_node(directory: Path) -> None:
-    path = directory / "manifests/components/ptrace/kustomization.yaml"
-    operation = (
-        "      - op: add\n        path: /spec/template/spec/volumes/-\n"
-        "        value: {name: node, hostPath: {path: /run/containerd}}\n"
+    old = (
+        "      - op: add\n        path: /spec/template/spec/containers/0/securityContext/capabilities/add/-\n"
     )
-    text = path.read_text()
-    marker = "    patch: |-\n"
-    if marker not in text:
-        raise SabotageError("the component has no patch")
-    path.write_text(text.replace(marker, marker + operation, 1))
+    volume = "        value: {name: node, hostPath: {path: /run/containerd}}\n"
+    operation = f"      - op: add\n        path: /spec/template/spec/volumes/-\n{volume}"
+    replace_in(directory / "manifests/components/ptrace/kustomization.yaml", old, operation + old)

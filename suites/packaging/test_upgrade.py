@@ -1,4 +1,4 @@
-"""A release in the place of the one before it: what cannot be changed of an object does not hang on a version."""
+"""A release in the place of the one before it: what cannot be changed hangs on no version."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _at(item: Any, path: str) -> Any:
 
 
 def later(charts: Charts, into: Path) -> Path:
-    """Return a copy of the chart as the release after this one: another version, of the chart and of the box."""
+    """Return a copy of the chart as the release after this one, of another version."""
     copied = Path(shutil.copytree(charts.chart, into / "later"))
     path = copied / "Chart.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"version": LATER, "appVersion": TAG}))
