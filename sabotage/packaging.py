@@ -177,12 +177,8 @@ def version_in_the_selector(directory: Path) -> None:
         old,
         f"      app: claude-agent\n{label}  persistentVolumeClaimRetentionPolicy",
     )
-    pods = "    metadata:\n      labels:\n        app: claude-agent\n    spec:"
-    replace_in(
-        directory / STATEFULSET,
-        pods,
-        f"    metadata:\n      labels:\n        app: claude-agent\n  {label}    spec:",
-    )
+    pods = "      labels:\n        app: claude-agent\n"
+    replace_in(directory / STATEFULSET, pods, f"{pods}  {label}")
 
 
 @subject_sabotage("release-upgrades-in-place", "the volume's labels say of which release it is")

@@ -87,7 +87,7 @@ def _others(value: Any) -> Sequence[Any]:
         return [each for each in STRINGS if each != value]
     if isinstance(value, list):
         return [[*value, each] for each in ITEMS]
-    return [{"other": {}}]
+    return [{"other": {}}, {"other": "other"}, {"type": "RuntimeDefault"}]
 
 
 def _rendered(program: Path, chart: Path, words: Sequence[str]) -> list[dict[str, Any]] | None:
