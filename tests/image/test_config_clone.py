@@ -172,6 +172,11 @@ def test_a_start_that_was_killed_is_made_good(place: Place, damage: str) -> None
         ({"repository": "ssh://host/a"}, "Allowed: https://HOST/PATH"),
         ({"repository": "ext::sh -c id"}, "Allowed: https://HOST/PATH"),
         ({"repository": "--upload-pack=id"}, "Allowed: https://HOST/PATH"),
+        ({"repository": "https://[::1"}, "the repository's address is none"),
+        ({"repository": "https://host/a?token=canary-token"}, "Allowed: https://HOST/PATH"),
+        ({"repository": "https://host/a#canary-token"}, "Allowed: https://HOST/PATH"),
+        ({"branch": "--upload-pack=id"}, "is no name of a branch"),
+        ({"branch": "a..b"}, "is no name of a branch"),
         ({"branch": "none"}, "Remote branch none not found"), ({"ca_crt": None}, "certificate"),
     ],
 )  # fmt: skip
@@ -225,6 +230,34 @@ def test_links_lead_nowhere_else(place: Place, tmp_path: Path) -> None:
     place.repository.commit({SKILL: "two"})
     assert place.start().code == 0
     assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("planted", ["link", "directory"])
+def test_what_is_planted_beside_a_file_is_not_written_through(
+    place: Place, tmp_path: Path, planted: str
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("as it was")
+    place.home.mkdir(parents=True, exist_ok=True)
+    for name in (".credentials.json", "settings.json", "CLAUDE.md"):
+        for spot in (place.home / f".{name}.config-clone", place.home / f".config-clone-{name}"):
+            spot.symlink_to(victim) if planted == "link" else spot.mkdir()
+    place.secret(credentials_json="{}")
+
+    assert place.start().code == 0
+    assert victim.read_text() == "as it was"
+    assert (place.home / ".credentials.json").read_text() == "{}"
+    assert (place.home / ".credentials.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_huge_file_is_not_read(place: Place) -> None:
+    place.start()
+    with (place.home / "CLAUDE.md").open("wb") as file:
+        file.truncate(1 << 40)  # a hole, of as many bytes as anybody likes
+
+    ended = place.start()
+    assert ended.code == 0
+    assert any("was changed here and is kept" in each for each in said(ended))
 
 
 @given(st.sets(st.text("ab.- ", min_size=1, max_size=6).filter(lambda each: each not in (".", ".."))))

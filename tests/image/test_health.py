@@ -19,8 +19,9 @@ def beside(home: Path, script: str, *, mode: str = "headless") -> Result:
     """Run a script of shell while a supervisor has a stand-in for the CLI; $cli is its pid."""
     start = (
         "$PYTHON -I $LIB/supervise.py -- sleep 30 & supervisor=$!\n"
-        "until grep -q child $TMPDIR/box-supervisor.json 2>/dev/null; do sleep 0.05; done\n"
-        "cli=$(sed -E 's/.*\"child\": ([0-9]+).*/\\1/' $TMPDIR/box-supervisor.json)\n"
+        "state=/proc/$supervisor/fd/9\n"
+        "until grep -q child $state 2>/dev/null; do sleep 0.05; done\n"
+        "cli=$(sed -E 's/.*\"child\": ([0-9]+).*/\\1/' $state)\n"
         "trap 'kill -9 $supervisor $cli 2>/dev/null' EXIT\n"
     )
     env = {"PYTHON": sys.executable, "LIB": str(LIB), "TMPDIR": str(home), "CLAUDE_CONFIG_DIR": str(home)}
@@ -49,8 +50,22 @@ def test_ready_needs_a_login(tmp_path: Path) -> None:
     assert beside(tmp_path, put).stdout.split() == ["1", "0"]
 
 
-def test_a_state_left_by_another_process_counts_for_nothing(tmp_path: Path) -> None:
-    (tmp_path / "box-supervisor.json").write_text('{"pid": 1, "started": 1, "child": 1, "waiting": false}')
+def test_nobody_else_can_say_that_all_is_well(tmp_path: Path) -> None:
+    """Neither by the state itself, nor by a supervisor of one's own."""
+    script = (
+        "kill -STOP $cli\n"
+        "printf '{}' 2>/dev/null >$state && echo written\n"
+        "$PYTHON -I $LIB/supervise.py -- sleep 30 & other=$!\n"
+        "trap 'kill -9 $supervisor $cli $other 2>/dev/null' EXIT\n"
+        "until grep -q child /proc/$other/fd/9 2>/dev/null; do sleep 0.05; done\n"
+    )
+    found = beside(tmp_path, f"{script}{CHECK} live")
+
+    assert (found.code, found.stdout) == (1, "")
+    assert "is stopped" in found.stderr
+
+
+def test_without_a_supervisor_nothing_is_alive(tmp_path: Path) -> None:
     env = {"TMPDIR": str(tmp_path), "CLAUDE_MODE": "headless"}
 
     found = run([sys.executable, "-I", str(LIB / "health.py"), "live"], timeout=20, env=env, check=False)

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ CLONE = "BOX_CONFIG_CLONE"
 DEFAULTS = {SECRET: "/run/secrets/config-clone", CLONE: "/var/lib/config-clone"}
 USERNAME = "x-access-token"  # what GitHub wants beside a token; other servers take any name
 CREDENTIALS = ".credentials.json"
+BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,200}")
+LARGEST = 256 << 20  # bytes of a file that is compared: more than the clone's volume has
 LIMIT = 300  # seconds for one git command
 STALLED = 30  # seconds without a byte after which a transfer is given up
 REMEDY = (
@@ -51,13 +54,27 @@ def repository(given: str) -> str:
     """Return the repository's address; raises Failure for one that could leak the token or run a program."""
     if not given:
         raise Failure(f"no repository is given. Do: {REMEDY}")
-    parts = urlsplit(given)
+    try:
+        parts = urlsplit(given)
+    except ValueError as error:
+        raise Failure(f"the repository's address is none: {error}") from None
+    if parts.query or parts.fragment or "?" in given or "#" in given:
+        raise Failure(
+            "the repository's address holds a ? or a #, where tokens are put. Allowed: https://HOST/PATH"
+        )
     if "@" in parts.netloc:
         raise Failure(
             "the repository's address holds a user name or a token. Put them into keys of their own."
         )
     if parts.scheme != "https" or not parts.hostname or re.search(r"[\s\x00-\x1f]", given):
         raise Failure(f"repository {given!r} is none that is used here. Allowed: https://HOST/PATH")
+    return given
+
+
+def branch(given: str) -> str:
+    """Return the branch's name; raises Failure for what git would take for something else."""
+    if given and (not BRANCH.fullmatch(given) or ".." in given):
+        raise Failure(f"branch {given!r} is no name of a branch")
     return given
 
 
@@ -159,7 +176,7 @@ def digest(path: Path) -> str:
     try:
         if path.is_symlink():
             return f"link {path.readlink()}"
-        if path.is_file():
+        if path.is_file() and path.stat().st_size <= LARGEST:
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         return "other" if os.path.lexists(path) else ""
@@ -211,14 +228,14 @@ class Delivery:
 def put(source: Path, target: Path) -> None:
     """Put a file or a link in its place at once and whole, for the owner alone."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f".{target.name}.config-clone")
-    new.unlink(missing_ok=True)
-    if source.is_symlink():
-        new.symlink_to(source.readlink())
-    else:
-        shutil.copyfile(source, new)
-        new.chmod(0o700 if os.access(source, os.X_OK) else 0o600)
-    new.replace(target)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".config-clone-") as aside:
+        new = Path(aside, "new")
+        if source.is_symlink():
+            new.symlink_to(source.readlink())
+        else:
+            shutil.copyfile(source, new)
+            new.chmod(0o700 if os.access(source, os.X_OK) else 0o600)
+        new.replace(target)
 
 
 def seed(target: Path) -> bool:
@@ -227,9 +244,12 @@ def seed(target: Path) -> bool:
     place = target / CREDENTIALS
     if not given or os.path.lexists(place):
         return False
-    new = target / f".{CREDENTIALS}.config-clone"
-    new.write_text(given)
-    new.replace(place)
+    # in a directory of its own: under a name that is known, the agent could have put a link
+    with tempfile.TemporaryDirectory(dir=target, prefix=".config-clone-") as aside:
+        new = Path(aside, "new")
+        new.write_text(given)
+        new.chmod(0o600)
+        new.replace(place)
     return True
 
 
@@ -240,15 +260,16 @@ def clone(environ: Mapping[str, str] = os.environ) -> None:
     base = Path(environ.get(CLONE) or DEFAULTS[CLONE])
     target = Path(environ.get("CLAUDE_CONFIG_DIR") or f"{environ.get('HOME', '')}/.claude")
     state = base / "delivered.json"
-    made = Clone(repository(secret("repository")), base / "repository", secret("branch"))
+    made = Clone(repository(secret("repository")), base / "repository", branch(secret("branch")))
     log(made.bring(), repository=made.url)
     target.mkdir(parents=True, exist_ok=True)
     if seed(target):
         log(f"{target / CREDENTIALS} is the Secret's: there was none")
     try:
         known = json.loads(state.read_text())
-    except (FileNotFoundError, ValueError):  # a first start, or one that was killed: what differs is kept
+    except (FileNotFoundError, ValueError, RecursionError):  # a first start, or one that was killed
         known = {}
+    known = known if isinstance(known, dict) else {}  # what differs is kept
     delivery = Delivery(made.directory, target, known)
     new = state.with_name("delivered.json.new")
     new.write_text(json.dumps(delivery.deliver(made.files())))
@@ -271,7 +292,7 @@ def main(words: list[str]) -> int:
     os.umask(0o077)
     try:
         clone()
-    except (Failure, OSError) as error:
+    except (Failure, OSError, ValueError) as error:
         log(f"No configuration, so no agent: {error}", "error")
         return 1
     return 0

@@ -24,8 +24,8 @@ import logs
 
 HERE = Path(__file__).resolve().parent
 CLI = Path("/usr/local/bin/claude")
-STATE = Path(os.environ.get("TMPDIR", "/tmp"), "box-supervisor.json")  # what the supervisor knows
-KILLS = STATE.with_name("box-oom-kills")  # how many were logged
+STATE = 9  # the supervisor's descriptor of what it knows: in memory, sealed, so nobody else can change it
+KILLS = Path(os.environ.get("TMPDIR", "/tmp"), "box-oom-kills")  # how many were logged
 FIRST_STDERR = Path("/proc/1/fd/2")  # what a probe says is not in the container's log; this is
 PATIENCE = 5.0  # seconds for the service to answer
 STOPPED, DEAD = "T", "ZX"  # states; what a debugger holds is in state t
@@ -68,6 +68,29 @@ def processes() -> Iterator[Process]:
                 yield process(int(each.name))
 
 
+def supervisor() -> tuple[Process, dict[str, object]]:
+    """Return the box's supervisor and what it knows; raises Unwell.
+
+    It is the oldest one: another that is started here later, by whomever, counts for nothing.
+    """
+    script, place = str(HERE / "supervise.py"), os.environ.get("TMPDIR", "")
+    found = [each for each in processes() if script in each.words[:4] and _variable(each, "TMPDIR") == place]
+    try:
+        oldest = min(found, key=lambda each: (each.started, each.pid))
+        said = json.loads(Path(f"/proc/{oldest.pid}/fd/{STATE}").read_text())
+    except (OSError, ValueError):
+        raise Unwell("the supervisor does not run") from None
+    return oldest, said
+
+
+def _variable(found: Process, name: str) -> str:
+    try:
+        words = Path(f"/proc/{found.pid}/environ").read_text(errors="replace").split("\0")
+    except OSError:
+        return ""
+    return next((each.removeprefix(f"{name}=") for each in words if each.startswith(f"{name}=")), "")
+
+
 def works(found: Process, name: str) -> None:
     """Raise Unwell if a process has ended or is stopped."""
     if found.state in DEAD:
@@ -78,24 +101,17 @@ def works(found: Process, name: str) -> None:
 
 def supervised(mode: str, *, ready: bool) -> None:
     """Check the supervisor and the CLI that it started, not just any program of that name."""
-    try:
-        said = json.loads(STATE.read_text())
-        supervisor = process(said["pid"])
-        of_now = supervisor.started == said["started"] and str(HERE / "supervise.py") in supervisor.words
-    except (OSError, ValueError, KeyError, TypeError):
-        of_now = False
-    if not of_now:
-        raise Unwell("the supervisor does not run")
-    works(supervisor, "the supervisor")
+    own, said = supervisor()
+    works(own, "the supervisor")
     if said.get("waiting"):
         if ready:
             raise Unwell(REMEDY)
         return
     try:
-        cli = process(said["child"])
-    except (OSError, KeyError):
+        cli = process(int(str(said.get("child"))))
+    except (OSError, ValueError):
         raise Unwell("the CLI does not run") from None
-    if cli.parent != supervisor.pid:
+    if cli.parent != own.pid:
         raise Unwell("the CLI does not run")
     works(cli, "the CLI")
     if ready:

@@ -3,6 +3,7 @@
 Where there is no login yet it says what to do, and starts the CLI once there is one.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -17,12 +18,13 @@ import limits
 import login
 import logs
 import relay
-from health import REMEDY, STATE, process
+from health import REMEDY, STATE
 from logs import log
 
 LAST_WORDS = 0.5  # seconds for what it wrote last; what it started may keep its output open
 KILL_AFTER = 4.0  # seconds for the CLI to end; the container has 5 in all
 PROMPT = "CLAUDE_PROMPT"
+SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 def mode() -> str:
@@ -36,10 +38,12 @@ def no_login() -> str:
 
 
 def remember(**fields: object) -> None:
-    """Write the state that health checks read."""
-    part = STATE.with_suffix(".part")
-    part.write_text(json.dumps({"pid": os.getpid(), "started": process(os.getpid()).started, **fields}))
-    part.replace(STATE)
+    """Write the state that health checks read: where only this process can put another in its place."""
+    made = os.memfd_create("state", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(made, json.dumps(fields).encode())
+    fcntl.fcntl(made, fcntl.F_ADD_SEALS, SEALS)
+    os.dup2(made, STATE, inheritable=False)
+    os.close(made)
 
 
 def wait_for_login() -> None:
