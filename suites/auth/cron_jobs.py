@@ -12,6 +12,7 @@ from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.recording import observations
 from pytest_claims.waiting import until
 
+LOOKS_EVERY = 10  # seconds: the CronJob controller, as the API documents it
 END = 90.0  # seconds for a pod to be placed, to run and to be counted
 
 
@@ -40,6 +41,30 @@ def run_now(kube: Kube, cronjob: Object, asked: str) -> Ended:
         )
     observations.record("job", asked, seen, decides=seen.succeeded)
     return seen
+
+
+def hindrances(spec: dict[str, Any], *, within: int) -> list[str]:
+    """Return what keeps a CronJob from running on its own at least every ``within`` minutes.
+
+    Schedules are read in the form "minutes hours …", where the minutes may be "*", "*/N" or numbers.
+    """
+    found = ["it is suspended"] * bool(spec.get("suspend"))
+    if spec.get("startingDeadlineSeconds") is not None and int(spec["startingDeadlineSeconds"]) < LOOKS_EVERY:
+        found.append("its deadline is shorter than the controller's looks")
+    minutes, *rest = str(spec["schedule"]).split()
+    if rest != ["*"] * 4 or longest_gap(minutes) > within:
+        found.append(f"it comes too seldom: {spec['schedule']}")
+    return found
+
+
+def longest_gap(minutes: str) -> int:
+    """Return the longest time between two runs, in minutes, of a schedule's first field."""
+    start, _, step = minutes.partition("/")
+    if start == "*":
+        at = list(range(0, 60, int(step or 1)))
+    else:
+        at = sorted(int(each) for each in start.split(","))
+    return max(after - before for before, after in zip(at, [*at[1:], at[0] + 60], strict=True))
 
 
 def _end(kube: Kube, meta: dict[str, str]) -> str:

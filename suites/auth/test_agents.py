@@ -13,6 +13,8 @@ import yaml
 from boxproof.agent.login import FILE, PROMPT
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
+from boxproof.deployment.deploy import COMPONENTS
+from boxproof.deployment.deploy import rendered as rendered_with
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
 from boxproof.kube import pod_status
@@ -22,7 +24,7 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 
 VARIABLE = "CLAUDE_CODE_OAUTH_TOKEN"
 OF_PROCESSES = f"cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n 's/^{VARIABLE}=//p' | sort -u"
@@ -45,6 +47,17 @@ def tokens(box: Box) -> tuple[str, ...]:
     return observe("tokens of the processes", box.label, found)
 
 
+USES = require("its processes have the Secret's new token, and no other", lambda found, new: found == (new,))
+ASKS_WITH = require("the API is asked with the new token alone", lambda found, new: found == [new])
+OPENS = require("there is an address to open, of claude.com", lambda host: host == "claude.com")
+APART = require("what one agent writes is not there for the other", lambda shared_file: shared_file is False)
+OF_ONE = require("no claim can be mounted by two nodes", lambda modes: "ReadWriteMany" not in modes)
+NAMED_VOLUME = require(
+    "a named volume is mounted, not a directory of the host", lambda kind: kind == "volume"
+)
+NO_HOME = require("nothing mounts a home of the host", lambda found: found == [])
+
+
 @claim("rotated-token-picked-up")
 def test_a_new_token_in_the_secret_is_used_after_a_restart(
     make_box: MakeBox, kube: Kube, stub: Stub, subject: Subject, token: str
@@ -52,14 +65,24 @@ def test_a_new_token_in_the_secret_is_used_after_a_restart(
     box = make_box()
     old, secret, data = box.pod_object(), box.object("Secret")["metadata"], base64.b64encode(token.encode())
     kube.patch(kube.path("Secret", secret["name"], box.namespace), {"data": {"token": data.decode()}})
-    with control("without a restart it is the old one still"):
-        assert tokens(box) == (box.token,)
+    with control("without a restart it is the old one still, at the API too"):
+        assert USES.fails(tokens(box), token) == (box.token,)
+        assert box.exec([subject.image.cli, *PROMPT], timeout=120).ok
+        ASKS_WITH.fails(asked_with(stub, box.token, token), token)
     restart = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": token}}}
     kube.patch(kube.path("StatefulSet", box.name, box.namespace), {"spec": {"template": restart}})
     box.wait_ready(after=old["metadata"]["uid"])
-    assert tokens(box) == (token,)
+    USES(tokens(box), token)
+    before = asked_with(stub, box.token)
     assert box.exec([subject.image.cli, *PROMPT], timeout=120).ok
-    assert {each.token for each in stub.of(token).requests("/v1/messages")} == {token}
+    ASKS_WITH(asked_with(stub, token), token)
+    assert asked_with(stub, box.token) == before, "the old token was used again"
+
+
+def asked_with(stub: Stub, *given: str) -> list[str]:
+    """Return the tokens, of those given, with which the API was asked; an observation."""
+    seen = {request.token for each in given for request in stub.of(each).requests("/v1/messages")}
+    return observe("asked with", f"{len(given)} tokens", sorted(seen))
 
 
 @claim("rotated-token-picked-up")
@@ -71,8 +94,8 @@ def test_a_login_by_hand_gives_an_address_to_open(box: Box, subject: Subject) ->
         return observe("address", " ".join(words), found[1] if found else "")
 
     with control("asked for its state, the CLI gives none"):
-        assert address("auth", "status") == ""
-    assert address("auth", "login") == "claude.com"
+        OPENS.fails(address("auth", "status"))
+    OPENS(address("auth", "login"))
 
 
 def shared(kube: Kube, docker: Any, path: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -101,10 +124,19 @@ def test_two_agents_have_two_credentials_files(
         with helper_pods.applied(kube, beside):
             helper_pods.start_of(kube, box.namespace, beside["metadata"]["name"])
             live = kube.get("Pod", beside["metadata"]["name"], box.namespace)
-            assert shared(kube, docker, file, one, live)
-    assert not shared(kube, docker, file, one, two)
-    claims = kube.list("PersistentVolumeClaim", box.namespace)
-    assert not {mode for each in claims for mode in each["spec"]["accessModes"]} & {"ReadWriteMany"}
+            APART.fails(shared(kube, docker, file, one, live))
+        many = {"spec": {"accessModes": ["ReadWriteOnce", "ReadWriteMany"]}}
+        OF_ONE.fails(access_modes([many], "a claim of many"))
+    APART(shared(kube, docker, file, one, two))
+    APART(shared(kube, docker, file, two, one))
+    OF_ONE(access_modes(kube.list("PersistentVolumeClaim", box.namespace), box.label))
+
+
+def access_modes(claims: Sequence[dict[str, Any]], asked: str) -> list[str]:
+    """Return the access modes of claims, each once; an observation."""
+    return observe(
+        "access modes", asked, sorted({mode for each in claims for mode in each["spec"]["accessModes"]})
+    )
 
 
 def neighbour(pod: dict[str, Any], image: str, path: str) -> dict[str, Any]:
@@ -138,23 +170,37 @@ def test_the_documented_start_mounts_a_named_volume(
     with control("a directory of the host is seen as one"):
         home = tmp_path / "home/.claude"
         home.mkdir(parents=True)
-        assert mounted(str(home), "a home on the host") == "bind"
+        assert NAMED_VOLUME.fails(mounted(str(home), "a home on the host")) == "bind"
     said = container(start=False).run().output
     documented = re.findall(rf"-v (\S+):{re.escape(subject.config_dir)}\b", said)
     assert documented, "the box does not say what to mount"
-    for each in documented:
-        assert mounted(each, f"as documented: {each}") == "volume"
+    pages = [each.read_text() for each in sorted((subject.directory / "docs").glob("*.md"))]
+    written = [
+        each for page in pages for each in re.findall(rf"-v (\S+):{re.escape(subject.config_dir)}\b", page)
+    ]
+    for each in sorted({*documented, *written}):
+        NAMED_VOLUME(mounted(each, f"as documented: {each}"))
 
 
 @claim("no-cross-platform-credential-share")
 @scope("image")
-def test_nothing_mounts_a_home_of_the_host(subject: Subject, rendered: list[dict[str, Any]]) -> None:
+def test_nothing_mounts_a_home_of_the_host(
+    subject: Subject, rendered: list[dict[str, Any]], session: Session
+) -> None:
     with control("a mount of the host's home is seen as one"):
-        assert homes(EXAMPLE_PODS, EXAMPLE_SERVICES, "examples") == ["/Users/me/.claude", "~/.claude"]
-    pods = [spec for spec in (pod_spec(each) for each in rendered) if spec]
+        found = NO_HOME.fails(homes(EXAMPLE_PODS, EXAMPLE_SERVICES, "examples"))
+        assert found == ["/Users/me/.claude", "~/.claude"]
+    objects = [*rendered, *every_tier(session, subject)]
+    pods = [spec for spec in (pod_spec(each) for each in objects) if spec]
     files = [*subject.directory.glob("*compose*.y*ml")]
     services = [each for path in files for each in yaml.safe_load(path.read_text())["services"].values()]
-    assert homes(pods, services, "what the subject ships") == []
+    NO_HOME(homes(pods, services, "what the subject ships"))
+
+
+def every_tier(session: Session, subject: Subject) -> list[dict[str, Any]]:
+    """Return the objects of every tier of the subject."""
+    tiers = ((*COMPONENTS, *each) for each in subject.tiers.values())
+    return [each for components in tiers for each in rendered_with(session, components=components)[0]]
 
 
 def homes(pods: Sequence[dict[str, Any]], services: Sequence[dict[str, Any]], asked: str) -> list[str]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from boxproof.agent.credential_file import DONE, Saves, saves
-from boxproof.agent.login import FILE, credentials
+from boxproof.agent.login import FILE, PROMPT, credentials
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import Kube
-from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.pods.node_view import Inside, Mount
 from boxproof.probes.pods.stable_identity import after_deletion
 from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 from suites.auth import environment
 from suites.auth.environment import Surroundings
 
@@ -33,19 +34,67 @@ def single_file(container: Containers, subject: Subject, below: Path, mode: str)
     return saves(box.exec, file, f"a container with the file mounted {mode}")
 
 
+WRITABLE = require(
+    "the file can be touched and another be written beside it",
+    lambda found: (found.touch, found.beside) == (DONE, DONE),
+)
+ALL_WRITABLE = require(
+    "no place in the configuration directory is closed to its user", lambda found: found == []
+)
+NOT_ALONE = require(
+    "the file is no mount of its own, and its directory's is not read-only",
+    lambda found: found["alone"] is False and found["read only"] is False,
+)
+REPLACED = require(
+    "the file is touched, written beside and replaced by a rename",
+    lambda found: found == Saves(DONE, DONE, DONE),
+)
+THE_SAME = require(
+    "home, uid, gid and host name are the same everywhere: {}", lambda found, wanted: found == [wanted]
+)
+
+
 @claim("credentials-dir-writable")
 def test_the_directory_of_the_credentials_is_writable(
     box: Box, container: Containers, docker: Any, subject: Subject, tmp_path: Path
 ) -> None:
-    with control("a file that is mounted read-only cannot be touched"):
-        assert single_file(container, subject, tmp_path, "ro").touch == "Read-only file system"
     file = f"{subject.config_dir}/{FILE}"
+
+    def mounted(mount: Mount, asked: str) -> dict[str, bool]:
+        shown = {"alone": mount.point == file, "read only": mount.read_only}
+        return observe("mount of the file", asked, shown)
+
+    with control("a file that is mounted read-only cannot be touched, and is a mount of its own"):
+        assert (
+            WRITABLE.fails(single_file(container, subject, tmp_path, "ro")).touch == "Read-only file system"
+        )
+        NOT_ALONE.fails(mounted(Mount(file, "tmpfs", "/", read_only=True), "a Secret's file"))
     with box.alone():  # another check may be about the same file
-        found = saves(box.exec, file, box.label)
-    assert (found.touch, found.beside) == (DONE, DONE)
-    mount = Inside(docker, box.pod_object(), box.container).mount(file)
-    assert mount.point != file
-    assert not mount.read_only
+        WRITABLE(saves(box.exec, file, box.label))
+    NOT_ALONE(mounted(Inside(docker, box.pod_object(), box.container).mount(file), box.label))
+
+
+CLOSED = r"""
+cd "$1" && find . -name lost+found -prune -o \
+    \( -type d ! -writable -o -type d ! -executable -o -type f ! -writable \) \
+    -print | sort | head -50
+"""
+
+
+@claim("credentials-dir-writable")
+def test_every_place_in_the_directory_is_writable(make_box: MakeBox, subject: Subject) -> None:
+    """What an init container or the image leaves there belongs to the user too, or the CLI trips over it."""
+    box = make_box()
+
+    def closed(place: str) -> list[str]:
+        told = box.exec(["sh", "-c", CLOSED, "closed", place])
+        assert told.ok, told.stderr
+        return observe("closed places", place, told.stdout.split())
+
+    with control("directories of root are seen"):
+        ALL_WRITABLE.fails(closed("/etc"))
+    assert box.exec([subject.image.cli, *PROMPT], timeout=120).ok
+    ALL_WRITABLE(closed(subject.config_dir))
 
 
 @claim("credentials-atomic-rename-works")
@@ -53,31 +102,40 @@ def test_the_credentials_are_replaced_by_a_rename(
     box: Box, container: Containers, subject: Subject, volume: str, tmp_path: Path
 ) -> None:
     with control("a file that is mounted alone can be touched, and cannot be replaced"):
-        alone = single_file(container, subject, tmp_path, "rw")
+        alone = REPLACED.fails(single_file(container, subject, tmp_path, "rw"))
         assert (alone.touch, alone.rename) == (DONE, "Device or resource busy")
     file = f"{subject.config_dir}/{FILE}"
     with box.alone():  # another check may be about the same file
-        assert saves(box.exec, file, box.label) == Saves(DONE, DONE, DONE)
+        REPLACED(saves(box.exec, file, box.label))
     local = container(entrypoint=IDLE, volumes={volume: {"bind": subject.config_dir, "mode": "rw"}})
-    assert saves(local.exec, file, "a container with a volume") == Saves(DONE, DONE, DONE)
+    REPLACED(saves(local.exec, file, "a container with a volume"))
 
 
 @claim("home-uid-host-stable")
 def test_every_process_finds_the_same_home_uid_and_host(
     make_box: MakeBox, container: Containers, docker: Any, kube: Kube, subject: Subject
 ) -> None:
+    box = make_box()
+    wanted = Surroundings(subject.home, subject.uid, subject.uid, box.pod)
+
+    def seen(found: Iterable[Surroundings], asked: str) -> list[Surroundings]:
+        return observe("surroundings of all", asked, sorted(set(found), key=str))
+
     with control("another uid, in a container without a name of its own, finds something else"):
         other = container(entrypoint=IDLE)
-        first, second = (
+        two = [
             environment.of_shell(partial(other.exec, user=uid), f"a container as {uid}")
             for uid in ("1000:1000", "1001:1001")
-        )
-        assert not observe("the same everywhere", "two uids", first == second)
-    box = make_box()
+        ]
+        assert len(THE_SAME.fails(seen(two, "two uids"), wanted)) == 2
     found = environment.everywhere(docker, box)
     before, after = after_deletion(kube, box.namespace, selector(box.workload))
     assert before.name == after.name, "the next pod has another name"
     box.wait_ready()
     found |= environment.everywhere(docker, box)
-    assert observe("the same everywhere", "before and after a deletion", len(found) == 1), found
-    assert found == {Surroundings(subject.home, subject.uid, subject.uid, box.pod)}
+    count = int(box.status().get("restartCount", 0))
+    Inside(docker, box.pod_object(), box.container).end()
+    box.wait_restarted(count)
+    box.wait_ready()
+    found |= environment.everywhere(docker, box)
+    THE_SAME(seen(found, "before and after a deletion and a restart"), wanted)

@@ -12,7 +12,7 @@ from boxproof.probes.process.signals import stop
 from boxproof.stubs import claude_cli
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.image import image_files
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from pytest_claims.waiting import holds, until
 
@@ -34,6 +34,9 @@ def state(box: LocalContainer, path: str) -> str:
     return observe("credentials file", path, found)
 
 
+WHOLE = require("the credentials file is whole", lambda found: found == "whole")
+
+
 @claim("credentials-intact-after-sigterm")
 @scope("image")
 def test_a_login_that_is_being_saved_stays_whole(
@@ -46,7 +49,7 @@ def test_a_login_that_is_being_saved_stays_whole(
         started(careless.start())
         until(lambda: "cut off" in state(careless, headless.file), timeout=60, what="half a file")
         stop(careless.made, timeout=30)
-        assert state(careless, headless.file) != "whole"
+        WHOLE.fails(state(careless, headless.file))
     mine.behave("slow", seconds=900, expires_in=1)
     box = headless()
     box.put({headless.file: (credentials(token, expires_in=-60).encode(), WRITABLE)})
@@ -56,7 +59,7 @@ def test_a_login_that_is_being_saved_stays_whole(
         renewals(mine, box, more_than=before)
         holds(lambda: True, seconds=turn * STEP, every=turn * STEP / 2)
         stop(box.made, timeout=30)
-        assert state(box, headless.file) == "whole", f"round {turn}"
+        WHOLE(state(box, headless.file))
 
 
 def renewals(mine: Stub, box: LocalContainer, *, more_than: int) -> None:

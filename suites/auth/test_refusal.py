@@ -6,9 +6,16 @@ from boxproof.agent import api_session
 from boxproof.agent.api_session import Left
 from boxproof.fixtures.headless import Headless
 from boxproof.stubs.anthropic import Stub
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 
 STEPS, UNTIL = 20, 12  # calls of tools in one prompt, and how many of them before the 401
+
+
+KEPT = require(
+    "what was done is kept, and the box is up and not ready",
+    lambda found: found == Left(UNTIL, UNTIL, ready=False, running=True),
+)
+GOES_ON = require("the same session goes on afterwards", lambda found: found == (True, STEPS))
 
 
 @claim("mid-session-401-keeps-state")
@@ -24,12 +31,19 @@ def test_a_401_in_mid_session_loses_no_work(headless: Headless, token: str, mine
         whole = box()
         mine.behave("ok", turns=STEPS, command=api_session.WORK)
         assert api_session.work(whole).get("is_error") is False
-        assert api_session.left(whole, config) == Left(STEPS, STEPS, ready=True, running=True)
+        found = KEPT.fails(api_session.left(whole, config))
+        assert found == Left(STEPS, STEPS, ready=True, running=True)
     broken = box()
     mine.behave("401", after=UNTIL, turns=STEPS, command=api_session.WORK)
     api_session.work(broken)
-    assert api_session.left(broken, config) == Left(UNTIL, UNTIL, ready=False, running=True)
+    KEPT(api_session.left(broken, config))
+
+    def went_on(asked: str) -> tuple[bool, int]:
+        again = broken.exec([headless.subject.image.cli, "-c", "-p", "Go on.", "--allowedTools", "Bash"])
+        return observe("went on", asked, (again.ok, api_session.left(broken, config).steps))
+
+    with control("while the login is refused it does not go on"):
+        mine.behave("401", turns=STEPS, command=api_session.WORK)
+        GOES_ON.fails(went_on("still refused"))
     mine.behave("ok", turns=STEPS, command=api_session.WORK)
-    again = broken.exec([headless.subject.image.cli, "-c", "-p", "Go on.", "--allowedTools", "Bash"])
-    assert observe("went on", "after the 401", again.ok)
-    assert api_session.left(broken, config).steps == STEPS
+    GOES_ON(went_on("after the 401"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from boxproof.agent import login
 from boxproof.agent.login import Login, credentials
@@ -12,7 +13,7 @@ from boxproof.fixtures.headless import Headless
 from boxproof.probes.containers import LocalContainer
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.image import image_files
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until
 
 HOUR = 3600
@@ -37,23 +38,47 @@ def pair(box: LocalContainer, path: str) -> Pair:
     )
 
 
+NEW_PAIR = require(
+    "the volume holds another access and another refresh token",
+    lambda kept, old: (
+        "" not in (kept.access, kept.refresh) and kept.access != old.access and kept.refresh != old.refresh
+    ),
+)
+USED = require(
+    "the prompt is answered, with the token that the volume holds: {}",
+    lambda found, kept: found == Login(True, (kept,)),
+)
+NOT_AGAIN = require("the renewed login is not renewed once more", lambda number: number == 0)
+GOES_ON = require("the session ends well", lambda code: code == 0)
+KEPT = require(
+    "the token of the rest of the session is the one on the volume, and a new one",
+    lambda found: found["then"] == [found["kept"]] * 3 and found["kept"] not in found["first"],
+)
+REMEMBERS = require("it says the same first start: {}", lambda found, first: found == first)
+NO_WIZARD = require("no wizard comes", lambda found: found == "no wizard")
+
+
 @claim("token-refresh-writes-back")
 @scope("image")
 def test_a_renewed_token_is_kept_and_used(headless: Headless, token: str, mine: Stub, volume: str) -> None:
     given = Pair(token, f"{token}.refresh.0")
-    with control("a token that is still good is left as it is"):
-        good = headless(file=credentials(token, expires_in=8 * HOUR))
-        assert login.of_local(good, mine) == Login(True, (token,))
-        assert pair(good, headless.file) == given
+
+    def renewals(asked: str) -> int:
+        return observe("renewals", asked, len(mine.requests("/v1/oauth/token")))
+
     expired = headless(file=credentials(token, expires_in=-HOUR), volume=volume)
     answered = login.of_local(expired, mine)
+    with control("the first time it is renewed"):
+        NOT_AGAIN.fails(renewals("of a login that has run out"))
     new = pair(expired, headless.file)
-    assert new.access != given.access
-    assert new.refresh != given.refresh
-    assert answered == Login(True, (new.access,))
-    again = login.of_local(headless(volume=volume), mine)
-    assert again == Login(True, (new.access,))
-    assert not mine.requests("/v1/oauth/token"), "it was renewed once more"
+    NEW_PAIR(new, given)
+    USED(answered, new.access)
+    with control("a token that is still good is left as it is, and used itself"):
+        good = headless(file=credentials(token, expires_in=8 * HOUR))
+        USED.fails(login.of_local(good, mine), new.access)
+        assert NEW_PAIR.fails(pair(good, headless.file), given) == given
+    USED(login.of_local(headless(volume=volume), mine), new.access)
+    NOT_AGAIN(renewals("of the renewed one"))
 
 
 @claim("token-refresh-writes-back")
@@ -63,15 +88,31 @@ def test_a_renewal_in_mid_session_is_kept(headless: Headless, token: str, mine: 
     with control("where the renewal is refused too, the session ends"):
         refused = headless(*work, file=credentials(token))
         mine.behave("401", after=2, turns=4)
-        assert refused.run().code != 0
+        GOES_ON.fails(ended(refused, "renewal refused"))
+    with control("where nothing is refused the token stays what it was"):
+        mine.reset()
+        usual = headless(*work, file=credentials(token, expires_in=8 * HOUR))
+        mine.behave("ok", turns=4)
+        ended(usual, "nothing refused")
+        KEPT.fails(session_tokens(mine, usual, headless.file))
     mine.reset()
     box = headless(*work, file=credentials(token), volume=volume)
     mine.behave("refresh", after=2, turns=4)
-    assert box.run().code == 0
-    kept = pair(box, headless.file)
+    GOES_ON(ended(box, "renewed in mid-session"))
+    found = KEPT(session_tokens(mine, box, headless.file))
+    assert found["first"] == [token] * 2
+
+
+def ended(box: LocalContainer, asked: str) -> int | None:
+    """Run a container to its end and return its exit code; an observation."""
+    return observe("exit code", asked, box.run().code)
+
+
+def session_tokens(mine: Stub, box: LocalContainer, path: str) -> dict[str, Any]:
+    """Return the tokens of the answered requests, and the one on the volume; an observation."""
     answered = [each.token for each in mine.requests("/v1/messages") if each.status == 200]
-    assert answered == [token] * 2 + [kept.access] * 3
-    assert kept.access != token
+    kept = pair(box, path).access
+    return observe("tokens of the session", path, {"first": answered[:2], "then": answered[2:], "kept": kept})
 
 
 def first_start(headless: Headless, box: LocalContainer) -> str:
@@ -88,10 +129,10 @@ def first_start(headless: Headless, box: LocalContainer) -> str:
 @scope("image")
 def test_the_cli_remembers_its_first_start(headless: Headless, token: str, volume: str) -> None:
     first = first_start(headless, headless(env=token, volume=volume))
-    assert first
+    assert first, "the CLI writes down no first start"
     with control("without the volume it starts for the first time"):
-        assert first_start(headless, headless(env=token)) not in ("", first)
-    assert first_start(headless, headless(env=token, volume=volume)) == first
+        assert REMEMBERS.fails(first_start(headless, headless(env=token)), first)
+    REMEMBERS(first_start(headless, headless(env=token, volume=volume)), first)
 
 
 def screen(box: LocalContainer) -> str:
@@ -116,11 +157,11 @@ def test_the_wizard_comes_once(headless: Headless, token: str, volume: str) -> N
 
     with control("where nothing is known the wizard comes"):
         box = start()
-        assert screen(box) == "wizard"
+        NO_WIZARD.fails(screen(box))
     for directory in (headless.subject.config_dir, headless.subject.home):
         path = f"{directory}/{KNOWN}"
         known = json.loads(image_files.read(box.made, path) or "{}")
         if known:  # what the wizard leaves behind when it has been answered
             known |= {"hasCompletedOnboarding": True, "theme": "dark"}
             box.put({path: (json.dumps(known).encode(), 0o666)})
-    assert screen(start()) == "no wizard"
+    NO_WIZARD(screen(start()))

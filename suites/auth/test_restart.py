@@ -17,10 +17,13 @@ from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import until
 
 HOUR = 3600
+RECOVERS = require("after the restart the pod becomes Ready", lambda found: found is True)
+TOLD = require("an event tells that the liveness probe failed", lambda found: found is True)
+ASKS_WITH = require("the API is asked with the token that came meanwhile", lambda found, new: found == [new])
 SOON = {"periodSeconds": 1, "timeoutSeconds": 60, "failureThreshold": 2, "terminationGracePeriodSeconds": 1}
 
 
@@ -61,13 +64,22 @@ def test_a_restart_by_the_probe_finds_a_token_that_came_meanwhile(
     expired = credentials(token, expires_in=-HOUR, refreshToken=None)
     Inside(docker, box.pod_object(), box.container).write(f"{subject.config_dir}/{FILE}", expired)
     with control("with no more than an expired file a restart brings no recovery"):
+        TOLD.fails(observe("told of", box.label, told_of(box)))
         restarted(box, docker)
-        assert not comes_ready(box, within=15)
+        RECOVERS.fails(comes_ready(box, within=15))
+        ASKS_WITH.fails(asked_with(stub, token), token)
     secret = box.object("Secret")["metadata"]["name"]
     data = {"token": base64.b64encode(token.encode()).decode()}
     kube.patch(kube.path("Secret", secret, box.namespace), {"data": data})
     restarted(box, docker)
-    assert comes_ready(box, within=60)
-    assert eventually(partial(told_of, box), timeout=60, what="an event of the liveness probe's")
+    RECOVERS(comes_ready(box, within=60))
+    eventually(partial(told_of, box), timeout=60, what="an event of the liveness probe's")
+    TOLD(observe("told of", box.label, told_of(box)))
     assert box.exec([subject.image.cli, *PROMPT], timeout=120).ok
-    assert {each.token for each in stub.of(token).requests("/v1/messages")} == {token}
+    ASKS_WITH(asked_with(stub, token), token)
+
+
+def asked_with(stub: Stub, token: str) -> list[str]:
+    """Return the tokens of the requests that belong to ``token``, each once; an observation."""
+    seen = {each.token for each in stub.of(token).requests("/v1/messages")}
+    return observe("asked with", "the new token's requests", sorted(seen))

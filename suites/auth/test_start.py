@@ -14,11 +14,32 @@ from boxproof.probes.containers import LocalContainer
 from boxproof.stubs import claude_cli
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 
 REMEDIES = ("CLAUDE_CODE_OAUTH_TOKEN", "claude /login")
 EXPIRED = "Authentication expired"
 SCREEN = 24  # lines
+
+
+FAILS_FAST = require(
+    "without the CLI it ends, not with 0, and says how to mend it on one screen",
+    lambda found: (
+        found["ended"]
+        and found["code"] != 0
+        and not found["called"]
+        and found["told"]
+        and found["lines"] <= SCREEN
+    ),
+)
+TOLD_WHY = require("it fails and says what to do", lambda found: found == (True, True))
+TOLD_TO_CLIENT = require(
+    "the client is told what to do, and so is the log",
+    lambda found: found == {"status": 502, "client": True, "log": True},
+)
+NOT_ACCEPTED = require(
+    "the CLI is not started, and the box says that this serves inference only",
+    lambda found: found == {"called": False, "ended": "not well", "told": True},
+)
 
 
 def code(box: LocalContainer) -> int:
@@ -33,18 +54,21 @@ def code(box: LocalContainer) -> int:
 def test_without_a_login_it_ends_and_says_what_to_do(
     modes: Modes, container: Containers, subject: Subject, mode: str
 ) -> None:
-    with control("with a login it goes on running"):
-        assert not modes(mode or None).ends(within=2)
+    def became(box: LocalContainer, asked: str, *, within: float) -> dict[str, object]:
+        ended, said = box.ends(within=within), box.logs()
+        shown: dict[str, object] = {
+            "ended": ended, "code": code(box) if ended else 0, "called": bool(calls(box)),
+            "told": all(each in said for each in REMEDIES), "lines": len(said.splitlines()),
+        }  # fmt: skip
+        return observe("what became of it", asked, shown)
+
+    with control("with a login it goes on running, with the CLI"):
+        FAILS_FAST.fails(became(modes(mode or None), f"{mode}, a login", within=2))
     box = container(
         files={subject.image.cli: (claude_cli.STAYS, 0o755)},
         environment={"CLAUDE_MODE": mode, "CLAUDE_PROMPT": "x"},
     )
-    assert box.ends(within=60)
-    assert code(box) != 0
-    assert calls(box) == [], "the CLI was started, which asks for a login in a browser"
-    said = box.logs()
-    assert all(each in said for each in REMEDIES)
-    assert len(said.splitlines()) <= SCREEN
+    FAILS_FAST(became(box, f"{mode}, none", within=60))
 
 
 @claim("auth-401-message")
@@ -61,9 +85,9 @@ def test_a_refused_login_ends_with_what_to_do(
         return observe("failed, and told why", source, (ended.code != 0, told))
 
     with control("a login that is accepted is not complained about"):
-        assert said() == (False, False)
+        assert TOLD_WHY.fails(said()) == (False, False)
     mine.behave("401")
-    assert said() == (True, True)
+    TOLD_WHY(said())
 
 
 @claim("auth-401-message")
@@ -72,15 +96,18 @@ def test_a_login_refused_in_the_api_is_told_to_the_client_too(
     headless: Headless, token: str, mine: Stub
 ) -> None:
     box = serve(headless(env=token, environment={"CLAUDE_MODE": "api"}))
+
+    def told(asked: str) -> dict[str, object]:
+        answer = ask(box, "Say hello.")
+        signs = (EXPIRED, *REMEDIES)
+        client, log = str(answer.data.get("error", "")), box.logs()
+        shown = {"client": all(each in client for each in signs), "log": all(each in log for each in signs)}
+        return observe("told", asked, {"status": answer.status, **shown})
+
     with control("a login that is accepted is not complained about"):
-        assert ask(box, "Say hello.").status == 200
-        assert EXPIRED not in box.logs()
+        assert TOLD_TO_CLIENT.fails(told("accepted"))["status"] == 200
     mine.behave("401")
-    refused = ask(box, "Say hello.")
-    assert refused.status == 502
-    for text in (refused.data["error"], box.logs()):
-        assert EXPIRED in text
-        assert all(each in text for each in REMEDIES)
+    TOLD_TO_CLIENT(told("refused"))
 
 
 FULL = ["user:inference", "user:profile", "user:sessions:claude_code"]
@@ -89,20 +116,25 @@ FULL = ["user:inference", "user:profile", "user:sessions:claude_code"]
 @claim("token-kind-matches-mode")
 @scope("image")
 def test_remote_control_refuses_what_serves_inference_only(modes: Modes, subject: Subject) -> None:
-    def accepted(mode: str, *, token: str, scopes: list[str] | None) -> bool:
-        """Return whether the CLI is started with these; if not, why is told."""
+    def started_with(mode: str, *, token: str, scopes: list[str] | None) -> dict[str, object]:
+        """Return whether the CLI is started with these, how the box ends, and whether it says why."""
         box = modes(mode, stays=False, start=False, environment={"CLAUDE_CODE_OAUTH_TOKEN": token})
         text = credentials("stub-token-file", scopes=scopes) if scopes else ""
         box.put({f"{subject.config_dir}/.credentials.json": (text.encode(), 0o644)})
         ended = box.run()
-        called = bool(calls(box))
-        assert called == (ended.code == 0)
-        assert called or "serves inference only" in ended.output
-        return observe("accepted", f"{mode}, {'token' * bool(token)}, {scopes}", called)
+        shown: dict[str, object] = {
+            "called": bool(calls(box)),
+            "ended": "well" if ended.code == 0 else "not well",
+            "told": "serves inference only" in ended.output,
+        }
+        return observe("started with", f"{mode}, {'token' * bool(token)}, {scopes}", shown)
 
+    well = {"called": True, "ended": "well", "told": False}
     with control("a full login is accepted there, and the token elsewhere"):
-        assert accepted("remote-control", token="", scopes=FULL)
-        assert accepted("headless", token="stub-token-setup", scopes=None)
-    assert not accepted("remote-control", token="stub-token-setup", scopes=None)
-    assert not accepted("remote-control", token="stub-token-setup", scopes=FULL), "the token comes first"
-    assert not accepted("remote-control", token="", scopes=FULL[:1])
+        assert NOT_ACCEPTED.fails(started_with("remote-control", token="", scopes=FULL)) == well
+        assert NOT_ACCEPTED.fails(started_with("headless", token="stub-token-setup", scopes=None)) == well
+    NOT_ACCEPTED(started_with("remote-control", token="stub-token-setup", scopes=None))
+    NOT_ACCEPTED(
+        started_with("remote-control", token="stub-token-setup", scopes=FULL)
+    )  # the token comes first
+    NOT_ACCEPTED(started_with("remote-control", token="", scopes=FULL[:1]))

@@ -110,6 +110,10 @@ class Inside:
         """Send a signal to the processes that the first one started."""
         self._run("pkill", f"-{name}", "-P", str(self.pid), again=False)
 
+    def end(self) -> None:
+        """Kill the first process, as a crash would: the container restarts."""
+        self._run("kill", "-KILL", str(self.pid), again=False)
+
     def write(self, path: str, text: str) -> None:
         """Write a file into the container, owned by the running uid, readable by it alone."""
         target, owner = f"/proc/{self.pid}/root{path}", self.uid
