@@ -241,3 +241,29 @@ def lifetimes_not_stated(directory: Path) -> None:
     page = directory / "docs/authentication.md"
     kept = [line for line in page.read_text().splitlines() if not line.startswith("| lasts")]
     page.write_text("\n".join(kept))
+
+
+image_sabotage(
+    "opened_for_the_group", "auth-login-for-its-user-alone", "the entrypoint opens its place for the group",
+    dockerfile=at_start(f"chmod -R g+rX {CONFIG}"),
+)  # fmt: skip
+image_sabotage(
+    "shut_directory", "credentials-dir-writable", "the entrypoint shuts one directory beside the file",
+    dockerfile=at_start(f"mkdir -p {CONFIG}/todos; chmod 0500 {CONFIG}/todos"),
+)  # fmt: skip
+
+
+@manifest_sabotage("token-expiry-monitored", "the watch is suspended")
+def watch_suspended(objects: Objects) -> None:
+    find(objects, "CronJob")["spec"]["suspend"] = True
+
+
+@manifest_sabotage("token-expiry-monitored", "the watch comes once a night, when the login has long run out")
+def watch_comes_seldom(objects: Objects) -> None:
+    find(objects, "CronJob")["spec"]["schedule"] = "0 3 * * *"
+
+
+@subject_sabotage("no-cross-platform-credential-share", "a page has the home of the host mounted")
+def page_with_the_home(directory: Path) -> None:
+    page = directory / "docs/installing.md"
+    page.write_text(f"{page.read_text()}\n```\ndocker run -v ~/.claude:{CONFIG} claude-in-a-box\n```\n")
