@@ -38,6 +38,7 @@ PHASES = {  # by what the log of a run says when one begins, in this order
 }
 SWEPT = "instance"  # a run that got there has swept what was left before it
 LAST = 0.7  # of a phase: later the run might end before the signal comes
+VERDICTS = ("accepted:", "refuted:", "blocked:", "unproven:")  # how the last line of a run begins
 MOST = 500
 WHOLE_RUN = 3600.0  # seconds for one run, the first of a machine included
 GIVEN_UP = 60.0  # seconds until a run that does not end is killed
@@ -77,6 +78,13 @@ def plans(count: int, seed: int, actions: Sequence[Action] = ACTIONS) -> list[Pl
         Plan(number, action, phase, round(chance.random() * LAST, 3))
         for number, (action, phase) in enumerate(pairs[:count], 1)
     ]
+
+
+def reason_of(lines: Sequence[str]) -> str:
+    """Return what the log of a run says of its end: its verdict, else its last error, else its last line."""
+    verdicts = [each for each in lines if each.startswith(VERDICTS)]
+    errors = [each for each in lines if each.startswith("boxproof: ")]
+    return next((each[-1].strip() for each in (verdicts, errors, lines) if each), "it said nothing")
 
 
 def whole(text: str, option: str, most: int) -> int:
@@ -216,12 +224,15 @@ class Campaign:
             if not made.within(WHOLE_RUN):
                 raise EnvironmentFault(f"an undisturbed run does not end within {WHOLE_RUN:.0f} s")
             ends = [*list(made.seen.values())[1:], time.monotonic()]
-            tail = made.log.read_text(errors="replace").splitlines()[-3:]
-            if set(made.seen) != set(PHASES):
-                raise EnvironmentFault(f"an undisturbed run ended with {made.nox.returncode}: {tail}")
+            lines = made.log.read_text(errors="replace").splitlines()
+            if made.nox.returncode or set(made.seen) != set(PHASES):
+                raise EnvironmentFault(
+                    f"an undisturbed run ended with {made.nox.returncode}: {reason_of(lines)}",
+                    hint=f"its log is {made.log}; interrupts say nothing while it is red",
+                )
             for (phase, begun), end in zip(made.seen.items(), ends, strict=True):
                 self.lasts[phase] = max(end - begun, 0.05)
-        log.say(tail[0])
+        log.say(reason_of(lines))
         log.say(", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in self.lasts.items()))
 
     def interrupt(self, plan: Plan) -> None:

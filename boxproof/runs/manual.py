@@ -20,7 +20,7 @@ from boxproof.core.settings import Settings
 from boxproof.deployment import deploy
 from boxproof.host.engine.docker_cli import nodes_of
 from boxproof.kube.client import Kube
-from boxproof.runs import bringup, ownership, sweep_engine
+from boxproof.runs import bringup, inputs, ownership, sweep_engine
 from boxproof.runs.run_life import Run
 from boxproof.stubs import anthropic
 from boxproof.subject import model, parts
@@ -78,9 +78,13 @@ def _guest(settings: Settings) -> Run:
 
 def loaded(run: Run) -> Session:
     """Return a session whose images are on every node of its cluster."""
-    engine = bringup.engine_of(run)
     subject = model.load(run.settings.subject)
+    if not run.guest:
+        inputs.check(run.settings, subject)
+    engine = bringup.engine_of(run)
     lock = image_build.lock_of(run.settings, engine, subject)
+    if not run.guest:
+        inputs.fetch(run.settings, subject)
     cluster = bringup.cluster_of(run, engine)
     probe = anthropic.ensure_images(run.settings, engine)
     image = image_build.build(run.settings, engine, subject, lock=lock)

@@ -15,7 +15,7 @@ from boxproof.host.engine import engine_choice
 from boxproof.host.engine.docker_cli import docker
 from boxproof.kube import diagnosis
 from boxproof.reports import matrix_results
-from boxproof.runs import bringup, manual, ownership
+from boxproof.runs import bringup, inputs, manual, ownership
 from boxproof.subject import model
 from boxproof.subject.image import image_build
 from boxproof.tasks import watch as watches
@@ -38,7 +38,13 @@ def preflight() -> str:
 def up() -> ClusterInfo:
     """Bring up engine and cluster."""
     with manual.by_hand() as run:
-        return bringup.cluster_of(run, bringup.engine_of(run))
+        subject = model.load(run.settings.subject)
+        if not run.guest:
+            inputs.check(run.settings, subject)
+        engine = bringup.engine_of(run)
+        if not run.guest:
+            inputs.fetch(run.settings, subject)
+        return bringup.cluster_of(run, engine)
 
 
 def deploy(suffix: str, timeout: str) -> str:
