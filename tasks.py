@@ -10,19 +10,20 @@ import sys
 from invoke import Context, task
 
 from boxproof.tasks.debug_tasks import nsenter, oom, remove_container, trace
-from boxproof.tasks.task_errors import explained
+from boxproof.tasks.task_errors import explained, parse_in_one_line
 
 __all__ = ["nsenter", "oom", "remove_container", "trace"]  # invoke finds them here
+parse_in_one_line()
 
 
-@task(help={"as_json": "print the survey as JSON on standard output"})
+@task(help={"json": "print the survey as JSON on standard output", "as_json": "the same"})
 @explained
-def doctor(_: Context, as_json: bool = False) -> None:
+def doctor(_: Context, json: bool = False, as_json: bool = False) -> None:
     """Say what this machine has, which way each need will be met, and what mends what is missing."""
     from boxproof.cli import doctor as doctors
     from boxproof.core.settings import Settings
 
-    sys.exit(doctors.main(Settings.load(), as_json=as_json))
+    sys.exit(doctors.main(Settings.load(), as_json=json or as_json))
 
 
 @task(
@@ -156,32 +157,56 @@ def conformance(_: Context, tags: str = "", wait: str = "5", json: bool = False)
     sys.exit(cases.main(tags, wait, json))
 
 
-@task(help={"follow": "go on printing"})
+@task(
+    help={
+        "follow": "go on printing",
+        "tail": "only so many of the last lines",
+        "previous": "of the container before the last restart",
+        "container": "another container of the agent's pod, such as gate",
+        "suffix": "of a further instance",
+    }
+)
 @explained
-def logs(_: Context, follow: bool = False) -> None:
+def logs(
+    _: Context,
+    follow: bool = False,
+    tail: str = "",
+    previous: bool = False,
+    container: str = "",
+    suffix: str = "",
+) -> None:
     """Print the agent's log."""
     from boxproof.tasks import runbooks
 
-    sys.exit(runbooks.logs(follow))
+    sys.exit(runbooks.logs(follow, tail=tail, previous=previous, container=container, suffix=suffix))
 
 
-@task
+@task(help={"suffix": "of a further instance"})
 @explained
-def shell(_: Context) -> None:
+def shell(_: Context, suffix: str = "") -> None:
     """Open a shell in the agent's container."""
     from boxproof.tasks import runbooks
 
-    sys.exit(runbooks.shell())
+    sys.exit(runbooks.shell(suffix))
 
 
-@task(name="exec")
+@task(help={"suffix": "of the instance that goes"})
 @explained
-def execute(_: Context) -> None:
+def remove(_: Context, suffix: str = "") -> None:
+    """Remove one further instance that was deployed by hand; inv down removes the cluster."""
+    from boxproof.tasks import named_instance
+
+    print(f"{named_instance.remove(suffix)} is gone")
+
+
+@task(name="exec", help={"suffix": "of a further instance"})
+@explained
+def execute(_: Context, suffix: str = "") -> None:
     """Run a command in the agent's container: inv exec -- COMMAND …."""
     from boxproof.tasks import runbooks
 
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    sys.exit(runbooks.execute(words))
+    sys.exit(runbooks.execute(words, suffix))
 
 
 @task(help={"mend": "bring the build to the nodes and pods that lack it", "suffix": "of the instance"})
@@ -202,22 +227,28 @@ def rotate_token(_: Context, file: str = "", suffix: str = "") -> None:
     print(f"{runbooks.rotate_token(file, suffix)} has the new token")
 
 
-@task(help={"file": "where the backup goes"})
+@task(help={"file": "where the backup goes", "suffix": "of a further instance"})
 @explained
-def backup(_: Context, file: str) -> None:
+def backup(_: Context, file: str, suffix: str = "") -> None:
     """Write the content of the agent's volume into a tar."""
     from boxproof.tasks import runbooks
 
-    runbooks.backup(file)
+    runbooks.backup(file, suffix)
 
 
-@task(help={"file": "the backup", "replace": "delete the claim that is there"})
+@task(
+    help={
+        "file": "the backup",
+        "replace": "delete the claim that is there",
+        "suffix": "of a further instance",
+    }
+)
 @explained
-def restore(_: Context, file: str, replace: bool = False) -> None:
+def restore(_: Context, file: str, replace: bool = False, suffix: str = "") -> None:
     """Bring a backup into a new claim, and start the agent on it."""
     from boxproof.tasks import runbooks
 
-    runbooks.restore(file, replace=replace)
+    runbooks.restore(file, replace=replace, suffix=suffix)
 
 
 @task

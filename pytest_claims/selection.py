@@ -11,6 +11,8 @@ from typing import Any
 
 from pytest_claims.faults import UsageError, nearest
 
+CLAIM = re.compile(r"[a-z0-9]+(-[a-z0-9*?]+)+")  # how an id, or a glob of ids, looks
+
 
 def read_toml(path: Path, shown: str = "") -> dict[str, Any]:
     """Return the content of a TOML file; raises UsageError, beginning with ``shown`` or its name."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from boxproof.bench import access_questions, image_loading, whole_runs
 from boxproof.bench.bench_session import Bench
 from boxproof.cli import e2e
-from boxproof.core.settings import Settings
+from boxproof.core.settings import Settings, whole_number
 from boxproof.host import machine
 from boxproof.reports import bench_results
 from boxproof.reports.bench_results import Measure
@@ -34,12 +34,11 @@ MEASURES: dict[str, Callable[[Bench], list[Measure]]] = {
 def main(settings: Settings, *, only: Sequence[str] | None = None, runs: str = "3") -> int:
     """Measure and write ``reports/bench``; 0 when everything asked for was measured, else 3."""
     chosen = checked(only or ())
-    if not runs.isdigit() or not 1 <= int(runs) <= MOST_ROUNDS:
-        raise UsageError(f"--runs={runs!r}", hint=f"allowed: a whole number from 1 to {MOST_ROUNDS}")
+    rounds = whole_number("--runs", runs, MOST_ROUNDS)
     subject = e2e.checked(settings)
     into = settings.reports / "bench"
     run = run_life.begin(replace(settings, reports=into / "runs"), subject.name, parts.absent(subject))
-    bench = Bench(run, subject, int(runs))
+    bench = Bench(run, subject, rounds)
     measures: list[Measure] = []
     failed: dict[str, str] = {}
     try:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from boxproof.core.process import Process, daemon
-from boxproof.core.settings import ROOT, Settings, path_after
+from boxproof.core.settings import ROOT, Settings, path_after, whole_number
 from boxproof.reports import interrupt_results
 from boxproof.reports.interrupt_results import ACTIONS, Action, Row
 from boxproof.runs import leftovers
@@ -87,19 +87,12 @@ def reason_of(lines: Sequence[str]) -> str:
     return next((each[-1].strip() for each in (verdicts, errors, lines) if each), "it said nothing")
 
 
-def whole(text: str, option: str, most: int) -> int:
-    """Return a whole number from 1 to ``most``; raises UsageError."""
-    if not text.isdigit() or not 1 <= int(text) <= most:
-        raise UsageError(f"{option}={text!r}", hint=f"allowed: a whole number from 1 to {most}")
-    return int(text)
-
-
 def main(
     settings: Settings, *, count: str = "4", seed: str = "1", only: str = "", minutes: str = "600"
 ) -> int:
     """Interrupt runs and write ``reports/interrupts``; 0 when all was clean, 1 when something was left."""
-    number, chance = whole(count, "N", MOST), whole(seed, "--seed", 1 << 31)
-    until_then = time.monotonic() + 60 * whole(minutes, "--minutes", 6000)
+    number, chance = whole_number("N", count, MOST), whole_number("--seed", seed, 1 << 31)
+    until_then = time.monotonic() + 60 * whole_number("--minutes", minutes, 6000)
     chosen = [each for each in ACTIONS if each in only.split(",")] if only else list(ACTIONS)
     for each in filter(None, only.split(",")):
         if each not in ACTIONS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import boxproof
-from boxproof.core import failures, own_claims, parents
+from boxproof.core import own_claims, parents
 from boxproof.core.process import ENDING, tell, when_told
 from boxproof.core.settings import ROOT, Settings, starter
 from pytest_claims import progress, selection
@@ -35,10 +36,47 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError; a misspelt option gets the nearest valid one as its hint."""
         if "unrecognized arguments:" in message:
-            word = message.split("unrecognized arguments:")[1].split(maxsplit=1)[0]
-            options = [each for action in self._actions for each in action.option_strings]
-            raise UsageError(f"unknown argument {word!r}", hint=nearest(word.split("=")[0], options))
-        raise UsageError(message, hint=f"see nox -s {self.prog} -- --help")
+            word = message.split("unrecognized arguments:")[1].split(maxsplit=1)[0].split("=", maxsplit=1)[0]
+            raise UsageError(f"unknown argument {selection.short(word)!r}", hint=self._instead_of(word))
+        raise UsageError(selection.short(message, 300), hint=f"see nox -s {self.prog} -- --help")
+
+    def _instead_of(self, word: str) -> str:
+        """Return what to write in the place of a word that this command does not take."""
+        options = sorted(each for action in self._actions for each in action.option_strings)
+        spelt = word.replace("_", "-").lower()
+        close = difflib.get_close_matches(spelt, options, n=1, cutoff=NEAR)
+        if close:
+            return f"did you mean {close[0]!r}?"
+        if spelt in INSTEAD.get(self.prog, {}) or spelt in INSTEAD[""]:
+            return INSTEAD.get(self.prog, {}).get(spelt) or INSTEAD[""][spelt]
+        if not word.startswith("-") and "--claims" in options and selection.CLAIM.fullmatch(word):
+            return f"claims are named with --claims {word}"
+        takers = [each for each in COMMANDS if each != self.prog and spelt in _options_of(each)]
+        if takers:
+            return f"{spelt} is for {', '.join(takers)}; see nox -s {self.prog} -- --help"
+        return f"allowed: {', '.join(options)}"
+
+
+NEAR = 0.72  # how like an option a misspelt one is: less is another word
+INSTEAD = {  # what users of other tools, or of another command, write
+    "": {
+        "--version": "boxproof --version",
+        "-v": "boxproof --version",
+        "-k": "--claims takes ids and globs",
+        "--filter": "--claims takes ids and globs",
+        "--jobs": "--workers N",
+        "-j": "--workers N",
+        "-n": "--workers N",
+    },
+    "e2e": {"--only": "--claims takes ids and globs"},
+    "matrix": {f"--{axis}": f"--cell {axis}=VERSION" for axis in ("kind", "containerd", "kubernetes")},
+    "release": {"--publish": "--registry HOST"},
+}
+
+
+def _options_of(command: str) -> set[str]:
+    """Return the options that another command takes."""
+    return {name for action in parser(command, "")._actions for name in action.option_strings}
 
 
 def parser(command: str, about: str) -> Parser:
@@ -193,6 +231,7 @@ def overview() -> str:
 
 SHOWN: dict[str, Callable[[], str]] = {
     "--help": overview,
+    "help": overview,
     "-h": overview,
     "--version": lambda: f"boxproof {boxproof.__version__}",
 }
@@ -231,7 +270,7 @@ def _end_in_time(noticed: int) -> None:
 def main(words: Sequence[str]) -> int:
     """Run one command and return its exit code (docs/contracts.md); nothing is raised, whatever happens."""
     interrupt_once()
-    return explained(lambda: _main(words))
+    return explained(lambda: command(words))
 
 
 def explained(work: Callable[[], int]) -> int:
@@ -254,18 +293,22 @@ def explained(work: Callable[[], int]) -> int:
 
 def defect(error: Exception) -> str:
     """Return the line about an error that nobody foresaw; its traceback goes into a file."""
+    from boxproof.core import failures
+
     where = failures.keep(error)
     hint = f"the traceback is in {where}" if where else "there was no room for its traceback"
     return f"a defect of the harness: {one_line(f'{type(error).__name__}: {error}')} ({hint})"
 
 
-def _main(words: Sequence[str]) -> int:
+def command(words: Sequence[str]) -> int:
+    """Do what ``words`` ask for and return the exit code; raises BoxproofError."""
     if words and words[0] in SHOWN:
         print(SHOWN[words[0]]())
         return int(ExitCode.ACCEPTED)
     if not words or words[0] not in COMMANDS:
         shown = words[0] if words else ""
-        raise UsageError(f"unknown command {shown!r}", hint=nearest(shown, COMMANDS))
+        told = f"unknown command {selection.short(shown)!r}" if words else "no command"
+        raise UsageError(told, hint=f"{nearest(shown, COMMANDS)}; boxproof --help lists them")
     from boxproof.core import secret_values
 
     redaction.add(*secret_values.at_hand())
@@ -275,8 +318,8 @@ def _main(words: Sequence[str]) -> int:
         raise UsageError(f"this boxproof was installed without claims ({CLAIMS})", hint=hint)
     if settings.claims:
         selection.select(settings.claims, [*selection.ids(CLAIMS), *own_claims.ids(settings.subject)])
-    command: Command = importlib.import_module(f"boxproof.cli.{words[0]}").main
-    return command(settings, **own)
+    run: Command = importlib.import_module(f"boxproof.cli.{words[0]}").main
+    return run(settings, **own)
 
 
 def console_script() -> int:

@@ -14,6 +14,7 @@ import platformdirs
 from boxproof.core.parents import PARENT
 from pytest_claims import pace
 from pytest_claims.faults import UsageError, nearest
+from pytest_claims.selection import short
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PLACE = "share/boxproof"  # of the files beside the packages, below a prefix (setup.py)
@@ -22,9 +23,19 @@ PREFIX = "BOXPROOF_"
 REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
 SNAPSHOT = re.compile(r"(\d{8}T\d{6}Z|(https?|file)://\S+)?")
 CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")  # what kind takes
+VERSION = re.compile(r"v?[0-9]{1,6}(\.[0-9]{1,6}){0,3}([-+.][0-9A-Za-z.-]{1,40})?")
+ENGINE = re.compile(r"auto|user|embedded")
+LINE = re.compile(r"[^\x00-\x1f]+")
+UNSET = frozenset({"registry", "context", "snapshot", "kubeconfig"})  # as a variable, "" is not to have it
 FORMS = {
-    "publish": (REGISTRY, "HOST[:PORT][/PATH], in lower case"),
+    "publish": (REGISTRY, "HOST[:PORT][/PATH], in lower case, without https://"),
     "cluster": (CLUSTER, "at most 40 lower-case letters, digits, dots, dashes"),
+    "registry": (REGISTRY, "HOST[:PORT][/PATH], in lower case, without https://"),
+    "kind": (VERSION, "a version, for example 0.33.0"),
+    "containerd": (VERSION, "a version, for example 2.1"),
+    "kubernetes": (VERSION, "a version, for example 1.34.2"),
+    "engine": (ENGINE, "auto, user, embedded"),
+    "context": (LINE, "the name of a context"),
     "snapshot": (
         SNAPSHOT,
         "a moment, 20260131T120000Z, or a dated archive's URL, http://, https:// or file://",
@@ -183,23 +194,34 @@ def _existing_cluster(chosen: dict[str, object], shown: Mapping[str, str]) -> di
     return chosen | {"publish": _convert(shown["registry"], "publish", registry)}
 
 
+def whole_number(shown: str, text: str, most: int) -> int:
+    """Return a whole number from 1 to ``most``; raises UsageError that begins with ``shown``."""
+    digits = text.isascii() and text.isdecimal() and len(text) < 12
+    if not digits or not 1 <= int(text) <= most:
+        raise UsageError(f"{shown}={short(text)!r}", hint=f"allowed: a whole number from 1 to {most}")
+    return int(text)
+
+
 def _existing(shown: str, value: str, hint: str) -> str:
     path = Path(value).expanduser().resolve()
     if not path.is_file():
-        raise UsageError(f"{shown}={value!r}", hint=hint)
+        raise UsageError(f"{shown}={short(value)!r}", hint=hint)
     return str(path)
 
 
 def _convert(shown: str, key: str, value: object) -> object:
     if not isinstance(value, str):
         return value
+    variable = shown.startswith(PREFIX)
+    if "\0" in value or (not value.strip() and not (variable and key in UNSET)):
+        raise UsageError(f"{shown}={short(value)!r}", hint="give a value, or leave the option out")
     if key in {"subject", "reports", "cache", "state"}:
         return Path(value).expanduser().resolve()
-    if key in FORMS:
+    if key in FORMS and value:
         form, allowed = FORMS[key]
         if not form.fullmatch(value):
             told = "--registry" if shown == "--publish" else shown
-            raise UsageError(f"{told}={value!r}", hint=f"allowed: {allowed}")
+            raise UsageError(f"{told}={short(value)!r}", hint=f"allowed: {allowed}")
     if key == "vulnerability_db":
         return _existing(shown, value, "give the archive that `grype db import` takes")
     if key == "kubeconfig" and value:
@@ -211,10 +233,8 @@ def _convert(shown: str, key: str, value: object) -> object:
         return words
     if key == "keep":
         if value.lower() not in {"1", "0", "true", "false", "yes", "no"}:
-            raise UsageError(f"{shown}={value!r}", hint="allowed: 1, 0, true, false, yes, no")
+            raise UsageError(f"{shown}={short(value)!r}", hint="allowed: 1, 0, true, false, yes, no")
         return value.lower() in {"1", "true", "yes"}
     if key == "workers":
-        if not value.isdigit() or not 1 <= int(value) <= 64:
-            raise UsageError(f"{shown}={value!r}", hint="allowed: a whole number from 1 to 64")
-        return int(value)
+        return whole_number(shown, value, 64)
     return value

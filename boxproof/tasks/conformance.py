@@ -11,10 +11,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from boxproof.cluster.images import agnhost, load
+from boxproof.core import settings as settings_module
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.process import run as command
 from boxproof.core.session import ClusterInfo, EngineInfo
-from boxproof.core.settings import Settings
+from boxproof.core.settings import Settings, whole_number
 from boxproof.host import machine
 from boxproof.host.engine import engine_choice
 from boxproof.host.engine.docker_cli import docker
@@ -99,6 +100,8 @@ def main(tags: str, wait: str, as_json: bool) -> int:
     """
     settings = Settings.load()
     seconds, named = _seconds(wait), tuple(each.strip() for each in tags.split(",") if each.strip())
+    if not settings_module.session_file():
+        manual.existing(settings)
     engine = engine_choice.ensure(settings)
     with manual.by_hand() as run:
         cluster = run.session.cluster if run.guest else manual.present(settings, engine)
@@ -112,9 +115,7 @@ def main(tags: str, wait: str, as_json: bool) -> int:
 
 
 def _seconds(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= LONGEST_WAIT:
-        raise UsageError(f"--wait={text}", hint=f"allowed: whole seconds from 1 to {LONGEST_WAIT}")
-    return int(text)
+    return whole_number("--wait", text, LONGEST_WAIT)
 
 
 def _tried(

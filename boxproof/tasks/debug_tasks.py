@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 
 from invoke.context import Context
@@ -10,41 +9,44 @@ from invoke.tasks import task
 
 from boxproof.tasks.task_errors import explained
 
+SUFFIX = "of a further instance"
 CONTAINER = "a container of the agent's pod (default: the agent's)"
 
 
-@task(help={"command": "what to run (default: a shell)", "container": CONTAINER})
+@task(help={"command": "what to run (default: a shell)", "container": CONTAINER, "suffix": SUFFIX})
 @explained
-def nsenter(_: Context, command: str = "sh", container: str = "") -> None:
+def nsenter(_: Context, command: str = "sh", container: str = "", suffix: str = "") -> None:
     """Run a command as root in all namespaces of the agent's container, from its node."""
     from boxproof.tasks import node_tools
 
-    words = [node_tools.container(container), *shlex.split(command)]
-    sys.exit(node_tools.run("enter.sh", *words, terminal=True))
+    words = [node_tools.container(container), *node_tools.split(command)]
+    sys.exit(node_tools.run("enter.sh", *words, terminal=True, suffix=suffix))
 
 
-@task(help={"seconds": "for how long", "container": CONTAINER})
+@task(help={"seconds": "for how long", "container": CONTAINER, "suffix": SUFFIX})
 @explained
-def trace(_: Context, seconds: int = 10, container: str = "") -> None:
+def trace(_: Context, seconds: str = "10", container: str = "", suffix: str = "") -> None:
     """Count the system calls of the agent's first process, without stopping it."""
     from boxproof.tasks import node_tools
 
-    sys.exit(node_tools.run("trace.sh", node_tools.container(container), str(seconds)))
+    words = [node_tools.container(container), node_tools.seconds(seconds)]
+    sys.exit(node_tools.run("trace.sh", *words, suffix=suffix))
 
 
-@task
+@task(help={"suffix": SUFFIX})
 @explained
-def oom(_: Context) -> None:
+def oom(_: Context, suffix: str = "") -> None:
     """Print what the kernel says about processes of the agent's pod that it killed for want of memory."""
     from boxproof.tasks import node_tools
 
-    sys.exit(node_tools.run("oom.sh"))
+    sys.exit(node_tools.run("oom.sh", suffix=suffix))
 
 
-@task(help={"seconds": "how long it may take to end", "container": CONTAINER})
+@task(help={"seconds": "how long it may take to end", "container": CONTAINER, "suffix": SUFFIX})
 @explained
-def remove_container(_: Context, seconds: int = 60, container: str = "") -> None:
+def remove_container(_: Context, seconds: str = "60", container: str = "", suffix: str = "") -> None:
     """Stop a container of the agent's pod on its node, then remove it; try kubectl delete pod first."""
     from boxproof.tasks import node_tools
 
-    sys.exit(node_tools.run("remove.sh", node_tools.container(container), str(seconds)))
+    words = [node_tools.container(container), node_tools.seconds(seconds)]
+    sys.exit(node_tools.run("remove.sh", *words, suffix=suffix))

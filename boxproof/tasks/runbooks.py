@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import tarfile
 from collections.abc import Sequence
 from getpass import getpass
 from pathlib import Path
 
+from boxproof.core import settings as settings_module
 from boxproof.core.process import foreground
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo
-from boxproof.core.settings import Settings
+from boxproof.core.settings import Settings, whole_number
 from boxproof.deployment import deploy
 from boxproof.host.engine import engine_choice
 from boxproof.kube.client import Kube
@@ -18,8 +20,11 @@ from boxproof.runs import manual
 from boxproof.subject import model
 from boxproof.subject.image import image_build
 from boxproof.subject.image.base_image import choose
+from boxproof.tasks import named_instance
 from pytest_claims import progress
-from pytest_claims.faults import EnvironmentFault, UsageError
+from pytest_claims.faults import EnvironmentFault, UsageError, one_line
+from pytest_claims.recording import redaction
+from pytest_claims.selection import short
 
 
 def kubectl(*words: str) -> int:
@@ -28,28 +33,30 @@ def kubectl(*words: str) -> int:
     return foreground([where.kubectl, "--kubeconfig", where.kubeconfig, *words])
 
 
-def agent() -> list[str]:
-    """Return the words that name the agent's container to kubectl."""
-    subject = model.load(Settings.load().subject)
-    return ["-n", subject.namespace, f"{subject.workload}-0", "-c", subject.container]
+def logs(
+    follow: bool, *, tail: str = "", previous: bool = False, container: str = "", suffix: str = ""
+) -> int:
+    """Print the agent's log, or that of another container of its pod; raises UsageError."""
+    if follow and previous:
+        raise UsageError("--follow and --previous exclude each other", hint="an ended container says no more")
+    words = named_instance.words(suffix, container)
+    words += ["--tail", str(whole_number("--tail", tail, 10_000_000))] if tail else []
+    words += ["-f"] if follow else []
+    words += ["--previous"] if previous else []
+    return kubectl("logs", *words)
 
 
-def logs(follow: bool) -> int:
-    """Print the agent's log."""
-    return kubectl("logs", *agent(), *(["-f"] if follow else []))
-
-
-def shell() -> int:
+def shell(suffix: str = "") -> int:
     """Open a shell in the agent's container."""
-    return kubectl("exec", "-it", *agent(), "--", "bash")
+    return kubectl("exec", "-it", *named_instance.words(suffix), "--", "bash")
 
 
-def execute(words: Sequence[str]) -> int:
+def execute(words: Sequence[str], suffix: str = "") -> int:
     """Run a command in the agent's container and return its exit code; raises UsageError without one."""
     if not words:
         raise UsageError("no command to run", hint="inv exec -- COMMAND …")
     terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
-    return kubectl("exec", *terminal, *agent(), "--", *words)
+    return kubectl("exec", *terminal, *named_instance.words(suffix), "--", *words)
 
 
 def stale(*, mend: bool, suffix: str) -> int:
@@ -59,12 +66,14 @@ def stale(*, mend: bool, suffix: str) -> int:
     """
     settings = Settings.load()
     subject = model.load(settings.subject)
+    namespace = named_instance.namespace(subject, suffix)
+    if not settings_module.session_file():
+        manual.existing(settings)
     engine = engine_choice.ensure(settings)
     with manual.by_hand() as run:
         cluster = run.session.cluster if run.guest else manual.present(settings, engine)
         assert cluster is not None
         image = built(settings, engine, subject)
-        namespace = "-".join(each for each in (subject.namespace, suffix) if each)
         found = _shown(engine, cluster, image, namespace)
         if found and mend:
             with progress.step("bringing the build to nodes and pods"):
@@ -102,11 +111,12 @@ def rotate_token(file: str, suffix: str) -> str:
     """
     settings = Settings.load()
     subject = model.load(settings.subject)
+    namespace = named_instance.namespace(subject, suffix)
     token = token_rotation.checked(_read(file))
+    redaction.add(token)
     with manual.by_hand() as run:
         given = run.session.cluster
         kubeconfig = given.kubeconfig if given else str(manual.existing(settings).kubeconfig)
-        namespace = "-".join(each for each in (subject.namespace, suffix) if each)
         with progress.step("the new token in the Secret, and a new pod"):
             place = token_rotation.Place(Kube(kubeconfig), namespace, subject.workload, subject.container)
             return token_rotation.rotate(place, token, timeout=deploy.START)
@@ -119,32 +129,47 @@ def _read(file: str) -> str:
         return sys.stdin.read()
     try:
         return Path(file).expanduser().read_text()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"--file={file}: {error}", hint="give a readable file, or - for standard input"
+            f"--file={short(file)}: {one_line(error)}", hint="give a readable file, or - for standard input"
         ) from error
 
 
-def volume() -> backups.Volume:
+def volume(suffix: str = "") -> backups.Volume:
     """Return the agent's volume in the cluster; raises UsageError if there is no cluster."""
     settings = Settings.load()
-    where = manual.existing(settings)
     subject = model.load(settings.subject)
+    namespace = named_instance.namespace(subject, suffix)
+    where = manual.existing(settings)
     return backups.volume(
         Kube(str(where.kubeconfig)), str(where.kubectl), subject.path(subject.storage.pod),
-        subject.namespace, subject.workload,
+        namespace, subject.workload,
     )  # fmt: skip
 
 
-def backup(file: str) -> None:
-    """Write the content of the agent's volume into a file."""
+def backup(file: str, suffix: str = "") -> None:
+    """Write the content of the agent's volume into a file; raises UsageError for one that cannot be."""
+    path = _file(file)
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"--file={short(file)!r}", hint="give a file in a directory that there is")
+    found = volume(suffix)
     with progress.step("backup"):
-        count = volume().backup(Path(file).absolute())
+        count = found.backup(path)
     progress.say(f"{count} files in {file}; it holds the login: keep it as you keep that")
 
 
-def restore(file: str, *, replace: bool) -> None:
-    """Bring a backup into a new claim and start the agent on it."""
+def restore(file: str, *, replace: bool, suffix: str = "") -> None:
+    """Bring a backup into a new claim and start the agent on it; raises UsageError for what is no backup."""
+    path = _file(file)
+    if not path.is_file() or not tarfile.is_tarfile(path):
+        raise UsageError(f"--file={short(file)!r}", hint="give a tar that `inv backup` wrote")
+    found = volume(suffix)
     with progress.step("restore"):
-        count = volume().restore(Path(file).absolute(), replace=replace)
+        count = found.restore(path, replace=replace)
     progress.say(f"{count} files restored, the agent is Ready")
+
+
+def _file(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise UsageError(f"--file={text!r}", hint="give a file")
+    return Path(text).expanduser().absolute()

@@ -2,14 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from invoke.exceptions import Exit
+from invoke.exceptions import Exit, ParseError
+from invoke.program import Program
 
 from boxproof.cli.main import defect, interrupt_once
-from pytest_claims.faults import BoxproofError, ExitCode
+from pytest_claims.faults import BoxproofError, ExitCode, nearest, one_line
+from pytest_claims.selection import short
+
+
+def parse_in_one_line() -> None:
+    """Have invoke tell a wrong word as we do: one line, what was meant, and the code of wrong usage.
+
+    It knows no other way: its program prints an error of its parser, and ends with 1.
+    """
+    plain = Program.parse_tasks
+
+    def parse(self: Program) -> None:
+        try:
+            plain(self)
+        except ParseError as error:
+            raise Exit(f"boxproof: {_told(error, self)}", code=int(ExitCode.USAGE)) from None
+
+    setattr(Program, plain.__name__, parse)
+
+
+def _told(error: ParseError, program: Program) -> str:
+    """Return the line about a word that invoke did not understand."""
+    said, context = str(error), error.context
+    word = next(iter(re.findall(r"'([^']*)'", said)), "")
+    tasks = program.collection.task_names if program.collection else {}
+    name = getattr(context, "name", "") or ""
+    if said.startswith("No idea what") and word.startswith("-"):
+        flags = sorted(each for each in getattr(context, "flags", {}) if each.startswith("--"))
+        hint = (
+            nearest(word.split("=")[0], flags) if flags else f"inv {name} takes no options".replace("  ", " ")
+        )
+        return f"unknown argument {short(word)!r} of inv {name} ({hint})".replace("inv  ", "inv ")
+    if said.startswith("No idea what"):
+        return f"unknown task {short(word)!r} ({nearest(word, tasks)}; inv -l lists them)"
+    if "required positional" in said:
+        missing = ", ".join(f"--{each}" for each in re.findall(r"'([^']*)'", said)[1:])
+        return f"inv {word} needs {missing} (inv --help {word})"
+    return f"{one_line(said)} (inv --help{f' {name}' if name else ''})"
 
 
 def explained(work: Callable[..., None]) -> Callable[..., None]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 
 from boxproof.cli import e2e
 from boxproof.cluster import cells, compatibility
 from boxproof.cluster.kind import kind_clusters
 from boxproof.core.session import ClusterInfo
-from boxproof.core.settings import Settings
+from boxproof.core.settings import Settings, whole_number
 from boxproof.deployment import deploy as box
 from boxproof.host.engine import engine_choice
 from boxproof.host.engine.docker_cli import docker
@@ -18,12 +17,11 @@ from boxproof.reports import matrix_results
 from boxproof.runs import bringup, inputs, manual, ownership
 from boxproof.subject import model
 from boxproof.subject.image import image_build
+from boxproof.tasks import named_instance
 from boxproof.tasks import watch as watches
 from pytest_claims import progress
-from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
+from pytest_claims.faults import BoxproofError, EnvironmentFault
 from pytest_claims.reports import results
-
-SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 
 
 def preflight() -> str:
@@ -54,8 +52,7 @@ def deploy(suffix: str, timeout: str) -> str:
     what its pod, its events and its log say.
     """
     seconds = _seconds(timeout)
-    if suffix and not SUFFIX.fullmatch(suffix):
-        raise UsageError(f"--suffix={suffix}", hint="allowed: at most 30 lower-case letters, digits, dashes")
+    named_instance.checked(suffix)
     with manual.by_hand() as run:
         session = manual.with_stub(run, manual.loaded(run))
         found = box.deploy(session, suffix=suffix, wait=False)
@@ -72,9 +69,7 @@ def deploy(suffix: str, timeout: str) -> str:
 def _seconds(text: str) -> float:
     if not text:
         return box.START
-    if not text.isdigit() or not 1 <= int(text) <= 3600:
-        raise UsageError(f"--timeout={text}", hint="allowed: whole seconds from 1 to 3600")
-    return float(text)
+    return float(whole_number("--timeout", text, 3600))
 
 
 def load_image() -> None:

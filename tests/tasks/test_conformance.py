@@ -82,7 +82,7 @@ def test_a_namespace_of_somebody_else_is_left_alone(name: str) -> None:
 
 @pytest.mark.parametrize("wait", ["", "soon", "0", "301", "1.5"])
 def test_an_unusable_wait_is_wrong_usage(wait: str) -> None:
-    with pytest.raises(UsageError, match=f"--wait={wait}"):
+    with pytest.raises(UsageError, match=f"--wait='{wait}'"):
         conformance.main("", wait, as_json=False)
 
 

@@ -32,7 +32,11 @@ def engine(tmp_path: Path) -> FakeEngine:
 
 @pytest.mark.parametrize(
     ("suffix", "timeout", "said"),
-    [("Not_A_Name", "", "--suffix=Not_A_Name"), ("", "soon", "--timeout=soon"), ("", "0", "--timeout=0")],
+    [
+        ("Not_A_Name", "", "--suffix='Not_A_Name'"),
+        ("", "soon", "--timeout='soon'"),
+        ("", "0", "--timeout='0'"),
+    ],
 )
 def test_an_unusable_option_is_wrong_usage_and_makes_nothing(
     settings: Settings, suffix: str, timeout: str, said: str
