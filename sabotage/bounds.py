@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
-from pytest_claims.sabotages import subject_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
 
 HEALTH = "/usr/local/lib/box/health.py"
 
@@ -48,3 +48,37 @@ def no_tmpfs(directory: Path) -> None:
 def no_log_options(directory: Path) -> None:
     """Remove the options."""
     _without(directory, "--log-opt")
+
+
+@manifest_sabotage("tmp-bounded", "/tmp is a directory without a limit on the node's disk")
+def tmp_on_disk(objects: Objects) -> None:
+    """Take medium and limit away."""
+    volume = next(each for each in _pod(objects)["volumes"] if each["name"] == "tmp")
+    volume["emptyDir"] = {}
+
+
+@manifest_sabotage("tmp-bounded", "a pod beside the agent's may fill its own layer")
+def writable_beside(objects: Objects) -> None:
+    """Make the root of the way out writable."""
+    for each in find(objects, "Deployment")["spec"]["template"]["spec"]["containers"]:
+        each["securityContext"]["readOnlyRootFilesystem"] = False
+
+
+@subject_sabotage("logs-bounded-in-crash-loop", "the Compose file does not bound the logs")
+def no_compose_options(directory: Path) -> None:
+    """Remove the size."""
+    replace_in(directory / "compose.yaml", "        max-size: 10m\n", "")
+
+
+@subject_sabotage("logs-bounded-in-crash-loop", "no document says what bounds logs in a cluster")
+def not_documented(directory: Path) -> None:
+    """Remove the words."""
+    replace_in(directory / "docs/running.md", "`containerLogMaxSize`, `containerLogMaxFiles`", "its settings")
+
+
+image_sabotage(
+    "not_an_oom", "oom-is-visible", "the box turns every end of its CLI into an ordinary one",
+    dockerfile="USER root\n"
+    "RUN sed -i -E 's/^( +)return code if code >= 0 else 128 - code/\\1return min(abs(code), 1)/' "
+    "/usr/local/lib/box/supervise.py\nUSER 1000:1000",
+)  # fmt: skip

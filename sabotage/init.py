@@ -110,3 +110,28 @@ def token_in_the_log(objects: Objects) -> None:
 @manifest_sabotage("init-failure-blocks-main", "a failed clone is not taken for a failure")
 def failure_swallowed(objects: Objects) -> None:
     _script(objects, f"{RUN} || true")
+
+
+@manifest_sabotage("init-failure-blocks-main", "what fails once is let pass the second time")
+def second_time_lucky(objects: Objects) -> None:
+    _script(objects, f"{RUN} || [ -e {CLONE}.tried ] || {{ touch {CLONE}.tried; exit 1; }}")
+
+
+@manifest_sabotage("init-never-prompts", "a token that does not fit is tried for two minutes")
+def tried_for_long(objects: Objects) -> None:
+    _script(objects, f"{RUN} || {{ sleep 120; exit 1; }}")
+
+
+@manifest_sabotage("init-pat-does-not-linger", "the token stands in base64 on the volume")
+def token_encoded_on_the_volume(objects: Objects) -> None:
+    _script(objects, f"{RUN} && printf 'x:%s' \"$(cat {SECRET}/token)\" | base64 -w0 > {HOME}/.netrc")
+
+
+@manifest_sabotage("init-ownership-and-fsgroup", "the login from the Secret can be read by everybody")
+def login_for_everybody(objects: Objects) -> None:
+    _script(objects, f"{RUN} && chmod 0644 {HOME}/.credentials.json")
+
+
+@manifest_sabotage("init-clone-fresh-volume", "the memory of the repository is left out")
+def without_memory(objects: Objects) -> None:
+    _script(objects, f"{RUN} && rm -f {HOME}/CLAUDE.md")

@@ -51,3 +51,15 @@ image_sabotage(
     "no_skill", "mcp-server-starts-in-cluster", "the skill was written where the CLI does not look",
     dockerfile="USER root\nRUN mv /etc/claude-code/.claude/skills /etc/claude-code/skills\nUSER 1000:1000",
 )  # fmt: skip
+
+
+@manifest_sabotage("mcp-read-only-enforced", "--read-only is taken back by what follows it")
+def taken_back(objects: Objects) -> None:
+    """Add the flag's opposite."""
+    _server(objects, lambda server: server["args"].append("--read-only=false"))
+
+
+@manifest_sabotage("mcp-server-starts-in-cluster", "the server asks as another account than the pod's")
+def nobodys_account(objects: Objects) -> None:
+    """Give it a kubeconfig that is not there."""
+    _server(objects, lambda server: server["args"].extend(["--kubeconfig", "/nonexistent/kubeconfig"]))

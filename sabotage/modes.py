@@ -73,12 +73,31 @@ image_sabotage(
     dockerfile=edited(START, "2i set -x"),
 )  # fmt: skip
 image_sabotage(
+    "plain_while_waiting", "structured-leveled-logs", "while it waits for a login it says so in plain words",
+    dockerfile=edited(
+        f"{BOX}/supervise.py",
+        r's/^( +)log\(f"\{why\} \{REMEDY\}", "warning"\)/\1print(why, flush=True)/',
+    ),
+)  # fmt: skip
+image_sabotage(
+    "coloured", "structured-leveled-logs", "messages have colours for a terminal in them",
+    dockerfile=edited(f"{BOX}/logs.py", r's/"msg": message\}/"msg": f"\\x1b[1m{message}\\x1b[0m"}/'),
+)  # fmt: skip
+image_sabotage(
     "level_not_read", "structured-leveled-logs", "everything is logged, whatever the level",
     dockerfile=edited(f"{BOX}/logs.py", "s/^threshold = .*/threshold = 0/"),
 )  # fmt: skip
 image_sabotage(
     "environment_shown", "secret-not-in-logs-or-argv", "the entrypoint shows its environment, to be of help",
     dockerfile=edited(START, "2i env >&2"),
+)  # fmt: skip
+image_sabotage(
+    "encoded_in_the_log", "secret-not-in-logs-or-argv", "the entrypoint logs the login in base64",
+    dockerfile=edited(
+        START,
+        r'2i printf "{\\"msg\\": \\"%s\\"}\\n" '
+        r'"$(printf %s "login:${CLAUDE_CODE_OAUTH_TOKEN:-}" | base64 -w0)" >\&2',
+    ),
 )  # fmt: skip
 image_sabotage(
     "handed_over_openly", "secret-not-in-logs-or-argv", "the token is handed to the CLI as an argument",
@@ -97,6 +116,20 @@ image_sabotage(
     dockerfile=edited(
         f"{BOX}/limits.py",
         's/memory_bytes=None if .*/memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),/',
+    ),
+)  # fmt: skip
+image_sabotage(
+    "as_many_as_the_machine", "limits-read-from-cgroup", "Go programs take as many processors as there are",
+    dockerfile=edited(f"{BOX}/limits.py", r's/^( +)made\["GOMAXPROCS"\] = .*/\1pass/'),
+)  # fmt: skip
+image_sabotage(
+    "node_not_told", "limits-read-from-cgroup", "programs of Node are told no size",
+    dockerfile=edited(f"{BOX}/limits.py", r's/^( +)made\["NODE_OPTIONS"\] = .*/\1pass/'),
+)  # fmt: skip
+image_sabotage(
+    "api_not_told", "limits-read-from-cgroup", "in mode api the CLI is told no size",
+    dockerfile=edited(
+        f"{BOX}/prompts.py", "s/limits.environment\\(\\).items/__import__(\"os\").environ.items/"
     ),
 )  # fmt: skip
 image_sabotage(

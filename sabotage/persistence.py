@@ -5,8 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from boxproof.deployment.sabotage_ways import Objects, as_root, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import (
+    Objects,
+    as_root,
+    edited,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+)
 from pytest_claims.sabotages import replace_in, subject_sabotage
+
+FORGETS = (
+    r'2i [ "${CLAUDE_MODE:-remote-control}" != remote-control ]'
+    r' || rm -f "$CLAUDE_CONFIG_DIR/.credentials.json"'
+)
 
 
 def _statefulset(objects: Objects) -> dict[str, Any]:
@@ -49,6 +61,62 @@ def in_roots_home(objects: Objects) -> None:
 @manifest_sabotage("pvc-owned-by-app-uid", "the pod has no fsGroup")
 def without_fsgroup(objects: Objects) -> None:
     del _pod(objects)["securityContext"]["fsGroup"]
+
+
+@manifest_sabotage("pvc-owned-by-app-uid", "the volume is mounted to be read only")
+def read_only(objects: Objects) -> None:
+    _mounts(objects)[0]["readOnly"] = True
+
+
+@manifest_sabotage("pvc-mounted-at-real-home", "the claim is mounted there, and cannot be written")
+def read_only_claim(objects: Objects) -> None:
+    _mounts(objects)[0]["readOnly"] = True
+
+
+@manifest_sabotage("statefulset-stable-identity", "there are two of them")
+def two_of_them(objects: Objects) -> None:
+    _statefulset(objects)["replicas"] = 2
+
+
+@manifest_sabotage("pvc-survives-pod-deletion", "what begins with two dots is removed at each start")
+def hidden_files_removed(objects: Objects) -> None:
+    path = _mounts(objects)[0]["mountPath"]
+    empty = ["find", path, "-mindepth", "1", "-name", "..*", "-delete"]
+    _pod(objects)["containers"][0]["lifecycle"] = {"postStart": {"exec": {"command": empty}}}
+
+
+image_sabotage(
+    "login-forgotten-by-default",
+    "pvc-survives-pod-deletion",
+    "in its default mode the box begins without the login of the pod before",
+    dockerfile=edited("/usr/local/bin/entrypoint", FORGETS),
+)
+image_sabotage(
+    "login-asked-for-again",
+    "auth-survives-restart-and-recreate",
+    "in its default mode the box waits for a login each time",
+    dockerfile=edited("/usr/local/bin/entrypoint", FORGETS),
+)
+image_sabotage(
+    "root-in-the-home",
+    "home-and-workdir-writable",
+    "a directory in the home is root's",
+    dockerfile=as_root("install -d -o 0 -g 0 -m 0755 /home/claude/.cache/tool"),
+)
+
+
+@subject_sabotage("rec-backup-restore-drill", "no document says how long a restore takes")
+def no_time_documented(subject: Path) -> None:
+    replace_in(subject / "docs/configuration.md", "plan for ten minutes", "it takes what it takes")
+
+
+@subject_sabotage("pv-reclaim-retain-and-class", "a backup leaves the login out")
+def backup_without_login(subject: Path) -> None:
+    replace_in(
+        subject / "manifests/backup/pod.yaml",
+        "      persistentVolumeClaim:\n        claimName: home-claude-agent-0\n",
+        "      emptyDir: {}\n",
+    )
 
 
 @manifest_sabotage("pvc-survives-pod-deletion", "an emptyDir in place of the claim")

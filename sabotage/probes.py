@@ -32,6 +32,32 @@ def always_alive(objects: Objects) -> None:
     _agent(objects)["livenessProbe"]["exec"]["command"] = ["true"]
 
 
+@manifest_sabotage("liveness-detects-dead-or-hung", "a thousand failures are forgiven")
+def patient(objects: Objects) -> None:
+    """Raise the number."""
+    _agent(objects)["livenessProbe"]["failureThreshold"] = 1000
+
+
+image_sabotage(
+    "hung_is_alive", "liveness-detects-dead-or-hung", "the supervisor's CLI may be stopped",
+    dockerfile=edited(HEALTH, r's/^( +)works\(cli, "the CLI"\)/\1pass/'),
+)  # fmt: skip
+image_sabotage(
+    "ready_without_a_login", "readiness-reflects-auth", "a box that waits for a login is ready",
+    dockerfile=edited(HEALTH, r's/^( +)raise Unwell\(REMEDY\)/\1pass/'),
+)  # fmt: skip
+image_sabotage(
+    "lost_login_is_fine", "readiness-reflects-auth", "once the CLI runs nobody looks at its login",
+    dockerfile=edited(HEALTH, r's/^( +)may_work\(mode, said.get\("refused"\)\)/\1pass/'),
+)  # fmt: skip
+image_sabotage(
+    "asked_once_an_hour", "docker-healthcheck-works", "the engine asks once an hour",
+    dockerfile='HEALTHCHECK --interval=1h CMD ["/usr/local/bin/healthcheck", "live"]',
+)  # fmt: skip
+image_sabotage(
+    "any_script_of_that_name", "probe-checks-the-right-thing", "a script of that name passes for the service",
+    dockerfile=edited(PROBE, r'2i [ "$CLAUDE_MODE" != api ] || exec pgrep -f api.py'),
+)  # fmt: skip
 image_sabotage(
     "stopped_is_alive", "docker-healthcheck-works", "a process that is stopped is one that runs",
     dockerfile=edited(HEALTH, 's/^STOPPED, DEAD = "T"/STOPPED, DEAD = "-"/'),
@@ -56,3 +82,15 @@ def ready_when_alive(objects: Objects) -> None:
     """Replace what the probe asks."""
     agent = _agent(objects)
     agent["readinessProbe"]["exec"] = agent["livenessProbe"]["exec"]
+
+
+@manifest_sabotage("probes-hold-under-load", "a probe has no time to start its program on a busy machine")
+def no_time(objects: Objects) -> None:
+    """Have it sleep for its whole second."""
+    probe = _agent(objects)["livenessProbe"]
+    probe["timeoutSeconds"] = 1
+    probe["exec"]["command"] = [
+        "sh",
+        "-c",
+        "python3 -c 'sum(range(60000000))'; exec /usr/local/bin/healthcheck live",
+    ]

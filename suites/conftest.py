@@ -53,6 +53,28 @@ def shipped(make_box: MakeBox, shipped_image: ImageInfo, docker: Any, subject: S
     return Shipped(make_box, shipped_image, docker, subject)
 
 
+@pytest.fixture(scope="session")
+def shipped_once(session: Session, shipped_image: ImageInfo, docker: Any, subject: Subject) -> Iterator[Box]:
+    """One such instance, logged in, for all checks of a worker that only look at it."""
+    make_box = MakeBox(session)
+    try:
+        yield Shipped(make_box, shipped_image, docker, subject)()
+    finally:
+        make_box.close()
+
+
+@pytest.fixture(scope="session")
+def default_tier(session: Session) -> Iterator[Box]:
+    """One instance of the default tier alone, its agent's container started, for checks that only look."""
+    make_box = MakeBox(session)
+    try:
+        box = make_box(components=(), ready=False)
+        helper_pods.start_of(box.kube, box.namespace, box.pod, timeout=180)
+        yield box
+    finally:
+        make_box.close()
+
+
 @pytest.fixture
 def headless(subject: Subject, container: Containers) -> Headless:
     """``headless(env=…, file=…, volume=…)``: the box with its own CLI and one prompt, not started."""

@@ -85,11 +85,10 @@ def test_the_first_process_handles_term(modes: Modes, container: Containers, mod
 
 
 @claim("pid1-handles-sigterm")
-def test_the_first_process_of_the_box_as_shipped_handles_term(shipped: Shipped, twin: Twins) -> None:
+def test_the_first_process_of_the_box_as_shipped_handles_term(shipped_once: Box, twin: Twins) -> None:
     with control("a pod whose program has no handler"):
         HANDLES_TERM.fails(handles_term(twin(fresh=True, command=["sleep", "infinity"])))
-    box = shipped(logged_in=False)
-    HANDLES_TERM(handles_term(box.beside(box.container)))
+    HANDLES_TERM(handles_term(shipped_once.beside(shipped_once.container)))
 
 
 @claim("zombies-reaped")
@@ -113,11 +112,15 @@ def test_orphans_in_the_pod_do_not_become_zombies(box_applied: Box, container: C
 
 
 @claim("zombies-reaped")
-def test_orphans_in_the_box_as_shipped_do_not_become_zombies(shipped: Shipped, container: Containers) -> None:
+def test_orphans_in_the_box_as_shipped_do_not_become_zombies(
+    shipped_once: Box, container: Containers
+) -> None:
     with control("a first process that does not reap keeps every one"):
         REAPED_ALL.fails(orphans(container(entrypoint=["sleep", "3600"])))
-    box = shipped()
-    REAPED_ALL(orphans(box.beside(box.container), within=REAPED))
+    beside = shipped_once.beside(shipped_once.container)
+    with shipped_once.alone():
+        found = orphans(beside, within=REAPED)
+    REAPED_ALL(found)
 
 
 @claim("container-exits-with-app")

@@ -55,7 +55,8 @@ def with_session(box: Box, docker: Any, subject: Subject) -> str:
 
     Returns the path of the last.
     """
-    assert box.exec(SEND, timeout=300).ok, "no prompt could be answered"
+    if "box" in subject.profiles:
+        assert box.exec(SEND, timeout=300).ok, "no prompt could be answered"
     inside, beside = (
         Inside(docker, box.pod_object(), box.container),
         f"/dev/shm/{helper_pods.unique('beside')}",
@@ -78,7 +79,8 @@ def test_files_outlive_the_pod(
         kube, box.workload, box.container, image=session.probe_image, uid=subject.uid, node=box.node
     )
     before = visitor.tree(subject.config_dir)
-    assert any(each.endswith(".jsonl") for each in before), "no session of the prompt is on the volume"
+    prompted = any(each.endswith(".jsonl") for each in before)
+    assert prompted or "box" not in subject.profiles, "no session of the prompt is on the volume"
     after_deletion(kube, box.namespace, selector(box.workload))
     box.wait_ready()
     inside = Inside(docker, box.pod_object(), box.container)

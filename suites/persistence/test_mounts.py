@@ -87,11 +87,11 @@ def test_a_newer_image_brings_its_files_to_an_old_volume(
 
 
 @claim("home-and-workdir-writable")
-@pytest.mark.parametrize("tier", ["api", "as shipped"])
+@pytest.mark.parametrize("tier", ["box", "shipped_once"])
 def test_home_and_work_directory_can_be_written(
     request: pytest.FixtureRequest, docker: Any, subject: Subject, tier: str
 ) -> None:
-    box: Box = request.getfixturevalue("box") if tier == "api" else request.getfixturevalue("shipped")()
+    box: Box = request.getfixturevalue(tier)
     inside = Inside(docker, box.pod_object(), box.container)
 
     def saved(place: str) -> tuple[Saves, bool]:

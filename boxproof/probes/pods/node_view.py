@@ -32,7 +32,9 @@ class Inside:
 
     def __init__(self, engine: Any, pod: Mapping[str, Any], container: str) -> None:
         self.node = engine.containers.get(pod["spec"]["nodeName"])
-        states = {each["name"]: each for each in pod.get("status", {}).get("containerStatuses", ())}
+        groups = ("initContainerStatuses", "containerStatuses")
+        every = [each for group in groups for each in pod.get("status", {}).get(group) or ()]
+        states = {each["name"]: each for each in every}
         identity = str(states.get(container, {}).get("containerID", "")).rpartition("/")[2]
         if not identity:
             raise EnvironmentFault(f"container {container} of {pod['metadata']['name']} does not run")
@@ -62,6 +64,19 @@ class Inside:
     def _id(self, which: str) -> int:
         line = next(each for each in self._proc("status").splitlines() if each.startswith(which))
         return int(line.split()[2])
+
+    def status(self) -> dict[str, str]:
+        """Return the fields of /proc/PID/status of the first process."""
+        lines = (each.partition(":") for each in self._proc("status").splitlines())
+        return {name: value.strip() for name, _, value in lines}
+
+    def shared_with_node(self, *kinds: str) -> tuple[str, ...]:
+        """Return which kinds of namespaces the first process has in common with its node's."""
+        links = {
+            each: self._run("readlink", f"/proc/1/ns/{each}", f"/proc/{self.pid}/ns/{each}").split()
+            for each in kinds
+        }
+        return tuple(each for each, (node, own) in links.items() if node == own)
 
     @property
     def host(self) -> str:

@@ -1,0 +1,144 @@
+"""Sabotages of what keeps the agent apart from its node, its image and other users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from boxproof.deployment.sabotage_ways import (
+    Objects,
+    as_root,
+    edited,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+)
+
+START = "/usr/local/bin/entrypoint"
+
+
+def _pod(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]
+    return spec
+
+
+def _beside(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = find(objects, "Deployment")["spec"]["template"]["spec"]
+    return spec
+
+
+def _baseline(objects: Objects) -> None:
+    """Let the namespace take what is to be seen refused by the claim itself."""
+    labels = find(objects, "Namespace")["metadata"].get("labels", {})
+    for each in [name for name in labels if name.startswith("pod-security.kubernetes.io/")]:
+        del labels[each]
+
+
+@manifest_sabotage("iso-seccomp-and-no-new-privileges", "the agent has no seccomp profile")
+def unconfined(objects: Objects) -> None:
+    _baseline(objects)
+    _pod(objects)["securityContext"]["seccompProfile"] = {"type": "Unconfined"}
+
+
+@manifest_sabotage("iso-seccomp-and-no-new-privileges", "a container beside the agent's may gain privileges")
+def may_gain(objects: Objects) -> None:
+    _baseline(objects)
+    _beside(objects)["containers"][-1]["securityContext"]["allowPrivilegeEscalation"] = True
+
+
+@manifest_sabotage("iso-seccomp-and-no-new-privileges", "an init container may gain privileges")
+def may_gain_first(objects: Objects) -> None:
+    _baseline(objects)
+    _pod(objects)["initContainers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+
+
+@manifest_sabotage("iso-no-capability-in-any-set", "no capability is dropped: they stay in the bounding set")
+def nothing_dropped(objects: Objects) -> None:
+    _baseline(objects)
+    _pod(objects)["containers"][0]["securityContext"].pop("capabilities")
+
+
+@manifest_sabotage("iso-no-capability-in-any-set", "an init container keeps its capabilities")
+def nothing_dropped_first(objects: Objects) -> None:
+    _baseline(objects)
+    _pod(objects)["initContainers"][0]["securityContext"].pop("capabilities")
+
+
+@manifest_sabotage("iso-no-identity-of-root", "the pod is in root's group")
+def in_roots_group(objects: Objects) -> None:
+    _pod(objects)["securityContext"]["supplementalGroups"] = [0]
+
+
+@manifest_sabotage("iso-no-identity-of-root", "the way out has root's group for its own")
+def roots_group_beside(objects: Objects) -> None:
+    _beside(objects)["securityContext"]["runAsGroup"] = 0
+
+
+@manifest_sabotage("iso-nothing-of-the-node", "the pod sees the processes of its node")
+def processes_of_the_node(objects: Objects) -> None:
+    _baseline(objects)
+    _pod(objects)["hostPID"] = True
+
+
+@manifest_sabotage("iso-nothing-of-the-node", "a directory of the node is mounted, for its time zone")
+def path_of_the_node(objects: Objects) -> None:
+    _baseline(objects)
+    _pod(objects)["volumes"].append({"name": "zone", "hostPath": {"path": "/usr/share/zoneinfo"}})
+
+
+image_sabotage(
+    "setuid", "iso-no-setuid-file", "a program in the image makes its caller root",
+    dockerfile=as_root("cp /bin/true /usr/local/bin/up", "chmod 4755 /usr/local/bin/up"),
+)  # fmt: skip
+image_sabotage(
+    "setgid", "iso-no-setuid-file", "a program in the image gives its caller another group",
+    dockerfile=as_root(
+        "cp /bin/true /usr/local/bin/up", "chgrp 42 /usr/local/bin/up", "chmod 2755 /usr/local/bin/up"
+    ),
+)  # fmt: skip
+image_sabotage(
+    "own_programs", "iso-image-files-not-writable", "the box's own programs are the agent's",
+    dockerfile=as_root("chown -R 1000:1000 /usr/local/lib/box"),
+)  # fmt: skip
+image_sabotage(
+    "open_directory", "iso-image-files-not-writable", "a directory of programs is open to everybody",
+    dockerfile=as_root("mkdir -p /opt/tools", "cp /bin/true /opt/tools/tool", "chmod 0777 /opt/tools"),
+)  # fmt: skip
+image_sabotage(
+    "volume", "iso-no-volume-in-the-image", "the image declares its work directory a volume",
+    dockerfile="VOLUME /workspace",
+)  # fmt: skip
+image_sabotage(
+    "nameless", "iso-user-has-a-name", "the user of the first process is in no list of users",
+    dockerfile=as_root("sed -i '/:1000:1000:/d' /etc/passwd"),
+)  # fmt: skip
+
+
+@manifest_sabotage(
+    "iso-volume-modes-survive-a-restart", "the kubelet sets the group of all files at each start"
+)
+def group_set_each_time(objects: Objects) -> None:
+    _pod(objects)["securityContext"]["fsGroupChangePolicy"] = "Always"
+
+
+image_sabotage(
+    "opened_at_start", "iso-volume-modes-survive-a-restart", "the entrypoint gives the volume to its group",
+    dockerfile=edited(START, r'2i chmod -R g+rwX "$CLAUDE_CONFIG_DIR"'),
+)  # fmt: skip
+
+
+@manifest_sabotage("iso-restart-leaves-no-orphan", "the containers of the pod share their processes")
+def shared_processes(objects: Objects) -> None:
+    _pod(objects)["shareProcessNamespace"] = True
+
+
+image_sabotage(
+    "as_an_argument", "iso-prompt-is-data", "headless mode hands the prompt over as an argument",
+    dockerfile=edited(START, r's/--prompt -- claude -p /-- claude -p "$CLAUDE_PROMPT" /'),
+)  # fmt: skip
+image_sabotage(
+    "api_as_an_argument", "iso-prompt-is-data", "the api hands the prompt over as an argument",
+    dockerfile=edited(
+        "/usr/local/lib/box/prompts.py",
+        r"s/self.start\(name, .*\) as child:/self.start(name, prompt) as child:/",
+    ),
+)  # fmt: skip

@@ -1,0 +1,99 @@
+"""Probes answer while the agent takes all that it may."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from boxproof.deployment.box import Box
+from boxproof.fixtures.factories import Twins
+from boxproof.kube.client import Kube
+from boxproof.probes.pods.probe_pods import PROGRAM
+from boxproof.probes.process.cgroup import quantity
+from pytest_claims import claim, control, observe, require
+from pytest_claims.waiting import holds, until
+from suites.shipped_box import Shipped
+
+HOLDS = require("no probe has failed, and nothing was restarted", lambda found: found == Health(0, 0))
+BUSY = require("the agent uses the processors that it may", lambda share: share >= LEAST)
+LEAST = 0.5  # of a processor and more: what a machine of few leaves it
+LOAD_SECONDS = 30  # some periods of each probe, which is asked every second here
+BURN = """
+import os, sys, time
+end = time.monotonic() + float(sys.argv[1])
+for _ in range(int(sys.argv[2]) - 1):
+    if os.fork() == 0:
+        break
+while time.monotonic() < end:
+    sum(range(10000))
+"""
+CPU = "/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpuacct/cpuacct.usage"
+
+
+@dataclass(frozen=True)
+class Health:
+    """How often a probe of a pod's has failed since it was Ready, and how often a container was restarted."""
+
+    failed: int
+    restarts: int
+
+
+def health(kube: Kube, namespace: str, pod: str, before: int = 0) -> Health:
+    """Return how a pod's probes fared; an observation."""
+    live = kube.get("Pod", pod, namespace)
+    restarts = sum(int(each["restartCount"]) for each in live["status"].get("containerStatuses") or ())
+    return observe("health", f"{namespace}/{pod}", Health(failures(kube, namespace, pod) - before, restarts))
+
+
+def failures(kube: Kube, namespace: str, pod: str) -> int:
+    """Return how many failed probes the events of a pod tell of."""
+    about = [each for each in kube.list("Event", namespace) if each["involvedObject"].get("name") == pod]
+    return sum(int(each.get("count") or 1) for each in about if each.get("reason") == "Unhealthy")
+
+
+def often(objects: list[dict[str, Any]]) -> None:
+    """Ask each probe of the agent every second, with the time that the manifests give it."""
+    workload = next(each for each in objects if each["kind"] == "StatefulSet")
+    agent = workload["spec"]["template"]["spec"]["containers"][0]
+    for name in ("livenessProbe", "readinessProbe"):
+        agent.get(name, {}).update(periodSeconds=1)
+
+
+def used(box: Box) -> float:
+    """Return the seconds of processors that the agent's container has used."""
+    read = box.exec(["sh", "-c", f"cat {CPU[0]} 2>/dev/null || cat {CPU[1]}"]).stdout.split()
+    return int(read[1]) / 1e6 if read[0] == "usage_usec" else int(read[0]) / 1e9
+
+
+@claim("probes-hold-under-load")
+def test_the_probes_of_the_box_as_shipped_answer_under_full_load(
+    shipped: Shipped, twin: Twins, kube: Kube
+) -> None:
+    with control("a pod whose probe needs longer than its second is seen to fail; an idle one uses nothing"):
+        slow = {
+            "exec": {"command": ["sleep", "5"]},
+            "periodSeconds": 1,
+            "timeoutSeconds": 1,
+            "failureThreshold": 60,
+        }
+        one = {
+            "name": "probe",
+            "image": twin.session.probe_image,
+            "command": [PROGRAM, "idle"],
+            "livenessProbe": slow,
+        }
+        late = twin(fresh=True, spec={"containers": [one]})
+        until(lambda: failures(kube, late.namespace, late.name), timeout=60, what="the probe fails")
+        HOLDS.fails(health(kube, late.namespace, late.name))
+    box = shipped(edit=often)
+    limit = math.ceil(quantity(box.spec["containers"][0]["resources"]["limits"].get("cpu", 1)))
+    before, began = failures(kube, box.namespace, box.pod), used(box)
+    with control("left alone it uses next to nothing"):
+        holds(lambda: True, seconds=3, every=3)
+        BUSY.fails(observe("processors used", "idle", (used(box) - began) / 3))
+    began = used(box)
+    words = ["python3", "-c", BURN, str(LOAD_SECONDS), str(limit)]
+    assert box.exec(words, timeout=LOAD_SECONDS + 90).ok, "the load itself was killed"
+    BUSY(observe("processors used", "under load", (used(box) - began) / LOAD_SECONDS))
+    HOLDS(health(kube, box.namespace, box.pod, before))
