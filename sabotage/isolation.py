@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from boxproof.deployment.sabotage_ways import (
@@ -12,6 +13,7 @@ from boxproof.deployment.sabotage_ways import (
     image_sabotage,
     manifest_sabotage,
 )
+from pytest_claims.sabotages import replace_in, subject_sabotage
 
 START = "/usr/local/bin/entrypoint"
 
@@ -142,3 +144,34 @@ image_sabotage(
         r"s/self.start\(name, .*\) as child:/self.start(name, prompt) as child:/",
     ),
 )  # fmt: skip
+
+
+@manifest_sabotage("iso-restricted-is-enforced", "the namespace enforces the level baseline")
+def baseline(objects: Objects) -> None:
+    find(objects, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "baseline"
+
+
+@manifest_sabotage("iso-restricted-is-enforced", "the level restricted is warned of, and not enforced")
+def warned_of(objects: Objects) -> None:
+    labels = find(objects, "Namespace")["metadata"]["labels"]
+    labels["pod-security.kubernetes.io/warn"] = labels.pop("pod-security.kubernetes.io/enforce")
+
+
+@manifest_sabotage("iso-pod-is-bounded", "the agent may write as much as it likes beside its volume")
+def no_disk_limit(objects: Objects) -> None:
+    del _pod(objects)["containers"][0]["resources"]["limits"]["ephemeral-storage"]
+
+
+@manifest_sabotage("iso-pod-is-bounded", "the limit of its disk is more than any disk has")
+def no_disk_so_large(objects: Objects) -> None:
+    _pod(objects)["containers"][0]["resources"]["limits"]["ephemeral-storage"] = "100Ti"
+
+
+@subject_sabotage("iso-pod-is-bounded", "the documented command lets it have any number of processes")
+def any_number_documented(directory: Path) -> None:
+    replace_in(directory / "subject.toml", '"--pids-limit", "2048", ', "")
+
+
+@subject_sabotage("iso-pod-is-bounded", "the Compose file lets it have any number of processes")
+def any_number_composed(directory: Path) -> None:
+    replace_in(directory / "compose.yaml", "    pids_limit: 2048\n", "")

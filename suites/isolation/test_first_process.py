@@ -12,7 +12,8 @@ from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.deploy import Objects, rendered
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Twins
-from boxproof.kube.client import Kube, Object
+from boxproof.kube.client import Forbidden, Kube, Object
+from boxproof.probes.pods import helper_pods, probe_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.process.confinement import Confinement, confinement
 from boxproof.subject.manifests.pod_specs import pod_spec
@@ -206,3 +207,49 @@ def init_runs(box: Box, name: str) -> Object:
     if "running" not in states.get(name, {}):
         raise NotYet(str(states))
     return pod
+
+
+LOOSE_PODS: dict[str, dict[str, Any]] = {
+    "privileged": {"privileged": True, "allowPrivilegeEscalation": True},
+    "root": {"runAsNonRoot": False, "runAsUser": 0},
+    "unconfined": {"seccompProfile": {"type": "Unconfined"}},
+    "may gain privileges": {"allowPrivilegeEscalation": True},
+    "a capability": {"capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}},
+    "drops nothing": {"capabilities": {}},
+}
+OF_NODE: dict[str, dict[str, Any]] = {
+    "its node's network": {"hostNetwork": True},
+    "its node's processes": {"hostPID": True},
+    "a path of its node": {"volumes": [{"name": "a", "hostPath": {"path": "/"}}]},
+}
+REFUSED = require("Pod Security refuses the pod", lambda answer: answer == "refused")
+
+
+@claim("iso-restricted-is-enforced")
+def test_the_namespace_refuses_what_restricted_forbids(
+    default_tier: Box, kube: Kube, aside: str, session: Session
+) -> None:
+    """Nothing is made: the API server is asked what it would do."""
+
+    def answer(asked: str, namespace: str, pod: Object) -> str:
+        try:
+            kube.post(kube.path("Pod", "", namespace), pod, query={"dryRun": "All"})
+        except Forbidden as error:
+            if "PodSecurity" not in error.message:
+                raise
+            return observe("a pod", f"{asked} in {namespace}", "refused")
+        return observe("a pod", f"{asked} in {namespace}", "taken")
+
+    def pod(namespace: str, security: dict[str, Any], spec: dict[str, Any]) -> Object:
+        name = helper_pods.unique("loose")
+        return probe_pods.manifest(name, namespace, session.probe_image, security=security, spec=spec)
+
+    with control("a namespace without a level takes each of them; this one takes a pod that is confined"):
+        for what, security in LOOSE_PODS.items():
+            REFUSED.fails(answer(what, aside, pod(aside, security, {})))
+        where = default_tier.namespace
+        REFUSED.fails(answer("a confined one", where, pod(where, {}, {})))
+    for what, security in LOOSE_PODS.items():
+        REFUSED(answer(what, default_tier.namespace, pod(default_tier.namespace, security, {})))
+    for what, spec in OF_NODE.items():
+        REFUSED(answer(what, default_tier.namespace, pod(default_tier.namespace, {}, spec)))

@@ -1,0 +1,110 @@
+"""Nothing the agent does takes all of a node or a machine: disk, memory and processes have an upper size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from boxproof.core.session import EngineInfo, Session
+from boxproof.deployment.deploy import Objects, rendered
+from boxproof.fixtures.docker_run import Documented
+from boxproof.probes.process.cgroup import quantity
+from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, require, scope
+
+BOUNDED = require("whatever it writes has an upper size of {} bytes", lambda found, _: found == [])
+FEW = require("it may have at most {} processes", lambda count, most: 0 < count <= most)
+MOST_DISK = 20 * 10**9  # bytes on a node's disk by one container
+MOST_PROCESSES = 4096  # in one container: a loop of forks ends long before a machine's own limit
+PIDS = ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max")
+
+
+def unbounded(asked: str, objects: Objects) -> list[str]:
+    """Return where containers may write without an upper size; an observation."""
+    found = [
+        f"{where}: {place}"
+        for each in objects
+        for where, container in containers([each], GROUPS[:2])
+        for place in open_places(pod_spec(each) or {}, container)
+    ]
+    return observe("unbounded", asked, sorted(found))
+
+
+def open_places(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Iterator[str]:
+    """Give the places where a container may write as much as it likes on its node: its own layer, volumes."""
+    limits = (container.get("resources") or {}).get("limits") or {}
+    if not limits.get("memory"):
+        yield "memory"
+    if 0 < quantity(limits.get("ephemeral-storage", 0)) <= MOST_DISK:
+        return  # it counts the layer, the log and every directory of the node's disk
+    if not (container.get("securityContext") or {}).get("readOnlyRootFilesystem"):
+        yield "its own layer"
+    volumes = {each["name"]: each for each in pod.get("volumes") or ()}
+    for mount in container.get("volumeMounts") or ():
+        directory = volumes.get(mount["name"], {}).get("emptyDir")
+        if directory is not None and not mount.get("readOnly") and not directory.get("sizeLimit"):
+            yield str(mount["mountPath"])
+
+
+@claim("iso-pod-is-bounded")
+def test_no_container_of_any_tier_writes_without_a_bound(session: Session, subject: Subject) -> None:
+    with control("a layer, a directory, a memory without a limit, and a limit beyond any disk, are seen"):
+        memory, closed = {"limits": {"memory": "1Gi"}}, {"readOnlyRootFilesystem": True}
+        mounts = [{"name": "a", "mountPath": "/a"}]
+        beyond = {"limits": {"memory": "1Gi", "ephemeral-storage": "100Ti"}}
+        for container in (
+            {"resources": memory},
+            {"resources": memory, "securityContext": closed, "volumeMounts": mounts},
+            {"securityContext": closed},
+            {"resources": beyond},
+        ):
+            spec = {"containers": [{"name": "one"} | container], "volumes": [{"name": "a", "emptyDir": {}}]}
+            pod = {"kind": "Pod", "metadata": {"name": "doctored"}, "spec": spec}
+            BOUNDED.fails(unbounded(f"doctored: {sorted(container)}", [pod]), MOST_DISK)
+    for name, components in subject.tiers.items():
+        objects, _ = rendered(session, components=components)
+        assert any(pod_spec(each) for each in objects), f"no pod in tier {name}"
+        BOUNDED(unbounded(f"tier {name}", objects), MOST_DISK)
+
+
+@pytest.fixture
+def documented(session: Session, engine: EngineInfo, subject: Subject) -> Iterator[Documented]:
+    """``documented(*words, …)``: the box as its documents say to run it on an engine."""
+    made = Documented(session, engine, subject)
+    yield made
+    made.close()
+
+
+@claim("iso-pod-is-bounded")
+@scope("image")
+def test_the_documented_container_has_few_processes(documented: Documented, docker: Any) -> None:
+    def most(asked: str, name: str) -> int:
+        """Return how many processes the kernel lets a container have, 0 for any number; an observation."""
+        made = docker.containers.get(name)
+        texts = [made.exec_run(["cat", each]) for each in PIDS]
+        words = [each.output.decode().strip() for each in texts if each.exit_code == 0]
+        return observe("processes it may have", asked, int(words[0]) if words and words[0].isdigit() else 0)
+
+    with control("without the options it may have any number"):
+        FEW.fails(most("no options", documented("3600", entrypoint="sleep", bare=())), MOST_PROCESSES)
+    FEW(most("documented", documented("3600", entrypoint="sleep")), MOST_PROCESSES)
+
+
+@claim("iso-pod-is-bounded")
+@scope("image")
+def test_so_has_the_service_of_the_compose_file(subject: Subject) -> None:
+    def most(asked: str, service: Mapping[str, Any]) -> int:
+        return observe("processes it may have", asked, int(service.get("pids_limit") or 0))
+
+    with control("a service that says nothing may have any number"):
+        FEW.fails(most("doctored", {"image": "a"}), MOST_PROCESSES)
+    path = subject.path(subject.compose.file)
+    if path is None:
+        pytest.skip("the subject has no Compose file")
+    services = yaml.safe_load(path.read_text())["services"]
+    assert subject.compose.service in services, "the Compose file has no service of that name"
+    FEW(most(subject.compose.service, services[subject.compose.service]), MOST_PROCESSES)
