@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from pytest_claims.faults import SubjectFault
 from pytest_claims.recording import observations
 
 LEFT_OUT = (".git", ".venv", ".nox", "__pycache__", ".*_cache", "*.egg-info")
+EDITS = ("mode", "new file", "new link", "link elsewhere", "renamed", "removed")
 REPORTS = "reports"  # at the top alone: below it may be a package of that name
 
 
@@ -54,22 +55,78 @@ def tag_of(subject: Subject, base: str = "", lock: LockInfo | None = None) -> st
     return result.stdout.split()[0]
 
 
-def follows(subject: Subject, edit: str) -> bool:
-    """Return whether the tag changes with one edit of a file, which no commit knows of; an observation.
+def inputs(subject: Subject) -> list[str]:
+    """Return every file that an image is made of: the context, the recipe and the list of tools."""
+    context = subject.directory / subject.image.context
+    found = {each for each in context.rglob("*") if each.is_file() and not each.is_symlink()}
+    found = {each for each in found if not set(LEFT_OUT) & set(each.relative_to(context).parts)}
+    found |= {subject.directory / each for each in (subject.image.dockerfile, subject.image.tools) if each}
+    return sorted(str(each.relative_to(subject.directory)) for each in found if each.is_file())
 
-    ``edit`` is "none", "mode", "new file", or the path of a file that gets one more line.
+
+def followed(subject: Subject, edit: str) -> dict[str, bool]:
+    """Return whether the tag changes with one edit, which no commit knows of; an observation.
+
+    ``edit`` is one of EDITS, "none", or the path of a file that gets one more line.
     """
     with copied(subject) as copy:
         before = tag_of(copy)
-        context = copy.directory / copy.image.context
-        if edit == "mode":
-            first = copy.directory / copy.image.entrypoints[0]
-            first.chmod(first.stat().st_mode ^ stat.S_IXUSR)
-        elif edit == "new file":
-            (context / "one-more").write_text("more\n")
-        elif edit != "none":
-            with (copy.directory / edit).open("a") as file:
-                file.write("# one more line\n")
-        changed = tag_of(copy) != before
-    observations.record("tag", edit, {"changed": changed})
+        _edit(copy, edit)
+        changed = {"changed": tag_of(copy) != before}
+    observations.record("tag after an edit", edit, changed)
     return changed
+
+
+def unfollowed(subject: Subject, edits: Sequence[str]) -> list[str]:
+    """Return the edits, each on its own, after which the tag stays; an observation.
+
+    An edit is "none" or the path of a file that gets one more line, which is undone in the same copy.
+    """
+    left = []
+    with copied(subject) as copy:
+        before = tag_of(copy)
+        for edit in edits:
+            path = copy.directory / edit
+            content = path.read_bytes() if edit != "none" else b""
+            _edit(copy, edit)
+            if tag_of(copy) == before:
+                left.append(edit)
+            if edit != "none":
+                path.write_bytes(content)
+    observations.record("edits that leave the tag", f"{len(edits)} edits", left)
+    return left
+
+
+def _edit(copy: Subject, edit: str) -> None:
+    context = copy.directory / copy.image.context
+    victim = _own_file(copy)
+    if edit == "mode":
+        victim.chmod(victim.stat().st_mode ^ stat.S_IXUSR)
+    elif edit == "new file":
+        (context / "one-more").write_text("more\n")
+    elif edit == "new link":
+        (context / "one-more").symlink_to("anything")
+    elif edit == "link elsewhere":
+        content = victim.read_bytes()
+        victim.unlink()
+        victim.with_name("aside").write_bytes(content)
+        victim.symlink_to("aside")
+    elif edit == "renamed":
+        victim.rename(victim.with_name(f"{victim.name}-renamed"))
+    elif edit == "removed":
+        victim.unlink()
+    elif edit != "none":
+        with (copy.directory / edit).open("ab") as file:
+            file.write(b"# one more line\n")
+
+
+def _own_file(copy: Subject) -> Path:
+    """Return a file of the context that is not the recipe: an entrypoint, else the first."""
+    named = [copy.directory / each for each in copy.image.entrypoints]
+    context = copy.directory / copy.image.context
+    every = [*named, *sorted(each for each in context.rglob("*") if each.is_file())]
+    recipe = copy.directory / copy.image.dockerfile
+    found = next((each for each in every if each != recipe and each.is_file()), None)
+    if found is None:
+        raise SubjectFault(f"{copy.image.context} holds nothing but the recipe")
+    return found

@@ -10,6 +10,9 @@ from typing import Any
 CONFIGURATION = re.compile(r"^apiVersion:\s*['\"]?kind\.x-k8s\.io/", re.MULTILINE)
 NAME = re.compile(r"^name:\s*['\"]?([\w.-]+)", re.MULTILINE)
 OPTIONS = ("--name", "--cluster", "--context")
+PROGRAMS = ("kind", "kubectl", "helm", "make", "inv")
+SCRIPTS = ("*.sh", "Makefile", "makefile", "*.mk", "justfile", "Taskfile.yml")
+NAME_ALONE = re.compile(r"[a-z0-9][a-z0-9.-]*")  # what is filled in names no cluster
 PREFIX = "kind-"  # of the context that kind makes for a cluster
 LEFT_OUT = frozenset({"node_modules", "__pycache__", "reports"})
 
@@ -30,7 +33,26 @@ def named(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
         for words in _flat(value):
             for option, name in _options(words):
                 found[f"{key}: {option}"] = name.removeprefix(PREFIX)
+    for path in _scripts(directory):
+        for line in path.read_text(errors="replace").replace("\\\n", " ").splitlines():
+            for option, name in _options(shell_words(line)):
+                if NAME_ALONE.fullmatch(name):
+                    found[f"{path.relative_to(directory)}: {option} {name}"] = name.removeprefix(PREFIX)
     return found
+
+
+def shell_words(line: str) -> list[str]:
+    """Return the words of a line from the first program on that knows clusters, none without one."""
+    words = [each.strip("\"'") for each in line.split()]
+    at = next((number for number, each in enumerate(words) if Path(each).name in PROGRAMS), len(words))
+    return words[at:]
+
+
+def _scripts(directory: Path) -> Iterator[Path]:
+    for path in sorted(each for pattern in SCRIPTS for each in directory.rglob(pattern)):
+        parts = path.relative_to(directory).parts
+        if path.is_file() and not any(each.startswith(".") or each in LEFT_OUT for each in parts):
+            yield path
 
 
 def _files(directory: Path) -> Iterator[Path]:
@@ -51,7 +73,7 @@ def _flat(value: Any) -> Iterator[Sequence[str]]:
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Give (option, value) for the options that name a cluster, of programs that know clusters."""
-    if not words or Path(words[0]).name not in ("kind", "kubectl", "helm", "make", "inv"):
+    if not words or Path(words[0]).name not in PROGRAMS:
         return
     for number, word in enumerate(words):
         option, equals, value = word.partition("=")

@@ -11,10 +11,16 @@ from boxproof.cluster.kind import decoy_cluster
 from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.fixtures.subject_steps import Steps
 from boxproof.subject.commands import carry_out
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
+from pytest_claims.faults import SubjectFault
 from suites.kind import markdown_tables
 
+REFUSED = require("the preflight does not let it through", lambda code: code != 0)
+PASSES = require("the preflight lets it through", lambda code: code == 0)
+HAVE_IT = require("every node has the new content", lambda there: there)
+LISTED = require("the pair is in a table of the documents", lambda listed: listed)
 TOO_OLD = ("0.26.0", "0.21.0")
+NEVER = "boxproof-never:loaded"
 
 
 def saying(directory: Path, version: str, path: str) -> dict[str, str]:
@@ -31,17 +37,22 @@ def test_the_preflight_lets_through_what_loads_and_nothing_else(
     steps: Steps, cluster: ClusterInfo, engine: EngineInfo, docker: Any, tmp_path: Path
 ) -> None:
     path = steps.variables()["PATH"]
+    with control("the kind and the containerd of this run are let through, and one too old is not"):
+        REFUSED.fails(observe("exit code", "the versions of this run", steps("preflight").code))
+        old = steps("preflight", env=saying(tmp_path, "0.20.0", path))
+        PASSES.fails(observe("exit code", "kind 0.20.0", old.code))
+        HAVE_IT.fails(observe("on every node", "never loaded", not load.preloaded(engine, cluster, [NEVER])))
+    PASSES(observe("exit code", "the versions of this run", steps("preflight").code))
     for version in TOO_OLD:
-        assert steps("preflight", env=saying(tmp_path, version, path)).code != 0, f"kind {version} passes"
-    with control("the kind and the containerd of this run are let through"):
-        result = steps("preflight")
-        assert result.ok, result.describe()
+        said = steps("preflight", env=saying(tmp_path, version, path))
+        REFUSED(observe("exit code", f"kind {version}", said.code))
     with decoy_cluster.new_image(docker) as image:
         loaded = carry_out(steps.subject.commands.load, steps.values | {"image": image}, steps.variables())
         try:
             nodes = dict.fromkeys(cluster.nodes, cluster.name)
-            assert decoy_cluster.holders(docker, nodes, image) == [cluster.name], loaded.describe()
-            assert not load.preloaded(engine, cluster, [image]), "not every node has it"
+            if decoy_cluster.holders(docker, nodes, image) != [cluster.name]:
+                raise SubjectFault(f"the documented load brings it nowhere: {loaded.describe()}")
+            HAVE_IT(observe("on every node", image, not load.preloaded(engine, cluster, [image])))
         finally:
             load.remove(engine, cluster, [image])
 
@@ -50,8 +61,8 @@ def test_the_preflight_lets_through_what_loads_and_nothing_else(
 def test_the_documents_list_the_pairs(steps: Steps, cluster: ClusterInfo) -> None:
     documented = markdown_tables.rows(steps.subject.directory)
     with control("a pair that was never shown is in no table"):
-        assert not observe("in a table", "kind 0.26.0", any("0.26.0" in each for each in documented))
+        LISTED.fails(observe("in a table", "kind 0.26.0", any("0.26.0" in each for each in documented)))
     pair = Combination(kind=cluster.kind, containerd=cluster.containerd, kubernetes=cluster.kubernetes)
     known = impossible(pair)  # it stands in the table of what cannot work, with what it ends in
     words = set(markdown_tables.WORDS.findall(known.symptom)) if known else {pair.kind, pair.containerd}
-    assert observe("in a table", " ".join(sorted(words)), any(words <= each for each in documented))
+    LISTED(observe("in a table", " ".join(sorted(words)), any(words <= each for each in documented)))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.cluster import command_tools
+from boxproof.cluster.images import load
 from boxproof.cluster.kind import decoy_cluster
 from boxproof.cluster.recovery import Running, recover, running, settle
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
@@ -16,8 +17,23 @@ from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.image import image_build
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control
+from pytest_claims import claim, control, note, observe, require
 from suites.kind.stale_nodes import OnNodes, on_nodes, stale_box, stale_tag
+
+THE_BUILD = require(
+    "every node has the content of this build", lambda seen: seen == OnNodes(tagged=True, same=True)
+)
+RUNS = require("it runs the image {}", lambda image, wanted: image == wanted)
+BAKED = require(
+    "the value that this build baked in is in the running container",
+    lambda seen: seen["is"] == seen["wanted"],
+)
+NAMED_ALONE = require(
+    "it ends with 0, and the named cluster alone has the image",
+    lambda found: found == decoy_cluster.Landed(0, ("named",)),
+)
+STOPS = require("it fails, and nobody has the image", lambda found: found.code != 0 and found.clusters == ())
+READY_WITH = require("it is Ready with {}", lambda seen, image: seen == Running(image, ready=True))
 
 
 @claim("node-image-id-matches-build")
@@ -28,10 +44,29 @@ def test_every_node_and_the_pod_have_the_content_just_built(
         control("a tag that is on every node can stand for other content than the engine's"),
         stale_tag(engine, cluster, docker, session.probe_image) as (tag, digest),
     ):
-        assert on_nodes(engine, cluster, tag, digest) == OnNodes(tagged=True, same=False)
-    assert on_nodes(engine, cluster, image.reference, image.config_digest) == OnNodes(tagged=True, same=True)
-    assert running(engine, box).image == image.config_digest
-    assert Inside(docker, box.pod_object(), box.container).read(image_build.NONCE) == f"{image.nonce}\n"
+        stale = THE_BUILD.fails(on_nodes(engine, cluster, tag, digest))
+        assert stale == OnNodes(tagged=True, same=False)
+        RUNS.fails(observe("image that runs", "what the tag stood for", running(engine, box).image), digest)
+        BAKED.fails(observe("baked in", "another build", {"is": f"{image.nonce}\n", "wanted": f"{digest}\n"}))
+    THE_BUILD(on_nodes(engine, cluster, image.reference, image.config_digest))
+    RUNS(observe("image that runs", box.pod, running(engine, box).image), image.config_digest)
+    for each in box.kube.list("Pod", box.namespace):
+        for container, digest in images_of(engine, each).items():
+            RUNS(
+                observe("image that runs", f"{each['metadata']['name']}/{container}", digest),
+                image.config_digest,
+            )
+    found = Inside(docker, box.pod_object(), box.container).read(image_build.NONCE)
+    BAKED(observe("baked in", image_build.NONCE, {"is": found, "wanted": f"{image.nonce}\n"}))
+
+
+def images_of(engine: EngineInfo, pod: dict[str, Any]) -> dict[str, str]:
+    """Return the image ids of a pod's own containers, as its node has them."""
+    states = [*pod["status"].get("initContainerStatuses", ()), *pod["status"].get("containerStatuses", ())]
+    node = pod["spec"]["nodeName"]
+    return {
+        each["name"]: load.node_image_id(engine, node, each["imageID"]) or each["imageID"] for each in states
+    }
 
 
 @claim("kind-load-targets-named-cluster")
@@ -41,11 +76,11 @@ def test_a_load_reaches_the_named_cluster_and_no_other(
     with decoy_cluster.decoy_cluster(docker, cluster.nodes[0], {"boxproof.dev/run": session.run}) as other:
         loads = decoy_cluster.Loads(docker, cluster, other, command_tools.variables(session, tmp_path))
         with control("a load that names no cluster lands, without an error, in the one that is the default"):
-            assert loads.carry_out(decoy_cluster.NAMELESS, "") == decoy_cluster.Landed(0, ("default",))
-        assert loads.carry_out(subject.commands.load, cluster.name) == decoy_cluster.Landed(0, ("named",))
-        missing = loads.carry_out(subject.commands.load, "no-such-cluster")
-    assert missing.code != 0
-    assert missing.clusters == ()
+            stray = NAMED_ALONE.fails(loads.carry_out(decoy_cluster.NAMELESS, ""))
+            assert stray == decoy_cluster.Landed(0, ("default",))
+            STOPS.fails(loads.carry_out(decoy_cluster.NAMELESS, ""))
+        NAMED_ALONE(loads.carry_out(subject.commands.load, cluster.name))
+        STOPS(loads.carry_out(subject.commands.load, "no-such-cluster"))
 
 
 @claim("stale-image-recovery-works")
@@ -56,10 +91,10 @@ def test_the_recovery_brings_new_content_to_a_stale_box(
     with stale_box(engine, cluster, docker, image, helper_pods.unique("k")) as rebuilt:
         box = make_box(image=rebuilt.reference)
         with control("before, it is Ready with the old content under the new tag"):
-            assert running(engine, box) == Running(image.config_digest, ready=True)
-        said = recover(subject, cluster, box, rebuilt, command_tools.variables(session, tmp_path))
-        seen = settle(engine, box, rebuilt)
-    assert seen == Running(rebuilt.config_digest, ready=True), f"afterwards: {seen} {said}"
+            before = READY_WITH.fails(running(engine, box), rebuilt.config_digest)
+            assert before == Running(image.config_digest, ready=True)
+        note("; ".join(recover(subject, cluster, box, rebuilt, command_tools.variables(session, tmp_path))))
+        READY_WITH(settle(engine, box, rebuilt), rebuilt.config_digest)
 
 
 @claim("stale-image-recovery-works")
@@ -70,7 +105,6 @@ def test_the_recovery_starts_a_box_whose_image_could_not_be_pulled(
     box = make_box(image=f"{subject.image.name}:never-built", ready=False)
     with control("before, it has no image to run"):
         assert helper_pods.start_of(kube, box.namespace, box.pod).state == "no image"
-        assert not running(engine, box).ready
-    said = recover(subject, cluster, box, image, command_tools.variables(session, tmp_path))
-    seen = settle(engine, box, image)
-    assert seen == Running(image.config_digest, ready=True), f"afterwards: {seen} {said}"
+        READY_WITH.fails(running(engine, box), image.config_digest)
+    note("; ".join(recover(subject, cluster, box, image, command_tools.variables(session, tmp_path))))
+    READY_WITH(settle(engine, box, image), image.config_digest)

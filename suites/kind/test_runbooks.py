@@ -16,9 +16,17 @@ from boxproof.probes.network.name_resolution import lookup, resolved
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
+from pytest_claims.faults import SubjectFault
 from pytest_claims.waiting import until
 
+FINE = require("nothing is called stale", lambda seen: seen == {"code": 0, "pod named": False})
+READY_WITH = require("it is Ready with {}", lambda seen, image: seen == Running(image, ready=True))
+SUCCEEDS = require("the command succeeds", lambda code: code == 0)
+HAS_TOKEN = require("the agent's first process has the token {}", lambda found, token: found == token)
+SILENT = require("the command says nothing of the token", lambda said: not said)
+RESOLVES = require("the name resolves", lambda ok: ok)
+NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "BOXPROOF_ENGINE": "user"}
 VARIABLE = "CLAUDE_CODE_OAUTH_TOKEN"
 NAME = "kubernetes.default.svc.cluster.local"
 
@@ -39,13 +47,20 @@ def test_what_is_stale_is_said_and_mended(
     box = make_box(image=built)
     steps.suffix = box.suffix
     with control("the old content under the new tag is called stale"):
-        said = steps("stale")
-        assert (said.code, f"pod {box.namespace}/{box.pod}" in said.stdout) == (1, True), said.describe()
-        assert running(engine, box) == Running(image.config_digest, ready=True)
-    result = steps("mend")
-    assert running(engine, box) == Running(load.identity(engine, built), ready=True), result.describe()
-    assert result.ok, result.describe()
-    assert steps("stale").ok
+        assert FINE.fails(called_stale(steps, box)) == {"code": 1, "pod named": True}
+        seen = READY_WITH.fails(running(engine, box), load.identity(engine, built))
+        assert seen == Running(image.config_digest, ready=True)
+        SUCCEEDS.fails(observe("exit code", "stale", steps("stale").code))
+    SUCCEEDS(observe("exit code", "mend", steps("mend").code))
+    READY_WITH(running(engine, box), load.identity(engine, built))
+    FINE(called_stale(steps, box))
+
+
+def called_stale(steps: Steps, box: Box) -> dict[str, object]:
+    """Return how the documented look for what is stale ends, and whether it names the pod; an observation."""
+    said = steps("stale")
+    named = f"pod {box.namespace}/{box.pod}" in said.stdout
+    return observe("called stale", box.namespace, {"code": said.code, "pod named": named})
 
 
 def token_of(docker: Any, box: Box) -> str:
@@ -61,17 +76,23 @@ def test_a_token_is_rotated_by_one_command(
     box = make_box()
     steps.suffix = box.suffix
     with control("before, the agent has the token it was deployed with"):
-        assert token_of(docker, box) == box.token
+        assert HAS_TOKEN.fails(token_of(docker, box), token) == box.token
+        SILENT.fails(observe("says the token", "a command that does", token in f"rotated to {token}"))
+        SUCCEEDS.fails(
+            observe("exit code", "of a token that is not there", steps("rotate", file="/nowhere").code)
+        )
     (tmp_path / "token").write_text(f"{token}\n")
     result = steps("rotate", file=str(tmp_path / "token"))
-    assert token_of(docker, box) == token, result.describe()
-    assert result.ok, result.describe()
-    assert token not in result.stdout + result.stderr
+    SUCCEEDS(observe("exit code", "rotate", result.code))
+    HAS_TOKEN(token_of(docker, box), token)
+    SILENT(observe("says the token", "rotate", token in result.stdout + result.stderr))
 
 
 @claim("netpol-pod-stays-healthy-and-rollback")
 def test_deploying_again_undoes_a_policy_that_shuts_off_dns(steps: Steps, kube: Kube) -> None:
-    assert steps("deploy").ok
+    first = steps("deploy")
+    if not first.ok:
+        raise SubjectFault(f"the documented deploy fails: {first.describe()}")
     box = steps.box
     policy = box.object("NetworkPolicy")["metadata"]["name"]
     kube.patch(kube.path("NetworkPolicy", policy, box.namespace), {"spec": {"egress": []}})
@@ -81,6 +102,9 @@ def test_deploying_again_undoes_a_policy_that_shuts_off_dns(steps: Steps, kube: 
             timeout=60,
             what="the policy is in force",
         )
-    result = steps("deploy")
-    assert result.ok, result.describe()
-    assert resolved(box, NAME).ok
+        RESOLVES.fails(
+            observe("resolves", "under the broken policy", lookup(box, NAME, False, within=2.0).answered)
+        )
+        SUCCEEDS.fails(observe("exit code", "no engine", steps("deploy", env=NO_ENGINE).code))
+    SUCCEEDS(observe("exit code", "deploy", steps("deploy").code))
+    RESOLVES(observe("resolves", "after the deploy", resolved(box, NAME).ok))

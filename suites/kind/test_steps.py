@@ -18,7 +18,7 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.commands import carry_out
 from boxproof.subject.image.entrypoint import after_init
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
 from suites.kind.cluster_names import named
@@ -27,6 +27,18 @@ SOON = 20  # seconds for an agent that will never be Ready
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "BOXPROOF_ENGINE": "user"}
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 NEVER = {"exec": {"command": ["false"]}, "periodSeconds": 1}
+MARKED = require("the file in the pod has the mark", lambda marked: marked)
+SUCCEEDS = require("the command succeeds", lambda code: code == 0)
+FAILS = require("the command does not report success", lambda code: code != 0)
+READY = require("the agent is Ready when the command ends", lambda is_ready: is_ready)
+NOT_APPLIED = require("nothing is applied", lambda applied: not applied)
+THAT_CONTEXT = require("the context in use is {}", lambda current, wanted: current == wanted)
+ONE_NAME = require("one cluster is named, and no other", lambda names: len(names) == 1)
+UNTOUCHED = require("the nodes are those of before", lambda seen: seen["now"] == seen["before"])
+WHOLE = require(
+    "there are 1 control plane and 2 workers, and all are Ready",
+    lambda seen: seen == {"control planes": 1, "workers": 2, "ready": 3},
+)
 LATE = {"exec": {"command": ["true"]}, "periodSeconds": 1, "initialDelaySeconds": 10}
 
 
@@ -43,13 +55,14 @@ def test_one_command_brings_an_edit_into_a_ready_pod(
 ) -> None:
     script, mark = after_init(image_config["Entrypoint"])[0], f"# {helper_pods.unique('mark')}"
     with control("the pod that was deployed before the edit has no mark"):
-        assert not holds(docker, box, script, mark)
+        MARKED.fails(holds(docker, box, script, mark))
+        READY.fails(observe("Ready", "before the deploy", ready(steps.box)))
+        SUCCEEDS.fails(observe("exit code", "no engine", steps("deploy", env=NO_ENGINE).code))
     steps.edit(subject.image.entrypoints[0], mark)
     with_readiness(steps.subject, LATE)  # whoever does not wait for it is seen to return too early
-    result = steps("deploy")
-    assert result.ok, result.describe()
-    assert observe("Ready", steps.box.namespace, ready(steps.box)), "it succeeded, and the agent is not Ready"
-    assert holds(docker, steps.box, script, mark), "it succeeded, and the old content runs"
+    SUCCEEDS(observe("exit code", "deploy", steps("deploy").code))
+    READY(observe("Ready", steps.box.namespace, ready(steps.box)))
+    MARKED(holds(docker, steps.box, script, mark))
 
 
 def ready(box: Box) -> bool:
@@ -61,11 +74,11 @@ def ready(box: Box) -> bool:
 @claim("deploy-fails-when-not-ready")
 def test_a_deploy_fails_where_readiness_never_comes(steps: Steps, subject: Subject) -> None:
     with control("as the subject stands it succeeds"):
-        assert steps("deploy").ok
+        FAILS.fails(observe("exit code", "as it stands", steps("deploy").code))
     with_readiness(steps.subject, NEVER)
     result = steps("deploy", ready=SOON)
     runs_unready(steps.box)
-    assert result.code != 0, "it reports success, and the agent is not Ready"
+    FAILS(observe("exit code", "an agent that is never Ready", result.code))
 
 
 def named_so(item: dict[str, Any]) -> str:
@@ -103,14 +116,18 @@ def applied(steps: Steps, kube: Kube, asked: str) -> bool:
 def test_a_deploy_under_another_context_applies_nothing(
     steps: Steps, cluster: ClusterInfo, kube: Kube, tmp_path: Path
 ) -> None:
-    assert contexts.current(cluster.kubeconfig) == contexts.of(cluster.name)
     other = contexts.renamed(cluster.kubeconfig, tmp_path / "other", "kind-some-other-cluster")
     result = steps("deploy", kubeconfig=str(other))
-    assert not applied(steps, kube, "under another context"), "it was deployed all the same"
-    assert result.code != 0
+    NOT_APPLIED(applied(steps, kube, "under another context"))
+    FAILS(observe("exit code", "under another context", result.code))
+    THAT_CONTEXT(
+        observe("context", "the run's", contexts.current(cluster.kubeconfig)), contexts.of(cluster.name)
+    )
     with control("under the context of the cluster it is deployed"):
-        assert steps("deploy").ok
-        assert applied(steps, kube, "under its own context")
+        FAILS.fails(observe("exit code", "under its own context", steps("deploy").code))
+        NOT_APPLIED.fails(applied(steps, kube, "under its own context"))
+        renamed = contexts.current(str(other))
+        THAT_CONTEXT.fails(observe("context", "the other one", renamed), contexts.of(cluster.name))
 
 
 @claim("cluster-name-and-context-consistent")
@@ -120,10 +137,14 @@ def test_configurations_and_commands_name_one_cluster(subject: Subject, tmp_path
         example = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: claude-in-a-box-test\n"
         (tmp_path / "kind-config.yaml").write_text(example)
         commands = {"load": ["kind", "load", "docker-image", "x", "--name", "claude-dev"]}
+        (tmp_path / "up.sh").write_text(
+            "kind create cluster --name third\nkubectl --context=kind-fourth get pods\n"
+        )
         found = observe("names of clusters", "an example", sorted(set(named(tmp_path, commands).values())))
-        assert found == ["claude-dev", "claude-in-a-box-test"]
+        assert ONE_NAME.fails(found) == ["claude-dev", "claude-in-a-box-test", "fourth", "third"]
     names = named(subject.directory, subject.commands.model_dump())
-    assert len(observe("names of clusters", "the subject", sorted(set(names.values())))) == 1, names
+    observe("where clusters are named", "the subject", names)
+    ONE_NAME(observe("names of clusters", "the subject", sorted(set(names.values()))))
 
 
 @claim("cluster-up-idempotent-not-masked")
@@ -132,17 +153,28 @@ def test_a_second_up_changes_nothing_and_hides_no_failure(
 ) -> None:
     with control("the bare command fails for a cluster that is there"):
         bare = ("kind", "create", "cluster", "--name", "{cluster}")
-        assert carry_out(bare, steps.values, steps.variables()).code != 0
-    before = made(docker, cluster)
-    for _ in range(2):
-        result = steps("up")
-        assert result.ok, result.describe()
-    assert made(docker, cluster) == before, "nodes were made anew"
-    nodes = kube.list("Node")
-    control_planes = [each for each in nodes if CONTROL_PLANE in each["metadata"]["labels"]]
-    assert (len(nodes), len(control_planes)) == (3, 1)
-    assert all(is_ready(each) for each in nodes)
-    assert steps("up", env=NO_ENGINE).code != 0, "no engine answers, and it reports success"
+        SUCCEEDS.fails(
+            observe("exit code", "the bare command", carry_out(bare, steps.values, steps.variables()).code)
+        )
+        before = made(docker, cluster)
+        other = {"now": dict.fromkeys(before, "today"), "before": before}
+        UNTOUCHED.fails(observe("nodes", "made anew", other))
+        WHOLE.fails(shape("one node alone", kube.list("Node")[:1]))
+    require.expected(SUCCEEDS, UNTOUCHED, WHOLE, FAILS)
+    for turn in ("up", "up again"):
+        SUCCEEDS(observe("exit code", turn, steps("up").code))
+    UNTOUCHED(observe("nodes", "after it", {"now": made(docker, cluster), "before": before}))
+    WHOLE(shape("the cluster", kube.list("Node")))
+    FAILS(observe("exit code", "no engine answers", steps("up", env=NO_ENGINE).code))
+    with control("where it brings the cluster up it does report success"):
+        FAILS.fails(observe("exit code", "with an engine", steps("up").code))
+
+
+def shape(asked: str, nodes: list[dict[str, Any]]) -> dict[str, int]:
+    """Return how many nodes of each kind there are, and how many are Ready; an observation."""
+    planes = sum(CONTROL_PLANE in each["metadata"]["labels"] for each in nodes)
+    found = {"control planes": planes, "workers": len(nodes) - planes, "ready": sum(map(is_ready, nodes))}
+    return observe("nodes by kind", asked, found)
 
 
 def made(docker: Any, cluster: ClusterInfo) -> dict[str, str]:

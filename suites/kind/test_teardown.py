@@ -10,8 +10,12 @@ from boxproof.fixtures.subject_steps import Steps, steps_of
 from boxproof.probes.pods import helper_pods
 from boxproof.runs import extra_cluster
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, scope
+from pytest_claims import claim, control, observe, require, scope
 from suites.kind.cluster_remains import ALL, NONE, Remains, remains, volumes_of
+
+NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "BOXPROOF_ENGINE": "user"}
+NOTHING_LEFT = require("nothing of cluster, context, image and volumes is left", lambda found: found == NONE)
+SUCCEEDS = require("the command succeeds", lambda code: code == 0)
 
 
 @claim("teardown-leaves-nothing")
@@ -26,10 +30,12 @@ def test_down_leaves_nothing_of_cluster_and_image(
                 result = steps(step)
                 assert result.ok, result.describe()
             volumes = volumes_of(docker, name)
-            assert seen(steps, docker, name, volumes) == ALL
+            assert NOTHING_LEFT.fails(seen(steps, docker, name, volumes)) == ALL
+            code = steps("down", env=NO_ENGINE).code
+            SUCCEEDS.fails(observe("exit code", "down, where no engine answers", code))
         result = steps("down")
-        assert seen(steps, docker, name, volumes) == NONE
-    assert result.ok, result.describe()
+        NOTHING_LEFT(seen(steps, docker, name, volumes))
+    SUCCEEDS(observe("exit code", "down", result.code))
 
 
 def seen(steps: Steps, docker: Any, name: str, volumes: list[str]) -> Remains:

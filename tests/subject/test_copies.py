@@ -84,3 +84,14 @@ def test_a_copy_has_a_package_called_reports_and_not_the_reports(tmp_path: Path)
         "package",
         "package/reports",
     ]
+
+
+def test_what_an_edit_does_to_the_tag_is_told(subject: Subject) -> None:
+    assert copies.inputs(subject) == ["image/Dockerfile", "image/sub/start", "tools.toml"]
+    assert copies.unfollowed(subject, [*copies.inputs(subject), "none"]) == ["none"]
+    assert all(copies.followed(subject, each)["changed"] for each in copies.EDITS)
+    blind = subject.model_copy(
+        update={"commands": subject.commands.model_copy(update={"tag": ("echo", "dev")})}
+    )
+    (subject.directory / "subject.toml").write_text('name = "x"\n[commands]\ntag = ["echo", "dev"]\n')
+    assert copies.unfollowed(blind, ["image/Dockerfile"]) == ["image/Dockerfile"]

@@ -194,3 +194,15 @@ def asks_for_root(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
             elif given.get("windowsOptions", {}).get("hostProcess"):
                 found[where] = "hostProcess"
     return found
+
+
+def pulled(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the containers that ask a registry at each start, and why, by "Kind/name/container"."""
+    found = {}
+    for where, container in containers(manifests):
+        policy, image = container.get("imagePullPolicy"), str(container.get("image", ""))
+        if policy not in (None, "Never", "IfNotPresent"):
+            found[where] = str(policy)
+        elif policy is None and image and is_floating(image):
+            found[where] = f"{image} without a policy means Always"
+    return found
