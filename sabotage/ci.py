@@ -164,3 +164,79 @@ def command_does_not_run(directory: Path) -> None:
 @subject_sabotage("docs-state-required-facts", "nothing is said about worktrees")
 def worktrees_not_documented(directory: Path) -> None:
     replace_in(directory / "docs/volume.md", "## Worktrees\n", "## Branches\n")
+
+
+@subject_sabotage("ci-build-scan-test-block", "a script that the workflow runs pushes the image")
+def pushed_by_a_script(directory: Path) -> None:
+    (directory / "publish.sh").write_text("docker build -t box image\ndocker push box\n")
+    step = "      - name: Release\n"
+    run = "      - run: sh publish.sh\n"
+    replace_in(directory / ".github/workflows/release.yml", step, run + step)
+
+
+@subject_sabotage("ci-build-scan-test-block", "the release goes on whatever failed before it")
+def release_always(directory: Path) -> None:
+    step = "      - name: Release\n"
+    replace_in(directory / ".github/workflows/release.yml", step, f"{step}        if: always()\n")
+
+
+@subject_sabotage("ci-workflows-pinned", "an action is named by a tag, which can be moved")
+def action_by_tag(directory: Path) -> None:
+    path = directory / ".github/workflows/release.yml"
+    text, count = re.subn(r"(actions/checkout)@[0-9a-f]{40}[^\n]*", r"\1@v4", path.read_text())
+    if not count:
+        raise SabotageError("the release checks nothing out by a commit")
+    path.write_text(text)
+
+
+@subject_sabotage("ci-workflows-pinned", "a checkout leaves its token behind for whatever runs after it")
+def token_left_behind(directory: Path) -> None:
+    replace_in(directory / ".github/workflows/e2e.yml", "persist-credentials: false", "fetch-depth: 1")
+
+
+@subject_sabotage("ci-workflows-pinned", "the job that proves may write packages, and logs in")
+def login_before_the_proof(directory: Path) -> None:
+    path = directory / ".github/workflows/e2e.yml"
+    replace_in(path, "permissions:\n  contents: read\n", "permissions: write-all\n")
+
+
+@subject_sabotage("ci-workflows-pinned", "a job runs in whatever is the latest image")
+def job_in_latest(directory: Path) -> None:
+    replace_in(directory / ".github/workflows/matrix.yml", "image: debian:bookworm", "image: debian:latest")
+
+
+@subject_sabotage("ci-no-silent-skips", "a program of the box goes on without its check where it is told so")
+def program_with_a_test_mode(directory: Path) -> None:
+    path = directory / "image/rootfs/usr/local/lib/box/gate.py"
+    mode = '\nif __import__("os").environ.get("SKIP_GATE"):\n    raise SystemExit(0)\n'
+    path.write_text(path.read_text() + mode)
+
+
+@subject_sabotage("ci-suppressions-justified", "a remark in a manifest hides a finding, and says no reason")
+def remark_hides_a_finding(directory: Path) -> None:
+    path = directory / "manifests/base/statefulset.yaml"
+    path.write_text(path.read_text() + "# checkov:skip=CKV_K8S_14\n")
+
+
+@subject_sabotage("docs-state-required-facts", "the list of facts asks for less, and so does the page")
+def facts_ask_for_less(directory: Path) -> None:
+    path = directory / "docs/facts.toml"
+    words = 'words = ["NET_RAW", "NET_ADMIN", "SYS_PTRACE", "components: ["]'
+    replace_in(path, words, 'words = ["NET_RAW"]')
+    page = directory / "docs/tiers.md"
+    page.write_text(page.read_text().replace("SYS_PTRACE", "a capability"))
+
+
+@subject_sabotage("docs-state-required-facts", "a fact is taken off the list")
+def fact_taken_off(directory: Path) -> None:
+    replace_in(directory / "docs/facts.toml", 'id = "worktrees"', 'id = "branches"')
+
+
+@subject_sabotage("ci-reproducible-build", "the image of the archive's day is not what the lock says")
+def another_version_locked(directory: Path) -> None:
+    path = directory / "image/packages.lock"
+    lines = path.read_text().splitlines()
+    other = [f"{each}9" if each.split()[1:2] == ["less"] else each for each in lines]
+    if other == lines:
+        raise SabotageError("packages.lock has no less")
+    path.write_text("".join(f"{each}\n" for each in other))

@@ -278,3 +278,70 @@ def down_keeps_nodes(directory: Path) -> None:
     replace_in(
         directory / "boxproof/runs/manual.py", "kind_clusters.down(settings, engine) or there", "there"
     )
+
+
+@subject_sabotage("no-latest-in-manifests", "the Compose file falls back to latest")
+def latest_in_compose(directory: Path) -> None:
+    path = directory / "compose.yaml"
+    lines = [
+        "    image: ${CLAUDE_IMAGE:-claude-in-a-box:latest}" if "image: ${CLAUDE_IMAGE" in each else each
+        for each in path.read_text().splitlines()
+    ]
+    path.write_text("\n".join(lines) + "\n")
+
+
+@subject_sabotage("no-latest-in-manifests", "the pod of the backup has an image without a tag")
+def backup_without_a_tag(directory: Path) -> None:
+    replace_in(
+        directory / "manifests/backup/pod.yaml", "image: claude-in-a-box:unset", "image: claude-in-a-box"
+    )
+
+
+@subject_sabotage("no-latest-in-manifests", "a runbook runs a container of what is latest")
+def latest_in_a_runbook(directory: Path) -> None:
+    command = "```\nkubectl run look --rm -it --image=nicolaka/netshoot\n```\n\n"
+    replace_in(directory / "docs/runbooks.md", "## Looking\n", f"{command}## Looking\n")
+
+
+@subject_sabotage("no-latest-in-manifests", "a component brings a container of what is latest")
+def latest_in_a_component(directory: Path) -> None:
+    path = directory / "manifests/components/token-watch/token-watch.yaml"
+    replace_in(path, "image: claude-in-a-box:unset", "image: bitnami/kubectl:latest")
+
+
+@subject_sabotage(
+    "tag-is-content-addressed", "the tag follows the recipe and the list of tools, and no script"
+)
+def tag_without_scripts(directory: Path) -> None:
+    command = 'tag = ["sh", "-c", "cat image/Dockerfile image/tools.toml image/packages.lock | sha256sum"]\n'
+    replace_in(directory / "subject.toml", "[commands]\n", f"[commands]\n{command}")
+
+
+@subject_sabotage("pull-policy-local", "a component's container asks the registry at each start")
+def component_pulls(directory: Path) -> None:
+    path = directory / "manifests/components/token-watch/token-watch.yaml"
+    replace_in(path, "imagePullPolicy: IfNotPresent", "imagePullPolicy: Always")
+
+
+@manifest_sabotage("pull-policy-local", "an init container asks the registry at each start")
+def init_container_pulls(objects: Objects) -> None:
+    _pod(objects)["initContainers"][0]["imagePullPolicy"] = "Always"
+
+
+@manifest_sabotage("manifest-image-equals-built-tag", "the proxy runs an image of another tag")
+def proxy_of_another_tag(objects: Objects) -> None:
+    proxy = find(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    proxy["image"] = proxy["image"].rpartition(":")[0] + ":v1.0.0"
+
+
+@subject_sabotage("cluster-name-and-context-consistent", "a script makes a cluster of another name")
+def script_with_a_name(directory: Path) -> None:
+    (directory / "up.sh").write_text("kind create cluster --name claude-dev\n")
+
+
+@subject_sabotage("load-covers-schedulable-nodes", "the documented load takes its time")
+def load_takes_its_time(directory: Path) -> None:
+    path = directory / "subject.toml"
+    old = 'load = ["kind", "load", "docker-image", "{image}", "--name", "{cluster}"]'
+    slow = "sleep 900; kind load docker-image {image} --name {cluster}"
+    replace_in(path, old, f'load = ["sh", "-c", "{slow}"]')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
-from pytest_claims.sabotages import replace_in, subject_sabotage
+from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 
 WRAPPER = "/usr/local/bin/netraw-exec"
 EFFECTIVE = "0100000200200000000000000000000000000000"  # cap_net_raw=ep as struct vfs_cap_data
@@ -128,3 +128,90 @@ def sysadmin_for_ptrace(objects: Objects) -> None:
 def sysadmin_with_ptrace(objects: Objects) -> None:
     """Give more than the tools need."""
     _added(objects, "SYS_PTRACE")[:0] = ["SYS_ADMIN"]
+
+
+def _without(directory: Path, tool: str) -> None:
+    """Take a tool off the list and out of the image."""
+    path = directory / "image/tools.toml"
+    parts = path.read_text().split("[[tool]]")
+    kept = [each for each in parts if f'\nname = "{tool}"\n' not in each]
+    if len(kept) == len(parts):
+        raise SabotageError(f"tools.toml has no {tool}")
+    path.write_text("[[tool]]".join(kept))
+    recipe = directory / "image/Dockerfile"
+    lines = recipe.read_text().splitlines()
+    recipe.write_text("".join(f"{each}\n" for each in lines if each != f"COPY --link --from=tools {tool} /"))
+
+
+@subject_sabotage("all-tools-run-in-deployed-pod", "k9s is off the list and out of the image")
+def k9s_off_the_list(directory: Path) -> None:
+    _without(directory, "k9s")
+
+
+@subject_sabotage("all-tools-run-in-deployed-pod", "a tool is declared for a tier where nobody misses it")
+def tool_of_another_tier(directory: Path) -> None:
+    path = directory / "image/tools.toml"
+    replace_in(path, 'name = "dive"\n', 'name = "dive"\ntier = "node"\nrefusal = "dive"\n')
+
+
+@subject_sabotage("nocap-tools-work-with-drop-all", "stern is off the list and out of the image")
+def stern_off_the_list(directory: Path) -> None:
+    _without(directory, "stern")
+
+
+image_sabotage(
+    "says_it_works", "all-tools-run-in-deployed-pod",
+    "a tool prints what it is verified by, and does nothing else",
+    dockerfile=as_root("printf '#!/bin/sh\\necho 7\\n' > /usr/local/bin/yq"),
+)  # fmt: skip
+image_sabotage(
+    "does_nothing", "nocap-tools-work-with-drop-all",
+    "jq ends with 0 and does nothing",
+    dockerfile=as_root("cp /bin/true /usr/bin/jq"),
+)  # fmt: skip
+image_sabotage(
+    "verification_says_ok", "all-tools-run-in-deployed-pod",
+    "the box's own verification calls everything fine",
+    dockerfile=as_root(
+        "rm /usr/local/bin/yq",
+        """sed -i 's/"status": "failed"/"status": "ok"/; s/"failed" if done.returncode else "ok"/"ok"/'"""
+        " /usr/local/bin/verify-tools",
+    ),
+)  # fmt: skip
+
+
+@manifest_sabotage("default-pod-adds-no-capabilities", "the proxy keeps what the runtime gives")
+def proxy_keeps_capabilities(objects: Objects) -> None:
+    """Leave a container of the default tier with the runtime's set."""
+    find(objects, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "baseline"
+    for container in find(objects, "Deployment")["spec"]["template"]["spec"]["containers"]:
+        container["securityContext"]["capabilities"] = {}
+
+
+@subject_sabotage("ptrace-tier-not-sysadmin", "the pod of the backup adds SYS_ADMIN")
+def sysadmin_in_the_backup(directory: Path) -> None:
+    path = directory / "manifests/backup/pod.yaml"
+    replace_in(path, "          drop: [ALL]\n", "          drop: [ALL]\n          add: [SYS_ADMIN]\n")
+
+
+@subject_sabotage("netadmin-tier-separate", "another component asks for NET_ADMIN too")
+def netadmin_in_another_tier(directory: Path) -> None:
+    path = directory / "manifests/components/ptrace/kustomization.yaml"
+    replace_in(
+        path,
+        "        value: SYS_PTRACE\n",
+        "        value: SYS_PTRACE\n      - op: add\n        path: "
+        "/spec/template/spec/containers/0/securityContext/capabilities/add/-\n        value: NET_ADMIN\n",
+    )
+
+
+image_sabotage(
+    "tool_of_the_toolkit_off_path", "tools-on-path-for-exec",
+    "a tool lies beside PATH, and is off the list too",
+    dockerfile=as_root("mkdir -p /opt/rg", "mv /usr/bin/rg /opt/rg/"),
+)  # fmt: skip
+image_sabotage(
+    "launcher_of_more", "setcap-present-in-running-image",
+    "the launcher of captures carries more than it needs",
+    dockerfile=set_capability("/usr/local/bin/netraw-exec"),
+)  # fmt: skip

@@ -14,15 +14,55 @@ from boxproof.subject.supply_chain import scan
 from pytest_claims.faults import UsageError
 
 REASON = re.compile(r"#\s*(?P<reason>\S.{9,}?)\s+until\s+(?P<until>\d{4}-\d{2}-\d{2})\s*$")
-IGNORE_FILES = (".trivyignore",)
-CONFIGURATIONS = (".grype.yaml", ".grype/config.yaml", ".trivyignore.yaml", "trivy.yaml", "grype.yaml")
-LISTS = ("ignore", "vulnerabilities", "ignore-policy", "ignorefile")
+IGNORE_FILES = (".trivyignore", ".snyk", ".kicsignore", ".nancy-ignore")
+CONFIGURATIONS = (
+    ".grype.yaml", ".grype/config.yaml", ".trivyignore.yaml", "trivy.yaml", "grype.yaml", ".hadolint.yaml",
+    ".checkov.yaml", ".checkov.yml", ".kube-linter.yaml",
+)  # fmt: skip
+LISTS = (
+    "ignore", "ignored", "vulnerabilities", "ignore-policy", "ignorefile", "skip-check", "misconfigurations",
+    "secrets", "licenses", "exclude", "match-upstream-kernel-headers",
+)  # fmt: skip
+INLINE = re.compile(
+    r"(trivy:ignore|tfsec:ignore|checkov:skip|hadolint ignore=|kics-scan ignore|nosemgrep|snyk:ignore"
+    r"|ignore-check\.kube-linter\.io/|kubescape:ignore)\S*"
+)
+READ = ("*.yaml", "*.yml", "Dockerfile*", "*.Dockerfile", "*.tf", "*.toml")
+LEFT_OUT = frozenset({"node_modules", "reports", "tests", "suites", "sabotage", "__pycache__"})
 
 
 def unjustified(directory: Path, today: date | None = None) -> list[str]:
-    """Return "FILE: entry" for each suppression in a directory or its image's without reason and end."""
+    """Return "FILE: entry" for each suppression in a directory, and below it, without reason and end."""
     now = today or datetime.now(UTC).date()
-    return sorted(each for place in (directory, directory / "image") for each in _in(place, now))
+    below = [
+        each for each in _walk(directory) if each.name in (*IGNORE_FILES, *CONFIGURATIONS, scan.SUPPRESSIONS)
+    ]
+    places = {directory, *(each.parent for each in below)}
+    found = {entry for place in places for entry in _in(place, now)}
+    for path in _walk(directory):
+        if any(path.match(each) for each in READ):
+            found.update(f"{path.name}: {each}" for each in _inline(path, now))
+    return sorted(found)
+
+
+def _walk(directory: Path) -> Iterator[Path]:
+    """Yield the files below a directory, but for those of tests and of tools."""
+    for path in sorted(directory.rglob("*")):
+        parts = path.relative_to(directory).parts
+        hidden = any(each.startswith(".") for each in parts[:-1])
+        if not hidden and not LEFT_OUT & set(parts) and path.is_file():
+            yield path
+
+
+def _inline(path: Path, now: date) -> Iterator[str]:
+    """Yield the remarks that hide a finding of a scanner and do not say why and until when beside them."""
+    above = ""
+    for line in path.read_text(errors="replace").splitlines():
+        told = REASON.search(line) or REASON.search(above)
+        found = INLINE.search(line)
+        if found and (not told or date.fromisoformat(told["until"]) < now):
+            yield found[0]
+        above = line
 
 
 def _in(place: Path, now: date) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,14 +13,27 @@ from boxproof.core.process import run
 from boxproof.core.session import ImageInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe
+from pytest_claims import claim, control, observe, require
 from suites.ci import documented_facts
 from suites.ci.documented_facts import Fact
 
-REQUIRED = {
-    "capabilities", "token-lifetime", "kind-and-docker-versions", "socket-permissions", "volume-life",
-    "worktrees", "cost-of-tracing",
-}  # fmt: skip
+# What a fact has to say, and what its commands have to show, whatever the subject's own list asks for: words
+# of the text, all of which must be there, and a word of a command that is carried out.
+TOOLS = (r"NET_RAW", r"tcpdump|nmap|mtr", r"NET_ADMIN", r"iptables|\bip\b", r"SYS_PTRACE", r"strace|gdb")
+TOKENS = (r"\byear|\bmonth", r"\bhours?\b", r"setup-token|/login|log in", r"restart|rotat")
+VERSIONS = (r"KIND v?0\.\d+", r"Docker( Engine)? v?\d+", r"containerd v?\d")
+REQUIRED: dict[str, tuple[tuple[str, ...], str]] = {
+    "capabilities": (TOOLS, r"kubectl|tcpdump"),
+    "token-lifetime": (TOKENS, r"kubectl|claude|inv"),
+    "kind-and-docker-versions": (VERSIONS, r"kind|docker"),
+    "socket-permissions": ((r"\bgroup\b", r"\broot\b", r"permission denied"), r"docker|stat|ls|id"),
+    "volume-life": ((r"StatefulSet", r"namespace", r"pod", r"reclaim"), r"kubectl"),
+    "worktrees": ((r"worktree", r"share|same", r"projects?/|session|history"), r"git|kubectl"),
+    "cost-of-tracing": ((r"strace|perf|bpftrace", r"slow|times|twice|cost"), r"strace|perf|kubectl|inv"),
+}
+STATED = require("the fact is stated, and its commands run", lambda why: why == "")
+COMPLETE = require("the list has every fact that users need", lambda missing: missing == [])
+SAYS = require("the section says what the fact is about, and shows it", lambda unsaid: unsaid == [])
 DOCTORED = {
     "gone": "# Other\n",
     "vague": "# Facts\nIt depends.\n```sh\ntrue\n```\n",
@@ -49,9 +64,30 @@ def test_each_fact_is_stated_and_its_commands_run(
         for name, text in DOCTORED.items():
             (tmp_path / f"{name}.md").write_text(text)
             fact = Fact(id=name, says=name, document=f"{name}.md", section="Facts", words=("NET_RAW",))
-            assert observe("lacking", name, bool(documented_facts.lacking(tmp_path, fact, carry_out)))
+            STATED.fails(observe("lacking", name, documented_facts.lacking(tmp_path, fact, carry_out)))
+        COMPLETE.fails(
+            observe("facts that are missing", "a list of one", sorted({*REQUIRED} - {"worktrees"}))
+        )
+        empty = Fact(id="worktrees", says="x", document="silent.md", section="Facts", words=("NET_RAW",))
+        SAYS.fails(observe("unsaid", "a section about something else", unsaid(tmp_path, empty)))
     listed = documented_facts.load(path)
-    assert {each.id for each in listed} >= REQUIRED
+    COMPLETE(observe("facts that are missing", subject.facts, missing([each.id for each in listed])))
     for each in listed:
-        why = documented_facts.lacking(subject.directory, each, carry_out)
-        assert not observe("lacking", each.id, bool(why)), f"{each.says}: {why}"
+        STATED(observe("lacking", each.id, documented_facts.lacking(subject.directory, each, carry_out)))
+        SAYS(observe("unsaid", each.id, unsaid(subject.directory, each)))
+
+
+def missing(ids: Sequence[str]) -> list[str]:
+    """Return the facts that a list has to have and has not."""
+    return sorted(set(REQUIRED) - set(ids))
+
+
+def unsaid(directory: Path, fact: Fact) -> list[str]:
+    """Return what a fact's section says nothing of, and its commands do not show."""
+    words, shown = REQUIRED.get(fact.id, ((), ""))
+    path = directory / fact.document
+    text = documented_facts.section(path.read_text(), fact.section) if path.is_file() else None
+    flat = " ".join((text or "").split())
+    found = [each for each in words if not re.search(each, flat, re.IGNORECASE)]
+    commands = "\n".join(documented_facts.RUN.findall(text or ""))
+    return found if re.search(shown, commands) else [*found, f"a command with {shown}"]

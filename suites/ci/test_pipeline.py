@@ -13,7 +13,7 @@ from boxproof.fixtures.nested_runs import Ended, Nested
 from boxproof.probes.local_registry import Registry
 from boxproof.subject.minimal_subject import BAD, PROVABLE, Miniature
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from suites.ci import workflow_gates
 
 STEPS = ["build", "scan", "test", "sabotage", "publish"]
@@ -22,6 +22,29 @@ DEFECTS: dict[str, dict[str, Any]] = {
     "scan": {"version": BAD},
     "test": {"user": "0:0"},
 }
+NOTHING = require("nothing is published", lambda held: held == {})
+ENDS = require("it ends with {}", lambda code, wanted: code == wanted)
+STOPS_AT = require(
+    "all steps are told, and {} is the first that refuses",
+    lambda told, step: (
+        [name for name, _ in told] == STEPS
+        and next((name for name, verdict in told if verdict == "refuted"), "") == step
+    ),
+)
+NO_WAY = require("nothing goes around the release", lambda found: found == [])
+RELEASES = require("a workflow runs the release", lambda releasing: releasing != [])
+PINNED = require("every action is fixed by its commit, every image by a tag", lambda loose: loose == [])
+KEPT = require("no step has credentials that it does not need", lambda exposed: exposed == [])
+LOOSE = """
+jobs:
+  build:
+    container: debian:latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: docker://alpine:3
+      - uses: docker/login-action@v3
+      - run: helm registry login ghcr.io
+"""
 AUTHORS_OWN = """
 jobs:
   build:
@@ -30,7 +53,9 @@ jobs:
         with: {push: true, tags: box}
       - uses: aquasecurity/trivy-action@v0
         with: {exit-code: "0"}
+      - run: ./publish.sh
       - run: nox -s release -- --registry ghcr.io/us || true
+        if: always()
 """
 
 
@@ -53,26 +78,59 @@ def test_a_defect_in_any_step_keeps_everything_from_the_registry(
 
     for step, defect in DEFECTS.items():
         ended = release(step, mini(**defect))
-        assert served.holds(step) == {}, f"with a defect in {step} something was published"
-        assert ended.code == 1, ended.said[-800:]
-        told = ended.json("releases/*/release.json")["steps"]
-        assert [each["name"] for each in told] == STEPS
-        assert next(each["name"] for each in told if each["verdict"] == "refuted") == step
+        NOTHING(observe("published", f"with a defect in {step}", served.holds(step)))
+        ENDS(observe("exit code of a release", f"with a defect in {step}", ended.code), 1)
+        STOPS_AT(told(f"with a defect in {step}", ended), step)
     with control("without a defect the same command publishes the image and the report"):
         ended = release("clean", mini())
         assert ended.code == 0, ended.said[-800:]
-        assert len(served.holds("clean")) == 2
+        assert len(NOTHING.fails(observe("published", "without a defect", served.holds("clean")))) == 2
+        ENDS.fails(observe("exit code of a release", "without a defect", ended.code), 1)
+        STOPS_AT.fails(told("without a defect", ended), "build")
+
+
+def told(asked: str, ended: Ended) -> list[tuple[str, str]]:
+    """Return the steps of a release with their verdicts; an observation."""
+    steps = ended.json("releases/*/release.json")["steps"]
+    return observe("steps of a release", asked, [(each["name"], each["verdict"]) for each in steps])
 
 
 @claim("ci-build-scan-test-block")
 @scope("image")
-def test_no_workflow_goes_around_the_release(subject: Subject) -> None:
+def test_no_workflow_goes_around_the_release(subject: Subject, tmp_path: Path) -> None:
     if not subject.commands.release:
         pytest.skip("subject.toml documents no release: commands.release")
-    with control("a push before the scan, a scan without consequences and an ignored failure are seen"):
-        found = workflow_gates.around(yaml.safe_load(AUTHORS_OWN), subject.commands.release)
-        assert len(observe("ways around the release", "a workflow of that kind", found)) == 3
+    command = subject.commands.release
+    with control(
+        "a push before the scan, one in a script, a scan without consequences and an ignored failure are seen"
+    ):
+        (tmp_path / "publish.sh").write_text("docker push box\n")
+        found = workflow_gates.around(yaml.safe_load(AUTHORS_OWN), command, tmp_path)
+        assert len(NO_WAY.fails(observe("ways around the release", "a workflow of that kind", found))) == 5
+        RELEASES.fails(observe("releasing", "no workflow", []))
     files = workflow_gates.load(subject.directory)
-    found = [each for one in files.values() for each in workflow_gates.around(one, subject.commands.release)]
-    assert observe("ways around the release", "the subject's workflows", found) == []
-    assert any(workflow_gates.releases(each, subject.commands.release) for each in files.values())
+    for name, each in files.items():
+        NO_WAY(
+            observe("ways around the release", name, workflow_gates.around(each, command, subject.directory))
+        )
+    releasing = [name for name, each in files.items() if workflow_gates.releases(each, command)]
+    RELEASES(observe("releasing", "the subject's workflows", releasing))
+
+
+@claim("ci-workflows-pinned")
+@scope("image")
+def test_every_action_is_fixed_and_sees_no_credentials_it_does_not_need(subject: Subject) -> None:
+    files, command = workflow_gates.load(subject.directory), subject.commands.release
+    if not files:
+        pytest.skip("the subject has no workflows")
+    example = yaml.safe_load(LOOSE)
+    with control("actions by a tag, an image that is latest, a token left behind and a stray login are seen"):
+        found = PINNED.fails(observe("loose", "a workflow of that kind", workflow_gates.loose(example)))
+        assert len(found) == 4
+        shown = KEPT.fails(
+            observe("exposed", "a workflow of that kind", workflow_gates.exposed(example, command))
+        )
+        assert len(shown) == 4
+    for name, each in files.items():
+        PINNED(observe("loose", name, workflow_gates.loose(each)))
+        KEPT(observe("exposed", name, workflow_gates.exposed(each, command)))

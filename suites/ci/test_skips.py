@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,17 @@ from boxproof.fixtures.factories import Twins
 from boxproof.fixtures.nested_runs import Ended, Nested
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.minimal_subject import PROVABLE, UNRECORDED, Miniature
-from pytest_claims import claim, control, observe, scope
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, observe, require, scope
 
 UNPROVEN = 4
-TEST_MODE = re.compile(r"TEST_?MODE|SKIP_?(TEST|CHECK)|DRY_?RUN", re.IGNORECASE)
+TEST_MODE = re.compile(
+    r"(?<![A-Z0-9])(TEST_?MODE|IN_?TESTS?|UNDER_?TEST|SKIP_?[A-Z]*|NO_?VERIFY|DRY_?RUN|MOCK[A-Z]*|FAKE[A-Z]*)(?![A-Z0-9])"
+)
+ENDS = require("the run ends with {}", lambda code, wanted: code == wanted)
+COUNTS = require("{} of its claims are {}", lambda counts, number, word: counts[word] == number)
+NO_MODE = require("no variable puts it into a test mode", lambda modes: modes == set())
+NO_WAY = require("nothing in the image looks for a test mode", lambda found: found == {})
 
 
 @claim("ci-no-silent-skips")
@@ -34,14 +41,18 @@ def test_a_skipped_check_turns_the_run_red_unless_it_is_listed(
     with control("a run without a skipped check is accepted"):
         ended = prove("nothing skipped", mini(), PROVABLE)
         assert ended.code == 0, ended.said[-800:]
+        ENDS.fails(observe("exit code of a run", "nothing skipped", ended.code), UNPROVEN)
+        counts = ended.json("*/results.json")["counts"]
+        COUNTS.fails(observe("counts", "nothing skipped", counts), 1, "unproven")
     both = f"{PROVABLE},{UNRECORDED}"
     ended = prove("one check skipped", mini(), both)
-    assert ended.code == UNPROVEN, ended.said[-800:]
-    assert ended.json("*/results.json")["counts"]["unproven"] == 1
+    ENDS(observe("exit code of a run", "one check skipped", ended.code), UNPROVEN)
+    COUNTS(observe("counts", "one check skipped", ended.json("*/results.json")["counts"]), 1, "unproven")
     until = datetime.now(UTC).date() + timedelta(days=30)
     waiver = f'claim = "{UNRECORDED}"\nreason = "it records no size"\nowner = "us"\nexpires = {until}\n'
     ended = prove("that check listed", mini(waivers=f"[[waiver]]\n{waiver}"), both)
-    assert (ended.code, ended.json("*/results.json")["counts"]["waived"]) == (0, 1), ended.said[-800:]
+    ENDS(observe("exit code of a run", "that check listed", ended.code), 0)
+    COUNTS(observe("counts", "that check listed", ended.json("*/results.json")["counts"]), 1, "waived")
 
 
 @claim("ci-no-silent-skips")
@@ -54,5 +65,32 @@ def test_no_test_mode_is_set_where_the_agent_runs(box: Box, docker: Any, twin: T
         words = ["sh", "-c", "CLAUDE_TEST_MODE=true exec sleep 600"]
         other = twin(command=words, fresh=True)
         pod = other.kube.get("Pod", other.name, other.namespace)
-        assert modes(pod, pod["spec"]["containers"][0]["name"]) == {"CLAUDE_TEST_MODE"}
-    assert modes(box.pod_object(), box.container) == set()
+        seen = NO_MODE.fails(modes(pod, pod["spec"]["containers"][0]["name"]))
+        assert seen == {"CLAUDE_TEST_MODE"}
+    pods = [
+        each for each in box.kube.list("Pod", box.namespace) if "deletionTimestamp" not in each["metadata"]
+    ]
+    for pod in pods:
+        for each in pod["spec"]["containers"]:
+            NO_MODE(modes(pod, each["name"]))
+
+
+@claim("ci-no-silent-skips")
+@scope("image")
+def test_no_program_of_the_image_has_a_test_mode(subject: Subject) -> None:
+    with control("a script that goes on without its check where a variable says so is seen"):
+        example = {"start": '[ -n "$SKIP_HEALTH" ] && exit 0\n'}
+        NO_WAY.fails(observe("test modes in texts", "a script", in_texts(example)))
+    context = subject.directory / subject.image.context
+    given = {subject.directory / each for each in (*subject.image.entrypoints, subject.image.dockerfile)}
+    files = {each for each in context.glob("rootfs/**/*") if each.is_file()} | given
+    texts = {
+        str(each.relative_to(subject.directory)): each.read_text(errors="replace") for each in sorted(files)
+    }
+    NO_WAY(observe("test modes in texts", f"{len(texts)} files of the image", in_texts(texts)))
+
+
+def in_texts(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the variables of a test mode that texts speak of, by path."""
+    found = {path: sorted({each[0] for each in TEST_MODE.finditer(text)}) for path, text in texts.items()}
+    return {path: each for path, each in found.items() if each}

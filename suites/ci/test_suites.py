@@ -15,10 +15,11 @@ import pytest
 from boxproof.core.session import Session
 from boxproof.fixtures.nested_runs import Ended, Nested
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".nox", "reports", "boxproof", "cluster", "tests", "__pycache__")
-SIDE_BY_SIDE = 2
+FAILS = require("the run ends with 1", lambda code: code == 1)
+BLAMES = require("the suite {} is refuted, and no other", lambda suites, wanted: suites == {wanted})
 WORKLOAD = "statefulset.yaml"
 EGRESS_END = "          port: 3128\n"
 
@@ -109,13 +110,17 @@ def test_one_broken_concern_fails_the_run_and_is_named(
         nested = Nested(session, subject, tmp_path / name)
         return nested(words, "--claims", ",".join(sorted(claims)), label=f"broken: {name}", about=about)
 
+    with ThreadPoolExecutor(len(CONCERNS) + 1) as pool:  # admission says how many of them run at a time
+        runs = dict(zip(("nothing", *CONCERNS), pool.map(prove, ("nothing", *CONCERNS)), strict=True))
+    whole = checks_of(subject.directory / "suites", claims)
     with control("nothing is broken: the run is green, and each check of these claims was carried out"):
-        ended = prove("nothing")
+        ended = runs.pop("nothing")
         assert ended.code == 0, ended.said[-800:]
         told = ended.json("*/results.json")["claims"]
-        assert sum(len(each["checks"]) for each in told) == checks_of(subject.directory / "suites", claims)
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        runs = dict(zip(CONCERNS, pool.map(prove, CONCERNS), strict=True))
+        assert sum(len(each["checks"]) for each in told) == whole
+        FAILS.fails(observe("exit code of a run", "nothing is broken", ended.code))
+        BLAMES.fails(observe("suites refuted", "nothing is broken", refuted(ended)), "kind")
+    require.expected(FAILS, BLAMES)
     for name, run in runs.items():
-        assert run.code == 1, f"{name} is broken, and the run ends with {run.code}: {run.said[-800:]}"
-        assert observe("suites refuted", name, refuted(run)) == {CONCERNS[name].suite}
+        FAILS(observe("exit code of a run", f"broken: {name}", run.code))
+        BLAMES(observe("suites refuted", f"broken: {name}", refuted(run)), CONCERNS[name].suite)

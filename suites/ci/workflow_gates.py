@@ -9,17 +9,35 @@ from typing import Any
 
 import yaml
 
+from boxproof.subject.manifests.pod_specs import is_floating
 from pytest_claims.faults import SubjectFault
 
 Workflow = Mapping[str, Any]
 Step = Mapping[str, Any]
 PUSHES = re.compile(
-    r"\b(docker (image )?push|buildx build .*--push|helm push|crane (push|append|copy|cp)|oras (push|cp)"
-    r"|skopeo copy)\b"
+    r"\b((docker|podman|nerdctl|buildah|finch) (image |manifest |compose )?push|docker-compose push"
+    r"|buildx (build|bake) [^\n]*(--push|type=registry|push=true)"
+    r"|docker build [^\n]*(--push|type=registry)"
+    r"|imagetools create|helm push|crane (push|append|copy|cp|mutate)|oras (push|cp|copy)"
+    r"|skopeo (copy|sync)|regctl image (copy|import)|ko (build|publish|resolve|apply)|jib:build"
+    r"|kaniko/executor)\b"
 )
-PUSHING_ACTIONS = ("docker/build-push-action", "docker/bake-action", "redhat-actions/push-to-registry")
+PUSHING_ACTIONS = (
+    "docker/build-push-action", "docker/bake-action", "redhat-actions/push-to-registry",
+    "elgohr/publish-docker",
+)  # fmt: skip
+LOCAL = re.compile(
+    r"(?:^|[\s;&|])(?:(?:ba|da)?sh\s+|source\s+|\.\s+)?(\.?/?[\w./-]+\.(?:sh|py|bash)|\./[\w./-]+)"
+)
+MAKE = re.compile(r"\bmake\b((?:\s+[\w-]+)+)")
+COMMIT = re.compile(r"@[0-9a-f]{40}$")
+IMAGE_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+LOGINS = re.compile(r"\b(docker|podman|helm registry|crane auth|oras|skopeo|buildah) login\b")
+LOGIN_ACTIONS = ("docker/login-action", "aws-actions/amazon-ecr-login", "redhat-actions/podman-login")
+CHECKOUT = "actions/checkout"
 SCANNERS = re.compile(r"trivy|grype|scan-action")
-IGNORED = re.compile(r"\|\|\s*(true|:|exit 0)|;\s*true\s*$|set \+e", re.MULTILINE)
+IGNORED = re.compile(r"\|\|\s*(true|:|exit 0|echo\b)|;\s*(true|:|exit 0)\s*$|set \+e", re.MULTILINE)
+WHATEVER = re.compile(r"\b(always|failure|cancelled)\(\)")  # a step or job that goes on after a failure
 NO = ("", "0", "false", "none")
 
 
@@ -39,25 +57,113 @@ def releases(workflow: Workflow, command: Sequence[str]) -> bool:
     return any(_is_release(each, command) for _, each in _steps(workflow))
 
 
-def around(workflow: Workflow, command: Sequence[str]) -> list[str]:
-    """Return the steps that publish beside the release, or let it or a scan fail without consequences."""
+def around(workflow: Workflow, command: Sequence[str], directory: Path | None = None) -> list[str]:
+    """Return the steps that publish beside the release, or let it or a scan fail without consequences.
+
+    What a step carries out of the ``directory``, a script, a Makefile's target or an action, is read too.
+    """
     found = []
-    for job, step in _steps(workflow):
+    for job, step in _steps(workflow, directory):
         name = f"{job}: {step.get('name') or step.get('uses') or str(step.get('run', '')).splitlines()[0]}"
         gate = _is_release(step, command) or SCANNERS.search(
             str(step.get("uses", "")) + str(step.get("run", ""))
         )
-        if _pushes(step):
+        if _pushes(step) or PUSHES.search(called(step, directory)):
             found.append(f"{name}: pushes by itself")
         if gate and _may_fail(step, workflow["jobs"][job]):
             found.append(f"{name}: may fail without consequences")
+        if _is_release(step, command) and _goes_on(step, workflow["jobs"][job]):
+            found.append(f"{name}: goes on after what failed before it")
     return found
 
 
-def _steps(workflow: Workflow) -> Iterator[tuple[str, Step]]:
+def called(step: Step, directory: Path | None) -> str:
+    """Return the text of the scripts and targets of the directory that a step runs, "" for none."""
+    if directory is None:
+        return ""
+    run = str(step.get("run", ""))
+    paths = {each.removeprefix("./") for each in LOCAL.findall(run)}
+    texts = [(directory / each).read_text(errors="replace") for each in paths if (directory / each).is_file()]
+    names = ("Makefile", "makefile")
+    targets = {target for each in MAKE.findall(run) for target in each.split()}
+    for makefile in (directory / each for each in names if targets and (directory / each).is_file()):
+        for target in targets:
+            pattern = rf"^{re.escape(target)}\s*:.*\n((?:\t.*\n?)*)"
+            texts += re.findall(pattern, makefile.read_text(), re.MULTILINE)
+    return "\n".join(texts)
+
+
+def loose(workflow: Workflow) -> list[str]:
+    """Return the actions and images of a workflow that can come to be other ones: no commit, no fixed tag."""
+    found = []
+    for name, job in (workflow.get("jobs") or {}).items():
+        uses = [job.get("uses", ""), *(each.get("uses", "") for each in job.get("steps") or ())]
+        for each in filter(None, uses):
+            fixed = IMAGE_DIGEST if each.startswith("docker://") else COMMIT
+            if not each.startswith("./") and not fixed.search(each):
+                found.append(f"{name}: {each}")
+        container = job.get("container") or {}
+        services = (job.get("services") or {}).values()
+        images = [container if isinstance(container, str) else container.get("image", "")]
+        images += [each.get("image", "") for each in services]
+        listed = (job.get("strategy") or {}).get("matrix") or {}
+        images += listed.get("image", []) if isinstance(listed, Mapping) else []
+        found += [f"{name}: {each}" for each in images if each and "${{" not in each and is_floating(each)]
+    return found
+
+
+def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
+    """Return what hands credentials to steps that need none.
+
+    A checkout that leaves the token behind, a login or the right to write in a job that does not release, and
+    rights that nobody named.
+    """
+    found = [] if "permissions" in workflow else ["no permissions are named: those of the repository hold"]
+    found += [f"the workflow may {each}" for each in _written(workflow.get("permissions"))]
+    for name, job in (workflow.get("jobs") or {}).items():
+        steps = job.get("steps") or ()
+        publishes = any(_is_release(each, command) for each in steps)
+        if not publishes:
+            found += [f"{name} may {each}" for each in _written(job.get("permissions"))]
+        for step in steps:
+            action = str(step.get("uses", "")).partition("@")[0]
+            if (
+                action == CHECKOUT
+                and str((step.get("with") or {}).get("persist-credentials", "")).lower() != "false"
+            ):
+                found.append(f"{name}: a checkout leaves its token behind")
+            if not publishes and (action in LOGIN_ACTIONS or LOGINS.search(str(step.get("run", "")))):
+                found.append(f"{name}: logs in and does not publish")
+    return found
+
+
+def _written(permissions: object) -> list[str]:
+    if isinstance(permissions, str):
+        return [permissions] if permissions == "write-all" else []
+    given = permissions if isinstance(permissions, Mapping) else {}
+    return [f"write {key}" for key, value in given.items() if value == "write"]
+
+
+def _goes_on(step: Step, job: Mapping[str, Any]) -> bool:
+    return any(WHATEVER.search(str(each.get("if", ""))) for each in (step, job))
+
+
+def _steps(workflow: Workflow, directory: Path | None = None) -> Iterator[tuple[str, Step]]:
     for name, job in (workflow.get("jobs") or {}).items():
         for step in job.get("steps") or ():
             yield name, step
+            uses = str(step.get("uses", ""))
+            if directory is not None and uses.startswith("./"):
+                yield from ((name, each) for each in _of_action(directory / uses))
+
+
+def _of_action(directory: Path) -> list[Step]:
+    """Return the steps of an action of the repository's own."""
+    path = next(
+        (directory / each for each in ("action.yml", "action.yaml") if (directory / each).is_file()), None
+    )
+    content = yaml.safe_load(path.read_text()) if path else {}
+    return list(((content or {}).get("runs") or {}).get("steps") or ())
 
 
 def _is_release(step: Step, command: Sequence[str]) -> bool:

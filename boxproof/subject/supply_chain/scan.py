@@ -21,7 +21,7 @@ from boxproof.subject.image import tools
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance, vulnerability_db
 from pytest_claims import progress
-from pytest_claims.faults import UsageError
+from pytest_claims.faults import EnvironmentFault, UsageError
 from pytest_claims.recording import writing
 
 OUR_TOOLS = "image/tools.toml"  # a subject without a list of tools is examined with ours
@@ -36,6 +36,7 @@ QUIET = {
     "SYFT_CHECK_FOR_APP_UPDATE": "false", "GRYPE_CHECK_FOR_APP_UPDATE": "false",
     "GRYPE_DB_UPDATE_AVAILABLE_TIMEOUT": "20s", "GRYPE_DB_UPDATE_DOWNLOAD_TIMEOUT": "300s",
 }  # fmt: skip
+BAD = "known-bad.cyclonedx.json"
 KNOWN_BAD = {  # a database that knows nothing against this knows nothing at all
     "bomFormat": "CycloneDX",
     "specVersion": "1.5",
@@ -177,7 +178,7 @@ def ignorance(grype: Path, home: Path, database: str = "") -> str:
         taken = run(argv, env=_variables(home, database), timeout=TIMEOUT, check=False)
         if not taken.ok:
             return f"no vulnerability database: {_last(taken)}"
-    bad = home / "known-bad.cyclonedx.json"
+    bad = home / BAD
     bad.write_text(json.dumps(KNOWN_BAD))
     known, failed = _matches(grype, bad, home, database)
     if known is None:
@@ -185,6 +186,18 @@ def ignorance(grype: Path, home: Path, database: str = "") -> str:
     if not any(each.severity == "Critical" for each in judge_matches(known)):
         return "the database knows nothing against log4j-core 2.14.1: it is empty"
     return ""
+
+
+def known_bad(grype: Path, home: Path, database: str = "") -> list[Finding]:
+    """Return the critical findings about what everybody knows something against, log4j-core 2.14.1.
+
+    Raises EnvironmentFault where nothing can be known; arguments as of ``ignorance``.
+    """
+    why = ignorance(grype, home, database)
+    known, failed = _matches(grype, home / BAD, home, database) if not why else (None, why)
+    if known is None:
+        raise EnvironmentFault(failed)
+    return [each for each in judge_matches(known) if each.severity == "Critical"]
 
 
 def judge(report: dict[str, Any], allowed: Sequence[Suppression]) -> Scan:
