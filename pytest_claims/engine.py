@@ -27,6 +27,7 @@ CONTEXT = pytest.StashKey[RunContext]()
 REDACTOR = pytest.StashKey[Redactor]()
 SELECTED = pytest.StashKey[frozenset[str]]()
 LACKING = pytest.StashKey[dict[str, str]]()
+LATER = pytest.StashKey[dict[str, str]]()
 CHECK = pytest.StashKey[Check]()
 WATCHER = pytest.StashKey["Watcher"]()
 LETTERS = {"proven": ".", "refuted": "R", "blocked": "B", "unproven": "U"}
@@ -119,7 +120,7 @@ def start(config: pytest.Config) -> None:
     secrets = config.hook.pytest_claims_redact(config=config)
     redaction.add(*(each for many in secrets for each in many))
     config.stash[REDACTOR] = redaction.KNOWN
-    config.stash[LACKING] = {}
+    config.stash[LACKING], config.stash[LATER] = {}, {}
     config.stash[WATCHER] = Watcher(config.stash[REDACTOR])
     config.pluginmanager.register(config.stash[WATCHER], "pytest_claims.watcher")
     try:
@@ -198,13 +199,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 raise _usage(config, selection.unknown(each, known, item.nodeid))
     wanted = config.stash[SELECTED]
     lacking: dict[str, str] = config.stash[LACKING]
+    later: dict[str, str] = config.stash[LATER]
     dropped = [item for item in items if wanted.isdisjoint(claims_of(item))]
     items[:] = [item for item in items if not wanted.isdisjoint(claims_of(item))]
     for item in items:
         lack = _lack(item)
-        if lack:
+        why = "" if lack else (item.ihook.pytest_claims_leave_out(item=item) or "")
+        if lack or why:
             dropped.append(item)
-            lacking |= {each: lack for each in claims_of(item) if each not in lacking}
+            noted, said = (lacking, lack) if lack else (later, why)
+            noted |= {each: said for each in claims_of(item) if each not in noted}
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in dropped]
@@ -241,7 +245,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     records.save_collected(_run(config), {item.nodeid: claims_of(item) for item in session.items})
     lacking: dict[str, str] = config.stash[LACKING]
+    later: dict[str, str] = config.stash[LATER]
     records.save_lacking(_run(config), lacking)
+    records.save_later(_run(config), later)
     if config.stash[WATCHER].faults:
         records.save_faults(_run(config), config.stash[WATCHER].faults)
 

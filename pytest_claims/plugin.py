@@ -55,6 +55,10 @@ class Hooks:
         """
 
     @pytest.hookspec(firstresult=True)
+    def pytest_claims_leave_out(self, item: pytest.Item) -> str | None:
+        """Return why a check is left to a later run: its claims are at best unproven in this one."""
+
+    @pytest.hookspec(firstresult=True)
     def pytest_claims_alive(self, config: pytest.Config) -> str | None:
         """Return why the environment is dead, None while it lives; asked after an assertion failed."""
 

@@ -13,7 +13,7 @@ from boxproof.core import failures, own_project
 from boxproof.core.own_project import context, of
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings
-from boxproof.runs import bringup, bringup_external, run_life, suite_runner
+from boxproof.runs import bringup, bringup_external, run_life, stages, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.subject import model, parts
 from pytest_claims import pace, progress, waivers
@@ -35,7 +35,7 @@ def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = 
     settings = shards.of_claims(settings, shard)
     if settings.context:
         external.check(settings)
-    elif not of(settings.subject).of_host(settings.claims):
+    elif settings.stage == "cluster" and not of(settings.subject).of_host(settings.claims):
         compatibility.check(settings)
     found = prove(settings)
     return int(found.exit_code)
@@ -47,7 +47,9 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
     Without ``latest`` the link to the latest report stays where it is.
     """
     subject = checked(settings)
-    run = run_life.begin(settings, subject.name, parts.absent(subject))
+    absent = parts.absent(subject)
+    run = run_life.begin(settings, subject.name, absent)
+    run.know(stage=stages.reached(settings, absent))
     own_project.keep(run.session)
     before = placeholder.begin(
         context(run.session), started=run.started, latest=latest, selected=settings.claims
@@ -55,7 +57,7 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
     try:
         with run_life.enduring(run), pace.watched(run.directory):
             if not of(settings.subject).of_host(settings.claims):
-                (bringup_external if settings.context else bringup).session(run, subject)
+                _brought_up(run, subject)
             suite_runner.prove(settings, run.session)
         with undisturbed():
             found = finished(run, latest=latest)
@@ -68,6 +70,14 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
             bringup.tidy(run)
     progress.say(f"{found.summary()}; report: {run.directory / 'index.html'}")
     return found
+
+
+def _brought_up(run: Run, subject: model.Subject) -> None:
+    """Bring up what the run's stage needs."""
+    if run.session.stage == "image":
+        bringup.image_alone(run, subject)
+    elif run.session.stage == "cluster":
+        (bringup_external if run.settings.context else bringup).session(run, subject)
 
 
 def finished(run: Run, *, latest: bool = True) -> Results:

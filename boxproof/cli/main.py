@@ -120,6 +120,14 @@ def _node_registry(made: Parser) -> None:
     made.add_argument("--registry", metavar="HOST", help="take kindest/node by digest from this registry")
 
 
+def _staged(made: Parser) -> None:
+    told = (
+        "how far to go: static reads what is written and needs no engine, image builds and starts the image, "
+    )
+    told += "cluster (the default) deploys it; each has a report of its own"
+    made.add_argument("--stage", metavar="STAGE", help=told)
+
+
 def _existing_cluster(made: Parser) -> None:
     option = made.add_argument
     told = "prove in the cluster of this context of your kubeconfig, instead of one made with KIND"
@@ -180,7 +188,7 @@ def _interrupting(made: Parser) -> None:
 ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
     "bench": (_proving, _one_cell, _node_registry, _measuring),
     "doctor": (_surveying,),
-    "e2e": (_proving, _one_cell, _sharing, _existing_cluster),
+    "e2e": (_proving, _staged, _one_cell, _sharing, _existing_cluster),
     "interrupts": (_proving, _interrupting),
     "matrix": (_proving, _many_cells, _node_registry),
     "release": (_proving, _one_cell, _publishing),

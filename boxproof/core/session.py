@@ -150,6 +150,7 @@ class Session:
     suffix: str = ""  # of the instance under test; "" for the first
     network: str = "kind"  # of the engine: where the stub's container is, and where others are to be
     sabotage: str = ""
+    stage: str = "cluster"  # how far the run goes: "static" has no engine, "image" no cluster
     absent: dict[str, str] = field(default_factory=dict)  # parts the subject does not have, and why
     extra: dict[str, str] = field(default_factory=dict)
 

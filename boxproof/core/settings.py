@@ -28,6 +28,7 @@ ENGINE = re.compile(r"auto|user|embedded")
 LINE = re.compile(r"[^\x00-\x1f]+")
 UNSET = frozenset({"registry", "context", "snapshot", "kubeconfig"})  # as a variable, "" is not to have it
 FORMS = {
+    "stage": (re.compile("static|image|cluster"), "static, image, cluster"),
     "publish": (REGISTRY, "HOST[:PORT][/PATH], in lower case, without https://"),
     "cluster": (CLUSTER, "at most 40 lower-case letters, digits, dots, dashes"),
     "registry": (REGISTRY, "HOST[:PORT][/PATH], in lower case, without https://"),
@@ -41,6 +42,7 @@ FORMS = {
         "a moment, 20260131T120000Z, or a dated archive's URL, http://, https:// or file://",
     ),
 }
+STAGES = ("static", "image", "cluster")  # each goes further than the one before
 OF_OURS = ("kind", "containerd", "kubernetes", "cluster")  # about clusters that are made for a run
 CREDENTIALS = ("AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_")  # what the usual credential plug-ins read
 
@@ -65,6 +67,7 @@ class Settings:
     containerd: str = "2.1"
     kubernetes: str = "1.34.2"
     cluster: str = "boxproof"
+    stage: str = "cluster"
     keep: bool = False
     workers: int = field(default_factory=pace.workers)
     registry: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,12 +27,13 @@ from boxproof.kube.service_accounts import kubeconfig
 from boxproof.subject.model import Subject
 from pytest_claims import progress
 from pytest_claims.concurrency.sharing import instances as shared
-from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
+from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, UsageError
 
 Objects = list[dict[str, Any]]
 Edit = Callable[[Objects], None]
 START = 180.0  # seconds until Ready
 COMPONENTS = ("test-api",)
+NO_APISERVER = "192.0.2.2:6443"  # RFC 5737: an address for documentation
 NO_CLUSTER = kubeconfig({"none": "stub-token"}, "")
 LOAD_FIRST = "load_first"  # in Session.extra: an image the nodes do not have yet
 
@@ -42,7 +44,9 @@ __all__ = [
 
 
 def cluster_of(session: Session) -> ClusterInfo:
-    """Return the session's cluster; raises EnvironmentFault if it has none."""
+    """Return the session's cluster; raises Unprovable in a stage without one, else EnvironmentFault."""
+    if session.cluster is None and session.stage != "cluster":
+        raise Unprovable(f"it needs the stage cluster: this run went to {session.stage}")
     if session.cluster is None:
         raise EnvironmentFault("this run has no cluster")
     return session.cluster
@@ -77,7 +81,7 @@ def rendered(
     from boxproof.subject import model
     from boxproof.subject.manifests import placing, render, starting
 
-    cluster = cluster_of(session)
+    cluster = session.cluster if session.stage != "cluster" else cluster_of(session)
     subject = model.load(Path(session.subject))
     reference = image or (session.image.reference if session.image else "")
     given = files_of(session, token or token_of(session.suffix)) | dict(files or {})
@@ -85,19 +89,32 @@ def rendered(
         subject,
         components=tuple(each for each in components if has_component(subject, each)),
         image=reference,
-        apiserver=cluster.apiserver,
-        service=cluster.service or render.SERVICE,
-        kubectl=cluster.kubectl,
+        apiserver=cluster.apiserver if cluster else NO_APISERVER,
+        service=(cluster.service if cluster else "") or render.SERVICE,
+        kubectl=cluster.kubectl if cluster else _on_path("kubectl") if subject.source != "files" else "",
         helm=helm_of(session, subject),
         files=given,
     )
     objects, _ = placing.housed(objects, subject)
     starting.patched(objects, subject, given)
     objects, sabotaged = _sabotaged(session, objects)
-    external_instances.adapt(objects, cluster, session.stub)
+    if cluster is not None:
+        external_instances.adapt(objects, cluster, session.stub)
     if edit is not None:
         edit(objects)
     return objects, sabotaged
+
+
+def absent(session: Session) -> dict[str, str]:
+    """Return the parts the subject lacks as its first instance shows: a template may leave out what it has.
+
+    Without an instance they are those of its files.
+    """
+    from boxproof.subject import model, parts
+
+    path = record_path(session, session.suffix)
+    objects = json.loads(path.read_text())["objects"] if path.is_file() else None
+    return parts.absent(model.load(Path(session.subject)), objects)
 
 
 def has_component(subject: Subject, name: str) -> bool:
@@ -109,15 +126,27 @@ def helm_of(session: Session, subject: Subject) -> Path | None:
     """Return Helm where the subject's chart is the source of its objects; raises EnvironmentFault."""
     if subject.source != "chart":
         return None
+    if session.stage == "static":
+        return Path(_on_path("helm"))
     from boxproof.subject.manifests import helm
 
     settings = replace(Settings.load(), cache=Path(session.cache), state=Path(session.state))
     return helm.program(settings, subject)
 
 
+def _on_path(program: str) -> str:
+    """Return the user's program, for a stage that makes nothing; raises Unprovable where there is none."""
+    found = shutil.which(program)
+    if found is None:
+        raise Unprovable(f"no {program} in PATH to render the manifests with: --stage cluster brings its own")
+    return found
+
+
 def files_of(session: Session, token: str) -> dict[str, bytes]:
     """Return what the harness puts beside components that ask for a file."""
     given = {"token": token.encode(), "kubeconfig": NO_CLUSTER.encode()}
+    if session.stub is None and session.stage != "cluster":  # rendered, and never applied
+        given |= {"ca.crt": b"none\n", "stub-address": b"192.0.2.3"}
     if session.stub is not None:
         address = session.stub.inside or session.stub.address
         given |= {"ca.crt": session.stub.ca.encode(), "stub-address": address.encode()}

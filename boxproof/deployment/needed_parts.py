@@ -41,9 +41,31 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 
 
+CLUSTER = frozenset(
+    {
+        "access", "aside", "box", "box_applied", "charts", "cluster", "command", "kube", "listener",
+        "make_box", "mine", "nested", "outside", "sandbox", "steps", "stub", "tier", "twin",
+    }
+)  # fmt: skip
+IMAGE = frozenset({"container", "docker", "engine", "image", "image_config", "image_layers"})
+
+
+def stage_of(item: pytest.Item) -> str:
+    """Return the stage from which on a check can run: "static", "image" or "cluster", by its fixtures."""
+    given = set(getattr(item, "fixturenames", ())) - set(_parameters(item))
+    return "cluster" if given & CLUSTER else "image" if given & IMAGE else "static"
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    chosen = getattr(item, "callspec", None)
+    return dict(chosen.params) if chosen is not None else {}
+
+
 def of_check(item: pytest.Item) -> Iterator[str]:
     """Give the parts that a check's fixtures, and the fixture that a parameter names, stand for."""
-    chosen = getattr(item, "callspec", None)
-    named = [str(each) for each in chosen.params.values()] if chosen is not None else []
-    for name in [*getattr(item, "fixturenames", ()), *named]:
+    chosen = _parameters(item)
+    given = [each for each in getattr(item, "fixturenames", ()) if each not in chosen]
+    for name in [*given, *map(str, chosen.values())]:
         yield from PARTS.get(name, ())
+    stage = stage_of(item)
+    yield from {"static": (), "image": ("image",), "cluster": ("workload",)}[stage]

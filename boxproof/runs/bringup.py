@@ -64,6 +64,22 @@ def session(run: Run, subject: model.Subject) -> Session:
     run.know(stub=stub)
     coredns.stub_hosts(Kube(cluster.kubeconfig), stub.names, stub.address)
     first_instance(run.session)
+    run.know(absent=deploy.absent(run.session))
+    return run.session
+
+
+def image_alone(run: Run, subject: model.Subject) -> Session:
+    """Bring up the engine and the image, for checks that need no cluster; errors as ``session``."""
+    outer = session_file()
+    if outer:
+        return joined(run, subject, Session.read(Path(outer)))
+    engine = engine_of(run)
+    lock_of(run, engine, subject)
+    with progress.step("probe and stub images"):
+        run.know(probe_image=anthropic.ensure_images(run.settings, engine), network="bridge")
+    with progress.step("box image"):
+        built = image_build.build(run.settings, engine, subject, lock=run.session.lock)
+        run.know(image=image_build.measured(engine, built))
     return run.session
 
 

@@ -72,7 +72,8 @@ def prove(settings: Settings, session: Session, stop: Callable[[], bool] | None 
     directory = Path(session.directory)
     file = session.save(directory / "session.json")
     scheduling.write(directory, scheduling.known(Path(session.state), OURS.durations_dir))
-    command = words(settings.claims, Path(session.subject), workers=settings.workers)
+    workers = 1 if session.stage == "static" else settings.workers  # it ends before workers have started
+    command = words(settings.claims, Path(session.subject), workers=workers)
     # INT, not TERM: pytest runs its finalizers only for the former
     env = {"BOXPROOF_SESSION": str(file)}
     code = foreground(command, grace=ENDS, send=signal.SIGINT, cwd=ROOT, env=env, stop=stop)

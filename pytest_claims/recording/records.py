@@ -18,7 +18,7 @@ from pytest_claims.verdicts import Verdict
 CHECKS = "checks"
 COLLECTED = "collected.json"
 FAULTS = "collection-faults.json"
-LACKING = "lacking.json"
+LACKING, LATER = "lacking.json", "later.json"
 USAGE = "usage-error.json"
 
 
@@ -145,6 +145,16 @@ def save_lacking(run: Path, claims: Mapping[str, str]) -> None:
 def lacking(run: Path) -> dict[str, str]:
     """Return which claims have a check that is not about this subject, and why."""
     return dict(_read(run / LACKING, {}))
+
+
+def save_later(run: Path, claims: Mapping[str, str]) -> None:
+    """Write which claims have a check that is left to a later run, and why."""
+    write_json(run / LATER, dict(claims))
+
+
+def later(run: Path) -> dict[str, str]:
+    """Return which claims have a check that is left to a later run, and why."""
+    return dict(_read(run / LATER, {}))
 
 
 def save_usage(run: Path, message: str, hint: str) -> None:

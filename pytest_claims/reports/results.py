@@ -98,7 +98,7 @@ def _judge_all(
     """Judge the claims that ``sabotaged`` lists; it says which of them have a sabotage."""
     known, day = context.project.claims(), today or date.today()
     waived, planned = waivers.load(context.waivers, known, day), waivers.planned(context.waivers, known)
-    judged, lacking = [], records.lacking(context.directory)
+    judged, lacking, later = [], records.lacking(context.directory), records.later(context.directory)
     for each, seen_red in sabotaged.items():
         own = [report for report in reports if each in report.claims]
         lack = known[each].lacks(context.absent) or ("" if own else lacking.get(each, ""))
@@ -106,6 +106,8 @@ def _judge_all(
             judged.append(_result(known[each], Verdict.NOT_APPLICABLE, lack, [], None, day))
             continue
         verdict, reason = _judge(own, each in planned, seen_red, absent)
+        if each in later and (not own or verdict is Verdict.PROVEN):
+            verdict, reason = Verdict.UNPROVEN, later[each]
         judged.append(_result(known[each], verdict, reason, own, waived.get(each), day))
     return tuple(judged)
 

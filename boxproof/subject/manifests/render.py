@@ -37,7 +37,8 @@ def render(
     ``apiserver`` and ``service`` are "IP:PORT"; else as ``untouched``.
     """
     objects = untouched(subject, components=components, kubectl=kubectl, files=files, helm=helm)
-    starting.set_image(objects, subject, image)
+    if image:
+        starting.set_image(objects, subject, image)
     _set_addresses(objects, {SERVICE_PLACE: service, ENDPOINT_PLACE: apiserver})
     return objects
 
