@@ -1,0 +1,29 @@
+"""What keeps a CronJob from coming often enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from suites.auth.cron_jobs import hindrances, longest_gap
+
+
+@pytest.mark.parametrize(
+    ("spec", "number"),
+    [
+        ({"schedule": "*/10 * * * *"}, 0),
+        ({"schedule": "5,35 * * * *"}, 0),
+        ({"schedule": "0 * * * *"}, 1),
+        ({"schedule": "*/10 3 * * *"}, 1),
+        ({"schedule": "*/10 * * * *", "suspend": True}, 1),
+        ({"schedule": "*/10 * * * *", "startingDeadlineSeconds": 5}, 1),
+        ({"schedule": "@hourly"}, 1),
+    ],
+)
+def test_what_hinders_it(spec: dict[str, Any], number: int) -> None:
+    assert len(hindrances(spec, within=30)) == number
+
+
+def test_the_longest_gap_goes_over_the_hour() -> None:
+    assert [longest_gap(each) for each in ("*", "*/20", "50,59", "0,10")] == [1, 20, 51, 50]
