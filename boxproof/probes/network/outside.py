@@ -66,9 +66,22 @@ class Outside:
         texts = [(each or b"").decode(errors="replace") for each in (out, err)]
         return ExecResult(tuple(argv), int(code), texts[0], texts[1], time.monotonic() - started)
 
+    @property
+    def six(self) -> str:
+        """Its IPv6 address on the cluster's network, "" where that has none."""
+        return str(
+            self.made.attrs["NetworkSettings"]["Networks"][self.network].get("GlobalIPv6Address") or ""
+        )
+
+    @property
+    def table(self) -> str:
+        """Its IPv6 addresses, as the kernel lists them."""
+        return self.root(["cat", "/proc/net/if_inet6"])
+
     def take(self, addresses: Sequence[str]) -> None:
-        """Have it take further addresses, of either family, for its own; raises EnvironmentFault."""
-        self.root(["sh", "-ec", "\n".join(_own(each) for each in addresses)])
+        """Have it take further IPv4 addresses for its own; raises EnvironmentFault."""
+        lines = [f"ip route replace local {each}/32 dev lo" for each in addresses]
+        self.root(["sh", "-ec", "\n".join(lines)])
 
     def root(self, argv: Sequence[str]) -> str:
         """Run a command in it as root and return what it says; raises EnvironmentFault if it fails."""
@@ -91,10 +104,3 @@ class Outside:
         except DockerException as error:
             raise EnvironmentFault(f"cannot remove {self._made.name}: {error}") from error
         self._made = None
-
-
-def _own(address: str) -> str:
-    if ":" in address:  # an interface of its own: the engine shuts the family off on those it makes
-        made = "ip link add six type dummy 2>/dev/null || :; ip link set six up"
-        return f"{made}; ip -6 address replace {address}/128 dev six nodad"
-    return f"ip route replace local {address}/32 dev lo"
