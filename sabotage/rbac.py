@@ -372,3 +372,26 @@ image_sabotage(
     "looks_for_secrets", "rbac-no-forbidden-lines", "the entrypoint asks for the secrets of the namespace",
     dockerfile=edited("/usr/local/bin/entrypoint", "2i kubectl get secrets || :"),
 )  # fmt: skip
+
+
+@manifest_sabotage("rbac-operator-restarts-only", "what the operator patches is looked at and let by")
+def patches_only_audited(objects: Objects) -> None:
+    find(objects, "ValidatingAdmissionPolicyBinding", OPERATOR)["spec"]["validationActions"] = ["Audit"]
+
+
+@manifest_sabotage("rbac-operator-restarts-only", "the policy is about another account")
+def policy_for_another_account(objects: Objects) -> None:
+    condition = find(objects, "ValidatingAdmissionPolicy", OPERATOR)["spec"]["matchConditions"][0]
+    condition["expression"] = condition["expression"].replace("claude-agent", "claude-agnet")
+
+
+@manifest_sabotage("rbac-operator-restarts-only", "labels of pods are not compared")
+def labels_not_compared(objects: Objects) -> None:
+    rule = find(objects, "ValidatingAdmissionPolicy", OPERATOR)["spec"]["validations"][0]
+    rule["expression"] = rule["expression"].replace("variables.labels &&", "")
+
+
+@manifest_sabotage("rbac-operator-really-works", "not even a restart is let by")
+def no_restart(objects: Objects) -> None:
+    rule = find(objects, "ValidatingAdmissionPolicy", OPERATOR)["spec"]["validations"][0]
+    rule["expression"] = "variables.execs"
