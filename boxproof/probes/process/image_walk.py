@@ -23,7 +23,7 @@ up, writable = [], []
 device = os.stat(top).st_dev
 for place, directories, files in os.walk(top):
     shown = place[len(top):] or "/"
-    inside = os.lstat(place)
+    inside = os.stat(place)  # the first is a link to the root
     directories[:] = [each for each in directories if os.lstat(os.path.join(place, each)).st_dev == device]
     replaces = may_write(inside)
     for name in files + [each for each in directories if os.path.islink(os.path.join(place, each))]:
