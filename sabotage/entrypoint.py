@@ -68,6 +68,10 @@ image_sabotage(
     dockerfile=as_root("sed -i 's/child.send_signal(number)/pass/' /usr/local/lib/box/supervise.py"),
 )  # fmt: skip
 image_sabotage(
+    "deaf_at_first", "sigterm-graceful-5s", "what is sent in the first second is lost",
+    dockerfile=edited(START, '2i trap "" TERM; sleep 1'),
+)  # fmt: skip
+image_sabotage(
     "told_too_late", "sigterm-graceful-5s", "the supervisor lets 8 s pass before it ends",
     dockerfile=edited(
         "/usr/local/lib/box/supervise.py", r"s/^( +)code = cli.wait\(\)/\1code = cli.wait(); time.sleep(8)/"
@@ -112,6 +116,13 @@ def short_in_one_tier(objects: Objects) -> None:
     if not pod["containers"][0]["securityContext"]["capabilities"].get("add"):
         raise KeyError("no capability is added")
     pod["terminationGracePeriodSeconds"] = 30
+
+
+@manifest_sabotage("grace-period-60", "a preStop hook takes all the time that there is")
+def takes_all(objects: Objects) -> None:
+    """Add the hook."""
+    hook = {"preStop": {"exec": {"command": ["sleep", "100"]}}}
+    find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["lifecycle"] = hook
 
 
 image_sabotage(

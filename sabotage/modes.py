@@ -26,6 +26,18 @@ image_sabotage(
     dockerfile=edited(f"{BOX}/service.py", "s/if not self.guarded:/if True:/"),
 )  # fmt: skip
 image_sabotage(
+    "served_to_all", "mode-dispatch", "without a token the api is served on every address",
+    dockerfile=edited(f"{BOX}/service.py", "s/elif not _loopback\\(made.host\\):/elif False:/"),
+)  # fmt: skip
+image_sabotage(
+    "all_at_once", "mode-dispatch", "the api sends its stream as one answer, at the end",
+    dockerfile=edited(f"{BOX}/prompts.py", r"s/\[PARTS\] if parts else \[\]/[]/"),
+)  # fmt: skip
+image_sabotage(
+    "no_such_subcommand", "mode-flags-exist", "remote control is called by another word than the CLI has",
+    dockerfile=edited(START, "s/claude remote-control/claude remote/"),
+)  # fmt: skip
+image_sabotage(
     "goes_on_alone", "mode-dispatch", "the CLI goes on when the client has gone",
     dockerfile=edited(f"{BOX}/prompts.py", "s/ensure_future.gone./ensure_future(asyncio.Event().wait())/"),
 )  # fmt: skip

@@ -15,8 +15,7 @@ from pytest_claims import claim, control, observe, require
 Script = Callable[..., ExecResult]
 SIDECAR = "beside"
 MEANT = require("it is in the container that was meant", lambda found: found[0] == found[1])
-SHARES = require("it has the target's network and processes", lambda found: found == (True, True))
-MOUNTS, NETWORK, PROCESSES = "/proc/self/ns/mnt", "/proc/self/ns/net", "/proc/self/ns/pid"
+MOUNTS, NETWORK = "/proc/self/ns/mnt", "/proc/self/ns/net"
 
 
 def read(label: str, run: Callable[..., ExecResult], *words: str) -> str:
@@ -72,16 +71,3 @@ def test_the_script_enters_the_container_that_was_meant(
 def two_exec(box: Box, container: str) -> Callable[..., ExecResult]:
     """Return what runs a command in another container of the pod."""
     return lambda argv: exec_in(box.kube, box.namespace, box.pod, container, argv, timeout=60)
-
-
-@claim("dbg-nsenter-right-target")
-def test_a_debugging_container_shares_the_targets_network_and_processes(box: Box) -> None:
-    def shared(label: str, run: Callable[..., ExecResult]) -> tuple[bool, bool]:
-        same = [
-            read(f"{label}: {each}", run, each) == read(each, box.exec, each) for each in (NETWORK, PROCESSES)
-        ]
-        return observe("shared with the target", label, (same[0], same[1]))
-
-    with control("without a target it shares the network alone"):
-        SHARES.fails(shared("no target", box.beside().exec))
-    SHARES(shared("with a target", box.beside(box.container).exec))

@@ -11,14 +11,13 @@ import yaml
 from boxproof.core.session import EngineInfo, Session
 from boxproof.deployment.deploy import Objects, rendered
 from boxproof.fixtures.docker_run import Documented
-from boxproof.probes.process.cgroup import quantity
 from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
+from suites.isolation.open_places import MOST_DISK, open_places
 
 BOUNDED = require("whatever it writes has an upper size of {} bytes", lambda found, _: found == [])
 FEW = require("it may have at most {} processes", lambda count, most: 0 < count <= most)
-MOST_DISK = 20 * 10**9  # bytes on a node's disk by one container
 MOST_PROCESSES = 4096  # in one container: a loop of forks ends long before a machine's own limit
 PIDS = ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max")
 
@@ -32,22 +31,6 @@ def unbounded(asked: str, objects: Objects) -> list[str]:
         for place in open_places(pod_spec(each) or {}, container)
     ]
     return observe("unbounded", asked, sorted(found))
-
-
-def open_places(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Iterator[str]:
-    """Give the places where a container may write as much as it likes on its node: its own layer, volumes."""
-    limits = (container.get("resources") or {}).get("limits") or {}
-    if not limits.get("memory"):
-        yield "memory"
-    if 0 < quantity(limits.get("ephemeral-storage", 0)) <= MOST_DISK:
-        return  # it counts the layer, the log and every directory of the node's disk
-    if not (container.get("securityContext") or {}).get("readOnlyRootFilesystem"):
-        yield "its own layer"
-    volumes = {each["name"]: each for each in pod.get("volumes") or ()}
-    for mount in container.get("volumeMounts") or ():
-        directory = volumes.get(mount["name"], {}).get("emptyDir")
-        if directory is not None and not mount.get("readOnly") and not directory.get("sizeLimit"):
-            yield str(mount["mountPath"])
 
 
 @claim("iso-pod-is-bounded")
