@@ -54,3 +54,17 @@ def test_a_runbook_that_does_not_wait_is_seen(tmp_path: Path, block: str) -> Non
 def test_our_own_runbooks_wait() -> None:
     assert runbook_commands.mistakes(ROOT) == []
     assert "debugging.md" in runbook_commands.removing(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("kind: Pod # checkov:skip=CKV_1", True),
+        ("# hadolint ignore=DL3008", True),
+        ("# trivy:ignore:AVD-1 # nothing of it is used until 2026-07-01", False),
+    ],
+)
+def test_a_remark_that_hides_a_finding_needs_a_reason_too(tmp_path: Path, line: str, left: bool) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "Dockerfile").write_text(f"{line}\nFROM a\n")
+    assert bool(suppressions.unjustified(tmp_path, TODAY)) is left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,3 +57,50 @@ def test_our_own_workflow_releases_and_nothing_goes_around_it() -> None:
     assert workflow_gates.releases(found["release.yml"], RELEASE)
     assert [each for one in found.values() for each in workflow_gates.around(one, RELEASE)] == []
     assert found["release.yml"]["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "docker buildx build -t a --output=type=registry .", "podman push a", "docker compose push",
+        "skopeo sync --src docker a b", "docker buildx imagetools create -t a b", "nerdctl push a",
+    ],
+)  # fmt: skip
+def test_every_program_that_pushes_is_known(run: str) -> None:
+    assert workflow_gates.around(of({"run": run}), RELEASE)
+
+
+def test_what_a_step_carries_out_of_the_repository_is_read(tmp_path: Path) -> None:
+    (tmp_path / "publish.sh").write_text("docker push a\n")
+    (tmp_path / "Makefile").write_text("test:\n\ttrue\n\npush:\n\tdocker push a\n")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "action.yml").write_text("runs: {steps: [{run: docker push a}]}\n")
+    for step in ({"run": "bash ./publish.sh"}, {"run": "make push"}, {"uses": "./own"}):
+        assert workflow_gates.around(of(step), RELEASE, tmp_path), step
+    assert workflow_gates.around(of({"run": "make test"}), RELEASE, tmp_path) == []
+
+
+def test_a_release_that_goes_on_after_a_failure_is_seen() -> None:
+    assert workflow_gates.around(of({"run": "nox -s release -- --registry b", "if": "always()"}), RELEASE)
+
+
+def test_what_floats_and_who_has_credentials() -> None:
+    fixed = {"uses": f"actions/checkout@{'a' * 40}", "with": {"persist-credentials": False}}
+    assert workflow_gates.loose(of(fixed)) == []
+    assert workflow_gates.exposed({"permissions": {}, **of(fixed)}, RELEASE) == []
+    assert workflow_gates.loose(of({"uses": "a/b@v1"}, container={"image": "debian"})) == [
+        "one: a/b@v1",
+        "one: debian",
+    ]
+    login = {"run": "docker login ghcr.io"}
+    assert workflow_gates.exposed(
+        {"permissions": {}, **of(login, permissions={"packages": "write"})}, RELEASE
+    )
+    release = {"run": "nox -s release -- --registry b"}
+    mine = of(login, release, permissions={"packages": "write"})
+    assert workflow_gates.exposed({"permissions": {}, **mine}, RELEASE) == []
+
+
+def test_our_own_workflows_are_fixed_and_keep_their_credentials() -> None:
+    for each in workflow_gates.load(ROOT).values():
+        assert (workflow_gates.loose(each), workflow_gates.exposed(each, RELEASE)) == ([], [])

@@ -31,3 +31,11 @@ def test_commands_name_clusters_and_contexts(tmp_path: Path) -> None:
 def test_our_own_subject_names_the_cluster_it_is_told() -> None:
     subject = model.load(ROOT)
     assert set(named(ROOT, subject.commands.model_dump()).values()) == {"{cluster}"}
+
+
+def test_scripts_name_clusters_too(tmp_path: Path) -> None:
+    (tmp_path / "up.sh").write_text(
+        'sudo kind create cluster --name "mine"\nkubectl --context=kind-other get pods\n'
+    )
+    (tmp_path / "fill.sh").write_text("kind load docker-image a --name $CLUSTER\ndocker run --name box a\n")
+    assert sorted(named(tmp_path, {}).values()) == ["mine", "other"]
