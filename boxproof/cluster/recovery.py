@@ -9,8 +9,9 @@ from typing import Protocol
 
 from boxproof.cluster.images import load
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo
+from boxproof.kube import pod_faults
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.pod_status import is_ready, terminal
+from boxproof.kube.pod_status import is_ready
 from boxproof.subject.commands import carry_out
 from boxproof.subject.model import Subject
 from pytest_claims.faults import DeadlineExceeded
@@ -74,7 +75,7 @@ def settle(engine: EngineInfo, box: Deployed, image: ImageInfo, *, timeout: floa
         seen = _running(engine, box)
         found = box.kube.find("Pod", box.pod, box.namespace) or {}
         names = [each["image"] for each in found.get("spec", {}).get("containers", ())]
-        stuck = stuck + 1 if names and image.reference not in names and terminal(found) else 0
+        stuck = stuck + 1 if names and image.reference not in names and pod_faults.terminal(found) else 0
         if seen != wanted and stuck < STUCK:
             raise NotYet(str(seen))
         return True

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from boxproof.kube import pod_faults
 from boxproof.kube.client import Kube, NotFound, Object
 from pytest_claims import pace
 from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault
 from pytest_claims.waiting import NotYet, until
 
-IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
-CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-LATE = "timed out waiting for the condition"  # a kubelet on a busy machine, which tries again
 REVISION = "controller-revision-hash"
-RESTARTS = 2  # from here on a crash loop is the subject's state, not a slow start
 UPDATED = {  # in the status: pods that are new, how many there should be, how many there are
     "Deployment": ("updatedReplicas", "replicas", "replicas"),
     "DaemonSet": ("updatedNumberScheduled", "desiredNumberScheduled", "currentNumberScheduled"),
 }
 LOOK = 0.5  # seconds from one look at a pod to the next
+IMAGE_LOOKS = 12  # at an image that does not come before it is believed
 UNSCHEDULABLE_LOOKS = 16  # in a row before "unschedulable" is believed
 UNBOUND_LOOKS = 120  # the same for want of a volume: on a busy machine a provisioner was seen to need 20 s
 
@@ -45,22 +42,6 @@ def is_running(pod: Object, container: str) -> bool:
     return "deletionTimestamp" not in pod["metadata"] and any(
         each["name"] == container and "running" in each.get("state", {}) for each in found
     )
-
-
-def terminal(pod: Object) -> str:
-    """Return why the pod will not become Ready by itself, or ""."""
-    status = pod.get("status", {})
-    for each in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
-        waiting = each.get("state", {}).get("waiting", {})
-        reason = waiting.get("reason", "")
-        said = waiting.get("message", "")
-        if reason in IMAGE | CONFIGURATION and LATE not in said:
-            return f"{each['name']}: {reason}: {said}".rstrip(": ")
-        if reason == "CrashLoopBackOff" and each.get("restartCount", 0) >= RESTARTS:
-            return f"{each['name']}: CrashLoopBackOff after {each['restartCount']} restarts{_last(each)}"
-    if status.get("phase") == "Failed":
-        return f"Failed: {status.get('reason', '')} {status.get('message', '')}".strip()
-    return ""
 
 
 def summary(pod: Object) -> str:
@@ -94,10 +75,10 @@ def ready(
     Raises SubjectFault for a terminal state of the pod's own making, shown by a reference pod of
     ``reference_image`` that does become Ready on the same node; EnvironmentFault otherwise.
     """
-    unschedulable = 0
+    unschedulable = without_image = 0
 
     def look() -> Object:
-        nonlocal unschedulable
+        nonlocal unschedulable, without_image
         try:
             found = kube.get("Pod", pod, namespace)
         except NotFound:
@@ -108,19 +89,20 @@ def ready(
             return found
         scheduled = condition(found, "PodScheduled")
         unschedulable = unschedulable + 1 if scheduled.get("reason") == "Unschedulable" else 0
-        if reason := terminal(found):
+        without_image += pod_faults.of_an_image(found)
+        reason = pod_faults.terminal(found)
+        if reason and (not pod_faults.of_an_image(found) or without_image > IMAGE_LOOKS * pace.factor()):
             raise Ended(reason)
         if unschedulable > _patience(said := scheduled.get("message", "")) * pace.factor():
             raise Ended(f"Unschedulable: {said}")
-        raise NotYet(summary(found))
+        raise NotYet(pod_faults.passing(found) or summary(found))
 
     what = f"pod {namespace}/{pod} is Ready"
     try:
         return until(look, timeout=timeout, what=what, every=LOOK)
     except Ended as end:
         reason = str(end)
-    node = (kube.find("Pod", pod, namespace) or {}).get("spec", {}).get("nodeName", "")
-    raise blame(kube, f"{namespace}/{pod}: {reason}", node, reference_image)
+    raise blame(kube, f"{namespace}/{pod}: {reason}", kube.find("Pod", pod, namespace) or {}, reference_image)
 
 
 def _patience(message: str) -> int:
@@ -176,16 +158,23 @@ def _replaced(kube: Kube, kind: str, name: str, namespace: str, timeout: float) 
     until(look, timeout=timeout, what=f"{kind} {namespace}/{name} has new pods only")
 
 
-def blame(kube: Kube, reason: str, node: str, reference_image: str) -> BoxproofError:
-    """Return SubjectFault if the environment is shown to be sound, else EnvironmentFault."""
+def blame(kube: Kube, reason: str, pod: Object, reference_image: str) -> BoxproofError:
+    """Return SubjectFault if the environment is shown to be sound, else EnvironmentFault.
+
+    The reference pod asks for what ``pod`` asks for, and where that lacks its image it is pulled anew.
+    """
     if not kube.alive():
         return EnvironmentFault(f"{reason}; and the API server does not answer")
     if not reference_image:
         return EnvironmentFault(f"{reason}; no reference pod to tell whose fault it is")
+    node = pod.get("spec", {}).get("nodeName", "")
+    if not node and (large := pod_faults.too_large(kube, pod)):
+        return SubjectFault(f"{reason}; no node has what it asks for: {large}")
     from boxproof.probes.pods import probe_pods  # the reference pod is one of the probe's
 
+    asks = pod_faults.requests_of(pod) if not node else ()
     try:
-        probe_pods.reference(kube, reference_image, node)
+        probe_pods.reference(kube, reference_image, node, requests=asks, pulled=pod_faults.of_an_image(pod))
     except EnvironmentFault as fault:
         return EnvironmentFault(
             f"{reason}; a reference pod on {node or 'any node'} fails too: {fault.message}"
@@ -216,11 +205,6 @@ def rolled_out(kube: Kube, kind: str, name: str, namespace: str, *, timeout: flo
         return True
 
     until(look, timeout=timeout, what=f"{kind} {name} is rolled out", every=0.5)
-
-
-def _last(status: dict[str, Any]) -> str:
-    ended = status.get("lastState", {}).get("terminated", {})
-    return f", last exit code {ended['exitCode']}" if "exitCode" in ended else ""
 
 
 def _refusals(kube: Kube, namespace: str) -> str:

@@ -44,7 +44,7 @@ class Fake:
         return self.up
 
 
-def wait(fake: Fake, timeout: float = 0.1) -> dict[str, Any]:
+def wait(fake: Fake, timeout: float = 0.3) -> dict[str, Any]:
     """Wait for the fake's pod."""
     return pod_status.ready(fake, "n", "p", timeout, reference_image="i")  # type: ignore[arg-type]
 
@@ -53,7 +53,8 @@ def wait(fake: Fake, timeout: float = 0.1) -> dict[str, Any]:
 def reference(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Reference pods come up; gives the nodes they were asked for on."""
     nodes: list[str] = []
-    monkeypatch.setattr(probe_pods, "reference", lambda _kube, _image, node: nodes.append(node))
+    monkeypatch.setattr(probe_pods, "reference", lambda _kube, _image, node, **_: nodes.append(node))
+    monkeypatch.setattr(pod_status, "LOOK", 0.001)
     return nodes
 
 
@@ -131,9 +132,10 @@ def test_on_a_slow_machine_a_scheduler_gets_longer(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_terminal_state_blocks_when_a_reference_pod_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise EnvironmentFault("no such node")
 
+    monkeypatch.setattr(pod_status, "LOOK", 0.001)
     monkeypatch.setattr(probe_pods, "reference", fails)
     with pytest.raises(EnvironmentFault, match="a reference pod on w fails too: no such node"):
         wait(Fake(pod(waiting("ErrImagePull"))))
@@ -143,6 +145,122 @@ def test_a_terminal_state_blocks_when_the_server_is_dead(reference: list[str]) -
     with pytest.raises(EnvironmentFault, match="does not answer"):
         wait(Fake(pod(waiting("ErrImagePull")), alive=False))
     assert reference == []
+
+
+PASSING = [
+    ("CreateContainerError", "context deadline exceeded"),
+    ("CreateContainerError", 'failed to reserve container name "claude_0": name is reserved for "1f"'),
+    ("RunContainerError", "failed to create containerd task: DeadlineExceeded"),
+    ("ErrImagePull", "rpc error: code = DeadlineExceeded desc = context deadline exceeded"),
+    ("ErrImagePull", "unexpected status from GET request to https://r/v2/: 429 Too Many Requests"),
+    ("ImagePullBackOff", 'Back-off pulling image "r/x": 503 Service Unavailable'),
+    ("ErrImagePull", "read tcp 10.0.0.1: connection reset by peer"),
+    ("ErrImagePull", "net/http: TLS handshake timeout"),
+    ("CreateContainerError", "write /var/lib/x: no space left on device"),
+]
+
+
+@pytest.mark.parametrize(("reason", "said"), PASSING)
+def test_a_state_that_may_pass_is_waited_for_and_then_blocks(
+    reason: str, said: str, reference: list[str]
+) -> None:
+    state = {"waiting": {"reason": reason, "message": said}}
+    with pytest.raises(DeadlineExceeded, match=reason):
+        wait(Fake(pod(state)))
+    assert reference == []
+
+
+@pytest.mark.parametrize(
+    "reason", ["Evicted", "OutOfcpu", "OutOfmemory", "OutOfpods", "NodeShutdown", "Terminated", "Preempting"]
+)
+def test_what_a_node_does_to_a_pod_blocks(reason: str, reference: list[str]) -> None:
+    live = pod()
+    live["status"] |= {
+        "phase": "Failed",
+        "reason": reason,
+        "message": "The node was low on resource: memory.",
+    }
+    with pytest.raises(DeadlineExceeded, match=reason):
+        wait(Fake(live))
+    assert reference == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi."),
+        ("Evicted", 'Container claude exceeded its local ephemeral storage limit "1Gi".'),
+        ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline"),
+        ("", "exit code 1"),
+    ],
+)
+def test_what_a_pod_does_itself_refutes(reason: str, said: str, reference: list[str]) -> None:
+    live = pod()
+    live["status"] |= {"phase": "Failed", "reason": reason, "message": said}
+    with pytest.raises(SubjectFault, match="Failed"):
+        wait(Fake(live))
+    assert reference == ["w"]
+
+
+class Slow(Fake):
+    """An API server whose pod has its image after some looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__(pod(ready=True))
+        self.left = looks
+
+    def get(self, *_: object) -> dict[str, Any]:
+        """Return the pod."""
+        self.left -= 1
+        return self.live if self.left < 0 else pod(waiting("ErrImagePull"))
+
+
+@pytest.mark.usefixtures("reference", "kernel")
+def test_an_image_that_comes_at_a_later_look_is_no_fault() -> None:
+    assert pod_status.is_ready(wait(Slow(pod_status.IMAGE_LOOKS), timeout=30))
+    with pytest.raises(SubjectFault, match="ErrImagePull"):
+        wait(Slow(pod_status.IMAGE_LOOKS + 2), timeout=30)
+
+
+class Full(Later):
+    """A cluster whose nodes have two processors, with a pod that no node was found for."""
+
+    def __init__(self, cpu: str) -> None:
+        super().__init__("0/3 nodes are available: 3 Insufficient cpu.", 10_000)
+        self.cpu = cpu
+
+    def get(self, *_: object) -> dict[str, Any]:
+        """Return the pod, which is on no node."""
+        requests = {"requests": {"cpu": self.cpu}}
+        return super().get() | {"spec": {"containers": [{"name": "c", "resources": requests}]}}
+
+    find = get
+
+    def list(self, *_: object) -> list[dict[str, Any]]:
+        """Return the nodes."""
+        return [{"status": {"allocatable": {"cpu": "2"}}}]
+
+
+def test_a_full_cluster_blocks_and_the_reference_asks_for_the_same(
+    monkeypatch: pytest.MonkeyPatch, kernel: Kernel
+) -> None:
+    asked: list[object] = []
+
+    def fails(_kube: object, _image: str, node: str, *, requests: object, pulled: bool) -> None:
+        asked.append((node, requests, pulled))
+        raise EnvironmentFault("Insufficient cpu")
+
+    monkeypatch.setattr(probe_pods, "reference", fails)
+    monkeypatch.setattr(pod_status, "LOOK", 0.001)
+    with pytest.raises(EnvironmentFault, match="on any node fails too: Insufficient cpu"):
+        wait(Full("500m"), timeout=30)
+    assert asked == [("", [{"cpu": "500m"}], False)]
+
+
+@pytest.mark.usefixtures("reference", "kernel")
+def test_a_pod_that_asks_for_more_than_any_node_has_is_at_fault_itself() -> None:
+    with pytest.raises(SubjectFault, match="no node has what it asks for: cpu 64"):
+        wait(Full("64"), timeout=30)
 
 
 def test_a_first_crash_is_not_terminal(reference: list[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from boxproof.kube.client import Kube, NotFound, Object
-from boxproof.kube.pod_status import IMAGE
+from boxproof.kube.pod_faults import IMAGE
 from boxproof.probes.pods import helper_pods, probe_pods
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault

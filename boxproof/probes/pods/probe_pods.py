@@ -149,15 +149,35 @@ def settled(twin: Twin) -> Twin:
     )
 
 
-def reference(kube: Kube, image: str, node: str) -> None:
+def reference(
+    kube: Kube,
+    image: str,
+    node: str,
+    *,
+    requests: Sequence[Mapping[str, str]] = (),
+    pulled: bool = False,
+) -> None:
     """Show that a pod of ours becomes Ready on ``node`` ("" is any); raises EnvironmentFault if not.
 
-    It is in the namespace that the kubeconfig names.
+    The scheduler places it: a full node or cluster is no reference. A container asks for each of ``requests``;
+    with ``pulled`` its image comes from its registry anew. It is in the namespace that the kubeconfig names.
     """
     name, labels = f"boxproof-reference-{secrets.token_hex(3)}", {ROLE_LABEL: "reference"}
+    pod = manifest(name, kube.namespace, image, labels=labels)
+    (container,) = pod["spec"]["containers"]
+    if pulled and pull_policy(image) != "Never":
+        container["imagePullPolicy"] = "Always"
+    pod["spec"]["containers"] = [container] + [
+        container | {"name": f"reference-{number}", "resources": {"requests": dict(each)}}
+        for number, each in enumerate(filter(None, requests), 1)
+    ]
+    if node:
+        here = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
+        wanted = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [here]}}
+        pod["spec"]["affinity"] = {"nodeAffinity": wanted}
     twin = Twin(kube, kube.namespace, name)
     try:
-        start(kube, manifest(name, kube.namespace, image, node=node, labels=labels))
+        start(kube, pod)
     finally:
         twin.remove()
 

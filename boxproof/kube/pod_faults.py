@@ -1,0 +1,94 @@
+"""Whose state a pod is in that does not come up: the node's, the registry's or the cluster's, or its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kubernetes.utils.quantity import parse_quantity
+
+from boxproof.kube.client import Kube, Object
+
+IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
+CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+RESTARTS = 2  # from here on a crash loop is the subject's state, not a slow start
+PASSING = re.compile(  # what a kubelet says that tries again: a late runtime, a registry that is not well
+    r"timed out|time-?out|deadline ?exceeded|failed to reserve (container|sandbox) name|is reserved for"
+    r"|too ?many ?requests|\b429\b|\b50[0234]\b|service unavailable|bad gateway|pull QPS exceeded"
+    r"|connection reset|unexpected EOF|TLS handshake|temporary failure in name resolution|server misbehaving"
+    r"|no space left on device|cannot allocate memory|too many open files|resource temporarily unavailable"
+    r"|certificate has expired or is not yet valid|network is unreachable|broken pipe",
+    re.IGNORECASE,
+)
+OF_THE_NODE = frozenset({  # reasons of a failed pod: https://kubernetes.io/docs/concepts/scheduling-eviction/
+    "Evicted", "OutOfcpu", "OutOfmemory", "OutOfpods", "OutOfephemeral-storage", "NodeShutdown", "Shutdown",
+    "Terminated", "NodeLost", "NodeAffinity", "Preempting", "UnexpectedAdmissionError", "TopologyAffinityError",
+})  # fmt: skip
+OWN_LIMIT = re.compile(r"exceed(s|ed) (the total limit|its local ephemeral storage limit|the limit)")
+
+
+def passing(pod: Object) -> str:
+    """Return what holds a pod up that is not of its making and may pass, or ""."""
+    for each, waiting in _waiting(pod):
+        said = waiting.get("message", "")
+        if waiting.get("reason") in IMAGE | CONFIGURATION and PASSING.search(said):
+            return f"{each['name']}: {waiting['reason']}: {said}"
+    status = pod.get("status", {})
+    if status.get("phase") == "Failed" and status.get("reason") in OF_THE_NODE:
+        said = f"{status['reason']}: {status.get('message', '')}".rstrip(": ")
+        return "" if OWN_LIMIT.search(said) else said
+    return ""
+
+
+def terminal(pod: Object) -> str:
+    """Return why the pod will not become Ready by itself, by its own doing, or ""."""
+    if passing(pod):
+        return ""
+    for each, waiting in _waiting(pod):
+        reason = waiting.get("reason", "")
+        if reason in IMAGE | CONFIGURATION:
+            return f"{each['name']}: {reason}: {waiting.get('message', '')}".rstrip(": ")
+        if reason == "CrashLoopBackOff" and each.get("restartCount", 0) >= RESTARTS:
+            return f"{each['name']}: CrashLoopBackOff after {each['restartCount']} restarts{_last(each)}"
+    status = pod.get("status", {})
+    if status.get("phase") == "Failed":
+        return f"Failed: {status.get('reason', '')} {status.get('message', '')}".strip()
+    return ""
+
+
+def of_an_image(pod: Object) -> bool:
+    """Return whether a container waits for its image: one look does not tell a slow registry from none."""
+    return any(waiting.get("reason") in IMAGE for _, waiting in _waiting(pod))
+
+
+def requests_of(pod: Object) -> list[Mapping[str, str]]:
+    """Return what each container of a pod asks for."""
+    listed = pod.get("spec", {}).get("containers") or ()
+    return [each.get("resources", {}).get("requests") or {} for each in listed]
+
+
+def too_large(kube: Kube, pod: Object) -> str:
+    """Return what no node of the cluster has however empty it is, of all that a pod asks for, or ""."""
+    wanted: dict[str, Any] = {}
+    for requests in requests_of(pod):
+        for name, amount in requests.items():
+            wanted[name] = wanted.get(name, 0) + parse_quantity(amount)
+    nodes = [each.get("status", {}).get("allocatable") or {} for each in kube.list("Node")]
+    return ", ".join(f"{name} {amount}" for name, amount in wanted.items() if amount > _most(nodes, name))
+
+
+def _most(nodes: Iterable[Mapping[str, str]], name: str) -> Any:
+    return max((parse_quantity(each[name]) for each in nodes if name in each), default=0)
+
+
+def _waiting(pod: Object) -> list[tuple[Object, Object]]:
+    """Return each container's status with the state it waits in."""
+    status = pod.get("status", {})
+    listed = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
+    return [(each, each.get("state", {}).get("waiting") or {}) for each in listed]
+
+
+def _last(status: Mapping[str, Any]) -> str:
+    ended = status.get("lastState", {}).get("terminated", {})
+    return f", last exit code {ended['exitCode']}" if "exitCode" in ended else ""
