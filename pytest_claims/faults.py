@@ -116,9 +116,17 @@ class Unprovable(BoxproofError):
 
 
 class SubjectFault(BoxproofError):
-    """The subject ended in a terminal state of its own making: refuted."""
+    """The subject ended in a terminal state of its own making: refuted.
+
+    Where that ends a whole run, ``spoils`` names the parts of the subject that are nothing any more: claims
+    that need one of them are refuted, the others not judged. None is all of it.
+    """
 
     exit_code = ExitCode.REFUTED
+
+    def __init__(self, message: str, *, hint: str = "", spoils: frozenset[str] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.spoils = spoils
 
 
 class NotHeld(AssertionError):

@@ -175,6 +175,9 @@ def built(work: Work) -> Outcome:
     lock = image_build.lock_of(work.settings, work.engine, work.subject)
     lock_check.releasable(work.subject, lock)
     work.image = image_build.build(work.settings, work.engine, work.subject, lock=lock)
+    if work.image.substituted and not work.suffix:  # what is published is what the Dockerfile says
+        had = f"{work.image.substituted} cannot be had, {work.image.base.partition(' ')[0]} took its place"
+        return "blocked", f"{had}: a release is built on the pinned base"
     return "accepted", work.image.reference
 
 

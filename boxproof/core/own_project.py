@@ -163,6 +163,8 @@ def _subject(session: Session) -> SubjectPart:
             config_digest=image.config_digest,
             compressed_bytes=image.compressed_bytes,
             unpacked_bytes=image.unpacked_bytes,
+            base=image.base,
+            base_instead_of=image.substituted,
         ),
     )
 

@@ -66,6 +66,7 @@ class ImageInfo:
     config_digest: str
     nonce: str
     base: str = ""
+    substituted: str = ""  # the pinned base that another took the place of
     compressed_bytes: int = 0
     unpacked_bytes: int = 0
 

@@ -23,7 +23,8 @@ PASSING = re.compile(  # what a kubelet says that tries again: a late runtime, a
 )
 OF_THE_NODE = frozenset({  # reasons of a failed pod: https://kubernetes.io/docs/concepts/scheduling-eviction/
     "Evicted", "OutOfcpu", "OutOfmemory", "OutOfpods", "OutOfephemeral-storage", "NodeShutdown", "Shutdown",
-    "Terminated", "NodeLost", "NodeAffinity", "Preempting", "UnexpectedAdmissionError", "TopologyAffinityError",
+    "Terminated", "NodeLost", "NodeAffinity", "Preempting", "UnexpectedAdmissionError",
+    "TopologyAffinityError",
 })  # fmt: skip
 OWN_LIMIT = re.compile(r"exceed(s|ed) (the total limit|its local ephemeral storage limit|the limit)")
 

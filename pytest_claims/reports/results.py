@@ -64,13 +64,13 @@ def collect(
     reports = reported(run, interrupted=interrupted)
     lock = project.red_lock()
     reports = [_held_to(lock, each) if project.red_required else each for each in reports]
-    judged = _judge_all(context, reports, sabotaged, absent, today)
+    judged = _judge_all(context, reports, sabotaged, absent, today, fault)
     judged = tuple(_with_red(each, reports, lock) for each in judged)
     results = Results(
         run=context.run,
         started=started or finished,
         finished=finished,
-        verdict=verdict_of(judged, interrupted, bool(fault or records.faults(run))),
+        verdict=verdict_of(judged, interrupted, _hindered(run, fault)),
         narrowed=len(chosen) < len(project.claims()),
         interrupted=interrupted,
         counts=counts_of(judged),
@@ -94,6 +94,7 @@ def _judge_all(
     sabotaged: Mapping[str, bool],
     absent: tuple[Verdict, str],
     today: date | None,
+    fault: str | BoxproofError = "",
 ) -> tuple[ClaimResult, ...]:
     """Judge the claims that ``sabotaged`` lists; it says which of them have a sabotage."""
     known, day = context.project.claims(), today or date.today()
@@ -105,7 +106,7 @@ def _judge_all(
         if lack:
             judged.append(_result(known[each], Verdict.NOT_APPLICABLE, lack, [], None, day))
             continue
-        verdict, reason = _judge(own, each in planned, seen_red, absent)
+        verdict, reason = _judge(own, each in planned, seen_red, _spared(known[each], fault) or absent)
         if each in later and (not own or verdict is Verdict.PROVEN):
             verdict, reason = Verdict.UNPROVEN, later[each]
         judged.append(_result(known[each], verdict, reason, own, waived.get(each), day))
@@ -141,6 +142,18 @@ def _absence(run: Path, fault: str | BoxproofError, interrupted: bool) -> tuple[
     if interrupted:
         return Verdict.UNPROVEN, "interrupted before its check"
     return Verdict.UNPROVEN, "no check"
+
+
+def _hindered(run: Path, fault: str | BoxproofError) -> bool:
+    """Return whether something other than the subject kept checks from being judged."""
+    return bool(fault and not isinstance(fault, SubjectFault)) or bool(records.faults(run))
+
+
+def _spared(claim: Claim, fault: str | BoxproofError) -> tuple[Verdict, str] | None:
+    """Return the verdict of a claim that a subject's fault leaves open: what it needs is not spoilt."""
+    if not isinstance(fault, SubjectFault) or fault.spoils is None or fault.spoils & set(claim.needs):
+        return None
+    return Verdict.UNPROVEN, one_line(f"not judged: {fault}")
 
 
 def _judge(

@@ -41,6 +41,13 @@ class Image(Part):
     config_digest: str = ""
     compressed_bytes: int = 0
     unpacked_bytes: int = 0
+    base: str = ""  # what it was built on: reference and digest
+    base_instead_of: str = ""  # the pinned base, where another took its place
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        left_out = {"base", "base_instead_of"}
+        return {name: value for name, value in handler(self).items() if name not in left_out or value}
 
 
 class SubjectPart(Part):
@@ -237,6 +244,10 @@ class Results(Part):
         moved = f"; {self.packages.difference}" if self.packages and self.packages.difference else ""
         proof = f"; {self.proof.summary()}" if self.proof else ""
         why = f" ({self.fault})" if self.fault else ""
+        image = self.subject.image
+        if image.base_instead_of:
+            pinned = image.base_instead_of.partition("@")[0]
+            moved += f"; built on {image.base.partition(' ')[0]} instead of {pinned}"
         return f"{self.verdict}: {', '.join(shown)}{proof}{moved}{why}"
 
 

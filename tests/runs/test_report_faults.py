@@ -7,23 +7,31 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from boxproof.cli import e2e
+from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT, Settings
 from boxproof.runs import bringup, run_life, suite_runner
+from boxproof.subject.image.build_faults import SPOILT
+from pytest_claims.faults import SubjectFault
 from pytest_claims.recording import records
 from pytest_claims.reports import html, pages, results
 from pytest_claims.reports.schema import Results
 
 FULL = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from boxproof.cli import e2e
+from boxproof.core.own_project import OURS
 from boxproof.core.settings import Settings
 from boxproof.runs import bringup, suite_runner
+from boxproof.subject.image.build_faults import SPOILT
+from pytest_claims.faults import SubjectFault
 from pytest_claims.recording import records
 from pytest_claims.recording.records import Record
 from pytest_claims.verdicts import Verdict
@@ -197,3 +205,23 @@ def test_a_run_that_cannot_begin_leaves_the_latest_alone(settings: Settings) -> 
         e2e.main(Settings(claims=("no-such",), reports=settings.reports, state=settings.state))
     assert json.loads((settings.reports / "latest" / "results.json").read_text())["verdict"] == "accepted"
     assert run_life.__doc__
+
+
+def test_a_broken_build_refutes_what_needs_the_image_and_leaves_the_rest_open(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_build(*_: object) -> None:
+        raise SubjectFault("the image does not build", spoils=SPOILT)
+
+    monkeypatch.setattr(bringup, "session", broken_build)
+    known = OURS.claims()
+    spared = next(each.id for each in known.values() if each.needs == ("dockerfile",))
+    struck = next(each.id for each in known.values() if "image" in each.needs)
+
+    assert e2e.main(replace(settings, claims=(spared, struck))) == 1
+    assert {each.id: str(each.verdict) for each in latest(settings).claims} == {
+        spared: "unproven", struck: "refuted",
+    }  # fmt: skip
+
+    assert e2e.main(replace(settings, claims=(spared,))) == 4
+    assert latest(settings).verdict == "unproven"

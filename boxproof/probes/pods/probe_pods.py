@@ -159,8 +159,9 @@ def reference(
 ) -> None:
     """Show that a pod of ours becomes Ready on ``node`` ("" is any); raises EnvironmentFault if not.
 
-    The scheduler places it: a full node or cluster is no reference. A container asks for each of ``requests``;
-    with ``pulled`` its image comes from its registry anew. It is in the namespace that the kubeconfig names.
+    The scheduler places it: a full node or cluster is no reference. It asks for what ``requests`` say, one
+    container each; with ``pulled`` its image comes from its registry anew. It is in the namespace that the
+    kubeconfig names.
     """
     name, labels = f"boxproof-reference-{secrets.token_hex(3)}", {ROLE_LABEL: "reference"}
     pod = manifest(name, kube.namespace, image, labels=labels)

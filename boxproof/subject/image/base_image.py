@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import filelock
@@ -40,6 +40,7 @@ class Base:
     sources: str = ""
     substituted: bool = False
     dated: bool = False
+    instead_of: str = ""  # the pinned base, where this one takes its place
 
 
 def is_system(reference: str) -> bool:
@@ -88,7 +89,7 @@ def choose(settings: Settings, engine: EngineInfo, dockerfile: str, kept: str = 
         if not why:
             return Base(pinned[1], inspect(engine, pinned[1]))
         progress.say(f"{pinned[1]} cannot be pulled, a bootstrapped root takes its place: {why}")
-    return bootstrapped(settings, engine, kept)
+    return replace(bootstrapped(settings, engine, kept), instead_of=pinned[1])
 
 
 def _pull(engine: EngineInfo, reference: str) -> str:

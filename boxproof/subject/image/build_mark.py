@@ -14,7 +14,7 @@ from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import reachability
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, digest
-from boxproof.subject.image import base_image
+from boxproof.subject.image import base_image, build_faults
 from boxproof.subject.image.base_image import Base, inspect
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, SubjectFault
@@ -64,7 +64,7 @@ def referenced(settings: Settings, engine: EngineInfo, reference: str, name: str
             raise EnvironmentFault(f"{reference} does not come: {fault.message}") from fault
         if not done.ok:
             said = (done.stderr.strip().splitlines() or ["the engine said nothing"])[-1]
-            kind = EnvironmentFault if away else SubjectFault
+            kind = EnvironmentFault if away or build_faults.OURS.search(said) else SubjectFault
             hint = "docker load it into the engine, or name a registry that is reachable"
             raise kind(f"{reference} cannot be pulled: {said}", hint=hint)
     local = f"{name}:reference-{inspect(engine, reference).rpartition(':')[2][:12]}"

@@ -20,26 +20,18 @@ import filelock
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
 from boxproof.core.settings import Settings, session_file
-from boxproof.host.engine import ping
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
-from boxproof.subject.image import build_mark, dockerfile, layers, tools
+from boxproof.subject.image import build_faults, build_mark, dockerfile, layers, tools
 from boxproof.subject.image.base_image import Base, choose, inspect, present
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import kept_packages, lock_check, package_lock, provenance
 from pytest_claims import progress
-from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault
+from pytest_claims.faults import EnvironmentFault, SubjectFault
 
 NONCE, LABEL = build_mark.NONCE, build_mark.LABEL
 LEFT_OUT = frozenset({"__pycache__", ".git", ".venv"})
 REPORTS = "reports"  # at the top of a context that is the subject itself
 TIMEOUT = 1800.0
-OURS = re.compile(  # what a build says when the environment failed it
-    r"Temporary failure resolving|Could not (connect|resolve)|Failed to fetch|failed to do request"
-    r"|no space left|i/o timeout|connection (refused|reset|timed out)|TLS handshake|certificate verif"
-    r"|Unable to fetch some archives|Hash Sum mismatch|unexpected size|Clearsigned file isn't valid"
-    r"|too many requests|unexpected status.*\b5\d\d\b|\b(500|502|503|504) +(Internal|Bad|Service|Gateway)",
-    re.IGNORECASE,
-)
 UNHELD = re.compile(r"packages\.lock: ((?:not there as locked|nothing is held, for).*?)(?:: inv lock.*)?$")
 
 
@@ -92,7 +84,7 @@ def _built(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInfo
     if base is None:
         return None
     reference = f"{subject.image.name}:{tag(subject, base.digest)}"
-    if not provenance.kept(settings.cache, inspect(engine, reference)):
+    if not provenance.kept(settings.cache, inspect(engine, reference), reference):
         return None
     context = subject.directory / subject.image.context
     system = lock_check.bootstrapped_system() if base.substituted else ""
@@ -121,7 +113,7 @@ def build(
     home = settings.cache / "box"
     home.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(home / "lock"):
-        if nonce or not provenance.kept(settings.cache, inspect(engine, reference)):
+        if nonce or not provenance.kept(settings.cache, inspect(engine, reference), reference):
             value = nonce or f"{reference.rpartition(':')[2]}-{secrets.token_hex(8)}"
             with progress.step(f"building {reference}") as report:
                 _build(settings, engine, subject, base, lock, reference, value, report)
@@ -132,9 +124,10 @@ def _referenced(settings: Settings, engine: EngineInfo, subject: Subject, nonce:
     """Return the image that the subject names, with the mark of this machine's build on top."""
     local = build_mark.referenced(settings, engine, subject.image.reference, subject.image.name)
     reference = f"{subject.image.name}:{digest('reference', inspect(engine, local))}"
-    if nonce or not inspect(engine, reference):
+    if nonce or not provenance.kept(settings.cache, inspect(engine, reference), reference):
         value = nonce or f"{reference.rpartition(':')[2]}-{secrets.token_hex(8)}"
         build_mark.put(partial(_buildx, engine, report=None), local, reference, value)
+        provenance.keep(settings.cache, inspect(engine, reference), {}, reference)
     return described(engine, reference, None)
 
 
@@ -167,6 +160,7 @@ def described(engine: EngineInfo, reference: str, base: Base | None) -> ImageInf
         config_digest=image_id,
         nonce=labels.get(LABEL, ""),
         base=f"{base.reference} {base.digest}" if base else "",
+        substituted=base.instead_of if base else "",
     )
 
 
@@ -178,6 +172,7 @@ def measured(engine: EngineInfo, image: ImageInfo) -> ImageInfo:
         config_digest=image.config_digest,
         nonce=image.nonce,
         base=image.base,
+        substituted=image.substituted,
         compressed_bytes=sum(each.compressed_bytes for each in found),
         unpacked_bytes=sum(each.unpacked_bytes for each in found),
     )
@@ -205,13 +200,15 @@ def _build(
     with options(settings, subject, base, nonce, lock) as words, context_of(subject, lock) as context:
         lent = [] if base else _substituted(settings, engine, subject)
         named = [f"--tag={built}", f"--file={recipe}"]
-        metadata = _buildx(engine, [*named, *words, *lent, str(context)], heard)
+        metadata = _buildx(
+            engine, [*named, *words, *lent, str(context)], heard, base.reference if base else ""
+        )
     if not own:
         build_mark.put(partial(_buildx, engine, report=None), built, reference, nonce)
     if unheld and lock is not None and lock.total:
         why = f"the package archive moved while the image was built: {unheld[0]}"
         raise EnvironmentFault(why, hint="run it again: the lock is compared anew")
-    provenance.keep(settings.cache, inspect(engine, reference), metadata)
+    provenance.keep(settings.cache, inspect(engine, reference), metadata, reference)
 
 
 def _substituted(settings: Settings, engine: EngineInfo, subject: Subject) -> list[str]:
@@ -285,9 +282,9 @@ def _secrets(base: Base, below: Path, apt: Sequence[str]) -> list[str]:
 
 
 def _buildx(
-    engine: EngineInfo, words: Sequence[str], report: Callable[[str], None] | None
+    engine: EngineInfo, words: Sequence[str], report: Callable[[str], None] | None, base: str = ""
 ) -> Mapping[str, Any]:
-    """Build and return what buildx's metadata file tells."""
+    """Build and return what buildx's metadata file tells; ``base`` is what a reference build starts from."""
     # "default" is the engine's own builder: another one would not see the engine's images
     fixed = ["buildx", "build", "--builder=default", "--load", "--progress=plain", "--provenance=false"]
     env = engine.env | provenance.METADATA_ENV
@@ -296,18 +293,9 @@ def _buildx(
         argv = [engine.client, *fixed, f"--metadata-file={metadata}", *words]
         result = run(argv, env=env, timeout=TIMEOUT, check=False, on_line=report)
         if not result.ok:
-            raise blamed(engine, result.stderr)
+            raise build_faults.blamed(engine, result.stderr, base=base)
         told: dict[str, Any] = json.loads(metadata.read_text())
     return told
-
-
-def blamed(engine: EngineInfo, said: str) -> BoxproofError:
-    """Return the fault of a build that ended with ``said``: the environment's or the subject's."""
-    lines = [each for each in said.splitlines() if each.strip()][-25:]
-    message = "the image does not build:\n" + "\n".join(lines)
-    if OURS.search(said) or not ping.server_version(engine.host):
-        return EnvironmentFault(message, hint="inv doctor says what this machine lacks")
-    return SubjectFault(message)
 
 
 def _dockerfile(subject: Subject) -> Path:

@@ -12,21 +12,31 @@ from boxproof.core.session import ImageInfo
 from pytest_claims.faults import EnvironmentFault
 
 METADATA_ENV = {"BUILDX_METADATA_PROVENANCE": "max"}  # steps, arguments and sources, not only the base
+BUILT_AS = ".reference"
 KEY = "buildx.build.provenance"
 STATEMENT = "https://in-toto.io/Statement/v0.1"
 PREDICATE = "https://slsa.dev/provenance/v0.2"
 
 
-def keep(cache: Path, config_digest: str, metadata: Mapping[str, Any]) -> None:
-    """Write down what buildx's metadata file says of an image, be it nothing."""
+def keep(cache: Path, config_digest: str, metadata: Mapping[str, Any], reference: str) -> None:
+    """Write down what buildx's metadata file says of an image, be it nothing, and what it was built as.
+
+    The tag of ``reference`` is made of the inputs: by it an image is told from another of the same name.
+    """
     path = _path(cache, config_digest)
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(BUILT_AS).write_text(f"{reference}\n")
     path.write_text(json.dumps(metadata.get(KEY) or {}, indent=1))
 
 
-def kept(cache: Path, config_digest: str) -> bool:
-    """Return whether it was written down how an image was built."""
-    return bool(config_digest) and _path(cache, config_digest).is_file()
+def kept(cache: Path, config_digest: str, reference: str) -> bool:
+    """Return whether an image was built here, from the inputs that ``reference`` is named by.
+
+    Whatever else carries that name in the engine was tagged by somebody.
+    """
+    path = _path(cache, config_digest)
+    mark = path.with_suffix(BUILT_AS)
+    return bool(config_digest) and path.is_file() and mark.is_file() and mark.read_text().strip() == reference
 
 
 def of(cache: Path, image: ImageInfo) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from boxproof.core.session import EngineInfo
-from boxproof.subject.image import image_build
+from boxproof.subject.image import build_faults
 from pytest_claims.faults import EnvironmentFault, SubjectFault
 from tests.support import engines
 
@@ -20,6 +23,18 @@ FETCHES = [
     'failed to do request: Head "https://registry.invalid/v2/a": dial tcp: i/o timeout',
     "unexpected status from HEAD request to https://registry.invalid/v2/a: 503 Service Unavailable",
     "429 too many requests",
+    "npm error code E429\nnpm error 429 Too Many Requests - GET https://registry.invalid/a",
+    "curl: (22) The requested URL returned error: 503",
+    "curl: (22) The requested URL returned error: 429",
+    "npm error code EAI_AGAIN",
+    "npm error code ECONNRESET",
+    "dial tcp: lookup files.invalid: Temporary failure in name resolution",
+    'process "/bin/sh -c make" did not complete successfully: exit code: 137',
+    "fork: Cannot allocate memory",
+    "write /x: no space left on device",
+    "E: Release file for http://mirror.invalid/InRelease is not valid yet (invalid for another 3h)",
+    "x509: certificate has expired or is not yet valid: current time 1970-01-01",
+    "rpc error: code = Unavailable desc = unexpected EOF",
 ]
 RECIPES = [
     "E: Unable to locate package no-such-package",
@@ -32,15 +47,46 @@ RECIPES = [
 @pytest.mark.parametrize("said", FETCHES)
 def test_a_fetch_that_failed_blocks(said: str) -> None:
     with engines.without_images() as engine:
-        assert isinstance(image_build.blamed(engine, said), EnvironmentFault)
+        assert isinstance(build_faults.blamed(engine, said), EnvironmentFault)
 
 
 @pytest.mark.parametrize("said", RECIPES)
 def test_a_recipe_that_does_not_build_refutes(said: str) -> None:
     with engines.without_images() as engine:
-        assert isinstance(image_build.blamed(engine, said), SubjectFault)
+        assert isinstance(build_faults.blamed(engine, said), SubjectFault)
 
 
 def test_an_engine_that_is_gone_blocks() -> None:
     engine = EngineInfo(way="user", host="tcp://127.0.0.1:1", version="", client="docker")
-    assert isinstance(image_build.blamed(engine, RECIPES[0]), EnvironmentFault)
+    assert isinstance(build_faults.blamed(engine, RECIPES[0]), EnvironmentFault)
+
+
+def docker(tmp_path: Path, answer: str) -> str:
+    """Return a docker client that does ``answer``, a line of shell, and notes what it was asked."""
+    program = tmp_path / "docker"
+    program.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n{answer}\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [("exit 0", SubjectFault), ("echo no base >&2; exit 1", EnvironmentFault)]
+)
+@pytest.mark.parametrize("base", ["box-base:1", ""])
+def test_a_reference_build_on_the_same_base_tells_whose_fault_it_is(
+    tmp_path: Path, answer: str, kind: type[Exception], base: str
+) -> None:
+    with engines.without_images() as engine:
+        asked = replace(engine, client=docker(tmp_path, answer))
+        fault = build_faults.blamed(asked, RECIPES[1], base=base)
+    assert isinstance(fault, kind)
+    lines = (tmp_path / "asked").read_text().splitlines()
+    tag = lines[0].split("--tag=")[1].split()[0]
+    assert lines[-1] == f"image rm --force {tag}"
+
+
+def test_a_build_that_the_network_failed_needs_no_reference(tmp_path: Path) -> None:
+    with engines.without_images() as engine:
+        asked = replace(engine, client=docker(tmp_path, "exit 0"))
+        assert isinstance(build_faults.blamed(asked, FETCHES[-1], base="x"), EnvironmentFault)
+    assert not (tmp_path / "asked").exists()

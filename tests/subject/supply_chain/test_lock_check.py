@@ -165,7 +165,7 @@ def test_without_an_answer_the_image_of_the_lock_will_do(
     (tmp_path / "images").write_text(f"{under}\n{image}\n")
     with pytest.raises(apt.Silent):  # nobody knows how that image was built
         image_build.lock_of(settings, client, subject)
-    provenance.keep(settings.cache, "sha256:1", {})
+    provenance.keep(settings.cache, "sha256:1", {}, image)
     found = image_build.lock_of(settings, client, subject)
     assert found is not None
     assert (found.source, found.moved) == ("image", ())
@@ -199,7 +199,8 @@ def test_an_archive_that_moves_while_the_image_is_built_is_no_defect_of_the_box(
     )
     with pytest.raises(EnvironmentFault, match=r"while the image was built: .*locked: jq 10 \(run it again"):
         image_build.build(settings, client, subject, nonce="n", lock=lock)
-    assert not provenance.kept(settings.cache, "sha256:1")
+    reference = f"{subject.image.name}:{image_build.tag(subject, 'sha256:1')}"
+    assert not provenance.kept(settings.cache, "sha256:1", reference)
 
 
 def test_a_dated_archive_has_the_lock_on_any_day(

@@ -21,15 +21,16 @@ PREDICATE = {
 
 
 def test_what_was_recorded_at_the_build_is_found_by_the_image(tmp_path: Path) -> None:
-    assert not provenance.kept(tmp_path, IMAGE.config_digest)
-    assert not provenance.kept(tmp_path, "")
+    assert not provenance.kept(tmp_path, IMAGE.config_digest, IMAGE.reference)
+    assert not provenance.kept(tmp_path, "", IMAGE.reference)
     with pytest.raises(EnvironmentFault, match="no provenance"):
         provenance.of(tmp_path, IMAGE)
-    provenance.keep(tmp_path, IMAGE.config_digest, {})
+    provenance.keep(tmp_path, IMAGE.config_digest, {}, IMAGE.reference)
     with pytest.raises(EnvironmentFault, match="no provenance"):
         provenance.of(tmp_path, IMAGE)
-    provenance.keep(tmp_path, IMAGE.config_digest, {provenance.KEY: PREDICATE})
-    assert provenance.kept(tmp_path, IMAGE.config_digest)
+    provenance.keep(tmp_path, IMAGE.config_digest, {provenance.KEY: PREDICATE}, IMAGE.reference)
+    assert provenance.kept(tmp_path, IMAGE.config_digest, IMAGE.reference)
+    assert not provenance.kept(tmp_path, IMAGE.config_digest, "box:tagged-by-somebody")
     assert provenance.of(tmp_path, IMAGE) == PREDICATE
 
 
