@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from boxproof.core import failures, own_project
 from boxproof.core.own_project import context, of
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings
-from boxproof.runs import bringup, bringup_external, run_life, stages, suite_runner
+from boxproof.runs import bringup, bringup_external, carried, run_life, stages, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.subject import model, parts
 from pytest_claims import pace, progress, waivers
@@ -24,10 +25,13 @@ from pytest_claims.reports import history, pages, placeholder, results
 from pytest_claims.reports.schema import Results
 
 
-def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = None) -> int:
+def main(
+    settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = None, fresh: bool = False
+) -> int:
     """Run everything, or a shard of it, or join shards; return the exit code of the verdict.
 
-    Wrong usage creates nothing.
+    Unless ``fresh``, what the latest run proved of the very same inputs is carried. Wrong usage creates
+    nothing.
     """
     shards.checked(shard, merge)
     if merge:
@@ -37,16 +41,18 @@ def main(settings: Settings, *, shard: str = "", merge: Sequence[Path] | None = 
         external.check(settings)
     elif settings.stage == "cluster" and not of(settings.subject).of_host(settings.claims):
         compatibility.check(settings)
-    found = prove(settings)
+    found = prove(settings, carry=not fresh)
     return int(found.exit_code)
 
 
-def prove(settings: Settings, *, latest: bool = True) -> Results:
+def prove(settings: Settings, *, latest: bool = True, carry: bool = False) -> Results:
     """Bring up, run the suites, write the report; raises UsageError before anything is made.
 
-    Without ``latest`` the link to the latest report stays where it is.
+    Without ``latest`` the link to the latest report stays where it is. With ``carry`` the proofs of the
+    latest run of the very same inputs stand for theirs.
     """
     subject = checked(settings)
+    earlier = carried.find(settings) if carry else None
     absent = parts.absent(subject)
     run = run_life.begin(settings, subject.name, absent)
     run.know(stage=stages.reached(settings, absent))
@@ -56,9 +62,7 @@ def prove(settings: Settings, *, latest: bool = True) -> Results:
     )
     try:
         with run_life.enduring(run), pace.watched(run.directory):
-            if not of(settings.subject).of_host(settings.claims):
-                _brought_up(run, subject)
-            suite_runner.prove(settings, run.session)
+            judge(run, subject, earlier)
         with undisturbed():
             found = finished(run, latest=latest)
     except UsageError as error:
@@ -78,6 +82,22 @@ def _brought_up(run: Run, subject: model.Subject) -> None:
         bringup.image_alone(run, subject)
     elif run.session.stage == "cluster":
         (bringup_external if run.settings.context else bringup).session(run, subject)
+
+
+def judge(run: Run, subject: model.Subject, earlier: carried.Earlier | None) -> None:
+    """Bring up what the claims need that are not carried, and run their checks."""
+    todo = carried.left(run.settings, earlier)
+    if earlier and (not todo or of(run.settings.subject).of_host(todo)):
+        earlier.inform(run)
+    elif not of(run.settings.subject).of_host(run.settings.claims):
+        _brought_up(run, subject)
+    if earlier is None or not earlier.is_about(run.session):
+        suite_runner.prove(run.settings, run.session)
+        return
+    carried.say(earlier, todo)
+    earlier.bring(run)
+    if todo:
+        suite_runner.prove(replace(run.settings, claims=todo), run.session)
 
 
 def finished(run: Run, *, latest: bool = True) -> Results:

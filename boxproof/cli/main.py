@@ -116,6 +116,11 @@ def _sharing(made: Parser) -> None:
     option("--merge", nargs="+", type=Path, metavar="DIR", help="join the reports of shards, run nothing")
 
 
+def _carrying(made: Parser) -> None:
+    told = "prove everything anew: carry nothing from the latest run of the very same inputs"
+    made.add_argument("--fresh", action="store_true", help=told)
+
+
 def _node_registry(made: Parser) -> None:
     made.add_argument("--registry", metavar="HOST", help="take kindest/node by digest from this registry")
 
@@ -188,7 +193,7 @@ def _interrupting(made: Parser) -> None:
 ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
     "bench": (_proving, _one_cell, _node_registry, _measuring),
     "doctor": (_surveying,),
-    "e2e": (_proving, _staged, _one_cell, _sharing, _existing_cluster),
+    "e2e": (_proving, _staged, _one_cell, _sharing, _carrying, _existing_cluster),
     "interrupts": (_proving, _interrupting),
     "matrix": (_proving, _many_cells, _node_registry),
     "release": (_proving, _one_cell, _publishing),

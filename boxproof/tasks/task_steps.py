@@ -80,7 +80,7 @@ def load_image() -> None:
 
 def test(claims: str) -> int:
     """Prove the box as e2e does."""
-    return e2e.main(Settings.load({"claims": claims or None}))
+    return e2e.main(Settings.load({"claims": claims or None}), fresh=True)
 
 
 def watch(claims: str) -> int:

@@ -61,7 +61,7 @@ class Record(BaseModel):
     """One check's report; ``state`` is "started" until it has ended. Evidence is relative to the run.
 
     ``started`` is when its turn came. ``slowness`` is how many times slower than an idle one the machine was
-    at the slowest moment seen.
+    at the slowest moment seen. ``carried`` is the run that proved it, where that was an earlier one.
     """
 
     nodeid: str
@@ -82,6 +82,7 @@ class Record(BaseModel):
     form: str = ""
     by_requirements: bool = True
     red: str = ""
+    carried: str = ""
 
     @property
     def shown_red(self) -> bool:

@@ -187,6 +187,7 @@ def _result(
             evidence=each.evidence,
             slowness=each.slowness,
             requirements=tuple(_shortened(one) for one in each.requirements),
+            carried=each.carried,
         )
         for each in own
     )

@@ -108,7 +108,7 @@ class CheckResult(Part):
     ``slowness`` is how many times slower the machine was at its slowest; at 1 the field is left out.
     ``requirements`` are what it asserted, each beside the control in which it was seen to fail; without
     any the field is left out. ``seen_red`` is the sabotage that last turned it red in its present form; where
-    none did, it is left out.
+    none did, it is left out. ``carried`` is the earlier run that proved it, left out where this one did.
     """
 
     nodeid: str
@@ -119,10 +119,11 @@ class CheckResult(Part):
     slowness: float = 1.0
     requirements: tuple[Asserted, ...] = ()
     seen_red: str = ""
+    carried: str = ""
 
     @model_serializer(mode="wrap")
     def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        left_out: dict[str, object] = {"slowness": 1, "requirements": [], "seen_red": ""}
+        left_out: dict[str, object] = {"slowness": 1, "requirements": [], "seen_red": "", "carried": ""}
         return {name: value for name, value in handler(self).items() if _told_apart(left_out, name, value)}
 
     @property
@@ -144,6 +145,12 @@ class ClaimResult(Part):
     reason: str
     waiver: Waiver | None
     checks: tuple[CheckResult, ...]
+
+    @property
+    def carried(self) -> str:
+        """The earlier run that proved it, "" where a check of it ran in this one."""
+        runs = {each.carried for each in self.checks}
+        return runs.pop() if len(runs) == 1 else ""
 
 
 class MachinePart(Part):
@@ -243,12 +250,19 @@ class Results(Part):
         ]
         moved = f"; {self.packages.difference}" if self.packages and self.packages.difference else ""
         proof = f"; {self.proof.summary()}" if self.proof else ""
+        carried = f"; {self.carried}" if self.carried else ""
         why = f" ({self.fault})" if self.fault else ""
         image = self.subject.image
         if image.base_instead_of:
             pinned = image.base_instead_of.partition("@")[0]
             moved += f"; built on {image.base.partition(' ')[0]} instead of {pinned}"
-        return f"{self.verdict}: {', '.join(shown)}{proof}{moved}{why}"
+        return f"{self.verdict}: {', '.join(shown)}{carried}{proof}{moved}{why}"
+
+    @property
+    def carried(self) -> str:
+        """How many claims are shown with the proof of an earlier run, and of which; "" where none is."""
+        runs = [each.carried for each in self.claims if each.carried]
+        return f"{len(runs)} carried from {', '.join(sorted(set(runs)))}" if runs else ""
 
 
 class CheckUnderSabotage(Part):

@@ -1,0 +1,148 @@
+"""Proofs are carried only where every input is the very same, and then with their evidence."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from boxproof.core import own_project
+from boxproof.core.settings import ROOT, Settings
+from boxproof.runs import carried
+from pytest_claims.recording import records
+from pytest_claims.reports import history, results
+from tests.test_own_claims import FILES
+
+OURS = ("boxproof/x.py", "pytest_claims/x.py", "claims/x.toml", "suites/x.py", "sabotage/x.py")
+CLAIM = "till-price-is-whole"
+
+
+@pytest.fixture(scope="module")
+def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small subject, and beside it the report and the state of a run that has just proven it."""
+    place = tmp_path_factory.mktemp("carried")
+    for name, text in FILES.items():
+        (place / "subject" / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / "subject" / name).write_text(text)
+    ran = prove(settings_of(place))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return place
+
+
+@pytest.fixture
+def settings(proven: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a copy of it, judged by a harness of a few files."""
+    place = shutil.copytree(proven, tmp_path / "copy", symlinks=True)
+    harness = tmp_path / "harness"
+    for name in (*OURS, "conftest.py", "pyproject.toml"):
+        (harness / name).parent.mkdir(parents=True, exist_ok=True)
+        (harness / name).write_text("# as it is\n")
+    monkeypatch.setattr("boxproof.core.own_project.ROOT", harness)
+    made = settings_of(place)
+    path = _latest(made) / results.FILE
+    told = json.loads(path.read_text())
+    told["key"]["harness"] = own_project.contents(made.subject)["key_harness"]
+    path.write_text(json.dumps(told))
+    return made
+
+
+def settings_of(place: Path) -> Settings:
+    """Return the settings of a run with everything in one directory."""
+    return Settings(
+        claims=("till-*",),
+        workers=1,
+        subject=place / "subject",
+        reports=place / "reports",
+        state=place / "state",
+        cache=place / "cache",
+    )
+
+
+def prove(settings: Settings, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run e2e as a person would."""
+    names = ("reports", "state", "cache", "subject")
+    own = {f"BOXPROOF_{name.upper()}": str(getattr(settings, name)) for name in names}
+    argv = [sys.executable, "-m", "boxproof", "e2e", "--claims", "till-*", "--workers", "1", *words]
+    return subprocess.run(argv, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False)
+
+
+def _latest(settings: Settings) -> Path:
+    return (settings.reports / "latest").resolve()
+
+
+def test_the_very_same_is_carried_with_its_evidence(settings: Settings) -> None:
+    found = carried.find(settings)
+
+    assert found is not None
+    assert set(found.proven) == {CLAIM}
+    assert carried.left(settings, found) == ()
+
+
+def harness_of(settings: Settings) -> Path:
+    """Return the directory of the harness that judged."""
+    return settings.subject.parents[1] / "harness"
+
+
+def _append(path: Path) -> None:
+    path.write_text(path.read_text() + "\n# another\n")
+
+
+def _append_to_harness(name: str, settings: Settings) -> None:
+    _append(harness_of(settings) / name)
+
+
+CHANGES: dict[str, Callable[[Settings], object]] = {
+    **{f"harness: {name}": partial(_append_to_harness, name) for name in OURS},
+    "harness: a new file": lambda each: (harness_of(each) / "suites" / "y.py").write_text(""),
+    "harness: a mode": lambda each: (harness_of(each) / "suites" / "x.py").chmod(0o700),
+    "subject: a file": lambda each: (each.subject / "price.txt").write_text("321"),
+    "subject: a new file": lambda each: (each.subject / "untracked").write_text(""),
+    "subject: its own check": lambda each: _append(each.subject / "proof/suites/test_till.py"),
+    "subject: its own claim": lambda each: _append(each.subject / "proof/claims/till.toml"),
+    "subject: its own sabotage": lambda each: _append(each.subject / "proof/sabotage/till.py"),
+    "machine": lambda each: (each.state / history.LINES).unlink(),
+    "evidence": lambda each: shutil.rmtree(_latest(each) / "evidence"),
+    "records": lambda each: shutil.rmtree(_latest(each) / records.CHECKS),
+    "report": lambda each: (_latest(each) / results.FILE).write_text("{"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_nothing_is_carried_where_an_input_differs(settings: Settings, what: str) -> None:
+    CHANGES[what](settings)
+
+    assert carried.find(settings) is None
+
+
+def test_nothing_is_carried_for_longer_than_a_day(settings: Settings) -> None:
+    then = results.read(_latest(settings) / results.FILE).finished
+
+    assert carried.find(settings, now=then + carried.OLDEST) is not None
+    assert carried.find(settings, now=then + carried.OLDEST + timedelta(seconds=1)) is None
+
+
+def test_a_run_says_what_is_carried_and_fresh_carries_nothing(proven: Path, tmp_path: Path) -> None:
+    settings = settings_of(shutil.copytree(proven, tmp_path / "copy", symlinks=True))
+    again, fresh = prove(settings), prove(settings, "--fresh")
+
+    assert [each.returncode for each in (again, fresh)] == [0, 0], again.stderr
+    assert "1 carried from" in again.stderr
+    assert "carried" not in fresh.stderr
+    third = prove(settings)
+    found = results.read(_latest(settings) / results.FILE)
+    assert found.claims[0].carried in third.stderr
+    assert all((_latest(settings) / path).is_file() for path in found.claims[0].checks[0].evidence)
+
+
+def test_what_was_refuted_is_never_carried(proven: Path, tmp_path: Path) -> None:
+    settings = settings_of(shutil.copytree(proven, tmp_path / "copy", symlinks=True))
+    (settings.subject / "price.txt").write_text("three")
+    assert [prove(settings).returncode for _ in range(2)] == [1, 1]
