@@ -104,7 +104,15 @@ def test_the_boxs_own_programs_get_there(box: Box, stub: Stub, subject: Subject)
 def test_a_prompt_of_the_cli_reaches_the_api(box: Box, stub: Stub, subject: Subject) -> None:
     def asked(*settings: str) -> int:
         token = unique("stub-token")
-        words = ["env", f"CLAUDE_CODE_OAUTH_TOKEN={token}", *settings, subject.image.cli, *login.PROMPT]
+        limit = ["timeout", "20"] if settings else []  # where nothing answers it goes on trying for minutes
+        words = [
+            *limit,
+            "env",
+            f"CLAUDE_CODE_OAUTH_TOKEN={token}",
+            *settings,
+            subject.image.cli,
+            *login.PROMPT,
+        ]
         box.exec(words, timeout=120)
         return observe("asked", " ".join(settings) or "as it is", len(stub.of(token).requests(MESSAGES)))
 

@@ -13,7 +13,6 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Object
 from boxproof.probes.network.enforcement import becomes
-from boxproof.probes.network.outside import Outside
 from boxproof.probes.network.reach import DENIED, Listener, Reach, reach, reached
 from boxproof.probes.pods.probe_pods import Twin
 from boxproof.probes.probe_protocol import Prober
@@ -82,7 +81,7 @@ def test_the_client_is_answered_under_its_users_configuration(
 
 @claim("http-wrapper-works-and-is-scoped")
 def test_nobody_but_the_client_gets_through(
-    served: Box, settled: Settled, twin: Twins, outside: Outside, listener: Listeners
+    served: Box, settled: Settled, twin: Twins, listener: Listeners
 ) -> None:
     settled(served)
     client, other = twin(namespace=served.namespace, labels=CLIENT), twin(namespace=served.namespace)
@@ -91,7 +90,6 @@ def test_nobody_but_the_client_gets_through(
         "no label": other,
         "the client's label, in another namespace": twin(labels=CLIENT),
         "another value of the label": twin(namespace=served.namespace, labels=dict.fromkeys(CLIENT, "false")),
-        "outside": outside,
     }
     elsewhere = twin(namespace=served.namespace, labels={"role": "listens"})
     with control("the client gets to the service, and to a listener of another pod"):
