@@ -135,6 +135,15 @@ def fresh(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Make the site of docs/ in build/site; a page nobody reaches, or a link to nowhere, is an error."""
+    install(session, "docs")
+    if only_installs(session):
+        return
+    session.run("python", "-m", "mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Try the report's pages in Chromium: layout, axe, search, links, keyboard, print."""
     install(session, "browser")

@@ -251,13 +251,20 @@ def restore(_: Context, file: str, replace: bool = False, suffix: str = "") -> N
     runbooks.restore(file, replace=replace, suffix=suffix)
 
 
-@task
+@task(
+    help={
+        "history": "the runs before, a line each, instead of the latest",
+        "open": "open the page in a browser; it is there while a run goes on, too",
+        "json": "print it as JSON on standard output",
+    }
+)
 @explained
-def report(_: Context) -> None:
-    """Print the verdict of the latest run and the path of its page."""
-    from boxproof.tasks import task_steps
+def report(_: Context, history: bool = False, open: bool = False, json: bool = False) -> None:  # noqa: A002
+    """Print the verdict of the latest run, what is not proven, and the path of its page."""
+    from boxproof.cli import report as reports
+    from boxproof.core.settings import Settings
 
-    print(task_steps.report())
+    sys.exit(reports.main(Settings.load(), past=history, opened=open, as_json=json))
 
 
 @task(help={"images": "remove the box's images from the engine too"})

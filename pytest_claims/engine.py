@@ -19,7 +19,8 @@ from pytest_claims.recording import observations, records, redaction
 from pytest_claims.recording.check import Check
 from pytest_claims.recording.evidence import Evidence
 from pytest_claims.recording.redaction import Redactor
-from pytest_claims.reports import standing_alone
+from pytest_claims.reports import not_proven, standing_alone
+from pytest_claims.reports.under_way import Following
 from pytest_claims.seen_red import source_forms
 from pytest_claims.verdicts import Verdict
 
@@ -30,7 +31,6 @@ LACKING = pytest.StashKey[dict[str, str]]()
 LATER = pytest.StashKey[dict[str, str]]()
 CHECK = pytest.StashKey[Check]()
 WATCHER = pytest.StashKey["Watcher"]()
-LETTERS = {"proven": ".", "refuted": "R", "blocked": "B", "unproven": "U"}
 
 
 class Watcher:
@@ -43,6 +43,7 @@ class Watcher:
         self.started = datetime.now(UTC)
         self.report: tuple[str, Path] | None = None
         self.before = ""  # what the link to the latest report was
+        self.following: Following | None = None
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember suites that could not be collected."""
@@ -61,6 +62,8 @@ class Watcher:
         verdict = getattr(report, "verdict", None)
         if verdict is not None:
             self.verdicts.append(Verdict(verdict))
+            if self.following is not None:
+                self.following.ended(report.nodeid, Verdict(verdict), getattr(report, "told", ""))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -73,10 +76,18 @@ class Watcher:
         elif _reports(config):
             self._write_report(session, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Show no secrets; say blocked until there is a report: no older verdict stands in its place."""
         config = session.config
         _redact_terminal(config)
+        if not _is_worker(config) and not config.getoption("collectonly"):
+            hands = config.getoption("numprocesses", None) or 1
+            self.following = Following(config.stash[CONTEXT], config.getoption("claims"), self.started, hands)
+            # it says "bringing up nodes", which are not KIND's
+            workers = config.pluginmanager.getplugin("terminaldistreporter")
+            if workers is not None:
+                config.pluginmanager.unregister(workers)
         if _reports(config):
             self.before = standing_alone.begin(
                 config.stash[CONTEXT], config.getoption("claims"), started=self.started
@@ -104,6 +115,9 @@ class Watcher:
         """Say the verdict of a run that stands alone, and where its page is."""
         if self.report is not None:
             verdict, page = self.report
+            terminalreporter.ensure_newline()
+            for line in not_proven.lines(page.parent, "pytest --claims"):
+                terminalreporter.write_line(line)
             terminalreporter.write_line(f"{verdict}: {page}")
 
 
@@ -261,6 +275,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         observed=_may_observe(item), form=form_of(item),
     )  # fmt: skip
     item.stash[CHECK] = check
+    check.record = check.record.model_copy(update={"line": (item.location[1] or 0) + 1})
     check.begin()
     with observations.opened() as check.ledger, check.scope:
         result = yield
@@ -334,8 +349,9 @@ def pytest_runtest_makereport(
     if check is not None:
         check.phase_ended(item, call, report)
         if call.when == "teardown":
-            verdict, _ = check.conclude()
+            verdict, reason = check.conclude()
             report.verdict = str(verdict)  # type: ignore[attr-defined]
+            report.told = check.redactor.text(reason)  # type: ignore[attr-defined]
     return report
 
 
@@ -343,7 +359,7 @@ def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -
     """Show verdicts, not passes: a passed check without its control is not green."""
     verdict = getattr(report, "verdict", None)
     if verdict is not None:
-        return verdict, LETTERS[verdict], verdict.upper()
+        return verdict, "", verdict.upper()  # no letter: ``under_way`` has a line for each claim
     if isinstance(report, pytest.TestReport) and report.failed:  # keeps its traceback in the summary
         return ("failed" if report.when == "call" else "error"), "", ""
     return ("", "", "") if isinstance(report, pytest.TestReport) else None

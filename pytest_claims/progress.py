@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,11 @@ from pytest_claims.recording import redaction
 if TYPE_CHECKING:
     from rich.console import Console
 
+TOLD = 20.0  # seconds: of a step that takes longer it is said how long it took the last time
 _unread: list[bool] = []
 _local = threading.local()
+_open: list[str] = []  # the steps of the main thread under way; other threads speak within them
+_usual: dict[str, float] = {}
 _sinks: list[Callable[[str, float], None]] = []
 
 
@@ -40,10 +44,27 @@ def _console() -> Console:
     return Output(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
+def expect(seconds: Mapping[str, float]) -> None:
+    """Have steps say beforehand how long they took the last time: ``seconds`` by their names."""
+    _usual.update(seconds)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds for people: 9.6 s, 48 s, 52 min 36 s, 1 h 4 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def say(text: str, *, style: str | None = None) -> None:
-    """Print one line of progress at the depth of the current step."""
+    """Print one line of progress at the depth of the current step, with the time where no one looks on."""
+    console = _console()
+    stamp = "" if console.is_terminal else f"{datetime.now():%H:%M:%S} "
     try:
-        _console().print("  " * _depth() + redaction.text(text), style=style, markup=False)
+        console.print(stamp + "  " * _depth() + redaction.text(text), style=style, markup=False)
     except OSError:
         if not _unread:
             raise
@@ -55,19 +76,26 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
 
     On a terminal a spinner shows the detail; elsewhere one plain line is printed each ten seconds.
     """
-    say(f"{name} …")
+    usual = _usual.get(name, 0.0)
+    say(f"{name} …" + (f" ({duration(usual)} the last time)" if usual >= TOLD else ""))
     started = time.monotonic()
-    _local.depth = _depth() + 1
-    report, close = _live(name) if _console().is_terminal and _depth() == 1 else _plain()
+    main = threading.current_thread() is threading.main_thread()
+    outer = _depth()
+    _local.depth = outer + 1
+    if main:
+        _open.append(name)
+    report, close = _live(name, started) if _console().is_terminal and outer == 0 else _plain()
     outcome = "failed after"
     try:
         yield report
         outcome = "done in"
     finally:
         close()
-        _local.depth = _depth() - 1
+        if main:
+            _open.pop()
+        _local.depth = outer
         seconds = time.monotonic() - started
-        say(f"{name}: {outcome} {seconds:.1f} s", style="red" if outcome[0] == "f" else None)
+        say(f"{name}: {outcome} {duration(seconds)}", style="red" if outcome[0] == "f" else None)
         took(name, seconds)
 
 
@@ -78,13 +106,29 @@ def took(name: str, seconds: float) -> None:
 
 
 def _depth() -> int:
-    return int(getattr(_local, "depth", 0))
+    return int(getattr(_local, "depth", len(_open)))
 
 
-def _live(name: str) -> tuple[Callable[[str], None], Callable[[], None]]:
-    status = _console().status(name)
+def _live(name: str, started: float) -> tuple[Callable[[str], None], Callable[[], None]]:
+    from rich.text import Text
+
+    last = ""
+
+    class Line:
+        """The steps under way, how long the first of them has taken, and its latest detail."""
+
+        def __rich__(self) -> Text:
+            steps = " > ".join(_open) or name
+            line = f"{steps} {duration(time.monotonic() - started)}{f': {last}' if last else ''}"
+            return Text(line, no_wrap=True, overflow="ellipsis")
+
+    def report(text: str) -> None:
+        nonlocal last
+        last = redaction.text(text)[-120:]
+
+    status = _console().status(Line())
     status.start()
-    return lambda text: status.update(f"{name}: {redaction.text(text)[-120:]}"), status.stop
+    return report, status.stop
 
 
 def _plain() -> tuple[Callable[[str], None], Callable[[], None]]:

@@ -9,19 +9,20 @@ from datetime import date
 from pathlib import Path
 
 from boxproof.cli import shards
+from boxproof.cli.report import AGAIN, tell_ci
 from boxproof.cluster import cells, compatibility, external
 from boxproof.core import failures, own_project
 from boxproof.core.own_project import context, of
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings
-from boxproof.runs import bringup, bringup_external, carried, run_life, stages, suite_runner
+from boxproof.runs import bringup, bringup_external, carried, report_pruning, run_life, stages, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.subject import model, parts
 from pytest_claims import pace, progress, waivers
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import BoxproofError, UsageError, one_line
 from pytest_claims.recording import records, redaction
-from pytest_claims.reports import history, pages, placeholder, results
+from pytest_claims.reports import history, not_proven, pages, placeholder, results
 from pytest_claims.reports.schema import Results
 
 
@@ -57,6 +58,7 @@ def prove(settings: Settings, *, latest: bool = True, carry: bool = False) -> Re
     run = run_life.begin(settings, subject.name, absent)
     run.know(stage=stages.reached(settings, absent))
     own_project.keep(run.session)
+    progress.expect(scheduling.steps(settings.state))
     before = placeholder.begin(
         context(run.session), started=run.started, latest=latest, selected=settings.claims
     )
@@ -72,7 +74,12 @@ def prove(settings: Settings, *, latest: bool = True, carry: bool = False) -> Re
     finally:
         if not run.tidied:
             bringup.tidy(run)
+    for line in not_proven.told(found, run.directory, AGAIN):
+        progress.say(line)
     progress.say(f"{found.summary()}; report: {run.directory / 'index.html'}")
+    tell_ci(run.directory, found)
+    if latest and not run.interrupted:
+        report_pruning.prune(settings)
     return found
 
 
@@ -135,6 +142,8 @@ def report(run: Run, *, latest: bool = True) -> Results:
     try:
         found = collect(run)
         scheduling.learn(run.settings.state, results.durations(found))
+        if not run.fault:
+            scheduling.learn_steps(run.settings.state, run.timings)
         history.keep(run.settings.state / history.LINES, found, run.directory)
         pages.write(run.directory, of(Path(run.session.subject)))
     except UsageError:

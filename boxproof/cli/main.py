@@ -183,6 +183,15 @@ def _surveying(made: Parser) -> None:
     made.add_argument("--json", action="store_true", dest="as_json", help=told)
 
 
+def _reporting(made: Parser) -> None:
+    option = made.add_argument
+    told = "the runs before, a line each, instead of the latest"
+    option("--history", action="store_true", dest="past", help=told)
+    told = "open the page in a browser; it is there while a run goes on, too"
+    option("--open", action="store_true", dest="opened", help=told)
+    option("--json", action="store_true", dest="as_json", help="print it as JSON on standard output")
+
+
 def _interrupting(made: Parser) -> None:
     from boxproof.cli import interrupts
 
@@ -197,6 +206,7 @@ ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
     "interrupts": (_proving, _interrupting),
     "matrix": (_proving, _many_cells, _node_registry),
     "release": (_proving, _one_cell, _publishing),
+    "report": (_reporting,),
     "sabotage": (_proving, _one_cell, _sharing, _node_registry, _sabotaging),
 }
 
@@ -216,7 +226,7 @@ def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dic
     known = {each.name for each in fields(Settings)}
     own = {name: options.pop(name) for name in list(options) if name not in known}
     settings = Settings.load(options)
-    if command not in ("doctor", "e2e"):
+    if command not in ("doctor", "e2e", "report"):
         settings.own_cluster()
     return settings, own
 
@@ -229,6 +239,7 @@ COMMANDS = {
     "bench": "Measure what is fast against the usual ways: kind, kubectl, serial runs.",
     "interrupts": "Interrupt runs at random moments: nothing may be left.",
     "release": "Build, scan, test, sabotage, then publish; each step blocks the next.",
+    "report": "Say what the latest run came to, and what came before; open its page.",
     "doctor": "Say what this machine has, and which way each need of a run will be met.",
 }
 
@@ -326,7 +337,7 @@ def command(words: Sequence[str]) -> int:
 
     redaction.add(*secret_values.at_hand())
     settings, own = asked(words[1:], words[0], COMMANDS[words[0]])
-    if words[0] != "doctor" and not CLAIMS.is_dir():
+    if words[0] not in ("doctor", "report") and not CLAIMS.is_dir():
         hint = "it proves from a clone of the repository: git clone, then ./nox"
         raise UsageError(f"this boxproof was installed without claims ({CLAIMS})", hint=hint)
     if settings.claims:

@@ -43,6 +43,7 @@ FORMS = {
     ),
 }
 STAGES = ("static", "image", "cluster")  # each goes further than the one before
+NUMBERS = {"workers": 64, "reports_kept": 100_000, "reports_days": 36_500}  # and the highest allowed
 OF_OURS = ("kind", "containerd", "kubernetes", "cluster")  # about clusters that are made for a run
 CREDENTIALS = ("AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_")  # what the usual credential plug-ins read
 
@@ -79,6 +80,8 @@ class Settings:
     binary_cache: str = ""
     snapshot: str = ""
     reports: Path = field(default_factory=lambda: (ROOT if ROOT == CHECKOUT else Path.cwd()) / "reports")
+    reports_kept: int = 50
+    reports_days: int = 90
     cache: Path = field(default_factory=lambda: platformdirs.user_cache_path("boxproof"))
     state: Path = field(default_factory=lambda: platformdirs.user_state_path("boxproof"))
 
@@ -176,6 +179,12 @@ def in_ci() -> bool:
     return os.environ.get("CI", "") not in ("", "0", "false")
 
 
+def step_summary() -> Path | None:
+    """Return the file that a step on GitHub adds its summary to, None elsewhere."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY", "")
+    return Path(path) if path else None
+
+
 def _existing_cluster(chosen: dict[str, object], shown: Mapping[str, str]) -> dict[str, object]:
     """Return what was chosen with the registry where a context wants it; raises UsageError."""
     if session_file():  # the cluster is the session's
@@ -238,6 +247,6 @@ def _convert(shown: str, key: str, value: object) -> object:
         if value.lower() not in {"1", "0", "true", "false", "yes", "no"}:
             raise UsageError(f"{shown}={short(value)!r}", hint="allowed: 1, 0, true, false, yes, no")
         return value.lower() in {"1", "true", "yes"}
-    if key == "workers":
-        return whole_number(shown, value, 64)
+    if key in NUMBERS:
+        return whole_number(shown, value, NUMBERS[key])
     return value

@@ -40,7 +40,8 @@ def words(
         *hooks, "-p", "boxproof.fixtures.box_fixtures",
         "-o", f"claims_dir={OURS.claims_dir}", "-p", "no:cacheprovider",
         "-p", "no:allure_pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"),
-        "-q", "--no-header", "--tb=short", *spread, *chosen,
+        "-qq", "--no-header", "--no-summary", "--tb=short", "-o", "console_output_style=classic",
+        *spread, *chosen,
     ]  # fmt: skip
 
 

@@ -13,15 +13,13 @@ from boxproof.deployment import deploy as box
 from boxproof.host.engine import engine_choice
 from boxproof.host.engine.docker_cli import docker
 from boxproof.kube import diagnosis
-from boxproof.reports import matrix_results
 from boxproof.runs import bringup, inputs, manual, ownership
 from boxproof.subject import model
 from boxproof.subject.image import image_build
 from boxproof.tasks import named_instance
 from boxproof.tasks import watch as watches
 from pytest_claims import progress
-from pytest_claims.faults import BoxproofError, EnvironmentFault
-from pytest_claims.reports import results
+from pytest_claims.faults import BoxproofError
 
 
 def preflight() -> str:
@@ -86,16 +84,6 @@ def test(claims: str) -> int:
 def watch(claims: str) -> int:
     """Prove the touched claims after each edit, until interrupted."""
     return watches.main(Settings.load({"claims": claims or None}))
-
-
-def report() -> str:
-    """Return the verdict of the latest run and where its page is."""
-    latest = Settings.load().reports / "latest"
-    if (latest / matrix_results.FILE).is_file():
-        return f"{matrix_results.read(latest).summary()}\n{latest / 'index.html'}"
-    if not (latest / results.FILE).is_file():
-        raise EnvironmentFault("there is no report yet", hint="nox -s e2e")
-    return f"{results.read(latest / results.FILE).summary()}\n{latest / 'index.html'}"
 
 
 def down(*, images: bool) -> None:

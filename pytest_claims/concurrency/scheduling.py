@@ -10,6 +10,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 FILE = "durations.json"
+STEP = "step: "
 
 
 def slowest_first(each: Sequence[T], name: Callable[[T], str], seconds: Mapping[str, float]) -> list[T]:
@@ -51,3 +52,28 @@ def learn(directory: Path, seconds: Mapping[str, float]) -> None:
     """Add what a run took to what is kept in ``directory``."""
     if seconds:
         write(directory, read(directory) | dict(seconds))
+
+
+def steps(directory: Path) -> dict[str, float]:
+    """Return the seconds that the steps of a run took the last time, by their names."""
+    known = read(directory)
+    return {name.removeprefix(STEP): each for name, each in known.items() if name.startswith(STEP)}
+
+
+def learn_steps(directory: Path, timings: Mapping[str, float]) -> None:
+    """Add what the steps of a run took to what is kept in ``directory``."""
+    learn(directory, {f"{STEP}{name}": seconds for name, seconds in timings.items()})
+
+
+def left(names: Sequence[str], seconds: Mapping[str, float], hands: int) -> float | None:
+    """Return the seconds that ``names`` will take ``hands`` together; None where too few are known.
+
+    One that is not known is taken to be like those that are.
+    """
+    told = [seconds[each] for each in names if each in seconds]
+    if not names:
+        return 0.0
+    if 2 * len(told) < len(names):
+        return None
+    usual = sum(told) / len(told)
+    return max(*told, (sum(told) + usual * (len(names) - len(told))) / max(hands, 1))

@@ -66,6 +66,7 @@ class Record(BaseModel):
 
     nodeid: str
     claims: tuple[str, ...]
+    line: int = 0  # of its file, where it begins; 0 is not known
     state: str = "started"
     verdict: Verdict = Verdict.BLOCKED
     reason: str = ""

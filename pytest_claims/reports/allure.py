@@ -15,8 +15,10 @@ from allure_commons.types import LabelType
 
 from pytest_claims.claims import Claim
 from pytest_claims.project import Project
-from pytest_claims.recording import records
+from pytest_claims.recording import records, writing
 from pytest_claims.recording.records import Record
+from pytest_claims.reports import history
+from pytest_claims.reports.junit import facts
 from pytest_claims.reports.schema import CheckResult, ClaimResult, Results
 from pytest_claims.verdicts import Verdict
 
@@ -28,6 +30,12 @@ STATUS = {  # Allure's words; "unknown" is its only one that is neither green no
     Verdict.UNPROVEN: "unknown",
     Verdict.PLANNED: "skipped",
     Verdict.NOT_APPLICABLE: "skipped",
+}
+CATEGORIES = {
+    "failed": "Refuted: the subject is wrong",
+    "broken": "Blocked: the environment or a probe is",
+    "unknown": "Unproven: nothing is known",
+    "skipped": "Waived, planned or not applicable",
 }
 MIME = {".json": "application/json", ".txt": "text/plain", ".yaml": "text/plain", ".log": "text/plain"}
 
@@ -51,12 +59,41 @@ def write(run: Path, found: Results, project: Project) -> Path:
         for check in claim.checks:
             record = reports.get(check.nodeid)
             verdict, reason = _shown(claim, check, record)
-            result = _result(about, claim, check.nodeid, verdict, reason, found.started)
+            at = record.started if record and record.started else found.started
+            result = _result(about, claim, check.nodeid, verdict, reason, at)
             result.stop = result.start + int(check.seconds * 1000)
+            if len(claim.checks) > 1:  # Allure tells tests apart by their names
+                result.name = f"{result.name} ({check.nodeid.rpartition('::')[2]})"
             result.steps = _steps(record)
             result.attachments = [_attach(run, directory, each) for each in check.evidence]
             logger.report_result(result)
+    _beside(directory, run, found)
     return directory
+
+
+def _beside(directory: Path, run: Path, found: Results) -> None:
+    """Write what Allure shows beside the tests: what was tested, what the statuses mean, the trend."""
+    told = "".join(f"{name} = {value}\n" for name, value in facts(found).items())
+    writing.write_text(directory / "environment.properties", told)
+    writing.write_json(
+        directory / "executor.json", {"name": "boxproof", "type": "boxproof", "buildName": found.run}
+    )
+    meant = [{"name": name, "matchedStatuses": [status]} for status, name in CATEGORIES.items()]
+    writing.write_json(directory / "categories.json", meant)
+    past = history.past_of(run)
+    if past is not None:
+        trend = [_trend(each) for each in reversed(past.runs[:-1])]
+        writing.write_json(directory / "history" / "history-trend.json", trend)
+
+
+def _trend(point: history.Point) -> dict[str, object]:
+    counts = point.counts
+    skipped = counts.waived + counts.planned + counts.not_applicable
+    data = {
+        "passed": counts.proven, "failed": counts.refuted, "broken": counts.blocked,
+        "unknown": counts.unproven, "skipped": skipped, "total": sum(counts.model_dump().values()),
+    }  # fmt: skip
+    return {"buildOrder": int(point.started.timestamp()), "reportName": point.run, "data": data}
 
 
 def _shown(claim: ClaimResult, check: CheckResult, record: Record | None) -> tuple[Verdict, str]:
@@ -75,7 +112,8 @@ def _result(
     labels = {
         LabelType.FEATURE: about.titles.get(claim.area, claim.area),
         LabelType.STORY: claim.id,
-        LabelType.SUITE: claim.area,
+        LabelType.PARENT_SUITE: about.titles.get(claim.area, claim.area),
+        LabelType.SUITE: claim.id,
         LabelType.TAG: claim.id,
         "claim": claim.id,
         "verdict": str(verdict),
@@ -109,6 +147,9 @@ def _steps(record: Record | None) -> list[TestStepResult]:
 def _attach(run: Path, directory: Path, evidence: str) -> Attachment:
     source = f"{uuid.uuid4()}-attachment{Path(evidence).suffix}"
     if (run / evidence).is_file():
-        shutil.copyfile(run / evidence, directory / source)
+        try:
+            (directory / source).hardlink_to(run / evidence)  # so that a run is stored once
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(run / evidence, directory / source)
     mime = MIME.get(Path(evidence).suffix, "text/plain")
     return Attachment(name=Path(evidence).name, source=source, type=mime)

@@ -12,7 +12,7 @@ import filelock
 from pydantic import Field, ValidationError
 
 from pytest_claims import progress
-from pytest_claims.recording import records
+from pytest_claims.recording import writing
 from pytest_claims.reports.schema import Counts, Part, Results, RunVerdict
 from pytest_claims.verdicts import Verdict
 
@@ -147,7 +147,7 @@ def keep(path: Path, found: Results, run: Path) -> Past:
         part = path.with_name(f".{path.name}")
         part.write_text("".join(text[-KEPT:]))
         part.replace(path)
-    records.write_json(run / FILE, past.model_dump(mode="json", by_alias=True))
+    writing.write_json(run / FILE, past.model_dump(mode="json", by_alias=True))
     return past
 
 

@@ -47,7 +47,27 @@ def collect(
     known_sabotages: Mapping[str, Sabotage] | None = None,
     today: date | None = None,
 ) -> Results:
-    """Read what the workers left in the run's directory and write results.json beside it.
+    """Judge a run as ``judged`` does, and write results.json into its directory."""
+    results = judged(
+        context, selected=selected, started=started, timings=timings, interrupted=interrupted, fault=fault,
+        known_sabotages=known_sabotages, today=today,
+    )  # fmt: skip
+    write(context.directory / FILE, results)
+    return results
+
+
+def judged(
+    context: RunContext,
+    *,
+    selected: Sequence[str] = (),
+    started: datetime | None = None,
+    timings: Mapping[str, float] | None = None,
+    interrupted: bool = False,
+    fault: str | BoxproofError = "",
+    known_sabotages: Mapping[str, Sabotage] | None = None,
+    today: date | None = None,
+) -> Results:
+    """Return what the run has come to by what the workers left in its directory.
 
     ``selected`` are patterns as for ``--claims``; ``fault`` says why checks could not run at all,
     which blocks their claims, or refutes them if it is a SubjectFault.
@@ -64,28 +84,26 @@ def collect(
     reports = reported(run, interrupted=interrupted)
     lock = project.red_lock()
     reports = [_held_to(lock, each) if project.red_required else each for each in reports]
-    judged = _judge_all(context, reports, sabotaged, absent, today, fault)
-    judged = tuple(_with_red(each, reports, lock) for each in judged)
-    results = Results(
+    claims = _judge_all(context, reports, sabotaged, absent, today, fault)
+    claims = tuple(_with_red(each, reports, lock) for each in claims)
+    return Results(
         run=context.run,
         started=started or finished,
         finished=finished,
-        verdict=verdict_of(judged, interrupted, _hindered(run, fault)),
+        verdict=verdict_of(claims, interrupted, _hindered(run, fault)),
         narrowed=len(chosen) < len(project.claims()),
         interrupted=interrupted,
-        counts=counts_of(judged),
+        counts=counts_of(claims),
         subject=context.facts.get("subject") or SubjectPart(name=project.root.name, source="", image=Image()),
         cell=context.facts.get("cell") or Cell(),
         packages=context.facts.get("packages"),
-        claims=judged,
+        claims=claims,
         timings=dict(timings or {}),
         machine=_machine(run),
         fault=one_line(redaction.text(str(fault))) if fault else "",
-        proof=proof_of(judged),
+        proof=proof_of(claims),
         key=context.facts.get("key"),
     )
-    write(run / FILE, results)
-    return results
 
 
 def _judge_all(

@@ -22,7 +22,8 @@ EXPAND = "document.querySelectorAll('details').forEach((each) => { each.open = t
 LINES = """[...document.querySelectorAll('th:not(.said), td.nowrap, summary .word')].filter((each) => {
   const range = document.createRange();
   range.selectNodeContents(each);
-  return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1;
+  const tops = [...range.getClientRects()].map((box) => box.top);
+  return Math.max(...tops) - Math.min(...tops) > 8;
 }).map((each) => each.textContent)"""
 OUTSIDE = """[...document.querySelectorAll('body *')].filter((each) => {
   const box = each.getBoundingClientRect();

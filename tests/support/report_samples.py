@@ -140,8 +140,9 @@ def _checked(
     (run / path).write_text("[]\n")
     begun = STARTED + timedelta(seconds=7 * number)
     record = Record(
-        nodeid=nodeid, claims=(claim.id,), state="ended", verdict=verdict, reason=reason, seconds=7.5,
-        controls=1, observations=tuple(_seen(claim.area)), evidence=(path,), worker=f"gw{number % 2}",
+        nodeid=nodeid, claims=(claim.id,), line=12, state="ended", verdict=verdict, reason=reason,
+        seconds=7.5, controls=1, observations=tuple(_seen(claim.area)), evidence=(path,),
+        worker=f"gw{number % 2}",
         started=begun, ended=begun + timedelta(seconds=7.5),
     )  # fmt: skip
     records.save(run, record)

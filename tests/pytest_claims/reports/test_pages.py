@@ -174,7 +174,10 @@ def test_the_page_can_be_written_anew(run: Path) -> None:
 
 def test_junit_is_green_for_the_proven_only(run: Path) -> None:
     root = ET.parse(run / "junit.xml").getroot()
-    kinds = {each.get("name"): [child.tag for child in each] for each in root.iter("testcase")}
+    kinds = {
+        each.get("name"): [child.tag for child in each if child.tag != "system-out"]
+        for each in root.iter("testcase")
+    }
     assert kinds == {
         "image-user-nonroot": [],
         "base-tag-pinned": ["skipped"],

@@ -1,0 +1,71 @@
+"""Says what the last run came to, what came before it, and opens its page; also while a run goes on."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from pathlib import Path
+
+from boxproof.core.settings import Settings, step_summary
+from boxproof.reports import matrix_results
+from pytest_claims.faults import EnvironmentFault, ExitCode
+from pytest_claims.recording import writing
+from pytest_claims.reports import history, html, not_proven, placeholder, results
+from pytest_claims.reports.exports import ci_summary
+from pytest_claims.reports.schema import Results
+
+AGAIN = "nox -s e2e -- --claims"  # a claim
+
+
+def main(settings: Settings, *, past: bool = False, opened: bool = False, as_json: bool = False) -> int:
+    """Print the verdict of the latest run, what is not proven, and where its page is.
+
+    With ``past`` the runs before instead, with ``opened`` the page in a browser too. Raises EnvironmentFault
+    where there is no report.
+    """
+    if past:
+        lines = history.read(settings.state / history.LINES)
+        if not lines:
+            raise EnvironmentFault("there is no run yet", hint="nox -s e2e")
+        told = [each.model_dump(mode="json", by_alias=True) for each in lines]
+        print(json.dumps(told, indent=1) if as_json else "\n".join(history.told(lines)))
+        return int(ExitCode.ACCEPTED)
+    latest = settings.reports / "latest"
+    page = latest / html.FILE
+    print((_as_json if as_json else _told)(latest))
+    if opened and not webbrowser.open(page.resolve().as_uri()):
+        raise EnvironmentFault(f"no browser to open {page} with", hint="open it by hand")
+    return int(ExitCode.ACCEPTED)
+
+
+def _as_json(latest: Path) -> str:
+    for name in (matrix_results.FILE, results.FILE):
+        if (latest / name).is_file():
+            return (latest / name).read_text().rstrip()
+    raise _none()
+
+
+def _told(latest: Path) -> str:
+    page = latest / html.FILE
+    if (latest / matrix_results.FILE).is_file():
+        return f"{matrix_results.read(latest).summary()}\n{page}"
+    if not (latest / results.FILE).is_file():
+        raise _none()
+    found = results.read(latest / results.FILE)
+    if found.fault == placeholder.UNDER_WAY:
+        return f"run {found.run} is under way, or was ended before it could report\n{page}"
+    return "\n".join([*not_proven.told(found, latest, AGAIN), found.summary(), str(page)])
+
+
+def _none() -> EnvironmentFault:
+    return EnvironmentFault("there is no report yet", hint="nox -s e2e")
+
+
+def tell_ci(directory: Path, found: Results) -> None:
+    """On GitHub, add the run's summary to that of the step, and print an annotation for each cause."""
+    summary = step_summary()
+    if summary is None:
+        return
+    writing.append_text(summary, ci_summary.markdown(directory, found))
+    for line in ci_summary.commands(found):
+        print(line, flush=True)

@@ -1,0 +1,144 @@
+"""Reference pages out of the code: options, settings, tasks, subject.toml, the claims in public words."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from boxproof.cli.main import COMMANDS, parser
+from boxproof.core.own_project import OURS
+from boxproof.core.settings import PREFIX, ROOT, Settings
+from boxproof.subject import model
+
+BY_MACHINE = {
+    "workers": "by processors",
+    "reports": "`reports/` here",
+    "cache": "`$XDG_CACHE_HOME/boxproof`",
+    "state": "`$XDG_STATE_HOME/boxproof`",
+}
+MADE = "This page is made from the code by `nox -s docs`.\n"
+
+
+def pages() -> dict[str, str]:
+    """Return every page as Markdown, by its name."""
+    return {
+        "options": options(),
+        "settings": settings(),
+        "tasks": tasks(),
+        "subject-toml": subject_toml(),
+        "claims": claims(),
+    }
+
+
+def options() -> str:
+    """Return the page of the commands and what they take."""
+    parts = ["# Options", MADE]
+    for name, about in COMMANDS.items():
+        text = parser(name, about).format_help().rstrip()
+        text = text.replace(f"usage: {name}", f"usage: boxproof {name}")
+        parts.append(f"## {name}\n\n{about}\n\n```text\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+def settings() -> str:
+    """Return the page of the settings: each as an option and a variable, with its default."""
+    rows = ["# Settings", MADE]
+    rows += ["An option comes before its variable, and that before the default.\n"]
+    rows += ["| variable | option | default |", "|---|---|---|"]
+    takes = {word for name in COMMANDS for word in _words(name)}
+    for each in fields(Settings):
+        option = f"--{each.name.replace('_', '-')}"
+        shown = f"`{option}`" if option in takes else ""
+        rows.append(f"| `{PREFIX}{each.name.upper()}` | {shown} | {_default(each)} |")
+    return "\n".join([*rows, ""])
+
+
+def _words(command: str) -> Iterator[str]:
+    for action in parser(command, "")._actions:
+        yield from action.option_strings
+
+
+def _default(each: Any) -> str:
+    if each.default is MISSING:
+        return BY_MACHINE.get(each.name, "by the machine")
+    if isinstance(each.default, Path):
+        return "this repository"
+    return f"`{each.default}`" if each.default not in ("", (), False) else "none"
+
+
+def tasks() -> str:
+    """Return the page of the steps by hand, with what each takes."""
+    spec = importlib.util.spec_from_file_location("tasks_of_inv", ROOT / "tasks.py")
+    assert spec is not None and spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    from invoke.collection import Collection
+
+    collection = Collection.from_module(found)
+    parts = ["# Tasks", MADE]
+    for name, task in sorted(collection.tasks.items()):
+        parts.append(f"## inv {name}\n\n{inspect.getdoc(task.body) or ''}\n")
+        for argument in task.get_arguments():
+            flags = ", ".join(f"`{'--' if len(each) > 1 else '-'}{each}`" for each in argument.names)
+            parts.append(f"- {flags}: {argument.help or 'needed'}")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def subject_toml() -> str:
+    """Return the page of subject.toml: each table, its keys, their types and defaults."""
+    parts = ["# subject.toml", MADE, "What boxproof knows about a box. Paths are relative to the file.\n"]
+    parts += _table("", model.Subject, set())
+    return "\n".join(parts)
+
+
+def _table(name: str, kind: type[BaseModel], seen: set[type[BaseModel]]) -> list[str]:
+    seen.add(kind)
+    told = (inspect.getdoc(kind) or "").splitlines()
+    rows = [f"## {f'[{name}]' if name else 'At the top'}\n", told[0] if told else "", ""]
+    rows += ["| key | type | default |", "|---|---|---|"]
+    below: list[tuple[str, type[BaseModel]]] = []
+    for key, each in kind.model_fields.items():
+        if key == "directory":  # where the file is
+            continue
+        inner = _models(each.annotation)
+        below += [(f"{name}.{key}".lstrip("."), one) for one in inner if one not in seen]
+        shown = "table" if inner else _type(each.annotation)
+        default = "needed" if each.is_required() else f"`{each.get_default(call_default_factory=True)!r}`"
+        rows.append(f"| `{key}` | {shown} | {'' if inner else default.replace('|', '&#124;')} |")
+    rows.append("")
+    for title, one in below:
+        if one not in seen:
+            rows += _table(title, one, seen)
+    return rows
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    inner = [each for part in getattr(annotation, "__args__", ()) for each in _models(part)]
+    own = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return [annotation, *inner] if own else inner
+
+
+def _type(annotation: Any) -> str:
+    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    words = {"str": "text", "int": "whole number", "bool": "true or false", "float": "number"}
+    plain = name.replace("pathlib.", "").replace("typing.", "").replace("|", "or")
+    return words.get(plain, plain)
+
+
+def claims() -> str:
+    """Return the page of the claims, by area, in the words of the report."""
+    parts = ["# Claims", MADE]
+    for area, title in OURS.titles().items():
+        parts.append(f"## {title}\n")
+        for each in (one for one in OURS.claims().values() if one.area == area):
+            known = f" ({', '.join(each.maps)})" if each.maps else ""
+            parts.append(f"- **{each.id}**: {each.says}{known}")
+        parts.append("")
+    return "\n".join(parts)

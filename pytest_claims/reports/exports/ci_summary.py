@@ -1,0 +1,72 @@
+"""What a CI server shows of a run without a download: a summary in Markdown, annotations as commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_claims.faults import one_line
+from pytest_claims.recording import writing
+from pytest_claims.reports import history, html, kill_table, not_proven
+from pytest_claims.reports.schema import Results
+
+FILE = "summary.md"
+LEVELS = {"refuted": "error", "blocked": "error", "unproven": "warning"}
+MOST = 20
+REASON = 240
+
+
+def write(run: Path, found: Results) -> Path:
+    """Write the summary and return its path."""
+    return writing.write_text(run / FILE, markdown(run, found))
+
+
+def markdown(run: Path, found: Results) -> str:
+    """Return the summary: the verdict, what is not proven and why, who waived what, what has changed."""
+    rows = [f"## {found.subject.name}: {found.summary()}", ""]
+    image = found.subject.image
+    cell = found.cell
+    where = f"KIND {cell.kind}, containerd {cell.containerd}, Kubernetes {cell.kubernetes}"
+    rows += [f"`{image.reference or 'no image'}` of {found.subject.source or 'no known source'}"]
+    rows += [f"on {where}; run `{found.run}`" if cell.kubernetes else f"run `{found.run}`", ""]
+    causes = html.causes(not_proven.view(each) for each in found.claims)
+    if causes:
+        rows += ["| verdict | claim | why |", "|---|---|---|"]
+        for each in causes[:MOST]:
+            more = f" and {len(each.claims) - 1} more" if len(each.claims) > 1 else ""
+            rows.append(f"| {each.status} | `{each.claims[0].result.id}`{more} | {_cell(each.reason)} |")
+        rows += [f"{len(causes) - MOST} more causes are on the page.", ""] if len(causes) > MOST else [""]
+    waived = [each for each in found.claims if each.waiver]
+    for claim in waived:
+        assert claim.waiver is not None
+        told = f"{_cell(claim.waiver.owner)} until {claim.waiver.expires}: {_cell(claim.waiver.reason)}"
+        rows.append(f"- waived: `{claim.id}` by {told}")
+    past = history.past_of(run)
+    if past and past.compared:
+        rows += ["", f"Since `{past.compared}`: {len(past.worse)} worse, {len(past.fixed)} fixed."]
+    table = kill_table.read(run)
+    rows += ["", kill_table.summary(table)] if table else []
+    return "\n".join([*rows, ""])
+
+
+def commands(found: Results) -> list[str]:
+    """Return a workflow command for each cause, which a pull request shows at the check's file."""
+    rows = []
+    for each in html.causes(not_proven.view(claim) for claim in found.claims)[:MOST]:
+        ids = ", ".join(one.result.id for one in each.claims[:4])
+        checks = each.claims[0].result.checks
+        place = f"file={_property(checks[0].nodeid.partition('::')[0])}," if checks else ""
+        told = _message(one_line(each.reason, REASON))
+        rows.append(f"::{LEVELS[each.status]} {place}title={_property(f'{each.status}: {ids}')}::{told}")
+    return rows
+
+
+def _cell(text: str) -> str:
+    return one_line(text, REASON).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,84 @@
+"""A run while it goes on: a line for each claim as it ends, and the page as far as it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from pytest_claims import progress
+from pytest_claims.concurrency import scheduling
+from pytest_claims.faults import one_line
+from pytest_claims.project import RunContext
+from pytest_claims.recording import records
+from pytest_claims.reports import history, html, results
+from pytest_claims.verdicts import Verdict, worst
+
+STYLES = {Verdict.PROVEN: "green", Verdict.REFUTED: "red", Verdict.BLOCKED: "yellow"}
+EVERY = 15.0  # seconds between two pages
+SHARE = 0.03  # of the time that the pages may take
+WIDTH = 140  # characters of a line
+
+
+class Following:
+    """Follows the checks of a run where all are told of; ``hands`` work side by side."""
+
+    def __init__(
+        self, context: RunContext, selected: Sequence[str], started: datetime, hands: int = 1
+    ) -> None:
+        self.context = context
+        self.selected = selected
+        self.started = started
+        self.hands = hands
+        self.found: dict[str, tuple[Verdict, str]] = {}
+        self.ready = time.monotonic() + EVERY
+        self.begun = time.monotonic()
+
+    def ended(self, nodeid: str, verdict: Verdict, reason: str) -> None:
+        """Take in a check; say the claims that have ended with it, and write the page if it is time to."""
+        self.found[nodeid] = verdict, reason
+        checks = records.collected(self.context.directory)
+        for claim in checks.get(nodeid, ()):
+            self._say(claim, checks)
+        if time.monotonic() >= self.ready:
+            before = time.monotonic()
+            self.write_page(checks)
+            took = time.monotonic() - before
+            self.ready = time.monotonic() + max(EVERY, took / SHARE)
+
+    def left(self, checks: Mapping[str, Sequence[str]]) -> float | None:
+        """Return the seconds until the last check has ended, as far as earlier runs tell."""
+        open_ones = [each for each in checks if each not in self.found]
+        return scheduling.left(open_ones, scheduling.read(self.context.directory), self.hands)
+
+    def _say(self, claim: str, checks: Mapping[str, Sequence[str]]) -> None:
+        own = [each for each, claims in checks.items() if claim in claims]
+        if any(each not in self.found for each in own):
+            return
+        verdict = worst(self.found[each][0] for each in own)
+        reason = next((told for one, told in map(self.found.__getitem__, own) if one is verdict), "")
+        ids = {name for claims in checks.values() for name in claims}
+        still = {name for each, claims in checks.items() if each not in self.found for name in claims}
+        place = f"{len(ids) - len(still):{len(str(len(ids)))}}/{len(ids)}"
+        left = self.left(checks)
+        wait = f" ({progress.duration(left)} left)" if left and still else ""
+        why = f": {reason}" if reason and verdict is not Verdict.PROVEN else ""
+        line = one_line(f"{claim}{why}", limit=WIDTH - len(wait) - len(place))
+        progress.say(f"{place} {verdict!s:8} {line}{wait}", style=STYLES.get(verdict))
+
+    def write_page(self, checks: Mapping[str, Sequence[str]]) -> None:
+        """Write the page as far as it is, unless the run has its report already."""
+        run = self.context.directory
+        if not (run / results.FILE).is_file():  # a sabotage's: nobody looks at it
+            return
+        so_far = results.judged(self.context, selected=self.selected, started=self.started, interrupted=True)
+        waiting = {name for each, claims in checks.items() if each not in self.found for name in claims}
+        parts = html.Parts(
+            records.load(run),
+            past=history.past_of(run),
+            progress=html.Progress(len(self.found), len(checks), self.left(checks)),
+            waiting=frozenset(waiting),
+        )
+        html.put(
+            run, html.render(so_far.model_copy(update={"interrupted": False}), parts, self.context.project)
+        )

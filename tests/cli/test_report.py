@@ -1,0 +1,63 @@
+"""boxproof report: the verdict, what is not proven and how it is tried again; the runs before; JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from boxproof.cli.main import main
+from pytest_claims.faults import ExitCode
+from pytest_claims.reports import history, results
+from tests.support.report_samples import sample
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run with three claims refuted is the latest."""
+    made, _ = sample(tmp_path)
+    results.point_latest(made)
+    monkeypatch.setenv("BOXPROOF_REPORTS", str(made.parent))
+    monkeypatch.setenv("BOXPROOF_STATE", str(tmp_path))
+    return made
+
+
+def test_it_says_what_is_not_proven_why_and_how_to_try_again(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report"]) == ExitCode.ACCEPTED
+    said = capsys.readouterr().out
+    assert "not proven: 3 of 230 claims" in said
+    assert "refuted   rbac-dedicated-sa" in said and "exec was allowed" in said
+    assert "again:    nox -s e2e -- --claims rbac-dedicated-sa" in said
+    assert "evidence/rbac-dedicated-sa/observations.json" in said
+    assert "in 2 runs in a row" in said
+    assert max(map(len, said.splitlines())) < 250
+    assert said.splitlines()[-1].endswith("latest/index.html")
+
+
+def test_the_history_is_a_line_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--history"]) == ExitCode.ACCEPTED
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 14
+    assert "3 refuted" in lines[-1] and "accepted" in lines[1]
+    assert main(["report", "--history", "--json"]) == ExitCode.ACCEPTED
+    assert [each["run"] for each in json.loads(capsys.readouterr().out)] == [
+        each.run for each in history.read(run.parent.parent / history.LINES)
+    ]
+
+
+def test_as_json_it_is_the_report_itself(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--json"]) == ExitCode.ACCEPTED
+    assert json.loads(capsys.readouterr().out) == json.loads((run / "results.json").read_text())
+
+
+def test_without_a_report_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BOXPROOF_REPORTS", str(tmp_path))
+    monkeypatch.setenv("BOXPROOF_STATE", str(tmp_path))
+    for words in (["report"], ["report", "--history"], ["report", "--json"]):
+        assert main(words) == ExitCode.BLOCKED
+        assert "nox -s e2e" in capsys.readouterr().err

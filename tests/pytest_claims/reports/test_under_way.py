@@ -1,0 +1,63 @@
+"""While a run goes on: a line for each claim, and a page that says how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pytest_claims.concurrency import scheduling
+from pytest_claims.project import RunContext
+from pytest_claims.recording import records
+from pytest_claims.reports import placeholder, results
+from pytest_claims.reports.under_way import Following
+from pytest_claims.verdicts import Verdict
+from tests.support.report_samples import sample
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> RunContext:
+    """A run of two claims whose three checks are collected."""
+    _, made = sample(tmp_path)
+    run = tmp_path / "run"
+    records.save_collected(
+        run, {"t.py::a": ["pvc-bound"], "t.py::b": ["pvc-bound"], "t.py::c": ["rbac-no-secrets"]}
+    )
+    scheduling.write(run, {"t.py::a": 10.0, "t.py::b": 30.0, "t.py::c": 60.0})
+    return RunContext(
+        run="run", directory=run, project=replace(made, sabotage_dir=tmp_path), waivers=tmp_path, locks=run
+    )
+
+
+def test_a_claim_is_said_once_all_its_checks_have_ended(
+    context: RunContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    following = Following(context, [], datetime.now(UTC))
+    following.ended("t.py::b", Verdict.PROVEN, "")
+    assert capsys.readouterr().err == ""
+    following.ended("t.py::a", Verdict.REFUTED, "no volume")
+    said = capsys.readouterr().err
+    assert "1/2 refuted  pvc-bound: no volume (60 s left)" in said
+    following.ended("t.py::c", Verdict.PROVEN, "")
+    assert "2/2 proven   rbac-no-secrets\n" in capsys.readouterr().err
+
+
+def test_the_page_of_a_run_under_way_waits_for_what_has_not_ended(context: RunContext) -> None:
+    following = Following(context, [], datetime.now(UTC), hands=2)
+    placeholder.begin(context, started=following.started, latest=False)
+    before = (context.directory / results.FILE).read_text()
+    following.ended("t.py::a", Verdict.PROVEN, "")
+    following.write_page(records.collected(context.directory))
+    text = (context.directory / "index.html").read_text()
+    assert "1 of 3 checks done, about 60 s left" in text
+    assert 'data-verdict="waiting"' in text and "What stands in the way" in text
+    assert (context.directory / results.FILE).read_text() == before, "until the end it says blocked"
+
+
+def test_the_time_left_is_not_guessed_from_few() -> None:
+    assert scheduling.left(["a", "b", "c"], {"a": 1.0}, 2) is None
+    assert scheduling.left(["a", "b"], {"a": 10.0, "b": 20.0}, 1) == 30.0
+    assert scheduling.left(["a", "b", "c"], {"a": 10.0, "b": 20.0}, 3) == 20.0
+    assert scheduling.left([], {}, 1) == 0.0

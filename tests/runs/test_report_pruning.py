@@ -1,0 +1,66 @@
+"""Old reports go, by number and age; the latest, the last accepted and those under way stay."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from boxproof.core.settings import Settings
+from boxproof.runs import ownership, report_pruning
+from pytest_claims.reports import history, results
+from tests.support.report_samples import STARTED, sample
+
+NOW = STARTED + timedelta(days=9)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A reports directory with an accepted run of day 0 and nine refuted ones after it, one a day."""
+    made = Settings(reports=tmp_path / "reports", state=tmp_path / "state", reports_kept=4, reports_days=6)
+    accepted, _ = sample(tmp_path / "sample", refuted=0)
+    shutil.copytree(accepted, made.reports / accepted.name)
+    found = results.read(accepted / results.FILE)
+    for day in range(1, 10):
+        name = f"{STARTED + timedelta(days=day):%Y%m%dT%H%M%S}"
+        (made.reports / name).mkdir()
+        later = found.model_copy(update={"run": name, "verdict": "refuted"})
+        results.write(made.reports / name / results.FILE, later)
+    (made.reports / "bench").mkdir()
+    results.point_latest(made.reports / name)
+    return made
+
+
+def names(settings: Settings) -> list[str]:
+    """What is left of June's runs, as days; everything else by name."""
+    return sorted(
+        each.name[6:8] if each.name[:4] == "2026" else each.name for each in settings.reports.iterdir()
+    )
+
+
+def test_by_number_but_never_the_last_accepted(settings: Settings) -> None:
+    assert len(report_pruning.prune(settings, NOW)) == 5
+    assert names(settings) == ["01", "07", "08", "09", "10", "bench", "latest"]
+
+
+def test_by_age_but_never_the_latest(settings: Settings) -> None:
+    report_pruning.prune(settings, NOW + timedelta(days=100))
+    assert names(settings) == ["01", "10", "bench", "latest"]
+
+
+def test_a_run_under_way_stays(settings: Settings) -> None:
+    ownership.claim_run(settings, "20260602T120000")
+    report_pruning.prune(settings, NOW + timedelta(days=100))
+    assert names(settings) == ["01", "02", "10", "bench", "latest"]
+
+
+def test_the_history_knows_an_accepted_run_too(settings: Settings, tmp_path: Path) -> None:
+    shutil.rmtree(settings.reports / "20260601T120000")
+    line = history.line(results.read(settings.reports / "20260603T120000" / results.FILE))
+    settings.state.mkdir()
+    text = line.model_copy(update={"verdict": "accepted"}).model_dump_json(by_alias=True)
+    (settings.state / history.LINES).write_text(f"{text}\n")
+    report_pruning.prune(settings, NOW + timedelta(days=100))
+    assert names(settings) == ["03", "10", "bench", "latest"]
