@@ -154,11 +154,10 @@ def tool_of_another_tier(directory: Path) -> None:
     replace_in(path, 'name = "dive"\n', 'name = "dive"\ntier = "node"\nrefusal = "dive"\n')
 
 
-@subject_sabotage("nocap-tools-work-with-drop-all", "stern is off the list and out of the image")
-def stern_off_the_list(directory: Path) -> None:
-    _without(directory, "stern")
-
-
+image_sabotage(
+    "stern_removed", "nocap-tools-work-with-drop-all", "a last layer removes stern",
+    dockerfile=as_root("rm /usr/local/bin/stern"),
+)  # fmt: skip
 image_sabotage(
     "says_it_works", "all-tools-run-in-deployed-pod",
     "a tool prints what it is verified by, and does nothing else",

@@ -17,13 +17,14 @@ from boxproof.core.session import ImageInfo, Session
 from boxproof.core.settings import Settings
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
-from boxproof.subject.image import dockerfile, packages, tools
+from boxproof.subject.image import dockerfile, image_build, packages, tools
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.image.tools import Tool
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, package_lock
 from pytest_claims import claim, control, note, observe, require, scope
+from pytest_claims.faults import SubjectFault
 from pytest_claims.pace import stretched
 from suites.image import two_days
 
@@ -158,8 +159,11 @@ def silent(where: LocalContainer, versions: dict[str, str]) -> list[str]:
 
 @claim("tool-versions-pinned")
 def test_every_program_is_the_very_one_that_its_checksum_holds(
-    subject: Subject, listed: list[Tool], still: LocalContainer
+    session: Session, subject: Subject, image: ImageInfo, listed: list[Tool], still: LocalContainer
 ) -> None:
+    built = image_build.tag(subject, image.base.rpartition(" ")[2], session.lock)
+    if not image.reference.rpartition(":")[2].startswith(built):
+        raise SubjectFault("the image is of another list than the one that is there now")
     modules = subject.directory / subject.image.context / "modules"
     trees = tools.gather(Settings.load(), listed, modules)  # as the build took them: out of the cache
     own = {each.name: each.place for each in listed if each.obtain.way != "package"}
