@@ -14,7 +14,7 @@ import pytest
 from boxproof.core.process import Started
 from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.stage import Stage
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until
 
 STAY = ["sh", "-c", 'echo started; read -r word; echo "$word"']
@@ -27,12 +27,45 @@ HELPERS = ("bwrap", "slirp4netns")
 LAST = 30.0  # seconds a session may take to end
 EARLY = 0.25  # seconds from the start in which a kill is drawn
 KILLS = 12
+NO_HELPER = require("no helper of a session runs", lambda found: not found)
+NOTHING_LEFT = require("nothing is left running on the stage", lambda found: not found)
+NO_FILE = require("no temporary file is left", lambda found: not found)
+ENDS_WITH = require("the session ends with {}", lambda code, wanted: code == wanted)
+FREE = require("a session starts", lambda started: started)
+NOT_HELD = require("the process does not hold the lock", lambda holds: not holds)
 
 
 def begun(process: Started) -> Started:
     """Wait until the payload of a session runs."""
     until(lambda: "started" in process.said, timeout=LAST, every=0.01, what="the payload starts")
     return process
+
+
+def seen_running(stage: Stage, asked: str) -> None:
+    """Within a control: see the helpers of a session under way, and that something is left."""
+    assert NO_HELPER.fails(observe("helpers", asked, helpers(stage))) == sorted(HELPERS)
+    NOTHING_LEFT.fails(stage.left(within=0.0))
+
+
+def gone(stage: Stage, asked: str) -> None:
+    """Require that nothing of a session is left."""
+    NOTHING_LEFT(stage.left())
+    NO_HELPER(observe("helpers", asked, helpers(stage)))
+
+
+def files(stage: Stage, before: list[Path], asked: str) -> list[str]:
+    """Return the temporary files that were not there before; an observation."""
+    return observe(
+        "temporary files", asked, sorted(each.name for each in set(stage.temporary.iterdir()) - set(before))
+    )
+
+
+def a_file_is_seen(stage: Stage, before: list[Path]) -> None:
+    """Within a control: see a temporary file that is left."""
+    left = stage.temporary / "zz-left"
+    left.write_text("")
+    NO_FILE.fails(files(stage, before, "a file of ours"))
+    left.unlink()
 
 
 def helpers(stage: Stage) -> list[str]:
@@ -45,20 +78,24 @@ def helpers(stage: Stage) -> list[str]:
 @pytest.mark.parametrize("way", ["exit", "int", "term"])
 def test_nothing_is_left_after_an_ordinary_end(sandbox: Sandbox, stage: Stage, way: str) -> None:
     before = sorted(stage.temporary.iterdir())
+    with control("a session with another payload ends with another code"):
+        ended = sandbox.run(["sh", "-c", "exit 3"], "internet")
+        ENDS_WITH.fails(observe("exit code", "exit 3", ended.code), 0 if way == "exit" else 7)
+    with control("a temporary file that is left is seen"):
+        a_file_is_seen(stage, before)
     with sandbox.background(STAY if way == "exit" else SLOWLY, "internet", terminal=way == "int") as process:
         begun(process)
         with control("during the session its helpers are seen running"):
-            assert observe("helpers", "during", helpers(stage)) == sorted(HELPERS)
+            seen_running(stage, "during")
         if way == "term":
             process.send(signal.SIGTERM)
         else:
             process.write("\x03" if way == "int" else "end\n")
         ended = process.wait(LAST)
-    assert ended.code == (0 if way == "exit" else 7), ended.describe()
+    ENDS_WITH(observe("exit code", way, ended.code), 0 if way == "exit" else 7)
     assert way == "exit" or "finished" in ended.stdout, "the payload was cut short"
-    assert stage.left() == []
-    assert observe("helpers", f"after {way}", helpers(stage)) == []
-    assert sorted(stage.temporary.iterdir()) == before
+    gone(stage, f"after {way}")
+    NO_FILE(files(stage, before, f"after {way}"))
 
 
 @claim("sbx-slirp-cleanup")
@@ -67,15 +104,16 @@ def test_nothing_is_left_after_ten_sessions(sandbox: Sandbox, stage: Stage) -> N
     with sandbox.background(STAY, "internet") as process:
         begun(process)
         with control("during a session its helpers are seen running"):
-            assert observe("helpers", "during", helpers(stage)) == sorted(HELPERS)
+            seen_running(stage, "during")
         process.write("end\n")
         process.wait(LAST)
     before = sorted(stage.temporary.iterdir())
+    with control("a temporary file that is left is seen"):
+        a_file_is_seen(stage, before)
     for _ in range(10):
         assert sandbox.run(["true"], "internet").ok
-    assert stage.left() == []
-    assert observe("helpers", "after ten sessions", helpers(stage)) == []
-    assert sorted(stage.temporary.iterdir()) == before
+    gone(stage, "after ten sessions")
+    NO_FILE(files(stage, before, "after ten sessions"))
 
 
 @claim("sbx-slirp-dies-on-sigkill")
@@ -84,11 +122,10 @@ def test_a_killed_launcher_takes_everything_along(sandbox: Sandbox, stage: Stage
     with sandbox.background(STAY, "internet") as process:
         begun(process)
         with control("before the kill its helpers are seen running"):
-            assert observe("helpers", "before", helpers(stage)) == sorted(HELPERS)
+            seen_running(stage, "before")
         process.send(signal.SIGKILL)
         process.wait(LAST)
-        assert stage.left() == []
-        assert observe("helpers", "after", helpers(stage)) == []
+        gone(stage, "after")
 
 
 @claim("sbx-slirp-dies-on-sigkill")
@@ -98,13 +135,12 @@ def test_whatever_is_killed_nothing_is_left(sandbox: Sandbox, stage: Stage) -> N
         with sandbox.background(STAY, "internet") as process:
             begun(process)
             with control("before the kill its helpers are seen running"):
-                assert observe("helpers", f"before: {name}", helpers(stage)) == sorted(HELPERS)
+                seen_running(stage, f"before: {name}")
             for pid in chosen(process.pid, stage):
                 os.kill(pid, signal.SIGKILL)
             process.close() if name == "slirp4netns" else None
             process.wait(LAST)
-            assert stage.left() == [], name
-            assert observe("helpers", f"after: {name}", helpers(stage)) == [], name
+            gone(stage, f"after: {name}")
 
 
 @claim("sbx-slirp-dies-on-sigkill")
@@ -114,7 +150,7 @@ def test_a_kill_during_the_start_leaves_nothing(sandbox: Sandbox, stage: Stage) 
     with sandbox.background(STAY, "internet") as process:
         begun(process)
         with control("a session that started has helpers"):
-            assert observe("helpers", "started", helpers(stage)) == sorted(HELPERS)
+            seen_running(stage, "started")
         process.send(signal.SIGKILL)
         process.wait(LAST)
     stage.left()
@@ -124,8 +160,7 @@ def test_a_kill_during_the_start_leaves_nothing(sandbox: Sandbox, stage: Stage) 
             passed(moment)
             process.send(signal.SIGKILL)
             process.wait(LAST)
-            assert stage.left() == [], f"killed {moment:.3f} s after the start"
-            assert observe("helpers", "after a kill during the start", helpers(stage)) == []
+            gone(stage, f"after a kill {moment:.3f} s after the start")
 
 
 def passed(seconds: float) -> None:
@@ -172,14 +207,14 @@ def test_the_lock_is_free_after_each_end(sandbox: Sandbox, stage: Stage, way: st
     with sandbox.background(STAY if way == "exit" else SLOWLY, "internet", terminal=way == "int") as process:
         begun(process)
         with control("during the session a second one is refused"):
-            assert not observe("second session", "during", sandbox.run(["true"], "internet").ok)
+            FREE.fails(observe("second session", "during", sandbox.run(["true"], "internet").ok))
         if way == "kill":
             process.send(signal.SIGKILL)
         else:
             process.write("\x03" if way == "int" else "end\n")
         process.wait(LAST)
         assert stage.left() == []
-        assert observe("second session", f"after {way}", sandbox.run(["true"], "internet").ok)
+        FREE(observe("second session", f"after {way}", sandbox.run(["true"], "internet").ok))
 
 
 @claim("sbx-lock-released")
@@ -190,9 +225,13 @@ def test_no_helper_has_the_locks_descriptor(sandbox: Sandbox, stage: Stage) -> N
         lock = _locked_by(process.pid)
         holders = {pid for pid in stage.members() if lock & _open_files(pid)}
         with control("the launcher has it"):
-            assert observe("holds the lock", "launcher", process.pid in holders)
-        for pid in (*stage.running(*HELPERS), *_payload(0, stage)):
-            assert not observe("holds the lock", " ".join(stage.members()[pid][:1]), pid in holders)
+            NOT_HELD.fails(observe("holds the lock", "launcher", process.pid in holders))
+        known = stage.members()
+        others = [*stage.running(*HELPERS), *_payload(0, stage)]
+        names = {Path(known[pid][0]).name for pid in others}
+        assert {*HELPERS, "sh"} <= names, f"helpers and payload are not all seen: {names}"
+        for pid in others:
+            NOT_HELD(observe("holds the lock", known[pid][0], pid in holders))
         process.write("end\n")
         process.wait(LAST)
 

@@ -13,7 +13,7 @@ from boxproof.agent import login
 from boxproof.fixtures.sandboxed import Api, Sandbox
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.stage import Stage
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import until
 
@@ -23,6 +23,17 @@ STORE = '"$CLAUDE_SECURESTORAGE_CONFIG_DIR"'
 FILE = f"{STORE}/{login.FILE}"
 EXPIRED = -3600.0  # seconds from now
 IN_STEP = 20.0
+TOKEN = require("the token is {}", lambda token, wanted: token == wanted)
+RENEWED_ALONE = require("the API got the renewed token alone", lambda tokens: set(tokens) == {".1"})
+MODE = require("the mode is {}", lambda mode, wanted: mode == wanted)
+RENEWED = require("the session has the renewed token", lambda there: there)
+NOT_READ = require("it cannot be read", lambda read: not read)
+NOT_ON_HOST = require("nothing of the sandbox's history is on the host", lambda found: not found)
+NO_DESCRIPTOR = require("no descriptor of the caller is there", lambda number: number == 0)
+ANSWERS = require("the CLI answers", lambda answered: answered)
+KEPT = require(
+    "login and settings are those of before", lambda seen: seen == {"tokens": "own", "model": "zz-kept"}
+)
 TRUSTED = 'variables = ["NODE_EXTRA_CA_CERTS"]\n[[mounts]]\nsource = "{ca}"\n'
 
 
@@ -53,9 +64,15 @@ def token_in(path: Path) -> str:
     return str(json.loads(path.read_text())["claudeAiOauth"]["accessToken"]) if path.exists() else ""
 
 
-def sent(api: Api, token: str) -> list[str]:
-    """Return the tokens of the family that prompts were sent with."""
-    return [each.token for each in api.stub.of(token).requests(MESSAGES)]
+def sent(api: Api, token: str, since: int = 0) -> list[str]:
+    """Return how the tokens of the family end that prompts were sent with; an observation."""
+    found = [each.token.removeprefix(token) for each in api.stub.of(token).requests(MESSAGES)][since:]
+    return observe("tokens at the API", "prompts", found)
+
+
+def of_host(path: Path, asked: str, token: str = "") -> str:
+    """Return the token of the host, or how it goes on after ``token``; an observation."""
+    return observe("token of the host", asked, token_in(path).removeprefix(token))
 
 
 @claim("sbx-auth-writable-and-refresh-reaches-host")
@@ -66,17 +83,18 @@ def test_a_refresh_inside_reaches_api_and_host(
     token = unique("stub-token")
     profile("api", TRUSTED.format(ca=api.ca))
     put(host_file, login.credentials(token, expires_in=EXPIRED))
-    with control("before, the host has the token that has expired"):
-        observe("token of the host", "before", token_in(host_file).removeprefix(token))
+    with control("before, the host has the token that has expired, and the API got none"):
+        TOKEN.fails(of_host(host_file, "before", token), ".1")
+        RENEWED_ALONE.fails(sent(api, token))
     result = sandbox.run((), "internet", arguments=PROMPT, profile="api", env=api.env)
     assert result.ok, result.describe()
-    assert sent(api, token)[-1:] == [f"{token}.1"], "the API got no renewed token"
-    assert observe("token of the host", "after", token_in(host_file).removeprefix(token)) == ".1"
+    RENEWED_ALONE(sent(api, token))
+    TOKEN(of_host(host_file, "after", token), ".1")
     bare = stage.as_user([str(cli), *PROMPT], env=api.env)
     assert bare.ok, bare.describe()
     again = sandbox.run((), "internet", arguments=PROMPT, profile="api", env=api.env)
     assert again.ok, again.describe()
-    assert set(sent(api, token)) == {f"{token}.1"}, "host or next session used another token"
+    assert len(RENEWED_ALONE(sent(api, token))) >= 3, "host or next session asked nothing"
 
 
 @claim("sbx-auth-writable-and-refresh-reaches-host")
@@ -87,13 +105,17 @@ def test_a_write_inside_reaches_the_host(sandbox: Sandbox, host_file: Path, way:
     put(host_file, old)
     how = {"in place": f"cat >{FILE}", "by rename": f"cat >{STORE}/.x && mv -T {STORE}/.x {FILE}"}[way]
     with control("before, the host has the old token"):
-        observe("token of the host", "before", token_in(host_file))
+        TOKEN.fails(of_host(host_file, "before"), "new")
+    with control("another mode is seen"):
+        host_file.chmod(0o640)
+        MODE.fails(observe("mode", "before", oct(host_file.stat().st_mode & 0o777)), "0o600")
+        host_file.chmod(0o600)
     with sandbox.session("offline") as inside:
         done = inside.sh(f"printf %s '{new}' | {how}")
         assert done.code == 0, done.stderr
         eventually(lambda: token_in(host_file) == "new")
-    assert observe("token of the host", way, token_in(host_file)) == "new"
-    assert host_file.stat().st_mode & 0o777 == 0o600
+    TOKEN(of_host(host_file, way), "new")
+    MODE(observe("mode", way, oct(host_file.stat().st_mode & 0o777)), "0o600")
 
 
 @claim("sbx-auth-writable-and-refresh-reaches-host")
@@ -106,10 +128,10 @@ def test_a_refresh_of_the_host_is_seen_inside(sandbox: Sandbox, host_file: Path)
             return str(json.loads(inside.sh(f"cat {FILE}").stdout)["claudeAiOauth"]["accessToken"])
 
         with control("before, the session has the old token"):
-            assert observe("token inside", "before", token()) == "old"
+            TOKEN.fails(observe("token inside", "before", token()), "new")
         put(host_file, login.credentials("new", expires_in=7200))
         eventually(lambda: token() == "new")
-        assert observe("token inside", "after", token()) == "new"
+        TOKEN(observe("token inside", "after", token()), "new")
 
 
 @claim("sbx-auth-writable-and-refresh-reaches-host")
@@ -123,12 +145,13 @@ def test_linked_both_use_one_file(
     told = sandbox.says(*sandbox.part.link)
     assert told.ok, told.describe()
     with control("before, the session has the token that has expired"):
-        observe("token inside", "before", token in sandbox.sh(inside, "offline").stdout.split(".1")[0])
-        observe("renewed inside", "before", f"{token}.1" in sandbox.sh(inside, "offline").stdout)
+        RENEWED.fails(
+            observe("renewed inside", "before", f"{token}.1" in sandbox.sh(inside, "offline").stdout)
+        )
     bare = stage.as_user([str(cli), *PROMPT], env=api.env)
     assert bare.ok, bare.describe()
-    assert sent(api, token)[-1:] == [f"{token}.1"]
-    assert observe("renewed inside", "after", f"{token}.1" in sandbox.sh(inside, "offline").stdout)
+    assert sent(api, token)[-1:] == [".1"]
+    RENEWED(observe("renewed inside", "after", f"{token}.1" in sandbox.sh(inside, "offline").stdout))
 
 
 SECRETS = (".ssh/id_test", ".aws/credentials", ".claude/settings.json", ".claude/projects/x/a.jsonl")
@@ -143,24 +166,27 @@ def test_only_the_login_is_shared(sandbox: Sandbox, stage: Stage, host_file: Pat
         (stage.home / each).write_text("zz-secret\n")
     with control("the host reads each of its files"):
         for each in SECRETS:
-            observe(
-                "reads",
-                f"host: {each}",
-                stage.as_user(["grep", "-q", "zz-secret", f"{stage.home}/{each}"]).ok,
-            )
+            there = stage.as_user(["grep", "-q", "zz-secret", f"{stage.home}/{each}"]).ok
+            NOT_READ.fails(observe("reads", f"host: {each}", there))
+        mine = stage.home / ".claude/projects/y"
+        mine.mkdir(parents=True)
+        NOT_ON_HOST.fails(observe("history on the host", "one of the host's own", mine.exists()))
+        mine.rmdir()
     env = {"ZZ_VARIABLE": "zz-secret"}
     with sandbox.session("offline", env=env) as inside:
         for each in SECRETS:
             found = inside.run(["grep", "-q", "zz-secret", f"{stage.home}/{each}"])
-            assert not observe("reads", f"inside: {each}", found.code == 0), each
+            NOT_READ(observe("reads", f"inside: {each}", found.code == 0))
         everywhere = "cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep -q ZZ_VARIABLE"
-        assert not observe("reads", "inside: the environment of the host", inside.sh(everywhere).code == 0)
+        NOT_READ(observe("reads", "inside: the environment of the host", inside.sh(everywhere).code == 0))
         written = (
             "mkdir -p $CLAUDE_CONFIG_DIR/projects/y && echo {} | tee $CLAUDE_CONFIG_DIR/projects/y/b.jsonl"
         )
         assert inside.sh(f"{written} >$CLAUDE_CONFIG_DIR/settings.json").code == 0
         assert "shared" in inside.sh(f"cat {FILE}").stdout
-    assert not (stage.home / ".claude/projects/y").exists(), "a history of the sandbox is on the host"
+    NOT_ON_HOST(
+        observe("history on the host", "one of the sandbox", (stage.home / ".claude/projects/y").exists())
+    )
     assert (stage.home / ".claude/settings.json").read_text() == "zz-secret\n"
     own = Path(sandbox.instance(stage.project))
     assert list(own.rglob("projects/y/b.jsonl")), "the instance has no history"
@@ -175,9 +201,9 @@ def test_no_descriptor_of_the_caller_comes_in(sandbox: Sandbox, stage: Stage) ->
     held = ["sh", "-c", 'exec 9<"$0"; exec "$@"', str(canary)]
     with control("without a sandbox the program has the descriptor"):
         said = stage.as_user([*held, "sh", "-c", look]).stdout.strip()
-        assert observe("descriptors", "outside", int(said)) > 0
+        NO_DESCRIPTOR.fails(observe("descriptors", "outside", int(said)))
     said = stage.as_user([*held, *sandbox.argv(["sh", "-c", look], "offline")]).stdout.strip()
-    assert observe("descriptors", "inside", int(said)) == 0
+    NO_DESCRIPTOR(observe("descriptors", "inside", int(said)))
 
 
 BROKEN = '{"type": "user", "message"'
@@ -198,21 +224,29 @@ def test_the_documented_recovery_keeps_login_and_settings(
             "answers", "a prompt", result.ok and '"is_error":false' in result.stdout.replace(" ", "")
         )
 
-    assert answers()
+    ANSWERS(answers())
     own = Path(sandbox.instance(stage.project)) / ".claude"
-    (own / "settings.json").write_text('{"model": "zz-kept"}')
+    settings = own / "settings.json"
+
+    def kept(asked: str) -> dict[str, str]:
+        model = json.loads(settings.read_text()).get("model", "none") if settings.exists() else "none"
+        tokens = "own" if set(sent(api, token)) == {""} else "another"
+        return observe("kept", asked, {"tokens": tokens, "model": model})
+
+    with control("before they are set, other settings are seen"):
+        KEPT.fails(kept("before they are set"))
+    settings.write_text('{"model": "zz-kept"}')
     history = next(own.rglob("*.jsonl"))
     history.write_text(history.read_text() + BROKEN)
     whole = own / "projects/whole.jsonl"
     whole.write_text('{"a": 1}\n')
     (own / ".claude.json").write_text('{"projects": {')
     with control("before the recovery the CLI does not start"):
-        assert not answers()
+        ANSWERS.fails(answers())
     told = sandbox.says(*sandbox.part.repair)
     assert told.ok, told.describe()
     assert not history.exists() and whole.exists(), told.stdout
-    assert answers(), "after the recovery"
-    assert json.loads((own / "settings.json").read_text())["model"] == "zz-kept"
-    assert set(sent(api, token)) == {token}, "another login was used"
+    ANSWERS(answers())
+    KEPT(kept("after the recovery"))
     (sandbox.state / "profiles/api.toml").unlink()
     assert sandbox.run(["true"], "internet").ok, "without its profile it does not start"

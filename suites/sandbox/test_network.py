@@ -19,9 +19,26 @@ from boxproof.probes.stage import (
     RESOLVER,
     Stage,
 )
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 
 DENIED = {Reach.REFUSED, Reach.FILTERED, Reach.NO_ROUTE}
+UNREACHED = require("there is no connection", lambda answer: answer in DENIED)
+REACHED = require("there is a connection", lambda answer: answer is Reach.OPEN)
+WORKS = require("the first command has the network", lambda worked: worked)
+RESOLV = require("resolv.conf reads {}", lambda said, wanted: said == wanted)
+NO_FILE = require("no temporary file outlives the session", lambda found: not found)
+STAYS_OUT = require("bound to the interface it is denied", lambda said: said == "denied")
+KEEPS_OUT = require("the command line keeps the loopback out", lambda there: there)
+NOT_MADE = require("the change is not made", lambda made: not made)
+REJECTS = require("the rules still reject", lambda rules: "reject" in rules)
+NO_CAPABILITY = require("every set of capabilities is empty", lambda found: found == [])
+NO_SOCKET = require("the abstract socket is out of reach", lambda said: said == "ConnectionRefusedError")
+STATED = require("the audit states the exposure", lambda text: "abstract sockets" in text)
+NOT_STARTED = require("it is not started", lambda ok: not ok)
+RESOLVER_IS = require(
+    "resolv.conf names {}, which resolves", lambda said, wanted: said == ["nameserver", wanted, "resolves"]
+)
+NOT_TENTATIVE = require("no address is tentative", lambda number: number == 0)
 LOCAL = (NEIGHBOUR, HOST, METADATA, CARRIER, *PRIVATE)
 FIRST = f'exec 3<>/dev/tcp/github.com/{PORT} && read -r said <&3 && [ "$said" = {FORGE} ]'
 LAUNCHES = 50
@@ -48,9 +65,9 @@ def listener(address: str, port: int = PORT, token: str = "") -> Listener:
 @scope("host")
 def test_the_first_command_has_the_network(sandbox: Sandbox) -> None:
     with control("without an other end of the network the same command fails"):
-        observe("first command", "offline", sandbox.run(["bash", "-c", FIRST], "offline").ok)
-    failed = [n for n in range(LAUNCHES) if not sandbox.run(["bash", "-c", FIRST], "internet").ok]
-    assert observe("first command", f"{LAUNCHES} launches", not failed), f"failed: {failed}"
+        WORKS.fails(observe("first command", "offline", sandbox.run(["bash", "-c", FIRST], "offline").ok))
+    for n in range(1, LAUNCHES + 1):
+        WORKS(observe("first command", f"launch {n}", sandbox.run(["bash", "-c", FIRST], "internet").ok))
 
 
 @claim("sbx-first-command-has-network")
@@ -58,40 +75,60 @@ def test_the_first_command_has_the_network(sandbox: Sandbox) -> None:
 def test_it_waits_for_a_slow_network(sandbox: Sandbox, faked: Callable[[str, str], None]) -> None:
     faked("slirp4netns", SLOW)
     with control("without an other end of the network the same command fails"):
-        observe("first command", "offline", sandbox.run(["bash", "-c", FIRST], "offline").ok)
+        WORKS.fails(observe("first command", "offline", sandbox.run(["bash", "-c", FIRST], "offline").ok))
     for _ in range(3):
-        assert observe("first command", "slow slirp4netns", sandbox.run(["bash", "-c", FIRST], "internet").ok)
+        WORKS(observe("first command", "slow slirp4netns", sandbox.run(["bash", "-c", FIRST], "internet").ok))
 
 
 @claim("sbx-resolv-conf-per-tier")
 @scope("host")
 def test_resolv_conf_follows_the_tier(sandbox: Sandbox, stage: Stage) -> None:
     read = "cat /etc/resolv.conf || echo none"
-    with control("the full tier shows the host's own, which names a loopback resolver"):
-        said = sandbox.sh(read, "full").stdout.strip()
-        assert observe("resolv.conf", "full", said) == f"nameserver {RESOLVER}"
-    before = sorted(stage.temporary.iterdir())
-    internet = sandbox.sh(f"{read}; getent hosts cache.nixos.org >/dev/null && echo resolves", "internet")
-    assert observe("resolv.conf", "internet", internet.stdout.split()) == [
-        "nameserver",
-        "10.0.2.3",
-        "resolves",
-    ]
-    assert observe("resolv.conf", "offline", sandbox.sh(read, "offline").stdout.strip()) == "none"
-    assert sorted(stage.temporary.iterdir()) == before, "a temporary file outlives the session"
+    wanted = {"full": f"nameserver {RESOLVER}", "internet": "nameserver 10.0.2.3", "offline": "none"}
+    found = {tier: sandbox.sh(read, tier).stdout.strip() for tier in wanted}
+    for tier, text in wanted.items():
+        with control(f"what another tier has is not that of {tier}"):
+            other = {"full": "internet", "internet": "offline", "offline": "full"}[tier]
+            RESOLV.fails(observe("resolv.conf", other, found[other]), text)
+        RESOLV(observe("resolv.conf", tier, found[tier]), text)
+    with control("offline no name resolves"):
+        RESOLVER_IS.fails(observe("resolves", "offline", _resolver(sandbox, "offline")), "10.0.2.3")
+    before = set(stage.temporary.iterdir())
+
+    def left(asked: str) -> list[str]:
+        return observe(
+            "temporary files", asked, sorted(each.name for each in set(stage.temporary.iterdir()) - before)
+        )
+
+    with control("a file that is left is seen"):
+        (stage.temporary / "zz-left").write_text("")
+        NO_FILE.fails(left("a file of ours"))
+        (stage.temporary / "zz-left").unlink()
+    RESOLVER_IS(observe("resolves", "internet", _resolver(sandbox, "internet")), "10.0.2.3")
+    NO_FILE(left("after a session"))
+
+
+def _resolver(sandbox: Sandbox, tier: str, *more: str) -> list[str]:
+    """Return the words of resolv.conf, and "resolves" if a name of the internet does."""
+    script = "cat /etc/resolv.conf; getent hosts github.com >/dev/null && echo resolves"
+    return sandbox.sh(script, tier, more=more).stdout.split()
 
 
 @claim("sbx-lan-blocked-internet-works")
 @scope("host")
 def test_the_internet_is_reached_and_the_lan_is_not(sandbox: Sandbox) -> None:
+    public = (("github.com", PORT), ("api.anthropic.com", PORT))
     with control("in the full tier each address is reached"), sandbox.session("full") as open_to_all:
         for each in LOCAL:
-            assert reach(open_to_all, listener(each)) is Reach.OPEN
+            UNREACHED.fails(reach(open_to_all, listener(each)))
+    with control("offline nothing is reached"), sandbox.session("offline") as closed:
+        for name, port in public:
+            REACHED.fails(reach(closed, name, port))
     with sandbox.session("internet") as inside:
         for each in LOCAL:
-            assert reach(inside, listener(each)) in DENIED, each
-        for name, port in (("github.com", PORT), ("api.anthropic.com", PORT)):
-            assert reach(inside, name, port) is Reach.OPEN, name
+            UNREACHED(reach(inside, listener(each)))
+        for name, port in public:
+            REACHED(reach(inside, name, port))
 
 
 @claim("sbx-lan-blocked-internet-works")
@@ -103,10 +140,11 @@ def test_binding_to_the_interface_goes_around_no_rule(sandbox: Sandbox) -> None:
         f"print('reached' if s.connect_ex(('{NEIGHBOUR}', {PORT})) == 0 else 'denied')"
     )
     with control("in the full tier, bound to its interface, it is reached"), sandbox.session("full") as full:
-        observe("bound", "full", full.run(["python3", "-c", bound.format(device="eth0")]).stdout.strip())
+        said = full.run(["python3", "-c", bound.format(device="eth0")]).stdout.strip()
+        STAYS_OUT.fails(observe("bound", "full", said))
     with sandbox.session("internet") as inside:
         said = inside.run(["python3", "-c", bound.format(device="tap0")]).stdout.strip()
-        assert observe("bound", "internet", said) == "denied"
+        STAYS_OUT(observe("bound", "internet", said))
 
 
 @claim("sbx-host-loopback-blocked")
@@ -114,15 +152,15 @@ def test_binding_to_the_interface_goes_around_no_rule(sandbox: Sandbox) -> None:
 def test_services_on_the_hosts_loopback_are_out_of_reach(sandbox: Sandbox, stage: Stage) -> None:
     here = listener("127.0.0.1", LOOPBACK_PORT)
     with control("in the full tier the service is reached"), sandbox.session("full") as full:
-        assert reach(full, here) is Reach.OPEN
+        UNREACHED.fails(reach(full, here))
     with sandbox.session("internet") as inside:
         for address in ("10.0.2.2", "10.0.2.3"):
-            assert reach(inside, address, LOOPBACK_PORT) in DENIED, address
+            UNREACHED(reach(inside, address, LOOPBACK_PORT))
         [slirp] = stage.running("slirp4netns").values()
         [bwrap, *_] = stage.running("bwrap").values()
         with control("another program's command line has no such flag"):
-            observe("keeps the loopback out", "bwrap", "--disable-host-loopback" in bwrap)
-        assert observe("keeps the loopback out", "slirp4netns", "--disable-host-loopback" in slirp)
+            KEEPS_OUT.fails(observe("keeps the loopback out", "bwrap", "--disable-host-loopback" in bwrap))
+        KEEPS_OUT(observe("keeps the loopback out", "slirp4netns", "--disable-host-loopback" in slirp))
 
 
 @claim("sbx-network-rules-not-removable")
@@ -131,15 +169,18 @@ def test_the_rules_cannot_be_changed_from_inside(sandbox: Sandbox, stage: Stage)
     with control("outside, with power over its network, each change is made"):
         for each in CHANGES:
             made = stage.on_host(["sh", "-c", each], check=False)
-            assert observe("change", f"outside: {each}", made.ok), made.stderr
+            NOT_MADE.fails(observe("change", f"outside: {each}", made.ok))
+        rules = stage.on_host(["nft", "list", "ruleset"], check=False)
+        REJECTS.fails(observe("rules", "outside, flushed", rules.stdout))
     with sandbox.session("internet") as inside:
         payload = [each for each, words in stage.members().items() if words[1:2] == ["-u"]]
         enter = ["nsenter", "-t", str(payload[0]), "--net"]
         for each in CHANGES:
             done = inside.sh(f"PATH=$PATH:/usr/sbin:/sbin; {each}")
-            assert not observe("change", f"inside: {each}", done.code == 0), each
+            NOT_MADE(observe("change", f"inside: {each}", done.code == 0))
         listed = stage.in_world([*enter, "nft", "list", "ruleset"], check=False)
-        assert "reject" in listed.stdout, listed.describe()
+        assert listed.ok, listed.describe()
+        REJECTS(observe("rules", "inside", listed.stdout))
 
 
 @claim("sbx-network-rules-not-removable")
@@ -147,10 +188,10 @@ def test_the_rules_cannot_be_changed_from_inside(sandbox: Sandbox, stage: Stage)
 def test_the_command_has_no_capability(sandbox: Sandbox, stage: Stage) -> None:
     read = ["sh", "-c", "grep -h -E '^Cap(Eff|Prm|Bnd|Amb)' /proc/self/status"]
     with control("outside, a process has capabilities"):
-        assert observe("capabilities", "outside", _sets(stage.on_host(read).stdout))
+        NO_CAPABILITY.fails(observe("capabilities", "outside", _sets(stage.on_host(read).stdout)))
     for tier in ("internet", "offline"):
         found = _sets(sandbox.run(read, tier).stdout)
-        assert observe("capabilities", tier, found) == [], tier
+        NO_CAPABILITY(observe("capabilities", tier, found))
 
 
 def _sets(status: str) -> list[str]:
@@ -165,32 +206,33 @@ def test_abstract_sockets_of_the_host_are_out_of_reach(sandbox: Sandbox) -> None
     connect = ["python3", "-c", CONNECT.format(name=ABSTRACT)]
     with control("in the full tier it connects"):
         result = sandbox.run(connect, "full")
-        assert observe("abstract socket", "full", result.stdout.strip()) == "connected"
-    assert "abstract sockets" in result.stderr, "the audit does not state the exposure"
-    for tier in ("internet", "offline"):
-        said = sandbox.run(connect, tier).stdout.strip()
-        assert observe("abstract socket", tier, said) == "ConnectionRefusedError", tier
+        NO_SOCKET.fails(observe("abstract socket", "full", result.stdout.strip()))
+    isolated = {tier: sandbox.run(connect, tier) for tier in ("internet", "offline")}
+    with control("where they are out of reach the audit does not speak of them"):
+        STATED.fails(observe("audit", "offline", isolated["offline"].stderr))
+    STATED(observe("audit", "full", result.stderr))
+    for tier, ended in isolated.items():
+        NO_SOCKET(observe("abstract socket", tier, ended.stdout.strip()))
 
 
 @claim("sbx-slirp-version-and-dns-address")
 @scope("host")
 def test_an_old_slirp4netns_is_refused(sandbox: Sandbox, faked: Callable[[str, str], None]) -> None:
     with control("the real version starts"):
-        assert observe("started", "the version here", sandbox.run(["true"], "internet").ok)
+        NOT_STARTED.fails(observe("started", "the version here", sandbox.run(["true"], "internet").ok))
     faked("slirp4netns", OLD)
     result = sandbox.run(["true"], "internet")
-    assert not observe("started", "version 0.3.0", result.ok)
+    NOT_STARTED(observe("started", "version 0.3.0", result.ok))
     assert "0.3.0" in result.stderr and "0.4.0" in result.stderr, result.stderr
 
 
 @claim("sbx-slirp-version-and-dns-address")
 @scope("host")
 def test_the_resolver_follows_the_network(sandbox: Sandbox) -> None:
-    script = "cat /etc/resolv.conf; getent hosts github.com >/dev/null && echo resolves"
     with control("in the default network it is another one"):
-        observe("resolver", "default", sandbox.sh(script, "internet").stdout.split())
-    said = sandbox.sh(script, "internet", more=["--cidr", "10.9.0.0/24"]).stdout.split()
-    assert observe("resolver", "10.9.0.0/24", said) == ["nameserver", "10.9.0.3", "resolves"]
+        RESOLVER_IS.fails(observe("resolver", "default", _resolver(sandbox, "internet")), "10.9.0.3")
+    said = _resolver(sandbox, "internet", "--cidr", "10.9.0.0/24")
+    RESOLVER_IS(observe("resolver", "10.9.0.0/24", said), "10.9.0.3")
 
 
 @claim("sbx-ipv6-dad-disabled")
@@ -200,7 +242,7 @@ def test_no_address_is_tentative_at_the_first_command(sandbox: Sandbox, stage: S
     made = "ip link add v0 type veth peer name v1; ip link set v1 up; ip link set v0 up; "
     with control("an interface that was just made has a tentative address"):
         said = stage.on_host(["sh", "-c", made + look.format("v0")], check=False).stdout.strip()
-        assert observe("tentative addresses", "a new interface", int(said)) > 0
+        NOT_TENTATIVE.fails(observe("tentative addresses", "a new interface", int(said)))
     for _ in range(5):
         said = sandbox.sh(f"PATH=$PATH:/usr/sbin; {look.format('tap0')}", "internet").stdout.strip()
-        assert observe("tentative addresses", "tap0", int(said)) == 0
+        NOT_TENTATIVE(observe("tentative addresses", "tap0", int(said)))

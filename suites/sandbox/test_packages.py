@@ -12,13 +12,22 @@ from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.network.reach import Reach, reach
 from boxproof.probes.nix import Nix
 from boxproof.probes.stage import FORGE, NEIGHBOUR, PORT, Stage
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 
 Profile = Callable[[str, str], Path]
 TIERS = ("full", "internet", "offline")
 DENIED = {Reach.REFUSED, Reach.FILTERED, Reach.NO_ROUTE}
 COUNTED = 'echo called >>"{log}"\nexec {program} "$@"'
 DEVICES = "cat /proc/net/dev | tail -n +3 | cut -d: -f1 | tr -d ' ' | sort | tr '\\n' ' '"
+UNREACHED = require("there is no connection", lambda answer: answer in DENIED)
+NO_NAME = require("the name does not resolve", lambda answer: answer is Reach.NO_NAME)
+LOOPBACK_ALONE = require("loopback is the only device", lambda found: found == "lo")
+WORKS = require("nix shell gives the package", lambda there: there)
+NAMED = require("the audit names the daemon, and that it has the network", lambda seen: all(seen.values()))
+ON_PATH = require("it is found in the store", lambda there: there)
+NOT_LAUNCHED = require("it is not launched", lambda ran: not ran)
+NO_CALL = require("nix is not called", lambda calls: calls == 0)
+CALLED = require("nix is called", lambda calls: calls > 0)
 RESOLVING = "Resolving profile packages"
 
 
@@ -59,13 +68,14 @@ def counted(stage: Stage, nix: Nix) -> Counted:
 def test_offline_has_no_network_at_all(sandbox: Sandbox) -> None:
     with control("in the full tier both are reached"), sandbox.session("full") as full:
         for each in (FORGE, NEIGHBOUR):
-            assert reach(full, each, PORT) is Reach.OPEN
-        observe("devices", "full", full.sh(DEVICES).stdout.strip())
+            UNREACHED.fails(reach(full, each, PORT))
+        NO_NAME.fails(reach(full, "github.com", PORT))
+        LOOPBACK_ALONE.fails(observe("devices", "full", full.sh(DEVICES).stdout.strip()))
     with sandbox.session("offline") as inside:
         for each in (FORGE, NEIGHBOUR):
-            assert reach(inside, each, PORT) in DENIED, each
-        assert reach(inside, "github.com", PORT) is Reach.NO_NAME
-        assert observe("devices", "offline", inside.sh(DEVICES).stdout.strip()) == "lo"
+            UNREACHED(reach(inside, each, PORT))
+        NO_NAME(reach(inside, "github.com", PORT))
+        LOOPBACK_ALONE(observe("devices", "offline", inside.sh(DEVICES).stdout.strip()))
 
 
 @claim("sbx-offline-blocks-but-nix-works")
@@ -76,17 +86,19 @@ def test_nix_works_offline_through_its_daemon(
     profile("with", nix.profile("hello", more=f'[[mounts]]\nsource = "{nix.flake}"\n'))
     profile("without", nix.profile("hello", more=f'nix_daemon = false\n[[mounts]]\nsource = "{nix.flake}"\n'))
     shell = [str(nix.program), "shell", f"path:{nix.flake}#other", "-c", "other"]
+
+    def named(audit: str, asked: str) -> dict[str, bool]:
+        return observe("audit", asked, {"socket": str(nix.socket) in audit, "network": "network" in audit})
+
     with control("without the daemon's socket it does not work"):
         result = sandbox.run(
             ["env", "NIX_REMOTE=daemon", *shell], "offline", profile="without", env=counted.env
         )
-        assert not observe("nix shell", "without the socket", "said by other" in result.stdout)
-        assert str(nix.socket) not in result.stderr
+        WORKS.fails(observe("nix shell", "without the socket", "said by other" in result.stdout))
+        NAMED.fails(named(result.stderr, "without the socket"))
     result = sandbox.run(shell, "offline", profile="with", env=counted.env)
-    assert observe("nix shell", "offline", "said by other" in result.stdout), result.describe()
-    assert str(nix.socket) in result.stderr and "network" in result.stderr, (
-        "the audit does not name the daemon"
-    )
+    WORKS(observe("nix shell", "offline", "said by other" in result.stdout))
+    NAMED(named(result.stderr, "offline"))
 
 
 @claim("sbx-packages-resolved-before-launch")
@@ -96,12 +108,11 @@ def test_packages_are_on_the_path_in_each_tier(
 ) -> None:
     profile("known", nix.profile("hello"))
     with control("without the profile it is not found"):
-        observe("found", "no profile", sandbox.sh("command -v hello", "offline").ok)
+        ON_PATH.fails(observe("found", "no profile", sandbox.sh("command -v hello", "offline").ok))
     for tier in TIERS:
         result = sandbox.sh('command -v hello; echo "$PATH"', tier, profile="known", env=counted.env)
-        assert result.ok, result.describe()
-        where, path = result.stdout.splitlines()
-        assert observe("found", tier, where.startswith(f"{nix.store}/"))
+        where, _, path = result.stdout.strip().partition("\n")
+        ON_PATH(observe("found", tier, where.startswith(f"{nix.store}/")))
         assert not {"", "/bin"} & set(path.split(":")), path
 
 
@@ -115,10 +126,10 @@ def test_a_package_that_does_not_resolve_stops_the_launch(
     profile("dir", f'[packages]\nfrom = "dir"\nwhere = "{stage.home}"\nnames = ["no-such-thing"]\n')
     with control("a known package is no hindrance"):
         result = sandbox.run(["echo", "ran"], "offline", profile="known", env=counted.env)
-        assert observe("launched", "known", result.stdout == "ran\n"), result.describe()
+        NOT_LAUNCHED.fails(observe("launched", "known", "ran" in result.stdout or result.ok))
     for each in ("unknown", "dir"):
         result = sandbox.run(["echo", "ran"], "offline", profile=each, env=counted.env)
-        assert not observe("launched", each, "ran" in result.stdout or result.ok)
+        NOT_LAUNCHED(observe("launched", each, "ran" in result.stdout or result.ok))
         assert "no-such-thing" in result.stderr.splitlines()[-2] + result.stderr.splitlines()[-1]
 
 
@@ -136,13 +147,16 @@ def test_a_second_launch_calls_no_nix(
 
     with control("the first launch calls nix, and says that it is at it"):
         first = launched()
-        assert observe("calls nix", "first", counted.calls() > 0)
+        assert NO_CALL.fails(observe("calls of nix", "first", counted.calls())) > 0
         assert RESOLVING in first
-    second = launched()
-    assert not observe("calls nix", "second", counted.calls() > 0)
-    assert RESOLVING not in second
+    with control("the second launch calls none"):
+        second = launched()
+        CALLED.fails(observe("calls of nix", "second", counted.calls()))
+    third = launched()
+    NO_CALL(observe("calls of nix", "third", counted.calls()))
+    assert RESOLVING not in second + third
     (nix.flake / "flake.lock").write_text('{"nodes": {"root": {}}, "root": "root", "version": 7}\n')
     launched()
-    assert observe("calls nix", "after a change of the lock", counted.calls() > 0)
+    CALLED(observe("calls of nix", "after a change of the lock", counted.calls()))
     launched()
-    assert not observe("calls nix", "after that", counted.calls() > 0)
+    NO_CALL(observe("calls of nix", "after that", counted.calls()))

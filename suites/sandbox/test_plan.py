@@ -9,12 +9,19 @@ from boxproof.core.process import Started
 from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.host.sandbox_tools import behind
 from boxproof.probes.stage import Stage
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until
 
 STAY = ["sh", "-c", "echo started; read -r word"]
+UNSHARED = require("the network is not shared", lambda flags: "--unshare-net" in flags)
+HAS_FLAGS = require("the flags of the {} tier are there", lambda flags, tier: set(flags) >= EXPECTED[tier])
+SLIRP = require("slirp4netns is started: {}", lambda programs, wanted: ("slirp4netns" in programs) is wanted)
+AS_SHOWN = require("what runs is what was shown", lambda seen: seen["runs"] == seen["shown"])
+LISTS = require("the audit lists all that comes in", lambda shown: _lacking(shown) == [])
+NOTHING_UNSAID = require("no variable comes in unsaid", lambda names: names == [])
+IS_RED = require("the mount is red, with a warning", lambda red: red)
 RED = "\x1b[31m"
-EXPECTED = {
+EXPECTED: dict[str, set[str]] = {
     "full": {
         "--unshare-user",
         "--unshare-pid",
@@ -53,13 +60,25 @@ def begun(process: Started) -> Started:
 def test_each_tier_has_its_flags(sandbox: Sandbox) -> None:
     found = {tier: sandbox.shown(tier, ["true"]) for tier in EXPECTED}
     assert len({str(each) for each in found.values()}) == len(found), "two tiers show the same"
-    with control("the full tier does not unshare the network"):
-        observe("unshares the network", "full", "--unshare-net" in found["full"][0])
-    for tier in ("internet", "offline"):
-        assert observe("unshares the network", tier, "--unshare-net" in found[tier][0])
-    for tier, wanted in EXPECTED.items():
-        assert wanted <= set(found[tier][0]), tier
-        assert any("slirp4netns" in word for argv in found[tier] for word in argv) is (tier == "internet")
+
+    def flags(tier: str) -> list[str]:
+        return observe("flags", tier, sorted({each for each in found[tier][0] if each.startswith("--")}))
+
+    def programs(tier: str) -> list[str]:
+        words = {Path(word).name for argv in found[tier] for word in argv}
+        return observe("programs", tier, sorted(words & {"slirp4netns"}))
+
+    with control("the full tier does not unshare the network, and has not the flags of an isolated one"):
+        UNSHARED.fails(flags("full"))
+        HAS_FLAGS.fails(flags("full"), "offline")
+    with control("the tiers differ in what they start"):
+        SLIRP.fails(programs("internet"), False)
+        SLIRP.fails(programs("offline"), True)
+    for tier in EXPECTED:
+        HAS_FLAGS(flags(tier), tier)
+        SLIRP(programs(tier), tier == "internet")
+        if tier != "full":
+            UNSHARED(flags(tier))
 
 
 @claim("sbx-dry-run-flags-per-tier")
@@ -70,16 +89,21 @@ def test_what_runs_is_what_was_shown(sandbox: Sandbox, stage: Stage) -> None:
         with sandbox.background(STAY, tier) as process:
             begun(process)
             outer = stage.running("bwrap")[min(stage.running("bwrap"))]
-            with control("what another tier shows is not what runs"):
-                others = [each[0] for name, each in shown.items() if name != tier]
-                observe("runs as shown", f"{tier} against the others", outer in others)
-            assert observe("runs as shown", tier, outer == commands[0]), outer
+            with control(f"what another tier shows is not what runs in {tier}"):
+                other = next(each[0] for name, each in shown.items() if name != tier)
+                AS_SHOWN.fails(compared(f"{tier} against another", outer, other))
+            AS_SHOWN(compared(tier, outer, commands[0]))
             for words in stage.running("slirp4netns").values():
                 program, *options = commands[-1][-len(words) :]
                 planned = [behind(program), *options]  # unpacked ones are started by a wrapper
-                assert observe("runs as shown", "slirp4netns", planned == words), words
+                AS_SHOWN(compared("slirp4netns", words, planned))
             process.write("\n")
             process.wait(30)
+
+
+def compared(asked: str, runs: list[str], shown: list[str]) -> dict[str, list[str]]:
+    """Return two command lines; an observation."""
+    return observe("runs as shown", asked, {"runs": runs, "shown": shown})
 
 
 @claim("sbx-audit-shows-everything")
@@ -89,7 +113,7 @@ def test_the_audit_names_all_that_comes_in(
 ) -> None:
     with control("without a profile each section says none"):
         plain = sections(sandbox.run(["true"], "offline").stderr)
-        observe("audit", "no profile", [plain[each] for each in ("profile", "mounts", "packages")])
+        LISTS.fails(observe("audit", "no profile", plain))
         assert {plain[each] for each in ("profile", "mounts", "packages")} == {"none"}
     data, tools = stage.home / "data", stage.home / "tools"
     data.mkdir()
@@ -100,13 +124,8 @@ def test_the_audit_names_all_that_comes_in(
     result = sandbox.sh(script, "internet", profile="all", env=env)
     assert result.ok, result.stderr
     shown = sections(result.stderr)
-    observe("audit", "with all", [shown[each] for each in ("profile", "mounts", "packages")])
-    assert shown["profile"] == "all"
-    assert shown["network"].startswith("internet")
-    assert f"{data} -> /run/data (read-only)" in shown["mounts"]
-    assert f"{data} -> /run/other (read-write)" in shown["mounts"]
-    assert "hello" in shown["packages"] and f"{tools}/hello/bin" in shown["packages"]
-    assert "FIRST_NAME" in shown["variables"] and "NOT_SET (not set)" in shown["variables"]
+    LISTS(observe("audit", "with all", shown))
+    assert f"{data} -> /run/data" in shown["mounts"] and f"{tools}/hello/bin" in shown["packages"]
     assert "zz-value" not in result.stderr, "a value is shown"
     _agrees(sandbox, shown, result.stdout)
 
@@ -119,8 +138,22 @@ def _agrees(sandbox: Sandbox, shown: dict[str, str], inside: str) -> None:
     names = {line.partition("=")[0] for line in inside.splitlines() if "=" in line.partition(" ")[0]}
     ours = {"HOME", "PATH", "SHELL", "PWD", "CLAUDEBOX", "DISABLE_AUTOUPDATER", "OLDPWD", "_", "SHLVL"}
     ours |= {each for each in names if each.startswith("CLAUDE_")}
-    unsaid = {each for each in names - ours if each not in shown["variables"]}
-    assert unsaid == set(), f"in the environment and not in the audit: {unsaid}"
+    said = shown["variables"]
+    with control("an audit that names no variable leaves one unsaid"):
+        NOTHING_UNSAID.fails(observe("unsaid", "an empty audit", sorted(names - ours)))
+    NOTHING_UNSAID(observe("unsaid", "the audit", sorted(each for each in names - ours if each not in said)))
+
+
+def _lacking(shown: dict[str, str]) -> list[str]:
+    """Return what the audit of EVERYTHING does not say."""
+    wanted = {
+        "profile": ["all"],
+        "network": ["internet"],
+        "mounts": [" -> /run/data (read-only)", " -> /run/other (read-write)"],
+        "packages": ["hello"],
+        "variables": ["FIRST_NAME", "NOT_SET (not set)"],
+    }
+    return [text for title, texts in wanted.items() for text in texts if text not in shown.get(title, "")]
 
 
 def sections(text: str) -> dict[str, str]:
@@ -149,9 +182,9 @@ def test_secret_mounts_are_red_and_allowed(
     sources = [f"{home}/{each}" for each in (*SECRET, "x", ".config", "keys.age")]
     sources += [f"{home}/data/../.aws", home]
     with control("a harmless mount is not red"):
-        assert not observe("red", "data", _red(sandbox, profile, f"{home}/data"))
+        IS_RED.fails(observe("red", "data", _red(sandbox, profile, f"{home}/data")))
     for each in sources:
-        assert observe("red", each.replace(home, "~"), _red(sandbox, profile, each)), each
+        IS_RED(observe("red", each.replace(home, "~"), _red(sandbox, profile, each)))
 
 
 def _red(sandbox: Sandbox, profile: Callable[[str, str], Path], source: str) -> bool:

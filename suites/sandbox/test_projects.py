@@ -11,7 +11,7 @@ import pytest
 from boxproof.core.process import Started
 from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.stage import Stage
-from pytest_claims import claim, control, observe, scope
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
 
@@ -19,6 +19,15 @@ Git = Callable[..., None]
 STAY = ["sh", "-c", "echo started; read -r word"]
 SETTINGS = ("-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "init.defaultBranch=main")
 LINES = 60
+ONE = require("they are one instance", lambda number: number == 1)
+TWO = require("they are two instances", lambda number: number == 2)
+NOT_DONE = require("it is not done", lambda done: not done)
+NO_HISTORY = require("no history of the other is seen", lambda number: number == "0")
+APART = require("it does not join the repository", lambda joins: not joins)
+OTHER_NAME = require("the name is another", lambda same: not same)
+REFUSED = require("the instance is refused", lambda accepted: not accepted)
+NOT_BESIDE = require("it does not start beside the first", lambda started: not started)
+WHOLE = require("no line is broken", lambda number: number == 0)
 # A writer that keeps one history in pieces, as a program with a buffer does.
 WRITER = """
 mkdir -p "$CLAUDE_CONFIG_DIR/projects"
@@ -77,10 +86,10 @@ def test_a_repository_has_one_instance(sandbox: Sandbox, stage: Stage, git: Git)
     (plain / "sub").mkdir(parents=True)
     with control("outside a repository a subdirectory is a project of its own"):
         both = {sandbox.instance(plain), sandbox.instance(plain / "sub")}
-        assert observe("instances", "a directory and one in it", len(both)) == 2
+        ONE.fails(observe("instances", "a directory and one in it", len(both)))
     places = [repo, repo / "sub", stage.home / "wt", stage.home / "wt/sub", repo / ".worktrees/f"]
     found = {sandbox.instance(each) for each in places}
-    assert observe("instances", "a repository, its subdirectories and worktrees", len(found)) == 1
+    ONE(observe("instances", "a repository, its subdirectories and worktrees", len(found)))
 
 
 @claim("sbx-worktrees-and-subdirs-share-instance")
@@ -93,11 +102,11 @@ def test_git_works_in_a_worktree_and_its_hooks_are_not_to_be_written(
     git(repo, "worktree", "add", "-q", str(tree))
     commit = "git -c user.name=a -c user.email=a@b.example commit -q --allow-empty -m two"
     with control("a commit made inside arrives in the repository"):
-        assert observe("done inside", "commit", sandbox.sh(commit, "offline", cwd=tree).ok)
+        NOT_DONE.fails(observe("done inside", "commit", sandbox.sh(commit, "offline", cwd=tree).ok))
     for each in ("echo x >> {}/.git/config", "echo x > {}/.git/hooks/post-commit", "mv {}/.git {}/.g"):
         for place in (tree, repo):
             done = sandbox.sh(each.format(repo, repo), "offline", cwd=place)
-            assert not observe("done inside", each, done.ok), (each, place)
+            NOT_DONE(observe("done inside", f"{each} in {place.name}", done.ok))
 
 
 @claim("sbx-different-projects-differ")
@@ -105,16 +114,14 @@ def test_git_works_in_a_worktree_and_its_hooks_are_not_to_be_written(
 def test_two_repositories_share_nothing(sandbox: Sandbox, stage: Stage, git: Git) -> None:
     one, other = (repository(git, stage.home / name) for name in ("one", "other"))
     with control("the same repository has the same instance again"):
-        assert observe("instances", "one, twice", len({sandbox.instance(one) for _ in range(2)})) == 1
-    assert (
-        observe("instances", "two repositories", len({sandbox.instance(each) for each in (one, other)})) == 2
-    )
+        TWO.fails(observe("instances", "one, twice", len({sandbox.instance(one) for _ in range(2)})))
+    TWO(observe("instances", "two repositories", len({sandbox.instance(each) for each in (one, other)})))
     write = 'mkdir -p "$CLAUDE_CONFIG_DIR/projects/x" && echo {} >"$CLAUDE_CONFIG_DIR/projects/x/a.jsonl"'
     look = 'find "$CLAUDE_CONFIG_DIR" -name "*.jsonl" | wc -l'
     assert sandbox.sh(write, "offline", cwd=one).ok
     with control("a later session of the same repository sees its history"):
-        assert observe("histories", "one", sandbox.sh(look, "offline", cwd=one).stdout.strip()) == "1"
-    assert observe("histories", "other", sandbox.sh(look, "offline", cwd=other).stdout.strip()) == "0"
+        NO_HISTORY.fails(observe("histories", "one", sandbox.sh(look, "offline", cwd=one).stdout.strip()))
+    NO_HISTORY(observe("histories", "other", sandbox.sh(look, "offline", cwd=other).stdout.strip()))
 
 
 @claim("sbx-different-projects-differ")
@@ -124,13 +131,13 @@ def test_a_crafted_pointer_joins_nobody(sandbox: Sandbox, stage: Stage, git: Git
     git(repo, "worktree", "add", "-q", str(stage.home / "wt"))
     home = sandbox.instance(repo)
     with control("a worktree that the repository knows of joins it"):
-        assert observe("joins", "its worktree", sandbox.instance(stage.home / "wt") == home)
+        APART.fails(observe("joins", "its worktree", sandbox.instance(stage.home / "wt") == home))
     for name, target in (("crafted", repo / ".git/worktrees/wt"), ("direct", repo / ".git")):
         directory = stage.home / name
         directory.mkdir()
         (directory / ".git").write_text(f"gitdir: {target}\n")
         told = sandbox.says(*sandbox.part.instance, cwd=directory)
-        assert not observe("joins", name, told.ok and told.stdout.strip() == home)
+        APART(observe("joins", name, told.ok and told.stdout.strip() == home))
         assert told.ok or "does not point back" in told.stderr
 
 
@@ -139,12 +146,13 @@ def test_a_crafted_pointer_joins_nobody(sandbox: Sandbox, stage: Stage, git: Git
 def test_the_user_is_in_the_name(sandbox: Sandbox, stage: Stage) -> None:
     mine = Path(sandbox.instance(stage.project)).name
     with control("the same user has the same name again"):
-        observe("same name", "the same user", Path(sandbox.instance(stage.project)).name == mine)
+        same = Path(sandbox.instance(stage.project)).name == mine
+        OTHER_NAME.fails(observe("same name", "the same user", same))
     words = stage.command([*sandbox.command, *sandbox.part.instance])
     other = [each.replace("=1000", "=1001") if each.startswith("--map-") else each for each in words]
     told = stage.plainly(other)
     assert told.ok, told.describe()
-    assert not observe("same name", "another user", Path(told.stdout.strip()).name == mine)
+    OTHER_NAME(observe("same name", "another user", Path(told.stdout.strip()).name == mine))
 
 
 @claim("sbx-instance-hash-has-uid-and-owner-check")
@@ -155,7 +163,7 @@ def test_an_instance_of_someone_elses_making_is_refused(sandbox: Sandbox, stage:
     for each in (own, own.parent, own.parent.parent):
         each.chmod(0o700)
     with control("one's own directory of mode 0700 is accepted"):
-        assert observe("accepted", "0700", sandbox.run(["true"], "offline").ok)
+        REFUSED.fails(observe("accepted", "0700", sandbox.run(["true"], "offline").ok))
     aside = stage.home / "aside"
 
     def linked() -> None:
@@ -173,7 +181,7 @@ def test_an_instance_of_someone_elses_making_is_refused(sandbox: Sandbox, stage:
     ):
         spoil()
         result = sandbox.run(["true"], "offline")
-        assert not observe("accepted", name, result.ok), name
+        REFUSED(observe("accepted", name, result.ok))
         assert str(own) in result.stderr and "refused" in result.stderr, result.stderr
         mend()
 
@@ -192,11 +200,14 @@ def test_a_second_session_of_a_project_is_refused(sandbox: Sandbox, stage: Stage
     with sandbox.background(STAY, "internet") as first:
         begun(first)
         with control("one of another project runs beside it"):
-            assert observe("starts", "another project", sandbox.run(["true"], "internet", cwd=other).ok)
+            NOT_BESIDE.fails(
+                observe("starts", "another project", sandbox.run(["true"], "internet", cwd=other).ok)
+            )
         second = sandbox.run(["true"], "internet")
-        assert not observe("starts", "the same project", second.ok)
+        NOT_BESIDE(observe("starts", "the same project", second.ok))
         assert second.code == 1 and "another session" in second.stderr and "--force" in second.stderr
-        assert observe("starts", "with --force", sandbox.run(["true"], "internet", more=["--force"]).ok)
+        forced = sandbox.run(["true"], "internet", more=["--force"])
+        assert observe("starts", "with --force", forced.ok), forced.describe()
         first.write("\n")
         first.wait(30)
 
@@ -215,9 +226,9 @@ def test_no_line_of_a_history_is_broken(sandbox: Sandbox, stage: Stage) -> None:
             sandbox.run(writer, "offline", cwd=other, more=force)
             one.wait(30)
         found = int(sandbox.run(broken, "offline", cwd=other).stdout)
-        assert observe("broken", "with --force", found > 0)
+        WHOLE.fails(observe("broken lines", "with --force", found))
     with sandbox.background(writer, "offline") as one:
         begun(one)
         sandbox.run(writer, "offline")
         one.wait(30)
-    assert not observe("broken", "without", int(sandbox.run(broken, "offline").stdout) > 0)
+    WHOLE(observe("broken lines", "without", int(sandbox.run(broken, "offline").stdout)))
