@@ -61,8 +61,9 @@ def test_each_tier_has_its_flags(sandbox: Sandbox) -> None:
     found = {tier: sandbox.shown(tier, ["true"]) for tier in EXPECTED}
     assert len({str(each) for each in found.values()}) == len(found), "two tiers show the same"
 
-    def flags(tier: str) -> list[str]:
-        return observe("flags", tier, sorted({each for each in found[tier][0] if each.startswith("--")}))
+    def flags(tier: str, command: int = 0) -> list[str]:
+        words = {each for each in found[tier][command] if each.startswith("--")}
+        return observe("flags", f"{tier}, command {command}", sorted(words))
 
     def programs(tier: str) -> list[str]:
         words = {Path(word).name for argv in found[tier] for word in argv}
@@ -71,6 +72,8 @@ def test_each_tier_has_its_flags(sandbox: Sandbox) -> None:
     with control("the full tier does not unshare the network, and has not the flags of an isolated one"):
         UNSHARED.fails(flags("full"))
         HAS_FLAGS.fails(flags("full"), "offline")
+    with control("the last command of internet, which starts no sandbox, has not the flags of one"):
+        HAS_FLAGS.fails(flags("internet", -1), "full")
     with control("the tiers differ in what they start"):
         SLIRP.fails(programs("internet"), False)
         SLIRP.fails(programs("offline"), True)
