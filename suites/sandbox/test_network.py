@@ -87,9 +87,9 @@ def test_resolv_conf_follows_the_tier(sandbox: Sandbox, stage: Stage) -> None:
     wanted = {"full": f"nameserver {RESOLVER}", "internet": "nameserver 10.0.2.3", "offline": "none"}
     found = {tier: sandbox.sh(read, tier).stdout.strip() for tier in wanted}
     for tier, text in wanted.items():
-        with control(f"what another tier has is not that of {tier}"):
-            other = {"full": "internet", "internet": "offline", "offline": "full"}[tier]
-            RESOLV.fails(observe("resolv.conf", other, found[other]), text)
+        outside = ["sh", "-c", read.replace("/etc", "/nowhere") if tier == "full" else read]
+        with control(f"what is read without a sandbox is not that of {tier}"):
+            RESOLV.fails(observe("resolv.conf", "outside", stage.as_user(outside).stdout.strip()), text)
         RESOLV(observe("resolv.conf", tier, found[tier]), text)
     with control("offline no name resolves"):
         RESOLVER_IS.fails(observe("resolves", "offline", _resolver(sandbox, "offline")), "10.0.2.3")
