@@ -83,7 +83,7 @@ def main(
     rows.sort(key=lambda row: [each.id for each in chosen].index(row.id))
     found = kill_table.write(home, rows, OURS.red_lock(), of_claims(home, chosen))
     if settings.subject.resolve() == ROOT:
-        remember(rows, settings.state)
+        remember(() if run.interrupted else rows, settings.state, prune=not run.interrupted)
     if not (home / results.FILE).is_file():  # it ended before there was a run to follow
         e2e.collect(run)
     pages.write(home, of(settings.subject))
@@ -120,10 +120,10 @@ def of_claims(home: Path, chosen: Sequence[Sabotage]) -> dict[str, Record]:
     return {name: each for name, each in records.load(home).items() if claims & set(each.claims)}
 
 
-def remember(rows: Sequence[SabotageResult], state: Path) -> None:
-    """Write into the red lock what was seen; what there is no more leaves it."""
+def remember(rows: Sequence[SabotageResult], state: Path, *, prune: bool = False) -> None:
+    """Write into the red lock what was seen; with ``prune`` what there is no more leaves it."""
     state.mkdir(parents=True, exist_ok=True)
-    checks = suite_runner.collected()
+    checks = suite_runner.collected() if prune else {}
     try:
         with filelock.FileLock(state / f"{red_lock.FILE}.lock"):
             before = OURS.red_lock()
@@ -185,6 +185,8 @@ def try_all(
         mark = "killed" if row.killed else f"NOT KILLED ({row.verdict}: {row.reason})"
         progress.say(f"{sabotage.id}: {mark}, {row.seconds:.0f} s")
         rows.append(row)
+        if row.killed and run.settings.subject.resolve() == ROOT:  # also where the run is ended early
+            remember([row], run.settings.state)
 
     with progress.step(f"{len(chosen)} sabotages"):
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
