@@ -13,8 +13,6 @@ PROVABLE = "image-user-nonroot"
 SUBJECT = """name = "miniature"
 [image]
 name = "{name}"
-[manifests]
-base = "none"
 """
 DOCKERFILE = """FROM scratch
 COPY root/ /
