@@ -9,8 +9,8 @@ import yaml
 
 from boxproof.subject.model import Subject
 
-IMAGE = ("IMG", "ENT", "SIZE", "TOOL")
-PROGRAMS = ("ENT", "AUTH", "PROBE")
+IMAGE = ("IMG", "ENT", "SIZE", "TOOL", "ISO")
+PROGRAMS = ("ENT", "AUTH", "PROBE", "ISO")
 KINDS = {  # kind of an object in a changed manifest -> areas
     "NetworkPolicy": ("NET",),
     "ClusterRole": ("RBAC",),
@@ -21,9 +21,11 @@ KINDS = {  # kind of an object in a changed manifest -> areas
     "ConfigMap": ("ENT", "PROBE"),
     "Secret": ("SEC", "AUTH"),
     "PersistentVolumeClaim": ("PVC",),
-    "StatefulSet": ("ENT", "KIND", "PVC", "PROBE", "RES"),
+    "StatefulSet": ("ENT", "KIND", "PVC", "PROBE", "RES", "ISO"),
+    "Deployment": ("RES", "ISO"),
+    "Namespace": ("KIND", "ISO"),
 }
-EVERYTHING_APPLIED = ("KIND", "RBAC", "NET", "PVC", "RES", "HELM")
+EVERYTHING_APPLIED = ("KIND", "RBAC", "NET", "PVC", "RES", "HELM", "ISO")
 
 
 def areas(subject: Subject, paths: Iterable[Path]) -> tuple[str, ...]:

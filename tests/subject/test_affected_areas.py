@@ -23,8 +23,8 @@ def subject(tmp_path: Path) -> model.Subject:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("image/rootfs/usr/local/bin/entrypoint", ("ENT", "AUTH", "PROBE")),
-        ("image/Dockerfile", ("IMG", "ENT", "SIZE", "TOOL")),
+        ("image/rootfs/usr/local/bin/entrypoint", ("ENT", "AUTH", "PROBE", "ISO")),
+        ("image/Dockerfile", ("IMG", "ENT", "SIZE", "TOOL", "ISO")),
         ("README.md", ()),
         ("manifests/base/gone.yaml", affected_areas.EVERYTHING_APPLIED),
     ],

@@ -74,7 +74,7 @@ def test_an_edit_is_proven_area_by_area_the_nearest_first(tmp_path: Path, notes:
     assert (notes.deployed, notes.cleared) == (1, 1)
     known = OURS.claims()
     areas = [known[each].area for wave in notes.proven for each in wave]
-    assert list(dict.fromkeys(areas)) == ["ENT", "AUTH", "PROBE"]
+    assert list(dict.fromkeys(areas)) == ["ENT", "AUTH", "PROBE", "ISO"]
 
 
 def test_of_an_area_what_is_proven_quickly_comes_first() -> None:
