@@ -33,6 +33,21 @@ from suites.shipped_box import Shipped
 
 
 @pytest.fixture
+def compose_services(subject: Subject) -> dict[str, Any]:
+    """The services of the subject's Compose file, as they stand there."""
+    path = subject.path(subject.compose.file)
+    found = yaml.safe_load(path.read_text()) if path else None
+    return dict((found or {}).get("services") or {})
+
+
+@pytest.fixture
+def own_documents(subject: Subject) -> str:
+    """The text of the box's documents."""
+    paths = sorted((subject.directory / "docs").glob("*.md"))
+    return "\n\n".join(each.read_text() for each in paths)
+
+
+@pytest.fixture
 def modes(subject: Subject, container: Containers) -> Modes:
     """``modes(mode, *words, stays=…)``: the box on the engine in a mode, with a stand-in for the CLI."""
     return Modes(subject, container)

@@ -170,7 +170,7 @@ def test_the_grace_period_is_at_least_60_s(box: Box, twin: Twins, kube: Kube) ->
 def test_so_is_that_of_every_tier(session: Session, subject: Subject) -> None:
     with control("a pod that says nothing has 30 s"):
         LONG_GRACE.fails(grace("says nothing", {}))
-    for name, components in subject.tiers.items():
+    for name, components in (subject.tiers or {"default": ()}).items():
         for each in (components, (*COMPONENTS, *components)):
             objects, _ = rendered(session, components=each)
             LONG_GRACE(grace(f"tier {name}", pod_spec(workload(objects, subject.workload)) or {}))

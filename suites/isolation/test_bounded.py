@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-import yaml
 
 from boxproof.core.session import EngineInfo, Session
 from boxproof.deployment.deploy import Objects, rendered
@@ -48,7 +47,7 @@ def test_no_container_of_any_tier_writes_without_a_bound(session: Session, subje
             spec = {"containers": [{"name": "one"} | container], "volumes": [{"name": "a", "emptyDir": {}}]}
             pod = {"kind": "Pod", "metadata": {"name": "doctored"}, "spec": spec}
             BOUNDED.fails(unbounded(f"doctored: {sorted(container)}", [pod]), MOST_DISK)
-    for name, components in subject.tiers.items():
+    for name, components in (subject.tiers or {"default": ()}).items():
         objects, _ = rendered(session, components=components)
         assert any(pod_spec(each) for each in objects), f"no pod in tier {name}"
         BOUNDED(unbounded(f"tier {name}", objects), MOST_DISK)
@@ -79,15 +78,11 @@ def test_the_documented_container_has_few_processes(documented: Documented, dock
 
 @claim("iso-pod-is-bounded")
 @scope("image")
-def test_so_has_the_service_of_the_compose_file(subject: Subject) -> None:
+def test_so_has_the_service_of_the_compose_file(compose_services: dict[str, Any], subject: Subject) -> None:
     def most(asked: str, service: Mapping[str, Any]) -> int:
         return observe("processes it may have", asked, int(service.get("pids_limit") or 0))
 
     with control("a service that says nothing may have any number"):
         FEW.fails(most("doctored", {"image": "a"}), MOST_PROCESSES)
-    path = subject.path(subject.compose.file)
-    if path is None:
-        pytest.skip("the subject has no Compose file")
-    services = yaml.safe_load(path.read_text())["services"]
-    assert subject.compose.service in services, "the Compose file has no service of that name"
-    FEW(most(subject.compose.service, services[subject.compose.service]), MOST_PROCESSES)
+    assert subject.compose.service in compose_services, "the Compose file has no service of that name"
+    FEW(most(subject.compose.service, compose_services[subject.compose.service]), MOST_PROCESSES)

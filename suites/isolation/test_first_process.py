@@ -130,7 +130,7 @@ def test_no_pod_of_any_tier_takes_anything_of_its_node(session: Session, subject
         NOTHING_TAKEN.fails(taken("a port", [doctored({"containers": ports})]))
         devices = [{"name": "a", "securityContext": {"privileged": True}}]
         NOTHING_TAKEN.fails(taken("its devices", [doctored({"initContainers": devices})]))
-    for name, components in subject.tiers.items():
+    for name, components in (subject.tiers or {"default": ()}).items():
         objects, _ = rendered(session, components=components)
         assert any(pod_spec(each) for each in objects), f"no pod in tier {name}"
         NOTHING_TAKEN(taken(f"tier {name}", objects))

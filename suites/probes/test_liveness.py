@@ -105,7 +105,7 @@ def test_the_probe_looks_often_enough(session: Session, subject: Subject) -> Non
     with control("no probe, and one that is forgiven a thousand failures"):
         SOON.fails(noticed("no probe", {}), NOTICED)
         SOON.fails(noticed("a patient one", {"periodSeconds": 20, "failureThreshold": 1000}), NOTICED)
-    for name, components in subject.tiers.items():
+    for name, components in (subject.tiers or {"default": ()}).items():
         objects, _ = rendered(session, components=components)
         pod = pod_spec(workload(objects, subject.workload)) or {}
         agent = next(each for each in pod["containers"] if each["name"] == subject.container)

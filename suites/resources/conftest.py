@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from boxproof.core.session import EngineInfo, Session
+from boxproof.fixtures.charts import Charts
 from boxproof.fixtures.docker_run import Documented
 from boxproof.subject.model import Subject
+
+
+@pytest.fixture
+def charts(session: Session, subject: Subject, tmp_path: Path) -> Charts:
+    """The subject's chart, to be rendered."""
+    return Charts(session, subject, tmp_path)
 
 
 @pytest.fixture

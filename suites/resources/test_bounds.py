@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import rendered
 from boxproof.fixtures.box_fixtures import MakeBox
@@ -95,7 +93,7 @@ def test_so_is_that_of_every_container_that_may_write_there(session: Session, su
             NO_OTHER.fails(
                 unbounded("doctored", [pod | {"spec": {"volumes": volumes, "containers": [bare]}}])
             )
-    for name, components in subject.tiers.items():
+    for name, components in (subject.tiers or {"default": ()}).items():
         NO_OTHER(unbounded(f"tier {name}", rendered(session, components=components)[0]))
 
 
@@ -163,7 +161,9 @@ def test_the_documented_logs_of_a_crash_loop_are_bounded(
 
 @claim("logs-bounded-in-crash-loop")
 @scope("image")
-def test_the_logs_of_every_service_of_the_compose_file_are_bounded(subject: Subject) -> None:
+def test_the_logs_of_every_service_of_the_compose_file_are_bounded(
+    compose_services: dict[str, Any],
+) -> None:
     def unbounded(asked: str, services: Mapping[str, Any]) -> list[str]:
         found = [name for name, each in services.items() if not compose_bound(each.get("logging") or {})]
         return observe("services", asked, found)
@@ -171,14 +171,8 @@ def test_the_logs_of_every_service_of_the_compose_file_are_bounded(subject: Subj
     with control("a service that names no driver, and one whose driver has no size"):
         doctored = {"a": {}, "b": {"logging": {"driver": "json-file", "options": {"max-file": "3"}}}}
         assert BOUNDED.fails(unbounded("doctored", doctored)) == ["a", "b"]
-    for name in (subject.compose.file, subject.compose.socket):
-        path = subject.path(name)
-        services = (yaml.safe_load(path.read_text()) or {}).get("services") or {} if path else {}
-        if name == subject.compose.file:
-            assert services, "the Compose file has no service"
-            BOUNDED(unbounded(name, services))
-        else:  # what is laid over the first file keeps what it does not name
-            BOUNDED(unbounded(name, {key: each for key, each in services.items() if "image" in each}))
+    assert compose_services, "the Compose file has no service"
+    BOUNDED(unbounded("the Compose file", compose_services))
 
 
 def compose_bound(logging: Mapping[str, Any]) -> bool:
@@ -212,7 +206,7 @@ def crashed(docker: Any, name: str) -> str:
 
 @claim("logs-bounded-in-crash-loop")
 @scope("image")
-def test_the_documents_say_what_bounds_logs_in_a_cluster(subject: Subject) -> None:
+def test_the_documents_say_what_bounds_logs_in_a_cluster(own_documents: str) -> None:
     """Logs of pods are the kubelet's, its settings the user's: the box can but say which they are."""
 
     def named(asked: str, text: str) -> set[str]:
@@ -220,5 +214,4 @@ def test_the_documents_say_what_bounds_logs_in_a_cluster(subject: Subject) -> No
 
     with control("a text that speaks of logs alone names none"):
         DOCUMENTED.fails(named("another text", "Logs of pods are the kubelet's."))
-    documents = sorted((subject.directory / "docs").glob("*.md"))
-    DOCUMENTED(named("the documents", "\n".join(each.read_text() for each in documents)))
+    DOCUMENTED(named("the documents", own_documents))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -72,7 +71,7 @@ def test_so_have_those_of_every_tier(session: Session, subject: Subject) -> None
     with control("a Job whose container has none is seen as such"):
         bare = {"kind": "Job", "metadata": {"name": "bare"}, "spec": {"template": {"spec": BARE}}}
         NONE_MISSING.fails(missing("bare", [bare]))
-    for name, components in subject.tiers.items():
+    for name, components in (subject.tiers or {"default": ()}).items():
         for each in ((*COMPONENTS, *components), components):
             objects, _ = rendered(session, components=each)
             assert missing_resources(objects), f"no container in tier {name}"
@@ -94,9 +93,7 @@ def test_so_have_the_pods_of_the_runbooks(subject: Subject) -> None:
 
 @claim("limits-and-requests-present")
 @scope("image")
-def test_chart_values_set_them(session: Session, subject: Subject, tmp_path: Path) -> None:
-    charts = Charts(session, subject, tmp_path)
-
+def test_chart_values_set_them(charts: Charts, subject: Subject) -> None:
     def of_agent(*words: str) -> dict[str, Any]:
         pod = pod_spec(workload(charts.rendered(*words), subject.workload)) or {}
         agent = next(each for each in pod["containers"] if each["name"] == subject.container)
@@ -118,7 +115,7 @@ def numbers(asked: str, resources: dict[str, Any]) -> tuple[float, ...]:
 def test_the_agent_asks_for_what_it_needs(session: Session, subject: Subject) -> None:
     with control("the values under which agents were killed are less, whatever their units"):
         assert ENOUGH.fails(numbers("too small", KILLED)) == (GIB / 2, 0.25, 2 * GIB, 2)
-    for name, components in subject.tiers.items():
+    for name, components in (subject.tiers or {"default": ()}).items():
         pod = pod_spec(workload(rendered(session, components=components)[0], subject.workload)) or {}
         agent = next(each for each in pod["containers"] if each["name"] == subject.container)
         ENOUGH(numbers(f"tier {name}", agent["resources"]))
