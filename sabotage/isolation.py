@@ -128,11 +128,6 @@ image_sabotage(
 )  # fmt: skip
 
 
-@manifest_sabotage("iso-restart-leaves-no-orphan", "the containers of the pod share their processes")
-def shared_processes(objects: Objects) -> None:
-    _pod(objects)["shareProcessNamespace"] = True
-
-
 image_sabotage(
     "as_an_argument", "iso-prompt-is-data", "headless mode hands the prompt over as an argument",
     dockerfile=edited(START, r's/--prompt -- claude -p /-- claude -p "$CLAUDE_PROMPT" /'),

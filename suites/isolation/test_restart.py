@@ -9,7 +9,7 @@ from boxproof.agent.login import FILE, credentials
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.fixtures.factories import Containers, Twins
+from boxproof.fixtures.factories import Containers
 from boxproof.host.engine.container_exec import said
 from boxproof.kube.client import Kube, NotFound
 from boxproof.probes.pods import helper_pods
@@ -25,7 +25,6 @@ from suites.persistence.roots_box import on_claim
 
 UNCHANGED = require("mode, owner and group of everything are as before", lambda changed: changed == [])
 PRIVATE = require("the login can be read by its user alone", lambda mode: mode == "600")
-NO_ORPHAN = require("nothing that was started before runs on", lambda pids: pids == [])
 NAMED = require(
     "whoami answers with the image's name for the user", lambda found: bool(found[0]) and found[0] == found[1]
 )
@@ -85,65 +84,6 @@ def next_pod(box: Box, old: str) -> bool:
     if box.pod_object()["metadata"]["uid"] == old:
         raise NotYet("the old pod")
     return True
-
-
-@claim("iso-restart-leaves-no-orphan")
-def test_what_a_container_has_started_ends_with_it(make_box: MakeBox, twin: Twins, docker: Any) -> None:
-    """Also what has a session of its own, and no parent left."""
-
-    def left(asked: str, node: str, mark: str) -> list[str]:
-        script = 'grep -lsaF "$0" /proc/[0-9]*/cmdline | cut -d/ -f3'
-        code, output = said(docker.containers.get(node), ["sh", "-c", script, mark], again=True)
-        if code:
-            raise EnvironmentFault(f"the processes of {node} cannot be read: {output[-200:]!r}")
-        return observe(
-            "processes that run on", asked, own(docker.containers.get(node), output.decode().split())
-        )
-
-    shared = twin(fresh=True, spec={"shareProcessNamespace": True, "restartPolicy": "Always"})
-    box = make_box(ready=False)
-    helper_pods.start_of(box.kube, box.namespace, box.pod)
-    marks = {"a twin": seconds(), box.label: seconds()}
-    with control("in a pod whose containers share their processes it runs on"):
-        shared.exec(detached(marks["a twin"]))
-        assert left("before, a twin", shared.node, marks["a twin"])
-        again(box.kube, docker, shared.namespace, shared.name, "probe")
-        NO_ORPHAN.fails(left("a twin", shared.node, marks["a twin"]))
-    assert box.exec(detached(marks[box.label])).ok, "nothing could be started"
-    assert left("before", box.node, marks[box.label]), "what was started is not seen"
-    again(box.kube, docker, box.namespace, box.pod, box.container)
-    NO_ORPHAN(left(box.label, box.node, marks[box.label]))
-
-
-def seconds() -> str:
-    """Return a number of seconds that no other process sleeps."""
-    return str(10**6 + int(helper_pods.unique("x").rpartition("-")[2], 16) % 10**6)
-
-
-def detached(mark: str) -> list[str]:
-    """Return the command that leaves a process with a session of its own."""
-    return ["setsid", "--fork", "sh", "-c", f"exec sleep {mark} >/dev/null 2>&1 </dev/null"]
-
-
-def own(node: Any, pids: list[str]) -> list[str]:
-    """Return those of ``pids`` that run ``sleep``: not the search for it."""
-    script = 'for each; do [ "$(cat /proc/$each/comm 2>/dev/null)" != sleep ] || echo $each; done; true'
-    _, output = said(node, ["sh", "-c", script, "own", *pids], again=True)
-    return sorted(output.decode().split())
-
-
-def again(kube: Kube, docker: Any, namespace: str, pod: str, container: str) -> None:
-    """KILL a container's first process from its node, and wait until the kubelet has started it again."""
-
-    def restarts() -> int:
-        states = kube.get("Pod", pod, namespace)["status"]["containerStatuses"]
-        return next(int(each["restartCount"]) for each in states if each["name"] == container)
-
-    before, inside = restarts(), Inside(docker, kube.get("Pod", pod, namespace), container)
-    code, output = said(inside.node, ["kill", "-KILL", str(inside.pid)], again=False)
-    if code:
-        raise EnvironmentFault(f"no KILL on {inside.node.name}: {output[-200:]!r}")
-    until(lambda: restarts() > before, timeout=90, every=0.5, what=f"{pod} is started again")
 
 
 @claim("iso-user-has-a-name")
