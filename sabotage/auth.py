@@ -267,3 +267,13 @@ def watch_comes_seldom(objects: Objects) -> None:
 def page_with_the_home(directory: Path) -> None:
     page = directory / "docs/installing.md"
     page.write_text(f"{page.read_text()}\n```\ndocker run -v ~/.claude:{CONFIG} claude-in-a-box\n```\n")
+
+
+REAL = "/usr/local/bin/claude"
+WITHOUT_LOGIN = f'#!/bin/sh\\n[ "$1" = auth ] && exit 1\\nexec {REAL}-real "$@"\\n'
+image_sabotage(
+    "no_login_by_hand", "rotated-token-picked-up", "the CLI of the box does not log in by hand",
+    dockerfile=as_root(
+        f"mv {REAL} {REAL}-real", f"printf '{WITHOUT_LOGIN}' > {REAL}", f"chmod 0755 {REAL}",
+    ),
+)  # fmt: skip

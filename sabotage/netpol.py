@@ -435,3 +435,21 @@ def cilium_allows_a_block(directory: Path) -> None:
         "    - toEntities: [kube-apiserver]",
         "    - toCIDR: [198.51.100.0/24]\n    - toEntities: [kube-apiserver]",
     )
+
+
+@manifest_sabotage("netpol-no-ipv6-way-out", "the pod has its node's network, IPv6 addresses and all")
+def on_the_nodes_network(objects: Objects) -> None:
+    label = "pod-security.kubernetes.io/enforce"
+    find(objects, "Namespace")["metadata"].setdefault("labels", {})[label] = "privileged"
+    _pod(objects)["hostNetwork"] = True
+    _pod(objects)["securityContext"].pop("sysctls", None)
+
+
+image_sabotage(
+    "listens_over_tcp", "netpol-ingress-denied-nothing-listens", "something in the box listens everywhere",
+    dockerfile=edited("/usr/local/bin/entrypoint", "2i socat TCP-LISTEN:9000,fork /dev/null \\&"),
+)  # fmt: skip
+image_sabotage(
+    "listens_over_udp", "netpol-ingress-denied-nothing-listens", "something in the box listens over UDP",
+    dockerfile=edited("/usr/local/bin/entrypoint", "2i socat UDP-RECV:9000 /dev/null \\&"),
+)  # fmt: skip

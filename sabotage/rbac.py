@@ -395,3 +395,8 @@ def labels_not_compared(objects: Objects) -> None:
 def no_restart(objects: Objects) -> None:
     rule = find(objects, "ValidatingAdmissionPolicy", OPERATOR)["spec"]["validations"][0]
     rule["expression"] = "variables.execs"
+
+
+@manifest_sabotage("rbac-reader-cannot-exec", "the reader may enter every pod")
+def enters_every_pod(objects: Objects) -> None:
+    _allow(objects, "", ["pods/exec"], ["get", "create"])

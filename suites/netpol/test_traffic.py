@@ -141,17 +141,23 @@ def listening(output: str) -> list[str]:
 
 @claim("netpol-pod-stays-healthy-and-rollback")
 def test_the_pod_is_well_under_the_policy_and_free_without_it(
-    make_box: MakeBox, kube: Kube, twin: Twins, outside: Outside, listener: Listeners, settled: Settled
+    make_box: MakeBox,
+    kube: Kube,
+    twin: Twins,
+    muted: Twin,
+    outside: Outside,
+    listener: Listeners,
+    settled: Settled,
 ) -> None:
     box = settled(make_box(ready=False))
     target, policies = listener(on=outside), of_pod(box.objects, box.labels)
     period = 3 * box.spec["containers"][0]["readinessProbe"].get("periodSeconds", 10)
     with control("under the policy an unlisted port is denied; while a pod starts it is not Ready"):
         OPEN.fails(reach(box, target, within=1))
+        RESOLVES.fails(lookup(muted, CLUSTER_NAME, within=1))
         young = twin(labels={"role": "not-ready"}, spec=NEVER_READY, fresh=True, ready=False)
         STAYS_READY.fails(readiness(kube, young.namespace, young.name, young.label, 1), period)
-    seen = beside(box, twin(), lambda each: lookup(each, CLUSTER_NAME), lambda found: found.ok, "a name")
-    assert seen.ok, seen
+    RESOLVES(beside(box, twin(), lambda each: lookup(each, CLUSTER_NAME), lambda found: found.ok, "a name"))
     box.wait_ready()
     STAYS_READY(readiness(kube, box.namespace, box.pod, box.label, period), period)
     kube.delete(policies)
