@@ -11,8 +11,10 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import Tier
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.rbac.rules import RBAC, in_force
+from boxproof.kube.service_accounts import authority, kubeconfig, token
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.subject.model import Subject
+from pytest_claims.faults import EnvironmentFault
 
 Bound = Callable[..., str]
 
@@ -64,6 +66,16 @@ def bound(kube: Kube, aside: str) -> Iterator[Bound]:
 
     yield make
     kube.delete(made)
+
+
+def lent(box: Box, kube: Kube, user: str) -> dict[str, str]:
+    """Return the setting by which a kubectl in the box is another account: a kubeconfig that is put there."""
+    space, account = user.split(":")[2:]
+    path, text = f"/tmp/{account}", kubeconfig({account: token(kube, space, account)}, authority(kube))
+    ended = box.exec(["sh", "-c", 'umask 077; cat >"$0"', path], stdin=text)
+    if not ended.ok:
+        raise EnvironmentFault(f"no kubeconfig can be put into {box.label}: {ended.stderr[-200:]}")
+    return {"KUBECONFIG": path}
 
 
 def decoy(

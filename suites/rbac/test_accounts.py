@@ -13,11 +13,10 @@ from boxproof.kube.rbac.access_reviews import Answer, Question, discover
 from boxproof.kube.rbac.audit import ADMIN
 from boxproof.kube.rbac.derived import given
 from boxproof.kube.rbac.rules import Grant, grants, subjects
-from boxproof.kube.service_accounts import token
 from pytest_claims import claim, control, observe, require
 from pytest_claims.recording.observations import record
 from suites.rbac import rights
-from suites.rbac.conftest import Bound, decoy
+from suites.rbac.conftest import Bound, decoy, lent
 
 NO_WILDCARD = require("no role that reaches it has a wildcard", lambda roles: roles == [])
 NOT_EVERYTHING = require("it may not do everything", lambda answer: answer is Answer.DENIED)
@@ -95,8 +94,8 @@ def test_the_bindings_name_the_account_the_pod_runs_as(
     wrong, ask = f"{reader.account}-missing", ("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
     box = reader.wait_ready()
 
-    def known_as(*words: str) -> str:
-        return observe("known as", " ".join(["kubectl", *words[2:]]), kubectl(box, *ask, *words).stdout)
+    def known_as(env: dict[str, str] | None = None) -> str:
+        return observe("known as", "kubectl in the pod", kubectl(box, *ask, env=env).stdout)
 
     with control(
         "an account with a typing error is not there and may nothing; another's token is another user"
@@ -107,7 +106,7 @@ def test_the_bindings_name_the_account_the_pod_runs_as(
         EXISTS.fails(exists(kube, reader.namespace, wrong))
         IN_FORCE.fails(access(f"{reader.user}-missing", [pods])[pods])
         other = bound("", "configmaps", ("get",), ())
-        RUNS_AS.fails(known_as(f"--token={token(kube, aside, other.rpartition(':')[2])}"), reader.user)
+        RUNS_AS.fails(known_as(lent(box, kube, other)), reader.user)
     NAMES_IT_ALONE(named(reader.objects, reader.label), mine)
     EXISTS(exists(kube, reader.namespace, reader.account))
     IN_FORCE(access(reader.user, [pods])[pods])

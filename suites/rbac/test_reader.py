@@ -15,11 +15,11 @@ from boxproof.kube.client import Kube, Object
 from boxproof.kube.rbac.access_reviews import Answer, Question, review
 from boxproof.kube.rbac.audit import READS
 from boxproof.kube.rbac.derived import STREAMS, about
-from boxproof.kube.service_accounts import authority, kubeconfig, token
+from boxproof.kube.service_accounts import authority, kubeconfig
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
-from suites.rbac.conftest import Bound
+from suites.rbac.conftest import Bound, lent
 from suites.rbac.rights import allowed, from_rules, spaces
 
 READABLE = (
@@ -73,16 +73,15 @@ def test_the_kubectl_in_the_pod_reads_everywhere(box: Box) -> None:
 
 
 @claim("rbac-pods-log")
-def test_the_kubectl_in_the_pod_reads_logs(box: Box, kube: Kube, aside: str, bound: Bound) -> None:
+def test_the_kubectl_in_the_pod_reads_logs(box: Box, kube: Kube, bound: Bound) -> None:
     own = ("-n", box.namespace, box.pod, "-c", box.container)
 
-    def printed(*words: str) -> str:
-        shown = " ".join(each[:40] for each in ("logs", *words))
-        return came_of(kubectl(box, "logs", "--tail=1", *words), shown)
+    def printed(*words: str, env: dict[str, str] | None = None) -> str:
+        return came_of(kubectl(box, "logs", "--tail=1", *words, env=env), " ".join(["logs", *words]))
 
-    with control("with the token of an account that may read pods there and no logs, the same command fails"):
-        other = bound("", "pods", tuple(READS), (), box.namespace).rpartition(":")[2]
-        PRINTED.fails(printed(*own, f"--token={token(kube, aside, other)}"))
+    with control("as an account that may read pods there and no logs, the same command fails"):
+        other = bound("", "pods", tuple(READS), (), box.namespace)
+        PRINTED.fails(printed(*own, env=lent(box, kube, other)))
     PRINTED(printed(*own))
     PRINTED(printed("-n", "kube-system", "-l", "k8s-app=kube-dns"))
 
@@ -183,16 +182,14 @@ def test_no_verb_opens_a_stream(reader: Box, kube: Kube, bound: Bound) -> None:
 @claim("rbac-reader-cannot-exec")
 @pytest.mark.parametrize("websockets", ["true", "false"])
 def test_the_kubectl_in_the_pod_cannot_exec(
-    box: Box, twin: Twins, kube: Kube, aside: str, bound: Bound, websockets: str
+    box: Box, twin: Twins, kube: Kube, bound: Bound, websockets: str
 ) -> None:
     other, env = twin(), {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": websockets}
     words = ("exec", "-n", other.namespace, other.name, "--", "echo", "inside")
 
-    def tried(*flags: str) -> str:
-        told = kubectl(box, words[0], *flags, *words[1:], env=env)
-        return came_of(told, " ".join([words[0], *(each[:8] for each in flags), *words[1:]]))
+    def tried(more: dict[str, str]) -> str:
+        return came_of(kubectl(box, *words, env=env | more), f"exec, websockets {websockets}")
 
-    with control("with the token of an account that may, the same kubectl does it"):
-        name = bound("", "pods,pods/exec", ("get", "create")).rpartition(":")[2]
-        FORBIDDEN.fails(tried(f"--token={token(kube, aside, name)}"))
-    FORBIDDEN(tried())
+    with control("as an account that may, the same kubectl does it"):
+        FORBIDDEN.fails(tried(lent(box, kube, bound("", "pods,pods/exec", ("get", "create")))))
+    FORBIDDEN(tried({}))

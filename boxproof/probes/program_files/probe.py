@@ -16,7 +16,7 @@ from typing import Any
 
 from boxproof.probes.program_files.dns import STATE, Answer, ending, resolve
 from boxproof.probes.program_files.https import https
-from boxproof.probes.program_files.table import SAYS, answered, expose, sweep
+from boxproof.probes.program_files.table import PKTINFO, SAYS, answer_datagram, answered, expose, sweep
 
 STUB = ("boxproof.stubs.server.stub", "/usr/local/lib/boxproof")  # a module, and where it is found
 
@@ -46,6 +46,8 @@ def listen(asked: argparse.Namespace) -> Answer:
     server = socket.socket(socket.AF_INET6 if asked.six else socket.AF_INET, kind)
     if not asked.udp:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if asked.udp and not asked.six:
+        server.setsockopt(socket.IPPROTO_IP, PKTINFO, 1)
     server.bind(("::" if asked.six else "0.0.0.0", asked.port))
     home = STATE / asked.token
     home.mkdir(parents=True)
@@ -67,8 +69,7 @@ def serve(server: socket.socket, token: str, seen: Path, udp: bool) -> None:
     answer = f"{token}\n".encode()
     while True:
         if udp:
-            _, peer = server.recvfrom(2048)
-            server.sendto(answer, peer)
+            peer = (answer_datagram(server, answer),)
         else:
             connection, peer = server.accept()
             try:

@@ -6,6 +6,7 @@ import argparse
 import os
 import selectors
 import socket
+import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
@@ -15,6 +16,7 @@ from boxproof.probes.program_files.dns import STATE, Answer, ending, question
 
 SAYS = 30.0  # seconds until who was connected to says who it is: it may have to wait for a processor
 AGAIN = 1.0  # seconds until a datagram is sent again, as TCP does
+PKTINFO = 8  # IP_PKTINFO (ip(7)): which of its addresses a datagram came to
 QUESTION = question("kubernetes.default.svc.cluster.local", 1)  # a resolver answers to nothing else
 KINDS = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}
 
@@ -27,6 +29,8 @@ def expose(asked: argparse.Namespace) -> Answer:
             server = socket.socket(socket.AF_INET, kind)
             if kind == socket.SOCK_STREAM:
                 server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            else:
+                server.setsockopt(socket.IPPROTO_IP, PKTINFO, 1)
             server.bind(("0.0.0.0", port))
             if kind == socket.SOCK_STREAM:
                 server.listen(64)
@@ -51,13 +55,25 @@ def answer_all(waiting: selectors.BaseSelector, answer: bytes) -> None:
             server: Any = key.fileobj
             try:
                 if server.type == socket.SOCK_DGRAM:
-                    server.sendto(answer, server.recvfrom(2048)[1])
+                    answer_datagram(server, answer)
                 else:
                     connection = server.accept()[0]
                     connection.sendall(answer)
                     connection.close()
             except OSError:
                 continue
+
+
+def answer_datagram(server: socket.socket, answer: bytes) -> str:
+    """Answer a datagram from the very address it came to, which may be one of many; returns who sent it."""
+    _, ancillary, _, peer = server.recvmsg(2048, 256)
+    back = [
+        (level, kind, struct.pack("=I4s4s", 0, data[4:8], bytes(4)))
+        for level, kind, data in ancillary
+        if (level, kind) == (socket.IPPROTO_IP, PKTINFO)
+    ]
+    server.sendmsg([answer], back, 0, peer)
+    return str(peer[0])
 
 
 def sweep(asked: argparse.Namespace) -> Answer:
