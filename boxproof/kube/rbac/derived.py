@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from boxproof.kube.client import Object
 from boxproof.kube.discovery import Resource
@@ -12,10 +12,8 @@ from boxproof.kube.rbac.rules import RBAC, Grant, Rule
 ANY = "*"
 # https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb, and the
 # verbs that rules alone have: bind and escalate, impersonate, approve, sign and attest
-VERBS = (
-    "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection",
-    "bind", "escalate", "impersonate", "approve", "sign", "attest", "use",
-)  # fmt: skip
+ORDINARY = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+VERBS = (*ORDINARY, "bind", "escalate", "impersonate", "approve", "sign", "attest", "use")
 # what rules may be about although nothing serves it
 UNSERVED = (
     ("", "users"), ("", "groups"), ("", "serviceaccounts"), ("authentication.k8s.io", "userextras/scopes"),
@@ -34,11 +32,20 @@ def given(found: Iterable[Grant], objects: Iterable[Object]) -> list[Grant]:
 
 
 def derived(found: Iterable[Grant], resources: Sequence[Resource]) -> list[Question]:
-    """Return what the rules of grants say may be done, as questions; a wildcard stands for all there is."""
-    served = [(each.group, each.name) for each in resources]
+    """Return what the rules of grants say may be done, as questions; a wildcard stands for all there is.
+
+    An ordinary verb that the API does not serve for a resource opens nothing, and is left out.
+    """
+    served = {(each.group, each.name): frozenset(each.verbs) for each in resources}
     known = [*served, *(each for each in UNSERVED if each not in served)]
     asked = (each for grant in found for rule in grant.rules for each in _of_rule(rule, grant, known))
-    return list(dict.fromkeys(asked))
+    return list(dict.fromkeys(each for each in asked if _opens(each, served)))
+
+
+def _opens(question: Question, served: Mapping[tuple[str, str], frozenset[str]]) -> bool:
+    name = question.resource + (f"/{question.subresource}" if question.subresource else "")
+    verbs = served.get((question.group, name))
+    return verbs is None or question.verb not in ORDINARY or question.verb in verbs
 
 
 def changing(questions: Iterable[Question]) -> list[Question]:

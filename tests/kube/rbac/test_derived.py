@@ -43,6 +43,11 @@ def test_wildcards_stand_for_all_there_is_and_for_verbs_of_rules_alone() -> None
     assert "get users in all namespaces" in of(verbs=("get",), groups=("*",), resources=("users",))
 
 
+def test_an_ordinary_verb_that_is_not_served_opens_nothing_and_others_are_asked() -> None:
+    found = of(verbs=("get", "list", "bind"), groups=("",), resources=("pods",))
+    assert found == ["get pods in all namespaces", "bind pods in all namespaces"]
+
+
 def test_addresses_are_asked_by_what_they_may_open() -> None:
     assert of(verbs=("get",), urls=("/metrics",)) == ["get /metrics"]
     assert "get /logs/" in of(verbs=("get",), urls=("*",))
