@@ -8,9 +8,9 @@ from typing import Any
 from boxproof.core.session import Session
 from boxproof.deployment.box import workload_of
 from boxproof.fixtures.charts import diff
-from boxproof.fixtures.helm_release import Installed, Release, installed
+from boxproof.fixtures.helm_release import Release, installed
 from boxproof.subject.manifests.object_diff import called, in_order_of
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, require
 from suites.packaging import config_change
 
 Objects = list[dict[str, Any]]
@@ -55,15 +55,16 @@ def test_what_helm_installs_is_what_the_manifests_say(release: Release, session:
 @claim("helm-toggles-honoured")
 def test_a_release_comes_changes_goes_back_and_leaves_the_volume(release: Release) -> None:
     every = tuple(called(each) for each in release.rendered)
+    with control("before it is installed nothing of it is there, and no agent stands"):
+        nothing = ALL_THERE.fails(installed(release, "before"), 1, every)
+        STANDS.fails(nothing, MORE, ())
+        ANOTHER.fails(nothing, "")
     release.install()
     first = installed(release, "at first")
-    with control("what was installed is not yet what comes next: asks for less, is the same pod, is there"):
-        STANDS.fails(first, MORE, first.claims)
-        ANOTHER.fails(first, first.pod)
-        ALL_THERE.fails(first, 7, every)
-        GONE.fails(first, (), first.claims)
-    STANDS(seen("at first", first), first.memory, first.claims)
-    ALL_THERE(seen("at first", first), 1, every)
+    STANDS(first, first.memory, first.claims)
+    ALL_THERE(first, 1, every)
+    with control("what has been installed is not gone"):
+        GONE.fails(installed(release, "before it is removed"), (), first.claims)
 
     release.upgrade(f"--set=resources.requests.memory={MORE}")
     more = installed(release, f"upgraded to {MORE}")
@@ -77,11 +78,6 @@ def test_a_release_comes_changes_goes_back_and_leaves_the_volume(release: Releas
 
     release.uninstall()
     GONE(installed(release, "uninstalled"), (f"Namespace {release.namespace}",), first.claims)
-
-
-def seen(asked: str, found: Installed) -> Installed:
-    """Return what was found, observed once more for what is required of it outside a control."""
-    return observe("installed", asked, found)
 
 
 @claim("helm-config-restarts-its-readers")
