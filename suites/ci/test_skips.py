@@ -48,6 +48,9 @@ def test_a_skipped_check_turns_the_run_red_unless_it_is_listed(
     ended = prove("one check skipped", mini(), both)
     ENDS(observe("exit code of a run", "one check skipped", ended.code), UNPROVEN)
     COUNTS(observe("counts", "one check skipped", ended.json("*/results.json")["counts"]), 1, "unproven")
+    with control("a skipped check that is not listed ends the run with another code than 0"):
+        ENDS.fails(observe("exit code of a run", "not listed", ended.code), 0)
+        COUNTS.fails(observe("counts", "not listed", ended.json("*/results.json")["counts"]), 1, "waived")
     until = datetime.now(UTC).date() + timedelta(days=30)
     waiver = f'claim = "{UNRECORDED}"\nreason = "it records no size"\nowner = "us"\nexpires = {until}\n'
     ended = prove("that check listed", mini(waivers=f"[[waiver]]\n{waiver}"), both)

@@ -46,7 +46,9 @@ def test_every_node_and_the_pod_have_the_content_just_built(
     ):
         stale = THE_BUILD.fails(on_nodes(engine, cluster, tag, digest))
         assert stale == OnNodes(tagged=True, same=False)
-        RUNS.fails(observe("image that runs", "what the tag stood for", running(engine, box).image), digest)
+        RUNS.fails(
+            observe("image that runs", "what the engine has under the tag", digest), image.config_digest
+        )
         BAKED.fails(observe("baked in", "another build", {"is": f"{image.nonce}\n", "wanted": f"{digest}\n"}))
     THE_BUILD(on_nodes(engine, cluster, image.reference, image.config_digest))
     RUNS(observe("image that runs", box.pod, running(engine, box).image), image.config_digest)
