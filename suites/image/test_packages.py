@@ -33,7 +33,7 @@ CALLED = re.compile(
     r"(gcc|g\+\+|cc|c\+\+|cpp|cc1(plus)?|collect2|clang(\+\+)?|tcc|gfortran|ld(\.(bfd|gold|lld))?|as|g?make|cmake|ninja|meson"
     r"|cargo|rustc|javac)(-\d[\d.]*)?$"
 )
-INCLUDED = re.compile(r"(^|/)include/([\w-]+/)*(stdio|stdlib|string|unistd|pthread)\.h$")
+INCLUDED = re.compile(r"(^|/)include/(\w+-linux-\w+/)?(stdio|stdlib|string|unistd|pthread)\.h$")
 HEADERS = "/usr/include/stdio.h /usr/include/stdlib.h /usr/local/include/stdio.h"
 BUILD_TOOLS = (
     f'for each in {COMPILERS}; do command -v "$each" || true; done; '
