@@ -29,6 +29,7 @@ REPORTED = require(
 BARE = require("no capability can be had", lambda found: not found.bounding and not found.effective)
 BY_NAME = require("every tool is found by its bare name", lambda missing: missing == [])
 SAME_PATH = require("PATH is that of the first process", lambda seen: seen["exec"] == seen["first process"])
+MISSES = ("kubectl", "curl", "dig")  # of another cluster they find nothing
 FALSE = {"no-such-tool": "no-such-tool --version"}
 
 
@@ -79,7 +80,7 @@ def test_every_tool_works_in_the_deployed_pod(box: Box, tools: dict[str, Tool]) 
     with control(
         "a tool that is not there fails, and an unknown one or an empty list is an error to the box"
     ):
-        WORK.fails(toolkit.failing(box.exec, FALSE, "a tool that is not there"))
+        WORK.fails(toolkit.failing(box.exec, FALSE, "not there", doubted=False))
         assert verify(box.exec, "no-such-tool").code
         assert verify(box.exec, listed="[]").code
         other = dict.fromkeys(some, "ok")
@@ -102,7 +103,7 @@ def test_every_tool_does_work_that_the_box_does_not_choose(box: Box, cluster: Cl
     values = filled(box, cluster)
     with control("a pod that is not there is not found: the work is looked at"):
         other = values | {"pod": "no-such-pod", "git": "v0.0.0", "service": "192.0.2.1"}
-        DO_OUR_WORK.fails(toolkit.idle(box.exec, ["kubectl", "curl", "dig"], other, "of another cluster"))
+        DO_OUR_WORK.fails(toolkit.idle(box.exec, MISSES, other, "elsewhere", doubted=False))
     names = sorted(set(toolkit.WORK) - set(toolkit.NAMED))
     DO_OUR_WORK(judged(lambda: toolkit.idle(box.exec, names, values, f"{len(names)} tools in {box.pod}")))
 
@@ -115,7 +116,7 @@ def test_the_tools_that_need_no_capability_work_without_any(
     with control("a tier with a capability has it, and of another cluster nothing is true"):
         BARE.fails(tier("netraw").capabilities())
         other = values | {"pod": "no-such-pod", "git": "v0.0.0", "service": "192.0.2.1"}
-        DO_OUR_WORK.fails(toolkit.idle(box.exec, ["kubectl", "dig"], other, "of another cluster"))
+        DO_OUR_WORK.fails(toolkit.idle(box.exec, MISSES, other, "elsewhere", doubted=False))
     BARE(box.capabilities())
     DO_OUR_WORK(judged(lambda: toolkit.idle(box.exec, toolkit.NAMED, values, f"in {box.pod}")))
 
@@ -126,7 +127,8 @@ def test_every_other_tool_works_in_the_tier_it_is_declared_for(
 ) -> None:
     with control("in the default tier none of them works"):
         for name in sorted({each.tier for each in tools.values()} - {"default"}):
-            found = WORK.fails(toolkit.failing(box.exec, of_tier(tools, name), f"{name} tools by default"))
+            mine = of_tier(tools, name)
+            found = WORK.fails(toolkit.failing(box.exec, mine, f"{name} tools", doubted=False))
             assert set(found) == set(of_tier(tools, name))
     require.expected(WORK)
     for name in sorted({each.tier for each in tools.values()} - {"default"}):

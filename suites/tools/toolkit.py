@@ -107,10 +107,10 @@ def lacking(tools: Mapping[str, Tool]) -> dict[str, str]:
     return found
 
 
-def failing(run: Exec, commands: Mapping[str, str], asked: str) -> dict[str, str]:
+def failing(run: Exec, commands: Mapping[str, str], asked: str, *, doubted: bool = True) -> dict[str, str]:
     """Return what fails of commands, by tool, with its words; ``run`` is ``box.exec``. An observation.
 
-    Raises Unjudged where the machine is too slow to tell.
+    Raises Unjudged where the machine is too slow to tell and a failure is to be ``doubted``: it is not meant.
     """
 
     def tried(command: str) -> str:
@@ -120,16 +120,18 @@ def failing(run: Exec, commands: Mapping[str, str], asked: str) -> dict[str, str
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         said = dict(zip(commands, pool.map(tried, commands.values()), strict=True))
     found = {name: each for name, each in said.items() if each}
-    if found:
+    if found and doubted:
         demand_speed(f"tools fail: {', '.join(sorted(found))}")
     observations.record("failing tools", asked, found)
     return found
 
 
-def idle(run: Exec, names: Collection[str], values: Mapping[str, str], asked: str) -> dict[str, str]:
+def idle(
+    run: Exec, names: Collection[str], values: Mapping[str, str], asked: str, *, doubted: bool = True
+) -> dict[str, str]:
     """Return which tools do not do the work that is asked of them here, with what they said instead.
 
-    ``values`` fill in the commands. An observation; raises Unjudged where the machine is too slow to tell.
+    ``values`` fill in the commands. An observation; raises Unjudged as ``failing`` does.
     """
 
     def tried(name: str) -> str:
@@ -145,7 +147,7 @@ def idle(run: Exec, names: Collection[str], values: Mapping[str, str], asked: st
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         said = dict(zip(names, pool.map(tried, names), strict=True))
     found = {name: each for name, each in said.items() if each}
-    if found:
+    if found and doubted:
         demand_speed(f"tools do not work: {', '.join(sorted(found))}")
     observations.record("tools that do not work", asked, found)
     return found
