@@ -26,7 +26,8 @@ def on_nodes(engine: EngineInfo, cluster: ClusterInfo, reference: str, digest: s
     """Return what every node has under ``reference``, ``digest`` being the id of the wanted content."""
     found = {node: load.node_image_id(engine, node, reference) for node in cluster.nodes}
     seen = OnNodes(all(found.values()), set(found.values()) == {digest})
-    observations.record("nodes", reference, found, decides=seen)
+    observations.record("image ids on the nodes", reference, found)
+    observations.record("nodes", reference, seen)
     return seen
 
 
