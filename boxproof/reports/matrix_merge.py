@@ -64,5 +64,5 @@ def _read(home: Path) -> tuple[Matrix, dict[str, Outcome], dict[str, Results]]:
     try:
         outcomes = matrix_results.outcomes(home)
         return matrix_results.read(home), outcomes, matrix_results.runs(home, outcomes)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{home}: {str(error).splitlines()[0]}", hint=HINT) from error

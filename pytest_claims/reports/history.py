@@ -128,7 +128,7 @@ def read(path: Path) -> list[Line]:
     for number, text in enumerate(path.read_text(errors="replace").splitlines(), 1):
         try:
             made = Line.model_validate(json.loads(text))
-        except (ValidationError, ValueError):
+        except (ValidationError, ValueError, RecursionError):
             progress.say(f"{path}: line {number} is no run and is left out", style="dim")
             continue
         found.pop(made.run, None)

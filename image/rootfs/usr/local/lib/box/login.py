@@ -87,7 +87,7 @@ def _of_file(path: Path) -> Login:
         login = found.get("claudeAiOauth") or {}
         token, renewable = login.get("accessToken"), bool(login.get("refreshToken"))
         scopes, expires = login.get("scopes"), login.get("expiresAt")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return Login("file", "truncated", mark=mark, path=where)
     if not isinstance(token, str) or not token.strip():  # so the CLI leaves it when a renewal was refused
         return Login("file", "empty", mark=mark, path=where)
