@@ -121,6 +121,13 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed what reads others' words with what nobody means; ``-- --help`` says how long."""
+    install(session)
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
 def workflows(session: nox.Session) -> None:
     """Check the CI workflows with actionlint."""
     install(session)

@@ -83,9 +83,11 @@ def fuzz(
 
 
 def shares(names: Sequence[str], examples: int) -> dict[str, int]:
-    """Return how many inputs each target gets."""
-    live = {each: max(1, int(examples * SHARE[each])) for each in names if each in LIVE}
+    """Return how many inputs each target gets: those of the running service less, beside others."""
     pure = [each for each in names if each not in LIVE]
+    if not pure:
+        return {each: -(-examples // len(names)) for each in names}
+    live = {each: max(1, int(examples * SHARE[each])) for each in names if each in LIVE}
     left = examples - sum(live.values())
     return live | {each: -(-left // len(pure)) for each in pure}
 
