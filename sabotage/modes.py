@@ -148,3 +148,18 @@ image_sabotage(
     "not_told", "limits-read-from-cgroup", "the supervisor does not tell the CLI the limit",
     dockerfile=edited(f"{BOX}/supervise.py", r"s/env=limits.environment\(\), //"),
 )  # fmt: skip
+image_sabotage(
+    "place_not_given_back", "api-keeps-its-places", "the place for a prompt is not given back",
+    dockerfile=edited(f"{BOX}/slots.py", r"s/del self.taken\[name\]/pass/"),
+)  # fmt: skip
+image_sabotage(
+    "any_name_of_an_event", "api-keeps-its-places", "an event has the name that it says, ends of lines in it",
+    dockerfile=edited(f"{BOX}/api.py", r"s/name if known else .message./name/"),
+)  # fmt: skip
+image_sabotage(
+    "last_client_noted", "api-token-out-of-sight", "the api notes who came last, with the token",
+    dockerfile=edited(
+        f"{BOX}/service.py",
+        r's/^( +)scheme, _, given = .*/&\n\1Path("\/tmp\/last-client").write_text(authorization)/',
+    ),
+)  # fmt: skip
