@@ -72,6 +72,7 @@ def write(context: Context, target: Path, namespace: str) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, 0o600)  # one that was there keeps its mode otherwise
         file.write(yaml.safe_dump(data))
     return target
 

@@ -21,7 +21,7 @@ from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings, path_after
 from boxproof.host import process_table
 from boxproof.host.engine import bridge as netdev
-from boxproof.host.engine import engine_programs
+from boxproof.host.engine import engine_programs, host_traces
 from boxproof.host.engine.ping import server_version
 from boxproof.host.fetch.apt import digest
 from pytest_claims import progress as log
@@ -34,6 +34,7 @@ LEAST_FREE = 2 << 30  # bytes on the disk of the engine's data
 SHIM = "containerd-shim-runc-v2"
 DAEMONS = frozenset({"dockerd", "containerd", "docker-proxy"})
 SOCKET_GROUP = 2375  # not root's: containers often run in that group, and the socket makes its holder root
+TRACES = "machine-before.json"
 SOCKET_LIMIT = 100  # bytes; the kernel allows 107, containerd adds to the path
 
 
@@ -102,6 +103,7 @@ def ensure(settings: Settings) -> EngineInfo:
     """
     layout = Layout(settings.state)
     layout.root.mkdir(parents=True, exist_ok=True)
+    layout.root.chmod(0o700)  # who reaches the socket is root
     with filelock.FileLock(layout.root / "lock"):
         version = server_version(layout.host)
         if not version and layout.pid():
@@ -143,6 +145,8 @@ def stop(settings: Settings) -> bool:
             run(["umount", "-l", point], timeout=20, check=False)
         for bridge in (*bridges, netdev.bridge_name(settings.state)):
             netdev.remove_bridge(bridge)
+        if changed := host_traces.restore(layout.root / TRACES):
+            log.say(f"the machine's network is as before: {', '.join(changed)}")
     return bool(pid)
 
 
@@ -168,6 +172,7 @@ def _start(settings: Settings, layout: Layout, programs: Path) -> str:
     argv = [programs / "bin/dockerd", "--config-file", config, "--data-root", layout.root / "data"]
     argv += ["--exec-root", layout.exec, "-H", layout.host, "-p", layout.pid_file]
     environment = {"PATH": path_after(programs / "bin")}
+    host_traces.note(layout.root / TRACES, programs / "bin/iptables")
     process = daemon([str(word) for word in argv], log=layout.log, env=environment)
     return _wait_for(layout, lambda: process.poll() is not None)
 

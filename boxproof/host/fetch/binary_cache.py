@@ -6,14 +6,16 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
 from pytest_claims import progress
-from pytest_claims.faults import EnvironmentFault
+from pytest_claims.faults import EnvironmentFault, UsageError
 
 TIMEOUT = httpx.Timeout(30, connect=5)  # of one read
 ASK = httpx.Timeout(5)
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _silent: set[str] = set()  # caches that did not answer this process: asked once, not once a program
 
 
@@ -24,7 +26,7 @@ def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
     """
     if not cache:
         return False
-    remote = cache.startswith(("http://", "https://"))
+    remote = _remote(cache)
     if cache.rstrip("/") in _silent:
         return False
     found = _download(f"{cache.rstrip('/')}/{name}", target) if remote else _copy(Path(cache) / name, target)
@@ -41,7 +43,7 @@ def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
 
 def holds(cache: str, name: str) -> bool:
     """Return whether ``cache`` has ``name``; nothing is fetched."""
-    if not cache.startswith(("http://", "https://")):
+    if not _remote(cache):
         return bool(cache) and (Path(cache) / f"{name}.sha256").is_file()
     address = cache.rstrip("/")
     if address in _silent:
@@ -67,6 +69,22 @@ def store(cache: str, name: str, program: Path) -> None:
     temporary.rename(directory / name)
     checksum = hashlib.sha256(program.read_bytes()).hexdigest()
     (directory / f"{name}.sha256").write_text(f"{checksum}  {name}\n")
+
+
+def _remote(cache: str) -> bool:
+    """Return whether it is elsewhere; raises UsageError where anybody on the way could put programs in.
+
+    The checksums come from the same place, so they tell damage, not fraud.
+    """
+    if not cache.startswith("http://"):
+        return cache.startswith("https://")
+    host = urlsplit(cache).hostname or ""
+    if host not in LOOPBACK:
+        hint = "serve it over https, or name a directory"
+        raise UsageError(
+            f"BOXPROOF_BINARY_CACHE={cache} is plain HTTP, and what comes from it is run", hint=hint
+        )
+    return True
 
 
 def _copy(source: Path, target: Path) -> str:
