@@ -47,12 +47,14 @@ def batch(
     """Try ``count`` inputs of the seed ``number``; what breaks it is made small, and kept in ``found``."""
 
     def one(value: Any) -> None:
-        found.tried += 1
-        check(value)
+        for each in inputs.variants(value):
+            found.tried += 1
+            check(each)
 
     run = given(values)(one)
     run = settings(
-        max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck),
+        max_examples=-(-count // inputs.VARIANTS), deadline=None, database=None,
+        suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink], verbosity=Verbosity.quiet, print_blob=False,
     )(run)  # fmt: skip
     try:

@@ -92,3 +92,25 @@ HTTP = nearly(
         REQUESTS | st.sampled_from([b"0\r\n\r\n", b"5\r\nabcde\r\n0\r\n\r\n", b"zz\r\n"]),
     )
 )  # fmt: skip
+
+
+VARIANTS = 6  # of each input: drawing one costs more than trying it
+
+
+def variants(value: Any) -> tuple[Any, ...]:
+    """Return an input, its halves, itself twice, changed, and backwards; of a tuple so its first part."""
+    if isinstance(value, tuple):
+        return tuple((each, *value[1:]) for each in variants(value[0]))
+    half = len(value) // 2
+    if isinstance(value, str):
+        return (
+            value,
+            value[:half],
+            value[half:],
+            value + value,
+            f"{value[:half]}\0{value[half:]}",
+            value[::-1],
+        )
+    changed = bytes(each ^ 1 for each in value[half : half + 1])
+    twice, other = value + value, value[:half] + changed + value[half + 1 :]
+    return (value, value[:half], value[half:], twice, other, value[::-1])
