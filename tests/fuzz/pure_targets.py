@@ -72,7 +72,7 @@ def relayed(data: tuple[bytes, int]) -> None:
         sink(b"")
     finally:
         relay.write, relay.log = kept
-    for line in [*lines, *said]:
+    for line in [*lines, *(each.encode() for each in said)]:
         with suppress(ValueError, RecursionError):
             found = json.loads(line)
             assert not isinstance(found, dict) or found.get("source") == "claude", line
