@@ -25,7 +25,7 @@ RESULT = b'{"type": "result", "result": "done"}\n'
 ODD = {
     "half a character": b'{"type": "text", "x": "\\ud800"}\n' + RESULT,
     "half a character as the result": b'{"type": "result", "result": "\\ud800"}\n',
-    "a hundred thousand brackets": b'{"type": "text", "x": ' + b"[" * 100_000 + b"\n" + RESULT,
+    "fifty thousand brackets": b'{"type": "text", "x": ' + b"[" * 50_000 + b"\n" + RESULT,
     "no number": b'{"type": "text", "x": NaN}\n' + RESULT,
     "an endless result": b'{"type": "result", "result": 1e999}\n' + RESULT,
     "no UTF-8": b"\xff\xfe\x00\n" + RESULT,
