@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_claims.claims import Claim
-    from pytest_claims.controls import ControlFailed, claim, control, needs, note, observe, own_cluster, scope
+    from pytest_claims.controls import (
+        ControlFailed,
+        claim,
+        control,
+        needs,
+        note,
+        observe,
+        own_cluster,
+        scope,
+        subject_state,
+    )
     from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, UsageError
     from pytest_claims.project import Project, RunContext
     from pytest_claims.recording.evidence import Evidence
@@ -47,6 +57,7 @@ __all__ = [
     "require",
     "scope",
     "subject_sabotage",
+    "subject_state",
     "until",
     "write_reports",
 ]
@@ -60,6 +71,7 @@ PLACES = {
     "observe": ("controls", "observe"),
     "own_cluster": ("controls", "own_cluster"),
     "scope": ("controls", "scope"),
+    "subject_state": ("controls", "subject_state"),
     "Observation": ("recording.observations", "Observation"),
     "record": ("recording.observations", "record"),
     "Required": ("recording.requirements", "Required"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from boxproof.kube import pod_faults
 from boxproof.kube.client import Kube, NotFound, Object
 from pytest_claims import pace
-from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault
+from pytest_claims.faults import BoxproofError, DeadlineExceeded, EnvironmentFault, SubjectFault
 from pytest_claims.waiting import NotYet, until
 
 REVISION = "controller-revision-hash"
@@ -19,6 +20,11 @@ LOOK = 0.5  # seconds from one look at a pod to the next
 IMAGE_LOOKS = 12  # at an image that does not come before it is believed
 UNSCHEDULABLE_LOOKS = 16  # in a row before "unschedulable" is believed
 UNBOUND_LOOKS = 120  # the same for want of a volume: on a busy machine a provisioner was seen to need 20 s
+
+
+REFUSED = re.compile(
+    r"violates PodSecurity|is invalid|denied the request|exceeded quota|is forbidden: .*unable to"
+)
 
 
 class Ended(Exception):
@@ -100,9 +106,30 @@ def ready(
     what = f"pod {namespace}/{pod} is Ready"
     try:
         return until(look, timeout=timeout, what=what, every=LOOK)
+    except DeadlineExceeded as late:
+        if not reference_image or not (reason := _own_delay(kube, namespace, pod)):
+            raise
+        reason = f"{reason}; {late.message}"
     except Ended as end:
         reason = str(end)
     raise blame(kube, f"{namespace}/{pod}: {reason}", kube.find("Pod", pod, namespace) or {}, reference_image)
+
+
+def _own_delay(kube: Kube, namespace: str, pod: str) -> str:
+    """Return why a pod that did not come in time may itself be the reason, "" where it cannot be.
+
+    Its containers run and it never says that it is ready, or the API refuses to have it.
+    """
+    found = kube.find("Pod", pod, namespace)
+    if found is None:
+        said = _refusals(kube, namespace)
+        return f"the API refuses it{said}" if REFUSED.search(said) else ""
+    started = found.get("status", {}).get("containerStatuses") or []
+    if pod_faults.passing(found) or "deletionTimestamp" in found["metadata"]:
+        return ""
+    if started and all("running" in each.get("state", {}) for each in started):
+        return "it runs and never becomes Ready"
+    return ""
 
 
 def _patience(message: str) -> int:

@@ -29,7 +29,7 @@ ISSUED = (
     r"\bGOCSPX-[\w-]{10,}",
     r"\bhf_[A-Za-z0-9]{16,}",  # Hugging Face
     r"\bhv[sbr]\.[\w-]{16,}",  # Vault
-    r"\b[\w]{8,}\.atlasv1\.[\w-]{16,}",  # Terraform
+    r"\b\w{8,40}\.atlasv1\.[\w-]{16,}",  # Terraform
     r"\bdo[opr]_v1_[0-9a-f]{16,}",  # DigitalOcean
     r"\bglsa_\w{16,}",  # Grafana
     r"\bglc_[\w=]{16,}",
@@ -59,7 +59,7 @@ NAMED = (  # names whose value is a secret, whatever it looks like
     r"|secret[_-]?access[_-]?key|shared[_-]?access[_-]?key|account[_-]?key|private[_-]?key|encryption[_-]?key"
     r"|signing[_-]?key|client-key-data|credentials?|_auth|auth"
 )
-ASSIGNED = rf"(?<![a-z0-9])(?:[\w.-]*[_.-])?(?:{NAMED})[\"']?"
+ASSIGNED = rf"(?<![a-z0-9])(?:{NAMED})[\"']?"
 NO_VALUE = r"(?!\[redacted)(?![{\[$</.~]|(?:true|false|null|none|yes|no|required|default)\b|[\w.]+\()"
 HEADERS = (
     r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|api-key|x-auth-token|x-vault-token|private-token"
@@ -86,9 +86,10 @@ PATTERNS = tuple(
         ),
         # options of commands, and netrc(5)
         (rf"(?i)(--?(?:{NAMED})(?:\s+|=)[\"']?){NO_VALUE}[^\s\"']{{4,}}", 0, rf"\g<1>{MARK}"),
-        (r"(\bcurl\b[^\n]*?\s(?:-u|--user|--proxy-user)[\s=][\"']?)[^\s\"':]+:[^\s\"']+", 0, rf"\g<1>{MARK}"),
+        (r"(\bcurl\b[^\n]{0,500}?\s(?:-u|--user|--proxy-user)[\s=][\"']?)[^\s\"':]+:[^\s\"']+",
+         0, rf"\g<1>{MARK}"),
         (r"(?i)(\bmachine\s+\S+\s+login\s+\S+\s+password\s+)\S+", 0, rf"\g<1>{MARK}"),
-        (r"(?m)(//\S+/?:_(?:authToken|auth|password)\s*=\s*)\S+", 0, rf"\g<1>{MARK}"),  # .npmrc
+        (r"(//[^\s=]{1,200}:_(?:authToken|auth|password)[ \t]*=[ \t]*)\S+", 0, rf"\g<1>{MARK}"),  # .npmrc
         # assignments in JSON, YAML, TOML, INI and the environment
         (rf"(?i)({ASSIGNED}\s*[:=]\s*\"){NO_VALUE}(?:[^\"\\]|\\.){{6,}}",
          0, rf"\g<1>{MARK}"),

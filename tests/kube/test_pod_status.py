@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from boxproof.kube import pod_status
+from boxproof.kube.client import NotFound
 from boxproof.kube.exec import exit_code
 from boxproof.probes.pods import probe_pods
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
@@ -349,3 +350,36 @@ def test_an_old_pod_that_never_became_ready_is_deleted() -> None:
 def test_a_controller_that_does_nothing_is_a_deadline() -> None:
     with pytest.raises(DeadlineExceeded, match="the revision before"):
         roll(Controlled(("old", True)), timeout=0.1)
+
+
+def test_a_pod_that_runs_and_never_says_it_is_ready_is_at_fault_itself(reference: list[str]) -> None:
+    with pytest.raises(SubjectFault, match="it runs and never becomes Ready"):
+        wait(Fake(pod()))
+    assert reference == ["w"]
+
+
+class Refused(Fake):
+    """A controller that the API lets create no pod."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__({})
+        self.said = said
+
+    def get(self, *_: object) -> dict[str, Any]:
+        """Return nothing."""
+        raise NotFound(404, "no pod")
+
+    def find(self, *_: object) -> None:  # type: ignore[override]
+        """Return nothing."""
+
+    def list(self, *_: object) -> list[dict[str, Any]]:
+        """Return what the controller says."""
+        return [{"reason": "FailedCreate", "message": self.said}]
+
+
+@pytest.mark.usefixtures("reference")
+def test_a_pod_that_the_api_refuses_is_at_fault_and_one_that_is_late_is_not() -> None:
+    with pytest.raises(SubjectFault, match=r"the API refuses it: .*violates PodSecurity"):
+        wait(Refused('pods "p-0" is forbidden: violates PodSecurity "restricted:latest"'))
+    with pytest.raises(DeadlineExceeded):
+        wait(Refused("etcdserver: request timed out"))
