@@ -26,6 +26,9 @@ IN_STEP = 20.0
 TOKEN = require("the token is {}", lambda token, wanted: token == wanted)
 RENEWED_ALONE = require("the API got the renewed token alone", lambda tokens: set(tokens) == {".1"})
 MODE = require("the mode is {}", lambda mode, wanted: mode == wanted)
+MOVED = require(
+    "the broken history is gone, the whole one is not", lambda seen: seen == {"broken": False, "whole": True}
+)
 RENEWED = require("the session has the renewed token", lambda there: there)
 NOT_READ = require("it cannot be read", lambda read: not read)
 NOT_ON_HOST = require("nothing of the sandbox's history is on the host", lambda found: not found)
@@ -236,6 +239,10 @@ def test_the_documented_recovery_keeps_login_and_settings(
     with control("before they are set, other settings are seen"):
         KEPT.fails(kept("before they are set"))
     settings.write_text('{"model": "zz-kept"}')
+
+    def histories(asked: str) -> dict[str, bool]:
+        return observe("histories", asked, {"broken": history.exists(), "whole": whole.exists()})
+
     history = next(own.rglob("*.jsonl"))
     history.write_text(history.read_text() + BROKEN)
     whole = own / "projects/whole.jsonl"
@@ -243,9 +250,11 @@ def test_the_documented_recovery_keeps_login_and_settings(
     (own / ".claude.json").write_text('{"projects": {')
     with control("before the recovery the CLI does not start"):
         ANSWERS.fails(answers())
+    with control("before the recovery the broken history is there"):
+        MOVED.fails(histories("before the recovery"))
     told = sandbox.says(*sandbox.part.repair)
     assert told.ok, told.describe()
-    assert not history.exists() and whole.exists(), told.stdout
+    MOVED(histories("after the recovery"))
     ANSWERS(answers())
     KEPT(kept("after the recovery"))
     (sandbox.state / "profiles/api.toml").unlink()

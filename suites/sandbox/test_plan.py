@@ -9,7 +9,7 @@ from boxproof.core.process import Started
 from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.host.sandbox_tools import behind
 from boxproof.probes.stage import Stage
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import SubjectFault, claim, control, observe, require, scope
 from pytest_claims.waiting import until
 
 STAY = ["sh", "-c", "echo started; read -r word"]
@@ -19,7 +19,9 @@ SLIRP = require("slirp4netns is started: {}", lambda programs, wanted: ("slirp4n
 AS_SHOWN = require("what runs is what was shown", lambda seen: seen["runs"] == seen["shown"])
 LISTS = require("the audit lists all that comes in", lambda shown: _lacking(shown) == [])
 NOTHING_UNSAID = require("no variable comes in unsaid", lambda names: names == [])
-IS_RED = require("the mount is red, with a warning", lambda red: red)
+IS_RED = require(
+    "the mount is red, with a warning, and allowed", lambda seen: seen["red"] and seen["launched"]
+)
 RED = "\x1b[31m"
 EXPECTED: dict[str, set[str]] = {
     "full": {
@@ -51,7 +53,13 @@ names = ["hello"]
 
 def begun(process: Started) -> Started:
     """Wait until the payload runs."""
-    until(lambda: "started" in process.said, timeout=30, every=0.01, what="the payload starts")
+
+    def shown() -> bool:
+        return "started" in process.said or process.process.poll() is not None
+
+    until(shown, timeout=30, every=0.01, what="the payload starts")
+    if "started" not in process.said:
+        raise SubjectFault(f"the session ended before its payload ran: {process.complained.strip()[-300:]}")
     return process
 
 
@@ -190,11 +198,10 @@ def test_secret_mounts_are_red_and_allowed(
         IS_RED(observe("red", each.replace(home, "~"), _red(sandbox, profile, each)))
 
 
-def _red(sandbox: Sandbox, profile: Callable[[str, str], Path], source: str) -> bool:
-    """Return whether the mount's line is red, with a warning; it has to start all the same."""
+def _red(sandbox: Sandbox, profile: Callable[[str, str], Path], source: str) -> dict[str, bool]:
+    """Return whether the mount's line is red, with a warning, and whether it starts all the same."""
     profile("one", f'[[mounts]]\nsource = "{source}"\ntarget = "/run/it"\n')
     with sandbox.background(["echo", "started"], "offline", profile="one", terminal=True) as process:
         ended = process.wait(30)
-    assert ended.ok and "started" in ended.stdout, ended.stdout
-    line = next(each for each in ended.stdout.splitlines() if "-> /run/it" in each)
-    return RED in line and "exposes" in line
+    line = next((each for each in ended.stdout.splitlines() if "-> /run/it" in each), "")
+    return {"red": RED in line and "exposes" in line, "launched": ended.ok and "started" in ended.stdout}

@@ -62,8 +62,7 @@ def test_paths_and_lists_arrive_unchanged(sandbox: Sandbox, stage: Stage, profil
         UNCHANGED.fails(observe("said", "other values", said_by(other)))
     env = {"FIRST": "a b", "SECOND": "c:d\ne"}
     found = sandbox.run(["python3", "-c", look], "offline", profile="odd", env=env)
-    assert found.ok, found.stderr
-    ARRIVE(observe("mounts", "odd", json.loads(found.stdout)))
+    ARRIVE(observe("mounts", "odd", json.loads(found.stdout) if found.ok else found.stderr[-400:]))
     UNCHANGED(observe("said", "odd", said_by(env)))
     [argv] = sandbox.shown("offline", ["true"], profile="odd")
     binds = [argv[at + 2] for at, word in enumerate(argv) if word == "--ro-bind"]

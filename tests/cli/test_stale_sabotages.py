@@ -1,0 +1,94 @@
+"""Which sabotages are tried again: those that may show something new."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from boxproof.cli import sabotage
+from boxproof.core.own_project import OURS
+from boxproof.core.settings import Settings
+from boxproof.runs import suite_runner
+from boxproof.runs.suite_runner import Listed
+from pytest_claims import sabotages
+from pytest_claims.reports.schema import CheckUnderSabotage, SabotageResult
+from pytest_claims.seen_red import red_lock
+from pytest_claims.seen_red.red_lock import RedLock, Seen
+from pytest_claims.verdicts import Verdict
+
+CLAIM, NOW, BEFORE = "pvc-bound", "1" * 16, "2" * 16
+CHECKS = {"t.py::a": Listed((CLAIM,), NOW), "t.py::b": Listed((CLAIM,), NOW)}
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RedLock:
+    """A lock in which every check and sabotage of the claim stands as it is."""
+    known = sabotage.select(Settings(claims=(CLAIM,)))
+    made = RedLock(
+        {name: Seen(form=each.form, sabotage=known[0].id) for name, each in CHECKS.items()},
+        {each.id: sabotages.form(each) for each in known},
+    )
+    monkeypatch.setattr(sabotage, "OURS", replace(OURS, sabotage_dir=tmp_path))
+    return made
+
+
+def tried(lock: RedLock, place: Path, checks: dict[str, Listed] = CHECKS) -> bool:
+    """Return whether the sabotages of the claim are tried with that lock: all or none."""
+    chosen = [each for each in OURS.sabotages().values() if each.claim == CLAIM]
+    red_lock.write(place, lock)
+    found = sabotage.stale(chosen, checks)
+    assert found in ([], chosen)
+    return bool(found)
+
+
+def test_what_is_known_is_not_tried_again(lock: RedLock, tmp_path: Path) -> None:
+    assert not tried(lock, tmp_path)
+
+
+def test_a_check_that_changed_or_was_never_seen_red_is_tried(lock: RedLock, tmp_path: Path) -> None:
+    lock.checks["t.py::b"] = Seen(form=BEFORE, sabotage="x")
+    assert tried(lock, tmp_path)
+    del lock.checks["t.py::b"]
+    assert tried(lock, tmp_path)
+
+
+def test_where_the_checks_are_not_known_everything_is_tried(lock: RedLock, tmp_path: Path) -> None:
+    assert tried(lock, tmp_path, {})
+
+
+def test_a_sabotage_that_changed_is_tried_alone(lock: RedLock, tmp_path: Path) -> None:
+    first, *others = list(lock.sabotages)
+    lock.sabotages[first] = BEFORE
+    red_lock.write(tmp_path, lock)
+    chosen = [each for each in OURS.sabotages().values() if each.claim == CLAIM]
+    assert [each.id for each in sabotage.stale(chosen, CHECKS)] == [first]
+    assert first not in others
+
+
+def test_nothing_to_try_is_accepted_and_brings_nothing_up(
+    lock: RedLock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    red_lock.write(tmp_path, lock)
+    monkeypatch.setattr(suite_runner, "collected", lambda: CHECKS)
+    asked = Settings(claims=(CLAIM,), reports=tmp_path / "reports", state=tmp_path / "state")
+    assert sabotage.main(asked) == 0
+    said = capsys.readouterr()
+    assert "--all" in said.out + said.err
+    assert not (tmp_path / "reports").exists()
+
+
+def test_what_was_killed_is_noted_at_once(lock: RedLock, tmp_path: Path) -> None:
+    del lock.checks["t.py::b"]
+    red_lock.write(tmp_path, lock)
+    one = next(each for each in OURS.sabotages().values() if each.claim == CLAIM)
+    check = CheckUnderSabotage(
+        nodeid="t.py::b", before=Verdict.PROVEN, verdict=Verdict.REFUTED, killed=True, form=NOW
+    )
+    row = SabotageResult(
+        id=one.id, claim=CLAIM, sentence="x", diff="", baseline=Verdict.PROVEN, verdict=Verdict.REFUTED,
+        reason="", killed=True, form=NOW, checks=(check,),
+    )  # fmt: skip
+    sabotage.remember([row], tmp_path / "state")
+    assert red_lock.read(tmp_path).by("t.py::b", NOW) == one.id
