@@ -133,6 +133,12 @@ def _staged(made: Parser) -> None:
     made.add_argument("--stage", metavar="STAGE", help=told)
 
 
+def _beginning(made: Parser) -> None:
+    made.add_argument("directory", metavar="DIR", type=Path, help="the top of the box's repository")
+    told = "write subject.toml anew where there is one"
+    made.add_argument("--force", action="store_true", help=told)
+
+
 def _existing_cluster(made: Parser) -> None:
     option = made.add_argument
     told = "prove in the cluster of this context of your kubeconfig, instead of one made with KIND"
@@ -203,6 +209,7 @@ ADDED: dict[str, tuple[Callable[[Parser], None], ...]] = {
     "bench": (_proving, _one_cell, _node_registry, _measuring),
     "doctor": (_surveying,),
     "e2e": (_proving, _staged, _one_cell, _sharing, _carrying, _existing_cluster),
+    "init": (_beginning,),
     "interrupts": (_proving, _interrupting),
     "matrix": (_proving, _many_cells, _node_registry),
     "release": (_proving, _one_cell, _publishing),
@@ -234,6 +241,7 @@ def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dic
 # Each command's module in boxproof.cli, imported when it runs, and its one line.
 COMMANDS = {
     "e2e": "Prove the box on one cell, from a bare machine to the report.",
+    "init": "Write a first subject.toml for the box in a directory, from what is there.",
     "matrix": "Prove the box in every cell of cluster/cells.toml.",
     "sabotage": "Apply every sabotage and expect its checks to refute.",
     "bench": "Measure what is fast against the usual ways: kind, kubectl, serial runs.",

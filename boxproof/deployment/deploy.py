@@ -105,6 +105,19 @@ def rendered(
     return objects, sabotaged
 
 
+def as_written(session: Session) -> Objects:
+    """Return the objects as the subject's own tools give them, with nothing but the sabotage in them."""
+    from boxproof.subject import model
+    from boxproof.subject.manifests import render
+
+    subject = model.load(Path(session.subject))
+    kubectl = session.cluster.kubectl if session.cluster else ""
+    if not kubectl and subject.source in ("base", "kustomize"):
+        kubectl = _on_path("kubectl")
+    objects = render.untouched(subject, kubectl=kubectl, helm=helm_of(session, subject))
+    return _sabotaged(session, objects)[0]
+
+
 def absent(session: Session) -> dict[str, str]:
     """Return the parts the subject lacks as its first instance shows: a template may leave out what it has.
 

@@ -9,6 +9,7 @@ import pytest
 # by the fixture's name; what a fixture gives of any box stands for nothing
 PARTS: dict[str, tuple[str, ...]] = {
     "argv": ("mcp",),
+    "as_written": ("workload", "template"),
     "box": ("workload",),
     "box_applied": ("workload",),
     "charts": ("chart-beside",),
@@ -29,7 +30,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "on_node": ("node-tools",),
     "operator": ("tier:operator",),
     "own_documents": ("box",),
-    "rendered": ("workload",),
+    "rendered": ("workload", "template"),
     "sandbox": ("sandbox",),
     "default_tier": ("workload",),
     "script": ("node-scripts",),

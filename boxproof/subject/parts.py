@@ -104,6 +104,8 @@ def _of_manifests(
         bool(kinds & set(sources.WORKLOADS) or subject.pod_selector),
         "it has no manifests of a workload",
     )
+    templated = bool(kinds & set(sources.WORKLOADS)) and not subject.pod_selector
+    yield "template", templated, "an operator makes its pod: no manifest holds its template"
     for name, wanted in KINDS.items():
         yield name, bool(kinds & set(wanted)), f"its manifests hold no {' or '.join(wanted)}"
     claimed = bool(kinds & {"PersistentVolumeClaim", "StatefulSet"})

@@ -26,7 +26,7 @@ from boxproof.subject.image.image_files import reader
 from boxproof.subject.image.shell_traps import SOUND, Trap, fate
 from boxproof.subject.manifests.pod_specs import pod_spec, workload
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.waiting import holds
 from suites.entrypoint import trap_recorder
 from suites.entrypoint.pod_deletion import Deletion, deletion
@@ -167,6 +167,7 @@ def test_the_grace_period_is_at_least_60_s(box: Box, twin: Twins, kube: Kube) ->
 
 
 @claim("grace-period-60")
+@needs("default-tier")
 def test_so_is_that_of_every_tier(session: Session, subject: Subject) -> None:
     with control("a pod that says nothing has 30 s"):
         LONG_GRACE.fails(grace("says nothing", {}))

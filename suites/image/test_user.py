@@ -17,7 +17,7 @@ from boxproof.subject.image.bad_images import config_of, configured
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.manifests.pod_specs import asks_for_root
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from suites.image import image_user
 
 SOMEBODY = require("the user is known, and it is not root", lambda uid: uid not in (0, None))
@@ -102,6 +102,7 @@ def test_no_program_of_the_pod_makes_its_caller_root(box: Box, twin: Twins) -> N
 
 @claim("runtime-uid-nonroot")
 @scope("image")
+@needs("default-tier")
 def test_no_container_of_any_tier_asks_for_root(session: Session, subject: Subject) -> None:
     with control("a container that asks for uid 0, and one that leaves it open, are seen"):
         asked = [{"runAsUser": 0}, {"runAsNonRoot": False}, {}]

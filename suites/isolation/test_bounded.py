@@ -12,7 +12,7 @@ from boxproof.deployment.deploy import Objects, rendered
 from boxproof.fixtures.docker_run import Documented
 from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from suites.isolation.open_places import MOST_DISK, open_places
 
 BOUNDED = require("whatever it writes has an upper size of {} bytes", lambda found, _: found == [])
@@ -33,6 +33,7 @@ def unbounded(asked: str, objects: Objects) -> list[str]:
 
 
 @claim("iso-pod-is-bounded")
+@needs("default-tier")
 def test_no_container_of_any_tier_writes_without_a_bound(session: Session, subject: Subject) -> None:
     with control("a layer, a directory, a memory without a limit, and a limit beyond any disk, are seen"):
         memory, closed = {"limits": {"memory": "1Gi"}}, {"readOnlyRootFilesystem": True}

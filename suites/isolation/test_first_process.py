@@ -18,7 +18,7 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.process.confinement import Confinement, confinement
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.waiting import NotYet, until
 
 FILTERED = require(
@@ -116,6 +116,7 @@ def test_no_container_is_in_a_namespace_of_its_node(default_tier: Box, docker: A
 
 
 @claim("iso-nothing-of-the-node")
+@needs("default-tier")
 def test_no_pod_of_any_tier_takes_anything_of_its_node(session: Session, subject: Subject) -> None:
     def taken(asked: str, objects: Objects) -> list[str]:
         return observe("taken of the node", asked, sorted(each for one in objects for each in of_node(one)))

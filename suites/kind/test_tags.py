@@ -15,7 +15,7 @@ from boxproof.probes.pods import helper_pods
 from boxproof.subject import copies
 from boxproof.subject.manifests import pod_specs, shipped
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, own_cluster, require
+from pytest_claims import claim, control, needs, observe, own_cluster, require
 
 FIXED = require("no image can come to mean another", lambda found: found == {})
 NAMED = require("every container names an image", lambda unnamed: unnamed == [])
@@ -106,6 +106,7 @@ def test_the_box_starts_from_what_the_nodes_have(
 
 @claim("pull-policy-local")
 @pytest.mark.scope("image")
+@needs("default-tier")
 def test_no_container_of_any_tier_asks_for_a_pull(session: Session, subject: Subject) -> None:
     with control("Always, and what is left to a tag that means Always, are seen"):
         pods = [

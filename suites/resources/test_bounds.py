@@ -15,7 +15,7 @@ from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods import helper_pods
 from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.recording import observations
 from pytest_claims.waiting import NotYet, until
 
@@ -70,6 +70,7 @@ def test_the_pods_tmp_is_bounded_and_no_disk(make_box: MakeBox, container: Conta
 
 
 @claim("tmp-bounded")
+@needs("default-tier")
 def test_so_is_that_of_every_container_that_may_write_there(session: Session, subject: Subject) -> None:
     """The pods beside the agent's, and those of every tier: a root that is read-only has no /tmp to fill."""
 

@@ -18,7 +18,7 @@ from boxproof.probes.pods.probe_pods import PROGRAM
 from boxproof.probes.process import cgroup
 from boxproof.subject.manifests.pod_specs import missing_resources, pod_spec, workload
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 
 GIB = 1 << 30
 REQUEST, REQUEST_CPU = 1 * GIB, 0.5
@@ -67,6 +67,7 @@ def test_every_container_of_the_pod_has_requests_and_limits(
 
 
 @claim("limits-and-requests-present")
+@needs("default-tier")
 def test_so_have_those_of_every_tier(session: Session, subject: Subject) -> None:
     with control("a Job whose container has none is seen as such"):
         bare = {"kind": "Job", "metadata": {"name": "bare"}, "spec": {"template": {"spec": BARE}}}
@@ -79,6 +80,7 @@ def test_so_have_those_of_every_tier(session: Session, subject: Subject) -> None
 
 
 @claim("limits-and-requests-present")
+@needs("node-scripts")
 def test_so_have_the_pods_of_the_runbooks(subject: Subject) -> None:
     """Those that users apply beside the box: the pod of a backup, the debug pod."""
     with control("a pod whose container has none is seen as such"):
@@ -93,6 +95,7 @@ def test_so_have_the_pods_of_the_runbooks(subject: Subject) -> None:
 
 @claim("limits-and-requests-present")
 @scope("image")
+@needs("box")
 def test_chart_values_set_them(charts: Charts, subject: Subject) -> None:
     def of_agent(*words: str) -> dict[str, Any]:
         pod = pod_spec(workload(charts.rendered(*words), subject.workload)) or {}

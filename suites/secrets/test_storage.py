@@ -11,7 +11,7 @@ from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube
 from boxproof.probes.pods.helper_pods import applied, unique
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, own_cluster, require, scope
+from pytest_claims import claim, control, needs, observe, own_cluster, require, scope
 from suites.secrets.etcd import stored
 
 OTHERS = ("configmaps", "statefulsets", "controllerrevisions", "pods")
@@ -74,6 +74,7 @@ def first_provider(text: str, asked: str) -> str:
 
 @claim("secret-encrypted-at-rest")
 @scope("image")
+@needs("facts")
 def test_the_documents_say_how_secrets_are_encrypted(subject: Subject) -> None:
     """Encryption at rest is a setting of the cluster, so that whoever installs the box has to be told."""
     with control("a configuration that writes them as they are is seen"):

@@ -1,0 +1,62 @@
+"""Writes a subject.toml from what a directory shows, each line with its source as a comment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from boxproof.subject.detection import Detected
+
+HEAD = "# Written by `boxproof init`: each line says what shows it. Paths are relative to this file."
+SHOWN = 16  # reasons
+ORDER = ("", "image", "manifests", "chart", "compose", "start")
+
+
+def text(found: Detected) -> str:
+    """Return the file."""
+    lines = [HEAD]
+    for table in ORDER:
+        own = [each for each in found.facts if each.table == table]
+        if own and table:
+            lines += ["", f"[{table}]"]
+        lines += [f"{each.key} = {_toml(each.value)}  # {' '.join(each.source.split())}" for each in own]
+    if found.remarks:
+        lines += ["", "# To look at:", *(f"# - {each}" for each in found.remarks)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML has it on one line; text as JSON writes it is text of TOML too."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(name)} = {_toml(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, bool | int):
+        return json.dumps(value)
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def _key(name: object) -> str:
+    return json.dumps(str(name))
+
+
+def told(directory: Path, found: Detected, lacking: Mapping[str, int]) -> Iterator[str]:
+    """Give the lines that a person reads: what was found, what was not, and the next step.
+
+    ``lacking`` is how many claims are not applicable, by the reason.
+    """
+    yield f"{len(found.facts)} lines from what is there:"
+    for each in found.facts:
+        name = f"{each.table}.{each.key}".lstrip(".")
+        yield f"  {name:24}{_toml(each.value):40} {each.source}"
+    if found.remarks:
+        yield "to look at:"
+        yield from (f"  {each}" for each in found.remarks)
+    if lacking:
+        yield "not found, and what that makes not applicable:"
+        rows = sorted(lacking.items(), key=lambda row: -row[1])
+        yield from (f"  {count:3} claims: {why}" for why, count in rows[:SHOWN])
+        if rows[SHOWN:]:
+            yield f"  and {len(rows) - SHOWN} more reasons, each beside its claims in the report"
+    yield f"next: boxproof e2e --subject {directory} --stage static"

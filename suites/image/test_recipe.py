@@ -1,0 +1,78 @@
+"""What the recipe says by itself, before anything is built."""
+
+from __future__ import annotations
+
+from boxproof.subject.image.dockerfile import Recipe, parse
+from pytest_claims import claim, control, observe, require, scope
+from pytest_claims.faults import Unprovable
+
+pytestmark = scope("image")
+
+TAGGED = require("every image the recipe takes has a tag other than latest", lambda found: found == {})
+DIGESTED = require("every image the recipe takes has a digest", lambda found: found == {})
+EXEC_FORM = require("the last ENTRYPOINT is a JSON array", lambda value: value.startswith("["))
+NOT_ROOT = require("the last USER is not root", lambda user: user not in ("root", "0"))
+NUMBER = require("the last USER is a number", str.isdigit)
+NO_RECOMMENDS = require("no install takes recommended packages along", lambda found: found == [])
+WRONG = "FROM debian\nRUN apt-get install -y jq\nUSER root\nENTRYPOINT /start\n"
+
+
+def last(asked: str, recipe: Recipe, word: str) -> str:
+    """Return the last value of an instruction on the image's line; an observation.
+
+    Raises Unprovable where the recipe does not have it: its base decides then.
+    """
+    values = [step.rest.strip() for stage in recipe.line for step in stage.steps if step.word == word]
+    if not values:
+        raise Unprovable(f"the Dockerfile sets no {word}: its base decides")
+    value = values[-1].partition(":")[0] if word == "USER" else values[-1]
+    return observe(word, asked, value)
+
+
+def recommending(asked: str, recipe: Recipe) -> list[str]:
+    """Return the installs that take recommended packages along; an observation."""
+    steps = (step for stage in recipe.stages for step in stage.steps)
+    found = [each.text for step in steps for each in step.installs if each.recommends]
+    return observe("installs with recommended packages", asked, found)
+
+
+@claim("base-tag-pinned")
+def test_what_it_takes_is_tagged(written: Recipe) -> None:
+    with control("a base without a tag is seen"):
+        TAGGED.fails(observe("bases without a tag", "FROM debian", parse(WRONG).untagged()))
+    TAGGED(observe("bases without a tag", "the Dockerfile", written.untagged()))
+
+
+@claim("base-digest-pinned")
+def test_what_it_takes_is_fixed_by_digest(written: Recipe) -> None:
+    with control("a base without a digest is seen"):
+        DIGESTED.fails(observe("bases without a digest", "FROM debian", parse(WRONG).undigested()))
+    DIGESTED(observe("bases without a digest", "the Dockerfile", written.undigested()))
+
+
+@claim("entrypoint-exec-form")
+def test_the_entrypoint_is_written_as_an_array(written: Recipe) -> None:
+    with control("one in shell form is seen"):
+        EXEC_FORM.fails(last("ENTRYPOINT /start", parse(WRONG), "ENTRYPOINT"))
+    EXEC_FORM(last("the Dockerfile", written, "ENTRYPOINT"))
+
+
+@claim("image-user-nonroot")
+def test_the_user_it_ends_with_is_not_root(written: Recipe) -> None:
+    with control("a recipe that ends as root is seen"):
+        NOT_ROOT.fails(last("USER root", parse(WRONG), "USER"))
+    NOT_ROOT(last("the Dockerfile", written, "USER"))
+
+
+@claim("nonroot-user-numeric")
+def test_the_user_it_ends_with_is_a_number(written: Recipe) -> None:
+    with control("a user by name is seen"):
+        NUMBER.fails(last("USER root", parse(WRONG), "USER"))
+    NUMBER(last("the Dockerfile", written, "USER"))
+
+
+@claim("apt-no-install-recommends")
+def test_no_install_asks_for_recommended_packages(written: Recipe) -> None:
+    with control("an install without the flag is seen"):
+        NO_RECOMMENDS.fails(recommending("apt-get install -y jq", parse(WRONG)))
+    NO_RECOMMENDS(recommending("the Dockerfile", written))
