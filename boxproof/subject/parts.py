@@ -114,7 +114,8 @@ def _of_manifests(
     yield "volume", claimed, "its pod has no volume that lasts"
     own = any((pod_spec(each) or {}).get("serviceAccountName") for each in objects) if objects else True
     yield "account", own and "ServiceAccount" in kinds, "its manifests hold no ServiceAccount"
-    spaced = any((each.get("metadata") or {}).get("namespace") for each in objects) if objects else True
+    written = sources.literal(subject) if subject.source == "files" else []  # rendered ones were placed by us
+    spaced = not written or any((each.get("metadata") or {}).get("namespace") for each in written)
     yield "namespace", spaced and bool(kinds), "its objects name no namespace: whoever applies them chooses"
     kustomize, scripts = subject.manifests.components, subject.manifests.node_scripts
     yield (

@@ -67,3 +67,11 @@ def test_files_that_are_not_there_are_the_subjects_fault(tmp_path: Path, missing
 
     with pytest.raises(SubjectFault, match="names no file"):
         parts.absent(write(tmp_path, f'[manifests]\nfiles = ["{missing}"]\n'))
+
+
+def test_objects_that_name_no_namespace_leave_it_to_whoever_applies_them(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("kind: Pod\nmetadata: {name: a}\n")
+    subject = write(tmp_path, '[manifests]\nfiles = ["a.yaml"]\n')
+    assert "namespace" in parts.absent(subject)
+    (tmp_path / "a.yaml").write_text("kind: Pod\nmetadata: {name: a, namespace: default}\n")
+    assert "namespace" not in parts.absent(subject)

@@ -84,6 +84,9 @@ def substitutes(settings: Settings, engine: EngineInfo, bases: Sequence[str], bu
     if not wanted or not reachability.registry(settings, engine.host):
         return []
     reference = _lent(engine, base_image.bootstrapped(settings, engine), build)
+    for each in wanted if engine.way == "embedded" else ():  # ours alone: what else starts there finds it too
+        if "@" not in each:
+            run([engine.client, "tag", reference, each], env=engine.env, timeout=60)
     for each in wanted:
         progress.say(f"no registry answers: {reference} takes the place of {each}", style="yellow")
     return [f"--build-context={each.partition('@')[0]}=docker-image://{reference}" for each in wanted]
