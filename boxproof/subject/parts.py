@@ -23,7 +23,7 @@ KINDS = {
     "statefulset": ("StatefulSet",),
 }
 COMMANDS = ("run", "load", "capture", "private", "test", "scan", "release", "up", "preflight", "build",
-            "deploy", "down", "stale", "mend", "rotate")  # fmt: skip
+            "deploy", "prune", "down", "stale", "mend", "rotate")  # fmt: skip
 TIERS = ("operator", "netraw", "multicluster", "netadmin", "served", "ptrace", "namespaced", "watch")
 APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\b")
 NOWHERE = Path("/nonexistent")

@@ -22,7 +22,7 @@ from boxproof.subject.image.layers import Layer
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import SubjectFault
 
 pytestmark = scope("image")
@@ -229,6 +229,7 @@ def updates(found: Recipe) -> dict[str, int]:
 
 
 @claim("buildkit-and-apt-cache-mounts")
+@needs("command:prune")
 def test_the_documented_command_keeps_the_build_cache_within_its_bound(
     engine: EngineInfo, subject: Subject, tmp_path: Path
 ) -> None:
