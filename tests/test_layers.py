@@ -169,6 +169,7 @@ WRITES_ELSEWHERE = {  # files that are no part of a report, and what they are
     "pytest_claims.recording.writing": "the writer itself",
     "pytest_claims.reports.history": "a line a run, of results that were written before",
     "boxproof.cli.fresh": "files in a root that is tried",
+    "boxproof.cli.init": "the subject.toml of somebody's box",
     "boxproof.cli.interrupts": "an empty file that nox writes to",
     "boxproof.runs.manual": "the stub of what is deployed by hand",
     "boxproof.runs.ownership": "the records of runs",
