@@ -25,7 +25,7 @@ NAMES = sorted(path.name for path in BOXES.iterdir() if path.is_dir())
 @pytest.fixture
 def box(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A copy of the box that the parameter names, with the subject.toml that ``init`` writes."""
-    directory = tmp_path / request.param
+    directory: Path = tmp_path / str(request.param)
     shutil.copytree(BOXES / request.param, directory)
     assert init.main(Settings(), directory=directory) == 0
     return directory
