@@ -11,9 +11,11 @@ from invoke import Context, task
 
 from boxproof.tasks.debug_tasks import nsenter, oom, remove_container, trace
 from boxproof.tasks.task_errors import explained, parse_in_one_line
+from boxproof.tasks.task_list import in_working_order
 
 __all__ = ["nsenter", "oom", "remove_container", "trace"]  # invoke finds them here
 parse_in_one_line()
+in_working_order()
 
 
 @task(help={"json": "print the survey as JSON on standard output", "as_json": "the same"})

@@ -173,6 +173,7 @@ WRITES_ELSEWHERE = {  # files that are no part of a report, and what they are
     "boxproof.cli.interrupts": "an empty file that nox writes to",
     "boxproof.runs.manual": "the stub of what is deployed by hand",
     "boxproof.runs.ownership": "the records of runs",
+    "boxproof.reports.json_schemas": "files of the repository",
     "boxproof.tasks.claim_frame": "files of the repository",
     "boxproof.tasks.image_tasks": "the package lock",
     "boxproof.subject.supply_chain.scan": "the scanner's settings",

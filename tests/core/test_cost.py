@@ -17,7 +17,7 @@ HEAVY = {
     "cryptography", "docker", "dockerfile_parse", "httpx", "jinja2", "kubernetes", "pydantic", "pytest",
     "requests", "rich", "tenacity", "trustme", "yaml",
 }  # fmt: skip
-MOST = 12  # modules of boxproof
+MOST = 14  # modules of boxproof
 PROGRAM = """
 import json, sys
 from boxproof.cli.main import main

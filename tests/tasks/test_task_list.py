@@ -1,0 +1,42 @@
+"""inv -l: every task once, under the heading of its work; the same words for the same options."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import Counter, defaultdict
+
+import pytest
+from invoke.collection import Collection
+
+from boxproof.core.settings import ROOT
+from boxproof.tasks import task_list
+
+
+@pytest.fixture
+def collection() -> Collection:
+    """The tasks of this repository."""
+    spec = importlib.util.spec_from_file_location("own_tasks", ROOT / "tasks.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Collection.from_module(module)
+
+
+def test_every_task_stands_under_one_heading(collection: Collection) -> None:
+    names = [name.strip() for name, _ in task_list.listed(collection) if name.startswith("  ")]
+    assert Counter(names) == Counter(map(str, collection.tasks))
+    headings = [name for name, says in task_list.listed(collection) if says is None]
+    assert headings == [f"{each}:" for each in task_list.GROUPS]
+
+
+def test_the_groups_name_no_task_that_is_not_there(collection: Collection) -> None:
+    assert {each for many in task_list.GROUPS.values() for each in many} <= set(map(str, collection.tasks))
+
+
+def test_an_option_means_the_same_everywhere(collection: Collection) -> None:
+    kinds = defaultdict(set)
+    for task in collection.tasks.values():
+        for argument in task.get_arguments():
+            kinds[argument.name].add(argument.kind)
+    assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
+    assert not any(name.startswith("as_") and name != "as_json" for name in kinds)

@@ -1,0 +1,69 @@
+"""What CI is told: workflows that keep one copy of a report, pinned actions, and what Renovate would find."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = [*sorted((ROOT / ".github" / "workflows").glob("*.yml")), ROOT / "action.yml"]
+PINNED = re.compile(r"(\./\S+|[\w/-]+@[0-9a-f]{40})")
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    """Return every step of a workflow or an action."""
+    data = yaml.safe_load(path.read_text())
+    jobs = data["jobs"].values() if "jobs" in data else [data["runs"]]
+    return [step for job in jobs for step in job.get("steps", ())]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_actions_are_pinned_and_reports_are_kept_once_and_not_forever(path: Path) -> None:
+    found = steps(path)
+    assert found
+    for step in found:
+        uses = step.get("uses", "")
+        assert not uses or PINNED.fullmatch(uses), uses
+        if "upload-artifact" in uses:
+            told = step["with"]
+            assert "retention-days" in told, (path.name, told)
+            paths = str(told["path"]).split()
+            assert "reports/" not in paths, "latest is a link: every report would be there twice"
+
+
+@pytest.mark.parametrize("name", ["e2e", "nightly", "release", "matrix"])
+def test_what_is_built_is_kept_for_the_next_run(name: str) -> None:
+    kept = [str(step["with"]["path"]) for step in steps(ROOT / f".github/workflows/{name}.yml")
+            if "actions/cache" in step.get("uses", "")]  # fmt: skip
+    assert any("programs" in each for each in kept)
+    if name != "matrix":
+        assert any("history.jsonl" in each for each in kept)
+
+
+def test_a_refuted_box_gets_its_kill_table() -> None:
+    runs = {step.get("run", ""): step for step in steps(ROOT / ".github/workflows/nightly.yml")}
+    (table,) = [step for run, step in runs.items() if "sabotage" in run]
+    assert "!cancelled()" in table["if"]
+
+
+def test_the_reusable_workflow_hands_on_what_the_action_takes() -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (step,) = [each for each in steps(ROOT / ".github/workflows/prove.yml") if each["uses"].startswith("./")]
+    assert set(step["with"]) <= set(action["inputs"])
+
+
+@pytest.mark.parametrize(("file", "least"), [("image/tools.toml", 10), ("cluster/cells.toml", 4)])
+def test_renovate_finds_the_versions(file: str, least: int) -> None:
+    data = json.loads((ROOT / "renovate.json").read_text())
+    (rule,) = [
+        each for each in data["customManagers"] if re.search(each["managerFilePatterns"][0][1:-1], file)
+    ]
+    pattern = re.sub(r"\(\?<(?=\w)", "(?P<", rule["matchStrings"][0])
+    found = [each["currentValue"] for each in re.finditer(pattern, (ROOT / file).read_text())]
+    assert len(found) >= least
+    assert all(re.match(r"v?\d+\.\d+", each) for each in found)
