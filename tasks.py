@@ -153,7 +153,7 @@ def watch(_: Context, claims: str = "") -> None:
 )
 @explained
 def conformance(_: Context, tags: str = "", wait: str = "5", json: bool = False) -> None:
-    """Hold the engine that enforces policies to cyclonus' cases, in the running cluster; 1 if one fails."""
+    """Try cyclonus' cases on the policy engine of the running cluster; 1 if one fails."""
     from boxproof.tasks import conformance as cases
 
     sys.exit(cases.main(tags, wait, json))

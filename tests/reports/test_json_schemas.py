@@ -20,8 +20,8 @@ def wrong(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str =
     if "$ref" in schema:
         return wrong(value, root["$defs"][schema["$ref"].rpartition("/")[2]], root, where)
     if "anyOf" in schema:
-        found = [wrong(value, each, root, where) for each in schema["anyOf"]]
-        return [] if [] in found else found[0]
+        ways = [wrong(value, each, root, where) for each in schema["anyOf"]]
+        return [] if [] in ways else ways[0]
     kinds = {
         "object": dict,
         "array": list,
