@@ -361,7 +361,7 @@ def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -
     if verdict is not None:
         return verdict, "", verdict.upper()  # no letter: ``under_way`` has a line for each claim
     if isinstance(report, pytest.TestReport) and report.failed:  # keeps its traceback in the summary
-        return ("failed" if report.when == "call" else "error"), "", ""
+        return ("failed" if report.when == "call" else "error"), "", "FAILED"
     return ("", "", "") if isinstance(report, pytest.TestReport) else None
 
 

@@ -62,7 +62,7 @@ def duration(seconds: float) -> str:
 def say(text: str, *, style: str | None = None) -> None:
     """Print one line of progress at the depth of the current step, with the time where no one looks on."""
     console = _console()
-    stamp = "" if console.is_terminal else f"{datetime.now():%H:%M:%S} "
+    stamp = "" if console.is_terminal or not text else f"{datetime.now():%H:%M:%S} "
     try:
         console.print(stamp + "  " * _depth() + redaction.text(text), style=style, markup=False)
     except OSError:
