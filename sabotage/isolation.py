@@ -164,7 +164,7 @@ def no_disk_so_large(objects: Objects) -> None:
 
 @subject_sabotage("iso-pod-is-bounded", "the documented command lets it have any number of processes")
 def any_number_documented(directory: Path) -> None:
-    replace_in(directory / "subject.toml", '"--pids-limit", "2048", ', "")
+    replace_in(directory / "subject.toml", '"--pids-limit", "2048",', "")
 
 
 @subject_sabotage("iso-pod-is-bounded", "the Compose file lets it have any number of processes")
