@@ -15,7 +15,8 @@ from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import NotYet, until
 
 KINDS = (  # what an instance has beside its namespace, dependants first
-    "ClusterRoleBinding", "ClusterRole", "PersistentVolume", "PriorityClass", "StorageClass", "Namespace",
+    "ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy", "ClusterRoleBinding", "ClusterRole",
+    "PersistentVolume", "PriorityClass", "StorageClass", "Namespace",
 )  # fmt: skip
 OURS = "boxproof.dev/"  # how finalizers of the harness begin
 REFERENCE = "boxproof.dev/role=reference"  # a pod that shows a node to work
