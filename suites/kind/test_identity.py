@@ -18,6 +18,7 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.image import image_build
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, note, observe, require
+from suites.kind import own_pods
 from suites.kind.stale_nodes import OnNodes, on_nodes, stale_box, stale_tag
 
 THE_BUILD = require(
@@ -52,7 +53,7 @@ def test_every_node_and_the_pod_have_the_content_just_built(
         BAKED.fails(observe("baked in", "another build", {"is": f"{image.nonce}\n", "wanted": f"{digest}\n"}))
     THE_BUILD(on_nodes(engine, cluster, image.reference, image.config_digest))
     RUNS(observe("image that runs", box.pod, running(engine, box).image), image.config_digest)
-    for each in box.kube.list("Pod", box.namespace):
+    for each in own_pods.of(box):
         for container, digest in images_of(engine, each).items():
             RUNS(
                 observe("image that runs", f"{each['metadata']['name']}/{container}", digest),

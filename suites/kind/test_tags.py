@@ -16,6 +16,7 @@ from boxproof.subject import copies
 from boxproof.subject.manifests import pod_specs, shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, own_cluster, require
+from suites.kind import own_pods
 
 FIXED = require("no image can come to mean another", lambda found: found == {})
 NAMED = require("every container names an image", lambda unnamed: unnamed == [])
@@ -139,7 +140,8 @@ def test_the_applied_image_is_the_built_one(
     live = [kube.get(each["kind"], each["metadata"]["name"], box_applied.namespace) for each in workloads]
     found = sorted(set(pod_specs.images(live).values()))
     THE_BUILT(observe("images", "the workloads in the cluster", found), image.reference)
-    pods = kube.list("Pod", box_applied.namespace)
+    pods = own_pods.of(box_applied)
+    assert pods, "no pod of its workloads"
     running = {
         each["image"]
         for one in pods

@@ -17,6 +17,7 @@ COMPOSE = re.compile(r"^(docker-)?compose[\w.-]*\.ya?ml$")
 SCRIPTS = ("*.sh", "Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "*.mk")
 FENCE = re.compile(r"^(?P<mark>```+|~~~+)[^\n]*\n(?P<body>.*?)^(?P=mark)", re.MULTILINE | re.DOTALL)
 REFERENCE = r"(?P<image>[a-z0-9][\w.-]*(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?)"
+DEFECTS = "defects.toml"  # lists what is wrong on purpose with the box of its directory
 NAMED = re.compile(rf"(?:--image[= ]|^\s*-?\s*image:\s*[\"']?){REFERENCE}(?=[\"'\s]|$)", re.MULTILINE)
 LATEST = re.compile(r"(?P<image>\b[a-z0-9][\w./-]*:latest\b)")
 DEFAULTED = re.compile(r"\$\{\w+:?-([^}]*)\}")
@@ -26,9 +27,14 @@ Object = Mapping[str, Any]
 
 
 def files(subject: Subject, *patterns: str) -> list[Path]:
-    """Return the subject's files of these names, hidden directories and those of tests apart."""
+    """Return the subject's files of these names; hidden directories, tests and example boxes are left out."""
     found = {path for each in patterns for path in subject.directory.rglob(each) if path.is_file()}
-    return sorted(each for each in found if not _left_out(each.relative_to(subject.directory)))
+    examples = {path.parent for path in subject.directory.rglob(DEFECTS)}
+    return sorted(
+        each
+        for each in found
+        if not _left_out(each.relative_to(subject.directory)) and examples.isdisjoint(each.parents)
+    )
 
 
 def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
