@@ -113,6 +113,6 @@ def test_an_unusable_registry_is_wrong_usage(engine: FakeEngine) -> None:
 
 
 def test_a_registry_without_the_image_is_a_fault(engine: FakeEngine) -> None:
-    asked = Settings(registry="localhost:1")
+    asked = Settings(registry="localhost:1", kubernetes="1.33.13")  # no digest of it is pinned
     with pytest.raises(EnvironmentFault, match="no localhost:1/kindest/node"):
         published.find(asked, engine.info, check(asked))
