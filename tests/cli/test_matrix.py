@@ -17,7 +17,7 @@ from boxproof.cluster import cells
 from boxproof.cluster.cells import Combination
 from boxproof.core.own_project import OURS
 from boxproof.core.session import Session
-from boxproof.core.settings import ROOT, Settings
+from boxproof.core.settings import Settings
 from boxproof.runs import known_failures
 from pytest_claims.faults import EnvironmentFault, UsageError
 from pytest_claims.reports import results
@@ -38,7 +38,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a subject that never changes, with every directory below ``tmp_path``."""
     subject = tmp_path / "subject"
     subject.mkdir()
-    shutil.copy(ROOT / "subject.toml", subject)
+    (subject / "subject.toml").write_text('name = "box"\n')
     monkeypatch.setattr(matrix, "ROOT", subject)
     monkeypatch.setattr(known_failures, "PROBES", {"kind-load": lambda _: f"ERROR: {SYMPTOM}"})
     return Settings(

@@ -71,7 +71,7 @@ def test_the_overview_names_every_command() -> None:
     _, output, _ = imported(PROGRAM, "--help")
     sessions = set(re.findall(r'    boxproof\(session, "(\w+)"\)', (ROOT / "noxfile.py").read_text()))
     listed = {line.split()[0] for line in output.splitlines() if re.match(r"  \w", line)}
-    assert sessions | {"doctor", "report"} == listed
+    assert sessions | {"doctor", "init", "report"} == listed
 
 
 def test_the_version_is_that_of_the_project() -> None:

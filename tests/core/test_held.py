@@ -94,12 +94,12 @@ def test_an_image_of_the_lock_in_force_is_proven_and_the_difference_named(
 @pytest.mark.parametrize(
     ("versions", "lock", "found"),
     [
-        ({"jq": "1", "perf": "2"}, LOCK, "'perf': '3 -> 2'"),
-        ({"jq": "1", "perf": "4"}, LOCK, "'perf': '3 -> 4'"),
-        ({"jq": "1"}, LOCK, "'perf': '3 -> none'"),
-        ({"jq": "2", "perf": "3"}, LOCK, "'jq': '1 -> 2'"),
-        ({"jq": "1", "perf": "3", "more": "1"}, LOCK, "'more': 'none -> 1'"),
-        ({"jq": "1", "perf": "3"}, None, "'perf': '2 -> 3'"),
+        ({"jq": "1", "perf": "2"}, LOCK, '"perf": "3 -> 2"'),
+        ({"jq": "1", "perf": "4"}, LOCK, '"perf": "3 -> 4"'),
+        ({"jq": "1"}, LOCK, '"perf": "3 -> none"'),
+        ({"jq": "2", "perf": "3"}, LOCK, '"jq": "1 -> 2"'),
+        ({"jq": "1", "perf": "3", "more": "1"}, LOCK, '"more": "none -> 1"'),
+        ({"jq": "1", "perf": "3"}, None, '"perf": "2 -> 3"'),
     ],
 )
 def test_an_image_of_other_versions_is_refuted(
@@ -108,4 +108,3 @@ def test_an_image_of_other_versions_is_refuted(
     with pytest.raises(AssertionError) as error:
         judge(suite, subject, versions, lock)
     assert found in str(error.value)
-    assert (DIFFERENCE if lock else "nothing moved") in str(error.value)

@@ -165,7 +165,7 @@ def keep_in_default(session: Session) -> None:
     """Write the record of an instance that stands in a namespace it did not bring."""
     moved = {**SET, "metadata": {"name": "agent", "namespace": "default"}}
     path = deploy.instances_of(session) / "d.json"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"namespace": "default", "objects": [moved, ROLE]}))
 
 

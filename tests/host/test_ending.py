@@ -54,8 +54,9 @@ from boxproof.runs import bringup, suite_runner as suites; from boxproof.cli imp
 
 whole = suites.words
 
-def words(claims, *, workers):
-    return [{place!r} + "/test_waits.py" if each == "suites" else each for each in whole(claims, workers=2)]
+def words(claims, subject, *, workers):
+    asked = whole(claims, subject, workers=2)
+    return [{place!r} + "/test_waits.py" if each == "suites" else each for each in asked]
 
 suites.words, cli.LONGEST = words, 300
 bringup.session = lambda *_: None
@@ -81,7 +82,9 @@ def started(directory: Path, child: str) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if name not in left_out} | own
     program = STARTER.format(root=str(ROOT), child=child.format(root=str(ROOT), place=str(directory)))
     made = subprocess.Popen([sys.executable, "-c", program], env=environment)
-    until((directory / "started").exists, timeout=600, what="start of the run")
+    begun = directory / "started"
+    until(lambda: begun.exists() or made.poll() is not None, timeout=600, what="start of the run")
+    assert begun.exists(), f"it ended with {made.poll()} before its work"
     return made
 
 
@@ -144,7 +147,7 @@ def test_all_that_it_started_ends_with_a_run_that_is_killed_itself(
     pid = json.loads(Path(marked).read_text())["pid"]
     assert process_table.with_variable(OWNER, marked)
     os.kill(pid, signal.SIGKILL)
-    assert starter.wait(240) == 130
+    assert starter.wait(240) == 128 + signal.SIGKILL  # nobody interrupted it
     until(lambda: not process_table.with_variable(OWNER, marked), timeout=240, what="end of its processes")
     assert Path(marked).exists(), "the next run is to sweep it"
 

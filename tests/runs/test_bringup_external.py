@@ -240,9 +240,8 @@ def test_what_is_kept_comes_with_the_command_that_removes_it(
 
     bringup.tidy(run)
 
-    assert (
-        "kubectl --context prod delete clusterrolebinding,clusterrole,persistentvolume"
-        in capsys.readouterr().err
-    )
+    told = capsys.readouterr().err
+    assert "kubectl --context prod delete validatingadmissionpolicybinding," in told
+    assert ",clusterrolebinding,clusterrole,persistentvolume," in told
     assert "of_run" not in cluster.done
     assert [each.kept for each in ownership.runs(run.settings)] == [True]

@@ -31,7 +31,7 @@ def test_the_exit_codes_are_those_there_are() -> None:
 
 
 def test_every_command_that_proves_is_listed() -> None:
-    assert set(COMMANDS) - set(re.findall(r"`nox -s (\w+)", PAGE)) == {"doctor", "report"}
+    assert set(COMMANDS) - set(re.findall(r"`nox -s (\w+)", PAGE)) == {"doctor", "init", "report"}
 
 
 def test_the_schemas_are_those_there_are() -> None:
