@@ -46,3 +46,9 @@ def kernel(tmp_path: Path) -> Iterator[Kernel]:
     made = Kernel(tmp_path / "kernel")
     with pace.measured_by(made.machine):
         yield made
+
+
+@pytest.fixture(autouse=True)
+def no_end_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command run in the process of the tests leaves no handler that ends it: a later signal is a test's."""
+    monkeypatch.setattr("boxproof.cli.main.interrupt_once", lambda: None)

