@@ -50,5 +50,5 @@ def kernel(tmp_path: Path) -> Iterator[Kernel]:
 
 @pytest.fixture(autouse=True)
 def no_end_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command run in the process of the tests leaves no handler that ends it: a later signal is a test's."""
+    """A command run in this process leaves no handler that ends it: a later signal is a test's."""
     monkeypatch.setattr("boxproof.cli.main.interrupt_once", lambda: None)
