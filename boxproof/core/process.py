@@ -416,7 +416,8 @@ def daemon(
     words = tuple(os.fspath(word) for word in argv)
     own = {OWNER: "", parents.PARENT: "", TEMPORARY: str(temporary_root())}
     with log.open("ab") as sink:
-        return _start(words, None, own | dict(env or {}), subprocess.DEVNULL, sink, sink)
+        # the directory that we stand in may be removed before it ends
+        return _start(words, Path("/"), own | dict(env or {}), subprocess.DEVNULL, sink, sink)
 
 
 @contextmanager
