@@ -65,7 +65,10 @@ OURS = Project(
 PREFIX = re.compile(r"[a-z0-9][a-z0-9-]*-")  # of the ids of a subject's own claims
 RELATIVE = "its paths are relative to the file"
 JUDGED_BY = "judged-by"  # a directory of a run
-HARNESS = ("boxproof", "pytest_claims", "claims", "suites", "sabotage", "conftest.py", "pyproject.toml")
+HARNESS = (  # of a foreign subject too: what its image and cluster are made with among it
+    "boxproof", "pytest_claims", "claims", "suites", "sabotage", "cluster", "sandbox", "requirements",
+    "conftest.py", "pyproject.toml",
+)  # fmt: skip
 LOCK = "packages.lock"  # as it was in force, beside results.json
 
 

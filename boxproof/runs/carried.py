@@ -63,8 +63,9 @@ def find(settings: Settings, now: datetime | None = None) -> Earlier | None:
         return None
     home = (settings.reports / "latest").resolve()
     found = _read(home)
-    if found is None or not _holds(settings, home, found, now or datetime.now(UTC)):
+    if found is None or not _holds(settings, home, found):
         return None
+    since = (now or datetime.now(UTC)) - OLDEST
     project = of(settings.subject)
     selected, known = set(project.select(settings.claims)), project.claims()
     by_claim: dict[str, list[Record]] = {}
@@ -76,7 +77,7 @@ def find(settings: Settings, now: datetime | None = None) -> Earlier | None:
         each.id: by_claim[each.id]
         for each in found.claims
         if each.id in selected and each.verdict is Verdict.PROVEN and (same or known[each.id].host)
-        and _whole(home, by_claim.get(each.id, ()))
+        and _whole(home, by_claim.get(each.id, ()), since)
     }  # fmt: skip
     return Earlier(home, proven) if proven else None
 
@@ -100,12 +101,11 @@ def _read(home: Path) -> Results | None:
         return None
 
 
-def _holds(settings: Settings, home: Path, found: Results, now: datetime) -> bool:
+def _holds(settings: Settings, home: Path, found: Results) -> bool:
     here = contents(settings.subject)
     return (
         found.key is not None
         and (found.key.subject, found.key.harness) == (here["key_subject"], here["key_harness"])
-        and now - found.finished <= OLDEST
         and any(each.run == home.name for each in history.read(settings.state / history.LINES))
     )
 
@@ -116,9 +116,15 @@ def _same_cell(settings: Settings, found: Results) -> bool:
     return tuple(each.removeprefix("v") for each in had) == (asked.kind, asked.containerd, asked.kubernetes)
 
 
-def _whole(home: Path, own: Sequence[Record]) -> bool:
-    """Return whether every check of a claim is there, proven, with its evidence."""
+def _whole(home: Path, own: Sequence[Record], since: datetime) -> bool:
+    """Return whether every check of a claim is there, proven, with its evidence, and ran ``since`` then.
+
+    The age is that of the check itself: what is carried again and again grows old all the same.
+    """
     return bool(own) and all(
-        each.verdict is Verdict.PROVEN and all((home / path).is_file() for path in each.evidence)
+        each.verdict is Verdict.PROVEN
+        and each.ended is not None
+        and each.ended >= since
+        and all((home / path).is_file() for path in each.evidence)
         for each in own
     )

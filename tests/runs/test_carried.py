@@ -21,7 +21,9 @@ from pytest_claims.recording import records
 from pytest_claims.reports import history, results
 from tests.test_own_claims import FILES
 
-OURS = ("boxproof/x.py", "pytest_claims/x.py", "claims/x.toml", "suites/x.py", "sabotage/x.py")
+OURS = (
+    "boxproof/x.py", "pytest_claims/x.py", "claims/x.toml", "suites/x.py", "sabotage/x.py", "cluster/x.toml",
+)  # fmt: skip
 CLAIM = "till-price-is-whole"
 
 
@@ -123,10 +125,23 @@ def test_nothing_is_carried_where_an_input_differs(settings: Settings, what: str
 
 
 def test_nothing_is_carried_for_longer_than_a_day(settings: Settings) -> None:
-    then = results.read(_latest(settings) / results.FILE).finished
+    [record] = records.load(_latest(settings)).values()
+    assert record.ended is not None
 
-    assert carried.find(settings, now=then + carried.OLDEST) is not None
-    assert carried.find(settings, now=then + carried.OLDEST + timedelta(seconds=1)) is None
+    assert carried.find(settings, now=record.ended + carried.OLDEST) is not None
+    assert carried.find(settings, now=record.ended + carried.OLDEST + timedelta(seconds=1)) is None
+
+
+def test_what_is_carried_again_grows_old_all_the_same(proven: Path, tmp_path: Path) -> None:
+    settings = settings_of(shutil.copytree(proven, tmp_path / "copy", symlinks=True))
+    [first] = records.load(_latest(settings)).values()
+    assert prove(settings).returncode == 0
+    [again] = records.load(_latest(settings)).values()
+
+    assert again.carried
+    assert again.ended is not None
+    assert again.ended == first.ended
+    assert carried.find(settings, now=again.ended + carried.OLDEST + timedelta(seconds=1)) is None
 
 
 def test_a_run_says_what_is_carried_and_fresh_carries_nothing(proven: Path, tmp_path: Path) -> None:
