@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 from pytest_claims.sabotages import replace_in, subject_sabotage
 
-HEALTH = "/usr/local/lib/box/health.py"
+KILLS = "/usr/local/lib/box/kills.py"
 
 
 def _pod(objects: Objects) -> dict[str, Any]:
@@ -24,10 +24,8 @@ def _without(directory: Path, option: str) -> None:
 
 
 image_sabotage(
-    "kills_not_noticed", "oom-is-visible", "the health check does not look at the count of kills",
-    dockerfile="USER root\n"
-    f"RUN sed -i -E 's/^( +)notice_kills\\(\\)$/\\1pass/' {HEALTH} && grep -q '^ *pass$' {HEALTH}\n"
-    "USER 1000:1000",
+    "kills_not_noticed", "oom-is-visible", "nobody looks whether the count of kills has grown",
+    dockerfile=edited(KILLS, "s/ and now.oom_kills > self.known:/ and False:/"),
 )  # fmt: skip
 
 

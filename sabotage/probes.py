@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import (
+    Objects,
+    as_root,
+    edited,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+)
 
 PROBE = "/usr/local/bin/healthcheck"
 HEALTH = "/usr/local/lib/box/health.py"
+SUPERVISE = "/usr/local/lib/box/supervise.py"
 
 
-def as_root(*commands: str) -> str:
-    """Return Dockerfile lines that change files as root, in one layer."""
-    return f"USER root\nRUN {' && '.join(commands)}\nUSER 1000:1000"
-
-
-def edited(path: str, expression: str) -> str:
-    """Return Dockerfile lines that edit a file with sed; the build fails where that changes nothing."""
-    edit = f"sed -i -E '{expression}' {path}"
-    return as_root(f"cp {path} /tmp/was", edit, f"! cmp -s /tmp/was {path}", "rm /tmp/was")
+def asked_first(line: str) -> str:
+    """Return Dockerfile lines that put a line of shell before the probe."""
+    own = f"{PROBE}-own"
+    script = f"printf '%s\\n' '#!/bin/sh' '{line}' 'exec {own} \"$@\"' > {PROBE}"
+    return as_root(f"mv {PROBE} {own}", script, f"chmod 755 {PROBE}")
 
 
 def _agent(objects: Objects) -> dict[str, Any]:
@@ -40,15 +44,19 @@ def patient(objects: Objects) -> None:
 
 image_sabotage(
     "hung_is_alive", "liveness-detects-dead-or-hung", "the supervisor's CLI may be stopped",
-    dockerfile=edited(HEALTH, r's/^( +)works\(cli, "the CLI"\)/\1pass/'),
+    dockerfile=edited(SUPERVISE, r's/works\(process\(self.process.pid\), "the CLI"\)/None/'),
+)  # fmt: skip
+image_sabotage(
+    "last_words_hold_for_an_hour", "liveness-detects-dead-or-hung", "what the supervisor said holds for an hour",
+    dockerfile=edited(SUPERVISE, "s/^HOLDS = .*/HOLDS = 3600.0/"),
 )  # fmt: skip
 image_sabotage(
     "ready_without_a_login", "readiness-reflects-auth", "a box that waits for a login is ready",
-    dockerfile=edited(HEALTH, r's/^( +)raise Unwell\(REMEDY\)/\1pass/'),
+    dockerfile=edited(SUPERVISE, r's/tell\(ready=REMEDY\)/tell()/'),
 )  # fmt: skip
 image_sabotage(
     "lost_login_is_fine", "readiness-reflects-auth", "once the CLI runs nobody looks at its login",
-    dockerfile=edited(HEALTH, r's/^( +)may_work\(mode, said.get\("refused"\)\)/\1pass/'),
+    dockerfile=edited(SUPERVISE, r's/may_work\(mode\(\), self.told\)/None/'),
 )  # fmt: skip
 image_sabotage(
     "asked_once_an_hour", "docker-healthcheck-works", "the engine asks once an hour",
@@ -56,7 +64,7 @@ image_sabotage(
 )  # fmt: skip
 image_sabotage(
     "any_script_of_that_name", "probe-checks-the-right-thing", "a script of that name passes for the service",
-    dockerfile=edited(PROBE, r'2i [ "$CLAUDE_MODE" != api ] || exec pgrep -f api.py'),
+    dockerfile=asked_first('[ "$CLAUDE_MODE" != api ] || exec pgrep -f api.py'),
 )  # fmt: skip
 image_sabotage(
     "stopped_is_alive", "docker-healthcheck-works", "a process that is stopped is one that runs",
@@ -64,12 +72,12 @@ image_sabotage(
 )  # fmt: skip
 image_sabotage(
     "test_mode", "probe-checks-the-right-thing", "a variable for tests makes the probe succeed",
-    dockerfile=edited(PROBE, r'2i if [ "$CLAUDE_TEST_MODE" = true ]; then exit 0; fi'),
+    dockerfile=asked_first('if [ "$CLAUDE_TEST_MODE" = true ]; then exit 0; fi'),
 )  # fmt: skip
 image_sabotage(
     "any_line_with_the_name", "probe-checks-the-right-thing",
     "any process with the name in its arguments passes",
-    dockerfile=edited(PROBE, "2i exec pgrep -f claude"),
+    dockerfile=asked_first("exec pgrep -f claude"),
 )  # fmt: skip
 image_sabotage(
     "no_healthcheck", "docker-healthcheck-works", "the image has no HEALTHCHECK",

@@ -45,6 +45,7 @@ SOON = require("a program that is dead or hung is noticed within {} s", lambda s
 NOTICED = 120  # seconds: what a user waits for an agent that does not answer before going to look
 RESTARTED = 60.0  # seconds; two failures a second apart, 5 s to end, 10 s of back-off, a slow machine
 USUAL = ("CLAUDE_TEST_MODE", "TEST_MODE", "CI", "DEBUG", "HEALTHCHECK_DISABLED", "SKIP_HEALTHCHECK")
+SUPERVISOR = "/usr/local/lib/box/supervise.py"
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 READ = "cat /usr/local/bin/healthcheck /usr/local/lib/box/*.py; env | cut -d= -f1"
 VALUES = ("1", "true", "yes", "0")
@@ -90,6 +91,20 @@ def killed_and_stopped(box: Box, subject: Subject, docker: Any) -> None:
         until(lambda: to_clis_of_pod(subject, docker, box, signal), timeout=60, what=f"a CLI to {signal}")  # noqa: B023
         RESTARTED_MORE(restarts(box, beyond=before, within=RESTARTED), before)
         container_runs(box.status)
+
+
+@claim("liveness-detects-dead-or-hung")
+@scope("image")
+def test_a_supervisor_that_hangs_is_noticed(hanging: Hanging) -> None:
+    """It is the one who looks at the CLI: what it said last must not stand for ever."""
+    box = hanging("headless")
+    until(lambda: box.exec(LIVE).ok, timeout=60, what="the probe is satisfied")
+    with control("while it runs the probe is satisfied"):
+        NOT_SATISFIED.fails(probed("the supervisor runs", box.exec(LIVE)))
+    assert box.exec(["pkill", "-STOP", "-f", SUPERVISOR]).ok, "no supervisor was found"
+    with suppress(DeadlineExceeded):
+        until(lambda: not box.exec(LIVE).ok, timeout=NOTICED, every=1, what="the probe fails")
+    NOT_SATISFIED(probed("the supervisor is stopped", box.exec(LIVE)))
 
 
 @claim("liveness-detects-dead-or-hung")

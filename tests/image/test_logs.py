@@ -32,7 +32,7 @@ def test_a_signal_handler_may_log_while_a_line_is_being_written() -> None:
 
 
 def test_a_line_goes_where_standard_error_was_sent(tmp_path: Path) -> None:
-    """A probe tells of kills in the log of the container, not in its own."""
+    """A program may look on while another part of it logs elsewhere."""
     script = (
         f"import sys, contextlib; sys.path.insert(0, {str(LOGS)!r}); from logs import log\n"
         "with open(sys.argv[1], 'a') as other, contextlib.redirect_stderr(other): log('there')\n"

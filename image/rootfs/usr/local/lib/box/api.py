@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import login as logins
 import logs
 import service
 import uvicorn
+from kills import Kills
 from logs import log
 from metrics import TYPE, Metrics
 from prompts import Children, Event, Failed, Gone, TooLong
@@ -37,6 +39,7 @@ END_AFTER = 3.0  # seconds until open requests are dropped at shutdown; the cont
 TRY_AGAIN = 5  # seconds; what a client is told that comes at a bad time
 BODY_WITHIN = 30.0  # seconds until the body of a request is there
 TAKEN_WITHIN = 60.0  # seconds until a client has taken its answer
+LOOK = 1.0  # seconds between two looks at the count of kills
 CLIENT_GONE = 499
 TOLD = ("result", "session_id", "num_turns", "duration_ms", "usage", "total_cost_usd")
 NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -270,6 +273,21 @@ async def gone(request: Request) -> None:
         continue
 
 
+@asynccontextmanager
+async def watched(_: Starlette) -> AsyncIterator[None]:
+    """Tell of kills for want of memory while the service runs."""
+
+    async def look() -> None:
+        kills = Kills()
+        while True:
+            await asyncio.sleep(LOOK)
+            kills.look()
+
+    looking = asyncio.create_task(look())
+    yield
+    looking.cancel()
+
+
 class Server(uvicorn.Server):
     """Ends in time: a request that hangs is dropped."""
 
@@ -309,7 +327,8 @@ def main(flags: list[str]) -> int:
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),
             Route("/metrics", api.measured),
-        ]
+        ],
+        lifespan=watched,
     )
     log(
         "serving", host=settings.host, port=settings.port, token=settings.guarded,
