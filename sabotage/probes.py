@@ -47,7 +47,8 @@ image_sabotage(
     dockerfile=edited(SUPERVISE, r's/works\(process\(self.process.pid\), "the CLI"\)/None/'),
 )  # fmt: skip
 image_sabotage(
-    "last_words_hold_for_an_hour", "liveness-detects-dead-or-hung", "what the supervisor said holds for an hour",
+    "last_words_hold_for_an_hour", "liveness-detects-dead-or-hung",
+    "what the supervisor said holds for an hour",
     dockerfile=edited(SUPERVISE, "s/^HOLDS = .*/HOLDS = 3600.0/"),
 )  # fmt: skip
 image_sabotage(

@@ -86,7 +86,8 @@ def test_ready_needs_a_login_and_follows_it(box: Path, tmp_path: Path) -> None:
     script = (
         f"{CHECK} ready; echo $?; echo '{LOGIN}' > $TMPDIR/.credentials.json\n"
         f"until {CHECK} ready 2>/dev/null; do sleep 0.1; done; echo ready\n"
-        f"rm $TMPDIR/.credentials.json; while {CHECK} ready 2>/dev/null; do sleep 0.1; done; {CHECK} live; echo $?"
+        f"rm $TMPDIR/.credentials.json; while {CHECK} ready 2>/dev/null; do sleep 0.1; done\n"
+        f"{CHECK} live; echo $?"
     )
 
     found = beside(box, tmp_path, script)

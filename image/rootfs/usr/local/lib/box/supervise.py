@@ -1,7 +1,7 @@
 """Runs the CLI under init: passes signals on, logs JSON lines, ends when the CLI ends.
 
-Where there is no login yet it says what to do, and starts the CLI once there is one. It looks at the CLI and its login
-once a second, and keeps what health checks are told (image/src/healthcheck.c).
+Where there is no login yet it says what to do, and starts the CLI once there is one. It looks at the CLI and
+its login once a second, and keeps what health checks are told (image/src/healthcheck.c).
 """
 
 import fcntl
