@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pytest_claims.faults import UsageError, one_line
 from pytest_claims.selection import read_toml
 
+WORD = re.compile(r"\{([a-z_]+)\}")
+CLAUSE = re.compile(r"\[([^\[\]{}]*\{[a-z_]+\}[^\[\]]*)\]")
+
 
 class Claim(BaseModel):
-    """One sentence that must hold."""
+    """One sentence that must hold; ``{word}`` in it is the subject's, as ``filled`` puts it in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,6 +64,26 @@ def load(directory: Path) -> Mapping[str, Claim]:
                 raise UsageError(f"{path.name}: claim {each.id!r} is defined twice")
             found[each.id] = each
     return {each.id: each for each in sorted(found.values(), key=_place)}
+
+
+def filled(sentence: str, words: Mapping[str, str]) -> str:
+    """Return a sentence with the subject's words in the place of ``{word}``.
+
+    A clause in brackets is left out where one of its words is empty; a word that is not known stays.
+    """
+
+    def clause(found: re.Match[str]) -> str:
+        return found[1] if all(words.get(each, "") for each in WORD.findall(found[1])) else ""
+
+    return WORD.sub(lambda found: words.get(found[1], found[0]), CLAUSE.sub(clause, sentence))
+
+
+def worded(known: Mapping[str, Claim], words: Mapping[str, str]) -> dict[str, Claim]:
+    """Return the claims with their sentences filled in."""
+    return {
+        name: each.model_copy(update={"says": filled(each.says, words)}) if "{" in each.says else each
+        for name, each in known.items()
+    }
 
 
 def _place(claim: Claim) -> float:

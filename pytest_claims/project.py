@@ -35,6 +35,7 @@ class Project:
     ``root`` is the directory that a sabotage of files is applied to a copy of. ``sources`` are the names of
     the documents that claims cite by a letter, ``pictures`` what the page draws of the observations.
     ``extensions`` bring claims, checks and sabotages of their own; the report is one.
+    ``words`` are the subject's own, for the sentences of the claims.
     ``red_required`` makes a check unproven that no sabotage has turned red in its present form.
     """
 
@@ -46,13 +47,14 @@ class Project:
     sources: Mapping[str, str] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
     extensions: tuple[Extension, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def claims(self) -> Mapping[str, Claim]:
         """Return every claim by id, those of extensions last; raises UsageError for a bad file or id."""
         found = claims.load(self.claims_dir)
         for extension in self.extensions:
             found = _extended(found, extension)
-        return found
+        return claims.worded(found, self.words) if self.words else found
 
     def titles(self) -> Mapping[str, str]:
         """Return the title of each area; raises UsageError where an extension gives one of ours another."""
@@ -120,6 +122,8 @@ class RunContext:
     results.json, by name: ``subject``, ``cell``, ``packages``.
     ``absent`` are the parts that the subject does not have, each with the reason: a claim that needs one is
     not applicable, and its checks do not run.
+    ``seen_here`` is what was seen red on the subject itself, where that is not the project's own: a claim
+    whose checks are not among it is proven by checks that were seen red elsewhere, and says so.
     A run that stands ``alone`` has its report written at the end of the pytest run.
     """
 
@@ -130,6 +134,7 @@ class RunContext:
     locks: Path
     facts: Mapping[str, Any] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
+    seen_here: RedLock | None = None
     alone: bool = False
 
     def applicable(self, ids: Sequence[str]) -> tuple[str, ...]:

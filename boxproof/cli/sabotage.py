@@ -39,6 +39,7 @@ from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
 from pytest_claims.sabotages import Sabotage, SubjectSabotage
 from pytest_claims.seen_red import content_keys, red_lock
+from pytest_claims.seen_red.red_lock import RedLock
 from pytest_claims.verdicts import Verdict
 
 SIDE_BY_SIDE = 3  # instances at a time: more of them only wait for the same two cores
@@ -57,7 +58,10 @@ def main(
     settings = shards.of_sabotages(settings, shard)
     subject = e2e.checked(settings)
     chosen = select(settings)
-    chosen = chosen if every else stale(chosen, suite_runner.collected())
+    lock = OURS.red_lock()
+    if settings.subject.resolve() != ROOT:
+        lock = red_lock.read(own_project.seen_here(settings.state, settings.subject))
+    chosen = chosen if every else stale(chosen, suite_runner.collected(), lock)
     if not chosen:
         progress.say("every check was seen red in its present form; --all tries their sabotages again")
         return int(ExitCode.ACCEPTED)
@@ -84,6 +88,8 @@ def main(
     found = kill_table.write(home, rows, OURS.red_lock(), of_claims(home, chosen))
     if settings.subject.resolve() == ROOT:
         remember(() if run.interrupted else rows, settings.state, prune=not run.interrupted)
+    elif not run.interrupted:
+        remember_here(rows, own_project.seen_here(settings.state, settings.subject))
     if not (home / results.FILE).is_file():  # it ended before there was a run to follow
         e2e.collect(run)
     pages.write(home, of(settings.subject))
@@ -100,9 +106,14 @@ def select(settings: Settings) -> list[Sabotage]:
     return chosen
 
 
-def stale(chosen: Sequence[Sabotage], checks: Mapping[str, Listed]) -> list[Sabotage]:
-    """Return the sabotages that may show something new: of a check not seen red as it is, or changed."""
-    lock = OURS.red_lock()
+def stale(
+    chosen: Sequence[Sabotage], checks: Mapping[str, Listed], seen: RedLock | None = None
+) -> list[Sabotage]:
+    """Return the sabotages that may show something new: of a check not seen red as it is, or changed.
+
+    ``seen`` is what was seen on the box that is tried, where it is not the harness's own.
+    """
+    lock = OURS.red_lock() if seen is None else seen
     unseen = {claim for name, each in checks.items() if not lock.by(name, each.form) for claim in each.claims}
     known = {claim for each in checks.values() for claim in each.claims}
     return [
@@ -132,6 +143,15 @@ def remember(rows: Sequence[SabotageResult], state: Path, *, prune: bool = False
                 lock.prune(checks, OURS.sabotages())
             if lock != before:
                 red_lock.write(OURS.sabotage_dir, lock)
+    except OSError as error:
+        progress.say(f"what was seen red is not noted: {error}", style="red")
+
+
+def remember_here(rows: Sequence[SabotageResult], directory: Path) -> None:
+    """Write down what was seen red on a box that is not the harness's own: its report tells the two apart."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        red_lock.write(directory, kill_table.learn(red_lock.read(directory), rows))
     except OSError as error:
         progress.say(f"what was seen red is not noted: {error}", style="red")
 
@@ -277,7 +297,7 @@ def manifest_diff(base: Session, sabotage: ManifestSabotage) -> str:
 
 def _diff_with(base: Session, sabotage: ManifestSabotage, components: tuple[str, ...]) -> str:
     objects = deploy.rendered(base, components=(*deploy.COMPONENTS, *components))[0]
-    return sabotage_ways.apply_manifest(sabotage, objects)[1]
+    return sabotage_ways.apply_manifest(sabotage, objects, model.load(Path(base.subject)))[1]
 
 
 def variant(base: Session, sabotage: ImageSabotage, suffix: str) -> ImageInfo:

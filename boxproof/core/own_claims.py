@@ -13,10 +13,16 @@ from pytest_claims.faults import UsageError
 def table(subject: Path) -> dict[str, Any]:
     """Return the table ``proof`` of the subject in a directory, {} without one; raises UsageError."""
     path = subject / OWNER
-    told = selection.read_toml(path, str(path)).get("proof", {}) if path.is_file() else {}
+    told = written(subject).get("proof", {})
     if not isinstance(told, dict):
         raise UsageError(f"{path}: proof is no table", hint="write [proof]")
     return told
+
+
+def written(subject: Path) -> dict[str, Any]:
+    """Return what stands in the subject.toml of a directory, {} without one; raises UsageError."""
+    path = subject / OWNER
+    return selection.read_toml(path, str(path)) if path.is_file() else {}
 
 
 def ids(subject: Path) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from boxproof.core import own_claims
+from boxproof.core import own_claims, sentence_words
 from boxproof.core.session import Session
 from boxproof.core.settings import OWNER, ROOT
 from pytest_claims import waivers
@@ -17,7 +17,8 @@ from pytest_claims.faults import UsageError
 from pytest_claims.project import Extension, Project, RunContext
 from pytest_claims.reports.drawings import Picture
 from pytest_claims.reports.schema import Cell, Image, KeyPart, MovedPackage, Packages, SubjectPart
-from pytest_claims.seen_red import content_keys, source_forms
+from pytest_claims.seen_red import content_keys, red_lock, source_forms
+from pytest_claims.seen_red.red_lock import RedLock
 
 SOURCES = {
     "A": "pitfalls research",
@@ -61,6 +62,7 @@ OURS = Project(
     red_required=_red_required(),
     sources=SOURCES,
     pictures=PICTURES,
+    words=sentence_words.of(ROOT),
 )
 PREFIX = re.compile(r"[a-z0-9][a-z0-9-]*-")  # of the ids of a subject's own claims
 RELATIVE = "its paths are relative to the file"
@@ -73,12 +75,13 @@ LOCK = "packages.lock"  # as it was in force, beside results.json
 
 
 def of(subject: Path) -> Project:
-    """Return our project with the claims that the subject in a directory brings of its own.
+    """Return our project in the words of the subject in a directory, with the claims it brings of its own.
 
     Raises UsageError for a table ``proof`` of its subject.toml that is not as it must be.
     """
     told = own_claims.table(subject)
-    return replace(OURS, extensions=(_extension(subject, told),)) if told else OURS
+    more = (_extension(subject, told),) if told else ()
+    return replace(OURS, extensions=more, words=sentence_words.of(subject))
 
 
 def _extension(subject: Path, told: Mapping[str, object]) -> Extension:
@@ -112,6 +115,7 @@ def context(session: Session, project: Project | None = None) -> RunContext:
         waivers=judged_by(session),
         locks=session.locks,
         absent=session.absent,
+        seen_here=_seen_here(session),
         facts={
             "subject": _subject(session),
             "cell": _cell(session),
@@ -119,6 +123,19 @@ def context(session: Session, project: Project | None = None) -> RunContext:
             "key": key(session),
         },
     )
+
+
+def seen_here(state: Path, subject: Path) -> Path:
+    """Return the directory for what sabotages of a box that is not ours were seen to turn red."""
+    return state / "seen-red" / source_forms.digest(str(subject.resolve()))
+
+
+def _seen_here(session: Session) -> RedLock | None:
+    """Return what was seen red on the subject itself; None for our own box, whose lock is the project's."""
+    subject = Path(session.subject)
+    if session.sabotage or subject.resolve() == ROOT:
+        return None
+    return red_lock.read(seen_here(Path(session.state), subject))
 
 
 def judged_by(session: Session) -> Path:

@@ -97,7 +97,7 @@ def rendered(
     )
     objects, _ = placing.housed(objects, subject)
     starting.patched(objects, subject, given)
-    objects, sabotaged = _sabotaged(session, objects)
+    objects, sabotaged = _sabotaged(session, objects, subject)
     if cluster is not None:
         external_instances.adapt(objects, cluster, session.stub)
     if edit is not None:
@@ -115,7 +115,7 @@ def as_written(session: Session) -> Objects:
     if not kubectl and subject.source in ("base", "kustomize"):
         kubectl = _on_path("kubectl")
     objects = render.untouched(subject, kubectl=kubectl, helm=helm_of(session, subject))
-    return _sabotaged(session, objects)[0]
+    return _sabotaged(session, objects, subject)[0]
 
 
 def absent(session: Session) -> dict[str, str]:
@@ -166,14 +166,14 @@ def files_of(session: Session, token: str) -> dict[str, bytes]:
     return given
 
 
-def _sabotaged(session: Session, objects: Objects) -> tuple[Objects, bool]:
+def _sabotaged(session: Session, objects: Objects, subject: Subject | None = None) -> tuple[Objects, bool]:
     if not session.sabotage:
         return objects, False
     sabotage = of(Path(session.subject)).sabotage(session.sabotage)
     if not isinstance(sabotage, ManifestSabotage):
         return objects, False
     try:
-        changed, _ = sabotage_ways.apply_manifest(sabotage, objects)
+        changed, _ = sabotage_ways.apply_manifest(sabotage, objects, subject)
     except UsageError as reason:  # not every tier has what the sabotage is about
         progress.say(f"not in this tier: {reason.message}", style="dim")
         return objects, False

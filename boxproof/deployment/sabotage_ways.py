@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from boxproof.deployment import sabotage_roles
 from pytest_claims.concurrency.scopes import Scope
 from pytest_claims.sabotages import Sabotage, SabotageError, diff, id_of, register
+
+if TYPE_CHECKING:
+    from boxproof.subject.model import Subject
 
 Objects = list[dict[str, Any]]
 ManifestEdit = Callable[[Objects], None]
@@ -93,15 +97,26 @@ def cluster_sabotage(
     return decorate
 
 
-def find(objects: Iterable[dict[str, Any]], kind: str, name: str = "") -> dict[str, Any]:
-    """Return the object of that kind (and name, where given); raises SabotageError if there is none."""
-    for each in objects:
-        if each.get("kind") == kind and name in ("", each.get("metadata", {}).get("name")):
-            return each
-    raise SabotageError(f"no {kind} {name!r} in the rendered objects")
+def find(objects: Objects, kind: str, name: str = "") -> dict[str, Any]:
+    """Return the object of that kind (and name, where given); raises SabotageError if there is none.
+
+    The name is our own box's. Another box has an object that plays the same role: its agent's workload, the
+    policy that selects its pod, the role that is bound to its account.
+    """
+    named = [each for each in objects if each.get("kind") == kind and _called(each, name)]
+    found = named[0] if name and named else sabotage_roles.played(objects, kind, name)
+    if found is None and not named:
+        raise SabotageError(f"no {kind} {name!r} in the rendered objects")
+    return found if found is not None else named[0]
 
 
-def apply_manifest(sabotage: ManifestSabotage, objects: Sequence[dict[str, Any]]) -> tuple[Objects, str]:
+def _called(item: dict[str, Any], name: str) -> bool:
+    return name in ("", item.get("metadata", {}).get("name"))
+
+
+def apply_manifest(
+    sabotage: ManifestSabotage, objects: Sequence[dict[str, Any]], subject: Subject | None = None
+) -> tuple[Objects, str]:
     """Return edited copies of ``objects`` and the unified diff of their YAML.
 
     Raises SabotageError if the edit changes nothing or cannot find what it edits.
@@ -109,8 +124,9 @@ def apply_manifest(sabotage: ManifestSabotage, objects: Sequence[dict[str, Any]]
     before = list(objects)
     after = copy.deepcopy(before)
     try:
-        sabotage.manifest(after)
-    except (KeyError, IndexError, StopIteration) as error:
+        with sabotage_roles.about(subject):
+            sabotage.manifest(after)
+    except (KeyError, IndexError, StopIteration, TypeError) as error:
         raise SabotageError(f"{sabotage.id}: nothing to edit: {error!r}") from error
     changed = diff(_yaml(before), _yaml(after), "rendered.yaml")
     if not changed:

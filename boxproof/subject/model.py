@@ -155,25 +155,21 @@ class Storage(Part):
 
 
 class Roles(Part):
-    """The ClusterRoles of the tiers; ``golden`` is a directory with what each tier may do, reviewed."""
+    """``golden`` is a directory with what each tier may do, reviewed."""
 
-    reader: str = ""
-    operator: str = ""
     golden: str = ""
 
 
 class Budgets(Part):
-    """Upper bounds in bytes; the defaults are the claims' own (062, 063, 064).
+    """Upper bounds in bytes, of use where they are tighter than the claims' own, which are the defaults.
 
     ``recorded_bytes`` is no bound but what the last accepted build took, compressed; 0 is not recorded.
     """
 
     compressed_bytes: Whole = 2_000_000_000
-    unpacked_bytes: Whole = 6_000_000_000
     layer_bytes: Whole = 500_000_000
     wasted_bytes: Whole = 20_000_000
     context_bytes: Whole = 5_000_000
-    memory_bytes: Whole = 0
     recorded_bytes: Whole = 0
 
 

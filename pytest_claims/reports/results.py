@@ -33,6 +33,7 @@ from pytest_claims.verdicts import OF_THE_SUBJECT, Verdict, worst
 from pytest_claims.waivers import Waiver
 
 FILE = "results.json"
+SEEN_ELSEWHERE = "its checks were seen to turn red on another subject, not on this one"
 LONGEST_ANSWER = 400  # characters of an answer in results.json
 
 
@@ -86,6 +87,8 @@ def judged(
     reports = [_held_to(lock, each) if project.red_required else each for each in reports]
     claims = _judge_all(context, reports, sabotaged, absent, today, fault)
     claims = tuple(_with_red(each, reports, lock) for each in claims)
+    if context.seen_here is not None:
+        claims = tuple(_told(each, reports, context.seen_here) for each in claims)
     return Results(
         run=context.run,
         started=started or finished,
@@ -120,7 +123,7 @@ def _judge_all(
     judged, lacking, later = [], records.lacking(context.directory), records.later(context.directory)
     for each, seen_red in sabotaged.items():
         own = [report for report in reports if each in report.claims]
-        lack = known[each].lacks(context.absent) or ("" if own else lacking.get(each, ""))
+        lack = known[each].lacks(context.absent) or ("" if own or each in later else lacking.get(each, ""))
         if lack:
             judged.append(_result(known[each], Verdict.NOT_APPLICABLE, lack, [], None, day))
             continue
@@ -247,6 +250,16 @@ def _with_red(claim: ClaimResult, reports: Sequence[Record], lock: RedLock) -> C
         for each in claim.checks
     )
     return claim.model_copy(update={"checks": tuple(checks)})
+
+
+def _told(claim: ClaimResult, reports: Sequence[Record], here: RedLock) -> ClaimResult:
+    """Return a claim that says where its checks were seen red, if that was not on this subject."""
+    forms = {each.nodeid: each.form for each in reports}
+    if claim.verdict is not Verdict.PROVEN or claim.reason:
+        return claim
+    if any(here.by(each.nodeid, forms.get(each.nodeid, "")) for each in claim.checks):
+        return claim
+    return claim.model_copy(update={"reason": SEEN_ELSEWHERE})
 
 
 def proof_of(judged: Sequence[ClaimResult]) -> ProofPart | None:

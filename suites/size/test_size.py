@@ -21,11 +21,11 @@ MIB = 1 << 20
 
 UNDER = require("compressed it takes less than {:,} bytes", lambda taken, budget: 0 < taken < budget)
 NO_LARGER = require(
-    f"there are layers, and none is over {LARGEST:,} bytes",
-    lambda found: found and max(found.values()) <= LARGEST,
+    "there are layers, and none is over {:,} bytes",
+    lambda found, bound: found and max(found.values()) <= bound,
 )
 FEW = require(
-    f"no more than {WASTED:,} bytes are deleted or overwritten later", lambda wasted: wasted <= WASTED
+    "no more than {:,} bytes are deleted or overwritten later", lambda wasted, bound: wasted <= bound
 )
 EFFICIENT = require(f"at least {EFFICIENCY:.0%} of the layers' bytes stay", lambda share: share >= EFFICIENCY)
 NEAR = require(  # so no two that pass differ by GROWTH
@@ -65,20 +65,22 @@ def test_the_image_is_under_its_compressed_budget(
 
 @claim("no-layer-over-500mb")
 def test_no_single_layer_is_over_500_mb(
-    session: Session, docker: Any, image: ImageInfo, image_layers: list[Layer]
+    session: Session, subject: Any, docker: Any, image: ImageInfo, image_layers: list[Layer]
 ) -> None:
+    bound = min(LARGEST, subject.budgets.layer_bytes)
     with (
         control("a layer over the limit is seen, however well it compresses"),
         layered(docker, [{"fat": LARGEST + MIB}], run=session.run) as fat,
     ):
-        NO_LARGER.fails(observe("unpacked layers", fat, unpacked(layers(session.engine, fat))))
-    NO_LARGER(observe("unpacked layers", image.reference, unpacked(image_layers)))
+        NO_LARGER.fails(observe("unpacked layers", fat, unpacked(layers(session.engine, fat))), bound)
+    NO_LARGER(observe("unpacked layers", image.reference, unpacked(image_layers)), bound)
 
 
 @claim("no-wasted-layer-bytes")
 def test_no_bytes_are_deleted_or_overwritten_by_later_layers(
-    session: Session, docker: Any, image: ImageInfo, image_layers: list[Layer]
+    session: Session, subject: Any, docker: Any, image: ImageInfo, image_layers: list[Layer]
 ) -> None:
+    bound = min(WASTED, subject.budgets.wasted_bytes)
     pile = {"deleted": 15 * MIB, "overwritten": 15 * MIB, "directory/within": 15 * MIB}
     later = {".wh.deleted": b"", "overwritten": b"now small", "directory": b"now a file"}
     with (
@@ -86,10 +88,11 @@ def test_no_bytes_are_deleted_or_overwritten_by_later_layers(
         layered(docker, [pile, later], run=session.run) as made,
     ):
         assert (
-            FEW.fails(observe("wasted bytes", made, wasted_bytes(layers(session.engine, made)))) >= 45 * MIB
+            FEW.fails(observe("wasted bytes", made, wasted_bytes(layers(session.engine, made))), bound)
+            >= 45 * MIB
         )
         EFFICIENT.fails(observe("efficiency", made, efficiency(layers(session.engine, made))))
-    FEW(observe("wasted bytes", image.reference, wasted_bytes(image_layers)))
+    FEW(observe("wasted bytes", image.reference, wasted_bytes(image_layers)), bound)
     EFFICIENT(observe("efficiency", image.reference, efficiency(image_layers)))
 
 

@@ -87,6 +87,25 @@ def test_a_claim_is_the_worst_of_its_checks(judge: Judge, checks: Any, verdict: 
     assert len(found.claims[0].checks) == len(checks)
 
 
+def test_a_claim_of_another_subject_says_where_its_checks_were_seen_red(
+    judge: Judge, session: Session
+) -> None:
+    judge(a="proven")
+    form, directory = "1" * 16, Path(session.directory)
+    for each in records.load(directory).values():
+        records.save(directory, each.model_copy(update={"form": form, "reason": ""}))
+
+    def told(here: RedLock | None) -> str:
+        run = replace(context(session), seen_here=here)
+        found = results.collect(run, selected=(CLAIM,), today=TODAY, known_sabotages={SABOTAGE.id: SABOTAGE})
+        return f"{found.verdict}: {found.claims[0].reason}"
+
+    assert told(None) == "accepted: "
+    assert told(RedLock()) == f"accepted: {results.SEEN_ELSEWHERE}"
+    seen = {"suites/t.py::a": Seen(form=form, sabotage=SABOTAGE.id)}
+    assert told(RedLock(seen)) == "accepted: "
+
+
 def test_what_never_reported_says_so(judge: Judge) -> None:
     (claim,) = judge(a=..., b="proven").claims
     assert claim.reason == "its worker died: it was not started"
