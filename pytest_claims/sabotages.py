@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import importlib.util
 import inspect
 import shutil
@@ -14,12 +15,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from pytest_claims import selection
 from pytest_claims.concurrency.scopes import Scope
 from pytest_claims.faults import UsageError
 from pytest_claims.recording.records import Record
 from pytest_claims.seen_red import source_forms
+from pytest_claims.seen_red.source_forms import PACKAGE
 from pytest_claims.verdicts import Verdict
 
 SubjectEdit = Callable[[Path], None]
@@ -131,14 +134,28 @@ def load(directory: Path, known: Iterable[str]) -> dict[str, Sabotage]:
 @cache
 def _loaded(directory: Path) -> Mapping[str, Sabotage]:
     with collecting() as found:
+        _open_package(directory)
         for path in sorted(directory.glob("*.py")):
-            name = "sabotage" if path.stem == "__init__" else f"sabotage.{path.stem}"
-            spec = importlib.util.spec_from_file_location(name, path)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
+            importlib.import_module(PACKAGE if path.stem == "__init__" else f"{PACKAGE}.{path.stem}")
     return found
+
+
+def _open_package(directory: Path) -> None:
+    """Let the modules of ``directory`` be those of the package, where they find helpers of each other."""
+    for name in [each for each in sys.modules if each.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]  # of another directory
+    importlib.invalidate_caches()
+    first = directory / "__init__.py"
+    if first.is_file():
+        spec = importlib.util.spec_from_file_location(
+            PACKAGE, first, submodule_search_locations=[str(directory)]
+        )
+        assert spec is not None and spec.loader is not None
+        sys.modules[PACKAGE] = package = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(package)
+    else:
+        sys.modules[PACKAGE] = package = ModuleType(PACKAGE)
+        package.__path__ = [str(directory)]
 
 
 def apply_subject(sabotage: SubjectSabotage, directory: Path) -> str:

@@ -17,6 +17,7 @@ from boxproof.deployment.sabotage_ways import (
     manifest_sabotage,
 )
 from pytest_claims.sabotages import subject_sabotage
+from sabotage.box_parts import agent_of, pod_of
 
 START = "/usr/local/bin/entrypoint"
 LOGIN = "/usr/local/lib/box/login.py"
@@ -36,19 +37,9 @@ def at_start(line: str) -> str:
     return edited(START, f"2i {line}")
 
 
-def _pod(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]
-    return spec
-
-
-def _agent(objects: Objects) -> dict[str, Any]:
-    agent: dict[str, Any] = _pod(objects)["containers"][0]
-    return agent
-
-
 def _home(objects: Objects) -> dict[str, Any]:
     """Return the mount of the volume that holds the login."""
-    mounts: list[dict[str, Any]] = _agent(objects)["volumeMounts"]
+    mounts: list[dict[str, Any]] = agent_of(objects)["volumeMounts"]
     return next(each for each in mounts if each["mountPath"] == CONFIG)
 
 
@@ -130,9 +121,9 @@ image_sabotage(
 
 @manifest_sabotage("credentials-dir-writable", "the credentials are a read-only mount of a Secret")
 def secret_as_the_file(objects: Objects) -> None:
-    _pod(objects)["volumes"].append({"name": "login", "secret": {"secretName": "claude-token"}})
+    pod_of(objects)["volumes"].append({"name": "login", "secret": {"secretName": "claude-token"}})
     mount = {"name": "login", "mountPath": FILE, "subPath": "token", "readOnly": True}
-    _agent(objects)["volumeMounts"].append(mount)
+    agent_of(objects)["volumeMounts"].append(mount)
 
 
 @manifest_sabotage("credentials-dir-writable", "the volume of the login is mounted read-only")
@@ -147,33 +138,33 @@ def file_mounted_alone(objects: Objects) -> None:
     volume = _home(objects)["name"]
     first = {
         "name": "first",
-        "image": _agent(objects)["image"],
+        "image": agent_of(objects)["image"],
         "command": ["touch", "/volume/.credentials.json"],
         "volumeMounts": [{"name": volume, "mountPath": "/volume"}],
     }
-    _pod(objects)["initContainers"] = [first]
-    _agent(objects)["volumeMounts"].append(
+    pod_of(objects)["initContainers"] = [first]
+    agent_of(objects)["volumeMounts"].append(
         {"name": volume, "mountPath": FILE, "subPath": ".credentials.json"}
     )
 
 
 @manifest_sabotage("credentials-atomic-rename-works", "the directory of the login is a Secret")
 def secret_as_the_directory(objects: Objects) -> None:
-    _pod(objects)["volumes"].append({"name": "login", "secret": {"secretName": "claude-token"}})
+    pod_of(objects)["volumes"].append({"name": "login", "secret": {"secretName": "claude-token"}})
     _home(objects)["name"] = "login"
 
 
 @manifest_sabotage("home-uid-host-stable", "the first process is given another home by a shell around it")
 def another_home_at_first(objects: Objects) -> None:
     start = f"export HOME=/tmp; exec /usr/bin/tini -- {START}"
-    _agent(objects)["command"] = ["sh", "-c", start]
+    agent_of(objects)["command"] = ["sh", "-c", start]
 
 
 @manifest_sabotage("home-uid-host-stable", "the pod of a Deployment gets a new name each time")
 def nameless_pod(objects: Objects) -> None:
     workload = find(objects, "StatefulSet")
     volume = {"name": _home(objects)["name"], "emptyDir": {}}
-    _pod(objects)["volumes"].append(volume)
+    pod_of(objects)["volumes"].append(volume)
     workload["kind"] = "Deployment"
     workload["spec"] = {key: workload["spec"][key] for key in ("replicas", "selector", "template")}
 
@@ -188,14 +179,14 @@ def watch_always_content(objects: Objects) -> None:
 @manifest_sabotage("rotated-token-picked-up", "the token stands in the pod template")
 def literal_token(objects: Objects) -> None:
     token = base64.b64decode(find(objects, "Secret")["data"]["token"]).decode()
-    variables = _agent(objects)["env"]
+    variables = agent_of(objects)["env"]
     mine = next(each for each in variables if each["name"] == "CLAUDE_CODE_OAUTH_TOKEN")
     variables[variables.index(mine)] = {"name": mine["name"], "value": token}
 
 
 @manifest_sabotage("restart-reauthenticates", "the pod template has a token of its own, an empty one")
 def empty_literal_token(objects: Objects) -> None:
-    variables = _agent(objects)["env"]
+    variables = agent_of(objects)["env"]
     mine = next(each for each in variables if each["name"] == "CLAUDE_CODE_OAUTH_TOKEN")
     variables[variables.index(mine)] = {"name": mine["name"], "value": ""}
 
@@ -206,7 +197,7 @@ def _shared_claim(objects: Objects, name: str) -> None:
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
     meta = {"name": name, "namespace": namespace}
     objects.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec})
-    _pod(objects)["volumes"].append({"name": name, "persistentVolumeClaim": {"claimName": name}})
+    pod_of(objects)["volumes"].append({"name": name, "persistentVolumeClaim": {"claimName": name}})
 
 
 @manifest_sabotage("one-credential-file-per-agent", "one claim for all replicas")
@@ -218,14 +209,14 @@ def one_claim_for_all(objects: Objects) -> None:
 @manifest_sabotage("one-credential-file-per-agent", "the login is not on the volume of the replica")
 def login_on_a_shared_claim(objects: Objects) -> None:
     _shared_claim(objects, "one")
-    _agent(objects)["volumeMounts"].append({"name": "one", "mountPath": "/one"})
-    _agent(objects).setdefault("env", []).append({"name": "CLAUDE_CONFIG_DIR", "value": "/one"})
+    agent_of(objects)["volumeMounts"].append({"name": "one", "mountPath": "/one"})
+    agent_of(objects).setdefault("env", []).append({"name": "CLAUDE_CONFIG_DIR", "value": "/one"})
 
 
 @manifest_sabotage("no-cross-platform-credential-share", "the home of the host is mounted into the pod")
 def home_of_the_host(objects: Objects) -> None:
     home = {"path": "/Users/me/.claude", "type": "DirectoryOrCreate"}
-    _pod(objects)["volumes"].append({"name": _home(objects)["name"], "hostPath": home})
+    pod_of(objects)["volumes"].append({"name": _home(objects)["name"], "hostPath": home})
     del find(objects, "StatefulSet")["spec"]["volumeClaimTemplates"]
 
 

@@ -8,13 +8,9 @@ from typing import Any
 
 from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 from pytest_claims.sabotages import replace_in, subject_sabotage
+from sabotage.box_parts import pod_of
 
 KILLS = "/usr/local/lib/box/kills.py"
-
-
-def _pod(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]
-    return spec
 
 
 def _without(directory: Path, option: str) -> None:
@@ -32,7 +28,7 @@ image_sabotage(
 @manifest_sabotage("tmp-bounded", "/tmp is the container's own file system")
 def tmp_not_mounted(objects: Objects) -> None:
     """Remove the mount."""
-    mounts: list[dict[str, Any]] = _pod(objects)["containers"][0]["volumeMounts"]
+    mounts: list[dict[str, Any]] = pod_of(objects)["containers"][0]["volumeMounts"]
     mounts[:] = [each for each in mounts if each["mountPath"] != "/tmp"]
 
 
@@ -51,7 +47,7 @@ def no_log_options(directory: Path) -> None:
 @manifest_sabotage("tmp-bounded", "/tmp is a directory without a limit on the node's disk")
 def tmp_on_disk(objects: Objects) -> None:
     """Take medium and limit away."""
-    volume = next(each for each in _pod(objects)["volumes"] if each["name"] == "tmp")
+    volume = next(each for each in pod_of(objects)["volumes"] if each["name"] == "tmp")
     volume["emptyDir"] = {}
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, edited, image_sabotage, manifest_sabotage
+from sabotage.box_parts import pod_of
 
 PROGRAM = "/usr/local/lib/box/config_clone.py"
 RUN = f"python3 -I {PROGRAM}"
 CLONE, SECRET, HOME = "/var/lib/config-clone/repository", "/run/secrets/config-clone", "/home/claude/.claude"
 
 
-def _pod(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = find(objects, "StatefulSet", "claude-agent")["spec"]["template"]["spec"]
-    return spec
-
-
 def _init(objects: Objects) -> dict[str, Any]:
-    found = [each for each in _pod(objects)["initContainers"] if each["name"] == "config-clone"]
+    found = [each for each in pod_of(objects)["initContainers"] if each["name"] == "config-clone"]
     init: dict[str, Any] = found[0]
     return init
 
@@ -28,7 +24,7 @@ def _script(objects: Objects, text: str) -> None:
 
 @manifest_sabotage("init-clone-fresh-volume", "what is cloned goes to a volume that the agent does not have")
 def delivered_elsewhere(objects: Objects) -> None:
-    _pod(objects)["volumes"].append({"name": "elsewhere", "emptyDir": {}})
+    pod_of(objects)["volumes"].append({"name": "elsewhere", "emptyDir": {}})
     mounts = _init(objects)["volumeMounts"]
     next(each for each in mounts if each["mountPath"] == HOME)["name"] = "elsewhere"
 
@@ -80,7 +76,7 @@ image_sabotage(
 @manifest_sabotage("init-ownership-and-fsgroup", "the pod has no fsGroup")
 def no_fsgroup(objects: Objects) -> None:
     _init(objects)
-    del _pod(objects)["securityContext"]["fsGroup"]
+    del pod_of(objects)["securityContext"]["fsGroup"]
 
 
 @manifest_sabotage("init-pat-does-not-linger", "the token becomes part of the address in .git/config")
@@ -94,7 +90,7 @@ def token_in_the_remote(objects: Objects) -> None:
 @manifest_sabotage("init-pat-does-not-linger", "the agent gets the Secret as environment variables")
 def token_in_the_environment(objects: Objects) -> None:
     _init(objects)
-    _pod(objects)["containers"][0]["envFrom"].append({"secretRef": {"name": "claude-config-clone"}})
+    pod_of(objects)["containers"][0]["envFrom"].append({"secretRef": {"name": "claude-config-clone"}})
 
 
 @manifest_sabotage("init-pat-does-not-linger", "the token is an argument of the init container's program")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from boxproof.deployment.sabotage_ways import (
     Objects,
@@ -14,18 +13,9 @@ from boxproof.deployment.sabotage_ways import (
     manifest_sabotage,
 )
 from pytest_claims.sabotages import replace_in, subject_sabotage
+from sabotage.box_parts import pod_of
 
 START = "/usr/local/bin/entrypoint"
-
-
-def _pod(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]
-    return spec
-
-
-def _beside(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = find(objects, "Deployment")["spec"]["template"]["spec"]
-    return spec
 
 
 def _baseline(objects: Objects) -> None:
@@ -38,53 +28,53 @@ def _baseline(objects: Objects) -> None:
 @manifest_sabotage("iso-seccomp-and-no-new-privileges", "the agent has no seccomp profile")
 def unconfined(objects: Objects) -> None:
     _baseline(objects)
-    _pod(objects)["securityContext"]["seccompProfile"] = {"type": "Unconfined"}
+    pod_of(objects)["securityContext"]["seccompProfile"] = {"type": "Unconfined"}
 
 
 @manifest_sabotage("iso-seccomp-and-no-new-privileges", "a container beside the agent's may gain privileges")
 def may_gain(objects: Objects) -> None:
     _baseline(objects)
-    _beside(objects)["containers"][-1]["securityContext"]["allowPrivilegeEscalation"] = True
+    pod_of(objects, "Deployment")["containers"][-1]["securityContext"]["allowPrivilegeEscalation"] = True
 
 
 @manifest_sabotage("iso-seccomp-and-no-new-privileges", "an init container may gain privileges")
 def may_gain_first(objects: Objects) -> None:
     _baseline(objects)
-    _pod(objects)["initContainers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    pod_of(objects)["initContainers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
 
 
 @manifest_sabotage("iso-no-capability-in-any-set", "no capability is dropped: they stay in the bounding set")
 def nothing_dropped(objects: Objects) -> None:
     _baseline(objects)
-    _pod(objects)["containers"][0]["securityContext"].pop("capabilities")
+    pod_of(objects)["containers"][0]["securityContext"].pop("capabilities")
 
 
 @manifest_sabotage("iso-no-capability-in-any-set", "an init container keeps its capabilities")
 def nothing_dropped_first(objects: Objects) -> None:
     _baseline(objects)
-    _pod(objects)["initContainers"][0]["securityContext"].pop("capabilities")
+    pod_of(objects)["initContainers"][0]["securityContext"].pop("capabilities")
 
 
 @manifest_sabotage("iso-no-identity-of-root", "the pod is in root's group")
 def in_roots_group(objects: Objects) -> None:
-    _pod(objects)["securityContext"]["supplementalGroups"] = [0]
+    pod_of(objects)["securityContext"]["supplementalGroups"] = [0]
 
 
 @manifest_sabotage("iso-no-identity-of-root", "the way out has root's group for its own")
 def roots_group_beside(objects: Objects) -> None:
-    _beside(objects)["securityContext"]["runAsGroup"] = 0
+    pod_of(objects, "Deployment")["securityContext"]["runAsGroup"] = 0
 
 
 @manifest_sabotage("iso-nothing-of-the-node", "the pod sees the processes of its node")
 def processes_of_the_node(objects: Objects) -> None:
     _baseline(objects)
-    _pod(objects)["hostPID"] = True
+    pod_of(objects)["hostPID"] = True
 
 
 @manifest_sabotage("iso-nothing-of-the-node", "a directory of the node is mounted, for its time zone")
 def path_of_the_node(objects: Objects) -> None:
     _baseline(objects)
-    _pod(objects)["volumes"].append({"name": "zone", "hostPath": {"path": "/usr/share/zoneinfo"}})
+    pod_of(objects)["volumes"].append({"name": "zone", "hostPath": {"path": "/usr/share/zoneinfo"}})
 
 
 image_sabotage(
@@ -119,7 +109,7 @@ image_sabotage(
     "iso-volume-modes-survive-a-restart", "the kubelet sets the group of all files at each start"
 )
 def group_set_each_time(objects: Objects) -> None:
-    _pod(objects)["securityContext"]["fsGroupChangePolicy"] = "Always"
+    pod_of(objects)["securityContext"]["fsGroupChangePolicy"] = "Always"
 
 
 image_sabotage(
@@ -154,12 +144,12 @@ def warned_of(objects: Objects) -> None:
 
 @manifest_sabotage("iso-pod-is-bounded", "the agent may write as much as it likes beside its volume")
 def no_disk_limit(objects: Objects) -> None:
-    del _pod(objects)["containers"][0]["resources"]["limits"]["ephemeral-storage"]
+    del pod_of(objects)["containers"][0]["resources"]["limits"]["ephemeral-storage"]
 
 
 @manifest_sabotage("iso-pod-is-bounded", "the limit of its disk is more than any disk has")
 def no_disk_so_large(objects: Objects) -> None:
-    _pod(objects)["containers"][0]["resources"]["limits"]["ephemeral-storage"] = "100Ti"
+    pod_of(objects)["containers"][0]["resources"]["limits"]["ephemeral-storage"] = "100Ti"
 
 
 @subject_sabotage("iso-pod-is-bounded", "the documented command lets it have any number of processes")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from boxproof.cluster.images import load
 from boxproof.cluster.images.image_archive import canonical
@@ -23,33 +22,29 @@ from boxproof.kube.owed import Debt, noted
 from boxproof.probes.pods import helper_pods
 from boxproof.subject.image import image_build
 from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
-
-
-def _pod(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]
-    return spec
+from sabotage.box_parts import pod_of
 
 
 @manifest_sabotage("no-latest-in-manifests", "an init container takes alpine/git:latest")
 def latest_in_init_container(objects: Objects) -> None:
     clone = {"name": "clone", "image": "alpine/git:latest", "command": ["git", "version"]}
-    _pod(objects).setdefault("initContainers", []).append(clone)
+    pod_of(objects).setdefault("initContainers", []).append(clone)
 
 
 @manifest_sabotage("no-latest-in-manifests", "the box's image has no tag")
 def no_tag(objects: Objects) -> None:
-    container = _pod(objects)["containers"][0]
+    container = pod_of(objects)["containers"][0]
     container["image"] = container["image"].rpartition(":")[0]
 
 
 @manifest_sabotage("pull-policy-local", "imagePullPolicy: Always")
 def always(objects: Objects) -> None:
-    _pod(objects)["containers"][0]["imagePullPolicy"] = "Always"
+    pod_of(objects)["containers"][0]["imagePullPolicy"] = "Always"
 
 
 @manifest_sabotage("manifest-image-equals-built-tag", "the tag stands in the manifest as a literal")
 def literal_tag(objects: Objects) -> None:
-    container = _pod(objects)["containers"][0]
+    container = pod_of(objects)["containers"][0]
     container["image"] = container["image"].rpartition(":")[0] + ":v1.0.0"
 
 
@@ -325,7 +320,7 @@ def component_pulls(directory: Path) -> None:
 
 @manifest_sabotage("pull-policy-local", "an init container asks the registry at each start")
 def init_container_pulls(objects: Objects) -> None:
-    _pod(objects)["initContainers"][0]["imagePullPolicy"] = "Always"
+    pod_of(objects)["initContainers"][0]["imagePullPolicy"] = "Always"
 
 
 @manifest_sabotage("manifest-image-equals-built-tag", "the proxy runs an image of another tag")

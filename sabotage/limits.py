@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
 from pytest_claims.sabotages import replace_in, subject_sabotage
-
-
-def _pod(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]
-    return spec
+from sabotage.box_parts import pod_of
 
 
 @manifest_sabotage("limits-and-requests-present", "the memory has no limit")
 def no_memory_limit(objects: Objects) -> None:
     """Remove it from the agent."""
-    del _pod(objects)["containers"][0]["resources"]["limits"]["memory"]
+    del pod_of(objects)["containers"][0]["resources"]["limits"]["memory"]
 
 
 @manifest_sabotage("limits-and-requests-present", "an init container has neither requests nor limits")
 def init_container_without(objects: Objects) -> None:
     """Add one."""
-    pod = _pod(objects)
+    pod = pod_of(objects)
     first = {"name": "first", "image": pod["containers"][0]["image"], "command": ["true"]}
     pod.setdefault("initContainers", []).append(first)
 
@@ -31,7 +26,7 @@ def init_container_without(objects: Objects) -> None:
 @manifest_sabotage("memory-limit-sized-for-the-agent", "the values under which agents were killed")
 def too_small(objects: Objects) -> None:
     """Put them in the place of the agent's."""
-    resources = _pod(objects)["containers"][0]["resources"]
+    resources = pod_of(objects)["containers"][0]["resources"]
     resources["requests"]["memory"] = "512Mi"
     resources["limits"]["memory"] = "2Gi"
 
@@ -39,7 +34,7 @@ def too_small(objects: Objects) -> None:
 @manifest_sabotage("no-oom-in-long-session", "the limit under which agents were killed")
 def no_room_for_a_session(objects: Objects) -> None:
     """Put it in the place of the agent's."""
-    _pod(objects)["containers"][0]["resources"]["limits"]["memory"] = "2Gi"
+    pod_of(objects)["containers"][0]["resources"]["limits"]["memory"] = "2Gi"
 
 
 @manifest_sabotage("limits-and-requests-present", "a pod beside the agent's has no limits")
@@ -66,5 +61,5 @@ def none_for_backups(directory: Path) -> None:
 @manifest_sabotage("memory-limit-sized-for-the-agent", "it is limited at one processor")
 def one_processor(objects: Objects) -> None:
     """Lower the limit."""
-    resources = _pod(objects)["containers"][0]["resources"]
+    resources = pod_of(objects)["containers"][0]["resources"]
     resources["limits"]["cpu"] = "1"

@@ -9,6 +9,7 @@ import yaml
 
 from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 from pytest_claims.sabotages import replace_in, subject_sabotage
+from sabotage.box_parts import agent_of
 
 READER = "chart/templates/rbac-reader.yaml"
 STATEFULSET = "chart/templates/statefulset.yaml"
@@ -20,11 +21,6 @@ def _service(directory: Path) -> tuple[Path, dict[str, Any]]:
     path = directory / "compose.yaml"
     content: dict[str, Any] = yaml.safe_load(path.read_text())
     return path, content
-
-
-def _container(objects: Objects) -> dict[str, Any]:
-    found: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
-    return found
 
 
 @subject_sabotage("helm-default-equals-raw-manifests", "the chart's reader lacks pods/log")
@@ -90,14 +86,14 @@ def settings_in_default(objects: Objects) -> None:
 
 @manifest_sabotage("configmap-drives-mode-and-mcp", "the mode stands in the pod's own variables")
 def mode_in_the_pod(objects: Objects) -> None:
-    container = _container(objects)
+    container = agent_of(objects)
     data = find(objects, "ConfigMap", "claude-config")["data"]
     container["env"] = [*container.get("env", ()), {"name": "CLAUDE_MODE", "value": data["CLAUDE_MODE"]}]
 
 
 @manifest_sabotage("configmap-drives-mode-and-mcp", "the MCP servers are those of the image")
 def no_mount_of_mcp(objects: Objects) -> None:
-    container = _container(objects)
+    container = agent_of(objects)
     kept = [each for each in container["volumeMounts"] if each["name"] != "mcp"]
     container["volumeMounts"] = kept
 

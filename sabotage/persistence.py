@@ -14,6 +14,7 @@ from boxproof.deployment.sabotage_ways import (
     manifest_sabotage,
 )
 from pytest_claims.sabotages import replace_in, subject_sabotage
+from sabotage.box_parts import pod_of
 
 FORGETS = (
     r'2i [ "${CLAUDE_MODE:-remote-control}" != remote-control ]'
@@ -26,11 +27,6 @@ def _statefulset(objects: Objects) -> dict[str, Any]:
     return spec
 
 
-def _pod(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = _statefulset(objects)["template"]["spec"]
-    return spec
-
-
 def _volume(objects: Objects) -> str:
     return str(_statefulset(objects)["volumeClaimTemplates"][0]["metadata"]["name"])
 
@@ -38,13 +34,15 @@ def _volume(objects: Objects) -> str:
 def _mounts(objects: Objects) -> list[dict[str, Any]]:
     """Return the mounts of the claimed volume."""
     name = _volume(objects)
-    every = [each for container in _pod(objects)["containers"] for each in container.get("volumeMounts", ())]
+    every = [
+        each for container in pod_of(objects)["containers"] for each in container.get("volumeMounts", ())
+    ]
     return [each for each in every if each["name"] == name]
 
 
 def _to_emptydir(objects: Objects) -> None:
     volume = {"name": _volume(objects), "emptyDir": {}}
-    _pod(objects).setdefault("volumes", []).append(volume)
+    pod_of(objects).setdefault("volumes", []).append(volume)
     del _statefulset(objects)["volumeClaimTemplates"]
 
 
@@ -60,7 +58,7 @@ def in_roots_home(objects: Objects) -> None:
 
 @manifest_sabotage("pvc-owned-by-app-uid", "the pod has no fsGroup")
 def without_fsgroup(objects: Objects) -> None:
-    del _pod(objects)["securityContext"]["fsGroup"]
+    del pod_of(objects)["securityContext"]["fsGroup"]
 
 
 @manifest_sabotage("pvc-owned-by-app-uid", "the volume is mounted to be read only")
@@ -82,7 +80,7 @@ def two_of_them(objects: Objects) -> None:
 def hidden_files_removed(objects: Objects) -> None:
     path = _mounts(objects)[0]["mountPath"]
     empty = ["find", path, "-mindepth", "1", "-name", "..*", "-delete"]
-    _pod(objects)["containers"][0]["lifecycle"] = {"postStart": {"exec": {"command": empty}}}
+    pod_of(objects)["containers"][0]["lifecycle"] = {"postStart": {"exec": {"command": empty}}}
 
 
 image_sabotage(
@@ -144,7 +142,7 @@ def deployment(objects: Objects) -> None:
         {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": template["spec"]}
     )
     volume = {"name": meta["name"], "persistentVolumeClaim": {"claimName": meta["name"]}}
-    _pod(objects).setdefault("volumes", []).append(volume)
+    pod_of(objects).setdefault("volumes", []).append(volume)
     workload["kind"] = "Deployment"
     workload["spec"] = {key: spec[key] for key in ("replicas", "selector", "template")}
 
@@ -152,7 +150,7 @@ def deployment(objects: Objects) -> None:
 @manifest_sabotage("auth-survives-restart-and-recreate", "the volume is not mounted")
 def no_volume_mount(objects: Objects) -> None:
     name = _volume(objects)
-    for container in _pod(objects)["containers"]:
+    for container in pod_of(objects)["containers"]:
         container["volumeMounts"] = [each for each in container["volumeMounts"] if each["name"] != name]
 
 
@@ -167,7 +165,7 @@ image_sabotage(
 @manifest_sabotage("pvc-survives-pod-deletion", "each pod has a directory of its own on the volume")
 def directory_of_each_pod(objects: Objects) -> None:
     mount = _mounts(objects)[0]
-    container = _pod(objects)["containers"][0]
+    container = pod_of(objects)["containers"][0]
     container.setdefault("env", []).append(
         {"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
     )
@@ -178,7 +176,7 @@ def directory_of_each_pod(objects: Objects) -> None:
 def emptied_at_start(objects: Objects) -> None:
     path = _mounts(objects)[0]["mountPath"]
     empty = ["find", path, "-mindepth", "1", "-delete"]
-    _pod(objects)["containers"][0]["lifecycle"] = {"postStart": {"exec": {"command": empty}}}
+    pod_of(objects)["containers"][0]["lifecycle"] = {"postStart": {"exec": {"command": empty}}}
 
 
 @manifest_sabotage("pv-reclaim-retain-and-class", "the claim is of the cluster's default class")
@@ -201,9 +199,9 @@ image_sabotage(
 
 @manifest_sabotage("no-volume-shadowing", "a volume on the directory of the image's skills hides them")
 def skills_hidden(objects: Objects) -> None:
-    _pod(objects)["volumes"].append({"name": "skills", "emptyDir": {}})
+    pod_of(objects)["volumes"].append({"name": "skills", "emptyDir": {}})
     mount = {"name": "skills", "mountPath": "/etc/claude-code/.claude"}
-    _pod(objects)["containers"][0]["volumeMounts"].append(mount)
+    pod_of(objects)["containers"][0]["volumeMounts"].append(mount)
 
 
 image_sabotage(
@@ -216,7 +214,7 @@ image_sabotage(
 
 @manifest_sabotage("home-and-workdir-writable", "the root file system is read-only, and home has no mount")
 def read_only_root(objects: Objects) -> None:
-    _pod(objects)["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = True
+    pod_of(objects)["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = True
 
 
 @subject_sabotage(

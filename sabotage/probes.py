@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from boxproof.deployment.sabotage_ways import (
-    Objects,
-    as_root,
-    edited,
-    find,
-    image_sabotage,
-    manifest_sabotage,
-)
+from boxproof.deployment.sabotage_ways import Objects, as_root, edited, image_sabotage, manifest_sabotage
+from sabotage.box_parts import agent_of
 
 PROBE = "/usr/local/bin/healthcheck"
 HEALTH = "/usr/local/lib/box/health.py"
@@ -25,21 +17,16 @@ def asked_first(line: str) -> str:
     return as_root(f"mv {PROBE} {own}", script, f"chmod 755 {PROBE}")
 
 
-def _agent(objects: Objects) -> dict[str, Any]:
-    agent: dict[str, Any] = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
-    return agent
-
-
 @manifest_sabotage("liveness-detects-dead-or-hung", "the liveness probe runs /bin/true")
 def always_alive(objects: Objects) -> None:
     """Replace what the probe runs."""
-    _agent(objects)["livenessProbe"]["exec"]["command"] = ["true"]
+    agent_of(objects)["livenessProbe"]["exec"]["command"] = ["true"]
 
 
 @manifest_sabotage("liveness-detects-dead-or-hung", "a thousand failures are forgiven")
 def patient(objects: Objects) -> None:
     """Raise the number."""
-    _agent(objects)["livenessProbe"]["failureThreshold"] = 1000
+    agent_of(objects)["livenessProbe"]["failureThreshold"] = 1000
 
 
 image_sabotage(
@@ -89,14 +76,14 @@ image_sabotage(
 @manifest_sabotage("readiness-reflects-auth", "the readiness probe asks what the liveness probe asks")
 def ready_when_alive(objects: Objects) -> None:
     """Replace what the probe asks."""
-    agent = _agent(objects)
+    agent = agent_of(objects)
     agent["readinessProbe"]["exec"] = agent["livenessProbe"]["exec"]
 
 
 @manifest_sabotage("probes-hold-under-load", "a probe has no time to start its program on a busy machine")
 def no_time(objects: Objects) -> None:
     """Have it sleep for its whole second."""
-    probe = _agent(objects)["livenessProbe"]
+    probe = agent_of(objects)["livenessProbe"]
     probe["timeoutSeconds"] = 1
     probe["exec"]["command"] = [
         "sh",

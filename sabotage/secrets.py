@@ -13,20 +13,20 @@ from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 FAKE = "sk-ant-" + "oat01-" + "x" * 40  # has the shape of a token, and is none
 
 
-def as_root(*commands: str) -> str:
+def layers_as_root(*commands: str) -> str:
     """Return Dockerfile lines that change files as root, each in a layer of its own."""
     return "\n".join(["USER root", *(f"RUN {each}" for each in commands), "USER 1000:1000"])
 
 
 image_sabotage(
     "kubeconfig_copied_and_deleted", "no-secret-in-any-layer", "a kubeconfig is copied in, and deleted later",
-    dockerfile=as_root(
+    dockerfile=layers_as_root(
         "mkdir -p /root/.kube && echo 'users: []' > /root/.kube/config", "rm -rf /root/.kube"
     ),
 )  # fmt: skip
 image_sabotage(
     "login_deleted_later", "no-secret-in-any-layer", "a step logs in, and a later one removes what that left",
-    dockerfile=as_root(
+    dockerfile=layers_as_root(
         f"""echo '{{"claudeAiOauth":{{"accessToken":"{FAKE}"}}}}' > /opt/state.json""", "rm /opt/state.json"
     ),
 )  # fmt: skip
@@ -206,7 +206,7 @@ def token_in_an_example(directory: Path) -> None:
 
 image_sabotage(
     "fine_grained_token", "no-secret-in-any-layer", "a token of GitHub is left in a file of variables",
-    dockerfile=as_root(f"echo TEXT=github_{'pat'}_{'A' * 22}_{'b' * 59} > /opt/settings"),
+    dockerfile=layers_as_root(f"echo TEXT=github_{'pat'}_{'A' * 22}_{'b' * 59} > /opt/settings"),
 )  # fmt: skip
 image_sabotage(
     "token_in_base64", "no-secret-in-any-layer", "a setting of the image is a token in base64",

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, as_root, find, image_sabotage, manifest_sabotage
 from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
+from sabotage.box_parts import agent_of
 
 WRAPPER = "/usr/local/bin/netraw-exec"
 EFFECTIVE = "0100000200200000000000000000000000000000"  # cap_net_raw=ep as struct vfs_cap_data
-
-
-def as_root(*commands: str) -> str:
-    """Return Dockerfile lines that change files as root, in one layer."""
-    return f"USER root\nRUN {' && '.join(commands)}\nUSER 1000:1000"
 
 
 def set_capability(path: str) -> str:
@@ -24,7 +20,7 @@ def set_capability(path: str) -> str:
 
 def _added(objects: Objects, capability: str) -> list[str]:
     """Return the list of capabilities that a tier adds, where ``capability`` is one of them."""
-    container = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
+    container = agent_of(objects)
     added: list[str] = container["securityContext"]["capabilities"].get("add", [])
     return added if capability in added else []
 
@@ -114,7 +110,7 @@ def netadmin_with_netraw(objects: Objects) -> None:
 def netraw_without_new_privileges(objects: Objects) -> None:
     """Do what scanners demand."""
     if _added(objects, "NET_RAW"):
-        container = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
+        container = agent_of(objects)
         container["securityContext"]["allowPrivilegeEscalation"] = False
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 DIGITS = 16  # of a form
+PACKAGE = "sabotage"  # what the modules of a directory of sabotages are loaded as
 SILENT = frozenset({"kind", "type_comment"})  # fields of the syntax tree that say how a thing was written
 Definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -16,10 +17,11 @@ Definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 def form_of(path: Path, name: str) -> str:
     """Return the form of the function ``name`` in the file ``path``, "" where it has none of that name.
 
-    What it uses of its own module belongs to it: helpers, fixtures, constants, requirements.
+    What it uses of its own module belongs to it: helpers, fixtures, constants, requirements; for a sabotage
+    also what it has from another module of their directory.
     """
-    stat = path.stat()
-    return _form(path, name, stat.st_mtime_ns, stat.st_size)
+    module = _parsed(path)
+    return _form(module, name, tuple(_beside(module, path.parent)))
 
 
 def digest(text: str) -> str:
@@ -28,14 +30,13 @@ def digest(text: str) -> str:
 
 
 @cache
-def _form(path: Path, name: str, _changed: int, _size: int) -> str:
-    module = _parsed(path, _changed, _size)
+def _form(module: ast.Module, name: str, shared: tuple[ast.Module, ...]) -> str:
     start = next(
         (each for each in ast.walk(module) if isinstance(each, Definitions) and each.name == name), None
     )
     if start is None:
         return ""
-    known = dict(_defined(module))
+    known = {key: each for one in (*shared, module) for key, each in _defined(one)}
     wanted = {name: start} | {key: each for key, each in known.items() if _is_automatic(each)}
     waiting: list[ast.AST] = list(wanted.values())
     while waiting:
@@ -46,8 +47,13 @@ def _form(path: Path, name: str, _changed: int, _size: int) -> str:
     return digest("\n".join(f"{key} {_shape(each)}" for key, each in sorted(wanted.items())))
 
 
+def _parsed(path: Path) -> ast.Module:
+    stat = path.stat()
+    return _parse(path, stat.st_mtime_ns, stat.st_size)
+
+
 @cache
-def _parsed(path: Path, _changed: int, _size: int) -> ast.Module:
+def _parse(path: Path, _changed: int, _size: int) -> ast.Module:
     return ast.parse(path.read_text())
 
 
@@ -59,6 +65,15 @@ def _defined(module: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
             targets = each.targets if isinstance(each, ast.Assign) else [each.target]
             for target in targets:
                 yield from ((name.id, each) for name in ast.walk(target) if isinstance(name, ast.Name))
+
+
+def _beside(module: ast.Module, directory: Path) -> Iterator[ast.Module]:
+    """Yield the modules of a directory of sabotages that one of them has helpers from."""
+    for each in module.body:
+        if isinstance(each, ast.ImportFrom):
+            package, _, stem = (each.module or "").partition(".")
+            if package == PACKAGE and (path := directory / f"{stem}.py").is_file():
+                yield _parsed(path)
 
 
 def _is_automatic(node: ast.AST) -> bool:

@@ -127,3 +127,19 @@ def test_files_of_a_directory_are_loaded_once(tmp_path: Path) -> None:
 def test_an_unknown_sabotage_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="pvc-bound/"):
         OURS.sabotage("pvc-bond/")
+
+
+def test_files_of_a_directory_have_helpers_from_each_other_and_not_from_another(tmp_path: Path) -> None:
+    source = (
+        "from boxproof.deployment.sabotage_ways import image_sabotage\n"
+        "from sabotage.shared import USER\n"
+        "image_sabotage('x', 'pvc-bound', 'x', dockerfile=USER)\n"
+    )
+    for user in ("USER 0", "USER 1"):
+        directory = tmp_path / user
+        directory.mkdir()
+        (directory / "area_for_tests.py").write_text(source)
+        (directory / "shared.py").write_text(f"USER = {user!r}\n")
+        (known,) = sabotages.load(directory, OURS.claims()).values()
+        assert isinstance(known, sabotage_ways.ImageSabotage)
+        assert known.dockerfile == user

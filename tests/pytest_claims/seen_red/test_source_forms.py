@@ -79,3 +79,26 @@ def test_what_pytest_uses_unasked_belongs_to_it(tmp_path: Path) -> None:
 
 def test_a_function_that_is_not_there_has_none(tmp_path: Path) -> None:
     assert form(tmp_path, "x = 1\n") == ""
+
+
+def test_helpers_from_another_module_of_sabotages_belong_to_it(tmp_path: Path) -> None:
+    (tmp_path / "parts.py").write_text(
+        "LIMIT = 1\n\ndef own():\n    return LIMIT\n\ndef apart():\n    return 1\n"
+    )
+    source = "from sabotage.parts import own\n\ndef test_it():\n    return own()\n"
+    first = form(tmp_path, source)
+    (tmp_path / "parts.py").write_text(
+        "LIMIT = 1\n\ndef own():\n    return LIMIT\n\ndef apart():\n    return 22\n"
+    )
+    assert form(tmp_path, source) == first
+    (tmp_path / "parts.py").write_text(
+        "LIMIT = 22\n\ndef own():\n    return LIMIT\n\ndef apart():\n    return 22\n"
+    )
+    assert form(tmp_path, source) != first
+
+
+def test_a_helper_moved_to_a_module_beside_leaves_it(tmp_path: Path) -> None:
+    helper, rest = "LIMIT = 1\n\ndef own():\n    return LIMIT\n\n", "def test_it():\n    return own()\n"
+    before = form(tmp_path, helper + rest)
+    (tmp_path / "parts.py").write_text(helper)
+    assert form(tmp_path, "from sabotage.parts import own\n\n" + rest) == before

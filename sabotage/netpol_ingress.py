@@ -1,0 +1,68 @@
+"""Changes that let others in to the agent."""
+
+from __future__ import annotations
+
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
+from sabotage.box_parts import agent_policy, ports
+
+
+@manifest_sabotage("netpol-ingress-denied-nothing-listens", "one port is open over UDP")
+def one_port_over_udp(objects: Objects) -> None:
+    agent_policy(objects)["ingress"] = [{"ports": ports(8080, "UDP")}]
+
+
+@manifest_sabotage("netpol-ingress-denied-nothing-listens", "an empty rule allows all ingress")
+def allow_all_ingress(objects: Objects) -> None:
+    agent_policy(objects)["ingress"] = [{}]
+
+
+@manifest_sabotage("netpol-ingress-denied-nothing-listens", "the policy does not speak about ingress")
+def no_ingress_type(objects: Objects) -> None:
+    agent_policy(objects)["policyTypes"] = ["Egress"]
+    agent_policy(objects).pop("ingress", None)
+
+
+@manifest_sabotage("http-wrapper-works-and-is-scoped", "the service is open to everyone")
+def served_to_everyone(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"] = [{}]
+
+
+@manifest_sabotage("http-wrapper-works-and-is-scoped", "the service is open to every pod of the namespace")
+def served_to_the_namespace(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["from"] = [{"podSelector": {}}]
+
+
+@manifest_sabotage("http-wrapper-works-and-is-scoped", "the intended client may reach every port")
+def every_port_for_the_client(objects: Objects) -> None:
+    del find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["ports"]
+
+
+@manifest_sabotage(
+    "netpol-ingress-denied-nothing-listens", "pods that are labelled like the agent may come in"
+)
+def agents_of_every_namespace(objects: Objects) -> None:
+    labels = agent_policy(objects)["podSelector"]
+    agent_policy(objects)["ingress"] = [{"from": [{"namespaceSelector": {}, "podSelector": labels}]}]
+
+
+@manifest_sabotage("http-wrapper-works-and-is-scoped", "clients of every namespace are served")
+def clients_of_every_namespace(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["from"][0]["namespaceSelector"] = {}
+
+
+@manifest_sabotage(
+    "http-wrapper-works-and-is-scoped", "whoever has the client's label, whatever it says, is served"
+)
+def any_value_of_the_label(objects: Objects) -> None:
+    exists = {"matchExpressions": [{"key": "claude-api-client", "operator": "Exists"}]}
+    find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["from"] = [{"podSelector": exists}]
+
+
+image_sabotage(
+    "listens_over_tcp", "netpol-ingress-denied-nothing-listens", "something in the box listens everywhere",
+    dockerfile=edited("/usr/local/bin/entrypoint", "2i socat TCP-LISTEN:9000,fork /dev/null \\&"),
+)  # fmt: skip  # fmt: skip
+image_sabotage(
+    "listens_over_udp", "netpol-ingress-denied-nothing-listens", "something in the box listens over UDP",
+    dockerfile=edited("/usr/local/bin/entrypoint", "2i socat UDP-RECV:9000 /dev/null \\&"),
+)  # fmt: skip  # fmt: skip

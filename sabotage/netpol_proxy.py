@@ -1,0 +1,119 @@
+"""Changes of what the proxy lets through, and of who gets past it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
+from sabotage.box_parts import but_private, let_out, ports
+
+
+@subject_sabotage(
+    "netpol-fqdn-allowlist-cilium", "the policy for Cilium has a name that the proxy does not allow"
+)
+def one_name_more(directory: Path) -> None:
+    """Where names are enforced twice, one list is longer."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(policy, "- matchName: claude.com", "- matchName: claude.com\n        - matchName: example.com")
+
+
+@subject_sabotage("netpol-fqdn-allowlist-cilium", "the policy for Cilium lets only one name be resolved")
+def one_name_resolves(directory: Path) -> None:
+    """Cilium learns addresses from answers: a name that is not resolved is not let out to."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(policy, 'matchPattern: "*"', 'matchPattern: "api.anthropic.com"')
+
+
+def _proxy_policy(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = find(objects, "NetworkPolicy", "claude-egress")["spec"]
+    return spec
+
+
+def _proxy_config(objects: Objects, name: str, old: str, new: str) -> None:
+    data = find(objects, "ConfigMap", "claude-egress")["data"]
+    data[name] = data[name].replace(old, new)
+
+
+@manifest_sabotage("netpol-https-to-anthropic", "the API's name is not on the proxy's list")
+def api_not_listed(objects: Objects) -> None:
+    _proxy_config(objects, "allowed", "api.anthropic.com\n", "")
+
+
+@manifest_sabotage("netpol-https-to-anthropic", "the proxy is not let out on 443")
+def proxy_shut_in(objects: Objects) -> None:
+    rules = find(objects, "NetworkPolicy", "claude-egress")["spec"]["egress"]
+    rules[:] = [each for each in rules if each["ports"][0]["port"] != 443]
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "443 is open to everywhere, whatever the proxy thinks")
+def https_to_everywhere(objects: Objects) -> None:
+    let_out(objects, {"ports": ports(443, "TCP")})
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "the proxy allows what it does not know")
+def proxy_allows_all(objects: Objects) -> None:
+    _proxy_config(objects, "allowed", "api.anthropic.com", "*\napi.anthropic.com")
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "the list allows whatever has an allowed name in it")
+def names_not_anchored(objects: Objects) -> None:
+    _proxy_config(objects, "allowed", "api.anthropic.com", "*api.anthropic.com*")
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "the metadata address is allowed on port 80")
+def metadata_allowed(objects: Objects) -> None:
+    peer = {"ipBlock": {"cidr": "169.254.0.0/16"}}
+    let_out(objects, {"to": [peer], "ports": ports(80, "TCP")})
+
+
+@manifest_sabotage("netpol-oauth-hosts-reachable", "the host that renews a login is not on the list")
+def no_token_host(objects: Objects) -> None:
+    _proxy_config(objects, "allowed", "platform.claude.com\n", "")
+
+
+@manifest_sabotage("netpol-oauth-hosts-reachable", "the host where people log in is not on the list")
+def no_login_host(objects: Objects) -> None:
+    _proxy_config(objects, "allowed", "\nclaude.com\n", "\n")
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "443 is open to every address but private ones")
+def https_to_the_public(objects: Objects) -> None:
+    let_out(objects, but_private(443))
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "443 is open to one provider's range")
+def https_to_one_range(objects: Objects) -> None:
+    peer = {"ipBlock": {"cidr": "34.64.0.0/10"}}
+    let_out(objects, {"to": [peer], "ports": ports(443, "TCP")})
+
+
+@manifest_sabotage("netpol-proxy-confined", "the proxy's policy selects nothing")
+def proxy_not_selected(objects: Objects) -> None:
+    _proxy_policy(objects)["podSelector"] = {"matchLabels": {"app": "claude-egres"}}
+
+
+@manifest_sabotage("netpol-proxy-confined", "the proxy gets to pods and Services on 443")
+def proxy_gets_inside(objects: Objects) -> None:
+    for rule in _proxy_policy(objects)["egress"]:
+        for peer in rule["to"]:
+            peer.get("ipBlock", {}).pop("except", None)
+
+
+@manifest_sabotage("netpol-proxy-confined", "every pod of every namespace may use the proxy")
+def proxy_for_everybody(objects: Objects) -> None:
+    _proxy_policy(objects)["ingress"][0]["from"][0]["namespaceSelector"] = {}
+
+
+@subject_sabotage(
+    "netpol-fqdn-allowlist-cilium", "the policy for Cilium allows a block of addresses beside the names"
+)
+def cilium_allows_a_block(directory: Path) -> None:
+    """Let the agent out to addresses that no name stands for."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(
+        policy,
+        "    - toEntities: [kube-apiserver]",
+        "    - toCIDR: [198.51.100.0/24]\n    - toEntities: [kube-apiserver]",
+    )

@@ -1,0 +1,73 @@
+"""Sabotages of the login in the sandbox, and of the recovery that keeps it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sabotage.launcher_edits import edit, subject_sabotage
+
+
+@subject_sabotage("sbx-auth-writable-and-refresh-reaches-host", "the store is bound read-only")
+def store_read_only(directory: Path) -> None:
+    edit(
+        directory,
+        "plan",
+        ('"--bind", f"{safely.top()}/auth/store", AUTH', '"--ro-bind", f"{safely.top()}/auth/store", AUTH'),
+    )
+
+
+@subject_sabotage(
+    "sbx-auth-writable-and-refresh-reaches-host", "host and store are brought together at the start only"
+)
+def synced_once(directory: Path) -> None:
+    edit(
+        directory,
+        "guard",
+        ("            pause = self.sync.step()\n", "            pause = 60.0\n"),
+        ("        processes.end_all()\n    sync.settle()\n", "        processes.end_all()\n"),
+    )
+
+
+@subject_sabotage("sbx-auth-writable-and-refresh-reaches-host", "what the host refreshes does not come in")
+def one_way(directory: Path) -> None:
+    edit(
+        directory,
+        "login",
+        (
+            "            newer = self._newer(host, store)\n",
+            "            newer = store if store is not None else host\n",
+        ),
+    )
+
+
+@subject_sabotage("sbx-only-auth-is-shared", "the host's whole configuration directory is bound")
+def whole_directory(directory: Path) -> None:
+    edit(
+        directory,
+        "plan",
+        ('"--bind", instance.config, f"{home}/.claude"', '"--bind", f"{home}/.claude", f"{home}/.claude"'),
+    )
+
+
+@subject_sabotage(
+    "sbx-only-auth-is-shared", "bwrap starts with the host's environment, and clears it for the command"
+)
+def environment_left(directory: Path) -> None:
+    start = "            self.plan.bwrap, self.plan.env,"
+    edit(directory, "guard", (start, "            self.plan.bwrap, {**os.environ, **self.plan.env},"))
+
+
+@subject_sabotage("sbx-recovery-keeps-auth", "the recovery removes the whole configuration of the instance")
+def everything_removed(directory: Path) -> None:
+    line = "    moved = [\n"
+    gone = '    __import__("shutil").rmtree(instance.config)\n    os.mkdir(instance.config, 0o700)\n'
+    edit(directory, "repair", (line, gone + line))
+
+
+@subject_sabotage("sbx-recovery-keeps-auth", "broken files stay where they are")
+def nothing_recovered(directory: Path) -> None:
+    edit(
+        directory,
+        "repair",
+        ("    except ValueError:\n        return True\n", "    except ValueError:\n        return False\n"),
+    )
