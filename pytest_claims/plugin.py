@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from datetime import datetime
 
 import pytest
 
@@ -59,8 +60,11 @@ class Hooks:
         """Return why a check is left to a later run: its claims are at best unproven in this one."""
 
     @pytest.hookspec(firstresult=True)
-    def pytest_claims_alive(self, config: pytest.Config) -> str | None:
-        """Return why the environment is dead, None while it lives; asked after an assertion failed."""
+    def pytest_claims_alive(self, config: pytest.Config, since: datetime) -> str | None:
+        """Return why the environment is dead, None while it lives; asked after an assertion failed.
+
+        ``since`` is when the check began: what died after that and came back was dead all the same.
+        """
 
     @pytest.hookspec
     def pytest_claims_collect_evidence(self, config: pytest.Config, evidence: Evidence) -> None:

@@ -1,22 +1,49 @@
-"""Whether the environment a check ran in is still there: the API server and the engine answer."""
+"""Whether what a check leaned on is still there: engine, API server, DNS, the stub, and its own listeners.
+
+A box that is judged while one of them is dead, or by one that died and came back meanwhile, is not judged.
+"""
 
 from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 
 import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from boxproof.core.session import Session
-from boxproof.kube.client import Kube
+from boxproof.core.labels import ROLE_LABEL
+from boxproof.core.session import Session, StubInfo
+from boxproof.kube.client import Kube, Object
+from boxproof.kube.pod_status import is_ready
+from boxproof.probes.network import reach
+from boxproof.stubs import anthropic
 from pytest_claims import pace
-from pytest_claims.faults import EnvironmentFault
+from pytest_claims.faults import BoxproofError, DeadlineExceeded, EnvironmentFault
+from pytest_claims.waiting import NotYet, until
 
 TRIES = 2  # one dropped connection is not a dead server
+SYSTEM, RESOLVER = "kube-system", {"k8s-app": "kube-dns"}
+RECOVERS = 10.0  # seconds in which what is late on a busy machine says that it is well
+TLS_PORT = 443
 
 
-def liveness(session: Session) -> str | None:
-    """Return None while engine and API server answer, else which one does not."""
-    return _engine(session) or _cluster(session)
+def liveness(session: Session, since: datetime | None = None) -> str | None:
+    """Return None while everything of ours answers, else what does not.
+
+    ``since`` is when the check began: what was started anew after that was dead meanwhile.
+    """
+    return (
+        _engine(session)
+        or _cluster(session)
+        or _stub(session, since)
+        or _system(session, since)
+        or reach.dead()
+        or None
+    )
 
 
 def _engine(session: Session) -> str | None:
@@ -45,3 +72,90 @@ def _cluster(session: Session) -> str | None:
     if alive:
         return None
     return f"the API server of {session.cluster.name} does not answer"
+
+
+def _stub(session: Session, since: datetime | None) -> str | None:
+    """Return what is wrong with the stub of the Anthropic API."""
+    info = session.stub
+    if info is None:
+        return None
+    if not any(anthropic.answers(info) for _ in range(TRIES)):
+        return "the stub of the Anthropic API does not answer"
+    if not any(_listens(info) for _ in range(TRIES)):
+        return f"the stub of the Anthropic API takes no connection at {info.address}"
+    if since is not None and session.engine is not None:
+        return _stub_started_anew(session.engine.host, info, since)
+    return None
+
+
+def _listens(info: StubInfo) -> bool:
+    """Return whether its other side, the one the box talks to, greets over TLS."""
+    host, _, port = info.address.partition(":")
+    trust = ssl.create_default_context(cadata=info.ca)
+    trust.check_hostname = False  # it has those of the real API, not this address
+    with (
+        suppress(OSError),
+        socket.create_connection((host, int(port or TLS_PORT)), pace.stretched(2)) as plain,
+        trust.wrap_socket(plain),
+    ):
+        return True
+    return False
+
+
+def _stub_started_anew(host: str, info: StubInfo, since: datetime) -> str | None:
+    client = docker.DockerClient(base_url=host, timeout=pace.stretched(5))
+    try:
+        for each in client.containers.list(filters={"label": f"{ROLE_LABEL}=stub"}):
+            networks = each.attrs["NetworkSettings"]["Networks"].values()
+            started = datetime.fromisoformat(each.attrs["State"]["StartedAt"])
+            if started > since and info.address in [one["IPAddress"] for one in networks]:
+                return f"the stub of the Anthropic API was started anew at {started:%H:%M:%S}"
+    except (DockerException, RequestException) as error:
+        return f"the engine does not tell of the stub: {error}"
+    finally:
+        client.close()
+    return None
+
+
+def _system(session: Session, since: datetime | None) -> str | None:
+    """Return what is wrong with the DNS and the control plane of a cluster of ours."""
+    if session.cluster is None or session.cluster.context:
+        return None
+    kube = Kube(session.cluster.kubeconfig)
+
+    def look() -> list[Object]:
+        pods = kept_running(kube.list("Pod", SYSTEM))
+        if wrong := unwell(pods):
+            raise NotYet(wrong)
+        return pods
+
+    try:
+        pods = until(look, timeout=RECOVERS, what="DNS and control plane are well", every=1)
+        return next(started_anew(pods, since), None) if since else None
+    except DeadlineExceeded as late:
+        return late.message
+    except BoxproofError as fault:
+        return fault.message
+    finally:
+        kube.close()
+
+
+def kept_running(pods: list[Object]) -> list[Object]:
+    """Return the pods that something keeps running; somebody's look into a node is none of the system's."""
+    return [each for each in pods if each["metadata"].get("ownerReferences")]
+
+
+def unwell(pods: list[Object]) -> str:
+    """Return what is wrong with the system's pods, "" where nothing is."""
+    if not any(RESOLVER.items() <= (each["metadata"].get("labels") or {}).items() for each in pods):
+        return "the cluster's DNS has no pod"
+    return ", ".join(f"{each['metadata']['name']} is not Ready" for each in pods if not is_ready(each))
+
+
+def started_anew(pods: list[Object], since: datetime) -> Iterator[str]:
+    """Yield which of the system's containers began after ``since``: what they do was not done meanwhile."""
+    for pod in pods:
+        for each in pod.get("status", {}).get("containerStatuses") or []:
+            began = each.get("state", {}).get("running", {}).get("startedAt")
+            if began and datetime.fromisoformat(began) > since:
+                yield f"{pod['metadata']['name']} was started anew at {began}"

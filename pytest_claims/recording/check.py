@@ -204,7 +204,7 @@ class Check:
             progress.say(f"no evidence for {self.record.nodeid}: {error}", style="red")
 
     def _alive(self) -> str | None:
-        reason: str | None = self.config.hook.pytest_claims_alive(config=self.config)
+        reason: str | None = self.config.hook.pytest_claims_alive(config=self.config, since=self.began)
         return reason
 
     def _collect(self) -> None:

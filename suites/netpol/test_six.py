@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-
 from boxproof.deployment.box import Box
-from boxproof.fixtures.factories import Twins
+from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import NOWHERE, Listener, listen, reach
+from boxproof.probes.network.reach import NOWHERE, Listener, reach
 from boxproof.probes.pods.probe_pods import Twin
 from pytest_claims import claim, control, observe, require
 
@@ -37,9 +35,8 @@ READ = ["cat", "/proc/net/if_inet6"]
 
 
 @claim("netpol-no-ipv6-way-out")
-def test_no_listener_outside_answers_over_ipv6(agent: Box, outside: Outside) -> None:
-    address = outside.six or LOOPBACK
-    target = listen(outside, token=secrets.token_hex(8), address=address)
+def test_no_listener_outside_answers_over_ipv6(agent: Box, outside: Outside, listener: Listeners) -> None:
+    target = listener(on=outside, address=outside.six or LOOPBACK)
     with control("the place itself has such an address and is answered there"):
         NO_ADDRESS.fails(of(outside.table if outside.six else EXAMPLE, outside.label, GLOBAL))
         NO_ANSWER.fails(reach(outside, target))
@@ -48,20 +45,20 @@ def test_no_listener_outside_answers_over_ipv6(agent: Box, outside: Outside) -> 
 
 
 @claim("netpol-no-ipv6-on-link")
-def test_no_pod_of_its_node_answers_over_ipv6(agent: Box, twin: Twins) -> None:
+def test_no_pod_of_its_node_answers_over_ipv6(agent: Box, twin: Twins, listener: Listeners) -> None:
     neighbour, other = (twin(node=agent.node, labels={"role": each}) for each in ("six", "six-too"))
-    target = on_link(neighbour)
+    target = on_link(neighbour, listener)
     with control("a pod that no policy selects is answered there, or the pod network has no such addresses"):
-        NO_ANSWER.fails(reach(other, target) if target else reach(other, loopback(other)))
-    NO_ANSWER(reach(agent, target or loopback(other), within=1))
+        NO_ANSWER.fails(reach(other, target or loopback(other, listener)))
+    NO_ANSWER(reach(agent, target or loopback(other, listener), within=1))
 
 
-def on_link(pod: Twin) -> Listener | None:
+def on_link(pod: Twin, listener: Listeners) -> Listener | None:
     """Return a listener of a pod at its link-local address, None where the pod network gives none."""
     found = addresses(pod.exec(READ).stdout, LINK)
-    return listen(pod, token=secrets.token_hex(8), address=found[0]) if found else None
+    return listener(on=pod, address=found[0]) if found else None
 
 
-def loopback(pod: Twin) -> Listener:
+def loopback(pod: Twin, listener: Listeners) -> Listener:
     """Return a listener of a pod on its own loopback, where nobody else has it."""
-    return listen(pod, token=secrets.token_hex(8), address=LOOPBACK)
+    return listener(on=pod, address=LOOPBACK)

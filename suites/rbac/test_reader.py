@@ -12,7 +12,7 @@ from boxproof.agent.kubectl import Told, kubectl
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rbac.access_reviews import Answer, Question, review
+from boxproof.kube.rbac.access_reviews import Answer, Question, reviewed
 from boxproof.kube.rbac.audit import READS
 from boxproof.kube.rbac.derived import STREAMS, about
 from boxproof.kube.service_accounts import authority, kubeconfig
@@ -47,7 +47,7 @@ def came_of(told: Told, asked: str) -> str:
 
 def missing(kube: Kube, user: str) -> list[str]:
     """Return which reads of what is readable are not allowed to ``user``; an observation."""
-    answers = review(kube, user, None, [Question.of(verb, each) for each in READABLE for verb in READS])
+    answers = reviewed(kube, user, None, [Question.of(verb, each) for each in READABLE for verb in READS])
     assert len(answers) == len(READABLE) * len(READS)
     return observe(
         "missing", user, sorted(str(each) for each, answer in answers.items() if answer is not Answer.ALLOWED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
 from pytest_claims.recording.observations import record
 from pytest_claims.waiting import NotYet, until
 
-__all__ = ["Answer", "Question", "Resource", "discover", "groups_of", "questions_of", "review"]
+__all__ = ["Answer", "Question", "Resource", "discover", "groups_of", "questions_of", "review", "reviewed"]
 
 ANSWERS = 60.0  # seconds until a late answer is given up on
 BUSY = frozenset({429, 503, 504})  # statuses of an API server that may do better a moment later
+# what the authorizer says of a binding to a role that is not there: it gives nothing, and that is an answer
+NO_SUCH_ROLE = re.compile(r'(RBAC: )?(cluster)?roles?\.rbac\.authorization\.k8s\.io "[^"]*" not found')
 PATH = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
@@ -106,6 +109,17 @@ def review(
     return found
 
 
+def reviewed(
+    kube: Kube, user: str, groups: Sequence[str] | None, questions: Iterable[Question]
+) -> dict[Question, Answer]:
+    """Return yes or no for each question, as ``review``; raises EnvironmentFault where one gets neither."""
+    answers = review(kube, user, groups, questions)
+    unclear = [str(each) for each, answer in answers.items() if answer is Answer.ERROR]
+    if unclear:
+        raise EnvironmentFault(f"the API server neither allows nor denies {user}: {', '.join(unclear[:5])}")
+    return answers
+
+
 def _ask(kube: Kube, user: str, groups: list[str], question: Question) -> Answer:
     spec: dict[str, object] = {"user": user, "groups": groups}
     if question.url:
@@ -140,4 +154,5 @@ def classify(status: dict[str, object]) -> Answer:
     """Return the answer a review's status stands for."""
     if status.get("allowed"):
         return Answer.ALLOWED
-    return Answer.ERROR if status.get("evaluationError") else Answer.DENIED
+    trouble = NO_SUCH_ROLE.sub("", str(status.get("evaluationError") or ""))
+    return Answer.ERROR if trouble.strip("[], ") else Answer.DENIED

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,6 +32,10 @@ DENIED = frozenset({Reach.REFUSED, Reach.FILTERED})
 NOWHERE = DENIED | {Reach.NO_ROUTE}
 
 
+class Gone(EnvironmentFault):
+    """A listener that had ended before it was stopped: what was said of it may be about nobody."""
+
+
 @dataclass(frozen=True)
 class Listener:
     """Something that listens and says who it is: each connection is answered with ``token``."""
@@ -48,9 +53,43 @@ class Listener:
         return [str(each) for each in ask(self.on, "seen", "--token", self.token)["seen"]]
 
     def stop(self) -> None:
-        """End it; raises EnvironmentFault if that fails."""
-        if self.on is not None:
-            ask(self.on, "stop", "--token", self.token)
+        """End it; raises EnvironmentFault if that fails, and Gone if it had ended before."""
+        if self.on is not None and not ask(self.on, "stop", "--token", self.token)["stopped"]:
+            raise Gone(f"the listener at {self.address}:{self.port} had ended before its time")
+
+    def dead(self) -> str:
+        """Return why it no longer says who it is where it runs, whatever is between; "" while it does."""
+        if self.on is None:
+            return ""
+        own = "::1" if ":" in self.address else "127.0.0.1"
+        words = ["connect", own, str(self.port), "--identity", *(["--udp"] if self.udp else [])]
+        try:
+            said = ask(self.on, *words)
+        except EnvironmentFault as fault:
+            return f"the listener at {self.address}:{self.port}: {fault.message}"
+        if said.get("identity") == self.token:
+            return ""
+        return (
+            f"the listener at {self.address}:{self.port} does not answer in {self.on.label}: {said['reach']}"
+        )
+
+
+_standing: list[Listener] = []  # those the running check leans on
+
+
+@contextmanager
+def standing() -> Iterator[list[Listener]]:
+    """Give a list to be filled: until the end of the block ``dead`` asks those that are in it."""
+    before = list(_standing)
+    try:
+        yield _standing
+    finally:
+        _standing[:] = before
+
+
+def dead() -> str:
+    """Return which of the listeners the running check leans on does not answer, "" where all do."""
+    return next(filter(None, (each.dead() for each in _standing)), "")
 
 
 def reach(

@@ -88,14 +88,16 @@ def seen(asked: argparse.Namespace) -> Answer:
 
 
 def stop(asked: argparse.Namespace) -> Answer:
-    """End a listener."""
+    """End a listener; say whether it was there to be ended."""
     path = STATE / asked.token / "pid"
     try:
-        os.kill(int(path.read_text()), signal.SIGKILL)
+        pid = int(path.read_text())
+        there = not is_zombie(pid)
+        os.kill(pid, signal.SIGKILL)
     except (FileNotFoundError, ProcessLookupError):
         return {"stopped": False}
     path.unlink()
-    return {"stopped": True}
+    return {"stopped": there}
 
 
 def connect(asked: argparse.Namespace) -> Answer:
