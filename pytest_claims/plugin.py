@@ -66,6 +66,10 @@ class Hooks:
         ``since`` is when the check began: what died after that and came back was dead all the same.
         """
 
+    @pytest.hookspec(firstresult=True)
+    def pytest_claims_processors(self, config: pytest.Config) -> float | None:
+        """Return the seconds of processors that what works for all checks has used so far, such as nodes."""
+
     @pytest.hookspec
     def pytest_claims_collect_evidence(self, config: pytest.Config, evidence: Evidence) -> None:
         """Leave files about a check that was refuted or blocked."""

@@ -43,6 +43,7 @@ def suites_xdist(bench: Bench) -> list[Measure]:
     session = bench.session
     chosen = bench.settings.claims or SPREAD
     counted: list[int] = []
+    took: dict[int, str] = {}
 
     def turn(workers: int) -> float:
         directory = bench.run.directory / f"suites-{len(counted)}-{workers}"
@@ -53,14 +54,16 @@ def suites_xdist(bench: Bench) -> list[Measure]:
             seconds = timed(lambda: suite_runner.prove(narrowed, own))
         finally:  # else they run on beside what is measured next
             deploy.remove_instances(own)
-        proven = results.collect(context(own), selected=chosen).counts.proven
-        counted.append(proven)
+        found = results.collect(context(own), selected=chosen)
+        counted.append(found.counts.proven)
+        took[workers] = found.processors.rstrip(".")
         return seconds
 
     theirs, ours = bench.turns(lambda: turn(1), lambda: turn(bench.settings.workers))
     if len(set(counted)) > 1:
         raise EnvironmentFault(f"not the same claims were proven in each turn: {counted}")
-    note = f"{counted[0]} claims proven each time, with {bench.settings.workers} workers"
+    with_all = bench.settings.workers
+    note = f"{counted[0]} claims proven each time, with {with_all} workers. {took[with_all]}".rstrip(". ")
     return [
         Measure(
             name="suites-xdist",

@@ -1,4 +1,4 @@
-"""When a check starts: while the machine gets on with those that run, and always where none does."""
+"""When a check starts: while the machine gets on with those that run, and always one for each processor."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def heavy(session: Session, *, timeout: float = DEADLINE) -> Iterator[None]:
         return
     directory = directory_of(session)
     directory.mkdir(parents=True, exist_ok=True)
-    names = [f"heavy-{number}" for number in range(max(1, int(pace.cores())))]
+    names = [f"heavy-{number}" for number in range(_processors())]
     what = "a turn for what keeps the machine busy"
     with until(lambda: _free(directory, names), timeout=timeout, what=what):
         yield
@@ -69,9 +69,14 @@ def heavy(session: Session, *, timeout: float = DEADLINE) -> Iterator[None]:
 def _place(directory: Path) -> IO[str] | None:
     """Take a place if there is room; the caller holds the queue, so nobody else looks at them."""
     running = [number for number in range(PLACES) if _taken(directory / f"place-{number}")]
-    if running and not _room(directory):
+    if len(running) >= _processors() and not _room(directory):
         return None
     return _free(directory, [f"place-{number}" for number in range(PLACES) if number not in running])
+
+
+def _processors() -> int:
+    """Return how many checks run whatever the load: one that is not ours may last for ever."""
+    return max(1, int(pace.cores()))
 
 
 def _room(directory: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,6 +64,23 @@ def cgroup() -> str:
     if (CGROUPS / "cgroup.controllers").exists():
         return "v2"
     return "v1" if (CGROUPS / "memory").is_dir() or (CGROUPS / "cpu").is_dir() else ""
+
+
+def container_seconds(ids: Iterable[str], groups: Path = CGROUPS) -> float | None:
+    """Return the seconds of processors that containers have used, None where that cannot be seen here."""
+    found = [_used(each, groups) for each in ids]
+    known = [each for each in found if each is not None]
+    return sum(known) if known and len(known) == len(found) else None
+
+
+def _used(identity: str, groups: Path) -> float | None:
+    for place in (f"docker/{identity}", f"system.slice/docker-{identity}.scope"):
+        with suppress(OSError, ValueError):  # of another version, or not there
+            return int((groups / "cpuacct" / place / "cpuacct.usage").read_text()) / 1e9
+        with suppress(OSError, ValueError):
+            words = (groups / place / "cpu.stat").read_text().split()
+            return int(words[words.index("usage_usec") + 1]) / 1e6
+    return None
 
 
 def kernel() -> str:

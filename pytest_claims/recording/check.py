@@ -11,7 +11,7 @@ import pytest
 
 from pytest_claims import pace, progress
 from pytest_claims.faults import NotHeld, Unprovable, one_line
-from pytest_claims.recording import records, requirements
+from pytest_claims.recording import processors, records, requirements
 from pytest_claims.recording.evidence import Evidence
 from pytest_claims.recording.observations import Ledger, Requirement
 from pytest_claims.recording.redaction import Redactor
@@ -48,6 +48,7 @@ class Check:
         self.scope = ExitStack()
         self.started = time.monotonic()
         self.began = datetime.now(UTC)
+        self.used = (0.0, 0.0)
 
     def begin(self) -> None:
         """Write the record that says it has started."""
@@ -57,7 +58,13 @@ class Check:
         """Count its seconds from here: waiting for others is not the check's time."""
         self.started = time.monotonic()
         self.began = datetime.now(UTC)
+        self.used = self._used()
         pace.mark()
+
+    def _used(self) -> tuple[float, float]:
+        """Return the seconds of processors used so far: by this worker, and by what works for all."""
+        around: float | None = self.config.hook.pytest_claims_processors(config=self.config)
+        return processors.used(), around or 0.0
 
     def phase_ended(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Take in the outcome of setup, call or teardown."""
@@ -163,6 +170,7 @@ class Check:
     def _end(self) -> None:
         verdict, reason = self.conclude()
         book = self.ledger
+        own, around = (now - before for now, before in zip(self._used(), self.used, strict=True))
         seen = tuple(
             records.Seen(
                 kind=each.kind,
@@ -189,6 +197,8 @@ class Check:
                 "requirements": self._asserted(),
                 "evidence": tuple(self.evidence.paths),
                 "slowness": round(pace.slowest(), 1),
+                "processors": round(own, 1),
+                "processors_around": round(max(0.0, around), 1),
                 "by_requirements": self._by_requirements(),
                 "red": self.red,
             }

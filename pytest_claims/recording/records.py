@@ -62,6 +62,8 @@ class Record(BaseModel):
 
     ``started`` is when its turn came. ``slowness`` is how many times slower than an idle one the machine was
     at the slowest moment seen. ``carried`` is the run that proved it, where that was an earlier one.
+    ``processors`` are the seconds of processors that its worker and what that started took,
+    ``processors_around`` those of what works for all checks, such as the nodes, in that time.
     """
 
     nodeid: str
@@ -80,6 +82,8 @@ class Record(BaseModel):
     evidence: tuple[str, ...] = ()
     worker: str = ""
     slowness: float = 1.0
+    processors: float = 0.0
+    processors_around: float = 0.0
     form: str = ""
     by_requirements: bool = True
     red: str = ""

@@ -13,7 +13,7 @@ from pytest_claims import pace, sabotages, waivers
 from pytest_claims.claims import Claim
 from pytest_claims.faults import BoxproofError, SubjectFault, UsageError, one_line
 from pytest_claims.project import RunContext
-from pytest_claims.recording import records, redaction
+from pytest_claims.recording import processors, records, redaction
 from pytest_claims.recording.records import Asserted, Record
 from pytest_claims.reports.schema import (
     Cell,
@@ -89,6 +89,8 @@ def judged(
     claims = tuple(_with_red(each, reports, lock) for each in claims)
     if context.seen_here is not None:
         claims = tuple(_told(each, reports, context.seen_here) for each in claims)
+    shares = processors.shares(reports)
+    claims = tuple(_with_nodes(each, shares) for each in claims)
     return Results(
         run=context.run,
         started=started or finished,
@@ -209,6 +211,7 @@ def _result(
             slowness=each.slowness,
             requirements=tuple(_shortened(one) for one in each.requirements),
             carried=each.carried,
+            cpu_seconds=each.processors,
         )
         for each in own
     )
@@ -220,6 +223,12 @@ def _result(
         waiver=waiver if covers else None,
         checks=checks,
     )
+
+
+def _with_nodes(result: ClaimResult, shares: Mapping[str, float]) -> ClaimResult:
+    """Return a claim whose checks say what they took of the nodes' processors."""
+    told = (each.model_copy(update={"nodes_cpu_seconds": shares[each.nodeid]}) for each in result.checks)
+    return result.model_copy(update={"checks": tuple(told)})
 
 
 def _shortened(asserted: Asserted) -> Asserted:

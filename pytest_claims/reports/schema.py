@@ -12,6 +12,8 @@ from pytest_claims.recording.records import Asserted
 from pytest_claims.verdicts import EXIT_CODES, Verdict
 from pytest_claims.waivers import Waiver
 
+CPU = ("cpu_seconds", "nodes_cpu_seconds")
+MOST = 5  # checks that took most are named
 NOTED = 1.5  # times slower: from here on it is said
 RunVerdict = Literal["accepted", "refuted", "blocked", "unproven"]
 
@@ -109,6 +111,8 @@ class CheckResult(Part):
     ``requirements`` are what it asserted, each beside the control in which it was seen to fail; without
     any the field is left out. ``seen_red`` is the sabotage that last turned it red in its present form; where
     none did, it is left out. ``carried`` is the earlier run that proved it, left out where this one did.
+    ``cpu_seconds`` are those of processors that its worker and what that started took, and
+    ``nodes_cpu_seconds`` its share of what the cluster's nodes took in that time; at 0 they are left out.
     """
 
     nodeid: str
@@ -120,10 +124,13 @@ class CheckResult(Part):
     requirements: tuple[Asserted, ...] = ()
     seen_red: str = ""
     carried: str = ""
+    cpu_seconds: float = 0.0
+    nodes_cpu_seconds: float = 0.0
 
     @model_serializer(mode="wrap")
     def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         left_out: dict[str, object] = {"slowness": 1, "requirements": [], "seen_red": "", "carried": ""}
+        left_out |= {"cpu_seconds": 0, "nodes_cpu_seconds": 0}
         return {name: value for name, value in handler(self).items() if _told_apart(left_out, name, value)}
 
     @property
@@ -257,6 +264,23 @@ class Results(Part):
             pinned = image.base_instead_of.partition("@")[0]
             moved += f"; built on {image.base.partition(' ')[0]} instead of {pinned}"
         return f"{self.verdict}: {', '.join(shown)}{carried}{proof}{moved}{why}"
+
+    @property
+    def processors(self) -> str:
+        """What the checks of this run took of the processors, as a sentence; "" where none is known."""
+        ran = {check.nodeid: check for each in self.claims for check in each.checks if not check.carried}
+        own, nodes = (sum(getattr(each, name) for each in ran.values()) for name in CPU)
+        if not own + nodes:
+            return ""
+        most = sorted(ran.values(), key=lambda each: each.cpu_seconds + each.nodes_cpu_seconds)[
+            : -MOST - 1 : -1
+        ]
+        shown = ", ".join(
+            f"{each.nodeid.rpartition('::')[2]} {each.cpu_seconds + each.nodes_cpu_seconds:.0f} s"
+            for each in most
+        )
+        said = f"{own:.0f} s of processors themselves and {nodes:.0f} s in the nodes"
+        return f"The checks took {said}; most: {shown}."
 
     @property
     def carried(self) -> str:

@@ -68,6 +68,25 @@ def test_no_answer_is_said_in_a_line() -> None:
     assert reachability.answers("http://127.0.0.1:1/")
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("cpuacct/docker/{}/cpuacct.usage", "1500000000\n"),
+        ("docker/{}/cpu.stat", "usage_usec 1500000\nuser_usec 1\n"),
+        ("system.slice/docker-{}.scope/cpu.stat", "usage_usec 1500000\n"),
+    ],
+)
+def test_what_containers_used_is_read_from_either_version(tmp_path: Path, path: str, text: str) -> None:
+    for each in ("a1", "b2"):
+        file = tmp_path / path.format(each)
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+
+    assert machine.container_seconds(["a1", "b2"], tmp_path) == 3
+    assert machine.container_seconds(["a1", "gone"], tmp_path) is None
+    assert machine.container_seconds([], tmp_path) is None
+
+
 def test_facts_of_the_machine_are_plausible(tmp_path: Path) -> None:
     total, free = machine.memory()
     assert machine.cpus() >= 1

@@ -103,6 +103,12 @@ def clusters(engine: EngineInfo) -> tuple[str, ...]:
     return tuple(sorted(set(docker(engine, *words).stdout.split())))
 
 
+def identities(engine: EngineInfo, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the ids of containers; none where one of them is not there."""
+    found = docker(engine, "inspect", "--type", "container", "--format", "{{.Id}}", *names, check=False)
+    return tuple(found.stdout.split()) if found.ok else ()
+
+
 def cgroup(engine: EngineInfo) -> str:
     """Return which control groups the engine's machine has: "v1" or "v2"."""
     return f"v{docker(engine, 'info', '--format', '{{.CgroupVersion}}').stdout.strip() or '2'}"

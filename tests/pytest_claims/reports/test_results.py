@@ -293,6 +293,20 @@ def test_how_slow_the_machine_was_stands_with_the_run_and_its_checks(judge: Judg
     assert results.read(run_directory / "results.json") == found
 
 
+def test_what_the_checks_took_of_the_processors_stands_with_each_and_in_a_line(
+    judge: Judge, session: Session
+) -> None:
+    judge(a="proven")
+    run_directory = Path(session.directory)
+    (kept,) = records.load(run_directory).values()
+    records.save(run_directory, kept.model_copy(update={"processors": 2.5, "processors_around": 4.0}))
+    found = results.collect(context(session), selected=[kept.claims[0]], known_sabotages={})
+    check = json.loads((run_directory / "results.json").read_text())["claims"][0]["checks"][0]
+    assert (check["cpu_seconds"], check["nodes_cpu_seconds"]) == (2.5, 4.0)
+    assert found.processors.startswith("The checks took 2 s of processors themselves and 4 s in the nodes")
+    assert "a 6 s" in found.processors
+
+
 def test_a_run_over_everything_is_not_narrowed(judge: Judge) -> None:
     assert judge(a="proven").narrowed
     everything = judge(a="proven", options={"selected": ()})
