@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,11 +31,14 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 TIES = {
     ("boxproof.kube.pod_status", "boxproof.probes.pods"),  # the reference pod that tells whose fault it is
 }
+PROCESS = {
+    f"boxproof.core.process.{path.stem}" for path in (ROOT / "boxproof" / "core" / "process").glob("*.py")
+}
 DOORS: dict[str, set[str]] = {
-    "subprocess": {"pytest_claims.kill_run", "boxproof.core.process"},
+    "subprocess": {"pytest_claims.kill_run"} | PROCESS,
     "time.sleep": {"pytest_claims.waiting"},
     "asyncio.sleep": set(),
-    "os.environ": {"boxproof.core.process", "boxproof.core.settings"},
+    "os.environ": {"boxproof.core.settings"} | PROCESS,
     "os.getenv": {"boxproof.core.settings"},
     "os.system": set(),
 }
@@ -48,6 +52,7 @@ OPEN = ("boxproof.runs.extra_cluster",)  # a cluster of a check's own
 MOST = 15  # modules of a package
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """Return every module of the library by its dotted name."""
     made = {}
@@ -60,9 +65,15 @@ def modules() -> dict[str, ast.Module]:
     return made
 
 
+@cache
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return all of a module's syntax tree."""
+    return tuple(ast.walk(tree))
+
+
 def imported(tree: ast.AST) -> Iterator[str]:
     """Yield every dotted name that a module imports, also inside functions."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -71,7 +82,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 def used(tree: ast.AST) -> Iterator[str]:
     """Yield every ``module.attribute`` that a module writes."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield f"{node.value.id}.{node.attr}"
 
@@ -185,9 +196,7 @@ def test_reports_have_one_writer_which_takes_secrets_out() -> None:
     for name, tree in modules().items():
         if not any(name == each or name.startswith(f"{each}.") for each in WRITES_REPORTS):
             continue
-        written = [
-            each for each in ast.walk(tree) if isinstance(each, ast.Attribute) and each.attr in WRITERS
-        ]
+        written = [each for each in nodes(tree) if isinstance(each, ast.Attribute) and each.attr in WRITERS]
         if any(not (isinstance(each.value, ast.Name) and each.value.id == "writing") for each in written):
             found.add(name)
     assert found - set(WRITES_ELSEWHERE) == set()

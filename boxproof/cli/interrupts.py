@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
 import random
@@ -44,16 +43,6 @@ WHOLE_RUN = 3600.0  # seconds for one run, the first of a machine included
 GIVEN_UP = 60.0  # seconds until a run that does not end is killed
 ORPHANED = 10.0
 SETTLED = 60.0
-
-
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that only this command has."""
-    parser.add_argument("count", nargs="?", default="4", metavar="N", help="how many interrupts (default: 4)")
-    parser.add_argument("--seed", metavar="S", default="1", help="the same moments again (default: 1)")
-    told = f"only these, comma-separated: {', '.join(ACTIONS)}"
-    parser.add_argument("--only", metavar="ACTIONS", default="", help=told)
-    told = "begin no further interrupt after so many minutes"
-    parser.add_argument("--minutes", metavar="M", default="600", help=told)
 
 
 @dataclass(frozen=True)

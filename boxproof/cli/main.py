@@ -199,9 +199,12 @@ def _reporting(made: Parser) -> None:
 
 
 def _interrupting(made: Parser) -> None:
-    from boxproof.cli import interrupts
-
-    interrupts.options(made)
+    option = made.add_argument
+    option("count", nargs="?", default="4", metavar="N", help="how many interrupts (default: 4)")
+    option("--seed", metavar="S", default="1", help="the same moments again (default: 1)")
+    told = "only these, comma-separated: int, term, kill-nox, kill-all"
+    option("--only", metavar="ACTIONS", default="", help=told)
+    option("--minutes", metavar="M", default="600", help="begin no further interrupt after so many minutes")
 
 
 # What a command takes; without a line of its own it proves in one cell.

@@ -126,3 +126,7 @@ def test_a_tree_is_a_process_and_all_below_it_and_goes_as_a_whole() -> None:
         top.wait(30)
     until(lambda: not tree.alive(), timeout=30, what="the end of the tree")
     assert not any(map(process_table.start_time, tree.members))
+
+
+def test_the_help_names_every_action() -> None:
+    assert f"comma-separated: {', '.join(ACTIONS)}\n" in main.parser("interrupts", "").format_help()

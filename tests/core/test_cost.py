@@ -17,7 +17,7 @@ HEAVY = {
     "cryptography", "docker", "dockerfile_parse", "httpx", "jinja2", "kubernetes", "pydantic", "pytest",
     "requests", "rich", "tenacity", "trustme", "yaml",
 }  # fmt: skip
-MOST = 14  # modules of boxproof
+MOST = 22  # modules of boxproof
 PROGRAM = """
 import json, sys
 from boxproof.cli.main import main
@@ -48,6 +48,8 @@ def imported(program: str, *words: str) -> tuple[int, str, set[str]]:
         (["e2"], 2),
         (["e2e", "--claims", "pvc-bond"], 2),
         (["e2e", "--kubernets", "1"], 2),
+        (["e2e", "--nonsense"], 2),
+        (["interrupts", "--onl", "term"], 2),
         (["matrix", "--cel", "x"], 2),
         (["sabotage", "--workers", "many"], 2),
         (["bench", "--run", "3"], 2),

@@ -1,0 +1,57 @@
+"""The one place that runs processes: argv lists, a built environment, a deadline for each."""
+
+from boxproof.core.process.command_result import MAKE_ROOM, CommandFailed, CommandTimedOut, Result
+from boxproof.core.process.conversations import Started, started
+from boxproof.core.process.endings import (
+    KILL_AFTER,
+    Process,
+    end_all,
+    end_group,
+    tell,
+    undisturbed,
+    when_told,
+)
+from boxproof.core.process.foreground_command import ENDING, foreground
+from boxproof.core.process.lasting import become, daemon, guarded
+from boxproof.core.process.running import piped, run
+from boxproof.core.process.surroundings import (
+    OWN_TEMPORARY,
+    OWNER,
+    environment,
+    owned_by,
+    owner,
+    passing_on,
+    temporary,
+    temporary_root,
+)
+
+__all__ = [
+    "ENDING",
+    "KILL_AFTER",
+    "MAKE_ROOM",
+    "OWNER",
+    "OWN_TEMPORARY",
+    "CommandFailed",
+    "CommandTimedOut",
+    "Process",
+    "Result",
+    "Started",
+    "become",
+    "daemon",
+    "end_all",
+    "end_group",
+    "environment",
+    "foreground",
+    "guarded",
+    "owned_by",
+    "owner",
+    "passing_on",
+    "piped",
+    "run",
+    "started",
+    "tell",
+    "temporary",
+    "temporary_root",
+    "undisturbed",
+    "when_told",
+]

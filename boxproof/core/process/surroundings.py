@@ -1,0 +1,77 @@
+"""What commands find around them: a built environment, whose they are, where temporary files go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from boxproof.core import parents
+
+PASSED_ON = (  # host facts a child may need; everything else stays out
+    "PATH", "HOME", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "XDG_CACHE_HOME", "XDG_STATE_HOME",
+    "XDG_CONFIG_HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
+    "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOFLAGS",
+    "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
+)  # fmt: skip
+PASSED_ON_PREFIXES = ("PIP_", "UV_", "npm_config_", "NPM_CONFIG_", "BOXPROOF_")
+OWNER = "BOXPROOF_RUN"  # in the environment of all that a run starts, so that the next one can end it
+TEMPORARY = "TMPDIR"
+OWN_TEMPORARY = "boxproof-run-"  # how a run's own directory for temporary files begins
+PASSED: dict[str, str] = {}  # on to every command from now on
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment children get: a short list from ours, then ``extra``."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if (name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)) and name != parents.PARENT
+    }
+    return kept | PASSED | dict(extra or {})
+
+
+def owned_by(name: str) -> None:
+    """Mark every command from now on, daemons apart, as started by the run ``name``."""
+    PASSED[OWNER] = name
+
+
+def owner() -> str:
+    """Return the run that commands are started by: what ``owned_by`` was told here or in our parent."""
+    return PASSED.get(OWNER, os.environ.get(OWNER, ""))
+
+
+@contextmanager
+def passing_on(name: str, value: str) -> Iterator[None]:
+    """Have every command that is started inside the block, daemons included, find ``name`` set."""
+    PASSED[name] = value
+    try:
+        yield
+    finally:
+        PASSED.pop(name, None)
+
+
+def temporary_root() -> Path:
+    """Return the system's directory for temporary files, also where a run has one of its own in it."""
+    place = Path(tempfile.gettempdir())
+    return place.parent if place.name.startswith(OWN_TEMPORARY) else place
+
+
+@contextmanager
+def temporary(directory: Path) -> Iterator[None]:
+    """Have all temporary files of the block, and of the commands in it, below a new ``directory``."""
+    directory.mkdir(mode=0o700)
+    before, inherited = tempfile.tempdir, PASSED.pop(TEMPORARY, "")
+    tempfile.tempdir = PASSED[TEMPORARY] = str(directory)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        del PASSED[TEMPORARY]
+        if inherited:
+            PASSED[TEMPORARY] = inherited
+        shutil.rmtree(directory, ignore_errors=True)
