@@ -15,7 +15,15 @@ from boxproof.core import failures, own_project
 from boxproof.core.own_project import context, of
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings
-from boxproof.runs import bringup, bringup_external, carried, report_pruning, run_life, stages, suite_runner
+from boxproof.runs import (
+    bringup,
+    bringup_external,
+    carried,
+    report_directories,
+    run_life,
+    stages,
+    suite_runner,
+)
 from boxproof.runs.run_life import Run
 from boxproof.subject import model, parts
 from pytest_claims import pace, progress, waivers
@@ -79,7 +87,7 @@ def prove(settings: Settings, *, latest: bool = True, carry: bool = False) -> Re
     progress.say(f"{found.summary()}; report: {run.directory / 'index.html'}")
     tell_ci(run.directory, found)
     if latest and not run.interrupted:
-        report_pruning.prune(settings)
+        report_directories.prune(settings)
     return found
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
@@ -25,7 +24,7 @@ from boxproof.host.engine import engine_choice
 from boxproof.host.fetch.apt import digest
 from boxproof.reports import matrix_merge, matrix_page, matrix_results
 from boxproof.reports.matrix_results import Outcome
-from boxproof.runs import known_failures, ownership
+from boxproof.runs import known_failures, ownership, report_directories
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from pytest_claims.recording import records
@@ -91,7 +90,7 @@ def _line(cell: Combination) -> dict[str, str]:
 def join(settings: Settings, directories: Sequence[Path], required: Sequence[Combination]) -> int:
     """Write one report of the matrices in ``directories`` and return the exit code of its verdict."""
     homes = list(matrix_merge.found(directories))
-    home = _new_home(settings)
+    home = report_directories.new(settings.reports)
     try:
         found = matrix_merge.merge(homes, home, required)
         matrix_page.write(home, found)
@@ -109,7 +108,7 @@ def run(settings: Settings, chosen: Sequence[Combination], *, fresh: bool = Fals
     with _alone(ours):
         key = content(settings, chosen)
         home = None if fresh else unfinished(settings, key)
-        under_way = Matrix(ours, home or _new_home(settings), tuple(chosen))
+        under_way = Matrix(ours, home or report_directories.new(settings.reports), tuple(chosen))
         if home:
             under_way.outcomes = matrix_results.outcomes(home)
             progress.say(
@@ -232,16 +231,6 @@ def unfinished(settings: Settings, key: str) -> Path | None:
 
 def _note(under_way: Matrix, key: str, *, finished: bool) -> None:
     records.write_json(under_way.home / PROGRESS, {"schema": 1, "key": key, "finished": finished})
-
-
-def _new_home(settings: Settings) -> Path:
-    home = settings.reports / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    try:
-        home.mkdir(parents=True)
-    except OSError as error:
-        hint = "free space or set BOXPROOF_REPORTS"
-        raise EnvironmentFault(f"cannot write reports: {error}", hint=hint) from error
-    return home
 
 
 def publish(home: Path, found: matrix_results.Matrix) -> ExitCode:

@@ -17,6 +17,7 @@ from boxproof.core.settings import Settings
 from boxproof.host.engine import engine_choice
 from boxproof.operations import publish
 from boxproof.operations.publish import Published
+from boxproof.runs import report_directories
 from boxproof.subject.image import image_build
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, scan
@@ -105,8 +106,7 @@ def main(settings: Settings, *, narrowed: bool = False) -> int:
     sabotage.select(settings)
     publish.answers(settings.publish)
     started = datetime.now(UTC)
-    home = settings.reports / "releases" / started.strftime("%Y%m%dT%H%M%S")
-    home.mkdir(parents=True)
+    home = report_directories.new(settings.reports / "releases", started)
     work = Work(settings, subject, home, suffix=suffix)
     steps = carry_out(STEPS, work)
     found = Release(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from boxproof.core.own_project import OURS, of
 from boxproof.core.settings import Settings
+from boxproof.runs import report_directories
 from pytest_claims import progress
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import UsageError
@@ -93,8 +93,7 @@ def merge(settings: Settings, directories: Sequence[Path]) -> int:
     Raises UsageError where a directory holds no report, or the reports do not go together.
     """
     found = {home: _read(home) for home in _homes(directories)}
-    home = settings.reports / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    home.mkdir(parents=True)
+    home = report_directories.new(settings.reports)
     try:
         joined = joining.join(home, found, of(settings.subject))
         table = joining.join_kill_tables(home, found, of(settings.subject))

@@ -15,7 +15,7 @@ from boxproof.core import failures, own_project, secret_values, source_state
 from boxproof.core.process import MAKE_ROOM, OWN_TEMPORARY, guarded, temporary, temporary_root
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings, session_file
-from boxproof.runs import ownership
+from boxproof.runs import ownership, report_directories
 from pytest_claims import progress
 from pytest_claims.ending import CutShort
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
@@ -59,16 +59,11 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     """
     started = datetime.now(UTC)
     redaction.add(*secret_values.own())
-    moment = started.strftime("%Y%m%dT%H%M%S")
-    # several may begin in the same second
-    shared = session_file() or settings.context or (settings.reports / moment).exists()
-    name = moment + (f"-{secrets.token_hex(3)}" if shared else "")
-    directory, described = settings.reports / name, source_state.describe(settings.subject)
-    try:
-        directory.mkdir(parents=True)
-    except OSError as error:
-        hint = "free space or set BOXPROOF_REPORTS"
-        raise EnvironmentFault(f"cannot write reports: {error}", hint=hint) from error
+    described = source_state.describe(settings.subject)
+    directory = report_directories.new(
+        settings.reports, started, shared=bool(session_file() or settings.context)
+    )
+    name = directory.name
     extra = {"subject_name": subject_name, "source": described} | own_project.contents(settings.subject)
     extra |= {"registry": settings.registry} if settings.registry else {}
     session = Session(

@@ -24,7 +24,7 @@ from boxproof.kube.client import Kube, Object
 from boxproof.netpol import cyclonus, cyclonus_pods, known_deviations
 from boxproof.netpol.cyclonus import Case
 from boxproof.netpol.known_deviations import Known
-from boxproof.runs import manual
+from boxproof.runs import manual, report_directories
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, ExitCode, UsageError
 from pytest_claims.recording import writing
@@ -124,8 +124,7 @@ def _tried(
     """Try the cases, in namespaces of their own, and return what came of them and where it is kept."""
     started, kube = datetime.now(UTC), Kube(cluster.kubeconfig)
     known = known_deviations.load().of(cluster.cni)
-    into = settings.reports / "conformance" / started.strftime("%Y%m%dT%H%M%S")
-    into.mkdir(parents=True)
+    into = report_directories.new(settings.reports / "conformance", started)
     with _owed(settings, kube, cluster), _image(settings, engine, cluster), namespaces(kube):
         cases = asked.announced(cluster)
         with progress.step("policies in force for each pod"):

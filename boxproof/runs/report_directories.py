@@ -1,10 +1,12 @@
-"""Old reports are removed: by number and age, never the latest, the last accepted, or one under way."""
+"""Directories of reports: each is its own; old ones go, but never the latest, accepted, or under way."""
 
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +14,32 @@ from boxproof.core.settings import Settings
 from boxproof.reports import matrix_results
 from boxproof.runs import ownership
 from pytest_claims import progress
+from pytest_claims.faults import EnvironmentFault
 from pytest_claims.reports import history, results
 
+STAMP = "%Y%m%dT%H%M%S"
 NAME = re.compile(r"\d{8}T\d{6}(-[0-9a-f]{6})?")  # of a run's directory; nothing else is ever removed
+
+
+def new(parent: Path, started: datetime | None = None, *, shared: bool = False) -> Path:
+    """Make the directory of a report below ``parent`` and return it; raises EnvironmentFault.
+
+    It is named by its second; where another began in that second, or may elsewhere as it is ``shared``, by
+    six digits more.
+    """
+    moment = (started or datetime.now(UTC)).strftime(STAMP)
+    own = parent / f"{moment}-{secrets.token_hex(3)}"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            if not shared:
+                (parent / moment).mkdir()
+                return parent / moment
+        own.mkdir()
+    except OSError as error:
+        hint = "free space or set BOXPROOF_REPORTS"
+        raise EnvironmentFault(f"cannot write reports: {error}", hint=hint) from error
+    return own
 
 
 def prune(settings: Settings, now: datetime | None = None) -> list[str]:
@@ -26,7 +51,7 @@ def prune(settings: Settings, now: datetime | None = None) -> list[str]:
     oldest = moment - timedelta(days=settings.reports_days)
     removed = []
     for place, directory in enumerate(found):
-        old = datetime.strptime(directory.name[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) < oldest
+        old = datetime.strptime(directory.name[:15], STAMP).replace(tzinfo=UTC) < oldest
         if directory.name not in kept and (old or place >= settings.reports_kept):
             shutil.rmtree(directory)
             removed.append(directory.name)
