@@ -92,6 +92,20 @@ def sbom(_: Context) -> None:
     sys.exit({"proven": 0, "refuted": 1}.get(scan.verdict, 4))
 
 
+@task(
+    help={
+        "push": "oci://HOST[:PORT]/NAME[:TAG]: add them to that artifact, and print it with its digest",
+        "wheel": "a directory: write a wheel for each there",
+    }
+)
+@explained
+def binaries(_: Context, push: str = "", wheel: str = "") -> None:
+    """Bring the programs that were built here to a registry, or into wheels, for other machines."""
+    from boxproof.tasks import binary_tasks
+
+    print("\n".join(binary_tasks.binaries(push, wheel)))
+
+
 @task
 @explained
 def up(_: Context) -> None:

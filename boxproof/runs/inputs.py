@@ -156,6 +156,13 @@ def recipes(settings: Settings, subject: Subject) -> list[golang.Build]:
     return [*components.recipes(cells.check(settings), node=_node_is_built(settings)), *found]
 
 
+def every_recipe(settings: Settings, subject: Subject) -> list[golang.Build]:
+    """Return how every program is built that a machine without any registry compiles for a run."""
+    modules = subject.directory / subject.image.context / "modules"
+    own = [tools.recipe(each, modules) for each in _listed(subject) if each.obtain.way == "go"]
+    return [*components.recipes(cells.check(settings), node=True), *own, schemas.RECIPE]
+
+
 def _node_is_built(settings: Settings) -> bool:
     if settings.context or settings.registry:
         return False

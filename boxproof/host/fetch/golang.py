@@ -91,7 +91,7 @@ def made(asked: Build, settings: Settings) -> Path:
                 return
         except EnvironmentFault as fault:  # it was replaced, and is not used
             progress.say(f"{fault}; building {asked.name} instead", style="red")
-            target.unlink()
+            target.unlink(missing_ok=True)
         with progress.step(f"go build {asked.name}") as report:
             go = str(installed(find(asked.module), settings))
             argv = [go, "build", "-v", *asked.flags, "-o", str(target), asked.package]

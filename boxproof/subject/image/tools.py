@@ -141,7 +141,7 @@ def recipes(settings: Settings, tools: Sequence[Tool], modules: Path) -> list[go
         for each in tools
         if each.obtain.way == "go" and each.carried is None and not _released(settings, each)
     ]
-    return [_recipe(each, modules) for each in wanted]
+    return [recipe(each, modules) for each in wanted]
 
 
 def npm_packages(settings: Settings, tools: Sequence[Tool]) -> list[tuple[str, str, str]]:
@@ -159,7 +159,8 @@ def _released(settings: Settings, tool: Tool) -> bool:
     return release_archives.served(url, release.sha256, name=tool.name, member=member, settings=settings)
 
 
-def _recipe(tool: Tool, modules: Path) -> golang.Build:
+def recipe(tool: Tool, modules: Path) -> golang.Build:
+    """Return how a tool is built that comes as a Go module."""
     how = tool.obtain
     flags = f"{STRIPPED} {how.ldflags}".strip()
     return golang.Build(
@@ -173,7 +174,7 @@ def _obtain(settings: Settings, tool: Tool, modules: Path) -> Path:
     if ready:
         return ready
     if how.way == "go":
-        return golang.made(_recipe(tool, modules), settings)
+        return golang.made(recipe(tool, modules), settings)
     tarball = npm.fetch(how.package, tool.version, how.integrity, settings=settings)
 
     def fill(directory: Path) -> None:

@@ -34,7 +34,11 @@ def writable(settings: Settings) -> Path:
     """Return the directory of BOXPROOF_BINARY_CACHE; raises UsageError if nothing can be kept there."""
     shown = f"BOXPROOF_BINARY_CACHE={settings.binary_cache}"
     directory = Path(settings.binary_cache)
-    if not settings.binary_cache or "://" in settings.binary_cache:
+    if (
+        not settings.binary_cache
+        or settings.binary_cache.startswith("wheel:")
+        or "://" in settings.binary_cache
+    ):
         raise UsageError(f"no packages can be kept in {shown}", hint="set it to a directory of your own")
     try:
         directory.mkdir(parents=True, exist_ok=True)
