@@ -268,15 +268,26 @@ class Box:
 
         return until(restarted, timeout=timeout, what=f"{self.label} restarts", every=0.5)
 
-    def beside(self, target: str = "", uid: int = probe_pods.NOBODY) -> probe_pods.Sidecar:
+    def beside(
+        self, target: str = "", uid: int = probe_pods.NOBODY, gid: int = probe_pods.NOBODY
+    ) -> probe_pods.Sidecar:
         """Return the probe in the pod's network; with ``target`` a container's processes are seen too."""
-        key = f"{self.pod_object()['metadata']['uid']}/{target}/{uid}"
+        key = f"{self.pod_object()['metadata']['uid']}/{target}/{uid}/{gid}"
         if key not in self._sidecars:
             self._sidecars[key] = probe_pods.beside(
                 self.kube, self.namespace, self.pod, self.session.probe_image,
-                target=target, label=self.label, uid=uid,
+                target=target, label=self.label, uid=uid, gid=gid,
             )  # fmt: skip
         return self._sidecars[key]
+
+    def as_its_user(self) -> probe_pods.Sidecar:
+        """Return the probe with the agent's own user and groups, its files below ``probe_pods.INSIDE``.
+
+        What it runs is the probe image's: the agent's needs no shell. It sees the container as it is now; one
+        that is started anew has files of its own.
+        """
+        first = next(each for each in processes(self.beside(self.container)) if each.pid == 1)
+        return self.beside(self.container, first.uid, first.gid)
 
     def probe(self, *words: str, timeout: float = COMMAND) -> ExecResult:
         """Run the probe program in the agent's network namespace."""

@@ -25,9 +25,23 @@ from pytest_claims.recording import observations
 from pytest_claims.waiting import until
 
 T = TypeVar("T")
+IN_ITS_ROOT = """
+import os, sys
+os.chdir("/proc/1/root")
+status = dict(line.split(":", 1) for line in open("/proc/1/status"))
+uid, gid = (int(status[each].split()[1]) for each in ("Uid", "Gid"))
+groups = [int(each) for each in status["Groups"].split()]
+if sys.argv[1]:
+    uid, gid, groups = int(sys.argv[1]), int(sys.argv[1]), []
+os.setgroups(groups)
+os.setgid(gid)
+os.setuid(uid)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
 RUN = 120.0  # seconds a container gets that ends by itself, whatever the machine is doing
 START = 30.0  # the same until its own first process runs
-Files = Mapping[str, tuple[bytes, int]]  # path -> (content, mode)
+# path -> (content, mode), and the uid of its owner if not root; without content it is a directory
+Files = Mapping[str, tuple[bytes | None, int] | tuple[bytes | None, int, int]]
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,30 @@ class LocalContainer:
         code, (out, err) = _engine(lambda: self.made.exec_run(list(argv), demux=True, **options))
         shown = [(each or b"").decode(errors="replace") for each in (out, err)]
         return ExecResult(tuple(argv), int(code), shown[0], shown[1], time.monotonic() - started)
+
+    def outside(self, argv: Sequence[str], *, user: str = "") -> ExecResult:
+        """Run ``argv``, a program of the probe image, on the container's files: it needs none of its own.
+
+        It stands in the container's root, so names are given without a slash before them, and has the first
+        process's user, or the uid ``user``.
+        """
+        started = time.monotonic()
+        words = ["-c", IN_ITS_ROOT, user, *argv]
+
+        def run() -> tuple[int, bytes]:
+            made = self.docker.containers.run(
+                self.probe_image, words, entrypoint=["python3"], user="0:0", detach=True,
+                network_mode="none", pid_mode=f"container:{self.made.id}", labels=self.made.labels,
+                cap_add=["SYS_PTRACE", "DAC_READ_SEARCH"], security_opt=["apparmor=unconfined"],
+            )  # fmt: skip
+            try:
+                return int(made.wait()["StatusCode"]), bytes(made.logs())
+            finally:
+                made.remove(force=True)
+
+        code, output = _engine(run)
+        shown = output.decode(errors="replace")
+        return ExecResult(tuple(argv), code, shown, shown, time.monotonic() - started)
 
     def probe(self, *words: str, timeout: float = 30) -> ExecResult:  # noqa: ARG002 (the engine has no deadline)
         """Run the probe program in a container of the probe image that shares its processes, as root."""

@@ -26,6 +26,7 @@ COMMANDS = ("run", "load", "capture", "private", "test", "scan", "release", "up"
             "deploy", "prune", "down", "stale", "mend", "rotate")  # fmt: skip
 TIERS = ("operator", "netraw", "multicluster", "netadmin", "served", "ptrace", "namespaced", "watch")
 APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\b")
+WORKFLOWS = ".github/workflows"
 NOWHERE = Path("/nonexistent")
 VOLUMES = ("persistentVolumeClaim", "ephemeral")
 
@@ -59,7 +60,7 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
     yield "command:recovery", bool(subject.commands.recovery), "it documents no recovery (commands.recovery)"
     for name in TIERS:
         yield f"tier:{name}", bool(subject.tiers.get(name)), f"it has no tier {name} (tiers)"
-    yield "default-tier", "default" in subject.tiers, "it declares no tiers (tiers.default)"
+    yield "plain-start", "box" not in subject.profiles, "how it starts is proven mode by mode (profiles)"
     named = {
         "compose": (subject.compose.file, "it has no Compose file (compose.file)"),
         "compose-socket": (subject.compose.socket, "it offers no engine's socket (compose.socket)"),
@@ -68,6 +69,8 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
         "skill": (subject.mcp.skill, "it names no skill of its tools (mcp.skill)"),
         "clone": (subject.config_clone.component, "nothing clones its configuration (config_clone)"),
         "storage": (subject.storage.component, "no volume outlives its claim (storage.component)"),
+        "workflows": (subject.path(WORKFLOWS), "it has no workflows (.github/workflows)"),
+        "recorded-size": (subject.budgets.recorded_bytes, "no size is recorded (budgets.recorded_bytes)"),
         "facts": (subject.facts, "it lists no facts its documents state (facts)"),
         "golden": (subject.roles.golden, "it keeps no reviewed list of rights (roles.golden)"),
         "config-dir": (subject.config_dir, "it names no directory that keeps state (config_dir)"),
@@ -106,6 +109,8 @@ def _of_manifests(
     )
     templated = bool(kinds & set(sources.WORKLOADS)) and not subject.pod_selector
     yield "template", templated, "an operator makes its pod: no manifest holds its template"
+    alone = not subject.tiers and templated  # what stands there is the only tier
+    yield "default-tier", "default" in subject.tiers or alone, "it declares no default tier (tiers.default)"
     for name, wanted in KINDS.items():
         yield name, bool(kinds & set(wanted)), f"its manifests hold no {' or '.join(wanted)}"
     claimed = bool(kinds & {"PersistentVolumeClaim", "StatefulSet"})

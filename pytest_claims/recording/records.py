@@ -145,22 +145,22 @@ def faults(run: Path) -> list[str]:
 
 def save_lacking(run: Path, claims: Mapping[str, str]) -> None:
     """Write which claims have a check that is not about this subject, and why."""
-    write_json(run / LACKING, dict(claims))
+    write_json(run / LACKING, [list(each) for each in claims.items()])  # an id is no name of a secret
 
 
 def lacking(run: Path) -> dict[str, str]:
     """Return which claims have a check that is not about this subject, and why."""
-    return dict(_read(run / LACKING, {}))
+    return dict(_read(run / LACKING, []))
 
 
 def save_later(run: Path, claims: Mapping[str, str]) -> None:
     """Write which claims have a check that is left to a later run, and why."""
-    write_json(run / LATER, dict(claims))
+    write_json(run / LATER, [list(each) for each in claims.items()])
 
 
 def later(run: Path) -> dict[str, str]:
     """Return which claims have a check that is left to a later run, and why."""
-    return dict(_read(run / LATER, {}))
+    return dict(_read(run / LATER, []))
 
 
 def save_usage(run: Path, message: str, hint: str) -> None:

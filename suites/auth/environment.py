@@ -11,6 +11,7 @@ from boxproof.probes.pods.node_view import Inside
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 
+NOT_STARTED = (126, 127)  # a command's code where there is no such program
 SCRIPT = 'read -r host </proc/sys/kernel/hostname; echo "$HOME|$(id -u)|$(id -g)|$host"'
 
 
@@ -24,12 +25,17 @@ class Surroundings:
     host: str
 
 
-def of_shell(run: Callable[[Sequence[str]], ExecResult], where: str) -> Surroundings:
-    """Return what a shell started by ``run`` finds; an observation. Raises EnvironmentFault without one."""
+def of_shell(run: Callable[[Sequence[str]], ExecResult], where: str) -> Surroundings | None:
+    """Return what a shell started by ``run`` finds, None where there is no shell; an observation.
+
+    Raises EnvironmentFault for one that does not answer.
+    """
     ended = run(["sh", "-c", SCRIPT])
+    if ended.code in NOT_STARTED:
+        return None
     home, uid, gid, host = (ended.stdout.strip().split("|") + [""] * 4)[:4]
     if not ended.ok or not uid.isdigit():
-        raise EnvironmentFault(f"no shell in {where}: {(ended.stderr or ended.stdout)[-200:]}")
+        raise EnvironmentFault(f"no answer from a shell in {where}: {(ended.stderr or ended.stdout)[-200:]}")
     return _seen(f"a shell in {where}", Surroundings(home, int(uid), int(gid), host))
 
 
@@ -42,7 +48,8 @@ def of_first(inside: Inside, where: str) -> Surroundings:
 def everywhere(engine: Any, box: Any) -> set[Surroundings]:
     """Return what the first process and a shell find in the running box; ``engine`` is a docker client."""
     inside = Inside(engine, box.pod_object(), box.container)
-    return {of_first(inside, box.label), of_shell(box.exec, box.label)}
+    found = (of_first(inside, box.label), of_shell(box.exec, box.label))
+    return {each for each in found if each is not None}
 
 
 def _seen(asked: str, found: Surroundings) -> Surroundings:

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 
+NOT_STARTED = (126, 127)  # a command's code where there is no such program
 NUMERIC = re.compile(r"\d+(:\d+)?")
 WALK = """import json, os, stat, sys
 top, found = sys.argv[1], {}
@@ -53,9 +54,12 @@ def is_numeric(user: str) -> bool:
 def of_command(run: Callable[..., Any], where: str) -> set[int]:
     """Return the four uids that the kernel gives a command from outside; ``run`` is a pod's ``exec``.
 
-    An observation. Raises EnvironmentFault if the kernel's table cannot be read there.
+    They are none where there is no such command. An observation. Raises EnvironmentFault if the kernel's
+    table cannot be read there.
     """
     done = run(["cat", "/proc/self/status"])
+    if done.code in NOT_STARTED:  # nothing that could be run there
+        return set()
     line = next((each for each in done.stdout.splitlines() if each.startswith("Uid:")), "")
     if not line:
         raise EnvironmentFault(f"no command in {where} reads its own uids: {done.stderr[-200:]}")

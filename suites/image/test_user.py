@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from boxproof.core.session import ImageInfo, Session
@@ -12,10 +13,11 @@ from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.helper_pods import start_of
+from boxproof.probes.pods.probe_pods import INSIDE
 from boxproof.probes.process.processes import uids
 from boxproof.subject.image.bad_images import config_of, configured
 from boxproof.subject.image.image_files import reader
-from boxproof.subject.manifests.pod_specs import asks_for_root
+from boxproof.subject.manifests.pod_specs import asks_for_root, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from suites.image import image_user
@@ -61,22 +63,24 @@ def test_the_image_names_its_user_by_number(
 
 
 @claim("nonroot-user-numeric")
-def test_the_kubelet_verifies_the_user_by_the_image_alone(make_box: MakeBox, twin: Twins, kube: Kube) -> None:
+def test_the_kubelet_verifies_the_user_by_the_image_alone(
+    make_box: MakeBox, twin: Twins, kube: Kube, subject: Subject
+) -> None:
     with control("the kubelet refuses a pod that must not be root and is"):
         root = twin(security={"runAsUser": 0, "runAsNonRoot": True}, fresh=True, ready=False)
         refused = STARTS.fails(start_of(kube, root.namespace, root.name))
         assert refused.state == "CreateContainerConfigError"
-    box = make_box(edit=leave_the_user_to_the_image, ready=False)
+    box = make_box(edit=partial(leave_the_user_to_the_image, subject), ready=False)
     STARTS(start_of(kube, box.namespace, box.pod))
 
 
-def leave_the_user_to_the_image(objects: list[dict[str, Any]]) -> None:
+def leave_the_user_to_the_image(subject: Subject, objects: list[dict[str, Any]]) -> None:
     """Ask for another user than root without saying which."""
-    spec = workload_of(objects)["spec"]["template"]["spec"]
+    spec = pod_spec(workload_of(objects, subject)) or {}
     for each in (spec, *spec["containers"], *spec.get("initContainers", [])):
         for key in ("runAsUser", "runAsGroup"):
             each.setdefault("securityContext", {}).pop(key, None)
-    spec["securityContext"]["runAsNonRoot"] = True
+    spec.setdefault("securityContext", {})["runAsNonRoot"] = True
 
 
 @claim("runtime-uid-nonroot")
@@ -96,13 +100,13 @@ def test_no_program_of_the_pod_makes_its_caller_root(box: Box, twin: Twins) -> N
         root = twin(security={"runAsUser": 0, "runAsNonRoot": False}, fresh=True)
         assert root.exec(["sh", "-c", ESCALATES]).ok
         NO_WAY_UP.fails(image_user.escalating(root.exec, root.name, "/"))
-    beside = box.beside(box.container)
-    NO_WAY_UP(image_user.escalating(beside.exec, box.pod, "/proc/1/root"))
+    beside = box.as_its_user()
+    NO_WAY_UP(image_user.escalating(beside.exec, box.pod, INSIDE))
 
 
 @claim("runtime-uid-nonroot")
 @scope("image")
-@needs("default-tier")
+@needs("components")
 def test_no_container_of_any_tier_asks_for_root(session: Session, subject: Subject) -> None:
     with control("a container that asks for uid 0, and one that leaves it open, are seen"):
         asked = [{"runAsUser": 0}, {"runAsNonRoot": False}, {}]

@@ -52,13 +52,13 @@ class Owned:
 
 @contextmanager
 def on_roots_volume(
-    clones: Clones, repository: Repository, docker: Any, kube: Kube, *, group: bool
+    clones: Clones, repository: Repository, docker: Any, kube: Kube, subject: Subject, *, group: bool
 ) -> Iterator[Box]:
     """Give an instance whose agent's volume begins as root's, 0755; its pod has fsGroup or not."""
     name = helper_pods.unique("roots")
     seed = credentials(repository.token)
     box = clones(
-        repository, entries={"credentials.json": seed}, edit=on_claim(name, group=group), ready=False
+        repository, entries={"credentials.json": seed}, edit=on_claim(name, subject, group=group), ready=False
     )
     with roots_volume(docker, kube, box.namespace, name):
         yield box
@@ -71,12 +71,12 @@ def test_all_of_it_is_the_agents_own_on_a_volume_that_began_as_roots(
     wanted = (subject.uid,)
     with (
         control("without fsGroup nothing can be written there"),
-        on_roots_volume(clones, repository, docker, kube, group=False) as box,
+        on_roots_volume(clones, repository, docker, kube, subject, group=False) as box,
     ):
         seen = clones.outcome(box)
         assert "Permission denied" in seen.said
         ITS_OWN.fails(observe("owned", "no fsGroup", Owned(seen.state, (), wanted, written=False, login="")))
-    with on_roots_volume(clones, repository, docker, kube, group=True) as box:
+    with on_roots_volume(clones, repository, docker, kube, subject, group=True) as box:
         box.wait_ready()
         owners = tuple(clones.visitor(box).owners(subject.config_dir))
         state, top = clones.outcome(box).state, subject.config_dir

@@ -6,11 +6,12 @@ from typing import Any
 
 from boxproof.core.session import ImageInfo, Session
 from boxproof.fixtures.factories import Containers
-from boxproof.probes.containers import LocalContainer
+from boxproof.probes.containers import Files, LocalContainer
 from boxproof.probes.process.image_walk import walked
 from boxproof.subject.image.bad_images import config_of, configured
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
+from pytest_claims.faults import Unprovable
 
 pytestmark = scope("image")
 
@@ -21,11 +22,8 @@ NOT_WRITTEN = require("a program of the agent's can write none of them", lambda 
 
 DECIDES = ("/usr/local/bin/entrypoint", "/usr/local/lib/box", "/etc/claude-code", "/etc/box", "/etc/passwd")
 STAYS = ["sleep", "3600"]
-SET_ID = "cp /bin/true /opt/up && chmod 4755 /opt/up && cp /bin/true /opt/group && chmod 2755 /opt/group"
-LOOSE = (
-    "mkdir -p /opt/open && touch /opt/open/file && chmod 0777 /opt/open && touch /etc/loose"
-    " && chmod 0666 /etc/loose && touch /etc/mine && chown 1000 /etc/mine"
-)
+SET_ID: Files = {"/opt/up": (b"", 0o4755), "/opt/group": (b"", 0o2755)}
+LOOSE: Files = {"/opt/open": (None, 0o777), "/opt/open/file": (b"", 0o644), "/etc/loose": (b"", 0o666)}
 TRY = """for each; do [ -f "$each" ] && sh -c ': >> "$0"' "$each" 2>/dev/null && echo "$each"; done; true"""
 
 
@@ -34,12 +32,9 @@ def spared(subject: Subject) -> tuple[str, ...]:
     return (subject.home, subject.workdir, "/tmp")
 
 
-def doctored(container: Containers, script: str) -> LocalContainer:
-    """Return the box with files that root has put there."""
-    made = container(entrypoint=STAYS)
-    done = made.exec(["sh", "-c", script], user="0:0")
-    assert done.ok, done.stderr
-    return made
+def doctored(container: Containers, files: Files) -> LocalContainer:
+    """Return the image with files that root has put there."""
+    return container.idle(files=files)
 
 
 @claim("iso-no-setuid-file")
@@ -50,7 +45,7 @@ def test_no_file_makes_its_caller_another(container: Containers, subject: Subjec
 
     with control("one of each is found"):
         assert {"/opt/up", "/opt/group"} <= set(NO_SET_ID.fails(found(doctored(container, SET_ID))))
-    NO_SET_ID(found(container(entrypoint=STAYS)))
+    NO_SET_ID(found(container.idle()))
 
 
 @claim("iso-image-files-not-writable")
@@ -61,13 +56,17 @@ def test_the_agent_can_change_no_file_of_the_image(container: Containers, subjec
         seen = walked(box, uid=subject.uid, spared=spared(subject)).writable
         return observe("files that can be changed", box.label, seen)
 
+    if not subject.uid:
+        raise Unprovable("the agent is root: no mode keeps it from a file")
+    mine: Files = {"/etc/mine": (b"", 0o644, subject.uid)}
     with control("a file that anybody may write, one of the agent's own, one in a directory that is open"):
         wanted = {"/opt/open/file", "/etc/loose", "/etc/mine"}
-        assert wanted <= set(NONE_WRITABLE.fails(found(doctored(container, LOOSE))))
-    NONE_WRITABLE(found(container(entrypoint=STAYS)))
+        assert wanted <= set(NONE_WRITABLE.fails(found(doctored(container, {**LOOSE, **mine}))))
+    NONE_WRITABLE(found(container.idle()))
 
 
 @claim("iso-image-files-not-writable")
+@needs("box")
 def test_a_program_of_the_agents_writes_none_of_what_decides_about_it(
     container: Containers, subject: Subject
 ) -> None:
@@ -80,8 +79,9 @@ def test_a_program_of_the_agents_writes_none_of_what_decides_about_it(
         return observe("written", box.label, done.stdout.splitlines())
 
     with control("what anybody may write is written"):
-        open_all = f"chmod -R a+w {' '.join(DECIDES)}"
-        NOT_WRITTEN.fails(written(doctored(container, open_all)))
+        loose = container(entrypoint=STAYS)
+        assert loose.exec(["sh", "-c", f"chmod -R a+w {' '.join(DECIDES)}"], user="0:0").ok
+        NOT_WRITTEN.fails(written(loose))
     NOT_WRITTEN(written(container(entrypoint=STAYS)))
 
 

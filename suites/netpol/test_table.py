@@ -28,7 +28,7 @@ from boxproof.probes.pods.helper_pods import workers
 from boxproof.probes.pods.probe_pods import Twin, settled
 from boxproof.probes.probe_protocol import Prober
 from boxproof.subject.manifests.pod_specs import pod_spec, without_pods
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.faults import EnvironmentFault
 from suites.netpol.conftest import LOW_PORTS
 from suites.netpol.meant import RESOLVER as RESOLVER_LABELS
@@ -36,7 +36,7 @@ from suites.netpol.meant import RESOLVER as RESOLVER_LABELS
 NEEDS_TWO = "needs two nodes that take pods"
 PORTS = (22, 53, 80, 443, 3128, 3129, 6443, 8080)  # and one at random
 RESOLVER = ((53, "TCP"), (53, "UDP"), (9153, "TCP"))  # CoreDNS: names, and its metrics
-AGENT, PROXY, NEIGHBOUR = "claude-agent", "claude-egress", "neighbour"
+PROXY, NEIGHBOUR = "claude-egress", "neighbour"
 NAMES = {("resolver", 53, "TCP"), ("resolver", 53, "UDP")}
 MEANT = NAMES | {(PROXY, 3128, "TCP")}  # docs/network.md
 OF_THE_PROXY = NAMES | {("outside", 443, "TCP"), ("public", 443, "TCP")}
@@ -179,6 +179,7 @@ PROXY_SERVES_ONE = require("only the agent gets to the proxy", lambda rows: rows
 
 
 @claim("netpol-enforced-by-cni")
+@needs("policy")
 def test_packets_do_what_the_policies_allow(taken: Taken) -> None:
     lines = taken.lines
     assert len(lines) >= FEWEST
@@ -204,13 +205,15 @@ def role_of(place: str) -> str:
 
 
 @claim("netpol-other-ports-blocked")
-def test_the_agent_gets_to_what_is_meant_and_nowhere_else(taken: Taken) -> None:
+def test_the_agent_gets_to_what_is_meant_and_nowhere_else(taken: Taken, box_applied: Box) -> None:
     def beyond(role: str) -> list[Line]:
-        return [each for each in taken.lines if of(role, each.source) and not meant(each)]
+        own = [each for each in taken.lines if of(role, each.source)]
+        assert own, f"no row of the table begins at {role}"
+        return [each for each in own if not meant(each)]
 
     with control("a pod that no policy selects gets further"):
         NOWHERE_ELSE.fails(opened("from a neighbour", beyond(NEIGHBOUR)))
-    NOWHERE_ELSE(opened("from the agent, beyond what is meant", beyond(AGENT)))
+    NOWHERE_ELSE(opened("from the agent, beyond what is meant", beyond(box_applied.name)))
 
 
 def meant(line: Line) -> bool:
@@ -220,16 +223,20 @@ def meant(line: Line) -> bool:
 
 
 @claim("netpol-ingress-denied-nothing-listens")
-def test_nothing_gets_into_the_agent_on_any_port(taken: Taken) -> None:
+def test_nothing_gets_into_the_agent_on_any_port(taken: Taken, box_applied: Box) -> None:
+    def into(role: str) -> list[Line]:
+        own = [each for each in taken.lines if of(role, each.target)]
+        assert own, f"no row of the table ends at {role}"
+        return own
+
     with control("a neighbour is reached from the same places"):
-        NOBODY_IN.fails(
-            opened("into a neighbour", [each for each in taken.lines if of(NEIGHBOUR, each.target)])
-        )
-    NOBODY_IN(opened("into the agent", [each for each in taken.lines if of(AGENT, each.target)]))
+        NOBODY_IN.fails(opened("into a neighbour", into(NEIGHBOUR)))
+    NOBODY_IN(opened("into the agent", into(box_applied.name)))
 
 
 @claim("netpol-proxy-confined")
-def test_the_proxys_own_packets_go_where_it_is_there_for(taken: Taken) -> None:
+@needs("box")
+def test_the_proxys_own_packets_go_where_it_is_there_for(taken: Taken, box_applied: Box) -> None:
     def beyond(role: str) -> list[Line]:
         return [
             each
@@ -239,10 +246,11 @@ def test_the_proxys_own_packets_go_where_it_is_there_for(taken: Taken) -> None:
 
     def into(role: str) -> list[Line]:
         own = [each for each in taken.lines if of(role, each.target)]
-        return [each for each in own if not (of(AGENT, each.source) and each.port in INTO_THE_PROXY)]
+        return [
+            each for each in own if not (of(box_applied.name, each.source) and each.port in INTO_THE_PROXY)
+        ]
 
-    if not any(of(PROXY, each.source) for each in taken.lines):
-        pytest.skip("the subject has no proxy")
+    assert any(of(PROXY, each.source) for each in taken.lines), "no row of the table begins at the proxy"
     with control("a pod that no policy selects gets further, and others get to it"):
         PROXY_SHUT_IN.fails(opened("from a neighbour", beyond(NEIGHBOUR)))
         PROXY_SERVES_ONE.fails(opened("into a neighbour", into(NEIGHBOUR)))

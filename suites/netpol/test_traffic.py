@@ -21,7 +21,7 @@ from boxproof.probes.network.name_resolution import lookup, resolved
 from boxproof.probes.network.outside import Outside
 from boxproof.probes.network.reach import DENIED, Listener, Reach, reach, reached
 from boxproof.probes.pods.probe_pods import Twin
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.waiting import holds
 from suites.netpol.conftest import LOW_PORTS, Settled
 from suites.netpol.meant import api_servers
@@ -64,6 +64,7 @@ def test_the_api_server_is_reached(agent: Box, muted: Twin, twin: Twins, kube: K
 
 
 @claim("netpol-apiserver-reachable")
+@needs("tools")
 def test_the_kubectl_in_the_pod_gets_there(agent: Box) -> None:
     box = agent.wait_ready()
 

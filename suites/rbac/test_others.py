@@ -17,6 +17,7 @@ from boxproof.probes.eventually import eventually
 from boxproof.probes.pods.helper_pods import applied, unique
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
+from pytest_claims.faults import Unprovable
 
 DEFAULTS = "kubernetes.io/bootstrapping"
 FEEDS_NOBODY = require("no role of the manifests feeds another one", lambda fed: fed == [])
@@ -129,7 +130,8 @@ def complaints(box: Box) -> list[str]:
         if "waiting" not in container.get("state", {})
     ]
     lines = [each for text in texts for each in text.splitlines()]
-    assert lines, "it has no log at all"
+    if not lines:
+        raise Unprovable("it has no log at all")
     return observe(
         "is forbidden",
         box.label,
@@ -143,7 +145,8 @@ REFUSED = 'Error from server (Forbidden): secrets is forbidden: User "{}" cannot
 @claim("rbac-no-forbidden-lines")
 def test_the_box_runs_into_no_missing_right(make_box: MakeBox, subject: Subject, twin: Twins) -> None:
     box = make_box()
-    assert box.exec([subject.image.cli, *login.PROMPT], timeout=120).ok
+    if "claude-code" in subject.profiles:
+        assert box.exec([subject.image.cli, *login.PROMPT], timeout=120).ok
     SAYS_NOTHING(complaints(box))
     with control("a container of the namespace that logs such a line is seen"):
         words = ["sh", "-c", 'echo "$0"; exec sleep 3600', REFUSED.format(box.user)]

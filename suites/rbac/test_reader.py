@@ -17,8 +17,9 @@ from boxproof.kube.rbac.audit import READS
 from boxproof.kube.rbac.derived import STREAMS, about
 from boxproof.kube.service_accounts import authority, kubeconfig
 from boxproof.probes.pods.helper_pods import unique
+from boxproof.probes.pods.probe_pods import INSIDE
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, needs, observe, require
 from suites.rbac.conftest import Bound, lent
 from suites.rbac.rights import allowed, from_rules, spaces
 
@@ -114,27 +115,41 @@ def test_describe_shows_events(box: Box) -> None:
 
 
 MOUNTED = "/var/run/secrets/kubernetes.io/serviceaccount"
-AUTHORITY, TOKEN = f"--cacert {MOUNTED}/ca.crt", f"$(cat {MOUNTED}/token)"
 NOBODY = "/tmp/nobody"
+# as a program of the agent's would: by the files that are mounted there and the variables that it is given
+ASK = """
+import os, ssl, sys, urllib.error, urllib.request
+top, namespace, asks = sys.argv[1:]
+said = dict(each.split("=", 1) for each in open("/proc/1/environ").read().split(chr(0)) if "=" in each)
+server = f"https://{said['KUBERNETES_SERVICE_HOST']}:{said['KUBERNETES_SERVICE_PORT']}"
+given = {"Authorization": "Bearer " + open(f"{top}/token").read()} if asks == "with" else {}
+asked = urllib.request.Request(f"{server}/api/v1/namespaces/{namespace}/pods", headers=given)
+direct = urllib.request.ProxyHandler({})
+trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=f"{top}/ca.crt"))
+try:
+    print(urllib.request.build_opener(direct, trust).open(asked, timeout=120).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
 
 
-def status_with(box: Box, given: str, trust: str) -> str:
-    """Return the status of a list of the namespace's pods, asked from the pod with a token."""
-    server = "https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT"
-    flags = f'-s -o /dev/null -w "%{{http_code}}" --max-time 120 {trust} -H "Authorization: Bearer {given}"'
-    told = box.exec(["sh", "-c", f"curl {flags} {server}/api/v1/namespaces/{box.namespace}/pods"])
-    return observe("status", f"with token {given or 'none'}", told.stdout.strip())
+def status_with(box: Box, token: bool) -> str:
+    """Return the status of a list of the namespace's pods, asked in the pod with its token or without one."""
+    words = ["python3", "-c", ASK, f"{INSIDE}{MOUNTED}", box.namespace, "with" if token else "without"]
+    told = box.as_its_user().exec(words, timeout=180)
+    return observe("status", "with its token" if token else "with no token", told.stdout.strip())
 
 
 @claim("rbac-sa-token-usable-in-pod")
+@needs("rights")
 def test_the_account_of_the_pod_is_usable_in_it(box: Box) -> None:
     with control("without a token the API server refuses"):
-        refused = ANSWERS_200.fails(status_with(box, "", "--insecure"))
-        assert refused in ("401", "403")
-    ANSWERS_200(status_with(box, TOKEN, AUTHORITY))
+        assert ANSWERS_200.fails(status_with(box, token=False)) in ("401", "403")
+    ANSWERS_200(status_with(box, token=True))
 
 
 @claim("rbac-sa-token-usable-in-pod")
+@needs("tools")
 @pytest.mark.parametrize("by", ["kubectl", "the MCP server"])
 def test_both_ways_to_the_api_use_it(box: Box, kube: Kube, subject: Subject, by: str) -> None:
     if by != "kubectl" and not subject.mcp.config:
@@ -180,6 +195,7 @@ def test_no_verb_opens_a_stream(reader: Box, kube: Kube, bound: Bound) -> None:
 
 
 @claim("rbac-reader-cannot-exec")
+@needs("tools")
 @pytest.mark.parametrize("websockets", ["true", "false"])
 def test_the_kubectl_in_the_pod_cannot_exec(
     box: Box, twin: Twins, kube: Kube, bound: Bound, websockets: str

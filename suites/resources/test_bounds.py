@@ -13,6 +13,7 @@ from boxproof.fixtures.docker_run import Documented, bytes_of_logs
 from boxproof.fixtures.factories import Containers
 from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods import helper_pods
+from boxproof.probes.pods.probe_pods import INSIDE
 from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
@@ -53,20 +54,25 @@ def filled(asked: str, ended: ExecResult) -> str:
 
 
 @claim("tmp-bounded")
-def test_the_pods_tmp_is_bounded_and_no_disk(make_box: MakeBox, container: Containers) -> None:
-    def carrier(asked: str, run: Callable[[Sequence[str]], ExecResult]) -> str:
-        found = run(["stat", "--file-system", "--format=%T", "/tmp"]).stdout.strip()
+def test_the_pods_tmp_is_bounded_and_no_disk(
+    make_box: MakeBox, container: Containers, session: Session
+) -> None:
+    def carrier(asked: str, run: Callable[[Sequence[str]], ExecResult], top: str = "") -> str:
+        found = run(["stat", "--file-system", "--format=%T", f"{top}/tmp"]).stdout.strip()
         return observe("carrier", asked, found)
 
     with control("on a file system without a bound, a disk's, the burst is written"):
-        free = container(entrypoint=["sleep", "3600"])
+        free = container(image=session.probe_image, entrypoint=["sleep", "3600"])
         FULL.fails(filled("no bound", free.exec([*FILL, "of=/tmp/burst"])))
         IN_MEMORY.fails(carrier("no bound", free.exec))
     box = make_box(ready=False)
     helper_pods.start_of(box.kube, box.namespace, box.pod)
-    FULL(filled("/tmp of the pod", box.exec([*FILL, "of=/tmp/burst"], timeout=120)))
-    IN_MEMORY(carrier("/tmp of the pod", box.exec))
-    box.exec(["rm", "/tmp/burst"])
+    beside, burst = box.as_its_user(), f"{INSIDE}/tmp/burst"
+    try:
+        FULL(filled("/tmp of the pod", beside.exec([*FILL, f"of={burst}"], timeout=120)))
+        IN_MEMORY(carrier("/tmp of the pod", beside.exec, INSIDE))
+    finally:
+        beside.exec(["rm", "-f", burst])
 
 
 @claim("tmp-bounded")

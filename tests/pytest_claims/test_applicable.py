@@ -111,3 +111,18 @@ def test_a_lookup_of_a_suite_that_fails_is_a_defect_of_the_harness(suite: Suite,
     assert ran.only.verdict == "blocked"
     assert ran.only.reason.startswith("a defect of the harness: ")
     assert "test_suite.py:" in ran.only.reason
+
+
+def test_a_claim_that_is_called_as_a_secret_might_be_keeps_its_reason(lacking: Session) -> None:
+    run = Path(lacking.directory)
+    for save, load in ((records.save_lacking, records.lacking), (records.save_later, records.later)):
+        save(run, {"pod-spec-holds-no-literal-token": "in a later stage"})
+        assert load(run) == {"pod-spec-holds-no-literal-token": "in a later stage"}
+
+
+def test_what_is_left_to_a_later_stage_is_not_said_to_be_inapplicable(lacking: Session) -> None:
+    run = Path(lacking.directory)
+    records.save_lacking(run, {"base-tag-pinned": "it has no tiers"})
+    records.save_later(run, {"base-tag-pinned": "in a later stage"})
+    (claim,) = results.collect(context(lacking), selected=("base-tag-pinned",)).claims
+    assert (claim.verdict, claim.reason) == ("unproven", "in a later stage")

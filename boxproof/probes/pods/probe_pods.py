@@ -25,6 +25,7 @@ CONFINED: Mapping[str, Any] = {
     "runAsGroup": NOBODY,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+INSIDE = "/proc/1/root"  # the files of a target, as its sidecar has them
 START = 60.0  # seconds a pod of ours gets
 COMMAND = 60.0  # seconds a command in it gets
 
@@ -192,12 +193,14 @@ def beside(
     target: str = "",
     label: str = "",
     uid: int = NOBODY,
+    gid: int = NOBODY,
 ) -> Sidecar:
     """Return the probe running in ``pod``'s network, started if need be; the pod's restarts do not end it.
 
-    Raises EnvironmentFault if it does not start.
+    With the uid and gid of the ``target``'s first process its files are below INSIDE. Raises EnvironmentFault
+    if it does not start.
     """
-    name = f"boxproof-{target or 'net'}" + (f"-{uid}" if uid != NOBODY else "")
+    name = f"boxproof-{target or 'net'}" + (f"-{uid}-{gid}" if (uid, gid) != (NOBODY, NOBODY) else "")
     live = kube.get("Pod", pod, namespace)
     path = kube.path("Pod", pod, namespace)
     if not _running(live, name):
@@ -208,13 +211,13 @@ def beside(
             "image": image,
             "imagePullPolicy": pull_policy(image),
             "command": [PROGRAM, "idle"],
-            "securityContext": dict(CONFINED) | {"runAsUser": uid},
+            "securityContext": _confined(uid, gid),
         } | ({"targetContainerName": target} if target else {})
         body = {"spec": {"ephemeralContainers": [item]}}
         try:
             kube.patch(f"{path}/ephemeralcontainers", body, "strategic-merge-patch+json")
         except Conflict:  # another worker was quicker: its container serves us too
-            return beside(kube, namespace, pod, image, target=target, label=label, uid=uid)
+            return beside(kube, namespace, pod, image, target=target, label=label, uid=uid, gid=gid)
         live = until(
             lambda: _look(kube, namespace, pod, name),
             timeout=START,
@@ -222,6 +225,14 @@ def beside(
         )
     address = live.get("status", {}).get("podIP", "")
     return Sidecar(kube, namespace, pod, name, label or f"{namespace}/{pod}", address)
+
+
+def _confined(uid: int, gid: int) -> dict[str, Any]:
+    given = dict(CONFINED) | {"runAsUser": uid, "runAsGroup": gid}
+    if uid:
+        return given
+    # root's first process has more capabilities, and its files are seen by who may trace it alone
+    return given | {"runAsNonRoot": False, "capabilities": {"add": ["SYS_PTRACE"]}}
 
 
 def _look(kube: Kube, namespace: str, pod: str, name: str) -> Object:

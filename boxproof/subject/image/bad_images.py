@@ -20,14 +20,18 @@ from pytest_claims.faults import EnvironmentFault
 Layer = Mapping[str, bytes | int]  # path -> content, or that many zero bytes
 
 
-def archive(files: Mapping[str, tuple[bytes, int]]) -> bytes:
-    """Return a tar of ``files``: path -> (content, mode); owned by root."""
+def archive(files: Mapping[str, tuple[bytes | None, int] | tuple[bytes | None, int, int]]) -> bytes:
+    """Return a tar of ``files``: path -> (content, mode), and the uid of the owner where that is not root.
+
+    What has no content is a directory.
+    """
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as tar:
-        for name, (content, mode) in files.items():
+        for name, (content, mode, *owner) in files.items():
             entry = tarfile.TarInfo(name.lstrip("/"))
-            entry.size, entry.mode = len(content), mode
-            tar.addfile(entry, io.BytesIO(content))
+            entry.type = tarfile.REGTYPE if content is not None else tarfile.DIRTYPE
+            entry.size, entry.mode, entry.uid = len(content or b""), mode, owner[0] if owner else 0
+            tar.addfile(entry, io.BytesIO(content or b""))
     return made.getvalue()
 
 
