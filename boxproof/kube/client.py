@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes import client, config
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from boxproof.core import secret_values
@@ -67,6 +66,8 @@ class Kube:
     """One API server, through one pool of kept-open connections; safe to use from several threads."""
 
     def __init__(self, kubeconfig: str) -> None:
+        from kubernetes import client, config  # all its models: a third of a second
+
         self.kubeconfig = kubeconfig
         redaction.add(*secret_values.users(Path(kubeconfig)))
         configuration = client.Configuration()

@@ -7,12 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kubernetes import client
-from kubernetes.client.exceptions import ApiException
-from kubernetes.stream import stream
-from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient
 from websocket import WebSocketException
 
 from boxproof.kube.client import Kube
@@ -20,7 +16,10 @@ from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.pace import Deadline
 
-STDIN_CHANNEL = 0
+if TYPE_CHECKING:
+    from kubernetes.stream.ws_client import WSClient
+
+STDIN_CHANNEL, STDOUT_CHANNEL, STDERR_CHANNEL, ERROR_CHANNEL = range(4)  # of channel.k8s.io
 CHUNK = 32 * 1024
 START_FAILURES = {
     "no such file or directory": 127,
@@ -143,6 +142,10 @@ def opened(
 
     That is Unanswered unless the API server gave a reason of its own.
     """
+    from kubernetes import client  # slow to import, for those who exec nothing
+    from kubernetes.client.exceptions import ApiException
+    from kubernetes.stream import stream
+
     api = client.CoreV1Api(client.ApiClient(kube.api.configuration))  # stream() replaces its request method
     try:
         socket: WSClient = stream(

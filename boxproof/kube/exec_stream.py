@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient
 from websocket import WebSocketException
 
 from boxproof.kube.client import Kube
-from boxproof.kube.exec import STDIN_CHANNEL, opened, taken, within
+from boxproof.kube.exec import (
+    ERROR_CHANNEL,
+    STDERR_CHANNEL,
+    STDIN_CHANNEL,
+    STDOUT_CHANNEL,
+    opened,
+    taken,
+    within,
+)
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.pace import Deadline
+
+if TYPE_CHECKING:
+    from kubernetes.stream.ws_client import WSClient
 
 
 class Ended(EnvironmentFault):

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kubernetes.utils.quantity import parse_quantity
-
 from boxproof.kube.client import Kube, Object
 
 IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
@@ -74,13 +72,19 @@ def too_large(kube: Kube, pod: Object) -> str:
     wanted: dict[str, Any] = {}
     for requests in requests_of(pod):
         for name, amount in requests.items():
-            wanted[name] = wanted.get(name, 0) + parse_quantity(amount)
+            wanted[name] = wanted.get(name, 0) + _number(amount)
     nodes = [each.get("status", {}).get("allocatable") or {} for each in kube.list("Node")]
     return ", ".join(f"{name} {amount}" for name, amount in wanted.items() if amount > _most(nodes, name))
 
 
 def _most(nodes: Iterable[Mapping[str, str]], name: str) -> Any:
-    return max((parse_quantity(each[name]) for each in nodes if name in each), default=0)
+    return max((_number(each[name]) for each in nodes if name in each), default=0)
+
+
+def _number(amount: str) -> Any:
+    from kubernetes.utils.quantity import parse_quantity
+
+    return parse_quantity(amount)
 
 
 def _waiting(pod: Object) -> list[tuple[Object, Object]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from boxproof.core.process import Result, run
+from boxproof.core.process import Result, run, started
 from boxproof.core.settings import ROOT
-from pytest_claims.pace import stretched
+from pytest_claims.waiting import until
 
 ROOTFS = ROOT / "image/rootfs/usr/local"
 SUPERVISE = ROOTFS / "lib/box/supervise.py"
@@ -19,14 +20,16 @@ SCOPES = ["user:inference", "user:sessions:claude_code"]
 LOGIN = {"claudeAiOauth": {"accessToken": "stub-token", "scopes": SCOPES}}
 
 
-def supervise(home: Path, *words: str, term_after: float = 0, timeout: float = 120) -> Result:
-    """Run the supervisor; it gets TERM after some seconds, more on a slow machine."""
+def supervise(home: Path, *words: str, term_when: str = "", timeout: float = 120) -> Result:
+    """Run the supervisor; it gets TERM once it, or its CLI, has said ``term_when``."""
     argv = [sys.executable, "-I", str(SUPERVISE), *words]
-    if term_after:
-        after = f"{stretched(term_after)}"
-        argv = ["timeout", "--foreground", "--preserve-status", "--signal=TERM", after, *argv]
     env = {"CLAUDE_CONFIG_DIR": str(home), "TMPDIR": str(home)}
-    return run(argv, timeout=timeout, env=env, check=False)
+    if not term_when:
+        return run(argv, timeout=timeout, env=env, check=False)
+    with started(argv, env=env) as made:
+        until(lambda: term_when in made.said + made.complained, timeout=timeout, what=term_when, every=0.02)
+        made.send(signal.SIGTERM)
+        return made.wait(timeout)
 
 
 def lines(result: Result) -> list[dict[str, Any]]:
@@ -46,23 +49,25 @@ def test_a_killed_cli_ends_the_supervisor(tmp_path: Path) -> None:
 
 
 def test_term_is_passed_on_and_logged(tmp_path: Path) -> None:
-    script = "trap 'echo told; exit 7' TERM; sleep 30 & wait"
+    script = "trap 'echo told; exit 7' TERM; echo ready; sleep 30 & wait"
 
-    found = supervise(tmp_path, "--", "sh", "-c", script, term_after=2)
+    found = supervise(tmp_path, "--", "sh", "-c", script, term_when="ready")
 
-    assert (found.code, found.stdout) == (7, "told\n")
+    assert (found.code, found.stdout) == (7, "ready\ntold\n")
     assert [each["msg"] for each in lines(found)] == ["shutdown", "the CLI ended"]
     assert lines(found)[0]["signal"] == "SIGTERM"
 
 
 def test_a_cli_that_will_not_end_is_killed(tmp_path: Path) -> None:
-    found = supervise(tmp_path, "--", "sh", "-c", "trap '' TERM; exec sleep 600", term_after=2)
+    found = supervise(
+        tmp_path, "--", "sh", "-c", "trap '' TERM; echo ready; exec sleep 600", term_when="ready"
+    )
 
     assert found.code == 137
 
 
 def test_without_a_login_it_waits_and_says_what_to_do(tmp_path: Path) -> None:
-    found = supervise(tmp_path, "--wait-for-login", "--", "false", term_after=1.5)
+    found = supervise(tmp_path, "--wait-for-login", "--", "false", term_when="claude /login")
 
     assert found.code == 143
     assert "claude /login" in lines(found)[0]["msg"]
@@ -82,7 +87,7 @@ def test_with_a_login_it_goes_on(tmp_path: Path) -> None:
 def test_an_unusable_login_file_is_no_login(tmp_path: Path, text: str) -> None:
     (tmp_path / ".credentials.json").write_text(text)
 
-    assert supervise(tmp_path, "--wait-for-login", "--", "true", term_after=0.7).code == 143
+    assert supervise(tmp_path, "--wait-for-login", "--", "true", term_when="claude /login").code == 143
 
 
 def entrypoint(home: Path, **environment: str) -> Result:
