@@ -23,12 +23,18 @@ class _Data(BaseModel):
 
 
 class Kind(_Data):
-    """A version of kind: a Go module below cluster/modules, or a Debian package of a suite."""
+    """A version of kind: a Go module below cluster/modules, or a Debian package of a suite.
+
+    ``release`` is where the published program is, ``sha256`` what it has to be: it is taken where it can be
+    downloaded.
+    """
 
     version: str
     module: str = ""
     package: str = ""
     suite: str = ""
+    release: str = ""
+    sha256: str = ""
 
 
 class Containerd(_Data):

@@ -153,7 +153,10 @@ def recipes(settings: Settings, subject: Subject) -> list[golang.Build]:
     found += [] if settings.claims else [schemas.RECIPE]
     if settings.context:
         return found
-    return [*components.recipes(cells.check(settings), node=_node_is_built(settings)), *found]
+    return [
+        *components.recipes(cells.check(settings), node=_node_is_built(settings), settings=settings),
+        *found,
+    ]
 
 
 def every_recipe(settings: Settings, subject: Subject) -> list[golang.Build]:

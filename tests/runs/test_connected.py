@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.cluster import cells
+from boxproof.cluster.node_image import components
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host import survey
 from boxproof.host.fetch import golang
@@ -20,9 +22,11 @@ from boxproof.subject.model import Subject
 from tests.support import releases
 from tests.support.releases import Releases
 
-UNPINNED = {"helm", "k9s", "nerdctl", "crane", "yq"}  # no sum of these archives in two unrelated files
-UNPUBLISHED = {"kind", "kubeconform"}  # no release of these is pinned
+UNPINNED = {"helm", "nerdctl"}  # no sum of these archives in two unrelated files
+UNPUBLISHED = {"kubeconform"}  # no release of it is pinned
 LISTING = "image/tools.toml"
+READ = cells.catalogue
+KIND = cells.check(Settings()).kind
 PINNED = [each.name for each in tools.load(ROOT / LISTING) if each.release and each.release.sha256]
 
 
@@ -43,7 +47,21 @@ def connected(tmp_path: Path, server: Releases, monkeypatch: pytest.MonkeyPatch)
     text = (ROOT / LISTING).read_text()
     (directory / LISTING).write_text(server.listing(text, tools.load(ROOT / LISTING)))
     monkeypatch.setattr(survey, "image_registry", lambda _: "")  # "": it answers
+    cell_at(server, tmp_path, monkeypatch)
     return model.load(directory)
+
+
+def cell_at(server: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str = "") -> None:
+    """Have the cells' kind come from the server; what ``without`` matches is taken out of their list."""
+    server.files["/kind"] = b"the released kind"
+    text = (cells.DIRECTORY / "cells.toml").read_text()
+    text = text.replace(KIND.release, f"{server.address}/kind")
+    text = text.replace(KIND.sha256, hashlib.sha256(server.files["/kind"]).hexdigest())
+    path = tmp_path / f"cells-{len(without)}.toml"
+    path.write_text(re.sub(without, "", text) if without else text)
+    assert not without or path.read_text() != text
+    found = READ(path)
+    monkeypatch.setattr(cells, "catalogue", lambda *_: found)
 
 
 def compiled(subject: Subject, tmp_path: Path) -> set[str]:
@@ -68,15 +86,34 @@ def test_a_tool_that_loses_its_release_is_noticed(connected: Subject, tmp_path: 
     assert more == (set() if found.carried else {lost})
 
 
-def test_a_default_cell_without_a_published_image_is_noticed(
-    connected: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_kind_without_its_release_is_noticed(
+    connected: Subject, server: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (cells.DIRECTORY / "cells.toml").read_text()
-    path = tmp_path / "cells.toml"
-    path.write_text(re.sub(r"\[\[published\]\]\n.*\n.*\n.*v1\.34\.2.*\n.*\n", "", text))
-    assert path.read_text() != text
-    lost = cells.catalogue(path)
-    monkeypatch.setattr(cells, "catalogue", lambda *_: lost)
+    pin = hashlib.sha256(server.files["/kind"]).hexdigest()
+    cell_at(server, tmp_path, monkeypatch, without=f'sha256 = "{pin}"\n')
+
+    assert "kind" in compiled(connected, tmp_path)
+
+
+def test_kind_is_the_released_one_and_a_wrong_sum_costs_a_warning(
+    connected: Subject, server: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = tmp_path / "built"
+    built.write_bytes(b"compiled")
+    monkeypatch.setattr(golang, "made", lambda *_: built)
+    kind = cells.check(Settings()).kind
+
+    for name, content in {"released": b"the released kind", "replaced": b"compiled"}.items():
+        server.files["/kind"] = content if name == "released" else b"another"
+        found = components.kind(Settings(cache=tmp_path / name), kind)
+        assert found.read_bytes() == content
+
+
+def test_a_default_cell_without_a_published_image_is_noticed(
+    connected: Subject, server: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = r"\[\[published\]\]\n.*\n.*\n.*v1\.34\.2.*\n.*\n"
+    cell_at(server, tmp_path, monkeypatch, without=row)
 
     assert {"kubernetes", "etcd", "coredns", "kube-router"} <= compiled(connected, tmp_path)
 
@@ -104,7 +141,8 @@ def test_every_pinned_release_is_fetched_once_and_is_the_program(
     for each in ours:
         program = (found / f"{each.name}{each.place}/{each.name}").read_bytes()
         assert program == (b"compiled" if each.name in UNPINNED else f"the released {each.name}".encode())
-    assert sorted(server.asked) == sorted(server.files), "each once, although gathered twice"
+    wanted = sorted(set(server.files) - {"/kind"})
+    assert sorted(server.asked) == wanted, "each once, although gathered twice"
 
 
 def test_where_neither_answers_all_is_compiled(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from boxproof.cluster.cells import DIRECTORY, Cell, Containerd, Kind
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import golang
+from boxproof.host.fetch import golang, release_archives
 from boxproof.host.fetch.apt import Apt
+from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
 
 MODULES = DIRECTORY / "modules"
@@ -39,9 +40,13 @@ class Program:
         return golang.Build(MODULES / self.module, self.package, self.name, self.ldflags, self.tags)
 
 
-def recipes(cell: Cell, *, node: bool) -> list[golang.Build]:
-    """Return how the programs of a cell are built that come as Go modules; without ``node`` kind alone."""
-    found = [_kind(cell.kind)] if cell.kind.module else []
+def recipes(cell: Cell, *, node: bool, settings: Settings | None = None) -> list[golang.Build]:
+    """Return how the programs of a cell are built that come as Go modules; without ``node`` kind alone.
+
+    With ``settings`` a published kind is asked for first.
+    """
+    released = settings is not None and _released(settings, cell.kind)
+    found = [_kind(cell.kind)] if cell.kind.module and not released else []
     if not node:
         return found
     wanted = programs(cell.on_default_runtime())
@@ -122,4 +127,20 @@ def kind(settings: Settings, version: Kind) -> Path:
         if not found.is_file():
             raise EnvironmentFault(f"no kind in the package {version.package} of {version.suite}")
         return found
-    return golang.made(_kind(version), settings)
+    return _published(settings, version) or golang.made(_kind(version), settings)
+
+
+def _released(settings: Settings, version: Kind) -> bool:
+    return bool(version.sha256) and release_archives.served(
+        version.release, version.sha256, name="kind", settings=settings
+    )
+
+
+def _published(settings: Settings, version: Kind) -> Path | None:
+    if not version.sha256:
+        return None
+    try:
+        return release_archives.fetch(version.release, version.sha256, name="kind", settings=settings)
+    except EnvironmentFault as fault:  # a wrong pin costs a warning, not the run
+        progress.say(f"{fault}; taking the other way", style="yellow")
+        return None
