@@ -11,13 +11,18 @@ import yaml
 
 from boxproof.core.process import run
 from boxproof.core.settings import ROOT, Settings
-from boxproof.host.fetch import golang
+from boxproof.host.fetch import golang, release_archives
 from boxproof.kube.client import Kube
+from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
 
 MODULE = ROOT / "cluster/modules/kubeconform"
 PACKAGE = "github.com/yannh/kubeconform/cmd/kubeconform"
-RECIPE = golang.Build(MODULE, PACKAGE, "kubeconform", "-s -w")
+NAME = "kubeconform"
+RECIPE = golang.Build(MODULE, PACKAGE, NAME, "-s -w")
+# the very version of the module; its sum stood in three unrelated public files
+RELEASE = "https://github.com/yannh/kubeconform/releases/download/v0.8.0/kubeconform-linux-amd64.tar.gz"
+SHA256 = "9bc2bffbf71f261128533edaf912153948b7ff238f9a531ae6d34466ec287883"
 FILE = "{{.Group}}_{{.ResourceAPIVersion}}_{{.ResourceKind}}.json"  # in its words the core group is called v1
 HERE, THERE = "#/components/schemas/", "#/definitions/"
 OPEN = ("additionalProperties", "x-kubernetes-preserve-unknown-fields")
@@ -25,8 +30,19 @@ KINDS = "x-kubernetes-group-version-kind"
 
 
 def program(settings: Settings) -> Path:
-    """Return kubeconform; raises EnvironmentFault if it cannot be had."""
-    return golang.made(RECIPE, settings)
+    """Return kubeconform, the published one where it can be downloaded; raises EnvironmentFault."""
+    try:
+        found = release_archives.fetch(RELEASE, SHA256, name=NAME, member=NAME, settings=settings)
+    except EnvironmentFault as fault:  # a wrong pin costs a warning, not the run
+        progress.say(f"{fault}; taking the other way", style="yellow")
+        found = None
+    return found or golang.made(RECIPE, settings)
+
+
+def recipes(settings: Settings) -> list[golang.Build]:
+    """Return how kubeconform is built, nothing where the published one is served."""
+    served = release_archives.served(RELEASE, SHA256, name=NAME, member=NAME, settings=settings)
+    return [] if served else [RECIPE]
 
 
 def write_schemas(kube: Kube, versions: Iterable[str], into: Path) -> Path:

@@ -150,7 +150,7 @@ def wanted(settings: Settings, subject: Subject) -> Wanted:
 def recipes(settings: Settings, subject: Subject) -> list[golang.Build]:
     """Return how every program of a run is built that comes as Go modules here."""
     found = tools.recipes(settings, _listed(subject), subject.directory / subject.image.context / "modules")
-    found += [] if settings.claims else [schemas.RECIPE]
+    found += [] if settings.claims else schemas.recipes(settings)
     if settings.context:
         return found
     return [

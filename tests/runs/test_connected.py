@@ -15,6 +15,7 @@ from boxproof.cluster.node_image import components
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host import survey
 from boxproof.host.fetch import golang
+from boxproof.kube import schemas
 from boxproof.runs import inputs
 from boxproof.subject import model
 from boxproof.subject.image import tools
@@ -23,7 +24,6 @@ from tests.support import releases
 from tests.support.releases import Releases
 
 UNPINNED = {"helm", "nerdctl"}  # no sum of these archives in two unrelated files
-UNPUBLISHED = {"kubeconform"}  # no release of it is pinned
 LISTING = "image/tools.toml"
 READ = cells.catalogue
 KIND = cells.check(Settings()).kind
@@ -48,7 +48,16 @@ def connected(tmp_path: Path, server: Releases, monkeypatch: pytest.MonkeyPatch)
     (directory / LISTING).write_text(server.listing(text, tools.load(ROOT / LISTING)))
     monkeypatch.setattr(survey, "image_registry", lambda _: "")  # "": it answers
     cell_at(server, tmp_path, monkeypatch)
+    schemas_at(server, monkeypatch)
     return model.load(directory)
+
+
+def schemas_at(server: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have kubeconform come from the server."""
+    content = releases.archive(schemas.NAME, b"the released kubeconform")
+    server.files["/kubeconform"] = content
+    monkeypatch.setattr(schemas, "RELEASE", f"{server.address}/kubeconform")
+    monkeypatch.setattr(schemas, "SHA256", hashlib.sha256(content).hexdigest())
 
 
 def cell_at(server: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str = "") -> None:
@@ -71,7 +80,7 @@ def compiled(subject: Subject, tmp_path: Path) -> set[str]:
 
 
 def test_only_what_has_no_published_form_is_compiled(connected: Subject, tmp_path: Path) -> None:
-    assert compiled(connected, tmp_path) == UNPINNED | UNPUBLISHED
+    assert compiled(connected, tmp_path) == UNPINNED
 
 
 @pytest.mark.parametrize("lost", PINNED)
@@ -81,9 +90,21 @@ def test_a_tool_that_loses_its_release_is_noticed(connected: Subject, tmp_path: 
     assert found.release is not None
     listing.write_text(listing.read_text().replace(f', sha256 = "{found.release.sha256}"', "", 1))
 
-    more = compiled(connected, tmp_path) - UNPINNED - UNPUBLISHED
+    more = compiled(connected, tmp_path) - UNPINNED
 
     assert more == (set() if found.carried else {lost})
+
+
+def test_kubeconform_is_the_released_one_and_a_wrong_sum_costs_a_warning(
+    connected: Subject, server: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = tmp_path / "built"
+    built.write_bytes(b"compiled")
+    monkeypatch.setattr(golang, "made", lambda *_: built)
+
+    assert schemas.program(Settings(cache=tmp_path / "a")).read_bytes() == b"the released kubeconform"
+    server.files["/kubeconform"] += b"more"
+    assert schemas.program(Settings(cache=tmp_path / "b")).read_bytes() == b"compiled"
 
 
 def test_kind_without_its_release_is_noticed(
@@ -141,7 +162,7 @@ def test_every_pinned_release_is_fetched_once_and_is_the_program(
     for each in ours:
         program = (found / f"{each.name}{each.place}/{each.name}").read_bytes()
         assert program == (b"compiled" if each.name in UNPINNED else f"the released {each.name}".encode())
-    wanted = sorted(set(server.files) - {"/kind"})
+    wanted = sorted(set(server.files) - {"/kind", "/kubeconform"})
     assert sorted(server.asked) == wanted, "each once, although gathered twice"
 
 
@@ -152,9 +173,10 @@ def test_where_neither_answers_all_is_compiled(
     monkeypatch.setattr(survey, "image_registry", lambda _: "no answer")
     listing = connected.directory / LISTING
     listing.write_text(re.sub(r"http://127\.0\.0\.1:\d+", releases.UNREACHED, listing.read_text()))
+    monkeypatch.setattr(schemas, "RELEASE", releases.UNREACHED)
     carried = {each.name for each in tools.load(listing) if each.carried}
 
     found = compiled(connected, tmp_path)
 
     assert set(PINNED) - carried <= found
-    assert "kubernetes" in found
+    assert {"kubernetes", schemas.NAME} <= found
