@@ -28,11 +28,13 @@ class EngineInfo:
     client: str  # path of the docker client
     config: str = ""  # DOCKER_CONFIG directory with the plug-ins, or ""
     closed: tuple[str, ...] = ()
+    certs: str = ""  # directory of ca.pem, cert.pem and key.pem, for TLS
 
     @property
     def env(self) -> dict[str, str]:
         """The variables that point a docker client, or kind, at this engine."""
         extra = {"DOCKER_CONFIG": self.config} if self.config else {}
+        extra |= {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": self.certs} if self.certs else {}
         path = [str(Path(self.client).parent), *map(str, search_path())]
         return {"DOCKER_HOST": self.host, "PATH": os.pathsep.join(path)} | extra
 

@@ -164,6 +164,16 @@ def docker_host() -> str:
     return os.environ.get("DOCKER_HOST", "")
 
 
+def docker_context() -> str:
+    """Return the user's DOCKER_CONTEXT, or ""."""
+    return os.environ.get("DOCKER_CONTEXT", "")
+
+
+def docker_certificates() -> tuple[bool, str]:
+    """Return whether DOCKER_TLS_VERIFY asks for TLS, and DOCKER_CERT_PATH."""
+    return bool(os.environ.get("DOCKER_TLS_VERIFY")), os.environ.get("DOCKER_CERT_PATH", "")
+
+
 def search_path() -> list[Path]:
     """Return the directories of PATH."""
     return [Path(each) for each in os.environ.get("PATH", "").split(os.pathsep) if each]

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
-import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from boxproof.core.labels import ROLE_LABEL
 from boxproof.core.session import Session, StubInfo
+from boxproof.host.engine import engine_client
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.pod_status import is_ready
 from boxproof.probes.network import reach
@@ -50,7 +50,9 @@ def _engine(session: Session) -> str | None:
     if session.engine is None:
         return None
     try:
-        client = docker.DockerClient(base_url=session.engine.host, timeout=pace.stretched(5))
+        client = engine_client.connect(
+            session.engine.host, timeout=pace.stretched(5), certs=session.engine.certs
+        )
         try:
             client.ping()
         finally:
@@ -84,7 +86,7 @@ def _stub(session: Session, since: datetime | None) -> str | None:
     if not any(_listens(info) for _ in range(TRIES)):
         return f"the stub of the Anthropic API takes no connection at {info.address}"
     if since is not None and session.engine is not None:
-        return _stub_started_anew(session.engine.host, info, since)
+        return _stub_started_anew(session.engine.host, session.engine.certs, info, since)
     return None
 
 
@@ -102,8 +104,8 @@ def _listens(info: StubInfo) -> bool:
     return False
 
 
-def _stub_started_anew(host: str, info: StubInfo, since: datetime) -> str | None:
-    client = docker.DockerClient(base_url=host, timeout=pace.stretched(5))
+def _stub_started_anew(host: str, certs: str, info: StubInfo, since: datetime) -> str | None:
+    client = engine_client.connect(host, timeout=pace.stretched(5), certs=certs)
     try:
         for each in client.containers.list(filters={"label": f"{ROLE_LABEL}=stub"}):
             networks = each.attrs["NetworkSettings"]["Networks"].values()

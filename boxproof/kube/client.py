@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from boxproof.core import secret_values
+from boxproof.host.engine.engine_address import is_loopback
 from boxproof.kube.discovery import PREFERRED, Resource, discover
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
@@ -78,6 +79,8 @@ class Kube:
             raise EnvironmentFault(f"cannot use the kubeconfig {kubeconfig}: {error}") from error
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.retries = False
+        if is_loopback(urlsplit(str(configuration.host)).hostname or ""):
+            configuration.proxy = None  # it would be asked for an address of its own machine
         self.api = client.ApiClient(configuration)
         self.host = str(configuration.host)
         self.namespace = str(active["context"].get("namespace") or "default")  # where nothing else is said

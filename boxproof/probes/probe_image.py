@@ -10,12 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import docker
 import filelock
 from docker.errors import DockerException, ImageNotFound
 
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
+from boxproof.host.engine import engine_client
 from boxproof.host.fetch.apt import Apt
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
@@ -60,7 +60,7 @@ def reference() -> str:
 def ensure(settings: Settings, engine: EngineInfo) -> str:
     """Return the reference of the probe image, built if the engine lacks it; raises EnvironmentFault."""
     wanted = reference()
-    client = docker.DockerClient(base_url=engine.host, timeout=300)
+    client = engine_client.connect(engine.host, timeout=300, certs=engine.certs)
     try:
         settings.cache.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(settings.cache / "probe-image.lock"):

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import docker as docker_sdk
-
 from boxproof.cluster import command_tools
 from boxproof.cluster.kind import decoy_cluster
 from boxproof.core.process import run
 from boxproof.core.session import Session
+from boxproof.host.engine import engine_client
 from pytest_claims.faults import EnvironmentFault
 
 LOAD_TIMEOUT = 120.0  # seconds for an image of a few bytes
@@ -26,7 +25,7 @@ def kind_load(session: Session) -> str:
     engine, cluster = session.engine, session.cluster
     if engine is None or cluster is None:
         raise EnvironmentFault("there is no cluster to load into")
-    client = docker_sdk.DockerClient(base_url=engine.host, timeout=LOAD_TIMEOUT)
+    client = engine_client.connect(engine.host, timeout=LOAD_TIMEOUT, certs=engine.certs)
     try:
         with (
             tempfile.TemporaryDirectory(prefix="boxproof-tools-") as below,

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import docker
 import filelock
 from docker.errors import DockerException
 
@@ -19,7 +18,7 @@ from boxproof.core.parents import PARENT
 from boxproof.core.process import OWN_TEMPORARY, OWNER, temporary_root
 from boxproof.core.settings import Settings
 from boxproof.host import process_table
-from boxproof.host.engine import engine_choice
+from boxproof.host.engine import engine_choice, engine_client
 from boxproof.kube import owed
 from boxproof.kube.client import Kube
 from boxproof.runs import ownership, sweep_cluster
@@ -124,7 +123,7 @@ def processes(settings: Settings, run: str) -> Iterator[str]:
 def _in_engine(settings: Settings, run: str) -> list[str]:
     engine = engine_choice.ensure(settings)
     chosen = {"label": f"{RUN_LABEL}={run}"}
-    client = docker.DockerClient(base_url=engine.host, timeout=30)
+    client = engine_client.connect(engine.host, timeout=30, certs=engine.certs)
     try:
         kinds = {
             "container": client.containers.list(all=True, filters=chosen, sparse=True),

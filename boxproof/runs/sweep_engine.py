@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import docker
 from docker.errors import DockerException, NotFound
 from requests.exceptions import RequestException
 
 from boxproof.core.labels import KEPT_LABEL, KIND_CLUSTER_LABEL, RUN_LABEL
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
+from boxproof.host.engine import engine_client
 from boxproof.runs import ownership
 from boxproof.runs.ownership import Swept
 from pytest_claims import progress
@@ -130,4 +130,4 @@ def _config_labels(each: Any) -> dict[str, str]:
 
 
 def _client(engine: EngineInfo | None) -> Any:
-    return docker.DockerClient(base_url=engine.host, timeout=TIMEOUT) if engine else None
+    return engine_client.connect(engine.host, timeout=TIMEOUT, certs=engine.certs) if engine else None

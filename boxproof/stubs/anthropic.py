@@ -13,6 +13,7 @@ from docker.errors import DockerException
 from boxproof.core.labels import ROLE_LABEL, RUN_LABEL
 from boxproof.core.session import EngineInfo, StubInfo
 from boxproof.core.settings import Settings
+from boxproof.host.engine import engine_client
 from boxproof.probes.probe_image import ensure as ensure_probe_image
 from boxproof.stubs import anthropic_in_cluster, certificates
 from boxproof.stubs.anthropic_in_cluster import Side
@@ -142,7 +143,7 @@ def start(
 
     ``image`` defaults to the newest probe image the engine has, ``authority`` is a new one.
     """
-    client = docker.DockerClient(base_url=engine.host, timeout=LATE)
+    client = engine_client.connect(engine.host, timeout=LATE, certs=engine.certs)
     try:
         with progress.step("stub Anthropic API"):
             return _start(client, run, network, image, authority or certificates.issue(NAMES))
@@ -197,7 +198,7 @@ def answers(info: StubInfo) -> bool:
 
 def stop(engine: EngineInfo, run: str) -> None:
     """Remove the stubs of ``run``; raises EnvironmentFault."""
-    client = docker.DockerClient(base_url=engine.host, timeout=LATE)
+    client = engine_client.connect(engine.host, timeout=LATE, certs=engine.certs)
     try:
         labels = [f"{RUN_LABEL}={run}", f"{ROLE_LABEL}=stub"]
         for each in client.containers.list(all=True, filters={"label": labels}):

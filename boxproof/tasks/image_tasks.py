@@ -5,11 +5,9 @@ from __future__ import annotations
 import secrets
 from contextlib import closing
 
-import docker as docker_sdk
-
 from boxproof.core.session import ImageInfo, LockInfo
 from boxproof.core.settings import Settings
-from boxproof.host.engine import engine_choice
+from boxproof.host.engine import engine_choice, engine_client
 from boxproof.subject import copies, model
 from boxproof.subject.image import image_build, image_files, packages, secret_build
 from boxproof.subject.manifests import chart_generator
@@ -35,7 +33,7 @@ def lock(*, keep: bool = False) -> str:
     engine = engine_choice.ensure(settings)
     subject = model.load(settings.subject)
     context = subject.directory / subject.image.context
-    client = docker_sdk.DockerClient(base_url=engine.host, timeout=120)
+    client = engine_client.connect(engine.host, timeout=120, certs=engine.certs)
     with closing(client), copies.copied(subject) as loose:
         # a word that no build had before: else the cache gives what an earlier one got
         (loose.directory / loose.image.context / package_lock.LOCK).write_text(f"# {secrets.token_hex(8)}\n")

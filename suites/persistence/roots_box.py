@@ -15,7 +15,10 @@ def on_claim(name: str, subject: Subject, *, group: bool) -> Edit:
         workload = workload_of(objects, subject)
         pod = pod_spec(workload) or {}
         claimed = {"name": lasting(objects, subject), "persistentVolumeClaim": {"claimName": name}}
-        workload["spec"].pop("volumeClaimTemplates", None)
+        templates = workload["spec"].pop("volumeClaimTemplates", None) or ()
+        kept = [each for each in templates if each["metadata"]["name"] != claimed["name"]]
+        if kept:
+            workload["spec"]["volumeClaimTemplates"] = kept
         others = [each for each in pod.get("volumes") or () if each["name"] != claimed["name"]]
         pod["volumes"] = [*others, claimed]
         if not group:

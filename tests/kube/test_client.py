@@ -123,6 +123,22 @@ def kubeconfig(directory: Path, port: int) -> Path:
     return path
 
 
+def test_a_proxy_is_not_asked_for_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[tuple[str, str, Any]]
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")  # one that nobody is
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    made = Kube(str(kubeconfig(tmp_path, server.server_port)))
+    assert made.alive()
+    made.close()
+    server.shutdown()
+    server.server_close()
+
+
 def test_objects_come_as_plain_dicts_with_their_kind(kube: Kube) -> None:
     assert kube.get("Pod", "a", "n") == POD
     assert kube.list("pods", "n") == [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}]

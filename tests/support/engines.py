@@ -35,9 +35,16 @@ class _Engine(BaseHTTPRequestHandler):
 
 
 @contextmanager
+def listening() -> Iterator[ThreadingHTTPServer]:
+    """Give the stand-in's server, which is not served yet."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Engine) as server:
+        yield server
+
+
+@contextmanager
 def without_images() -> Iterator[EngineInfo]:
     """Run the stand-in."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Engine) as server:
+    with listening() as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         host = f"tcp://127.0.0.1:{server.server_port}"
         yield EngineInfo(way="user", host=host, version="25", client="docker")

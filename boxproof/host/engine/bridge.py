@@ -16,6 +16,7 @@ ADD_BRIDGE, DELETE_BRIDGE = 0x89A0, 0x89A1  # linux/sockios.h
 SET_FLAGS, SET_ADDRESS, SET_MASK = 0x8914, 0x8916, 0x891C
 UP = 1
 ROUTES = Path("/proc/net/route")
+OTHERS = (*(f"172.{each}.0.0/16" for each in range(31, 17, -1)), "192.168.0.0/16")
 FIRST, COUNT = 128, 96  # 10.128.0.0/16 and up: clear of the pod and service ranges of KIND
 
 
@@ -28,8 +29,9 @@ def pool(state: Path, taken: Iterable[ipaddress.IPv4Network]) -> ipaddress.IPv4N
     """Return a /16 for the engine in ``state`` that overlaps none of ``taken``; raises EnvironmentFault."""
     start = int(digest(str(state)), 16) % COUNT
     used = list(taken)
-    for step in range(COUNT):
-        network = ipaddress.IPv4Network(f"10.{FIRST + (start + step) % COUNT}.0.0/16")
+    tens = (f"10.{FIRST + (start + step) % COUNT}.0.0/16" for step in range(COUNT))
+    for text in (*tens, *OTHERS):  # a private network of somebody's may be all of 10
+        network = ipaddress.IPv4Network(text)
         if not any(network.overlaps(each) for each in used):
             return network
     raise EnvironmentFault("no free private network for the engine", hint="remove unused networks")

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import docker
 import filelock
 from docker.errors import DockerException
 
@@ -21,7 +20,7 @@ from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings, path_after
 from boxproof.host import process_table
 from boxproof.host.engine import bridge as netdev
-from boxproof.host.engine import engine_programs, host_traces
+from boxproof.host.engine import engine_client, engine_programs, host_traces
 from boxproof.host.engine.ping import server_version
 from boxproof.host.fetch.apt import digest
 from pytest_claims import progress as log
@@ -153,7 +152,7 @@ def stop(settings: Settings) -> bool:
 def _bridges(layout: Layout) -> list[str]:
     """Return the bridges of the engine's networks, which it leaves when it ends and makes when it starts."""
     try:
-        client = docker.DockerClient(base_url=layout.host, timeout=60)
+        client = engine_client.connect(layout.host, timeout=60)
         try:
             networks = client.networks.list(filters={"driver": "bridge"})
         finally:

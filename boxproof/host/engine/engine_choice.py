@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo
-from boxproof.core.settings import Settings, docker_host
-from boxproof.host.engine import embedded, engine_programs
+from boxproof.core.settings import Settings
+from boxproof.host.engine import embedded, engine_address, engine_programs
+from boxproof.host.engine.engine_address import Address
 from boxproof.host.engine.ping import server_version
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, UsageError, nearest
 
+HERE = "run boxproof on that machine"
 WAYS = ("auto", "user", "embedded")
-DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 
 def ensure(settings: Settings) -> EngineInfo:
@@ -27,6 +29,9 @@ def ensure(settings: Settings) -> EngineInfo:
     user = None if settings.engine == "embedded" else probe_user_engine(settings)
     if user:
         return user
+    away = engine_address.address().elsewhere if settings.engine != "embedded" else ""
+    if away:
+        raise EnvironmentFault(away, hint=f"{HERE}, or set BOXPROOF_ENGINE=embedded")
     if settings.engine == "user":
         hint = "start it, or set BOXPROOF_ENGINE=embedded"
         raise EnvironmentFault(f"no Docker Engine answers at {user_host()}", hint=hint)
@@ -35,23 +40,25 @@ def ensure(settings: Settings) -> EngineInfo:
         hint = "start Docker and join its group, or run as root on Debian"
         why = f"no Docker Engine answers at {user_host()} and none can be started: {missing}"
         raise EnvironmentFault(why, hint=hint)
-    if docker_host() and docker_host() != embedded.Layout(settings.state).host:
-        progress.say(f"nothing answers at DOCKER_HOST={docker_host()}: using the embedded engine")
+    told = engine_address.address()
+    if settings.engine != "embedded" and told.chosen and told.host != embedded.Layout(settings.state).host:
+        progress.say(f"nothing answers at {told.host or 'no address'} ({told.source}): the embedded engine")
     return embedded.ensure(settings)
 
 
 def probe_user_engine(settings: Settings | None = None) -> EngineInfo | None:
     """Return the user's engine (DOCKER_HOST, the docker context, the default socket) if it answers."""
     settings = settings or Settings.load()
-    host = user_host()
-    if host == embedded.Layout(settings.state).host:
-        return None  # it is the embedded one
-    version = server_version(host)
+    found = user_address()
+    host = found.host
+    if host == embedded.Layout(settings.state).host or found.elsewhere:
+        return None  # it is the embedded one, or none of this machine
+    version = server_version(host, certs=found.certs)
     if not version:
         return None
     client = shutil.which("docker") or ""
     if client and run([client, "buildx", "version"], timeout=20, check=False).ok:
-        return EngineInfo(way="user", host=host, version=version, client=client)
+        return EngineInfo(way="user", host=host, version=version, client=client, certs=found.certs)
     if embedded.possible() not in ("", "not root"):
         hint = "install the docker client with buildx"
         raise EnvironmentFault("the docker client has no buildx", hint=hint)
@@ -59,20 +66,19 @@ def probe_user_engine(settings: Settings | None = None) -> EngineInfo | None:
     config = settings.cache / "engine" / "config"
     embedded.plug_in(config, programs)
     return EngineInfo(
-        way="user", host=host, version=version, client=str(programs / "bin/docker"), config=str(config)
-    )
+        way="user", host=host, version=version, client=str(programs / "bin/docker"), config=str(config),
+        certs=found.certs,
+    )  # fmt: skip
+
+
+def user_address() -> Address:
+    """Return where the user's engine is, whether it answers or not."""
+    return replace(engine_address.address(), host=user_host())
 
 
 def user_host() -> str:
     """Return the address of the user's engine, whether it answers or not."""
-    if docker_host():
-        return docker_host()
-    if shutil.which("docker"):
-        argv = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
-        result = run(argv, timeout=10, check=False)
-        if result.ok and result.stdout.strip():
-            return result.stdout.strip()
-    return DEFAULT_HOST
+    return engine_address.address().host
 
 
 def stop(settings: Settings) -> bool:

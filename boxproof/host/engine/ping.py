@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
+from boxproof.host.engine import engine_client
 from pytest_claims import pace
 
 ANSWER_TIMEOUT = 5.0
@@ -18,12 +18,12 @@ ANY_VERSION = "1.44"  # no request is made to choose one; /version and /info are
 UNIX = "unix://"
 
 
-def server_version(host: str, *, timeout: float = ANSWER_TIMEOUT) -> str:
+def server_version(host: str, *, timeout: float = ANSWER_TIMEOUT, certs: str = "") -> str:
     """Return the version of the engine at ``host``, or "" when none answers within ``timeout`` seconds.
 
     A slow machine gets more of them.
     """
-    with _client(host, timeout) as client:
+    with _client(host, timeout, certs) as client:
         if client is None:
             return ""
         try:
@@ -32,9 +32,9 @@ def server_version(host: str, *, timeout: float = ANSWER_TIMEOUT) -> str:
             return ""
 
 
-def server_info(host: str, *, timeout: float = ANSWER_TIMEOUT) -> dict[str, Any]:
+def server_info(host: str, *, timeout: float = ANSWER_TIMEOUT, certs: str = "") -> dict[str, Any]:
     """Return what the engine at ``host`` tells by ``docker info``; empty when none answers."""
-    with _client(host, timeout) as client:
+    with _client(host, timeout, certs) as client:
         if client is None:
             return {}
         try:
@@ -44,13 +44,13 @@ def server_info(host: str, *, timeout: float = ANSWER_TIMEOUT) -> dict[str, Any]
 
 
 @contextmanager
-def _client(host: str, timeout: float) -> Iterator[Any]:
+def _client(host: str, timeout: float, certs: str) -> Iterator[Any]:
     timeout = pace.stretched(timeout)
     if not _listens(host, timeout):
         yield None
         return
     try:
-        client = docker.DockerClient(base_url=host, version=ANY_VERSION, timeout=timeout)
+        client = engine_client.connect(host, version=ANY_VERSION, timeout=timeout, certs=certs)
     except (DockerException, RequestException, OSError, ValueError):
         yield None
         return

@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -43,7 +44,7 @@ def tag(subject: Subject, base: str = "", lock: LockInfo | None = None) -> str:
     recipe = _dockerfile(subject)
     context = subject.directory / subject.image.context
     files = [
-        (str(path.relative_to(context)), path.lstat().st_mode & 0o7777, _followed(path, context, lock))
+        (str(path.relative_to(context)), _plain(path), _followed(path, context, lock))
         for path in sorted(context.rglob("*"))
         if (path.is_file() or path.is_symlink()) and not _left_out(path.relative_to(context))
     ]
@@ -218,16 +219,41 @@ def _substituted(settings: Settings, engine: EngineInfo, subject: Subject) -> li
 
 @contextmanager
 def context_of(subject: Subject, lock: LockInfo | None) -> Iterator[Path]:
-    """Give the subject's build context, or a copy with the lock as it is in force where it was followed."""
+    """Give the subject's build context; a copy where the lock was followed, or the umask of a checkout shows.
+
+    In the copy modes are as git would have them anywhere: what only its owner may read is no use in an image.
+    """
     context = subject.directory / subject.image.context
-    if lock is None or not lock.moved:
+    moved = lock is not None and bool(lock.moved)
+    if not moved and not _masked(context):
         yield context
         return
     with tempfile.TemporaryDirectory(prefix="boxproof-context-") as below:
         copy = Path(below) / "context"
         shutil.copytree(context, copy, symlinks=True)
-        (copy / package_lock.LOCK).write_text(lock_check.text(context, lock))
+        for path in (copy, *copy.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(_plain(path))
+        if lock is not None and moved:
+            (copy / package_lock.LOCK).write_text(lock_check.text(context, lock))
         yield copy
+
+
+def _masked(context: Path) -> bool:
+    """Return whether files of a context have modes that the umask of a checkout made, and not git."""
+    return any(
+        not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) != _plain(path)
+        for path in context.rglob("*")
+        if not _left_out(path.relative_to(context))
+    )
+
+
+def _plain(path: Path) -> int:
+    """Return the mode that git would give a path, whatever the umask: whether it can be run, and no more."""
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return 0o777
+    return (mode & 0o7000) | (0o755 if stat.S_ISDIR(mode) or mode & stat.S_IXUSR else 0o644)
 
 
 @contextmanager

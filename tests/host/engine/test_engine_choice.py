@@ -113,8 +113,15 @@ def test_two_engines_get_different_bridges_and_networks(tmp_path: Path) -> None:
     first = bridge.pool(one, [])
     assert bridge.pool(one, []) == first
     assert not bridge.pool(one, [first]).overlaps(first)
-    with pytest.raises(EnvironmentFault):
-        bridge.pool(one, [ipaddress.IPv4Network("10.0.0.0/8")])
+
+
+def test_a_private_network_of_all_of_ten_leaves_another_range(tmp_path: Path) -> None:
+    everything = [ipaddress.IPv4Network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+    found = bridge.pool(tmp_path, everything[:1])
+    assert found.subnet_of(everything[1])
+    assert bridge.pool(tmp_path, everything[:2]) == everything[2]
+    with pytest.raises(EnvironmentFault, match="no free private network"):
+        bridge.pool(tmp_path, everything)
 
 
 def test_the_pool_is_clear_of_the_ranges_of_a_cluster(tmp_path: Path) -> None:

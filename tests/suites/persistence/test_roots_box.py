@@ -33,4 +33,6 @@ def test_the_claim_that_carries_its_state_is_replaced(kind: str) -> None:
     found = {each["name"]: each["persistentVolumeClaim"]["claimName"] for each in pod["volumes"]}
     assert found["state"] == "new"
     assert found.get("cache", "cache") == "cache"
+    left = [each["metadata"]["name"] for each in given["spec"].get("volumeClaimTemplates", ())]
+    assert left == (["cache"] if kind == "StatefulSet" else [])
     assert "fsGroup" not in pod["securityContext"]
