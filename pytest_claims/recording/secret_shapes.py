@@ -10,49 +10,50 @@ from functools import lru_cache
 MARK = "[redacted]"
 SHORT = 200  # characters: keys and names come again and again, and are looked at once
 
-# What an issuer begins its tokens with, so that scanners find them.
-ISSUED = (
-    r"\bsk-ant-[\w-]{6,}",  # Anthropic
-    r"\bsk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}",  # OpenAI
-    r"\bgh[pousr]_\w{20,}",  # GitHub
-    r"\bgithub_pat_\w{20,}",
-    r"\bgl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|oas|soat|ffct)-[\w.-]{10,}",  # GitLab
-    r"\bGR1348941[\w-]{16,}",
-    r"\bxox[abceoprs](?:\.xox[abp])?-[\w-]{8,}",  # Slack
-    r"\bxapp-[\w-]{8,}",
-    r"(?<=hooks\.slack\.com/services/)[\w/]{16,}",
-    r"\bnpm_[A-Za-z0-9]{16,}",
-    r"\bpypi-[\w-]{16,}",
-    r"\brubygems_[0-9a-f]{16,}",
-    r"\bdckr_(?:pat|oat)_[\w-]{16,}",  # Docker Hub
-    r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",  # AWS
-    r"\bAIza[\w-]{20,}",  # Google
-    r"\bya29\.[\w-]{10,}",
-    r"\bGOCSPX-[\w-]{10,}",
-    r"\bhf_[A-Za-z0-9]{16,}",  # Hugging Face
-    r"\bhv[sbr]\.[\w-]{16,}",  # Vault
-    r"\b\w{8,40}\.atlasv1\.[\w-]{16,}",  # Terraform
-    r"\bdo[opr]_v1_[0-9a-f]{16,}",  # DigitalOcean
-    r"\bglsa_\w{16,}",  # Grafana
-    r"\bglc_[\w=]{16,}",
-    r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}",  # Shopify
-    r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}",  # Stripe
-    r"\bwhsec_[A-Za-z0-9+/=]{16,}",
-    r"\bSG\.[\w-]{10,}\.[\w-]{10,}",  # SendGrid
-    r"\bSK[0-9a-f]{32}\b",  # Twilio
-    r"\bkey-[0-9a-f]{32}\b",  # Mailgun
-    r"\b\d{8,10}:AA[\w-]{30,}",  # Telegram
-    r"\blin_api_\w{16,}",  # Linear
-    r"\bntn_\w{16,}",  # Notion
-    r"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{32,}",  # Airtable
-    r"\bAGE-SECRET-KEY-1[0-9A-Z]{10,}",
-    r"\btskey-[a-z]+-[\w-]{10,}",  # Tailscale
-    r"\bsntry[su]_[\w=+/-]{16,}",  # Sentry
-    r"\bATATT3[\w=-]{16,}",  # Atlassian
-    r"\bpul-[0-9a-f]{32,}",  # Pulumi
-    r"\bdapi[0-9a-f]{32}",  # Databricks
-    r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?",  # JSON web tokens (RFC 7519)
-    r"\$(?:2[aby]|5|6|y|apr1|argon2id?)\$[^\s:'\"]{16,}",  # password hashes (crypt(5))
+# What an issuer begins its tokens with, so that scanners find them. Before each pattern stand the texts of
+# which it needs one, in small letters: to look for those first takes a fiftieth of the time.
+ISSUED: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("sk-ant-",), r"\bsk-ant-[\w-]{6,}"),  # Anthropic
+    (("sk-",), r"\bsk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}"),  # OpenAI
+    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"\bgh[pousr]_\w{20,}"),  # GitHub
+    (("github_pat_",), r"\bgithub_pat_\w{20,}"),
+    (("gl",), r"\bgl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|oas|soat|ffct)-[\w.-]{10,}"),  # GitLab
+    (("gr1348941",), r"\bGR1348941[\w-]{16,}"),
+    (("xox",), r"\bxox[abceoprs](?:\.xox[abp])?-[\w-]{8,}"),  # Slack
+    (("xapp-",), r"\bxapp-[\w-]{8,}"),
+    (("hooks.slack.com/services/",), r"(?<=hooks\.slack\.com/services/)[\w/]{16,}"),
+    (("npm_",), r"\bnpm_[A-Za-z0-9]{16,}"),
+    (("pypi-",), r"\bpypi-[\w-]{16,}"),
+    (("rubygems_",), r"\brubygems_[0-9a-f]{16,}"),
+    (("dckr_",), r"\bdckr_(?:pat|oat)_[\w-]{16,}"),  # Docker Hub
+    (("akia", "asia", "abia", "acca"), r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"),  # AWS
+    (("aiza",), r"\bAIza[\w-]{20,}"),  # Google
+    (("ya29.",), r"\bya29\.[\w-]{10,}"),
+    (("gocspx-",), r"\bGOCSPX-[\w-]{10,}"),
+    (("hf_",), r"\bhf_[A-Za-z0-9]{16,}"),  # Hugging Face
+    (("hvs.", "hvb.", "hvr."), r"\bhv[sbr]\.[\w-]{16,}"),  # Vault
+    ((".atlasv1.",), r"\b\w{8,40}\.atlasv1\.[\w-]{16,}"),  # Terraform
+    (("_v1_",), r"\bdo[opr]_v1_[0-9a-f]{16,}"),  # DigitalOcean
+    (("glsa_",), r"\bglsa_\w{16,}"),  # Grafana
+    (("glc_",), r"\bglc_[\w=]{16,}"),
+    (("shp",), r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}"),  # Shopify
+    (("k_live_", "k_test_"), r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"),  # Stripe
+    (("whsec_",), r"\bwhsec_[A-Za-z0-9+/=]{16,}"),
+    (("sg.",), r"\bSG\.[\w-]{10,}\.[\w-]{10,}"),  # SendGrid
+    (("sk",), r"\bSK[0-9a-f]{32}\b"),  # Twilio
+    (("key-",), r"\bkey-[0-9a-f]{32}\b"),  # Mailgun
+    ((":aa",), r"\b\d{8,10}:AA[\w-]{30,}"),  # Telegram
+    (("lin_api_",), r"\blin_api_\w{16,}"),  # Linear
+    (("ntn_",), r"\bntn_\w{16,}"),  # Notion
+    (("pat",), r"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{32,}"),  # Airtable
+    (("age-secret-key-1",), r"\bAGE-SECRET-KEY-1[0-9A-Z]{10,}"),
+    (("tskey-",), r"\btskey-[a-z]+-[\w-]{10,}"),  # Tailscale
+    (("sntry",), r"\bsntry[su]_[\w=+/-]{16,}"),  # Sentry
+    (("atatt3",), r"\bATATT3[\w=-]{16,}"),  # Atlassian
+    (("pul-",), r"\bpul-[0-9a-f]{32,}"),  # Pulumi
+    (("dapi",), r"\bdapi[0-9a-f]{32}"),  # Databricks
+    (("eyj",), r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"),  # JSON web tokens (RFC 7519)
+    (("$",), r"\$(?:2[aby]|5|6|y|apr1|argon2id?)\$[^\s:'\"]{16,}"),  # password hashes (crypt(5))
 )
 NAMED = (  # names whose value is a secret, whatever it looks like
     r"password|passwd|passphrase|api[_-]?key|apikey|access[_-]?token|refresh[_-]?token|id[_-]?token"
@@ -68,41 +69,47 @@ HEADERS = (
     r"|job-token|x-registry-auth|x-amz-security-token|x-goog-api-key|x-csrf-token|ocp-apim-subscription-key"
 )
 KEY = r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
+WORDS = ("pass", "key", "token", "secret", "credent", "auth")  # one is in each of NAMED
 PATTERNS = tuple(
-    (re.compile(pattern, flags), shown)
-    for pattern, flags, shown in (
-        (KEY, re.DOTALL, MARK),
-        *((pattern, 0, MARK) for pattern in ISSUED),
+    (needs, re.compile(pattern, flags), shown)
+    for needs, pattern, flags, shown in (
+        (("private key",), KEY, re.DOTALL, MARK),
+        *((needs, pattern, 0, MARK) for needs, pattern in ISSUED),
         # RFC 7235, RFC 6265 and the usual headers of API keys, also as curl -v and JSON have them
-        (rf"(?im)(\b(?:{HEADERS})[\"']?\s*[:=]\s*+[\"']?+)(?!\[redacted)[^\r\n\"']+", 0, rf"\g<1>{MARK}"),
-        (r"(?i)(\b(?:bearer|basic)\s++)(?!\[redacted)[\w.~+/=-]{6,}", 0, rf"\g<1>{MARK}"),
+        (("auth", "cook", "key", "token"),
+         rf"(?im)(\b(?:{HEADERS})[\"']?\s*[:=]\s*+[\"']?+)(?!\[redacted)[^\r\n\"']+", 0, rf"\g<1>{MARK}"),
+        (("bearer", "bas"), r"(?i)(\b(?:bearer|basic)\s++)(?!\[redacted)[\w.~+/=-]{6,}", 0, rf"\g<1>{MARK}"),
         # RFC 3986, userinfo
-        (r"(?<=://)[^\s/@:'\"<>]*:[^\s/'\"<>]+(?=@)", 0, MARK),
-        (r"(?<=://)(?!\[redacted)[^\s/@:'\"<>]{8,}(?=@)", 0, MARK),
+        (("://",), r"(?<=://)[^\s/@:'\"<>]*:[^\s/'\"<>]+(?=@)", 0, MARK),
+        (("://",), r"(?<=://)(?!\[redacted)[^\s/@:'\"<>]{8,}(?=@)", 0, MARK),
         # signed addresses
         (
+            ("?", "&"),
             r"(?i)([?&](?:sig|signature|x-amz-signature|x-goog-signature|access_token|token|api_key|key)=)"
             r"[\w%.~+/=-]{6,}",
             0,
             rf"\g<1>{MARK}",
         ),
         # options of commands, and netrc(5)
-        (rf"(?i)(--?(?:{NAMED})(?:\s+|=)[\"']?){NO_VALUE}[^\s\"']{{4,}}", 0, rf"\g<1>{MARK}"),
-        (r"(\bcurl\b[^\n]{0,500}?\s(?:-u|--user|--proxy-user)[\s=][\"']?)[^\s\"':]+:[^\s\"']+",
+        (WORDS, rf"(?i)(--?(?:{NAMED})(?:\s+|=)[\"']?){NO_VALUE}[^\s\"']{{4,}}", 0, rf"\g<1>{MARK}"),
+        (("curl",),
+         r"(\bcurl\b[^\n]{0,500}?\s(?:-u|--user|--proxy-user)[\s=][\"']?)[^\s\"':]+:[^\s\"']+",
          0, rf"\g<1>{MARK}"),
-        (r"(?i)(\bmachine\s+\S+\s+login\s+\S+\s+password\s+)\S+", 0, rf"\g<1>{MARK}"),
-        (r"(//[^\s=]{1,200}:_(?:authToken|auth|password)[ \t]*=[ \t]*)\S+", 0, rf"\g<1>{MARK}"),  # .npmrc
+        (("password",), r"(?i)(\bmachine\s+\S+\s+login\s+\S+\s+password\s+)\S+", 0, rf"\g<1>{MARK}"),
+        ((":_",), r"(//[^\s=]{1,200}:_(?:authToken|auth|password)[ \t]*=[ \t]*)\S+",
+         0, rf"\g<1>{MARK}"),  # .npmrc
         # assignments in JSON, YAML, TOML, INI and the environment
-        (rf"(?i)({ASSIGNED}\s*[:=]\s*\"){NO_VALUE}(?:[^\"\\]|\\.){{6,}}",
+        (WORDS, rf"(?i)({ASSIGNED}\s*[:=]\s*\"){NO_VALUE}(?:[^\"\\]|\\.){{6,}}",
          0, rf"\g<1>{MARK}"),
-        (rf"(?i)({ASSIGNED}\s*[:=]\s*'){NO_VALUE}[^'\n]{{6,}}",
+        (WORDS, rf"(?i)({ASSIGNED}\s*[:=]\s*'){NO_VALUE}[^'\n]{{6,}}",
          0, rf"\g<1>{MARK}"),
-        (rf"(?i)({ASSIGNED}(?:[ \t]*=[ \t]*|:[ \t]+)){NO_VALUE}[^\s\"',;&)}}\]]{{6,}}",
+        (WORDS, rf"(?i)({ASSIGNED}(?:[ \t]*=[ \t]*|:[ \t]+)){NO_VALUE}[^\s\"',;&)}}\]]{{6,}}",
          0, rf"\g<1>{MARK}"),
         # camel case, as programs write it
-        (r"([a-z](?:Token|Password|Passphrase|ApiKey|SecretKey|ClientSecret|AccessKey|PrivateKey)[\"']\s*:\s*[\"'])"
+        (WORDS,
+         r"([a-z](?:Token|Password|Passphrase|ApiKey|SecretKey|ClientSecret|AccessKey|PrivateKey)[\"']\s*:\s*[\"'])"
          r"(?!\[redacted)[^\"']{4,}", 0, rf"\g<1>{MARK}"),
-        (r"(?i)((?:pass|password|pwd)=)(?!\[redacted)[^\s;&\"']{4,}", 0, rf"\g<1>{MARK}"),
+        (("pass", "pwd"), r"(?i)((?:pass|password|pwd)=)(?!\[redacted)[^\s;&\"']{4,}", 0, rf"\g<1>{MARK}"),
     )
 )  # fmt: skip
 ENCODED_KEY = re.compile(r"LS0tLS1CRUdJT[A-Za-z0-9+/_-]{20,}={0,2}")  # "-----BEGIN " in base64
@@ -127,8 +134,10 @@ def _short(value: str) -> str:
 def _taken_out(value: str) -> str:
     value = _without_secret_objects(value)
     value = ENCODED_KEY.sub(_encoded, value)
-    for pattern, shown in PATTERNS:
-        value = pattern.sub(shown, value)
+    folded = value.casefold()
+    for needs, pattern, shown in PATTERNS:
+        if any(each in folded for each in needs):
+            value = pattern.sub(shown, value)
     return value
 
 

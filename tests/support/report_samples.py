@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from boxproof.cluster.cells import Combination, impossible
@@ -72,7 +76,18 @@ def sample(
     survived: int = 0,
     name: str = "20260601T120000",
 ) -> tuple[Path, Project]:
-    """Write a run with so many claims refuted, waived and blocked; return its directory and its project."""
+    """Write a run with so many claims refuted, waived and blocked; return its directory and its project.
+
+    One of each kind is made in a process; the others are copies.
+    """
+    shutil.copytree(_sample(refuted, waived, blocked, survived, name), root, dirs_exist_ok=True)
+    return root / "reports" / name, replace(OURS, root=root, claims_dir=root / "claims")
+
+
+@cache
+def _sample(refuted: int, waived: int, blocked: int, survived: int, name: str) -> Path:
+    root = Path(tempfile.mkdtemp(prefix="boxproof-sample-"))
+    atexit.register(shutil.rmtree, root)
     made = project(root)
     run = root / "reports" / name
     claims = tuple(_judged(run, made, refuted, waived, blocked))
@@ -109,7 +124,7 @@ def sample(
     earlier(root / "history.jsonl", found)
     history.keep(root / "history.jsonl", found, run)
     html.write(run, found, made)
-    return run, made
+    return root
 
 
 def _judged(run: Path, made: Project, refuted: int, waived: int, blocked: int) -> Iterator[ClaimResult]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pytest_claims.recording import redaction
+from pytest_claims.recording.secret_shapes import PATTERNS
 
 LETTERS = "abcdefghijklmnopqrstuvwx"
 JWT = ".".join(["eyJ" + LETTERS, LETTERS, LETTERS])
@@ -179,3 +183,15 @@ def test_data_of_a_secret_object_is_emptied_whatever_its_keys() -> None:
 def test_the_key_of_a_field_tells_what_its_value_is() -> None:
     found = redaction.Redactor().data({"db_password": VALUE, "name": VALUE})
     assert found == {"db_password": "[redacted]", "name": VALUE}
+
+
+@pytest.mark.parametrize(
+    ("needs", "pattern"),
+    [(needs, pattern) for needs, pattern, _ in PATTERNS],
+    ids=lambda value: str(value)[:30],
+)
+@given(data=st.data())
+@settings(max_examples=4, database=None, suppress_health_check=list(HealthCheck))
+def test_what_a_shape_needs_is_in_all_that_has_it(needs: tuple[str, ...], pattern: Any, data: Any) -> None:
+    found = data.draw(st.from_regex(pattern))
+    assert any(each in found.casefold() for each in needs)
