@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 import tempfile
@@ -25,6 +26,8 @@ SIGNALLED = 128  # and the signal's number: what ended the process
 STOPPED = (2,)  # pytest's code for an INT of its own
 COLLECTION_DEADLINE = 300.0
 HOOKS = ("-p", "boxproof.fixtures.run_hooks")  # they ask for a session
+SUITES = "suites"
+NAMED = re.compile(r"\"([a-z0-9-]+)\"")  # what may be a claim's id in the source of a check
 PYTEST_CANNOT = {3: "internal error", 4: "wrong usage"}
 
 
@@ -33,16 +36,30 @@ def words(
 ) -> list[str]:
     """Return the pytest command line for the checks of ``claims``, the subject's own among them."""
     chosen = [f"--claims={','.join(claims)}"] if claims else []
-    more = [str(each.suites_dir) for each in of(subject).extensions]
     spread = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     return [
-        sys.executable, "-m", "pytest", "suites", *more, "-p", "pytest_claims.plugin",
+        sys.executable, "-m", "pytest", *_places(claims, subject), "-p", "pytest_claims.plugin",
         *hooks, "-p", "boxproof.fixtures.box_fixtures",
         "-o", f"claims_dir={OURS.claims_dir}", "-p", "no:cacheprovider",
         "-p", "no:allure_pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"),
         "-qq", "--no-header", "--no-summary", "--tb=short", "-o", "console_output_style=classic",
         *spread, *chosen,
     ]  # fmt: skip
+
+
+def _places(claims: tuple[str, ...], subject: Path) -> list[str]:
+    """Return where the checks of ``claims`` are: all suites, or the files of ours that name one of them.
+
+    To import the others takes longer than most checks do.
+    """
+    project = of(subject)
+    own = [str(each.suites_dir) for each in project.extensions]
+    if not claims:
+        return [SUITES, *own]
+    wanted = set(project.select(claims))
+    paths = sorted((ROOT / SUITES).rglob("test_*.py"))
+    files = [str(path.relative_to(ROOT)) for path in paths if wanted & set(NAMED.findall(path.read_text()))]
+    return [*files, *own] or [SUITES]
 
 
 @dataclass(frozen=True)

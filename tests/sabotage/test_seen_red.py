@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
 from boxproof.runs import suite_runner
+from boxproof.runs.suite_runner import Listed
 from pytest_claims.seen_red import red_lock
 
 
-def test_our_lock_is_of_checks_and_sabotages_there_are(tmp_path: Path) -> None:
-    lock, checks, known = OURS.red_lock(), suite_runner.collected(), OURS.sabotages()
+@pytest.fixture(scope="module")
+def checks() -> dict[str, Listed]:
+    """Every check of the suites."""
+    return suite_runner.collected()
+
+
+def test_our_lock_is_of_checks_and_sabotages_there_are(tmp_path: Path, checks: dict[str, Listed]) -> None:
+    lock, known = OURS.red_lock(), OURS.sabotages()
     assert checks, "the suites cannot be collected"
     stale = [name for name, seen in lock.checks.items() if name not in checks or seen.sabotage not in known]
     assert stale == [], "run nox -s sabotage: it renews the lock"
@@ -21,7 +30,15 @@ def test_our_lock_is_of_checks_and_sabotages_there_are(tmp_path: Path) -> None:
         assert file.read_text() == red_lock.write(tmp_path, lock).read_text()
 
 
-def test_every_check_has_a_form_and_a_claim() -> None:
-    found = suite_runner.collected()
-    assert [name for name, each in found.items() if not each.form or not each.claims] == []
-    assert all((ROOT / name.partition("::")[0]).is_file() for name in found)
+def test_every_check_has_a_form_and_a_claim(checks: dict[str, Listed]) -> None:
+    assert [name for name, each in checks.items() if not each.form or not each.claims] == []
+    assert all((ROOT / name.partition("::")[0]).is_file() for name in checks)
+
+
+def test_the_checks_of_a_claim_are_in_the_files_that_are_run_for_it(checks: dict[str, Listed]) -> None:
+    files: dict[str, set[str]] = {}
+    for name, each in checks.items():
+        for claim in each.claims:
+            files.setdefault(claim, set()).add(name.partition("::")[0])
+    for claim, wanted in files.items():
+        assert wanted <= set(suite_runner.words((claim,), ROOT, workers=1)), claim
