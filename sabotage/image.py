@@ -233,7 +233,8 @@ image_sabotage(
 )  # fmt: skip
 image_sabotage(
     "second_root", "image-user-nonroot", "USER is a name that passwd gives the uid 0",
-    dockerfile="USER root\nRUN echo 'toor:x:0:0::/root:/bin/sh' >> /etc/passwd\nUSER toor",
+    # copied, not written by a command: it applies to images without a shell, too
+    dockerfile="USER 0\nCOPY <<EOF /etc/passwd\nroot:x:0:0::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\nEOF\nUSER toor",
 )  # fmt: skip
 image_sabotage(
     "set_user_id", "runtime-uid-nonroot", "a program is root's and has the set-user-id bit",

@@ -8,11 +8,17 @@ from pathlib import Path
 
 PACKAGE = "needle"  # what our own vulnerability databases know something against
 BAD, GOOD = "1.0", "2.0"
-UNRECORDED = "size-regression-under-100mb"  # its check is skipped, for want of a recorded size
+SKIPPED = "tool-bump-rebuilds-one-layer"  # its check is skipped, as one tool alone is listed
 PROVABLE = "image-user-nonroot"
 SUBJECT = """name = "miniature"
 [image]
 name = "{name}"
+tools = "image/tools.toml"
+"""
+TOOLS = """[[tool]]
+name = "needle"
+obtain = {{ way = "package", package = "{name}" }}
+works = "true"
 """
 DOCKERFILE = """FROM scratch
 COPY root/ /
@@ -44,6 +50,7 @@ class Miniature:
             subject / "image/Dockerfile": DOCKERFILE.format(
                 user=self.user, more="" if self.builds else "COPY what-is-not-there /\n"
             ),
+            subject / "image/tools.toml": TOOLS.format(name=PACKAGE),
             subject / "waivers.toml": self.waivers,
             subject / "suppressions.toml": self.suppressions,
             root / "etc/passwd": "claude:x:1000:1000::/:/none\n",

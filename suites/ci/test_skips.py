@@ -12,7 +12,7 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.fixtures.nested_runs import Ended, Nested
 from boxproof.probes.pods.node_view import Inside
-from boxproof.subject.minimal_subject import PROVABLE, UNRECORDED, Miniature
+from boxproof.subject.minimal_subject import PROVABLE, SKIPPED, Miniature
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 
@@ -44,7 +44,7 @@ def test_a_skipped_check_turns_the_run_red_unless_it_is_listed(
         ENDS.fails(observe("exit code of a run", "nothing skipped", ended.code), UNPROVEN)
         counts = ended.json("*/results.json")["counts"]
         COUNTS.fails(observe("counts", "nothing skipped", counts), 1, "unproven")
-    both = f"{PROVABLE},{UNRECORDED}"
+    both = f"{PROVABLE},{SKIPPED}"
     ended = prove("one check skipped", mini(), both)
     ENDS(observe("exit code of a run", "one check skipped", ended.code), UNPROVEN)
     COUNTS(observe("counts", "one check skipped", ended.json("*/results.json")["counts"]), 1, "unproven")
@@ -52,7 +52,7 @@ def test_a_skipped_check_turns_the_run_red_unless_it_is_listed(
         ENDS.fails(observe("exit code of a run", "not listed", ended.code), 0)
         COUNTS.fails(observe("counts", "not listed", ended.json("*/results.json")["counts"]), 1, "waived")
     until = datetime.now(UTC).date() + timedelta(days=30)
-    waiver = f'claim = "{UNRECORDED}"\nreason = "it records no size"\nowner = "us"\nexpires = {until}\n'
+    waiver = f'claim = "{SKIPPED}"\nreason = "it lists one tool"\nowner = "us"\nexpires = {until}\n'
     ended = prove("that check listed", mini(waivers=f"[[waiver]]\n{waiver}"), both)
     ENDS(observe("exit code of a run", "that check listed", ended.code), 0)
     COUNTS(observe("counts", "that check listed", ended.json("*/results.json")["counts"]), 1, "waived")

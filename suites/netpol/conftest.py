@@ -35,7 +35,7 @@ def barriers(session: Session, kube: Kube, twin: Twins) -> Callable[[str], None]
 
     def passed(node: str) -> None:
         if node not in made:
-            canary = twin(namespace=space, labels={CANARY: "none"}, node=node, fresh=True)
+            canary = twin(namespace=space, labels={CANARY: "none"}, node=node)
             other = twin(namespace=space, labels={"role": "in-force"})
             made[node] = Barrier(kube, canary, listen(other, token=secrets.token_hex(8)))
         made[node].passed()

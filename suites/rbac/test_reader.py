@@ -158,14 +158,14 @@ def test_both_ways_to_the_api_use_it(box: Box, kube: Kube, subject: Subject, by:
     assert box.exec(["sh", "-c", f"cat >{NOBODY}"], stdin=nobody).ok
 
     def listed(config: str = "") -> str:
-        env = {"KUBECONFIG": config} if config else {}
         if by == "kubectl":
+            env = {"KUBECONFIG": config} if config else {}
             told = kubectl(box, "get", "pods", "-n", box.namespace, "-o", "name", env=env)
             ended = told.ok and f"pod/{box.pod}" in told.stdout
         else:
             argv = mcp.command(box, subject.mcp.config, subject.mcp.server)
-            argv = ["env", *(f"{name}={value}" for name, value in env.items()), *argv]
-            with mcp.server(box, argv) as server:
+            # in a pod it heeds no KUBECONFIG, but this option
+            with mcp.server(box, [*argv, "--kubeconfig", config] if config else argv) as server:
                 answer = server.call("pods_list_in_namespace", namespace=box.namespace)
                 ended = answer.outcome == "ok" and box.pod in json.dumps(answer.text)
         return observe("list of pods", f"{by}, {config or 'as it is'}", "listed" if ended else "refused")

@@ -79,7 +79,8 @@ def of_the_agent(box: Box, subject: Subject) -> list[str]:
     """Return the capabilities that the agent's own first process can have; an observation."""
     own = descended(box.processes())  # not a command that the kubelet's probes run there
     pids = [each.pid for each in own if each.uid == subject.uid]
-    found = box.capabilities(next((each for each in pids if each > 1), 1))
+    assert pids, "no process of the agent's container is the agent's"
+    found = box.capabilities(pids[0])
     return observe("bounding set", box.label, sorted(found.bounding))
 
 

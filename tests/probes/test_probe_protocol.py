@@ -222,3 +222,13 @@ def test_what_the_first_process_started_is_told_from_commands_from_outside() -> 
         )
     )  # fmt: skip
     assert [each.pid for each in descended(seen)] == [1, 5, 7]
+
+
+def test_where_containers_share_a_namespace_the_first_is_the_one_that_came_first_from_outside() -> None:
+    seen = processes(
+        Told(
+            process(1, 0, "pause"), process(18, 0, "tini"), process(24, 18, "python3"),
+            process(40, 0, "sh"), process(41, 40, "sleep"),
+        )
+    )  # fmt: skip
+    assert [each.pid for each in descended(seen)] == [18, 24]

@@ -9,6 +9,8 @@ from typing import Any
 from boxproof.probes.probe_protocol import Prober, ask
 from pytest_claims.recording.observations import record
 
+HOLDER = "pause"  # the program of a pod's sandbox, as Kubernetes ships it
+
 
 @dataclass(frozen=True)
 class Process:
@@ -74,8 +76,22 @@ def of(data: dict[str, Any]) -> Process:
     )
 
 
-def descended(found: Sequence[Process], first: int = 1) -> list[Process]:
-    """Return ``first`` and what it started, down to the last; not what came in by a command from outside."""
+def first_of(found: Sequence[Process]) -> int:
+    """Return the pid of the container's first process: not 1 where a pod's containers share a namespace.
+
+    There 1 is what holds the namespace, and each container's first process has its parent outside.
+    """
+    holder = next((each for each in found if each.pid == 1), None)
+    others = [each.pid for each in found if each.pid > 1 and each.ppid == 0]
+    return min(others) if holder and holder.comm == HOLDER and others else 1
+
+
+def descended(found: Sequence[Process], first: int = 0) -> list[Process]:
+    """Return ``first`` and what it started, down to the last; not what came in by a command from outside.
+
+    Without ``first`` it is the container's first process.
+    """
+    first = first or first_of(found)
     parents = {each.pid: each.ppid for each in found}
 
     def begins(pid: int) -> bool:
