@@ -21,6 +21,7 @@ from boxproof.kube import pod_status
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.pods.probe_pods import CONFINED
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
@@ -146,8 +147,10 @@ def neighbour(pod: dict[str, Any], image: str, path: str) -> dict[str, Any]:
     made = helper_pods.pod(
         helper_pods.unique("boxproof-beside"), pod["metadata"]["namespace"], image, helper_pods.IDLE
     )
-    made["spec"]["containers"][0]["volumeMounts"] = mounts
+    security = {key: value for key, value in CONFINED.items() if key not in ("runAsUser", "runAsGroup")}
+    made["spec"]["containers"][0] |= {"volumeMounts": mounts, "securityContext": security}
     made["spec"] |= {"volumes": volumes, "nodeName": pod["spec"]["nodeName"]}
+    made["spec"]["securityContext"] = pod["spec"].get("securityContext") or {}  # the files are its user's
     return made
 
 
