@@ -49,6 +49,13 @@ def test_every_link_leads_somewhere() -> None:
     assert wrong == []
 
 
+def test_the_page_of_machines_names_tests_there_are() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (DOCS / "machines.md").read_text()))
+    written = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert named
+    assert [each for each in sorted(named) if f"def {each}(" not in written] == []
+
+
 def test_every_page_is_reached_from_the_index() -> None:
     listed = {each.partition("#")[0] for each in links(DOCS / "index.md")}
     pages = {each.name for each in DOCS.glob("*.md")} - {"index.md"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import shutil
 import sys
 import threading
@@ -17,11 +19,13 @@ from boxproof.core.process import run
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host import machine
 from boxproof.host.engine import embedded, engine_choice, engine_programs
-from boxproof.host.engine.ping import server_version
+from boxproof.host.engine.ping import is_podman, server_info, server_version
 from boxproof.host.fetch import golang, pypi, reachability
 from pytest_claims.faults import BoxproofError
 
 LEAST_MEMORY, LEAST_DISK = 6.0, 20.0  # GiB: three nodes and the images; node image, caches and engine data
+ONLY_TRIED = "tried on Linux on amd64 alone"
+OWN_ENGINE = "use a Docker Engine of root's, or BOXPROOF_ENGINE=embedded"
 LEAST_INSTANCES = 512  # inotify instances: three nodes' kubelets and systemds share the host's limit
 SURVEY_DEADLINE = 1.8  # seconds for all questions
 DEADLINE = 1.5  # seconds for one question
@@ -68,7 +72,9 @@ def survey(settings: Settings, more: Mapping[str, Question] | None = None) -> Su
     """
     questions: dict[str, Question] = {
         "Python": _python,
+        "system": _system,
         "Docker Engine": lambda: _engine(settings),
+        "kind of engine": lambda: _kind(settings),
         "processors": _cpus,
         "memory": _memory,
         "disk": lambda: _disk(settings),
@@ -140,9 +146,13 @@ def _python() -> Need:
 
 def _engine(settings: Settings) -> Need:
     layout = embedded.Layout(settings.state)
-    host = engine_choice.user_host()
+    found = engine_choice.user_address()
+    host = found.host
+    if found.elsewhere and settings.engine != "embedded":
+        why, mend = "not of this machine", f"{engine_choice.HERE}, or set BOXPROOF_ENGINE=embedded"
+        return Need(name="Docker Engine", found=f"{host} ({found.source})", missing=why, mend=mend)
     if settings.engine != "embedded" and host != layout.host:
-        version = server_version(host, timeout=DEADLINE)
+        version = server_version(host, timeout=DEADLINE, certs=found.certs)
         if version:
             return Need(name="Docker Engine", found=f"{version} at {host}", way="the user's")
     version = server_version(layout.host, timeout=DEADLINE) if layout.socket.exists() else ""
@@ -161,6 +171,32 @@ def _engine(settings: Settings) -> Need:
     return Need(name="Docker Engine", found="none running", way="embedded, from Debian packages")
 
 
+def _kind(settings: Settings) -> Need:
+    """Say what is particular about the user's engine: who it is, whose it is, how it keeps images."""
+    name, found = "kind of engine", engine_choice.user_address()
+    own = embedded.Layout(settings.state).host
+    if settings.engine == "embedded" or found.host == own or found.elsewhere:
+        return Need(name=name, found=found.elsewhere or "embedded", required=False)
+    info = server_info(found.host, timeout=DEADLINE, certs=found.certs)
+    if not info:
+        return Need(name=name, found="none of the user's", required=False)
+    if is_podman(found.host, timeout=DEADLINE, certs=found.certs):
+        return Need(name=name, found="Podman", missing="it is no Docker Engine", mend=OWN_ENGINE)
+    containerd = any("containerd.snapshotter" in str(each) for each in info.get("DriverStatus") or ())
+    store = "containerd's image store" if containerd else "Docker's image store"
+    if any("rootless" in str(each) for each in info.get("SecurityOptions") or ()):
+        why = "rootless: this machine does not reach the addresses of its containers"
+        return Need(name=name, found=store, missing=why, mend=OWN_ENGINE, required=False)
+    return Need(name=name, found=store, way="images are told apart by content, in either store")
+
+
+def _system() -> Need:
+    kind, processor = platform.system(), platform.machine()
+    found = f"{kind} {processor}" + (", WSL" if "microsoft" in machine.kernel().lower() else "")
+    tried = kind == "Linux" and processor in ("x86_64", "AMD64")
+    return Need(name="system", found=found, missing="" if tried else ONLY_TRIED, required=False)
+
+
 def _cpus() -> Need:
     few = "" if machine.cpus() >= 2 else "2 are needed"
     return Need(name="processors", found=str(machine.cpus()), missing=few)
@@ -174,11 +210,24 @@ def _memory() -> Need:
 
 
 def _disk(settings: Settings) -> Need:
+    closed = [each for each in (settings.cache, settings.state) if not _may_be_made(each)]
+    if closed:
+        why = f"nobody may write there as uid {os.geteuid()}"
+        return Need(
+            name="disk", found=str(closed[0]), missing=why, mend="set BOXPROOF_CACHE and BOXPROOF_STATE"
+        )
     free = {str(each): machine.free_disk(each) for each in (settings.cache, settings.state)}
     least = min(free, key=lambda each: free[each])
     low = f"{LEAST_DISK:.0f} GiB are needed" if free[least] < LEAST_DISK else ""
     mend = "make room: inv clean, or set BOXPROOF_CACHE and BOXPROOF_STATE" if low else ""
     return Need(name="disk", found=f"{free[least]:.0f} GiB free at {least}", missing=low, mend=mend)
+
+
+def _may_be_made(path: Path) -> bool:
+    """Return whether a directory is there to be written in, or can be made."""
+    while not path.exists():
+        path = path.parent
+    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
 
 
 def _inotify() -> Need:

@@ -207,8 +207,9 @@ def _engine_is_assembled(settings: Settings) -> bool:
         return False
     if engine_programs.assembled(settings, chains=embedded.chains(settings)):
         return False
+    user = engine_choice.user_address()
     return settings.engine == "embedded" or not server_version(
-        engine_choice.user_host(), timeout=ENGINE_TIMEOUT
+        user.host, timeout=ENGINE_TIMEOUT, certs=user.certs
     )
 
 

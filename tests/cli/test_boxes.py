@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from boxproof.cli import init
-from boxproof.core.process import run
+from boxproof.core.process import Result, run
 from boxproof.core.settings import ROOT, Settings
 from boxproof.subject import model, parts
 from pytest_claims.faults import UsageError
@@ -91,14 +91,28 @@ def test_a_directory_without_a_box_is_said_to_be_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("box", NAMES, indirect=True)
-def test_what_is_written_is_judged_truly_without_an_engine(box: Path, tmp_path: Path) -> None:
-    env = {"BOXPROOF_REPORTS": str(tmp_path / "reports"), "BOXPROOF_STATE": str(tmp_path / "state"),
+def judged(box: Path, below: Path) -> tuple[Result, dict[str, Any], set[str]]:
+    """Prove what is written of a box; return how that ended, the results, and what is refuted."""
+    env = {"BOXPROOF_REPORTS": str(below / "reports"), "BOXPROOF_STATE": str(below / "state"),
            "DOCKER_HOST": "unix:///nonexistent"}  # fmt: skip
     argv = [sys.executable, "-m", "boxproof", "e2e", "--stage", "static", "--subject", str(box)]
     done = run(argv, cwd=ROOT, env=env, timeout=300, check=False)
-    found = json.loads((tmp_path / "reports/latest/results.json").read_text())
-    refuted = {each["id"] for each in found["claims"] if each["verdict"] == "refuted"}
+    found = json.loads((below / "reports/latest/results.json").read_text())
+    return done, found, {each["id"] for each in found["claims"] if each["verdict"] == "refuted"}
+
+
+@pytest.mark.parametrize("name", ["Bücher & #1", "a: b, c's"])
+def test_a_box_in_an_odd_directory_is_judged_as_elsewhere(tmp_path: Path, name: str) -> None:
+    box = tmp_path / name / "ein Kasten"
+    shutil.copytree(BOXES / "plain-deployment", box)
+    assert init.main(Settings(), directory=box) == 0
+    done, _, refuted = judged(box, tmp_path / name)
+    assert refuted == set(DEFECTS["plain-deployment"]["static"]), done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("box", NAMES, indirect=True)
+def test_what_is_written_is_judged_truly_without_an_engine(box: Path, tmp_path: Path) -> None:
+    done, found, refuted = judged(box, tmp_path)
     known = DEFECTS[box.name]
     expected = known.get("with-helm", known) if shutil.which("helm") else known
     assert refuted == set(expected["static"]), done.stderr[-2000:]

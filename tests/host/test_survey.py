@@ -23,7 +23,7 @@ def test_a_survey_is_given_two_seconds_and_creates_nothing(
     settings = Settings(cache=tmp_path / "cache", state=tmp_path / "state")
     found = survey.survey(settings)
     assert survey.SURVEY_DEADLINE <= 2
-    assert len(found.needs) == len({need.name for need in found.needs}) == 15
+    assert len(found.needs) == len({need.name for need in found.needs}) == 17
     assert not list(tmp_path.iterdir())
     assert json.loads(found.model_dump_json())["needs"][0]["name"] == "Python"
 
@@ -44,6 +44,16 @@ def test_an_answer_that_does_not_come_is_noted_as_such() -> None:
     never.set()
     assert [need.missing for need in answers] == ["no answer in time", "no such thing", ""]
     assert answers[2] == quick
+
+
+def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reachability, "answers", lambda *_, **__: "not asked in a unit test")
+    (tmp_path / "file").write_text("")
+    found = survey.survey(Settings(cache=tmp_path / "file/cache", state=tmp_path / "state"))
+    disk = next(each for each in found.needs if each.name == "disk")
+    assert not found.ready
+    assert "nobody may write there" in disk.missing
+    assert "BOXPROOF_CACHE" in disk.mend
 
 
 def test_only_a_required_need_hinders() -> None:

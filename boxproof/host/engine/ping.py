@@ -43,6 +43,18 @@ def server_info(host: str, *, timeout: float = ANSWER_TIMEOUT, certs: str = "") 
             return {}
 
 
+def is_podman(host: str, *, timeout: float = ANSWER_TIMEOUT, certs: str = "") -> bool:
+    """Return whether what answers at ``host`` calls itself Podman."""
+    with _client(host, timeout, certs) as client:
+        if client is None:
+            return False
+        try:
+            parts = client.api.version(api_version=False).get("Components") or ()
+        except (DockerException, RequestException, OSError):
+            return False
+        return any("podman" in str(each.get("Name", "")).lower() for each in parts)
+
+
 @contextmanager
 def _client(host: str, timeout: float, certs: str) -> Iterator[Any]:
     timeout = pace.stretched(timeout)

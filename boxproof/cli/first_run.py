@@ -1,0 +1,79 @@
+"""What the first run on this machine comes to: what it uses, builds and takes, and what will not work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from boxproof.core.settings import Settings
+from boxproof.host import machine
+from boxproof.host.survey import Need, Survey
+from boxproof.runs import inputs
+from boxproof.subject.model import Subject
+
+# minutes on two quiet processors, timed: a program, the roots, what each run does first, the checks
+PROGRAM, ROOTS, EACH_TIME, CHECKS = 0.7, 4.0, 3.0, 32.0
+CACHE, ENGINE = 22.0, 9.0  # GiB: what can be made again, if nothing of it is there; cluster and engine
+TIMED_ON = 2  # processors
+USED = ("Docker Engine", "image registry", "cgroups", "kernel")
+LOSSES = {  # what will not work without a need that hinders no run
+    "kind of engine": "claims on packets from outside the cluster, and the stub of the API",
+    "inotify": "more than two clusters at a time",
+    "Go modules": "programs that are compiled here",
+    "Debian packages": "images that are bootstrapped here",
+    "system": "nothing is known to fail, and nothing was tried",
+}
+
+
+class FirstRun(BaseModel):
+    """The summary: ``minutes`` until the report, ``disk`` in GiB, both estimates."""
+
+    model_config = ConfigDict(frozen=True)
+
+    uses: tuple[str, ...]
+    builds: tuple[str, ...]
+    minutes: int
+    disk: int
+    cannot: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """Give the lines that end the survey."""
+        yield f"uses: {'; '.join(self.uses)}"
+        yield f"a run builds first: {'; '.join(self.builds) or 'nothing, all of it is in the cache'}"
+        yield f"about {self.minutes} minutes for all claims, {self.disk} GiB of disk (estimates)"
+        yield from (f"will not work: {each}" for each in self.cannot)
+        if not self.cannot:
+            yield "nothing is known that will not work"
+
+
+def first_run(settings: Settings, subject: Subject, survey: Survey) -> FirstRun:
+    """Return what a run of ``subject`` comes to here; makes nothing. Raises as ``inputs.wanted``."""
+    found = inputs.wanted(settings, subject)
+    every = inputs.every_recipe(settings, subject)
+    pace = max(TIMED_ON / max(machine.cpus(), 1), 0.5)  # the API server and the kubelets do not get faster
+    building = PROGRAM * len(found.builds) + (ROOTS if found.packages else 0)
+    share = len(found.builds) / max(len(every), 1)
+    return FirstRun(
+        uses=tuple(_used(survey.needs)),
+        builds=tuple(filter(None, [found.shown()])),
+        minutes=round((building + EACH_TIME + CHECKS) * pace),
+        disk=round(ENGINE + CACHE * min(share, 1)),
+        cannot=tuple(_cannot(survey.needs, found)),
+    )
+
+
+def _used(needs: Sequence[Need]) -> Iterator[str]:
+    for each in needs:
+        if each.name in USED:
+            yield f"{each.name} {each.way or each.found}"
+
+
+def _cannot(needs: Sequence[Need], wanted: inputs.Wanted) -> Iterator[str]:
+    idle = {inputs.MODULES: not wanted.builds, inputs.PACKAGES: not wanted.packages}
+    for each in needs:
+        if each.met or idle.get(each.name):
+            continue
+        lost = "any run" if each.required else LOSSES.get(each.name)
+        if lost:
+            yield f"{lost} ({each.name}: {each.missing}{f'; {each.mend}' if each.mend else ''})"
