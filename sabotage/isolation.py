@@ -95,6 +95,18 @@ image_sabotage(
     "open_directory", "iso-image-files-not-writable", "a directory of programs is open to everybody",
     dockerfile=as_root("mkdir -p /opt/tools", "cp /bin/true /opt/tools/tool", "chmod 0777 /opt/tools"),
 )  # fmt: skip
+
+
+@manifest_sabotage("iso-root-filesystem-read-only", "the agent writes to the layer of its container")
+def root_can_be_written(objects: Objects) -> None:
+    pod_of(objects)["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = False
+
+
+@manifest_sabotage("iso-root-filesystem-read-only", "an init container writes to its own layer")
+def root_can_be_written_first(objects: Objects) -> None:
+    pod_of(objects)["initContainers"][0]["securityContext"].pop("readOnlyRootFilesystem")
+
+
 image_sabotage(
     "volume", "iso-no-volume-in-the-image", "the image declares its work directory a volume",
     dockerfile="VOLUME /workspace",

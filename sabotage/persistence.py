@@ -7,7 +7,6 @@ from typing import Any
 
 from boxproof.deployment.sabotage_ways import (
     Objects,
-    as_root,
     edited,
     find,
     image_sabotage,
@@ -38,6 +37,11 @@ def _mounts(objects: Objects) -> list[dict[str, Any]]:
         each for container in pod_of(objects)["containers"] for each in container.get("volumeMounts", ())
     ]
     return [each for each in every if each["name"] == name]
+
+
+def _mounted_at(objects: Objects, path: str) -> dict[str, Any]:
+    mounts: list[dict[str, Any]] = pod_of(objects)["containers"][0]["volumeMounts"]
+    return next(each for each in mounts if each["mountPath"] == path)
 
 
 def _to_emptydir(objects: Objects) -> None:
@@ -95,12 +99,13 @@ image_sabotage(
     "in its default mode the box waits for a login each time",
     dockerfile=edited("/usr/local/bin/entrypoint", FORGETS),
 )
-image_sabotage(
-    "root-in-the-home",
-    "home-and-workdir-writable",
-    "a directory in the home is root's",
-    dockerfile=as_root("install -d -o 0 -g 0 -m 0755 /home/claude/.cache/tool"),
-)
+
+
+@manifest_sabotage("home-and-workdir-writable", "a directory in the home is mounted to be read only")
+def read_only_in_the_home(objects: Objects) -> None:
+    pod_of(objects)["volumes"].append({"name": "cache", "emptyDir": {}})
+    mount = {"name": "cache", "mountPath": "/home/claude/.cache", "readOnly": True}
+    pod_of(objects)["containers"][0]["volumeMounts"].append(mount)
 
 
 @subject_sabotage("rec-backup-restore-drill", "no document says how long a restore takes")
@@ -204,17 +209,15 @@ def skills_hidden(objects: Objects) -> None:
     pod_of(objects)["containers"][0]["volumeMounts"].append(mount)
 
 
-image_sabotage(
-    "home-of-root",
-    "home-and-workdir-writable",
-    "the home directory is root's",
-    dockerfile=as_root("chown root:root /home/claude"),
-)
+@manifest_sabotage("home-and-workdir-writable", "the work directory is mounted to be read only")
+def read_only_workdir(objects: Objects) -> None:
+    _mounted_at(objects, "/workspace")["readOnly"] = True
 
 
 @manifest_sabotage("home-and-workdir-writable", "the root file system is read-only, and home has no mount")
-def read_only_root(objects: Objects) -> None:
-    pod_of(objects)["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = True
+def home_not_mounted(objects: Objects) -> None:
+    home = _mounted_at(objects, "/home/claude")
+    pod_of(objects)["containers"][0]["volumeMounts"].remove(home)
 
 
 @subject_sabotage(

@@ -130,9 +130,15 @@ class Inside:
         self._run("kill", "-KILL", str(self.pid), again=False)
 
     def write(self, path: str, text: str) -> None:
-        """Write a file into the container, owned by the running uid, readable by it alone."""
+        """Write a file into the container, owned by the running uid, readable by it alone.
+
+        A directory that is not there is made likewise, as the CLI would make it.
+        """
         target, owner = f"/proc/{self.pid}/root{path}", self.uid
-        script = 'umask 077 && printf %s "$1" > "$2" && chown "$3" "$2"'
+        script = (
+            'umask 077 && d="${2%/*}" && { [ -d "$d" ] || { mkdir -p "$d" && chown "$3" "$d"; }; }'
+            ' && printf %s "$1" > "$2" && chown "$3" "$2"'
+        )
         self._run("sh", "-c", script, "write", text, target, f"{owner}:{owner}")
 
 
