@@ -140,6 +140,7 @@ def file_mounted_alone(objects: Objects) -> None:
         "name": "first",
         "image": agent_of(objects)["image"],
         "command": ["touch", "/volume/.credentials.json"],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [{"name": volume, "mountPath": "/volume"}],
     }
     pod_of(objects)["initContainers"] = [first]

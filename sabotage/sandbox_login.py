@@ -40,6 +40,31 @@ def one_way(directory: Path) -> None:
     )
 
 
+@subject_sabotage(
+    "sbx-auth-writable-and-refresh-reaches-host", "linked, the host has a copy of what the sandboxes use"
+)
+def linked_to_a_copy(directory: Path) -> None:
+    wrong = 'store_directory() + "-own"'
+    copied = f'    __import__("shutil").copytree(store_directory(), {wrong}, dirs_exist_ok=True)\n'
+    kept = "    host = Place(host_directory(), private=False)\n    changed"
+    edit(
+        directory,
+        "login",
+        ("SETTING: store_directory()}", f"SETTING: {wrong}}}"),
+        (kept, kept.replace("    changed", f"{copied}    changed")),
+    )
+
+
+@subject_sabotage("sbx-only-auth-is-shared", "descriptors of the caller are left open for the command")
+def descriptors_left_open(directory: Path) -> None:
+    edit(
+        directory,
+        "processes",
+        ("        os.closerange(before, there)\n", ""),
+        ("    os.closerange(before, limit)\n", ""),
+    )
+
+
 @subject_sabotage("sbx-only-auth-is-shared", "the host's whole configuration directory is bound")
 def whole_directory(directory: Path) -> None:
     edit(
@@ -59,9 +84,9 @@ def environment_left(directory: Path) -> None:
 
 @subject_sabotage("sbx-recovery-keeps-auth", "the recovery removes the whole configuration of the instance")
 def everything_removed(directory: Path) -> None:
-    line = "    moved = [\n"
+    line = "    os.close(config)\n    os.close(held)\n"
     gone = '    __import__("shutil").rmtree(instance.config)\n    os.mkdir(instance.config, 0o700)\n'
-    edit(directory, "repair", (line, gone + line))
+    edit(directory, "repair", (line, line + gone))
 
 
 @subject_sabotage("sbx-recovery-keeps-auth", "broken files stay where they are")

@@ -60,6 +60,11 @@ def link_local_forgotten(directory: Path) -> None:
     edit(directory, "network", ('"169.254.0.0/16", ', ""))
 
 
+@subject_sabotage("sbx-lan-blocked-internet-works", "the offline tier is on the host's network, with its LAN")
+def offline_on_the_lan(directory: Path) -> None:
+    edit(directory, "plan", ('if tier != "full":\n        yield', 'if tier == "internet":\n        yield'))
+
+
 @subject_sabotage("sbx-host-loopback-blocked", "slirp4netns is started without --disable-host-loopback")
 def loopback_flag_dropped(directory: Path) -> None:
     edit(directory, "network", ('"--disable-host-loopback", ', ""))
@@ -77,11 +82,13 @@ def loopback_open(directory: Path) -> None:
 
 @subject_sabotage("sbx-network-rules-not-removable", "the command keeps NET_ADMIN over its network")
 def capability_kept(directory: Path) -> None:
+    """It is root of the very namespace that owns the network: in one below, the capability is for nothing."""
+    root = '"--uid", "0", "--gid", "0", "--cap-add", "CAP_NET_ADMIN"'
     edit(
         directory,
         "plan",
-        ('yield from ("--cap-drop", "ALL")', 'yield from ("--cap-add", "CAP_NET_ADMIN")'),
-        ('"--dev", "/dev"', '"--dev-bind", "/dev", "/dev"'),
+        ('yield from ("--cap-drop", "ALL")', f"yield from ({root})"),
+        ('        yield "--disable-userns"\n', "        pass\n"),
     )
 
 

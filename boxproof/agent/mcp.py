@@ -36,7 +36,7 @@ class Tool:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a call came to: "ok", "failed" (the tool's own error), "unknown" (no such tool); its text."""
+    """What a call came to: "ok", "failed" (the tool's own error), "unknown" (no tool), "silent"; its text."""
 
     outcome: str
     text: str
@@ -101,7 +101,10 @@ def _answers(text: str, number: int) -> bool:
 
 
 def command(box: Any, config: str, server: str) -> list[str]:
-    """Return the argv of a server of the configuration in a running box; raises SubjectFault for none."""
+    """Return the argv of a server of the configuration in a running box; raises SubjectFault for none.
+
+    Whether there is such a program shows when it is started.
+    """
     done = box.exec(["cat", config])
     try:
         found = json.loads(done.stdout)["mcpServers"][server]
@@ -111,8 +114,6 @@ def command(box: Any, config: str, server: str) -> list[str]:
         raise SubjectFault(f"{config} names no server {server!r}: {done.stderr[-200:]}{error!r}") from error
     if kind != "stdio":
         raise SubjectFault(f"the server {server!r} of {config} is of type {kind}, not stdio")
-    if not box.exec(["test", "-x", argv[0]]).ok:
-        raise SubjectFault(f"the server {server!r} of {config} is {argv[0]}, which is no program of the box")
     return [str(each) for each in argv]
 
 
@@ -121,3 +122,13 @@ def server(box: Any, argv: Sequence[str]) -> Iterator[Server]:
     """Give the server ``argv``, started in the agent's container, after its handshake."""
     with dialogue(box.kube, box.namespace, box.pod, box.container, argv) as talk:
         yield Server(talk, " ".join(argv)).greet()
+
+
+def called(box: Any, argv: Sequence[str], tool: str, **arguments: Any) -> Answer:
+    """Start a server and call one of its tools: one that does not start, or does not answer, is "silent"."""
+    try:
+        with server(box, argv) as started:
+            return started.call(tool, **arguments)
+    except SubjectFault as fault:
+        observations.record("MCP call", f"{' '.join(argv)}: {tool} {arguments}", fault.message)
+        return Answer("silent", fault.message)

@@ -14,6 +14,7 @@ T = TypeVar("T")
 TRIES = 3  # fresh subjects, where the machine left no judgement
 HOPELESS = 6.0  # times slower than usual: seconds that the subject counts for itself may be too few here
 QUICK = 1.0  # seconds in which a machine starts a program that leaves the subject its own few seconds
+SLIPS = 2.0  # times a bound: what a machine may be late of which nothing else is known
 STARTS = 3  # of which the slowest counts
 
 _last_try: ContextVar[bool] = ContextVar("_last_try", default=False)
@@ -21,6 +22,11 @@ _last_try: ContextVar[bool] = ContextVar("_last_try", default=False)
 
 class Unjudged(EnvironmentFault):
     """A bound was passed on a machine that may be why: that says nothing of the subject."""
+
+
+def explained(bound: float) -> float:
+    """Return the seconds up to which a machine as slow as this one may be why a bound was passed."""
+    return bound * max(SLIPS, pace.slowest())
 
 
 def demand_speed(what: str) -> None:

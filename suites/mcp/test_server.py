@@ -66,10 +66,12 @@ class Session:
     skill: bool
 
 
-def seen_by(server: mcp.Server, asked: str, box: Box) -> tuple[str, bool]:
-    """Return how the server lists the pods of the box's namespace; an observation."""
-    answer = server.call("pods_list_in_namespace", namespace=box.namespace)
-    return observe("pods by the server", asked, (answer.outcome, box.pod in answer.text))
+def seen_by(box: Box, argv: list[str], asked: str) -> tuple[str, bool]:
+    """Return how a server lists the pods of the box's namespace, or why it does not; an observation."""
+    answer = mcp.called(box, argv, "pods_list_in_namespace", namespace=box.namespace)
+    refused = answer.outcome != "ok" and "forbidden" in answer.text.lower()
+    told = "forbidden" if refused else answer.outcome
+    return observe("pods by the server", asked, (told, box.pod in answer.text))
 
 
 @claim("mcp-server-starts-in-cluster")
@@ -79,16 +81,10 @@ def test_it_answers_with_what_the_pods_account_may_see(
     path = f"/tmp/other-{secrets.token_hex(4)}"
     other = kubeconfig({"other": token(kube, aside, "default")}, authority(kube))
     Inside(docker, box.pod_object(), box.container).write(path, other)
-    with (
-        control("another account is refused the same: what is answered comes from the API server"),
-        mcp.server(box, [*argv, "--kubeconfig", path]) as stranger,
-    ):
-        SEES.fails(seen_by(stranger, "another account", box))
-        refused = stranger.call("pods_list_in_namespace", namespace=box.namespace)
-        assert "forbidden" in refused.text.lower()
-    with mcp.server(box, argv) as server:
-        assert server.tools(), "it offers no tool"
-        SEES(seen_by(server, "the pod's account", box))
+    SEES(seen_by(box, argv, "the pod's account"))
+    with control("another account is refused the same: what is answered comes from the API server"):
+        refused = SEES.fails(seen_by(box, [*argv, "--kubeconfig", path], "another account"))
+        assert refused[0] == "forbidden", refused
 
 
 @claim("mcp-server-starts-in-cluster")
@@ -110,6 +106,7 @@ def test_the_cli_starts_it_and_it_listens_on_nothing(
     states = {each["name"]: each["status"] for each in told["mcp_servers"]}
     well = states.get(subject.mcp.server, "failed") != "failed"
     skill = PurePosixPath(subject.mcp.skill).parent.name in told["skills"]
+    ONE_SILENT_CHILD(observe("session", prompt, Session(heard, well, skill)))
     with control("one that is no child of a session is none of its servers; with a port it listens"):
         with dialogue(box.kube, box.namespace, box.pod, box.container, [*argv, "--port", str(PORT)]):
             [stray] = until(lambda: with_word(box, str(PORT)), timeout=THERE, what="it runs")
@@ -119,7 +116,6 @@ def test_the_cli_starts_it_and_it_listens_on_nothing(
                 observe("session", "a stray", Session([listening(box, stray)], well, skill))
             )
         kill(box.beside(box.container), [stray])
-    ONE_SILENT_CHILD(observe("session", prompt, Session(heard, well, skill)))
 
 
 @claim("mcp-read-only-enforced")

@@ -55,8 +55,7 @@ def test_the_api_server_answers_while_no_name_does(
         ANSWERED(asked("with the pod's own kubeconfig", env={"KUBECONFIG": CONFIG}))
     if subject.mcp.config:
         argv = mcp.command(box, subject.mcp.config, subject.mcp.server)
-        with mcp.server(box, argv) as server:
-            answer = server.call("pods_list_in_namespace", namespace=box.namespace)
+        answer = mcp.called(box, argv, "pods_list_in_namespace", namespace=box.namespace)
         ANSWERED(observe("asked for the version", "by the MCP server", answer.outcome))
     silence(box, twin())
 

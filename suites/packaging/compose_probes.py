@@ -55,10 +55,9 @@ class InNetwork:
 
 
 def save_login(container: LocalContainer, directory: str, token: str) -> None:
-    """Log a box in by its credentials file; raises EnvironmentFault if it cannot be written."""
+    """Log a box in by its credentials file, or note why it cannot be written: then there is no login."""
     done = container.exec(["sh", "-c", WRITE, "sh", credentials(token), f"{directory}/{FILE}"])
-    if not done.ok:
-        raise EnvironmentFault(f"no login can be saved: {done.stderr.strip()[-200:]}")
+    observations.record("saving a login", container.label, done.stderr.strip()[-200:] or "done")
 
 
 def has_login(container: LocalContainer, directory: str, token: str) -> bool:

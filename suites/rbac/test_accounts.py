@@ -13,6 +13,7 @@ from boxproof.kube.rbac.access_reviews import Answer, Question, discover
 from boxproof.kube.rbac.audit import ADMIN
 from boxproof.kube.rbac.derived import given
 from boxproof.kube.rbac.rules import Grant, grants, subjects
+from boxproof.probes.pods.helper_pods import unique
 from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.recording.observations import record
 from suites.rbac import rights
@@ -28,6 +29,7 @@ NAMES_IT_ALONE = require(
 EXISTS = require("the account that the bindings name is there", lambda found: found is True)
 IN_FORCE = require("the right that the bindings give is in force", lambda answer: answer is Answer.ALLOWED)
 RUNS_AS = require("the API server knows the pod's kubectl as {}", lambda told, user: told == user)
+WHOAMI = ("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
 SERVED = require("discovery knows every pair that the rules name", lambda unknown: unknown == [])
 
 
@@ -95,12 +97,14 @@ def test_the_bindings_name_the_account_the_pod_runs_as(reader: Box, kube: Kube, 
         ("ServiceAccount", reader.namespace, reader.account),
     )
     wrong = f"{reader.account}-missing"
-    with control("an account with a typing error is not there and may nothing"):
+    with control(
+        "an account with a typing error is not there; who is no account of the cluster's may nothing"
+    ):
         NAMES_IT_ALONE.fails(
             named(decoy(wrong, reader.namespace, "", "pods", ("list",), ()), "a decoy"), mine
         )
         EXISTS.fails(exists(kube, reader.namespace, wrong))
-        IN_FORCE.fails(access(f"{reader.user}-missing", [pods])[pods])
+        IN_FORCE.fails(access(unique("nobody"), [pods])[pods])
     NAMES_IT_ALONE(named(reader.objects, reader.label), mine)
     EXISTS(exists(kube, reader.namespace, reader.account))
     IN_FORCE(access(reader.user, [pods])[pods])
@@ -109,10 +113,10 @@ def test_the_bindings_name_the_account_the_pod_runs_as(reader: Box, kube: Kube, 
 @claim("rbac-subject-exists-and-matches")
 @needs("tools")
 def test_the_kubectl_of_the_pod_is_that_account(reader: Box, kube: Kube, bound: Bound) -> None:
-    box, ask = reader.wait_ready(), ("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+    box = reader.wait_ready()
 
     def known_as(env: dict[str, str] | None = None) -> str:
-        return observe("known as", "kubectl in the pod", kubectl(box, *ask, env=env).stdout)
+        return observe("known as", "kubectl in the pod", kubectl(box, *WHOAMI, env=env).stdout)
 
     with control("with another account's token it is another user"):
         other = bound("", "configmaps", ("get",), ())

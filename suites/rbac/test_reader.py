@@ -165,9 +165,9 @@ def test_both_ways_to_the_api_use_it(box: Box, kube: Kube, subject: Subject, by:
         else:
             argv = mcp.command(box, subject.mcp.config, subject.mcp.server)
             # in a pod it heeds no KUBECONFIG, but this option
-            with mcp.server(box, [*argv, "--kubeconfig", config] if config else argv) as server:
-                answer = server.call("pods_list_in_namespace", namespace=box.namespace)
-                ended = answer.outcome == "ok" and box.pod in json.dumps(answer.text)
+            words = [*argv, "--kubeconfig", config] if config else argv
+            answer = mcp.called(box, words, "pods_list_in_namespace", namespace=box.namespace)
+            ended = answer.outcome == "ok" and box.pod in json.dumps(answer.text)
         return observe("list of pods", f"{by}, {config or 'as it is'}", "listed" if ended else "refused")
 
     with control("with a token that nobody gave it the same list is refused"):

@@ -196,7 +196,8 @@ def test_the_command_has_no_capability(sandbox: Sandbox, stage: Stage) -> None:
 
 def _sets(status: str) -> list[str]:
     lines = [each.split() for each in status.splitlines()]
-    assert len(lines) == 4, status
+    if len(lines) != 4:  # a command that does not run has shown nothing
+        return [f"not read: {status}"]
     return [name for name, mask in lines if int(mask, 16)]
 
 

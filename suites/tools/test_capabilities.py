@@ -179,7 +179,6 @@ def test_tools_with_a_tier_start_in_the_default_tier(box: Box, container: Contai
         )
         STARTS.fails(starts(outside, "/usr/bin/tcpdump", WITH_EFFECT))
         assert starts(outside, "/usr/bin/tcpdump", None)
-        assert ran(box.exec, "tcpdump --version").ok, "no program to explain anything"
         EXPLAINS.fails(ran(box.exec, "/usr/bin/tcpdump -i lo -c1"))
     for command in (*VERSION.values(), f"{EMPTY_PCAP}; tcpdump -r /tmp/x.pcap", "/usr/bin/tcpdump --version"):
         STARTS(observe("starts", command, ran(box.exec, command).ok))
@@ -206,16 +205,17 @@ def test_the_network_is_changed_in_the_netadmin_tier_alone(
         refused = [WORKS.fails(ran(bare_box, each)) for each in CHANGES]
         assert all("netadmin tier" in each.said for each in refused)
         ONLY.fails(bounding(box), ["NET_ADMIN"])
-    with control("in the tier for it a change is no refusal"), admin.alone():
-        REFUSED.fails(ran(admin.exec, CHANGES[0]))
     ONLY(bounding(admin), ["NET_ADMIN"])
     ONLY(bounding(raw), ["NET_RAW"])
     for command in CHANGES:
-        REFUSED(ran(box.exec, command))
-        REFUSED(ran(raw.exec, command))
         with admin.alone():  # the tools that other checks verify there change the same
             found = ran(admin.exec, command)
         WORKS(found)
+    with control("in the tier for it a change is no refusal"), admin.alone():
+        REFUSED.fails(ran(admin.exec, CHANGES[0]))
+    for command in CHANGES:
+        REFUSED(ran(box.exec, command))
+        REFUSED(ran(raw.exec, command))
 
 
 def bounding(box: Box) -> list[str]:
@@ -239,12 +239,14 @@ def test_no_other_tier_asks_for_net_admin(session: Session, subject: Subject) ->
 @claim("setcap-present-in-running-image")
 def test_file_capabilities_are_there_in_the_running_container(box: Box) -> None:
     beside = box.beside(box.container)
-    with control("a plain program of the same container carries none, and a launcher does"):
-        for path, wanted in LAUNCHERS.items():
+    with control("a plain program of the same container carries none"):
+        for wanted in LAUNCHERS.values():
             CARRIES.fails(carried(beside, "/bin/sh"), wanted)
-            CARRIES_NONE.fails(carried(beside, path))
     for path, wanted in LAUNCHERS.items():
         CARRIES(carried(beside, path), wanted)
+    with control("a launcher does carry one"):
+        for path in LAUNCHERS:
+            CARRIES_NONE.fails(carried(beside, path))
     for name in RAW:
         CARRIES_NONE(carried(beside, f"/usr/bin/{name}"))
 

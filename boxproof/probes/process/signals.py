@@ -12,7 +12,7 @@ from docker.errors import DockerException
 from docker.models.containers import Container
 from requests.exceptions import RequestException
 
-from boxproof.probes.pressure import doubt
+from boxproof.probes.pressure import doubt, explained
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.pace import Deadline
 from pytest_claims.recording.observations import record
@@ -58,7 +58,7 @@ def stop(container: Container, *, signal: str = "TERM", timeout: float = 10, exa
         raise EnvironmentFault(f"cannot stop {container.name}: {error}") from error
     seconds = waited if measured is None else measured
     late = exact and seconds > timeout
-    if by_itself and late and spared:
+    if by_itself and late and spared and seconds <= explained(timeout):
         doubt(f"it ended after {seconds:.1f} s, not {timeout:.0f}, on a machine that is slow just now")
     found = Stop(code, DIED_OF.get(code, ""), seconds, by_itself and not late)
     record("stop", f"SIG{signal} to {container.name}", found)
