@@ -167,7 +167,7 @@ def test_every_program_is_the_very_one_that_its_checksum_holds(
     modules = subject.directory / subject.image.context / "modules"
     trees = tools.gather(Settings.load(), listed, modules)  # as the build took them: out of the cache
     own = {each.name: each.place for each in listed if each.obtain.way != "package"}
-    wanted = {name: digest_of(trees / f"{name}{place}/{name}") for name, place in own.items()}
+    wanted = {name: digest_of(program_of(trees, name, place)) for name, place in own.items()}
     with control("a program of another content under the name of a tool is seen"):
         other = dict.fromkeys(wanted, "0" * 64) | {next(iter(wanted)): digest_of(trees / tools.LISTED)}
         GENUINE.fails(observe("programs of other content", "other ones", two_days.changed(other, wanted)))
@@ -175,6 +175,11 @@ def test_every_program_is_the_very_one_that_its_checksum_holds(
         paths = [f"{place}/{name}" for name, place in own.items()]
         found = dict(zip(own, pool.map(lambda each: content_digest(still.made, each), paths), strict=True))
     GENUINE(observe("programs of other content", "the image", two_days.changed(wanted, found)))
+
+
+def program_of(trees: Path, name: str, place: str) -> Path:
+    """Return a tool's program among the trees that a build takes its tools from."""
+    return trees / f"{name}{place}/{name}"
 
 
 def digest_of(path: Path) -> str:
@@ -205,6 +210,30 @@ def test_the_cli_is_the_pinned_one(
         PINNED.fails(observe("CLI version", "another CLI", cli_version(other, subject.image.cli)), version)
     EXACT(observe("pinned version", subject.image.tools, version))
     PINNED(observe("CLI version", "the box", cli_version(still, subject.image.cli)), version)
+
+
+@claim("claude-code-version-pinned")
+def test_the_cli_is_the_very_program_of_that_version(
+    subject: Subject, listed: list[Tool], container: Containers, still: LocalContainer
+) -> None:
+    """Whatever it says of itself: a script can say a version too."""
+    cli = subject.image.cli
+    pinned = [each for each in listed if each.name == Path(cli).name and each.obtain.way != "package"]
+    modules = subject.directory / subject.image.context / "modules"
+    trees = tools.gather(Settings.load(), pinned, modules)
+    wanted = {each.name: digest_of(program_of(trees, each.name, each.place)) for each in pinned}
+
+    def other(asked: str, made: Any) -> dict[str, Any]:
+        have = {each: content_digest(made, cli) for each in wanted}
+        return observe("programs of other content", asked, two_days.changed(wanted, have))
+
+    says_so = container(
+        "infinity", entrypoint=["sleep"], network_mode="none",
+        files={cli: (f"#!/bin/sh\necho '{pinned[0].version} (Claude Code)'\n".encode(), 0o755)},
+    )  # fmt: skip
+    with control("a script that says the version is seen to be another program"):
+        GENUINE.fails(other("a script", says_so.made))
+    GENUINE(other("the box", still.made))
 
 
 @claim("claude-code-version-pinned")

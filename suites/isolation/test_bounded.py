@@ -17,6 +17,8 @@ from suites.isolation.open_places import MOST_DISK, open_places
 
 BOUNDED = require("whatever it writes has an upper size of {} bytes", lambda found, _: found == [])
 FEW = require("it may have at most {} processes", lambda count, most: 0 < count <= most)
+KUBELET = "podPidsLimit"
+DOCUMENTED = require("the documents say what bounds processes in a cluster", lambda named: named)
 MOST_PROCESSES = 4096  # in one container: a loop of forks ends long before a machine's own limit
 PIDS = ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max")
 
@@ -75,6 +77,20 @@ def test_the_documented_container_has_few_processes(documented: Documented, dock
     with control("without the options it may have any number"):
         FEW.fails(most("no options", documented("3600", entrypoint="sleep", bare=())), MOST_PROCESSES)
     FEW(most("documented", documented("3600", entrypoint="sleep")), MOST_PROCESSES)
+
+
+@claim("iso-pod-is-bounded")
+@needs("box")
+@scope("image")
+def test_the_documents_say_what_bounds_processes_in_a_cluster(own_documents: str) -> None:
+    """No manifest can: the number of a pod's processes is a setting of the kubelet's."""
+
+    def named(asked: str, text: str) -> bool:
+        return observe("the setting is named", asked, KUBELET in text)
+
+    with control("a text that speaks of processes alone does not name it"):
+        DOCUMENTED.fails(named("another text", "The number of processes is the kubelet's."))
+    DOCUMENTED(named("the documents", own_documents))
 
 
 @claim("iso-pod-is-bounded")

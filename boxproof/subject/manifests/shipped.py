@@ -75,6 +75,10 @@ def images(subject: Subject) -> dict[str, str]:
             each for each in made if "metadata" in each and isinstance(each.get("spec"), dict)
         )
         found |= {f"{name}: {where}": image for where, image in named.items() if image}
+    for path in files(subject, "*.yaml", "*.yml"):
+        for each in _documents(path):
+            if "apiVersion" not in each:  # values of a chart
+                found |= {f"{_shown(subject, path)}: {where}": image for where, image in _valued(each)}
     for name, content in compose(subject).items():
         for service, each in content["services"].items():
             image = DEFAULTED.sub(r"\1", str((each or {}).get("image", "")))
@@ -93,6 +97,16 @@ def images(subject: Subject) -> dict[str, str]:
 def floating(named: Mapping[str, str]) -> dict[str, str]:
     """Return the images of ``images`` that can come to mean other content."""
     return {where: each for where, each in named.items() if pod_specs.is_floating(each)}
+
+
+def _valued(values: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, str]]:
+    """Give the images that values of a chart name by a tag, and where they do."""
+    for key, each in values.items():
+        if not isinstance(each, Mapping):
+            continue
+        if key == "image" and isinstance(each.get("tag"), str) and each["tag"]:
+            yield f"{at}{key}", f"{each.get('repository') or 'the-box'}:{each['tag']}"
+        yield from _valued(each, f"{at}{key}.")
 
 
 def _documents(path: Path) -> Iterator[dict[str, Any]]:

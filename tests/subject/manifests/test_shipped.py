@@ -21,6 +21,7 @@ def subject(tmp_path: Path) -> Subject:
         "compose.yaml": "services: {a: {image: '${I:-box:latest}'}, b: {image: '${I:?say}'}}\n",
         "docs/run.md": "image: prose\n```\nkubectl run a --image=alpine -it\ndocker run x/y:latest\n```\n",
         "up.sh": "kubectl set image a=b:latest\n",
+        "chart/values.yaml": "image: {repository: box, tag: ''}\nfleet: {a: {image: {tag: newest}}}\n",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -30,8 +31,10 @@ def subject(tmp_path: Path) -> Subject:
 
 def test_images_are_found_in_files_compose_files_scripts_and_documents(subject: Subject) -> None:
     found = shipped.images(subject)
-    assert sorted(found.values()) == ["alpine", "b:latest", "box:latest", "tools", "x/y:latest"]
-    assert shipped.floating(found) == found
+    fixed = {"chart/values.yaml: fleet.a.image": "the-box:newest"}
+    floating = shipped.floating(found)
+    assert sorted(floating.values()) == ["alpine", "b:latest", "box:latest", "tools", "x/y:latest"]
+    assert found == floating | fixed
 
 
 def test_an_image_with_a_tag_does_not_float() -> None:
