@@ -26,6 +26,7 @@ from boxproof.runs import (
 )
 from boxproof.runs.run_life import Run
 from boxproof.subject import model, parts
+from boxproof.subject.supply_chain import provenance
 from pytest_claims import pace, progress, waivers
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import BoxproofError, UsageError, one_line
@@ -153,6 +154,7 @@ def report(run: Run, *, latest: bool = True) -> Results:
         if not run.fault:
             scheduling.learn_steps(run.settings.state, run.timings)
         history.keep(run.settings.state / history.LINES, found, run.directory)
+        provenance.write(run.settings.cache, run.session.image, run.directory)
         pages.write(run.directory, of(Path(run.session.subject)))
     except UsageError:
         raise

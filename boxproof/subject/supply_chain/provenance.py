@@ -10,9 +10,11 @@ from urllib.parse import unquote
 
 from boxproof.core.session import ImageInfo
 from pytest_claims.faults import EnvironmentFault
+from pytest_claims.recording import writing
 
 METADATA_ENV = {"BUILDX_METADATA_PROVENANCE": "max"}  # steps, arguments and sources, not only the base
 BUILT_AS = ".reference"
+FILE = "image-provenance.intoto.json"
 KEY = "buildx.build.provenance"
 STATEMENT = "https://in-toto.io/Statement/v0.1"
 PREDICATE = "https://slsa.dev/provenance/v0.2"
@@ -54,6 +56,15 @@ def statement(image: ImageInfo, predicate: Mapping[str, Any]) -> dict[str, Any]:
     name, _, digest = image.config_digest.partition(":")
     subject = {"name": image.reference, "digest": {name: digest}}
     return {"_type": STATEMENT, "predicateType": PREDICATE, "subject": [subject], "predicate": predicate}
+
+
+def write(cache: Path, image: ImageInfo | None, run: Path) -> Path | None:
+    """Write that statement beside a run's report and return its path; None where nothing was recorded."""
+    path = _path(cache, image.config_digest) if image else None
+    found: dict[str, Any] = json.loads(path.read_text()) if path and path.is_file() else {}
+    if image is None or not found:
+        return None
+    return writing.write_json(run / FILE, statement(image, found))
 
 
 def materials(predicate: Mapping[str, Any]) -> dict[str, str]:

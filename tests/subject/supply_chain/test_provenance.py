@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,13 @@ def test_a_statement_names_the_image_by_its_content() -> None:
     made = provenance.statement(IMAGE, PREDICATE)
     assert made["subject"] == [{"name": "box:1", "digest": {"sha256": "a" * 64}}]
     assert made["predicateType"].startswith("https://slsa.dev/provenance/")
+
+
+def test_it_is_written_beside_a_report_where_something_was_recorded(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert provenance.write(tmp_path, None, run) is None
+    assert provenance.write(tmp_path, IMAGE, run) is None
+    provenance.keep(tmp_path, IMAGE.config_digest, {provenance.KEY: PREDICATE}, IMAGE.reference)
+    path = provenance.write(tmp_path, IMAGE, run)
+    assert path == run / provenance.FILE
+    assert json.loads(path.read_text()) == provenance.statement(IMAGE, PREDICATE)
