@@ -55,14 +55,11 @@ def linked_to_a_copy(directory: Path) -> None:
     )
 
 
-@subject_sabotage("sbx-only-auth-is-shared", "descriptors of the caller are left open for the command")
-def descriptors_left_open(directory: Path) -> None:
-    edit(
-        directory,
-        "processes",
-        ("        os.closerange(before, there)\n", ""),
-        ("    os.closerange(before, limit)\n", ""),
-    )
+@subject_sabotage("sbx-only-auth-is-shared", "a descriptor of the caller is left open for the command")
+def descriptor_left_open(directory: Path) -> None:
+    """One alone: with those of the launcher's own nothing would see an end."""
+    last = "    os.closerange(before, limit)\n"
+    edit(directory, "processes", (last, "    os.closerange(before, 9)\n    os.closerange(10, limit)\n"))
 
 
 @subject_sabotage("sbx-only-auth-is-shared", "the host's whole configuration directory is bound")
