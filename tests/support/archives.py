@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from boxproof.core.process import run
@@ -29,13 +30,14 @@ def write(
     archive: Path, suite: str, version: str, programs: Mapping[str, tuple[str, ...]], script: str = STARTS
 ) -> None:
     """Add packages of one version to a suite; what it had of the same names is gone."""
-    architecture = run(["dpkg", "--print-architecture"], timeout=20).stdout.strip()
-    index = archive / "dists" / suite / "main" / f"binary-{architecture}"
+    index = archive / "dists" / suite / "main" / f"binary-{_architecture()}"
     index.mkdir(parents=True, exist_ok=True)
+    pool = archive / "pool" / suite
+    pool.mkdir(parents=True, exist_ok=True)
     for name, paths in programs.items():
-        for old in (archive / "pool" / suite).glob(f"{name}_*"):
+        for old in pool.glob(f"{name}_*"):
             old.unlink()
-        _package(archive, suite, name, version, paths, script)
+        (pool / f"{name}_{version}_all.deb").write_bytes(_package(name, version, paths, script))
     (index / "Packages").write_text("\n\n".join(_stanzas(archive, suite)) + "\n")
     data = (index / "Packages").read_bytes()
     place = index.relative_to(archive / "dists" / suite)
@@ -44,33 +46,42 @@ def write(
     (archive / "dists" / suite / "Release").write_text("\n".join(lines) + "\n")
 
 
-def _package(archive: Path, suite: str, name: str, version: str, paths: tuple[str, ...], script: str) -> None:
-    tree = archive / "build"
-    for path in paths:
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_text(script.format(name=Path(path).name, version=version))
-        (tree / path).chmod(0o755)
+@cache
+def _package(name: str, version: str, paths: tuple[str, ...], script: str) -> bytes:
+    """Return a package; one of each kind is built in a process."""
+    with tempfile.TemporaryDirectory() as below:
+        tree, made = Path(below, "tree"), Path(below, "made.deb")
+        (tree / "DEBIAN").mkdir(parents=True)
+        (tree / "DEBIAN/control").write_text(_control(name, version) + "\n")
+        for path in paths:
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(script.format(name=Path(path).name, version=version))
+            (tree / path).chmod(0o755)
+        tree.chmod(0o755)
+        run(["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", tree, made], timeout=60)
+        return made.read_bytes()
+
+
+def _control(name: str, version: str) -> str:
     fields = [f"Package: {name}", f"Version: {version}", "Architecture: all"]
-    fields += ["Maintainer: nobody <nobody@example.invalid>", "Description: a stand-in"]
-    (tree / "DEBIAN").mkdir(parents=True)
-    (tree / "DEBIAN/control").write_text("\n".join(fields) + "\n")
-    pool = archive / "pool" / suite
-    pool.mkdir(parents=True, exist_ok=True)
-    run(
-        ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", tree, pool / f"{name}_{version}_all.deb"],
-        timeout=60,
-    )
-    shutil.rmtree(tree)
+    return "\n".join([*fields, "Maintainer: nobody <nobody@example.invalid>", "Description: a stand-in"])
 
 
 def _stanzas(archive: Path, suite: str) -> list[str]:
     found = []
     for path in sorted((archive / "pool" / suite).glob("*.deb")):
         data = path.read_bytes()
-        fields = run(["dpkg-deb", "--field", path], timeout=60).stdout.strip()
+        name, version, _ = path.name.split("_")
         more = [f"Filename: {path.relative_to(archive)}", f"Size: {len(data)}"]
-        found.append("\n".join([fields, *more, f"SHA256: {hashlib.sha256(data).hexdigest()}"]))
+        found.append(
+            "\n".join([_control(name, version), *more, f"SHA256: {hashlib.sha256(data).hexdigest()}"])
+        )
     return found
+
+
+@cache
+def _architecture() -> str:
+    return run(["dpkg", "--print-architecture"], timeout=20).stdout.strip()
 
 
 def sources(etc: Path, address: str) -> Path:
