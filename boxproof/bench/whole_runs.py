@@ -54,7 +54,7 @@ def suites_xdist(bench: Bench) -> list[Measure]:
             seconds = timed(lambda: suite_runner.prove(narrowed, own))
         finally:  # else they run on beside what is measured next
             deploy.remove_instances(own)
-        found = results.collect(context(own), selected=chosen)
+        found = results.collect(context(own), results.Judging(selected=chosen))
         counted.append(found.counts.proven)
         took[workers] = found.processors.rstrip(".")
         return seconds

@@ -184,9 +184,11 @@ def collect(run: Run) -> Results:
     """Write results.json from what the checks of a run left behind."""
     return results.collect(
         context(run.session),
-        selected=run.settings.claims,
-        started=run.started,
-        timings=run.timings,
-        interrupted=run.interrupted,
-        fault=run.fault or "",
+        results.Judging(
+            selected=run.settings.claims,
+            started=run.started,
+            timings=run.timings,
+            interrupted=run.interrupted,
+            fault=run.fault or "",
+        ),
     )

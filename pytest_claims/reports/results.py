@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -37,55 +38,48 @@ SEEN_ELSEWHERE = "its checks were seen to turn red on another subject, not on th
 LONGEST_ANSWER = 400  # characters of an answer in results.json
 
 
-def collect(
-    context: RunContext,
-    *,
-    selected: Sequence[str] = (),
-    started: datetime | None = None,
-    timings: Mapping[str, float] | None = None,
-    interrupted: bool = False,
-    fault: str | BoxproofError = "",
-    known_sabotages: Mapping[str, Sabotage] | None = None,
-    today: date | None = None,
-) -> Results:
+@dataclass(frozen=True, kw_only=True)
+class Judging:
+    """What a run is judged by, beside what its workers left.
+
+    ``selected`` are patterns as for ``--claims``; ``fault`` says why checks could not run at all,
+    which blocks their claims, or refutes them if it is a SubjectFault.
+    """
+
+    selected: Sequence[str] = ()
+    started: datetime | None = None
+    timings: Mapping[str, float] | None = None
+    interrupted: bool = False
+    fault: str | BoxproofError = ""
+    known_sabotages: Mapping[str, Sabotage] | None = None
+    today: date | None = None
+
+
+def collect(context: RunContext, how: Judging | None = None) -> Results:
     """Judge a run as ``judged`` does, and write results.json into its directory."""
-    results = judged(
-        context, selected=selected, started=started, timings=timings, interrupted=interrupted, fault=fault,
-        known_sabotages=known_sabotages, today=today,
-    )  # fmt: skip
+    results = judged(context, how)
     write(context.directory / FILE, results)
     return results
 
 
-def judged(
-    context: RunContext,
-    *,
-    selected: Sequence[str] = (),
-    started: datetime | None = None,
-    timings: Mapping[str, float] | None = None,
-    interrupted: bool = False,
-    fault: str | BoxproofError = "",
-    known_sabotages: Mapping[str, Sabotage] | None = None,
-    today: date | None = None,
-) -> Results:
+def judged(context: RunContext, how: Judging | None = None) -> Results:
     """Return what the run has come to by what the workers left in its directory.
 
-    ``selected`` are patterns as for ``--claims``; ``fault`` says why checks could not run at all,
-    which blocks their claims, or refutes them if it is a SubjectFault.
     Raises UsageError for malformed waivers, unknown claims, or a mark the workers complained of.
     """
+    how = how or Judging()
     run, project, finished = context.directory, context.project, datetime.now(UTC)
     told = records.usage(run)
     if told:
         raise UsageError(told[0], hint=told[1])
-    chosen = project.select(selected)
-    known = project.sabotages() if known_sabotages is None else known_sabotages
+    chosen = project.select(how.selected)
+    known = project.sabotages() if how.known_sabotages is None else how.known_sabotages
     sabotaged = {key: bool(value) for key, value in sabotages.of_claims(chosen, known).items()}
-    absent = _absence(run, fault, interrupted)
-    reports = reported(run, interrupted=interrupted)
+    absent = _absence(run, how.fault, how.interrupted)
+    reports = reported(run, interrupted=how.interrupted)
     lock = project.red_lock()
     reports = [_held_to(lock, each) if project.red_required else each for each in reports]
-    claims = _judge_all(context, reports, sabotaged, absent, today, fault)
+    claims = _judge_all(context, reports, sabotaged, absent, how.today, how.fault)
     claims = tuple(_with_red(each, reports, lock) for each in claims)
     if context.seen_here is not None:
         claims = tuple(_told(each, reports, context.seen_here) for each in claims)
@@ -93,19 +87,19 @@ def judged(
     claims = tuple(_with_nodes(each, shares) for each in claims)
     return Results(
         run=context.run,
-        started=started or finished,
+        started=how.started or finished,
         finished=finished,
-        verdict=verdict_of(claims, interrupted, _hindered(run, fault)),
+        verdict=verdict_of(claims, how.interrupted, _hindered(run, how.fault)),
         narrowed=len(chosen) < len(project.claims()),
-        interrupted=interrupted,
+        interrupted=how.interrupted,
         counts=counts_of(claims),
         subject=context.facts.get("subject") or SubjectPart(name=project.root.name, source="", image=Image()),
         cell=context.facts.get("cell") or Cell(),
         packages=context.facts.get("packages"),
         claims=claims,
-        timings=dict(timings or {}),
+        timings=dict(how.timings or {}),
         machine=_machine(run),
-        fault=one_line(redaction.text(str(fault))) if fault else "",
+        fault=one_line(redaction.text(str(how.fault))) if how.fault else "",
         proof=proof_of(claims),
         key=context.facts.get("key"),
     )

@@ -57,7 +57,9 @@ def report(
     """Write results.json, the page, JUnit and Allure results; return the verdict and the page's path."""
     from pytest_claims.reports import history, pages, results
 
-    found = results.collect(context, selected=selected, started=started, interrupted=interrupted)
+    found = results.collect(
+        context, results.Judging(selected=selected, started=started, interrupted=interrupted)
+    )
     history.keep(context.directory.parent / history.LINES, found, context.directory)
     page = pages.write(context.directory, context.project)
     if not found.narrowed:

@@ -71,7 +71,9 @@ class Following:
         run = self.context.directory
         if not (run / results.FILE).is_file():  # a sabotage's: nobody looks at it
             return
-        so_far = results.judged(self.context, selected=self.selected, started=self.started, interrupted=True)
+        so_far = results.judged(
+            self.context, results.Judging(selected=self.selected, started=self.started, interrupted=True)
+        )
         waiting = {name for each, claims in checks.items() if each not in self.found for name in claims}
         parts = html.Parts(
             records.load(run),

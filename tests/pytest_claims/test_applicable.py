@@ -60,7 +60,9 @@ def test_its_checks_do_not_run_and_it_hinders_nothing(lacking: Session, suite: S
     assert ran.records == {}
     records.save(Path(lacking.directory), Record(nodeid="a", claims=("image-user-nonroot",), state="ended",
                                                  verdict=Verdict.PROVEN))  # fmt: skip
-    found = results.collect(context(lacking), selected=("pull-policy-local,image-user-nonroot",))
+    found = results.collect(
+        context(lacking), results.Judging(selected=("pull-policy-local,image-user-nonroot",))
+    )
     by_id = {each.id: each for each in found.claims}
     lost = by_id["pull-policy-local"]
     assert (lost.verdict, lost.reason) == ("not applicable", "it has no manifests")
@@ -71,22 +73,25 @@ def test_its_checks_do_not_run_and_it_hinders_nothing(lacking: Session, suite: S
 def test_a_check_alone_may_need_a_part(lacking: Session, suite: Suite) -> None:
     ran = suite(BOTH)
     assert list(ran.records) == ["test_other"]
-    (claim,) = results.collect(context(lacking), selected=("base-tag-pinned",)).claims
+    (claim,) = results.collect(context(lacking), results.Judging(selected=("base-tag-pinned",))).claims
     assert claim.verdict == "proven"
 
 
 def test_a_claim_of_which_no_check_is_left_is_not_applicable(lacking: Session, suite: Suite) -> None:
     suite(BOTH.partition('@claim("base-tag-pinned")\ndef')[0])
-    (claim,) = results.collect(context(lacking), selected=("base-tag-pinned",)).claims
+    (claim,) = results.collect(context(lacking), results.Judging(selected=("base-tag-pinned",))).claims
     assert (claim.verdict, claim.reason) == ("not applicable", "it has no recipe")
 
 
 def test_a_run_of_nothing_else_is_unproven(lacking: Session) -> None:
-    assert results.collect(context(lacking), selected=("pull-policy-local",)).verdict == "unproven"
+    assert (
+        results.collect(context(lacking), results.Judging(selected=("pull-policy-local",))).verdict
+        == "unproven"
+    )
 
 
 def test_every_report_says_so(lacking: Session, tmp_path: Path) -> None:
-    found = results.collect(context(lacking), selected=("pull-policy-local",))
+    found = results.collect(context(lacking), results.Judging(selected=("pull-policy-local",)))
     case = junit.write(tmp_path, found).read_text()
     assert 'skipped message="not applicable: it has no manifests"' in case
     page = html.write(Path(lacking.directory), found, context(lacking).project).read_text()
@@ -97,7 +102,9 @@ def test_every_report_says_so(lacking: Session, tmp_path: Path) -> None:
 
 
 def test_a_results_file_of_the_version_before_is_read(lacking: Session, tmp_path: Path) -> None:
-    found = results.collect(context(replace(lacking, absent={})), selected=("pull-policy-local",))
+    found = results.collect(
+        context(replace(lacking, absent={})), results.Judging(selected=("pull-policy-local",))
+    )
     data = json.loads((Path(lacking.directory) / results.FILE).read_text())
     data["schema"] = 1
     del data["counts"]["not_applicable"]
@@ -124,5 +131,5 @@ def test_what_is_left_to_a_later_stage_is_not_said_to_be_inapplicable(lacking: S
     run = Path(lacking.directory)
     records.save_lacking(run, {"base-tag-pinned": "it has no tiers"})
     records.save_later(run, {"base-tag-pinned": "in a later stage"})
-    (claim,) = results.collect(context(lacking), selected=("base-tag-pinned",)).claims
+    (claim,) = results.collect(context(lacking), results.Judging(selected=("base-tag-pinned",))).claims
     assert (claim.verdict, claim.reason) == ("unproven", "in a later stage")

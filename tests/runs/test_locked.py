@@ -62,7 +62,9 @@ def test_a_lock_that_does_not_hold_ends_a_run_before_anything_long(
         bringup.session(run, subject)
     assert built == []
     assert "package lock" in run.timings
-    found = results.collect(context(run.session), selected=("pvc-bound",), fault=run.fault or "")
+    found = results.collect(
+        context(run.session), results.Judging(selected=("pvc-bound",), fault=run.fault or "")
+    )
     assert found.verdict == "blocked"
     assert found.claims[0].reason == "1 of 2 locked packages vanished (inv lock)"
     assert found.packages is None
@@ -74,7 +76,7 @@ def test_the_lock_in_force_stays_with_the_report(
     monkeypatch.setattr(image_build, "lock_of", lambda *_: LOCK)
     bringup.lock_of(run, ENGINE, subject)
     assert (run.directory / LOCK_FILE).read_text() == "# words\ndebian-12 jq 1\ndebian-12 perf 3\n"
-    found = results.collect(context(run.session), selected=("pvc-bound",))
+    found = results.collect(context(run.session), results.Judging(selected=("pvc-bound",)))
     assert results.read(run.directory / results.FILE) == found
     assert found.packages is not None
     assert found.packages.model_dump() == {

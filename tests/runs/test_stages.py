@@ -65,7 +65,7 @@ def test_a_claim_with_a_check_of_a_later_stage_is_unproven_until_then(
     Path(session.directory).mkdir(exist_ok=True)
     ran = suite(LATER)
     assert list(ran.records) == ["test_now"]
-    (claim,) = results.collect(context(session), selected=("base-tag-pinned",)).claims
+    (claim,) = results.collect(context(session), results.Judging(selected=("base-tag-pinned",))).claims
     assert (claim.verdict, claim.reason) == (
         "unproven",
         "not in this stage: it needs --stage image, this run went to static",
@@ -79,5 +79,5 @@ def test_what_is_refuted_already_stays_so(
     object.__setattr__(session, "stage", "static")
     Path(session.directory).mkdir(exist_ok=True)
     suite(LATER.replace('"z", 2', '"z", 3'))
-    (claim,) = results.collect(context(session), selected=("base-tag-pinned",)).claims
+    (claim,) = results.collect(context(session), results.Judging(selected=("base-tag-pinned",))).claims
     assert claim.verdict == "refuted"

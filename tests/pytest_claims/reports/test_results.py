@@ -64,7 +64,7 @@ def judge(session: Session) -> Judge:
                 records.save(directory, record)
         known = {SABOTAGE.id: SABOTAGE} if sabotage else {}
         chosen = {"selected": (claim,), "today": TODAY, "known_sabotages": known} | (options or {})
-        return results.collect(context(session), **chosen)
+        return results.collect(context(session), results.Judging(**chosen))
 
     return run
 
@@ -97,7 +97,9 @@ def test_a_claim_of_another_subject_says_where_its_checks_were_seen_red(
 
     def told(here: RedLock | None) -> str:
         run = replace(context(session), seen_here=here)
-        found = results.collect(run, selected=(CLAIM,), today=TODAY, known_sabotages={SABOTAGE.id: SABOTAGE})
+        found = results.collect(
+            run, results.Judging(selected=(CLAIM,), today=TODAY, known_sabotages={SABOTAGE.id: SABOTAGE})
+        )
         return f"{found.verdict}: {found.claims[0].reason}"
 
     assert told(None) == "accepted: "
@@ -131,7 +133,7 @@ def test_a_check_not_seen_red_in_its_present_form_is_counted_or_unproven(
     def found(project: Project) -> Results:
         red_lock.write(tmp_path, lock)
         run, known = context(session, project), {SABOTAGE.id: SABOTAGE}
-        return results.collect(run, selected=(CLAIM,), today=TODAY, known_sabotages=known)
+        return results.collect(run, results.Judging(selected=(CLAIM,), today=TODAY, known_sabotages=known))
 
     assert found(strict).verdict == "accepted"
     assert {each.seen_red for each in found(strict).claims[0].checks} == {SABOTAGE.id}
@@ -284,7 +286,7 @@ def test_how_slow_the_machine_was_stands_with_the_run_and_its_checks(judge: Judg
     (run_directory / pace.FILE).write_text(json.dumps(seen))
     (kept,) = records.load(run_directory).values()
     records.save(run_directory, kept.model_copy(update={"slowness": 3.9, "worker": "gw0"}))
-    found = results.collect(context(session), selected=[kept.claims[0]], known_sabotages={})
+    found = results.collect(context(session), results.Judging(selected=[kept.claims[0]], known_sabotages={}))
     data = json.loads((run_directory / "results.json").read_text())
     assert data["machine"] == seen | {"workers": 1}
     assert data["claims"][0]["checks"][0]["slowness"] == 3.9
@@ -300,7 +302,7 @@ def test_what_the_checks_took_of_the_processors_stands_with_each_and_in_a_line(
     run_directory = Path(session.directory)
     (kept,) = records.load(run_directory).values()
     records.save(run_directory, kept.model_copy(update={"processors": 2.5, "processors_around": 4.0}))
-    found = results.collect(context(session), selected=[kept.claims[0]], known_sabotages={})
+    found = results.collect(context(session), results.Judging(selected=[kept.claims[0]], known_sabotages={}))
     check = json.loads((run_directory / "results.json").read_text())["claims"][0]["checks"][0]
     assert (check["cpu_seconds"], check["nodes_cpu_seconds"]) == (2.5, 4.0)
     assert found.processors.startswith("The checks took 2 s of processors themselves and 4 s in the nodes")
@@ -332,7 +334,9 @@ def test_latest_points_at_the_run(session: Session) -> None:
 def test_the_context_of_a_cluster_that_was_there_is_in_the_cell(session: Session) -> None:
     assert session.cluster is not None
     there = replace(session, cluster=replace(session.cluster, kind="", context="prod", kubernetes="1.33.1"))
-    cell = results.collect(context(there), selected=(CLAIM,), today=TODAY, known_sabotages={}).cell
+    cell = results.collect(
+        context(there), results.Judging(selected=(CLAIM,), today=TODAY, known_sabotages={})
+    ).cell
     assert (cell.context, cell.kubernetes, cell.kind) == ("prod", "1.33.1", "")
     assert cell.model_dump()["context"] == "prod"
     assert "context" not in cell.model_copy(update={"context": ""}).model_dump()
