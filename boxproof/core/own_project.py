@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tomllib
@@ -71,6 +72,7 @@ HARNESS = (  # of a foreign subject too: what its image and cluster are made wit
     "boxproof", "pytest_claims", "claims", "suites", "sabotage", "cluster", "sandbox", "requirements",
     "conftest.py", "pyproject.toml",
 )  # fmt: skip
+PUT_IN = "put-in.json"  # of a run: what was put into the agent's container
 LOCK = "packages.lock"  # as it was in force, beside results.json
 
 
@@ -176,6 +178,7 @@ def _subject(session: Session) -> SubjectPart:
     return SubjectPart(
         name=session.extra.get("subject_name") or Path(session.subject).name,
         source=session.extra.get("source", ""),
+        put_in=_put_in(session),
         image=Image()
         if image is None
         else Image(
@@ -187,6 +190,11 @@ def _subject(session: Session) -> SubjectPart:
             base_instead_of=image.substituted,
         ),
     )
+
+
+def _put_in(session: Session) -> tuple[str, ...]:
+    path = Path(session.directory) / PUT_IN
+    return tuple(map(str, json.loads(path.read_text(encoding="utf-8")))) if path.is_file() else ()
 
 
 def _packages(session: Session) -> Packages | None:

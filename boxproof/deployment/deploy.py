@@ -14,7 +14,7 @@ import filelock
 
 from boxproof.core import admission
 from boxproof.core.labels import RUN_LABEL
-from boxproof.core.own_project import of
+from boxproof.core.own_project import PUT_IN, of
 from boxproof.core.session import ClusterInfo, Session, StubInfo
 from boxproof.core.settings import Settings
 from boxproof.deployment import external_instances, sabotage_ways
@@ -28,6 +28,7 @@ from boxproof.subject.model import Subject
 from pytest_claims import progress
 from pytest_claims.concurrency.sharing import instances as shared
 from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, UsageError
+from pytest_claims.recording import records
 
 Objects = list[dict[str, Any]]
 Edit = Callable[[Objects], None]
@@ -96,13 +97,20 @@ def rendered(
         files=given,
     )
     objects, _ = placing.housed(objects, subject)
-    starting.patched(objects, subject, given)
+    _note_patch(session, starting.patched(objects, subject, given))
     objects, sabotaged = _sabotaged(session, objects, subject)
     if cluster is not None:
         external_instances.adapt(objects, cluster, session.stub)
     if edit is not None:
         edit(objects)
     return objects, sabotaged
+
+
+def _note_patch(session: Session, lines: Sequence[str]) -> None:
+    """Leave what was put into the agent's container for the report, once."""
+    path = Path(session.directory) / PUT_IN
+    if lines and path.parent.is_dir() and not path.exists():
+        records.write_json(path, list(lines))
 
 
 def as_written(session: Session) -> Objects:

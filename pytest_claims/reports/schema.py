@@ -53,11 +53,15 @@ class Image(Part):
 
 
 class SubjectPart(Part):
-    """What was under test; ``source`` is git's description or a hash of the tree."""
+    """What was under test; ``source`` is git's description or a hash of the tree.
+
+    ``put_in`` is what was put into it so that it comes up where it is tried.
+    """
 
     name: str
     source: str
     image: Image
+    put_in: tuple[str, ...] = ()
 
 
 class MovedPackage(Part):

@@ -54,7 +54,7 @@ def patched(objects: Objects, subject: Subject, files: Mapping[str, bytes]) -> l
     container = agent_container(objects, subject)
     for name, data in start.secrets.items():
         objects.append(_secret(name, where, {key: value.encode() for key, value in data.items()}))
-        told.append(f"Secret {name} with {', '.join(data)}")
+        told.append(f"keys {', '.join(data)} of Secret {name}")
     for name, value in start.env.items():
         _set(container, {"name": name, "value": value})
         told.append(f"env {name}={value}")
