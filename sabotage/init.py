@@ -113,9 +113,9 @@ def second_time_lucky(objects: Objects) -> None:
     _script(objects, f"{RUN} || [ -e {CLONE}.tried ] || {{ touch {CLONE}.tried; exit 1; }}")
 
 
-@manifest_sabotage("init-never-prompts", "a token that does not fit is tried for two minutes")
+@manifest_sabotage("init-never-prompts", "a token that does not fit is tried for more than a minute")
 def tried_for_long(objects: Objects) -> None:
-    _script(objects, f"{RUN} || {{ sleep 120; exit 1; }}")
+    _script(objects, f"{RUN} || {{ sleep 70; exit 1; }}")
 
 
 @manifest_sabotage("init-pat-does-not-linger", "the token stands in base64 on the volume")
