@@ -40,21 +40,6 @@ def one_way(directory: Path) -> None:
     )
 
 
-@subject_sabotage(
-    "sbx-auth-writable-and-refresh-reaches-host", "linked, the host has a copy of what the sandboxes use"
-)
-def linked_to_a_copy(directory: Path) -> None:
-    wrong = 'store_directory() + "-own"'
-    copied = f'    __import__("shutil").copytree(store_directory(), {wrong}, dirs_exist_ok=True)\n'
-    kept = "    host = Place(host_directory(), private=False)\n    changed"
-    edit(
-        directory,
-        "login",
-        ("SETTING: store_directory()}", f"SETTING: {wrong}}}"),
-        (kept, kept.replace("    changed", f"{copied}    changed")),
-    )
-
-
 @subject_sabotage("sbx-only-auth-is-shared", "a descriptor of the caller is left open for the command")
 def descriptor_left_open(directory: Path) -> None:
     """One alone: with those of the launcher's own nothing would see an end."""
