@@ -116,12 +116,15 @@ def test_describe_shows_events(box: Box) -> None:
 
 MOUNTED = "/var/run/secrets/kubernetes.io/serviceaccount"
 NOBODY = "/tmp/nobody"
-# as a program of the agent's would: by the files that are mounted there and the variables that it is given
+# as a program of the agent's would: by the files that are mounted there. An image may have /var/run as a link
+# to /run, which from outside would lead to our own.
 ASK = """
 import os, ssl, sys, urllib.error, urllib.request
-top, namespace, asks = sys.argv[1:]
-said = dict(each.split("=", 1) for each in open("/proc/1/environ").read().split(chr(0)) if "=" in each)
-server = f"https://{said['KUBERNETES_SERVICE_HOST']}:{said['KUBERNETES_SERVICE_PORT']}"
+root, mounted, namespace, asks = sys.argv[1:]
+link = os.path.islink(f"{root}/var/run")
+place = os.path.join("/var", os.readlink(f"{root}/var/run")) if link else "/var/run"
+top = root + os.path.normpath(place) + mounted.removeprefix("/var/run")
+server = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
 given = {"Authorization": "Bearer " + open(f"{top}/token").read()} if asks == "with" else {}
 asked = urllib.request.Request(f"{server}/api/v1/namespaces/{namespace}/pods", headers=given)
 direct = urllib.request.ProxyHandler({})
@@ -135,7 +138,7 @@ except urllib.error.HTTPError as error:
 
 def status_with(box: Box, token: bool) -> str:
     """Return the status of a list of the namespace's pods, asked in the pod with its token or without one."""
-    words = ["python3", "-c", ASK, f"{INSIDE}{MOUNTED}", box.namespace, "with" if token else "without"]
+    words = ["python3", "-c", ASK, INSIDE, MOUNTED, box.namespace, "with" if token else "without"]
     told = box.as_its_user().exec(words, timeout=180)
     return observe("status", "with its token" if token else "with no token", told.stdout.strip())
 
