@@ -18,7 +18,7 @@ SPIN = "import time\\nwhile time.process_time() < {}: pass"
 BUSY = require("it is busy", lambda seconds: seconds > 0)
 @claim("pvc-bound")
 def test_it():
-    subprocess.run([sys.executable, "-c", SPIN.format(1.5)], check=True)
+    subprocess.run([sys.executable, "-c", SPIN.format(0.3)], check=True)
     with control("idle"):
         BUSY.fails(observe("seconds", "other", 0))
     BUSY(observe("seconds", "own", 1))
@@ -41,7 +41,7 @@ def test_the_record_says_what_worker_children_and_nodes_took(suite: Suite) -> No
     found = suite(BURNS, conftest=AROUND).only
 
     assert found.verdict == "proven"
-    assert found.processors >= 1.5
+    assert found.processors >= 0.3
     assert found.processors_around == 7.5
 
 
