@@ -106,6 +106,15 @@ def binaries(_: Context, push: str = "", wheel: str = "") -> None:
     print("\n".join(binary_tasks.binaries(push, wheel)))
 
 
+@task(help={"name": "NAME:TAG of the image (default: boxproof-harness:latest)"})
+@explained
+def harness(_: Context, name: str = "") -> None:
+    """Build an image of this harness with all that it needs, for runners whose steps are containers."""
+    from boxproof.tasks import harness_image
+
+    print(harness_image.build(name))
+
+
 @task
 @explained
 def up(_: Context) -> None:

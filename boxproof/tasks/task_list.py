@@ -8,7 +8,7 @@ from invoke.util import helpline
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "look at the machine": ("doctor", "preflight"),
-    "make the box": ("build", "lock", "chart", "sbom", "binaries"),
+    "make the box": ("build", "lock", "chart", "sbom", "binaries", "harness"),
     "bring it up": ("up", "load", "deploy"),
     "prove it": ("test", "watch", "report", "conformance", "new-claim"),
     "look into it": ("logs", "shell", "exec", "nsenter", "trace", "oom", "remove-container"),
