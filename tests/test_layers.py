@@ -186,6 +186,7 @@ WRITES_ELSEWHERE = {  # files that are no part of a report, and what they are
     "boxproof.runs.ownership": "the records of runs",
     "boxproof.reports.json_schemas": "files of the repository",
     "boxproof.tasks.claim_frame": "files of the repository",
+    "boxproof.tasks.harness_image": "pip's settings, lent to a build",
     "boxproof.tasks.image_tasks": "the package lock",
     "boxproof.subject.supply_chain.scan": "the scanner's settings",
 }
