@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from boxproof.cli import shards
-from boxproof.cli.report import AGAIN, tell_ci
+from boxproof.cli.report import again, tell_ci
 from boxproof.cluster import cells, compatibility, external
 from boxproof.core import failures, own_project
 from boxproof.core.own_project import context, of
@@ -83,7 +83,7 @@ def prove(settings: Settings, *, latest: bool = True, carry: bool = False) -> Re
     finally:
         if not run.tidied:
             bringup.tidy(run)
-    for line in not_proven.told(found, run.directory, AGAIN):
+    for line in not_proven.told(found, run.directory, again(settings.subject)):
         progress.say(line)
     progress.say(f"{found.summary()}; report: {run.directory / 'index.html'}")
     tell_ci(run.directory, found)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import webbrowser
 from pathlib import Path
 
-from boxproof.core.settings import Settings, step_summary
+from boxproof.core.settings import ROOT, Settings, step_summary
 from boxproof.reports import matrix_results
 from pytest_claims.faults import EnvironmentFault, ExitCode
 from pytest_claims.recording import writing
@@ -15,6 +16,13 @@ from pytest_claims.reports.exports import ci_summary
 from pytest_claims.reports.schema import Results
 
 AGAIN = "nox -s e2e -- --claims"  # a claim
+
+
+def again(subject: Path) -> str:
+    """Return the command that proves a claim of a subject again, its ids to follow."""
+    if subject.resolve() == ROOT:
+        return AGAIN
+    return f"boxproof e2e --subject {shlex.quote(str(subject))} --claims"
 
 
 def main(settings: Settings, *, past: bool = False, opened: bool = False, as_json: bool = False) -> int:

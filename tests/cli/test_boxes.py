@@ -108,6 +108,7 @@ def test_a_box_in_an_odd_directory_is_judged_as_elsewhere(tmp_path: Path, name: 
     assert init.main(Settings(), directory=box) == 0
     done, found, refuted = judged(box, tmp_path / name)
     assert refuted == set(DEFECTS["plain-deployment"]["static"]), done.stderr[-2000:]
+    assert "again:    boxproof e2e --subject '" in done.stdout + done.stderr
     put_in = ["keys token of Secret agent-token", "env AGENT_TOKEN from Secret boxproof-login"]
     assert found["subject"]["put_in"] == put_in
     assert "put into it to come up" in (tmp_path / name / "reports/latest/index.html").read_text()
