@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from boxproof.core.process import run
 from boxproof.tasks import reference_pages
+from pytest_claims.faults import UsageError
+from suites.ci import documented_facts
+from tests import documents
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -86,6 +94,84 @@ def test_somebody_runs_every_command() -> None:
     assert alone == [], "add who runs it to docs/commands.toml"
     idle = [row for row in RUN_BY if not any(suits(row, page, each) for page, each in told)]
     assert idle == [], "nothing in the documents is meant by these"
+
+
+def test_what_is_carried_out_as_written_is_carried_out() -> None:
+    for page in PAGES:
+        for each in commands(page):
+            runner = next(row.get("run_by") for row in RUN_BY if suits(row, page.relative_to(ROOT), each))
+            if runner == ".ci/documents":
+                assert by_script(page, each), f"{page.name}: {each}"
+            if runner == "suites/ci/test_documents.py":
+                assert each in by_facts(page), f"{page.name}: {each}"
+
+
+def by_script(page: Path, command: str) -> bool:
+    """Return whether .ci/documents names a command of a page, alone or with its section."""
+    script = (ROOT / ".ci/documents").read_text().replace("\\\n", " ")
+    own = [line for line in script.splitlines() if f"run {page.relative_to(ROOT)} " in line]
+    globs = [one for line in own for one in re.findall(r"--only '([^']+)'", line)]
+    parts = [one for line in own for one in re.findall(r"--section '([^']+)'", line)]
+    text = "".join(documented_facts.section(page.read_text(), one) or "" for one in parts)
+    return any(fnmatch.fnmatchcase(command, one) for one in globs) or command in lines_of(text)
+
+
+def by_facts(page: Path) -> list[str]:
+    """Return the commands of a page that the check of the documented facts carries out."""
+    facts = [one for one in documented_facts.load(DOCS / "facts.toml") if one.document == f"docs/{page.name}"]
+    parts = [documented_facts.section(page.read_text(), one.section) or "" for one in facts]
+    return [
+        line for part in parts for block in documented_facts.RUN.findall(part) for line in lines_of(block)
+    ]
+
+
+def lines_of(block: str) -> list[str]:
+    """Return the lines of a block as `commands` has them."""
+    return [
+        " ".join(re.sub(r"\s+# .*$", "", each).split()) for each in block.replace("\\\n", " ").splitlines()
+    ]
+
+
+def test_the_commands_of_a_page_run_as_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        '# A\n```\nsays=FILE\necho \\\n    "$says"   # what it says\nfalse\n```\n# B\n```toml\nx\n```\n'
+    )
+    assert documents.carry_out(page, ["says=*", "echo*"], FILE="it") == 0
+    assert capfd.readouterr().out == "it\n"
+    assert documents.carry_out(page) == 1
+    assert documents.carry_out(page, heading="B") == 0
+    with pytest.raises(UsageError, match="no command of the page is 'true'"):
+        documents.carry_out(page, ["true"])
+    with pytest.raises(UsageError, match="no section 'C'"):
+        documents.carry_out(page, heading="C")
+
+
+def test_a_shell_completes_by_what_completion_md_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert documents.carry_out(DOCS / "completion.md") == 0
+
+
+def test_the_lock_is_committed_as_packages_lock_md_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"GIT_EDITOR": "echo renewed >", "GIT_CONFIG_GLOBAL": os.devnull}.items():
+        monkeypatch.setenv(name, value)
+    lock = tmp_path / "image/packages.lock"
+    lock.parent.mkdir()
+    for words in (
+        ["init", "-q"],
+        ["config", "user.name", "a"],
+        ["config", "user.email", "a@example.invalid"],
+    ):
+        run(["git", *words], timeout=60)
+    lock.write_text("one\n")
+    run(["git", "add", "."], timeout=60)
+    run(["git", "commit", "-qm", "first"], timeout=60)
+    lock.write_text("two\n")
+    assert documents.carry_out(DOCS / "packages-lock.md", ["git commit image/packages.lock"]) == 0
+    assert run(["git", "log", "-1", "--format=%s"], timeout=60).stdout == "renewed\n"
 
 
 def suits(row: dict[str, str], page: Path, command: str) -> bool:
