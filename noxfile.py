@@ -12,12 +12,21 @@ from nox.command import CommandFailed
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
+from boxproof import bootstrap  # noqa: E402
 from boxproof.core.process import foreground  # noqa: E402
+from pytest_claims.faults import UsageError  # noqa: E402
 
 nox.needs_version = ">=2024.4.15"  # the first that tells a session its backend
 # While nox installs it ends its child on KeyboardInterrupt alone, and with 130.
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.default_int_handler)
+
+if __name__ == "user_nox_module":  # as nox itself loads it: its own word for a wrong session would be code 3
+    try:
+        bootstrap.check_words(sys.argv[1:], called="nox")
+    except UsageError as wrong:
+        print(f"boxproof: {wrong}", file=sys.stderr)
+        sys.exit(2)
 
 KILLED, INTERRUPTED = 128, 130  # 128 and the number of the signal; 130 where we were told to end
 BLOCKED = 3  # the exit code where the environment is at fault: nothing is known about the box

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from boxproof.core import process
-from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
+from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode, UsageError, nearest
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = "requirements/all.txt"
@@ -31,6 +32,17 @@ NEEDED_MIB = 700  # .venv and what pip unpacks meanwhile
 TIMEOUT = 3600.0
 INSTALLED = "import importlib.util, sys; sys.exit(importlib.util.find_spec('nox') is None)"
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet")
+NOX_WORDS = """
+add-timestamp allow-parallel default-venv-backend download-python envdir error-on-external-run
+error-on-missing-interpreters extra-python extra-pythons force-color force-python force-pythons
+force-venv-backend forcecolor help install-only json keywords list list-sessions no-allow-parallel
+no-color no-dependencies no-error-on-external-run no-error-on-missing-interpreters no-install
+no-reuse-existing-virtualenvs no-stop-on-first-error no-venv no-verbose nocolor non-interactive
+noxfile parallel python pythons report reuse-existing-virtualenvs reuse-venv script-mode
+script-venv-backend session sessions stop-on-first-error tags usage verbose version
+"""
+NOX_OPTIONS = frozenset(NOX_WORDS.split())
+SESSION = re.compile(r"^@nox\.session.*\ndef (\w+)", re.MULTILINE)
 NETWORK = (
     "connection broken", "ConnectionError", "NewConnectionError", "Failed to establish",
     "name resolution", "Name or service not known", "ReadTimeoutError", "ConnectTimeoutError", "ProxyError",
@@ -172,11 +184,39 @@ def ensure(root: Path) -> Path:
     return python
 
 
+def check_words(words: Sequence[str], *, called: str = "./nox") -> None:
+    """Raise UsageError for an option that is a session's, not nox's, and for a session that is not there."""
+    own = list(words[: words.index("--")] if "--" in words else words)
+    for place, word in enumerate(own):
+        name, _, _ = word.removeprefix("--").partition("=")
+        if word.startswith("--") and name not in NOX_OPTIONS:
+            given = " ".join([called, *own[:place], "--", *map(shlex.quote, [*own[place:]])])
+            raise UsageError(f"{word} is no option of nox", hint=f"a session's own come after --: {given}")
+    for word in sessions(own):
+        known = SESSION.findall((ROOT / "noxfile.py").read_text())
+        if word not in known:
+            raise UsageError(f"no session {word!r}", hint=nearest(word, known))
+
+
+def sessions(words: Sequence[str]) -> Iterator[str]:
+    """Yield the sessions that nox is asked for."""
+    taking = False
+    for word in words:
+        if word.startswith("-"):
+            name, equals, value = word.partition("=")
+            taking = name in ("-s", "-e", "--session", "--sessions") and not equals
+            if equals and name in ("--session", "--sessions"):
+                yield value
+        elif taking:
+            yield word
+
+
 def main(words: Sequence[str]) -> int:
     """Become the nox of ``.venv`` with ``words``; return an exit code only where that cannot be had."""
     for number in (signal.SIGINT, signal.SIGTERM):  # INT is ignored in what a script starts in its background
         signal.signal(number, signal.default_int_handler)
     try:
+        check_words(words)
         python = ensure(ROOT)
         process.become(
             [python, "-m", "nox", *words], first=python.parent, env={"NOX_DEFAULT_VENV_BACKEND": "none"}

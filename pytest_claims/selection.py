@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 from pytest_claims.faults import UsageError, nearest
 
+LARGEST = 16 << 20  # bytes of a file that people write
 CLAIM = re.compile(r"[a-z0-9]+(-[a-z0-9*?]+)+")  # how an id, or a glob of ids, looks
 
 
@@ -18,13 +21,29 @@ def read_toml(path: Path, shown: str = "") -> dict[str, Any]:
     """Return the content of a TOML file; raises UsageError, beginning with ``shown`` or its name."""
     name = shown or path.name
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return tomllib.loads(_content(path, name).decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{name}: {error}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{name} is not UTF-8: byte {error.start}", hint="save it as UTF-8") from error
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from error
+    except (RecursionError, ValueError) as error:  # of a number with thousands of digits
+        raise UsageError(f"{name}: a value is nested too deep, or too large") from error
+
+
+def there(path: Path) -> bool:
+    """Return whether anything has this name: a link that leads nowhere is a mistake, not an absent file."""
+    return os.path.lexists(path)
+
+
+def _content(path: Path, name: str) -> bytes:
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode):
+        if found.st_size > LARGEST:
+            raise UsageError(f"{name} has {found.st_size} bytes", hint=f"at most {LARGEST}")
+        return path.read_bytes()
+    raise UsageError(f"{name} is no file", hint="put a file in its place, not a pipe or a device")
 
 
 def ids(directory: Path) -> list[str]:

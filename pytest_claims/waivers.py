@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_claims.faults import UsageError, mistakes
-from pytest_claims.selection import read_toml, unknown
+from pytest_claims.selection import read_toml, there, unknown
 from pytest_claims.verdicts import Verdict
 
 FILE, PLANNED = "waivers.toml", "planned.toml"
@@ -94,7 +94,7 @@ def planned(directory: Path, known: Iterable[str]) -> frozenset[str]:
 
 
 def _read(path: Path, allowed: set[str]) -> dict[str, Any]:
-    if not path.exists():
+    if not there(path):
         return {}
     data = read_toml(path)
     if set(data) - allowed:

@@ -45,9 +45,10 @@ def chosen(text: str, only: Sequence[str]) -> str:
 
 def filled(command: str, names: Mapping[str, str]) -> str:
     """Return a command with what stands for the reader's own names filled in."""
-    for name, value in names.items():
-        command = re.sub(rf"(?<![\w$]){re.escape(name)}(?![\w=])", lambda _, value=value: value, command)
-    return command
+    if not names:
+        return command
+    words = re.compile(rf"(?<![\w$])(?:{'|'.join(map(re.escape, names))})(?![\w=])")
+    return words.sub(lambda found: names[found[0]], command)
 
 
 def carry_out(page: Path, only: Sequence[str] = (), heading: str = "", **names: str) -> int:

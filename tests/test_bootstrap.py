@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from boxproof import bootstrap
+from boxproof.core import process
 from boxproof.core.settings import ROOT
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
@@ -68,7 +70,8 @@ def clone(tmp_path: Path) -> Path:
     (tmp_path / "wheels").mkdir()
     made = tmp_path / "clone"
     made.mkdir()
-    shutil.copy(ROOT / "nox", made)
+    for name in ("nox", "noxfile.py"):
+        shutil.copy(ROOT / name, made)
     for package in ("boxproof", "pytest_claims"):
         shutil.copytree(ROOT / package, made / package, ignore=shutil.ignore_patterns("__pycache__"))
     (made / "requirements").mkdir()
@@ -186,3 +189,41 @@ def test_a_full_disk_is_seen_before_anything_is_begun(
     monkeypatch.setattr(bootstrap, "NEEDED_MIB", 1 << 40)
     with pytest.raises(EnvironmentFault, match=r"MiB are free in .* are needed"):
         bootstrap.check(tmp_path / ".venv")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            "-s e2e --claims x",
+            "--claims is no option of nox (a session's own come after --: ./nox -s e2e -- --claims x)",
+        ),
+        ("-s e2e --context=a --registry b", "./nox -s e2e -- --context=a --registry b"),
+        ("-s e2", "no session 'e2' (did you mean 'e2e'?)"),
+        ("--session=e2", "no session 'e2'"),
+        ("-s lint e2e -s tets", "no session 'tets' (did you mean 'tests'?)"),
+    ],
+)
+def test_what_is_meant_for_a_session_is_told_in_one_line(
+    words: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bootstrap.main(words.split()) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("boxproof: ") and says in line
+
+
+@pytest.mark.parametrize(
+    "words", ["-s e2e -- --claims x", "-s lint tests", "-l", "--install-only -s e2e", "-rs tests"]
+)
+def test_what_nox_takes_is_left_to_it(words: str) -> None:
+    bootstrap.check_words(words.split())
+
+
+def test_the_options_of_nox_are_known() -> None:
+    done = process.run([sys.executable, "-m", "nox", "--help"], timeout=60, env={"COLUMNS": "200"})
+    assert set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", done.stdout)) <= bootstrap.NOX_OPTIONS
+
+
+def test_nox_itself_says_in_one_line_that_a_session_is_not_there() -> None:
+    done = process.run([sys.executable, "-m", "nox", "-s", "e2"], timeout=60, cwd=ROOT, check=False)
+    assert (done.code, done.stderr) == (2, "boxproof: no session 'e2' (did you mean 'e2e'?)\n")

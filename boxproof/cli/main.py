@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import importlib
 import os
 import signal
@@ -264,6 +265,7 @@ def overview() -> str:
     return "\n".join([f"usage: boxproof COMMAND …\n\n{boxproof.__doc__}\n", *lines, "", *told])
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 SHOWN: dict[str, Callable[[], str]] = {
     "--help": overview,
     "help": overview,
@@ -305,7 +307,20 @@ def _end_in_time(noticed: int) -> None:
 def main(words: Sequence[str]) -> int:
     """Run one command and return its exit code (docs/contracts.md); nothing is raised, whatever happens."""
     interrupt_once()
-    return explained(lambda: command(words))
+    code = explained(lambda: _written(command(words)))
+    for each in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed
+        try:
+            each.flush()
+        except OSError:  # or Python says so once more at its end, with a code of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), each.fileno())
+    return code
+
+
+def _written(code: int) -> int:
+    """Return a code once all that was printed has gone out; raises OSError."""
+    if sys.stdout:
+        sys.stdout.flush()
+    return code
 
 
 def explained(work: Callable[[], int]) -> int:
@@ -316,14 +331,21 @@ def explained(work: Callable[[], int]) -> int:
     try:
         return work()
     except BoxproofError as error:
-        progress.fail(error.message, error.hint)
-        return int(error.exit_code)
+        return _ended(error.exit_code, error.message, error.hint)
     except KeyboardInterrupt:
-        progress.fail("interrupted")
-        return int(ExitCode.INTERRUPTED)
+        return _ended(ExitCode.INTERRUPTED, "interrupted")
     except Exception as error:
-        progress.fail(defect(error))
-        return int(ExitCode.BLOCKED)
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            where = error.filename or "standard output"
+            return _ended(ExitCode.BLOCKED, f"{where}: {error.strerror}", "make room")
+        return _ended(ExitCode.BLOCKED, defect(error))
+
+
+def _ended(code: ExitCode, message: str, hint: str = "") -> int:
+    """Say why the work has ended and return its code, also where nobody can read it."""
+    progress.unread_is_fine()
+    progress.fail(message, hint)
+    return int(code)
 
 
 def defect(error: Exception) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from boxproof.core.settings import ROOT, Settings, step_summary
 from boxproof.reports import matrix_results
-from pytest_claims.faults import EnvironmentFault, ExitCode
+from pytest_claims.faults import EnvironmentFault, ExitCode, one_line
 from pytest_claims.recording import writing
 from pytest_claims.reports import history, html, not_proven, placeholder, results
 from pytest_claims.reports.exports import ci_summary
@@ -55,11 +55,14 @@ def _as_json(latest: Path) -> str:
 
 def _told(latest: Path) -> str:
     page = latest / html.FILE
-    if (latest / matrix_results.FILE).is_file():
-        return f"{matrix_results.read(latest).summary()}\n{page}"
-    if not (latest / results.FILE).is_file():
-        raise _none()
-    found = results.read(latest / results.FILE)
+    try:
+        if (latest / matrix_results.FILE).is_file():
+            return f"{matrix_results.read(latest).summary()}\n{page}"
+        if not (latest / results.FILE).is_file():
+            raise _none()
+        found = results.read(latest / results.FILE)
+    except (OSError, ValueError, RecursionError) as error:
+        raise EnvironmentFault(f"the report {latest} cannot be read: {one_line(error)}") from error
     if found.fault == placeholder.UNDER_WAY:
         return f"run {found.run} is under way, or was ended before it could report\n{page}"
     return "\n".join([*not_proven.told(found, latest, AGAIN), found.summary(), str(page)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from boxproof.core.settings import ROOT, Settings
 from pytest_claims.faults import UsageError, nearest
+from pytest_claims.selection import read_toml
 
 DIRECTORY = ROOT / "cluster"
 
@@ -165,13 +165,11 @@ class Cell(_Data):
 def catalogue(path: Path = DIRECTORY / "cells.toml") -> Catalogue:
     """Return what ``path`` offers; raises UsageError when it is not as it must be."""
     try:
-        return Catalogue.model_validate(tomllib.loads(path.read_text()))
+        return Catalogue.model_validate(read_toml(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise UsageError(f"{path.name}: {where}: {first['msg']}") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path.name}: {error}") from error
 
 
 def check(settings: Settings) -> Cell:

@@ -22,7 +22,7 @@ def table(subject: Path) -> dict[str, Any]:
 def written(subject: Path) -> dict[str, Any]:
     """Return what stands in the subject.toml of a directory, {} without one; raises UsageError."""
     path = subject / OWNER
-    return selection.read_toml(path, str(path)) if path.is_file() else {}
+    return selection.read_toml(path, str(path)) if selection.there(path) else {}
 
 
 def ids(subject: Path) -> list[str]:

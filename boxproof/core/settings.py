@@ -224,9 +224,14 @@ def whole_number(shown: str, text: str, most: int) -> int:
     return int(text)
 
 
+def _resolved(value: str) -> Path:
+    """Return an absolute path, of a loop of links or of a user who does not exist too: Path raises there."""
+    return Path(os.path.realpath(os.path.expanduser(value)))  # noqa: PTH111
+
+
 def _existing(shown: str, value: str, hint: str) -> str:
-    path = Path(value).expanduser().resolve()
-    if not path.is_file():
+    path = _resolved(value)
+    if not os.path.isfile(path):  # noqa: PTH113  (Path raises for a name too long)
         raise UsageError(f"{shown}={short(value)!r}", hint=hint)
     return str(path)
 
@@ -238,7 +243,7 @@ def _convert(shown: str, key: str, value: object) -> object:
     if "\0" in value or (not value.strip() and not (variable and key in UNSET)):
         raise UsageError(f"{shown}={short(value)!r}", hint="give a value, or leave the option out")
     if key in {"subject", "reports", "cache", "state"}:
-        return Path(value).expanduser().resolve()
+        return _resolved(value)
     if key in FORMS and value:
         form, allowed = FORMS[key]
         if not form.fullmatch(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tarfile
@@ -21,6 +22,8 @@ from pytest_claims.faults import EnvironmentFault
 from pytest_claims.reports.schema import Part
 
 TIMEOUT = 1800.0
+OCI_MANIFEST, OCI_INDEX = (f"application/vnd.oci.image.{each}.v1+json" for each in ("manifest", "index"))
+REPORT_TYPE = "application/vnd.boxproof.report.v1"
 LOOPBACK = ("localhost", "127.0.0.1")
 
 
@@ -65,16 +68,11 @@ def everything(
     with tempfile.TemporaryDirectory(prefix="boxproof-publish-") as below:
         chart = packed_chart(tools["helm"], subject, home, tag, Path(below))
         report = packed_reports(reports, Path(below))
-        yield pushed_image(engine, tools["crane"], image, f"{home}:{tag}")
+        made = pushed_image(engine, tools["crane"], image, f"{home}:{tag}")
+        yield made
         if chart:
             yield pushed_chart(tools["helm"], chart, settings.publish)
-        reference = f"{home}-report:{tag}"
-        crane = tools["crane"]
-        run(
-            [crane, "append", "--oci-empty-base", f"--new_layer={report}", f"--new_tag={reference}"],
-            timeout=TIMEOUT,
-        )
-        yield Published(what="report", reference=reference, digest=digest(crane, reference))
+        yield pushed_report(tools["crane"], report, made, Path(below))
 
 
 def pushed_image(engine: EngineInfo, crane: Path, image: ImageInfo, reference: str) -> Published:
@@ -98,6 +96,52 @@ def pushed_chart(helm: Path, chart: Path, registry: str) -> Published:
     if not told.get("Digest"):
         raise EnvironmentFault(f"helm does not say what it pushed: {' '.join(lines)}")
     return Published(what="chart", reference=told["Pushed"], digest=told["Digest"])
+
+
+def pushed_report(crane: Path, report: Path, image: Published, below: Path) -> Published:
+    """Push the packed report as a referrer of the image: the image's digest leads to it, and a tag."""
+    about = run([crane, "manifest", image.reference], timeout=60).stdout
+    if f"sha256:{hashlib.sha256(about.encode()).hexdigest()}" != image.digest:
+        raise EnvironmentFault(f"{image.reference} is no more the image that was pushed: {image.digest}")
+    layout = referrer(report, about, below / "layout")
+    home, _, tag = image.reference.rpartition(":")
+    reference = f"{home}:{tag}-report"
+    run([crane, "push", layout, reference], timeout=TIMEOUT)
+    return Published(what="report", reference=reference, digest=digest(crane, reference))
+
+
+def referrer(report: Path, image: str, layout: Path) -> Path:
+    """Write an OCI layout of one artifact, the report, whose subject is the image of that manifest."""
+    kind = json.loads(image).get("mediaType", OCI_MANIFEST)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": REPORT_TYPE,
+        "config": _blob(layout, b"{}", "application/vnd.oci.empty.v1+json"),
+        "layers": [_blob(layout, report.read_bytes(), "application/vnd.oci.image.layer.v1.tar+gzip")],
+        "subject": _described(image.encode(), kind),
+    }
+    entry = _blob(layout, json.dumps(manifest).encode(), OCI_MANIFEST)
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}
+    (layout / "index.json").write_text(json.dumps(index))
+    (layout / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
+    return layout
+
+
+def _blob(layout: Path, content: bytes, kind: str) -> dict[str, object]:
+    made = _described(content, kind)
+    path = layout / "blobs" / str(made["digest"]).replace(":", "/")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return made
+
+
+def _described(content: bytes, kind: str) -> dict[str, object]:
+    return {
+        "mediaType": kind,
+        "digest": f"sha256:{hashlib.sha256(content).hexdigest()}",
+        "size": len(content),
+    }
 
 
 def packed_chart(helm: Path, subject: Subject, home: str, tag: str, into: Path) -> Path | None:

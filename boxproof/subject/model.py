@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_claims.faults import UsageError, mistakes
-from pytest_claims.selection import read_toml
+from pytest_claims.selection import read_toml, short, there
 
 FILE = "subject.toml"
 PATHS = {  # what names a file or directory of the subject, by table
@@ -275,7 +276,7 @@ class Subject(Part):
     def path(self, relative: str) -> Path | None:
         """Return an existing path of the subject, None if it has none there."""
         found = self.directory / relative
-        return found if relative and found.exists() else None
+        return found if relative and os.path.exists(found) else None  # noqa: PTH110  (Path raises)
 
     @property
     def source(self) -> str:
@@ -298,9 +299,11 @@ class Subject(Part):
 def load(directory: Path) -> Subject:
     """Read ``directory``/subject.toml; raises UsageError that names the file and every mistake in it."""
     path = directory / FILE
-    if not directory.is_dir():
-        raise UsageError(f"no subject at {directory}", hint="give a directory that holds a subject.toml")
-    if not path.is_file():
+    if not os.path.isdir(directory):  # noqa: PTH112  (Path raises for a name too long)
+        raise UsageError(
+            f"no subject at {short(str(directory))}", hint="give a directory that holds a subject.toml"
+        )
+    if not there(path):
         raise UsageError(f"no {FILE} in {directory}", hint="see docs/adding-a-subject.md")
     written = read_toml(path, str(path))
     if "directory" in written:
@@ -314,7 +317,7 @@ def load(directory: Path) -> Subject:
 
 def demand_parts(subject: Subject) -> None:
     """Raise UsageError for what subject.toml names and is not there: a slip, unlike a part it leaves out."""
-    gone = [f"{where}={named!r}" for where, named in _named(subject) if not subject.path(named)]
+    gone = [f"{where}={short(named)!r}" for where, named in _named(subject) if not subject.path(named)]
     if gone:
         hint = f"paths are relative to {subject.directory}; leave out what the subject does not have"
         raise UsageError(f"{FILE}: there is no {', no '.join(gone)}", hint=hint)

@@ -125,14 +125,18 @@ def read(path: Path) -> list[Line]:
     if not path.is_file():
         return []
     found: dict[str, Line] = {}
+    odd = []
     for number, text in enumerate(path.read_text(errors="replace").splitlines(), 1):
         try:
             made = Line.model_validate(json.loads(text))
         except (ValidationError, ValueError, RecursionError):
-            progress.say(f"{path}: line {number} is no run and is left out", style="dim")
+            odd.append(number)
             continue
         found.pop(made.run, None)
         found[made.run] = made
+    if odd:
+        which = f"line {odd[0]} is" if len(odd) == 1 else f"{len(odd)} lines, the first {odd[0]}, are"
+        progress.say(f"{path}: {which} no run and left out", style="dim")
     return list(found.values())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,9 +12,15 @@ import pytest
 from invoke.main import program
 
 from boxproof.cli.main import command, explained
+from boxproof.cluster import cells
+from boxproof.core.process import run
 from boxproof.core.settings import ROOT
 from boxproof.runs import run_life
+from boxproof.subject import model
+from boxproof.subject.image import tools
+from boxproof.subject.supply_chain import scan
 from boxproof.tasks import task_errors
+from pytest_claims.faults import SubjectFault, UsageError
 
 COMMANDS = ("e2e", "matrix", "sabotage", "bench", "interrupts", "release", "doctor")
 PROVING = ("e2e", "matrix", "sabotage", "bench", "interrupts")
@@ -285,3 +292,187 @@ def inv(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_wrong_word_to_inv_is_one_line(inv: Inv, words: list[str], says: str) -> None:
     code, line = inv(*words)
     assert (code, says in line) == (2, True), line
+
+
+def a_directory(path: Path) -> None:
+    """Put a directory in the place of a file."""
+    path.mkdir()
+
+
+def a_loop(path: Path) -> None:
+    """Put a link to itself in the place of a file."""
+    path.symlink_to(path.name)
+
+
+def a_dangling_link(path: Path) -> None:
+    """Put a link to nothing in the place of a file."""
+    path.symlink_to("nowhere")
+
+
+def a_pipe(path: Path) -> None:
+    """Put a pipe that nobody writes to in the place of a file."""
+    os.mkfifo(path)
+
+
+def a_device(path: Path) -> None:
+    """Put a device without an end in the place of a file."""
+    path.symlink_to("/dev/zero")
+
+
+def a_huge_file(path: Path) -> None:
+    """Write a file of a gigabyte that takes no room."""
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+
+
+CONTENTS = (
+    bytes(range(256)), b"\x7fELF\x02\x01\x01\0", b"a = '\0'", b"a = " + b"[" * 5000 + b"]" * 5000,
+    b"a = " + b"9" * 5000, b"a = 1\na = 2", b"a = 1979-13-45", b"\xef\xbb\xbf[", b"\r", b"= 1", b"[[]]",
+)  # fmt: skip
+IN_ITS_PLACE: tuple[Callable[[Path], object], ...] = (
+    a_directory, a_loop, a_dangling_link, a_pipe, a_device, a_huge_file,
+    *(lambda path, content=content: path.write_bytes(content) for content in CONTENTS),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("file", ["subject.toml", "waivers.toml", "planned.toml"])
+@pytest.mark.parametrize("put", IN_ITS_PLACE)
+def test_what_is_no_file_of_toml_is_told_before_anything_is_made(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, file: str, put: Callable[[Path], object]
+) -> None:
+    subject = tmp_path / "subject"
+    subject.mkdir()
+    (subject / "subject.toml").write_text(NAMED)
+    (subject / file).unlink(missing_ok=True)
+    put(subject / file)
+    code, line = told(capsys, ["e2e", "--subject", str(subject)])
+    assert (code, file in line) == (2, True), line
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "subject.toml").write_bytes(b"\xef\xbb\xbf" + NAMED.encode())
+    assert model.load(tmp_path).name == "x"
+
+
+def keys() -> Iterator[str]:
+    """Yield every key of subject.toml, those of its tables as "table.key"."""
+    for name, field in model.Subject.model_fields.items():
+        if isinstance(field.default, model.Part):
+            yield from (f"{name}.{each}" for each in type(field.default).model_fields)
+        elif name != "directory":
+            yield name
+
+
+@pytest.mark.parametrize("value", ["1979-05-27T07:32:00Z", "[[nan]]"])
+@pytest.mark.parametrize("key", list(keys()))
+def test_a_value_of_a_wrong_type_is_told_with_its_key(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, key: str, value: str
+) -> None:
+    (tmp_path / "subject.toml").write_text(f"{NAMED if key != 'name' else ''}{key} = {value}\n")
+    code, line = told(capsys, ["e2e", "--subject", str(tmp_path)])
+    assert (code, key.rsplit(".", maxsplit=1)[-1] in line) == (2, True), line
+
+
+@pytest.mark.parametrize("name", ["a\\u0000b", "x" * 5000, "\\uFFFE", "..", "/"])
+@pytest.mark.parametrize(
+    "key", ["image.dockerfile", "image.context", "manifests.base", "chart.directory", "facts"]
+)
+def test_a_path_that_no_file_can_have_is_not_there(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, key: str, name: str
+) -> None:
+    (tmp_path / "subject.toml").write_text(f'{NAMED}{key} = "{name}/no"\n')
+    code, line = told(capsys, ["e2e", "--subject", str(tmp_path)])
+    assert (code, f"no {key}=" in line) == (2, True), line
+
+
+@pytest.mark.parametrize("value", ["5", "true", "[]", "''", "1979-05-27", "{a = 1}", "'\\u0000'"])
+@pytest.mark.parametrize("key", ["claim", "reason", "owner", "expires", "expects", "refuted", "no_such"])
+def test_a_wrong_value_of_a_waiver_is_told_with_its_key(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, key: str, value: str
+) -> None:
+    (tmp_path / "subject.toml").write_text(NAMED)
+    rows = {"claim": "'pvc-bond'", "reason": "'x'", "owner": "'x'", "expires": "2999-01-01"} | {key: value}
+    written = "".join(f"{name} = {each}\n" for name, each in rows.items())
+    (tmp_path / "waivers.toml").write_text(f"[[waiver]]\n{written}")
+    assert told(capsys, ["e2e", "--subject", str(tmp_path)])[0] == 2
+
+
+@pytest.mark.parametrize("put", IN_ITS_PLACE)
+def test_lists_that_are_no_toml_are_told(tmp_path: Path, put: Callable[[Path], object]) -> None:
+    put(tmp_path / "list.toml")
+    with pytest.raises(UsageError, match=r"list\.toml"):
+        cells.catalogue(tmp_path / "list.toml")
+    with pytest.raises(SubjectFault, match=r"list\.toml"):
+        tools.load(tmp_path / "list.toml")
+    with pytest.raises(UsageError, match=r"list\.toml"):
+        scan.suppressions(tmp_path / "list.toml")
+
+
+@pytest.mark.parametrize("value", ["5", "'x'", "[5]", "['x']", "{a = 1}", "[{name = 5}]", "[[]]", "nan"])
+def test_a_list_of_another_type_is_told(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "list.toml"
+    path.write_text(f"tool = {value}\nsuppression = {value}\nkind = {value}\n")
+    with pytest.raises(UsageError, match=r"list\.toml"):
+        cells.catalogue(path)
+    with pytest.raises(SubjectFault, match=r"list\.toml"):
+        tools.load(path)
+    with pytest.raises(UsageError, match=r"list\.toml"):
+        scan.suppressions(path)
+
+
+@pytest.mark.parametrize("value", ["", "x", "-1", "²", "9" * 40, "a b", "\udcff", "/dev/null/x", "x" * 5000])
+@pytest.mark.parametrize(
+    "name", ["WORKERS", "ENGINE", "KEEP", "CLUSTER", "SUBJECT", "KIND", "CONTAINERD", "KUBERNETES", "CLAIMS"]
+)
+def test_a_setting_that_cannot_be_is_told_with_its_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    if (name, value) == ("CLUSTER", "x"):
+        value = "X"
+    monkeypatch.setenv(f"BOXPROOF_{name}", value)
+    code, line = told(capsys, ["e2e", "--claims", "pvc-bond"])
+    assert (code, name in line or "pvc-bond" in line) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    "value", ["loop", "~nobody-of-this-name/x", "x" * 5000, "/dev/null/x", "/dev/zero", "/bin"]
+)
+@pytest.mark.parametrize("option", ["--kubeconfig", "--subject"])
+def test_a_path_that_leads_nowhere_is_named(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    option: str,
+    value: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    context = ["--context", "x", "--registry", "h"] if option == "--kubeconfig" else []
+    code, line = told(capsys, ["e2e", *context, option, value])
+    assert (code, value[:10].strip("~") in line) == (2, True), line
+
+
+@pytest.mark.parametrize("content", [b"\x80", b"[1]", b"{}", b"[" * 5000, b"9" * 5000, b"", b"null"])
+@pytest.mark.parametrize("name", ["results.json", "matrix.json"])
+def test_a_report_that_cannot_be_read_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes, name: str
+) -> None:
+    latest = tmp_path / "reports/latest"
+    latest.mkdir(parents=True)
+    (latest / name).write_bytes(content)
+    code, line = told(capsys, ["report"])
+    assert (code, str(latest) in line) == (3, True), line
+    (latest / name).unlink()
+    latest.rmdir()
+    latest.parent.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("e2e --claims pvc-bond 2>/dev/full", 2), ("--help >/dev/full", 3), ("--help >&-", 0)]
+)
+def test_a_code_is_right_where_nothing_can_be_said(words: str, code: int) -> None:
+    done = run(
+        ["bash", "-c", f"exec {sys.executable} -m boxproof {words}"], timeout=60, check=False, cwd=ROOT
+    )
+    assert (done.code, done.stdout) == (code, "")
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 1

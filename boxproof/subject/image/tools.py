@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tarfile
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -17,7 +16,8 @@ from boxproof.core.settings import Settings
 from boxproof.host.fetch import carried_programs, golang, npm, release_archives
 from boxproof.host.fetch.apt import EPOCH, digest, publish
 from pytest_claims import progress
-from pytest_claims.faults import EnvironmentFault, SubjectFault
+from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
+from pytest_claims.selection import read_toml
 
 LISTED = "tools.json"
 STRIPPED = "-s -w"
@@ -84,9 +84,11 @@ def load(path: Path) -> list[Tool]:
     """Return the tools listed in ``path``; raises SubjectFault if the list is wrong or empty."""
     found: list[Tool] = []
     try:
-        listed = tomllib.loads(path.read_text()).get("tool", [])
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SubjectFault(f"{path}: {error}") from error
+        listed = read_toml(path, str(path)).get("tool", [])
+    except UsageError as error:
+        raise SubjectFault(str(error)) from error
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise SubjectFault(f"{path}: tool is no list of tables (write [[tool]])")
     for each in listed:
         try:
             found.append(Tool.model_validate(each))

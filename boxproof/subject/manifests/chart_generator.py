@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from boxproof.subject.manifests.derive import CLUSTER_SCOPED
 from boxproof.subject.model import Subject
 from pytest_claims.faults import UsageError
+from pytest_claims.selection import read_toml
 
 START = '{{- range include "box.agents" $ | fromYamlArray }}\n'
 END = "{{- end }}\n"
@@ -62,9 +62,7 @@ class Rules(BaseModel):
 def load(path: Path) -> Rules:
     """Read the rules; raises UsageError that names the file and the first mistake."""
     try:
-        return Rules.model_validate(tomllib.loads(path.read_text()))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: {error}") from error
+        return Rules.model_validate(read_toml(path, str(path)))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(each) for each in first["loc"])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from boxproof.core.process import CommandTimedOut, Result, run
 from boxproof.core.session import EngineInfo, ImageInfo
@@ -23,6 +22,7 @@ from boxproof.subject.supply_chain import provenance, vulnerability_db
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, UsageError
 from pytest_claims.recording import writing
+from pytest_claims.selection import read_toml, there
 
 OUR_TOOLS = "image/tools.toml"  # a subject without a list of tools is examined with ours
 SUPPRESSIONS = "suppressions.toml"  # beside subject.toml
@@ -90,13 +90,13 @@ class Scan:
 
 def suppressions(path: Path, today: date | None = None) -> list[Suppression]:
     """Return the suppressions that count today; raises UsageError for one without a reason or an end."""
-    if not path.is_file():
+    if not there(path):
         return []
     now = today or datetime.now(UTC).date()
     try:
-        listed = tomllib.loads(path.read_text()).get("suppression", [])
-        found = [Suppression.model_validate(each) for each in listed]
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        listed = read_toml(path, str(path)).get("suppression", [])
+        found = TypeAdapter(list[Suppression]).validate_python(listed)
+    except ValidationError as error:
         raise UsageError(f"{path}: {error}", hint="see docs/supply-chain.md") from error
     for each in found:
         if each.expires > now + LONGEST:
