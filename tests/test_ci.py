@@ -46,9 +46,13 @@ def test_what_is_built_is_kept_for_the_next_run(name: str) -> None:
 
 
 def test_a_refuted_box_gets_its_kill_table() -> None:
-    runs = {step.get("run", ""): step for step in steps(ROOT / ".github/workflows/nightly.yml")}
-    (table,) = [step for run, step in runs.items() if "sabotage" in run]
-    assert "!cancelled()" in table["if"]
+    jobs = yaml.safe_load((ROOT / ".github/workflows/nightly.yml").read_text())["jobs"]
+    runs = {name: " ".join(step.get("run", "") for step in job["steps"]) for name, job in jobs.items()}
+    assert "--all --shard ${{ matrix.part }}/4" in runs["kill-table"] and "needs" not in jobs["kill-table"]
+    assert jobs["kill-table"]["strategy"] == {"fail-fast": False, "matrix": {"part": [1, 2, 3, 4]}}
+    joined = jobs["kill-table-joined"]
+    assert joined["needs"] == "kill-table" and "!cancelled()" in joined["if"]
+    assert "sabotage -- --merge" in runs["kill-table-joined"]
 
 
 def test_the_reusable_workflow_hands_on_what_the_action_takes() -> None:

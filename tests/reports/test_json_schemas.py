@@ -88,7 +88,10 @@ def test_what_is_written_is_by_its_schema(root: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", json_schemas.READ)
 def test_what_is_read_is_by_its_schema(name: str) -> None:
-    data = tomllib.loads((ROOT / name).read_text())
+    text = (ROOT / name).read_text()
+    named = text.splitlines()[0].removeprefix("#:schema ")  # editors complete and check by it
+    assert ROOT / named == json_schemas.DIRECTORY / f"{name}.schema.json"
+    data = tomllib.loads(text)
     told = schema(name)
     assert data and wrong(data, told, told) == []
 
