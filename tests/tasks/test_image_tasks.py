@@ -8,11 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import docker
 import pytest
 
 from boxproof.core.settings import Settings
-from boxproof.host.engine import engine_choice
+from boxproof.host.engine import engine_choice, engine_client
 from boxproof.subject.image import image_build, image_files, secret_build
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import package_lock
@@ -46,8 +45,8 @@ def test_the_lock_is_read_in_an_image_that_is_held_to_none(
         yield FILES.get
 
     monkeypatch.setenv("BOXPROOF_SUBJECT", str(subject))
-    monkeypatch.setattr(engine_choice, "ensure", lambda _: SimpleNamespace(host="tcp://nowhere:1"))
-    monkeypatch.setattr(docker, "DockerClient", lambda **_: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(engine_choice, "ensure", lambda _: SimpleNamespace(host="tcp://nowhere:1", certs=""))
+    monkeypatch.setattr(engine_client, "connect", lambda *_, **__: SimpleNamespace(close=lambda: None))
     monkeypatch.setattr(secret_build, "temporary", lambda *_: nullcontext())
     monkeypatch.setattr(image_build, "build", build)
     monkeypatch.setattr(image_files, "reader", reader)
