@@ -19,7 +19,8 @@ def of(subject: Path) -> dict[str, str]:
     """
     told = own_claims.written(subject)
     image, budgets = _table(told, "image"), _table(told, "budgets")
-    claude = "claude-code" in (told.get("profiles") or ())
+    profiles = told.get("profiles")
+    claude = isinstance(profiles, list) and "claude-code" in profiles
     kept = str(told.get("config_dir", ""))
     state = f"~/{PurePosixPath(kept).name}" if kept else "the directory of its state"
     return {

@@ -267,7 +267,7 @@ def test_the_file_has_the_fields_of_the_contract(judge: Judge, session: Session)
     assert list(data["counts"]) == [
             "proven", "refuted", "blocked", "unproven", "waived", "planned", "not_applicable",
         ]  # fmt: skip
-    assert list(data["subject"]) == ["name", "source", "image"]
+    assert list(data["subject"]) == ["name", "source", "image", "put_in"]
     sizes = ["reference", "config_digest", "compressed_bytes", "unpacked_bytes"]
     assert list(data["subject"]["image"]) == sizes
     cell = ["kind", "containerd", "kubernetes", "runc", "cni", "kernel", "engine", "cgroup"]
