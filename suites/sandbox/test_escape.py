@@ -296,7 +296,7 @@ def furnished(stage: Stage) -> Iterator[Stage]:
     (profiles / "old.toml").write_text(f"# {CANARY}\n")
     memory = Path(f"/dev/shm/boxproof-{os.getpid()}")
     memory.write_text(CANARY)
-    stage.as_user(["ipcmk", "-M", "64"])
+    segment = stage.as_user(["ipcmk", "-M", "64"]).stdout.split()[-1]  # others are other checks'
     resident = ["sh", "-c", 'echo ready; read -r word; : "$0"', f"{CANARY} 9"]
     try:
         with started(stage.command(resident, env={"ZZ_CANARY": "1"})) as process:
@@ -304,7 +304,7 @@ def furnished(stage: Stage) -> Iterator[Stage]:
             yield stage
     finally:
         memory.unlink()
-        stage.as_user(["sh", "-c", "ipcs -m | awk '/0x/ {print $2}' | xargs -r -n1 ipcrm -m"])
+        stage.as_user(["ipcrm", "-m", segment])
 
 
 def outcome(attempt: Attempt, stage: Stage, inside: Inside | None) -> bool:
