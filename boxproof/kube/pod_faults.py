@@ -24,6 +24,7 @@ OF_THE_NODE = frozenset({  # reasons of a failed pod: https://kubernetes.io/docs
     "Terminated", "NodeLost", "NodeAffinity", "Preempting", "UnexpectedAdmissionError",
     "TopologyAffinityError",
 })  # fmt: skip
+INSUFFICIENT = "Insufficient "  # a scheduler's word for nodes that lack a resource
 OWN_LIMIT = re.compile(r"exceed(s|ed) (the total limit|its local ephemeral storage limit|the limit)")
 
 
@@ -75,6 +76,11 @@ def too_large(kube: Kube, pod: Object) -> str:
             wanted[name] = wanted.get(name, 0) + _number(amount)
     nodes = [each.get("status", {}).get("allocatable") or {} for each in kube.list("Node")]
     return ", ".join(f"{name} {amount}" for name, amount in wanted.items() if amount > _most(nodes, name))
+
+
+def of_a_full_cluster(kube: Kube, pod: Object, said: str) -> bool:
+    """Return whether what a scheduler said of a pod is that others have the room now that it would fit in."""
+    return INSUFFICIENT in said and not too_large(kube, pod)
 
 
 def _most(nodes: Iterable[Mapping[str, str]], name: str) -> Any:

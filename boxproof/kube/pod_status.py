@@ -100,6 +100,8 @@ def ready(
         if reason and (not pod_faults.of_an_image(found) or without_image > IMAGE_LOOKS * pace.factor()):
             raise Ended(reason)
         if unschedulable > _patience(said := scheduled.get("message", "")) * pace.factor():
+            if pod_faults.of_a_full_cluster(kube, found, said):
+                raise NotYet(f"the cluster is full: {said}")
             raise Ended(f"Unschedulable: {said}")
         raise NotYet(pod_faults.passing(found) or summary(found))
 
@@ -126,6 +128,8 @@ def _own_delay(kube: Kube, namespace: str, pod: str) -> str:
         return f"the API refuses it{said}" if REFUSED.search(said) else ""
     started = found.get("status", {}).get("containerStatuses") or []
     if pod_faults.passing(found) or "deletionTimestamp" in found["metadata"]:
+        return ""
+    if condition(found, "PodScheduled").get("reason") == "Unschedulable":
         return ""
     if started and all("running" in each.get("state", {}) for each in started):
         return "it runs and never becomes Ready"

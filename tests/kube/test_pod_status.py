@@ -106,7 +106,7 @@ class Later(Fake):
 @pytest.mark.parametrize(
     ("message", "looks"),
     [
-        ("0/3 nodes are available: 3 Insufficient cpu.", pod_status.UNSCHEDULABLE_LOOKS),
+        ("0/3 nodes are available: 3 didn't match Pod's node selector.", pod_status.UNSCHEDULABLE_LOOKS),
         (
             "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
             pod_status.UNBOUND_LOOKS,
@@ -129,7 +129,7 @@ def test_on_a_slow_machine_a_scheduler_gets_longer(monkeypatch: pytest.MonkeyPat
     kernel.slowed(3)
     monkeypatch.setattr(pod_status, "LOOK", 0.001)
     looks = 3 * pod_status.UNSCHEDULABLE_LOOKS
-    assert pod_status.is_ready(wait(Later("3 Insufficient cpu.", looks), timeout=30))
+    assert pod_status.is_ready(wait(Later("3 didn't match Pod's node selector.", looks), timeout=30))
 
 
 def test_a_terminal_state_blocks_when_a_reference_pod_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,19 +242,34 @@ class Full(Later):
         return [{"status": {"allocatable": {"cpu": "2"}}}]
 
 
-def test_a_full_cluster_blocks_and_the_reference_asks_for_the_same(
+@pytest.mark.usefixtures("kernel")
+def test_room_in_a_full_cluster_is_waited_for_and_never_the_pods_fault(
+    monkeypatch: pytest.MonkeyPatch, reference: list[str]
+) -> None:
+    monkeypatch.setattr(pod_status, "LOOK", 0.001)
+    with pytest.raises(DeadlineExceeded, match=r"the cluster is full: .*Insufficient cpu"):
+        wait(Full("500m"), timeout=0.5)
+    room = Full("500m")
+    room.left = 10 * pod_status.UNSCHEDULABLE_LOOKS
+    assert pod_status.is_ready(wait(room, timeout=30) | pod(ready=True))
+    assert reference == []
+
+
+def test_a_reference_pod_asks_for_what_the_pod_asks_for(
     monkeypatch: pytest.MonkeyPatch, kernel: Kernel
 ) -> None:
     asked: list[object] = []
 
     def fails(_kube: object, _image: str, node: str, *, requests: object, pulled: bool) -> None:
         asked.append((node, requests, pulled))
-        raise EnvironmentFault("Insufficient cpu")
+        raise EnvironmentFault("no node")
 
     monkeypatch.setattr(probe_pods, "reference", fails)
     monkeypatch.setattr(pod_status, "LOOK", 0.001)
-    with pytest.raises(EnvironmentFault, match="on any node fails too: Insufficient cpu"):
-        wait(Full("500m"), timeout=30)
+    unfit = Full("500m")
+    unfit.message = "0/3 nodes are available: 3 didn't match Pod's node selector."
+    with pytest.raises(EnvironmentFault, match="on any node fails too: no node"):
+        wait(unfit, timeout=30)
     assert asked == [("", [{"cpu": "500m"}], False)]
 
 
