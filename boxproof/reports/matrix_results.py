@@ -53,7 +53,7 @@ class Matrix(Part):
         return EXIT_CODES[self.verdict]
 
     def summary(self) -> str:
-        """Return the verdict with the first cells that stand in the way, worst first."""
+        """Return the verdict with the first cells that are not accepted, worst first."""
         left = [each for each in self.cells if each.verdict != "accepted"]
         left.sort(key=lambda each: WORST_FIRST.index(each.verdict))
         only = " (narrowed to some claims)" if self.narrowed else ""

@@ -1,9 +1,10 @@
-"""The page: the verdict, what stands in the way, then every claim with checks, controls and evidence."""
+"""The page: the verdict, what is not proven, then every claim with checks, controls and evidence."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -125,6 +126,7 @@ def render(found: Results, parts: Parts, project: Project) -> str:
     given = {
         "results": found,
         "areas": areas,
+        "n": _counted(areas) if parts.progress else tally(found.counts),
         "claims": {each.result.id: each for each in every},
         "causes": causes(every),
         "waived": [each for each in every if each.result.waiver],
@@ -183,7 +185,7 @@ def _sources(text: str, names: Mapping[str, str]) -> str:
 
 
 def causes(views: Iterable[ClaimView]) -> list[Cause]:
-    """Return what stands in the way, worst first: claims of one status with one reason are one cause."""
+    """Return what is not proven, worst first: claims of one status with one reason are one cause."""
     grouped: dict[tuple[str, str], list[ClaimView]] = {}
     for each in views:
         if each.status in {Verdict.REFUTED, Verdict.BLOCKED, Verdict.UNPROVEN}:
@@ -250,6 +252,12 @@ def _compact(value: Any) -> str:
     return text if len(text) <= 400 else f"{text[:400]}…"
 
 
+def _counted(areas: Iterable[AreaView]) -> dict[str, int]:
+    """Return how many claims have each status: while a run goes on most wait, and are not unproven."""
+    found = Counter(each.status for area in areas for each in area.claims)
+    return {status: found[status] for status in _statuses() if found[status]}
+
+
 def tally(counts: Counts) -> dict[str, int]:
     """Return the counts that are not zero, by the words of the page."""
     return {name.replace("_", " "): number for name, number in counts.model_dump().items() if number}
@@ -267,6 +275,6 @@ def template(name: str, *directories: Path) -> jinja2.Template:
     )
     environment.filters.update(
         duration=_duration, megabytes=_bytes, moment=_moment, compact=_compact, prose=_prose,
-        css=drawings.css, tally=tally,
+        css=drawings.css,
     )  # fmt: skip
     return environment.get_template(name)

@@ -20,6 +20,26 @@ except ModuleNotFoundError:
     pytest.exit(f"no Playwright in this environment ({HINT})", returncode=3)
 
 
+SAID: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the documents' pictures be written anew."""
+    parser.addoption("--pictures", action="store_true", help="write docs/pictures anew")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was measured of the pages."""
+    for line in SAID:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def tell() -> Callable[[str], None]:
+    """``tell(line)`` has a figure stand below the tests."""
+    return SAID.append
+
+
 @dataclass
 class Pages:
     """Pages of every kind, by name."""

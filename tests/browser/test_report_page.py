@@ -14,9 +14,11 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.browser.conftest import Opened, Pages
 
 Open = Callable[..., Opened]
+Tell = Callable[[str], None]
 KINDS = ("refuted", "accepted", "dead", "running", "matrix", "bench")
 OF_CLAIMS = KINDS[:4]
 WIDTHS = (360, 390, 768, 1280)
+PICTURES = Path(__file__).resolve().parents[2] / "docs/pictures"
 FIRST = "rbac-no-wildcards"
 EXPAND = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
 LINES = """[...document.querySelectorAll('th:not(.said), td.nowrap, summary .word')].filter((each) => {
@@ -42,15 +44,17 @@ def test_nothing_is_wider_than_the_window(opened: Open, kind: str) -> None:
         assert page.evaluate(LINES) == [], (kind, width)
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("dark", "widths"), [(False, WIDTHS), (True, (1280,))], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_axe_finds_nothing(opened: Open, kind: str, dark: bool) -> None:
+def test_axe_finds_nothing(opened: Open, kind: str, dark: bool, widths: tuple[int, ...]) -> None:
     page = opened(kind, dark=dark).page
     page.evaluate(
         "for (const one of document.querySelectorAll('.claim > details')) { one.open = true; break; }"
     )
-    found = Axe().run(page)
-    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found.response["violations"]] == []
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 900})
+        found = Axe().run(page).response["violations"]
+        assert [(width, each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
 
 
 def test_axe_finds_nothing_in_an_open_claim(opened: Open) -> None:
@@ -63,13 +67,14 @@ def test_axe_finds_nothing_in_an_open_claim(opened: Open) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_fetched_and_no_script_fails(opened: Open, pages: Pages, kind: str) -> None:
+def test_nothing_is_fetched_and_no_script_fails(opened: Open, pages: Pages, tell: Tell, kind: str) -> None:
     asked = opened(kind).asked
+    tell(f"page {kind}: {pages[kind].stat().st_size:,} bytes")
     assert [each for each in asked if not each.startswith("data:image/svg")] == [pages[kind].as_uri()]
     assert pages[kind].stat().st_size < 2_000_000
 
 
-def test_verdict_image_why_since_when_and_evidence_in_six_steps(opened: Open) -> None:
+def test_verdict_image_why_since_when_and_evidence_in_six_steps(opened: Open, tell: Tell) -> None:
     page = opened("refuted").page
     steps = ["open the page: the first screen says the verdict, the image, who waived what until when"]
     for shown in ("h1", ".first code:has-text('claude-in-a-box:')", "text=the storage team"):
@@ -85,14 +90,17 @@ def test_verdict_image_why_since_when_and_evidence_in_six_steps(opened: Open) ->
     steps.append("click its evidence: the file opens")
     page.wait_for_url("**/observations.json")
     assert len(steps) <= 6
+    for number, step in enumerate(steps, 1):
+        tell(f"step {number}: {step}")
     assert json.loads(page.locator("pre").inner_text()) == []
 
 
-def test_the_first_refuted_claim_is_at_most_five_tab_stops_away(opened: Open) -> None:
+def test_the_first_refuted_claim_is_at_most_five_tab_stops_away(opened: Open, tell: Tell) -> None:
     page = opened("refuted").page
-    for _ in range(5):
+    for stop in range(1, 6):
         page.keyboard.press("Tab")
         if FIRST in str(page.evaluate("document.activeElement.getAttribute('href')")):
+            tell(f"the first refuted claim: tab stop {stop}")
             break
     else:
         pytest.fail("not in five stops")
@@ -201,11 +209,19 @@ def test_a_survivor_is_said_beside_the_verdict(opened: Open) -> None:
     assert page.locator("#sabotages").is_visible()
 
 
-def test_it_prints_the_verdict_and_the_waivers_first_on_few_pages(opened: Open, tmp_path: Path) -> None:
-    page = opened("refuted", width=794).page
-    printed = page.pdf(format="A4", path=tmp_path / "page.pdf", prefer_css_page_size=True)
+@pytest.mark.parametrize(
+    ("kind", "most"), [*dict.fromkeys(OF_CLAIMS, 16).items(), ("matrix", 2), ("bench", 1)]
+)
+def test_each_page_prints_on_few_sheets(opened: Open, tell: Tell, kind: str, most: int) -> None:
+    page = opened(kind, width=794).page
+    printed = page.pdf(format="A4", prefer_css_page_size=True)
     number = len(re.findall(rb"/Type\s*/Page\b(?!s)", printed))
-    assert 3 <= number <= 16
+    tell(f"page {kind}: {number} sheets of A4")
+    assert 1 <= number <= most
+
+
+def test_it_prints_the_verdict_and_the_waivers_first(opened: Open) -> None:
+    page = opened("refuted", width=794).page
     page.emulate_media(media="print")
     for first in ("h1", ".first", "text=the storage team"):
         box = page.locator(first).first.bounding_box()
@@ -220,3 +236,15 @@ def test_a_run_in_progress_says_how_far_it_is(opened: Open) -> None:
         r"Running 115 of 230 checks done, about \d+ min \d+ s left", page.locator("h1").inner_text()
     )
     assert page.locator("article.claim.waiting").count() == 115
+    assert page.locator(".counts").inner_text() == "1 refuted, 115 waiting, 2 waived, 112 proven"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_documents_show_the_page_as_it_is(
+    opened: Open, request: pytest.FixtureRequest, width: int
+) -> None:
+    kept = PICTURES / f"report-{width}.png"
+    shot = opened("refuted", width=width).page.screenshot()
+    if request.config.getoption("--pictures"):
+        kept.write_bytes(shot)
+    assert kept.read_bytes()[16:24] == shot[16:24], "another size: nox -s browser -- --pictures"

@@ -232,8 +232,8 @@ def earlier(path: Path, found: Results, runs: int = 12) -> None:
 def running(root: Path) -> Path:
     """Write the page of a run of which half has ended; returns it."""
     run, made = sample(root, refuted=1)
-    half = list(made.claims())[NUMBER // 2 :]
     found = results.read(run / results.FILE)
+    half = [each.id for each in found.claims if each.verdict is Verdict.PROVEN][-NUMBER // 2 :]
     (run / results.FILE).unlink()
     parts = html.Parts(
         records.load(run), progress=html.Progress(NUMBER // 2, NUMBER, left=900.0), waiting=frozenset(half)

@@ -52,7 +52,7 @@ def test_the_page_of_a_run_under_way_waits_for_what_has_not_ended(context: RunCo
     following.write_page(records.collected(context.directory))
     text = (context.directory / "index.html").read_text()
     assert "1 of 3 checks done, about 60 s left" in text
-    assert 'data-verdict="waiting"' in text and "What stands in the way" in text
+    assert 'data-verdict="waiting"' in text and "What is not proven" in text
     assert (context.directory / results.FILE).read_text() == before, "until the end it says blocked"
 
 
