@@ -115,7 +115,7 @@ def interrupts(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the harness's own tests (no Docker, about a minute)."""
+    """Run the harness's own tests (no Docker, about four minutes on two cores)."""
     install(session)
     session.run("python", "-m", "pytest", "tests", "-n", "auto", *session.posargs)
 
