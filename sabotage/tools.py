@@ -9,6 +9,7 @@ from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 from sabotage.box_parts import agent_of
 
 WRAPPER = "/usr/local/bin/netraw-exec"
+ENFORCE = "pod-security.kubernetes.io/enforce"
 EFFECTIVE = "0100000200200000000000000000000000000000"  # cap_net_raw=ep as struct vfs_cap_data
 
 
@@ -75,7 +76,7 @@ image_sabotage(
 @manifest_sabotage("default-pod-adds-no-capabilities", "the default pod adds NET_RAW")
 def default_adds_net_raw(objects: Objects) -> None:
     """Add a capability to every container, in a namespace that allows it."""
-    find(objects, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "privileged"
+    find(objects, "Namespace")["metadata"]["labels"][ENFORCE] = "privileged"
     for container in find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"]:
         container["securityContext"]["capabilities"]["add"] = ["NET_RAW"]
 
@@ -178,7 +179,9 @@ image_sabotage(
 @manifest_sabotage("default-pod-adds-no-capabilities", "the proxy keeps what the runtime gives")
 def proxy_keeps_capabilities(objects: Objects) -> None:
     """Leave a container of the default tier with the runtime's set."""
-    find(objects, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "baseline"
+    labels = find(objects, "Namespace")["metadata"]["labels"]
+    if labels.get(ENFORCE) == "restricted":  # a tier that needs more than baseline keeps it
+        labels[ENFORCE] = "baseline"
     for container in find(objects, "Deployment")["spec"]["template"]["spec"]["containers"]:
         container["securityContext"]["capabilities"] = {}
 
