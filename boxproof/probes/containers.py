@@ -166,20 +166,22 @@ class LocalContainer:
         started = time.monotonic()
         words = ["-c", IN_ITS_ROOT, user, *argv]
 
-        def run() -> tuple[int, bytes]:
+        def run() -> tuple[int, bytes, bytes]:
             made = self.docker.containers.run(
                 self.probe_image, words, entrypoint=["python3"], user="0:0", detach=True,
                 network_mode="none", pid_mode=f"container:{self.made.id}", labels=self.made.labels,
                 cap_add=["SYS_PTRACE", "DAC_READ_SEARCH"], security_opt=["apparmor=unconfined"],
             )  # fmt: skip
             try:
-                return int(made.wait()["StatusCode"]), bytes(made.logs())
+                code = int(made.wait()["StatusCode"])
+                return code, bytes(made.logs(stderr=False)), bytes(made.logs(stdout=False))
             finally:
                 made.remove(force=True)
 
-        code, output = _engine(run)
-        shown = output.decode(errors="replace")
-        return ExecResult(tuple(argv), code, shown, shown, time.monotonic() - started)
+        # apart: a shell that stands outside its own root says that it does not know where it is
+        code, *streams = _engine(run)
+        out, err = (each.decode(errors="replace") for each in streams)
+        return ExecResult(tuple(argv), code, out, err, time.monotonic() - started)
 
     def probe(self, *words: str, timeout: float = 30) -> ExecResult:  # noqa: ARG002 (the engine has no deadline)
         """Run the probe program in a container of the probe image that shares its processes, as root."""

@@ -10,6 +10,7 @@ from boxproof.core.session import Session
 from boxproof.deployment.box import Box, workload_of
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.exec import ExecResult, exec_in
+from boxproof.probes.pods.probe_pods import CONFINED
 from pytest_claims import claim, control, observe, require
 
 Script = Callable[..., ExecResult]
@@ -44,8 +45,13 @@ def test_the_script_enters_the_container_that_was_meant(
 ) -> None:
     def with_sidecar(objects: list[dict[str, Any]]) -> None:
         spec = workload_of(objects)["spec"]["template"]["spec"]
-        beside = {"name": SIDECAR, "image": session.probe_image, "imagePullPolicy": "Never"}
-        spec["containers"].append(beside | {"command": ["/usr/local/bin/probe", "idle"]})
+        beside: dict[str, Any] = {
+            "name": SIDECAR,
+            "image": session.probe_image,
+            "imagePullPolicy": "Never",
+        }
+        beside |= {"command": ["/usr/local/bin/probe", "idle"], "securityContext": dict(CONFINED)}
+        spec["containers"].append(beside)
         spec["nodeSelector"] = {"kubernetes.io/hostname": box.node}  # the scheduler has to see its volume
 
     two = make_box(edit=with_sidecar)
