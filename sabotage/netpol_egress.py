@@ -80,7 +80,7 @@ def apiserver_port_to_everywhere(objects: Objects) -> None:
 image_sabotage(
     "kubeconfig_by_name", "netpol-apiserver-by-ip-without-dns", "the kubeconfig has the API server's name",
     dockerfile=edited("/usr/local/bin/pod-kubeconfig", "s|https://[$]server|https://kubernetes.default.svc|"),
-)  # fmt: skip  # fmt: skip
+)  # fmt: skip
 
 
 @manifest_sabotage("netpol-apiserver-by-ip-without-dns", "the API server's address goes through the proxy")

@@ -61,8 +61,8 @@ def any_value_of_the_label(objects: Objects) -> None:
 image_sabotage(
     "listens_over_tcp", "netpol-ingress-denied-nothing-listens", "something in the box listens everywhere",
     dockerfile=edited("/usr/local/bin/entrypoint", "2i socat TCP-LISTEN:9000,fork /dev/null \\&"),
-)  # fmt: skip  # fmt: skip
+)  # fmt: skip
 image_sabotage(
     "listens_over_udp", "netpol-ingress-denied-nothing-listens", "something in the box listens over UDP",
     dockerfile=edited("/usr/local/bin/entrypoint", "2i socat UDP-RECV:9000 /dev/null \\&"),
-)  # fmt: skip  # fmt: skip
+)  # fmt: skip

@@ -186,7 +186,7 @@ def unreviewed_namespace(objects: Objects) -> None:
 image_sabotage(
     "looks_for_secrets", "rbac-no-forbidden-lines", "the entrypoint asks for the secrets of the namespace",
     dockerfile=edited("/usr/local/bin/entrypoint", "2i kubectl get secrets || :"),
-)  # fmt: skip  # fmt: skip
+)  # fmt: skip
 
 
 @manifest_sabotage("rbac-reader-cannot-exec", "the reader may enter every pod")
