@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
-from boxproof.kube import pod_faults
+from boxproof.kube import pod_faults, refused_pods
 from boxproof.kube.client import Kube, NotFound, Object
 from pytest_claims import pace
 from pytest_claims.faults import BoxproofError, DeadlineExceeded, EnvironmentFault, SubjectFault
@@ -20,11 +19,7 @@ LOOK = 0.5  # seconds from one look at a pod to the next
 IMAGE_LOOKS = 12  # at an image that does not come before it is believed
 UNSCHEDULABLE_LOOKS = 16  # in a row before "unschedulable" is believed
 UNBOUND_LOOKS = 120  # the same for want of a volume: on a busy machine a provisioner was seen to need 20 s
-
-
-REFUSED = re.compile(
-    r"violates PodSecurity|is invalid|denied the request|exceeded quota|is forbidden: .*unable to"
-)
+REFUSED_LOOKS = 6  # in a row before a pod that the API server will not have is believed
 
 
 class Ended(Exception):
@@ -81,14 +76,18 @@ def ready(
     Raises SubjectFault for a terminal state of the pod's own making, shown by a reference pod of
     ``reference_image`` that does become Ready on the same node; EnvironmentFault otherwise.
     """
-    unschedulable = without_image = 0
+    unschedulable = without_image = refused = 0
 
     def look() -> Object:
-        nonlocal unschedulable, without_image
+        nonlocal unschedulable, without_image, refused
         try:
             found = kube.get("Pod", pod, namespace)
         except NotFound:
-            raise NotYet(f"no pod {pod}{_refusals(kube, namespace)}") from None
+            why = refused_pods.refused_now(kube, namespace, pod)
+            refused = refused + 1 if why else 0
+            if refused > REFUSED_LOOKS:
+                raise Ended(f"the API refuses it: {why}") from None
+            raise NotYet(f"no pod {pod}{refused_pods.said_of(kube, namespace)}") from None
         if found["metadata"]["uid"] == after:
             raise NotYet("the old pod is still there")
         if settled(found):
@@ -124,8 +123,8 @@ def _own_delay(kube: Kube, namespace: str, pod: str) -> str:
     """
     found = kube.find("Pod", pod, namespace)
     if found is None:
-        said = _refusals(kube, namespace)
-        return f"the API refuses it{said}" if REFUSED.search(said) else ""
+        said = refused_pods.said_of(kube, namespace)
+        return f"the API refuses it{said}" if refused_pods.REFUSED.search(said) else ""
     started = found.get("status", {}).get("containerStatuses") or []
     if pod_faults.passing(found) or "deletionTimestamp" in found["metadata"]:
         return ""
@@ -147,21 +146,27 @@ def rolled_to(kube: Kube, kind: str, name: str, namespace: str, pod: str, *, tim
     Kinds without revisions are not waited for.
 
     Right after a change the old pod is still there and Ready. One of an older revision that is not Ready
-    is deleted: the controller waits for it for ever. Raises DeadlineExceeded.
+    is deleted: the controller waits for it for ever. A pod that the API server refuses is not waited for:
+    ``ready`` says whose fault that is. Raises DeadlineExceeded.
     """
     if kind in UPDATED:
         _replaced(kube, kind, name, namespace, timeout)
     if kind != "StatefulSet":
         return
+    refused = 0
 
     def look() -> bool:
+        nonlocal refused
         live = kube.get(kind, name, namespace)
         status = live.get("status", {})
         if status.get("observedGeneration", 0) < live["metadata"]["generation"]:
             raise NotYet("the controller has not seen the change")
         found = kube.find("Pod", pod, namespace)
         if found is None:
-            raise NotYet(f"no pod {pod}{_refusals(kube, namespace)}")
+            refused = refused + 1 if refused_pods.refused_now(kube, namespace, pod) else 0
+            if refused > REFUSED_LOOKS:
+                return True
+            raise NotYet(f"no pod {pod}{refused_pods.said_of(kube, namespace)}")
         if found["metadata"].get("labels", {}).get(REVISION) == status.get("updateRevision"):
             return True
         if not is_ready(found) and "deletionTimestamp" not in found["metadata"]:
@@ -183,7 +188,7 @@ def _replaced(kube: Kube, kind: str, name: str, namespace: str, timeout: float) 
         asked = live["spec"].get("replicas", 1) if wanted == "replicas" else status.get(wanted, 0)
         have = status.get(new, 0)
         if have != asked or status.get(present, 0) != asked:
-            raise NotYet(f"{have} of {asked} pods are new{_refusals(kube, namespace)}")
+            raise NotYet(f"{have} of {asked} pods are new{refused_pods.said_of(kube, namespace)}")
         return True
 
     until(look, timeout=timeout, what=f"{kind} {namespace}/{name} has new pods only")
@@ -236,9 +241,3 @@ def rolled_out(kube: Kube, kind: str, name: str, namespace: str, *, timeout: flo
         return True
 
     until(look, timeout=timeout, what=f"{kind} {name} is rolled out", every=0.5)
-
-
-def _refusals(kube: Kube, namespace: str) -> str:
-    """Say what keeps a controller from creating pods, for the message of a deadline."""
-    events = [each for each in kube.list("Event", namespace) if each.get("reason") == "FailedCreate"]
-    return f": {events[-1].get('message', '')}" if events else ""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from boxproof.kube import pod_status
-from boxproof.kube.client import NotFound
+from boxproof.kube.client import Forbidden, NotFound
 from boxproof.kube.exec import exit_code
 from boxproof.probes.pods import probe_pods
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
@@ -374,27 +374,77 @@ def test_a_pod_that_runs_and_never_says_it_is_ready_is_at_fault_itself(reference
 
 
 class Refused(Fake):
-    """A controller that the API lets create no pod."""
+    """A controller that was told by the API that it may not create its pod; ``still`` is what it says now."""
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, said: str, still: str = "") -> None:
         super().__init__({})
-        self.said = said
+        self.said, self.still = said, still
+        self.asked: list[dict[str, Any]] = []
 
-    def get(self, *_: object) -> dict[str, Any]:
-        """Return nothing."""
-        raise NotFound(404, "no pod")
+    def get(self, kind: str = "", *_: object) -> dict[str, Any]:  # type: ignore[override]
+        """Return the controller, and no pod."""
+        if kind == "Pod":
+            raise NotFound(404, "no pod")
+        claims = [{"metadata": {"name": "home"}}]
+        template = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": []}}
+        meta = {"generation": 1}
+        return {"metadata": meta, "spec": {"template": template, "volumeClaimTemplates": claims},
+                "status": {"observedGeneration": 1, "updateRevision": "2"}}  # fmt: skip
 
     def find(self, *_: object) -> None:  # type: ignore[override]
         """Return nothing."""
 
     def list(self, *_: object) -> list[dict[str, Any]]:
         """Return what the controller says."""
-        return [{"reason": "FailedCreate", "message": self.said}]
+        about = {"kind": "StatefulSet", "name": "p"}
+        return [{"reason": "FailedCreate", "message": self.said, "involvedObject": about}]
+
+    def path(self, *_: object) -> str:
+        """Return where pods are created."""
+        return "/pods"
+
+    def post(self, _: str, body: dict[str, Any], **options: Any) -> dict[str, Any]:
+        """Judge a pod that is not to be made."""
+        assert options["query"] == {"dryRun": "All"}
+        self.asked.append(body)
+        if self.still:
+            raise Forbidden(403, self.still)
+        return body
+
+
+VIOLATES = 'pods "p-0" is forbidden: violates PodSecurity "restricted:latest"'
 
 
 @pytest.mark.usefixtures("reference")
 def test_a_pod_that_the_api_refuses_is_at_fault_and_one_that_is_late_is_not() -> None:
     with pytest.raises(SubjectFault, match=r"the API refuses it: .*violates PodSecurity"):
-        wait(Refused('pods "p-0" is forbidden: violates PodSecurity "restricted:latest"'))
+        wait(Refused(VIOLATES))
     with pytest.raises(DeadlineExceeded):
         wait(Refused("etcdserver: request timed out"))
+
+
+@pytest.mark.usefixtures("reference")
+def test_a_pod_that_the_api_refuses_still_is_not_waited_for_to_the_end() -> None:
+    refused = Refused(VIOLATES, still=VIOLATES)
+    with pytest.raises(SubjectFault, match="violates PodSecurity") as caught:
+        wait(refused, timeout=600)
+    assert "not within" not in str(caught.value)
+    [volume] = refused.asked[0]["spec"]["volumes"]
+    assert volume["persistentVolumeClaim"] == {"claimName": "home-p"}
+
+
+@pytest.mark.usefixtures("reference")
+def test_a_refusal_that_was_mended_since_is_waited_for() -> None:
+    mended = Refused(VIOLATES)
+    with pytest.raises(SubjectFault, match="not within"):
+        wait(mended)
+    assert mended.asked
+
+
+@pytest.mark.usefixtures("reference")
+def test_a_new_revision_whose_pod_is_refused_is_left_to_the_judge_of_pods() -> None:
+    refused = Refused(VIOLATES, still=VIOLATES)
+    pod_status.rolled_to(refused, "StatefulSet", "p", "n", "p-0", timeout=600)  # type: ignore[arg-type]
+    late = Refused(VIOLATES)
+    with pytest.raises(DeadlineExceeded):
+        pod_status.rolled_to(late, "StatefulSet", "p", "n", "p-0", timeout=0.3)  # type: ignore[arg-type]
