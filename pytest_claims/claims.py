@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pytest_claims.faults import UsageError, one_line
+from pytest_claims.recording import redaction
 from pytest_claims.selection import read_toml
 
 WORD = re.compile(r"\{([a-z_]+)\}")
@@ -63,6 +64,7 @@ def load(directory: Path) -> Mapping[str, Claim]:
             if each.id in found:
                 raise UsageError(f"{path.name}: claim {each.id!r} is defined twice")
             found[each.id] = each
+    redaction.keep(*found)
     return {each.id: each for each in sorted(found.values(), key=_place)}
 
 

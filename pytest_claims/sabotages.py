@@ -20,6 +20,7 @@ from types import ModuleType
 from pytest_claims import selection
 from pytest_claims.concurrency.scopes import Scope
 from pytest_claims.faults import UsageError
+from pytest_claims.recording import redaction
 from pytest_claims.recording.records import Record
 from pytest_claims.seen_red import source_forms
 from pytest_claims.seen_red.source_forms import PACKAGE
@@ -137,6 +138,7 @@ def _loaded(directory: Path) -> Mapping[str, Sabotage]:
         _open_package(directory)
         for path in sorted(directory.glob("*.py")):
             importlib.import_module(PACKAGE if path.stem == "__init__" else f"{PACKAGE}.{path.stem}")
+    redaction.keep(*found)
     return found
 
 

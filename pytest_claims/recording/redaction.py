@@ -26,6 +26,7 @@ class Redactor:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self.values: tuple[str, ...] = ()
+        self.own: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self.add(*values)
 
@@ -37,13 +38,18 @@ class Redactor:
             if not forms <= set(self.values):
                 self.values = tuple(sorted({*self.values, *forms}, key=len, reverse=True))
 
+    def keep(self, *words: str) -> None:
+        """Leave these words, and what stands behind them, where they merely look like a secret."""
+        with self._lock:
+            self.own |= set(words)
+
     def text(self, value: str) -> str:
         """Return ``value`` without secrets, and fit to be written."""
         value = value.encode(errors="replace").decode()
         for each in self.values:
             if each in value:
                 value = value.replace(each, MARK)
-        return without_shapes(value)
+        return without_shapes(value, self.own)
 
     def data(self, value: Any) -> Any:
         """Return plain JSON data with every string in it redacted, and all that a Kubernetes Secret holds."""
@@ -105,6 +111,11 @@ KNOWN = Redactor()  # the process's: who makes or reads a secret adds it, and al
 def add(*values: str) -> None:
     """Have these values taken out of everything that this process writes or shows from now on."""
     KNOWN.add(*values)
+
+
+def keep(*words: str) -> None:
+    """Have ids of ours, and what stands behind them, left where they merely look like a secret."""
+    KNOWN.keep(*words)
 
 
 def text(value: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 
 MARK = "[redacted]"
 SHORT = 200  # characters: keys and names come again and again, and are looked at once
+OUTCOMES = frozenset(
+    ("killed", "survived", "proven", "refuted", "blocked", "unproven", "planned", "waived", "accepted")
+)  # what our reports say of an id
 
 # What an issuer begins its tokens with, so that scanners find them. Before each pattern stand the texts of
 # which it needs one, in small letters: to look for those first takes a fiftieth of the time.
@@ -112,6 +115,9 @@ PATTERNS = tuple(
         (("pass", "pwd"), r"(?i)((?:pass|password|pwd)=)(?!\[redacted)[^\s;&\"']{4,}", 0, rf"\g<1>{MARK}"),
     )
 )  # fmt: skip
+SEPARATORS = " \t\"':="  # between a name and its value
+ID_START = re.compile(r"[\w/-]+")
+ID_END = re.compile(r"[\w/-]+\Z")
 ENCODED_KEY = re.compile(r"LS0tLS1CRUdJT[A-Za-z0-9+/_-]{20,}={0,2}")  # "-----BEGIN " in base64
 SECRET_JSON = re.compile(r"\"kind\"\s*:\s*\"Secret\"")
 SECRET_YAML = re.compile(r"(?m)^[ \t-]*kind: *[\"']?Secret[\"']? *$")
@@ -121,24 +127,45 @@ BLOCK = re.compile(r"^([ \t]*)(?:- )?(?:data|stringData):[ \t]*$")
 LINE = re.compile(r"^([ \t]*)([^\s:#][^:]*:)[ \t]+\S.*$")
 
 
-def without_shapes(value: str) -> str:
-    """Return ``value`` without what has the shape of a secret."""
-    return _short(value) if len(value) <= SHORT else _taken_out(value)
+def without_shapes(value: str, own: frozenset[str] = frozenset()) -> str:
+    """Return ``value`` without what has the shape of a secret.
+
+    ``own`` are words that are none, such as the ids of claims, and name none by what stands behind them.
+    """
+    return _short(value, own) if len(value) <= SHORT else _taken_out(value, own)
 
 
 @lru_cache(maxsize=20_000)
-def _short(value: str) -> str:
-    return _taken_out(value)
+def _short(value: str, own: frozenset[str]) -> str:
+    return _taken_out(value, own)
 
 
-def _taken_out(value: str) -> str:
+def _taken_out(value: str, own: frozenset[str]) -> str:
     value = _without_secret_objects(value)
     value = ENCODED_KEY.sub(_encoded, value)
     folded = value.casefold()
     for needs, pattern, shown in PATTERNS:
         if any(each in folded for each in needs):
-            value = pattern.sub(shown, value)
+            value = pattern.sub(partial(_shown, shown, own), value)
     return value
+
+
+def _shown(shown: str, own: frozenset[str], found: re.Match[str]) -> str:
+    """Return what stands in the place of a find; ``a-claim/literal-token: killed`` is none."""
+    name = found[1] if found.re.groups else ""
+    value = found[0][len(name) :].rstrip(".:")
+    first, last = found.span()
+    if name:
+        last = first + len(name.rstrip(SEPARATORS))
+    ours = value in OUTCOMES or value in own or _word(found.string, first, last) in own
+    return found[0] if ours else found.expand(shown)
+
+
+def _word(text: str, first: int, last: int) -> str:
+    """Return the word that a part of ``text`` belongs to, with dashes and slashes as ids have them."""
+    before = ID_END.search(text[max(0, first - SHORT) : first])
+    after = ID_START.match(text, last)
+    return f"{before[0] if before else ''}{text[first:last]}{after[0] if after else ''}"
 
 
 def _encoded(found: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from boxproof.core.own_project import OURS
 from pytest_claims.recording import redaction
 from pytest_claims.recording.secret_shapes import PATTERNS
 
@@ -148,6 +149,60 @@ def test_every_shape_of_the_kept_list_loses_its_value(shape: str) -> None:
 )
 def test_a_line_without_a_secret_stays(line: str) -> None:
     assert redaction.Redactor().text(line) == line
+
+
+OWN = "pod-spec-holds-no-literal-token"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{OWN}/literal-token: killed, 30 s",
+        f"{OWN}/another-token: killed.",
+        f"{OWN}: everything the pod was given is in its environment",
+        f"proven   {OWN}  everything",
+        f'{{"{OWN}/literal-token": "fd297fdb3a6e144d"}}',
+        f"token: {OWN}",
+        "till-sk-ant-lers-are-whole: proven",
+        "token: killed",
+        "'password': 'refuted'",
+    ],
+)
+def test_words_of_ours_stay(line: str) -> None:
+    redactor = redaction.Redactor()
+    redactor.keep(OWN, f"{OWN}/literal-token", f"{OWN}/another-token", "till-sk-ant-lers-are-whole")
+    assert redactor.text(line) == line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"token: {VALUE}",
+        "token: killed-" + VALUE,
+        f"literal-token: {VALUE}",
+        f"x-{OWN}: {VALUE}",
+        f"{OWN}/other-token: {VALUE}",
+        f"{OWN}/literal-token: killed, but token: {VALUE}",
+        f"--token {VALUE}",
+    ],
+)
+def test_words_of_ours_hide_no_secret_beside_them(line: str) -> None:
+    redactor = redaction.Redactor()
+    redactor.keep(OWN, f"{OWN}/literal-token")
+    assert VALUE not in redactor.text(line)
+    assert "[redacted]" in redactor.text(line)
+
+
+def test_a_known_value_goes_behind_an_id_too() -> None:
+    redactor = redaction.Redactor([VALUE])
+    redactor.keep(OWN)
+    assert redactor.text(f"{OWN}: {VALUE}") == f"{OWN}: [redacted]"
+
+
+def test_the_ids_of_claims_and_sabotages_are_words_of_ours() -> None:
+    ids = [*OURS.claims(), *OURS.sabotages()]
+    lines = [f"{each}: everything" for each in ids] + [f"{each}: killed, 3 s" for each in ids]
+    assert [each for each in lines if redaction.text(each) != each] == []
 
 
 @pytest.mark.parametrize("before", ["", "a", "ab", "user:"])
