@@ -14,7 +14,6 @@ if TYPE_CHECKING:
         observe,
         own_cluster,
         scope,
-        subject_state,
     )
     from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, UsageError
     from pytest_claims.project import Project, RunContext
@@ -57,7 +56,6 @@ __all__ = [
     "require",
     "scope",
     "subject_sabotage",
-    "subject_state",
     "until",
     "write_reports",
 ]
@@ -71,7 +69,6 @@ PLACES = {
     "observe": ("controls", "observe"),
     "own_cluster": ("controls", "own_cluster"),
     "scope": ("controls", "scope"),
-    "subject_state": ("controls", "subject_state"),
     "Observation": ("recording.observations", "Observation"),
     "record": ("recording.observations", "record"),
     "Required": ("recording.requirements", "Required"),

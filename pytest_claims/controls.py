@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from pytest_claims.concurrency.scopes import Scope
-from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault, Unprovable
+from pytest_claims.faults import EnvironmentFault, Unprovable
 from pytest_claims.recording import observations
 
 T = TypeVar("T")
@@ -56,21 +56,6 @@ def control(sentence: str) -> Iterator[None]:
         book.failed.append(sentence)
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ControlFailed(f"control failed: {sentence}: {text}") from error
-
-
-@contextmanager
-def subject_state(what: str) -> Iterator[None]:
-    """Say that what is inside reads, or waits for, the subject's own state: a lack of it refutes.
-
-    Raises SubjectFault, which begins with ``what``, for a name or an item that is missing, and for a state
-    that did not come in time. A dead environment blocks all the same; in a control such an error is its own.
-    """
-    try:
-        yield
-    except DeadlineExceeded as late:
-        raise SubjectFault(f"{what}: {late.message}") from late
-    except (LookupError, StopIteration) as error:
-        raise SubjectFault(f"{what}: there is no {error}") from error
 
 
 def note(text: str) -> None:

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from pytest_claims.faults import SubjectFault
 from pytest_claims.recording import observations
 
 VERIFY = "verify-tools"
 LIMIT = 600.0  # seconds for all tools
 NOT_STARTED = (126, 127)  # exit codes of what could not be started
-Exec = Callable[..., ExecResult]  # ``box.exec``
+Exec = Callable[..., Result]  # ``box.exec``
 
 
 @dataclass(frozen=True)

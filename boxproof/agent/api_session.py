@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from boxproof.probes.containers import LocalContainer
 from pytest_claims.recording import observations
 from pytest_claims.waiting import holds, until
@@ -58,7 +58,7 @@ def left(box: LocalContainer, config_dir: str) -> Left:
     return found
 
 
-def results(run: Callable[[Sequence[str]], ExecResult], config_dir: str) -> int:
+def results(run: Callable[[Sequence[str]], Result], config_dir: str) -> int:
     """Return how many results of tools the transcripts hold, -1 if a line of them is not whole."""
     text = run(["sh", "-c", f"cat {config_dir}/projects/*/*.jsonl"]).stdout
     try:

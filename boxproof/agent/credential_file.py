@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 
@@ -32,7 +32,7 @@ class Saves:
     rename: str
 
 
-def saves(run: Callable[[Sequence[str]], ExecResult], file: str, where: str) -> Saves:
+def saves(run: Callable[[Sequence[str]], Result], file: str, where: str) -> Saves:
     """Return what the user that ``run`` runs commands as may do with ``file``; raises EnvironmentFault."""
     ended = run(["sh", "-c", SCRIPT, "saves", file])
     said = ended.stdout.split("\n")[:3]

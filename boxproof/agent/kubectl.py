@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from pytest_claims.recording.observations import record
 
 
@@ -17,7 +17,7 @@ class Agent(Protocol):
     def label(self) -> str:
         """How it is called in observations."""
 
-    def tool(self, name: str, *words: str, timeout: float = 30) -> ExecResult:
+    def tool(self, name: str, *words: str, timeout: float = 30) -> Result:
         """Run a tool from a shell there."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.core.labels import RUN_LABEL
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.stubs.anthropic import Stub
@@ -59,7 +59,7 @@ def of_pod(box: Any, stub: Stub, cli: str, *, config_dir: str = "") -> Login:
     """
     stub.reset()
     other = [f"CLAUDE_CONFIG_DIR={config_dir}"] if config_dir else []
-    ended: ExecResult = box.exec(["env", "-u", *NO_TOKEN, *other, cli, *PROMPT], timeout=120)
+    ended: Result = box.exec(["env", "-u", *NO_TOKEN, *other, cli, *PROMPT], timeout=120)
     return _login(f"pod, {config_dir or 'its own directory'}", ended.ok, stub)
 
 

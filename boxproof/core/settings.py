@@ -184,11 +184,6 @@ def path_after(first: Path) -> str:
     return os.pathsep.join([str(first), *map(str, search_path()), "/usr/sbin", "/sbin"])
 
 
-def in_ci() -> bool:
-    """Return whether this runs under CI."""
-    return os.environ.get("CI", "") not in ("", "0", "false")
-
-
 def step_summary() -> Path | None:
     """Return the file that a step on GitHub adds its summary to, None elsewhere."""
     path = os.environ.get("GITHUB_STEP_SUMMARY", "")

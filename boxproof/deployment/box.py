@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from boxproof.core.process import Result
 from boxproof.core.session import Session
 from boxproof.deployment import external_instances
 from boxproof.kube import pod_status
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
-from boxproof.kube.exec import ExecResult, exec_in
+from boxproof.kube.exec import exec_in
 from boxproof.probes.pods import probe_pods
 from boxproof.probes.process.capabilities import Capabilities, capabilities
 from boxproof.probes.process.processes import Process, processes
@@ -177,15 +178,13 @@ class Box:
         with instances.alone(self.namespace):
             yield
 
-    def exec(
-        self, argv: Sequence[str], timeout: float = COMMAND, stdin: str | bytes | None = None
-    ) -> ExecResult:
+    def exec(self, argv: Sequence[str], timeout: float = COMMAND, stdin: str | bytes | None = None) -> Result:
         """Run a command in the agent's container; errors as ``exec_in``."""
         return exec_in(
             self.kube, self.namespace, self.pod, self.container, argv, timeout=timeout, stdin=stdin
         )
 
-    def tool(self, name: str, *words: str, timeout: float = COMMAND) -> ExecResult:
+    def tool(self, name: str, *words: str, timeout: float = COMMAND) -> Result:
         """Run a tool of the box from a shell there, as an agent would."""
         return self.exec(["sh", "-c", 'exec "$0" "$@"', name, *words], timeout=timeout)
 
@@ -289,7 +288,7 @@ class Box:
         first = next(each for each in processes(self.beside(self.container)) if each.pid == 1)
         return self.beside(self.container, first.uid, first.gid)
 
-    def probe(self, *words: str, timeout: float = COMMAND) -> ExecResult:
+    def probe(self, *words: str, timeout: float = COMMAND) -> Result:
         """Run the probe program in the agent's network namespace."""
         return self.beside().probe(*words, timeout=timeout)
 

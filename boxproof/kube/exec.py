@@ -6,11 +6,11 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from websocket import WebSocketException
 
+from boxproof.core.process import Result
 from boxproof.kube.client import Kube
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
@@ -46,22 +46,6 @@ def within(namespace: str) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class ExecResult:
-    """A finished command; ``code`` is what the process ended with, 126 or 127 if it could not start."""
-
-    argv: tuple[str, ...]
-    code: int
-    stdout: str
-    stderr: str
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether the command ended with 0."""
-        return self.code == 0
-
-
 class Unanswered(EnvironmentFault):
     """The stream of a command could not be opened in time, or ended before the command's status came."""
 
@@ -79,8 +63,10 @@ def exec_in(
     *,
     timeout: float,
     stdin: str | bytes | None = None,
-) -> ExecResult:
+) -> Result:
     """Run ``argv`` in a container and return its result; ``timeout`` is seconds, more on a slow machine.
+
+    The code is what the process ended with, 126 or 127 if it could not start.
 
     Raises ExecTimeout, and EnvironmentFault when the stream cannot be opened or is dropped before
     the command's status came: Unanswered where that may be because API server or kubelet are late.
@@ -97,7 +83,7 @@ def _run(
     argv: Sequence[str],
     timeout: float,
     stdin: str | bytes | None,
-) -> ExecResult:
+) -> Result:
     started, deadline = time.monotonic(), Deadline(timeout)
     where = f"{namespace}/{pod}/{container}"
     socket = opened(kube, namespace, pod, container, argv, stdin=stdin is not None)
@@ -115,7 +101,7 @@ def _run(
             raise ExecTimeout(f"exec in {where}: no end within {deadline}: {' '.join(argv)}")
         raise Unanswered(f"exec in {where}: the stream was dropped without a status: {' '.join(argv)}")
     code, message = exit_code(json.loads(status), where)
-    return ExecResult(
+    return Result(
         tuple(argv), code, out.decode(errors="replace"), err.decode(errors="replace") + message, seconds
     )
 

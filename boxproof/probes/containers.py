@@ -13,7 +13,7 @@ from docker.errors import APIError, ContainerError, DockerException
 from docker.models.containers import Container
 
 from boxproof.core.labels import RUN_LABEL
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from boxproof.probes.pods.probe_pods import PROGRAM
 from boxproof.probes.probe_protocol import Taken
 from boxproof.probes.process import signals
@@ -150,14 +150,14 @@ class LocalContainer:
         observations.record("end", f"within {within} s", found)
         return found
 
-    def exec(self, argv: Sequence[str], **options: Any) -> ExecResult:
+    def exec(self, argv: Sequence[str], **options: Any) -> Result:
         """Run ``argv`` in it; ``options`` are those of the docker SDK's ``exec_run``."""
         started = time.monotonic()
         code, (out, err) = _engine(lambda: self.made.exec_run(list(argv), demux=True, **options))
         shown = [(each or b"").decode(errors="replace") for each in (out, err)]
-        return ExecResult(tuple(argv), int(code), shown[0], shown[1], time.monotonic() - started)
+        return Result(tuple(argv), int(code), shown[0], shown[1], time.monotonic() - started)
 
-    def outside(self, argv: Sequence[str], *, user: str = "") -> ExecResult:
+    def outside(self, argv: Sequence[str], *, user: str = "") -> Result:
         """Run ``argv``, a program of the probe image, on the container's files: it needs none of its own.
 
         It stands in the container's root, so names are given without a slash before them, and has the first
@@ -181,9 +181,9 @@ class LocalContainer:
         # apart: a shell that stands outside its own root says that it does not know where it is
         code, *streams = _engine(run)
         out, err = (each.decode(errors="replace") for each in streams)
-        return ExecResult(tuple(argv), code, out, err, time.monotonic() - started)
+        return Result(tuple(argv), code, out, err, time.monotonic() - started)
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:  # noqa: ARG002 (the engine has no deadline)
+    def probe(self, *words: str, timeout: float = 30) -> Result:  # noqa: ARG002 (the engine has no deadline)
         """Run the probe program in a container of the probe image that shares its processes, as root."""
         started = time.monotonic()
 
@@ -202,7 +202,7 @@ class LocalContainer:
                 raise EnvironmentFault(f"the probe beside {self.label} ended with: {text[-300:]}") from error
 
         out = _engine(run).decode(errors="replace")
-        return ExecResult(tuple(words), 0, out, "", time.monotonic() - started)
+        return Result(tuple(words), 0, out, "", time.monotonic() - started)
 
     def remove(self) -> None:
         """Remove it, running or not; one that is gone is fine."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from boxproof.kube.exec import ExecResult, Unanswered
+from boxproof.core.process import Result
+from boxproof.kube.exec import Unanswered
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
 
@@ -31,7 +32,7 @@ class Prober(Protocol):
         """The address others reach it at."""
         ...
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = 30) -> Result:
         """Run the probe program with ``words``; raises EnvironmentFault if it cannot be run."""
         ...
 
@@ -42,7 +43,7 @@ def ask(source: Prober, *words: str, timeout: float = ANSWER) -> dict[str, Any]:
     A question that changes nothing is asked again where API server or kubelet were late.
     """
 
-    def once() -> ExecResult:
+    def once() -> Result:
         return source.probe(*words, timeout=timeout)
 
     what = f"the answer of the probe in {source.label} to {words[0]}"

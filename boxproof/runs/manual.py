@@ -18,6 +18,7 @@ from boxproof.core.process import guarded
 from boxproof.core.session import ClusterInfo, EngineInfo, Session, StubInfo
 from boxproof.core.settings import Settings
 from boxproof.deployment import deploy
+from boxproof.host.engine import engine_choice
 from boxproof.host.engine.docker_cli import nodes_of
 from boxproof.kube.client import Kube
 from boxproof.runs import bringup, inputs, ownership, sweep_engine
@@ -67,6 +68,18 @@ def by_hand() -> Iterator[Run]:
     with held, guarded(ownership.mark(settings, record)):
         record = ownership.within(settings, record, settings.cluster)
         yield Run(settings, session, record, datetime.now(UTC))
+
+
+@contextmanager
+def in_cluster(settings: Settings) -> Iterator[tuple[EngineInfo, ClusterInfo]]:
+    """Hold the cluster as it stands for one step, and give its engine with it; errors as ``present``."""
+    if not settings_module.session_file():
+        existing(settings)
+    engine = engine_choice.ensure(settings)
+    with by_hand() as run:
+        cluster = run.session.cluster if run.guest else present(settings, engine)
+        assert cluster is not None
+        yield engine, cluster
 
 
 def _guest(settings: Settings) -> Run:

@@ -11,13 +11,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from boxproof.cluster.images import agnhost, load
-from boxproof.core import settings as settings_module
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.process import run as command
 from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.core.settings import Settings, whole_number
 from boxproof.host import machine
-from boxproof.host.engine import engine_choice
 from boxproof.host.engine.docker_cli import docker
 from boxproof.kube import owed, pod_status
 from boxproof.kube.client import Kube, Object
@@ -100,12 +98,7 @@ def main(tags: str, wait: str, as_json: bool) -> int:
     """
     settings = Settings.load()
     seconds, named = _seconds(wait), tuple(each.strip() for each in tags.split(",") if each.strip())
-    if not settings_module.session_file():
-        manual.existing(settings)
-    engine = engine_choice.ensure(settings)
-    with manual.by_hand() as run:
-        cluster = run.session.cluster if run.guest else manual.present(settings, engine)
-        assert cluster is not None
+    with manual.in_cluster(settings) as (engine, cluster):
         asked = Asked(cyclonus.program(settings), named, seconds)
         asked.check()
         found, into = _tried(settings, engine, cluster, asked)

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from getpass import getpass
 from pathlib import Path
 
-from boxproof.core import settings as settings_module
 from boxproof.core.process import foreground
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo
 from boxproof.core.settings import Settings, whole_number
 from boxproof.deployment import deploy
-from boxproof.host.engine import engine_choice
 from boxproof.kube.client import Kube
 from boxproof.operations import backups, stale_images, token_rotation
 from boxproof.runs import manual
@@ -67,12 +65,7 @@ def stale(*, mend: bool, suffix: str) -> int:
     settings = Settings.load()
     subject = model.load(settings.subject)
     namespace = named_instance.namespace(subject, suffix)
-    if not settings_module.session_file():
-        manual.existing(settings)
-    engine = engine_choice.ensure(settings)
-    with manual.by_hand() as run:
-        cluster = run.session.cluster if run.guest else manual.present(settings, engine)
-        assert cluster is not None
+    with manual.in_cluster(settings) as (engine, cluster):
         image = built(settings, engine, subject)
         found = _shown(engine, cluster, image, namespace)
         if found and mend:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from boxproof.probes.pods.node_view import Inside
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
@@ -25,7 +25,7 @@ class Surroundings:
     host: str
 
 
-def of_shell(run: Callable[[Sequence[str]], ExecResult], where: str) -> Surroundings | None:
+def of_shell(run: Callable[[Sequence[str]], Result], where: str) -> Surroundings | None:
     """Return what a shell started by ``run`` finds, None where there is no shell; an observation.
 
     Raises EnvironmentFault for one that does not answer.

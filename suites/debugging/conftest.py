@@ -8,11 +8,11 @@ from functools import cache, partial
 import pytest
 
 from boxproof.agent.agent_tools import Exec
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
 
-Script = Callable[..., ExecResult]
+Script = Callable[..., Result]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def node(on_node: Callable[[], Exec]) -> Callable[[], Exec]:
 def script(subject: Subject, node: Callable[[], Exec]) -> Script:
     """``script("enter.sh", *words)``: one of the subject's scripts in that pod."""
 
-    def run(name: str, *words: str, timeout: float = 120) -> ExecResult:
+    def run(name: str, *words: str, timeout: float = 120) -> Result:
         if not subject.manifests.node_scripts:
             pytest.skip("subject.toml names no scripts for a node: manifests.node_scripts")
         path = subject.path(f"{subject.manifests.node_scripts}/{name}")

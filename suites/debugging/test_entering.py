@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from boxproof.agent.agent_tools import Exec
+from boxproof.core.process import Result as ExecResult
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box, workload_of
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.kube.exec import ExecResult, exec_in
+from boxproof.kube.exec import exec_in
 from boxproof.probes.pods.probe_pods import CONFINED
 from pytest_claims import claim, control, observe, require
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from boxproof.core.process import Result as ExecResult
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Object
-from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods.probe_pods import Twin
 from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import NotYet, until

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.agent.agent_tools import Exec
+from boxproof.core.process import Result as ExecResult
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
-from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods.probe_pods import PROGRAM, Twin
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from boxproof.core.process import Result as ExecResult
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import Objects, rendered
 from boxproof.fixtures.factories import Containers, Twins
 from boxproof.kube.client import Kube
-from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods.node_view import Inside, Mount
 from boxproof.subject.manifests.pod_specs import GROUPS, containers
 from boxproof.subject.model import Subject

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from boxproof.agent import login
+from boxproof.core.process import Result as ExecResult
 from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
-from boxproof.kube.exec import ExecResult
 from boxproof.kube.owed import in_node
 from boxproof.probes.network.enforcement import beside
 from boxproof.probes.network.outside import Outside

@@ -14,7 +14,7 @@ from docker.errors import DockerException
 
 from boxproof.agent.login import FILE, credentials
 from boxproof.core.labels import labels_here
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods.probe_pods import PROGRAM
 from pytest_claims.faults import EnvironmentFault
@@ -41,7 +41,7 @@ class InNetwork:
         self.label = container.label
         self.address = container.address
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:  # noqa: ARG002 (the engine has no deadline)
+    def probe(self, *words: str, timeout: float = 30) -> Result:  # noqa: ARG002 (the engine has no deadline)
         """Run the probe program there."""
         started, made = time.monotonic(), self.container.made
         try:
@@ -51,7 +51,7 @@ class InNetwork:
             )  # fmt: skip
         except DockerException as error:
             raise EnvironmentFault(f"no probe in the network of {self.label}: {error}") from error
-        return ExecResult(tuple(words), 0, out.decode(errors="replace"), "", time.monotonic() - started)
+        return Result(tuple(words), 0, out.decode(errors="replace"), "", time.monotonic() - started)
 
 
 def save_login(container: LocalContainer, directory: str, token: str) -> None:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from boxproof.core.process import Result as ExecResult
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import rendered
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.docker_run import Documented, bytes_of_logs
 from boxproof.fixtures.factories import Containers
-from boxproof.kube.exec import ExecResult
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.probe_pods import INSIDE
 from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from boxproof.agent.agent_tools import Exec, ran
+from boxproof.core.process import Result as ExecResult
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.deploy import COMPONENTS
 from boxproof.deployment.deploy import rendered as rendered_with
 from boxproof.fixtures.box_fixtures import MakeBox, Tier
 from boxproof.fixtures.factories import Containers
-from boxproof.kube.exec import ExecResult
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.process.capabilities import capabilities

@@ -100,9 +100,8 @@ def test_the_same_with_a_stub_that_lives_is_refuted(suite: Callable[..., Ran]) -
 
 LISTENER = '''
 import sys
-from boxproof.core.process import run
+from boxproof.core.process import run, Result
 from boxproof.fixtures.factories import Listeners
-from boxproof.kube.exec import ExecResult
 from boxproof.probes.network.reach import DENIED, reach, standing
 START = "from boxproof.probes.program_files.probe import main; import sys; sys.exit(main())"
 class Here:
@@ -111,7 +110,7 @@ class Here:
     address = "127.0.0.1"
     def probe(self, *words, timeout=30):
         done = run([sys.executable, "-c", START, *words], timeout=timeout, check=False)
-        return ExecResult(done.argv, done.code, done.stdout, done.stderr, done.seconds)
+        return done
 
 @pytest.fixture
 def listener():

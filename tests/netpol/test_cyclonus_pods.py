@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
+from boxproof.core.process import Result
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.exec import ExecResult
 from boxproof.netpol import cyclonus_pods
 from boxproof.netpol.cyclonus_pods import Peer, connect, in_force
 from boxproof.probes.network.reach import Reach
@@ -49,11 +49,11 @@ def agnhost(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def exec_in(
         kube: Any, namespace: str, pod: str, container: str, argv: Sequence[str], *, timeout: float
-    ) -> ExecResult:
+    ) -> Result:
         source = next(each for each in PODS if (each.namespace, each.name) == (namespace, pod))
         target = next(each for each in PODS if argv[2] == f"{each.address}:80")
         denied = kube.denies(source, "Egress") or kube.denies(target, "Ingress")
-        return ExecResult(tuple(argv), int(denied), "", "TIMEOUT\n" if denied else "", timeout)
+        return Result(tuple(argv), int(denied), "", "TIMEOUT\n" if denied else "", timeout)
 
     monkeypatch.setattr(cyclonus_pods, "exec_in", exec_in)
 
@@ -94,13 +94,11 @@ def test_a_pod_that_stays_free_is_named(
 def test_what_agnhost_says_is_understood(
     monkeypatch: pytest.MonkeyPatch, code: int, said: str, end: Reach
 ) -> None:
-    monkeypatch.setattr(cyclonus_pods, "exec_in", lambda *_, **__: ExecResult((), code, "", said, 0.1))
+    monkeypatch.setattr(cyclonus_pods, "exec_in", lambda *_, **__: Result((), code, "", said, 0.1))
     assert connect(cast(Kube, None), PODS[0], PODS[1]) is end
 
 
 def test_an_agnhost_that_does_not_start_is_no_denial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        cyclonus_pods, "exec_in", lambda *_, **__: ExecResult((), 127, "", "no such file", 0.1)
-    )
+    monkeypatch.setattr(cyclonus_pods, "exec_in", lambda *_, **__: Result((), 127, "", "no such file", 0.1))
     with pytest.raises(EnvironmentFault, match="agnhost broke in x/a: 127"):
         connect(cast(Kube, None), PODS[0], PODS[1])

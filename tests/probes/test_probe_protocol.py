@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from boxproof.core.process import run
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result, run
 from boxproof.probes.network.name_resolution import TIMEOUT, UNREACHABLE, lookup
 from boxproof.probes.network.reach import DENIED, Listener, Reach, listen, reach
 from boxproof.probes.probe_protocol import ask
@@ -35,10 +34,9 @@ class Here:
     label = "here"
     address = "127.0.0.1"
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = 30) -> Result:
         """Run it."""
-        done = run([sys.executable, "-c", START, *words], timeout=timeout, check=False)
-        return ExecResult(done.argv, done.code, done.stdout, done.stderr, done.seconds)
+        return run([sys.executable, "-c", START, *words], timeout=timeout, check=False)
 
 
 @pytest.fixture
@@ -190,9 +188,9 @@ class Told(Here):
     def __init__(self, *found: dict[str, object]) -> None:
         self.found = found
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = 30) -> Result:
         """Tell of them."""
-        return ExecResult(words, 0, json.dumps({"processes": self.found}), "", timeout)
+        return Result(words, 0, json.dumps({"processes": self.found}), "", timeout)
 
 
 def test_a_command_that_the_runtime_is_about_to_start_is_no_process_of_the_container() -> None:

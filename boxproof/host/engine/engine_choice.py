@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo
@@ -84,9 +83,3 @@ def user_host() -> str:
 def stop(settings: Settings) -> bool:
     """Stop the embedded engine and return whether one was running; the user's is never touched."""
     return embedded.stop(settings)
-
-
-def log_tail(settings: Settings, lines: int = 50) -> str:
-    """Return the last lines of the embedded engine's log, for evidence."""
-    path: Path = embedded.Layout(settings.state).log
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""

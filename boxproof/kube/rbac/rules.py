@@ -98,14 +98,6 @@ def places(found: Iterable[Grant], *more: str) -> list[str]:
     return sorted({"", *more, *(each.namespace for each in found)})
 
 
-def wildcards(kube: Kube, user: str, groups: Sequence[str] | None = None) -> list[str]:
-    """Return the roles with a wildcard that reach ``user``."""
-    found = [each for each in grants(kube, user, groups) if any(rule.has_wildcard for rule in each.rules)]
-    roles = sorted(each.role for each in found)
-    record("wildcards", user, roles)
-    return roles
-
-
 def in_force(kube: Kube, user: str) -> list[Grant]:
     """Wait until the authorizer knows the account's own grants, and return all; raises DeadlineExceeded."""
     found = grants(kube, user)

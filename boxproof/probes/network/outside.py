@@ -11,7 +11,7 @@ from docker.errors import DockerException
 from docker.models.containers import Container
 
 from boxproof.core.labels import RUN_LABEL
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from boxproof.probes.pods.probe_pods import PROGRAM
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
@@ -51,7 +51,7 @@ class Outside:
         """Its address on the cluster's network."""
         return str(self.made.attrs["NetworkSettings"]["Networks"][self.network]["IPAddress"])
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = 30) -> Result:
         """Run the probe program; raises EnvironmentFault if it cannot be run or does not end in time."""
         started, limit = time.monotonic(), pace.stretched(timeout)
         argv = ["timeout", "--signal=KILL", str(limit), PROGRAM, *words]
@@ -64,7 +64,7 @@ class Outside:
                 f"the probe outside the cluster: no end within {limit:.0f} s: {' '.join(words)}"
             )
         texts = [(each or b"").decode(errors="replace") for each in (out, err)]
-        return ExecResult(tuple(argv), int(code), texts[0], texts[1], time.monotonic() - started)
+        return Result(tuple(argv), int(code), texts[0], texts[1], time.monotonic() - started)
 
     @property
     def six(self) -> str:

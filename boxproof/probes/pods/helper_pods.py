@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -115,25 +114,6 @@ def state_of(found: Mapping[str, Any]) -> str:
     if mains and all("terminated" in each for each in mains):
         return "ended"
     raise NotYet(f"{status.get('phase', 'no status')}: {states}")
-
-
-def answer_of(kube: Kube, namespace: str, name: str, *, timeout: float = START) -> dict[str, Any]:
-    """Return the JSON object the container of one of our pods wrote to its termination message.
-
-    Raises EnvironmentFault if it ended without one or did not end within ``timeout`` seconds.
-    """
-
-    def ended() -> str:
-        found = kube.get("Pod", name, namespace)
-        if state_of(found) != "ended":
-            raise NotYet(str(found["status"].get("phase")))
-        return str(found["status"]["containerStatuses"][0]["state"]["terminated"].get("message") or "nothing")
-
-    text = until(ended, timeout=timeout, what=f"end of pod {name}", transient=(NotFound,))
-    try:
-        return dict(json.loads(text))
-    except ValueError as error:
-        raise EnvironmentFault(f"pod {name} ended without an answer: {text[-300:]}") from error
 
 
 def restless(name: str, namespace: str, image: str) -> dict[str, Any]:

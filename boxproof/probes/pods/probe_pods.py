@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from boxproof.core.labels import ROLE_LABEL, RUN_LABEL
+from boxproof.core.process import Result
 from boxproof.kube import pod_status
 from boxproof.kube.client import Conflict, Kube, Object
-from boxproof.kube.exec import ExecResult, exec_in
+from boxproof.kube.exec import exec_in
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import NotYet, until
 
@@ -47,11 +48,11 @@ class Twin:
         shown = ",".join(f"{key}={value}" for key, value in self.labels.items() if key != RUN_LABEL)
         return f"twin in {self.namespace} ({shown or 'no labels'})"
 
-    def exec(self, argv: Sequence[str], *, timeout: float = COMMAND) -> ExecResult:
+    def exec(self, argv: Sequence[str], *, timeout: float = COMMAND) -> Result:
         """Run a command in it; errors as ``exec_in``."""
         return exec_in(self.kube, self.namespace, self.name, CONTAINER, argv, timeout=timeout)
 
-    def probe(self, *words: str, timeout: float = COMMAND) -> ExecResult:
+    def probe(self, *words: str, timeout: float = COMMAND) -> Result:
         """Run the probe program."""
         return self.exec([PROGRAM, *words], timeout=timeout)
 
@@ -77,11 +78,11 @@ class Sidecar:
     label: str
     address: str
 
-    def exec(self, argv: Sequence[str], *, timeout: float = COMMAND) -> ExecResult:
+    def exec(self, argv: Sequence[str], *, timeout: float = COMMAND) -> Result:
         """Run a command in it; errors as ``exec_in``."""
         return exec_in(self.kube, self.namespace, self.pod, self.name, argv, timeout=timeout)
 
-    def probe(self, *words: str, timeout: float = COMMAND) -> ExecResult:
+    def probe(self, *words: str, timeout: float = COMMAND) -> Result:
         """Run the probe program."""
         return self.exec([PROGRAM, *words], timeout=timeout)
 

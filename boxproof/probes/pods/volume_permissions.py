@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from boxproof.core.labels import KIND_CLUSTER_LABEL as CLUSTER_LABEL
@@ -13,40 +11,7 @@ from boxproof.kube.client import Kube
 from boxproof.kube.owed import Debt, noted
 from boxproof.probes.pods import helper_pods
 from pytest_claims.faults import EnvironmentFault
-from pytest_claims.recording import observations
 from pytest_claims.waiting import until
-
-MOUNT = "/volume"
-WRITES = f"""
-import errno, json, os
-def tried(action):
-    try:
-        action()
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return "done"
-one, two = "{MOUNT}/one", "{MOUNT}/two"
-answer = {{"uid": os.getuid(), "create": tried(lambda: open(one, "w").write("1")),
-          "rewrite": tried(lambda: open(one, "w").write("2")), "rename": tried(lambda: os.rename(one, two)),
-          "delete": tried(lambda: os.unlink(two))}}
-open("/dev/termination-log", "w").write(json.dumps(answer))
-"""
-
-
-@dataclass(frozen=True)
-class Writes:
-    """What became of four steps on a volume, each "done" or the name of the error, and by which uid."""
-
-    uid: int
-    create: str
-    rewrite: str
-    rename: str
-    delete: str
-
-    @property
-    def all_done(self) -> bool:
-        """Whether every step went through."""
-        return {self.create, self.rewrite, self.rename, self.delete} == {"done"}
 
 
 @contextmanager
@@ -123,29 +88,3 @@ def _storage(name: str, namespace: str, directory: str, node: str) -> tuple[dict
         },
     }
     return volume, claim
-
-
-def writes_as(
-    engine: Any, kube: Kube, spec: Mapping[str, Any], container: str, *, uid: int, image: str, namespace: str
-) -> Writes:
-    """Return what a pod with the security settings of ``spec`` and its ``container`` may do on root's volume.
-
-    The pod is ours (``image`` has python3): only the settings are the subject's, and ``uid`` is its
-    image's where they name none.
-    """
-    main = next(each for each in spec["containers"] if each["name"] == container)
-    settings = {"runAsUser": uid} | dict(spec.get("securityContext") or {})
-    with roots_volume(engine, kube, namespace) as claim:
-        made = helper_pods.pod(
-            claim, namespace, image, ["python3", "-c", WRITES],
-            securityContext=main.get("securityContext", {}),
-            volumeMounts=[{"name": "volume", "mountPath": MOUNT}],
-        )  # fmt: skip
-        made["spec"] |= {
-            "securityContext": settings,
-            "volumes": [{"name": "volume", "persistentVolumeClaim": {"claimName": claim}}],
-        }
-        with helper_pods.applied(kube, made):
-            seen = Writes(**helper_pods.answer_of(kube, namespace, claim))
-    observations.record("writes", json.dumps(settings, sort_keys=True), seen)
-    return seen

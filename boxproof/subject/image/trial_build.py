@@ -177,14 +177,6 @@ def asked(
     return content(engine, "\n".join(lines) + "\n", context, "told", options).splitlines()
 
 
-def cache_bound(engine: EngineInfo) -> int:
-    """Return the bytes the engine's build cache may grow to, 0 if nothing bounds it."""
-    told = run([engine.client, "buildx", "inspect", "default"], env=engine.env, timeout=60).stdout
-    rules = [each for each in told.split("GC Policy rule") if re.search(r"All:\s+true", each)]
-    found = re.search(r"(?:Max Used Space|Keep Bytes):\s+(\S+)", rules[-1]) if rules else None
-    return in_bytes(found[1]) if found else 0
-
-
 def cache_used(engine: EngineInfo) -> int:
     """Return the bytes the engine's build cache holds."""
     words = [engine.client, "buildx", "du", "--builder=default"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result
 from boxproof.probes.network import public_addresses
 from boxproof.probes.network.enforcement import LOOKS, beside
 
@@ -19,7 +19,7 @@ class Place:
     address: str = ""
     asked: list[bool] = field(default_factory=list)
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = 30) -> Result:
         raise NotImplementedError
 
     def look(self) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from requests.exceptions import ReadTimeout
 
-from boxproof.kube.exec import ExecResult, Unanswered
+from boxproof.core.process import Result
+from boxproof.kube.exec import Unanswered
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.network.name_resolution import lookup
 from boxproof.probes.network.reach import Reach, reach
@@ -40,12 +41,12 @@ class Place:
         self.late = late
         self.asked: list[tuple[str, ...]] = []
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:  # noqa: ARG002
+    def probe(self, *words: str, timeout: float = 30) -> Result:  # noqa: ARG002
         """Answer as the program would."""
         self.asked.append(words)
         if len(self.asked) <= self.late:
             raise Unanswered("cannot exec in n/p/c: Handshake status 500")
-        return ExecResult(words, 0, json.dumps(ANSWERS[words[0]]), "", 0.1)
+        return Result(words, 0, json.dumps(ANSWERS[words[0]]), "", 0.1)
 
     @property
     def within(self) -> float:
@@ -175,7 +176,7 @@ def test_an_end_is_waited_for_and_an_exact_one_is_not(kernel: Kernel) -> None:
 
 def test_a_fault_that_is_no_late_answer_is_not_waited_for() -> None:
     class Gone(Place):
-        def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+        def probe(self, *words: str, timeout: float = 30) -> Result:
             super().probe(*words, timeout=timeout)
             raise EnvironmentFault("cannot exec in n/p/c: 404 pods p not found")
 

@@ -18,8 +18,8 @@ import pytest
 from docker.models.containers import Container
 from requests.exceptions import ReadTimeout
 
+from boxproof.core.process import Result
 from boxproof.kube.client import ApiError, Kube, Late
-from boxproof.kube.exec import ExecResult
 from boxproof.kube.rbac.access_reviews import Answer, Question, review
 from boxproof.probes.eventually import eventually
 from boxproof.probes.network.name_resolution import resolved
@@ -215,13 +215,13 @@ class LateResolver(Here):
     def __init__(self) -> None:
         self.asked = 0
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = 30) -> Result:
         """Answer the third question."""
         self.asked += 1
         answer = '{"rcode": "TIMEOUT", "answers": [], "server": ""}'
         if self.asked > 2:
             answer = '{"rcode": "NOERROR", "answers": ["192.0.2.1"], "server": ""}'
-        return ExecResult(words, 0, answer, "", timeout)
+        return Result(words, 0, answer, "", timeout)
 
 
 def test_a_resolver_that_is_late_is_asked_again() -> None:

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import pytest
 
+from boxproof.core.process import Result
 from boxproof.kube.client import Kube
-from boxproof.kube.exec import ExecResult
 from boxproof.kube.network_policies import Place
 from boxproof.probes.network import connectivity, truth_table
 from boxproof.probes.network.connectivity import Spot
@@ -35,9 +35,9 @@ class Broken(Here):
 
     label = "twin in a"
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = 30) -> Result:
         """Say nothing that can be read."""
-        return ExecResult(words, 1, "", "cannot fork", timeout)
+        return Result(words, 1, "", "cannot fork", timeout)
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import pytest
 import trustme
 
-from boxproof.core.process import run
-from boxproof.kube.exec import ExecResult
+from boxproof.core.process import Result, run
 from boxproof.kube.network_policies import Place
 from boxproof.probes.network import connectivity
 from boxproof.probes.network.reach import Reach
@@ -31,10 +30,9 @@ class Here:
     label = "here"
     address = "127.0.0.1"
 
-    def probe(self, *words: str, timeout: float = 30) -> ExecResult:
+    def probe(self, *words: str, timeout: float = 30) -> Result:
         """Run it."""
-        done = run([sys.executable, "-c", START, *words], timeout=timeout, check=False)
-        return ExecResult(done.argv, done.code, done.stdout, done.stderr, done.seconds)
+        return run([sys.executable, "-c", START, *words], timeout=timeout, check=False)
 
 
 @dataclass

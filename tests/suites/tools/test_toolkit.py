@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.process import Result
 from boxproof.core.settings import ROOT
-from boxproof.kube.exec import ExecResult
 from boxproof.subject.image.tools import load
 from suites.tools import toolkit
 
@@ -26,8 +26,8 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
 def answering(text: str, code: int = 0) -> Any:
     """Return what is to a container what ``box.exec`` is, and always answers the same."""
 
-    def run(argv: Sequence[str], **_: object) -> ExecResult:
-        return ExecResult(tuple(argv), code, text, "", 0.0)
+    def run(argv: Sequence[str], **_: object) -> Result:
+        return Result(tuple(argv), code, text, "", 0.0)
 
     return run
 
@@ -46,9 +46,9 @@ def test_a_tool_that_is_gone_moved_or_may_fail_with_any_word_is_told() -> None:
 def test_work_is_judged_by_a_word_that_nobody_knows_beforehand() -> None:
     assert set(toolkit.idle(answering("ok\n7\n"), toolkit.NAMED, VALUES, "x")) == set(toolkit.NAMED)
 
-    def echoes(argv: Sequence[str], **_: object) -> ExecResult:
+    def echoes(argv: Sequence[str], **_: object) -> Result:
         found = re.search(r"\bw[0-9a-f]{12}\b", argv[-1])
-        return ExecResult(tuple(argv), 0, found[0] if found else "", "", 0.0)
+        return Result(tuple(argv), 0, found[0] if found else "", "", 0.0)
 
     assert toolkit.idle(echoes, sorted(toolkit.WORK), VALUES, "x") == {}
 
