@@ -133,7 +133,7 @@ def start(config: pytest.Config) -> None:
     config.stash[CONTEXT] = context or standing_alone.context(config)
     secrets = config.hook.pytest_claims_redact(config=config)
     redaction.add(*(each for many in secrets for each in many))
-    config.stash[REDACTOR] = redaction.KNOWN
+    config.stash[REDACTOR] = redaction.known()
     config.stash[LACKING], config.stash[LATER] = {}, {}
     config.stash[WATCHER] = Watcher(config.stash[REDACTOR])
     config.pluginmanager.register(config.stash[WATCHER], "pytest_claims.watcher")

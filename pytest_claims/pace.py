@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_claims.own_process import PROCESS
 from pytest_claims.recording import writing
 
 MOST = 12.0  # no deadline is stretched further: what is dead is to be noticed, too
@@ -182,17 +183,18 @@ def _used(group: Path) -> tuple[float, float]:
     return int(used or 0) / 1e9, int(said.get("throttled_time", 0)) / 1e9
 
 
-class _Meter:
+class Meter:
     """The last measurement of this process, and the slowest one since a mark."""
 
-    def __init__(self) -> None:
-        self.machine = Machine()
+    def __init__(self, machine: Machine | None = None) -> None:
+        self.machine = machine or Machine()
         self.lock = threading.Lock()
         self.measured = float("-inf")
         self.last = Pace()
         self.slowest = 1.0
 
     def now(self) -> Pace:
+        """Return the latest measurement, at most a second old."""
         with self.lock:
             if time.monotonic() - self.measured > FRESH:
                 self.last = self.machine.measure()
@@ -201,12 +203,9 @@ class _Meter:
             return self.last
 
 
-_meter = _Meter()
-
-
 def now() -> Pace:
     """Return the latest measurement, at most a second old."""
-    return _meter.now()
+    return PROCESS.get(Meter).now()
 
 
 def factor() -> float:
@@ -221,7 +220,7 @@ def stretched(seconds: float) -> float:
 
 def cores() -> float:
     """Return how many processors we may use; a quota makes them fewer."""
-    return _meter.machine.cores()
+    return PROCESS.get(Meter).machine.cores()
 
 
 def workers() -> int:
@@ -234,25 +233,15 @@ def workers() -> int:
 
 def mark() -> None:
     """Begin anew to remember the slowest moment."""
-    _meter.now()
-    _meter.slowest = _meter.last.factor
+    meter = PROCESS.get(Meter)
+    meter.slowest = meter.now().factor
 
 
 def slowest() -> float:
     """Return the greatest factor that was measured since the last ``mark``."""
-    _meter.now()
-    return _meter.slowest
-
-
-@contextmanager
-def measured_by(machine: Machine) -> Iterator[None]:
-    """Have ``machine`` measured inside the block: a test says how slow it is."""
-    before = _meter.machine
-    _meter.machine, _meter.measured = machine, float("-inf")
-    try:
-        yield
-    finally:
-        _meter.machine, _meter.measured, _meter.last = before, float("-inf"), Pace()
+    meter = PROCESS.get(Meter)
+    meter.now()
+    return meter.slowest
 
 
 class Deadline:

@@ -8,45 +8,62 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pytest_claims.own_process import PROCESS
 from pytest_claims.recording import redaction
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 TOLD = 20.0  # seconds: of a step that takes longer it is said how long it took the last time
-_unread: list[bool] = []
-_local = threading.local()
-_open: list[str] = []  # the steps of the main thread under way; other threads speak within them
-_usual: dict[str, float] = {}
-_sinks: list[Callable[[str, float], None]] = []
+
+
+class Steps(threading.local):
+    """How deep this thread is in steps of its own."""
+
+    depth: int | None = None
+
+
+class Progress:
+    """What this process says of its progress, to whom, and what it knows of its steps."""
+
+    def __init__(self) -> None:
+        self.unread = False  # nothing breaks where nobody reads
+        self.steps = Steps()
+        self.open: list[str] = []  # of the main thread; other threads speak within them
+        self.usual: dict[str, float] = {}
+        self.sinks: list[Callable[[str, float], None]] = []
+
+    @cached_property
+    def console(self) -> Console:
+        """Standard error; rich is imported when the first line is said, not for a usage error."""
+        from rich.console import Console
+
+        class Output(Console):
+            """A reader that has gone is an OSError like any other."""
+
+            def on_broken_pipe(self) -> None:
+                """Raise it instead of ending the process in the midst of a clean-up."""
+                raise BrokenPipeError("nobody reads standard error")
+
+        return Output(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+    @property
+    def depth(self) -> int:
+        """How many steps are around what this thread says now."""
+        return len(self.open) if self.steps.depth is None else self.steps.depth
 
 
 def on_step(sink: Callable[[str, float], None]) -> None:
     """Have ``sink(name, seconds)`` called at the end of every step (for ``timings``)."""
-    _sinks.append(sink)
-
-
-@cache
-def _console() -> Console:
-    """Return the console; rich is imported when the first line is said, not for a usage error."""
-    from rich.console import Console
-
-    class Output(Console):
-        """Standard error; a reader that has gone is an OSError like any other."""
-
-        def on_broken_pipe(self) -> None:
-            """Raise it instead of ending the process in the midst of a clean-up."""
-            raise BrokenPipeError("nobody reads standard error")
-
-    return Output(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+    PROCESS.get(Progress).sinks.append(sink)
 
 
 def expect(seconds: Mapping[str, float]) -> None:
     """Have steps say beforehand how long they took the last time: ``seconds`` by their names."""
-    _usual.update(seconds)
+    PROCESS.get(Progress).usual.update(seconds)
 
 
 def duration(seconds: float) -> str:
@@ -61,12 +78,13 @@ def duration(seconds: float) -> str:
 
 def say(text: str, *, style: str | None = None) -> None:
     """Print one line of progress at the depth of the current step, with the time where no one looks on."""
-    console = _console()
+    progress = PROCESS.get(Progress)
+    console = progress.console
     stamp = "" if console.is_terminal or not text else f"{datetime.now():%H:%M:%S} "
     try:
-        console.print(stamp + "  " * _depth() + redaction.text(text), style=style, markup=False)
+        console.print(stamp + "  " * progress.depth + redaction.text(text), style=style, markup=False)
     except OSError:
-        if not _unread:
+        if not progress.unread:
             raise
 
 
@@ -76,15 +94,16 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
 
     On a terminal a spinner shows the detail; elsewhere one plain line is printed each ten seconds.
     """
-    usual = _usual.get(name, 0.0)
+    progress = PROCESS.get(Progress)
+    usual = progress.usual.get(name, 0.0)
     say(f"{name} …" + (f" ({duration(usual)} the last time)" if usual >= TOLD else ""))
     started = time.monotonic()
     main = threading.current_thread() is threading.main_thread()
-    outer = _depth()
-    _local.depth = outer + 1
+    outer = progress.depth
+    progress.steps.depth = outer + 1
     if main:
-        _open.append(name)
-    report, close = _live(name, started) if _console().is_terminal and outer == 0 else _plain()
+        progress.open.append(name)
+    report, close = _live(name, started) if progress.console.is_terminal and outer == 0 else _plain()
     outcome = "failed after"
     try:
         yield report
@@ -92,8 +111,8 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
     finally:
         close()
         if main:
-            _open.pop()
-        _local.depth = outer
+            progress.open.pop()
+        progress.steps.depth = outer
         seconds = time.monotonic() - started
         say(f"{name}: {outcome} {duration(seconds)}", style="red" if outcome[0] == "f" else None)
         took(name, seconds)
@@ -101,24 +120,20 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
 
 def took(name: str, seconds: float) -> None:
     """Tell the sinks of ``on_step`` about a step that somebody else took, without a line of progress."""
-    for sink in _sinks:
+    for sink in PROCESS.get(Progress).sinks:
         sink(name, seconds)
-
-
-def _depth() -> int:
-    return int(getattr(_local, "depth", len(_open)))
 
 
 def _live(name: str, started: float) -> tuple[Callable[[str], None], Callable[[], None]]:
     from rich.text import Text
 
-    last = ""
+    last, progress = "", PROCESS.get(Progress)
 
     class Line:
         """The steps under way, how long the first of them has taken, and its latest detail."""
 
         def __rich__(self) -> Text:
-            steps = " > ".join(_open) or name
+            steps = " > ".join(progress.open) or name
             line = f"{steps} {duration(time.monotonic() - started)}{f': {last}' if last else ''}"
             return Text(line, no_wrap=True, overflow="ellipsis")
 
@@ -126,7 +141,7 @@ def _live(name: str, started: float) -> tuple[Callable[[str], None], Callable[[]
         nonlocal last
         last = redaction.text(text)[-120:]
 
-    status = _console().status(Line())
+    status = progress.console.status(Line())
     status.start()
     return report, status.stop
 
@@ -149,10 +164,10 @@ def fail(message: str, hint: str = "") -> None:
         told = f"boxproof: {message}" + (f" ({hint})" if hint else "")
         print(redaction.text(told), file=sys.stderr, flush=True)
     except OSError:
-        if not _unread:
+        if not PROCESS.get(Progress).unread:
             raise
 
 
 def unread_is_fine() -> None:
     """From now on nothing breaks because the terminal or the pipe we print to is gone: we are cleaning up."""
-    _unread.append(True)
+    PROCESS.get(Progress).unread = True

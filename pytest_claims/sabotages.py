@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -20,6 +19,7 @@ from types import ModuleType
 from pytest_claims import selection
 from pytest_claims.concurrency.scopes import Scope
 from pytest_claims.faults import UsageError
+from pytest_claims.own_process import PROCESS
 from pytest_claims.recording import redaction
 from pytest_claims.recording.records import Record
 from pytest_claims.seen_red import source_forms
@@ -73,23 +73,28 @@ class SubjectSabotage(Sabotage):
             yield Applied(diff=apply_subject(self, copy), root=copy)
 
 
-_collecting: ContextVar[dict[str, Sabotage] | None] = ContextVar("_collecting", default=None)
+class Registry:
+    """The sabotages of the files that are being loaded, by id."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Sabotage] | None = None
 
 
 @contextmanager
 def collecting() -> Iterator[dict[str, Sabotage]]:
     """Yield what is registered within the block, by id."""
     found: dict[str, Sabotage] = {}
-    token = _collecting.set(found)
+    registry = PROCESS.get(Registry)
+    before, registry.known = registry.known, found
     try:
         yield found
     finally:
-        _collecting.reset(token)
+        registry.known = before
 
 
 def register(sabotage: Sabotage) -> None:
     """Add a sabotage to those of the files being loaded; raises SabotageError for a second of its id."""
-    known = _collecting.get()
+    known = PROCESS.get(Registry).known
     if known is None:
         raise SabotageError(f"{sabotage.id} is registered outside the directory of sabotages")
     if sabotage.id in known:

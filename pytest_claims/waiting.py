@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import tenacity
 
-from pytest_claims.ending import still_wanted
 from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.own_process import still_wanted
 from pytest_claims.pace import Deadline
 
 T = TypeVar("T")

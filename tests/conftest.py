@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from boxproof.core.process.endings import Commands
+from boxproof.core.process.surroundings import Passed
 from boxproof.core.session import StubInfo
 from boxproof.stubs import certificates
 from boxproof.stubs.server import stub
 from pytest_claims import pace
+from pytest_claims.own_process import PROCESS, Told
+from pytest_claims.progress import Progress
 from tests.kernel import Kernel
 
 settings.register_profile("boxproof", deadline=None)
@@ -44,8 +48,15 @@ def info(tmp_path: Path) -> Iterator[StubInfo]:
 def kernel(tmp_path: Path) -> Iterator[Kernel]:
     """A machine that is as slow as the test says; an idle one at first."""
     made = Kernel(tmp_path / "kernel")
-    with pace.measured_by(made.machine):
+    with PROCESS.having(pace.Meter(made.machine)):
         yield made
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_test_before() -> Iterator[None]:
+    """A test finds nothing that another one told this process: its run, its end, who listens to steps."""
+    with PROCESS.having(Passed(), Commands(), Told(), Progress()):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -134,6 +135,24 @@ def test_processes_waits_and_environment_have_one_door() -> None:
             if name not in keepers and any(each == door or each.startswith(f"{door}.") for each in names):
                 wrong.append(f"{name} uses {door}")
     assert wrong == []
+
+
+def test_what_changes_while_a_process_runs_is_kept_at_one_place() -> None:
+    wrong = [f"{name}: {what}" for name, tree in modules().items() for what in _changing(tree)]
+    assert wrong == ["pytest_claims.own_process: PROCESS = ProcessObjects()"]
+
+
+STATEFUL = re.compile(r"(ContextVar|threading\.\w+|defaultdict|list|dict|set|ProcessObjects)(\[.*\])?\(")
+
+
+def _changing(tree: ast.Module) -> Iterator[str]:
+    """Yield what a module keeps in names of its own: what is empty at first, locks, ``global`` statements."""
+    yield from (ast.unparse(node) for node in nodes(tree) if isinstance(node, ast.Global))
+    for each in tree.body:
+        if isinstance(each, ast.Assign | ast.AnnAssign) and each.value is not None:
+            begins_empty = ast.unparse(each.value) in ("[]", "{}")
+            if begins_empty or STATEFUL.match(ast.unparse(each.value)):
+                yield ast.unparse(each)
 
 
 def test_suites_use_public_names_of_the_proof_and_the_probes_only() -> None:

@@ -165,7 +165,7 @@ class Box:
 
         ``exec``, ``beside`` and what is built on them do this by themselves. Raises DeadlineExceeded.
         """
-        with instances.entered(self.namespace):
+        with instances().entered(self.namespace):
             yield
 
     @contextmanager
@@ -175,7 +175,7 @@ class Box:
         No other check's command runs there meanwhile; the kubelet's probes do. Keep it short. Raises
         DeadlineExceeded, and RuntimeError within another instance or a command of one's own.
         """
-        with instances.alone(self.namespace):
+        with instances().alone(self.namespace):
             yield
 
     def exec(self, argv: Sequence[str], timeout: float = COMMAND, stdin: str | bytes | None = None) -> Result:

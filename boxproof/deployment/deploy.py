@@ -289,7 +289,7 @@ def instance(
         if not path.is_file():
             deploy(session, components=components, suffix=suffix, wait=False)
     box = attach(session, suffix, kube)
-    shared.share(box.namespace, session.locks / "instances")
+    shared().share(box.namespace, session.locks / "instances")
     return box.wait_ready(START) if wait else box
 
 

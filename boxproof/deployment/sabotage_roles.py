@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from boxproof.subject.manifests import pod_specs, starting
 from pytest_claims.faults import SubjectFault
+from pytest_claims.own_process import PROCESS
 
 if TYPE_CHECKING:
     from boxproof.subject.model import Subject
@@ -18,17 +19,22 @@ Objects = list[Object]
 RBAC = "rbac.authorization.k8s.io"
 OF_THE_HARNESS = "boxproof-sabotage"  # a role where the box has none
 
-_subject: ContextVar[Subject | None] = ContextVar("_subject", default=None)
+
+class Roles(threading.local):
+    """Whose agent the roles are played to, in this thread."""
+
+    subject: Subject | None = None
 
 
 @contextmanager
 def about(subject: Subject | None) -> Iterator[None]:
     """Have roles be those of a subject's agent for the length of the block."""
-    token = _subject.set(subject)
+    roles = PROCESS.get(Roles)
+    before, roles.subject = roles.subject, subject
     try:
         yield
     finally:
-        _subject.reset(token)
+        roles.subject = before
 
 
 def played(objects: Objects, kind: str, name: str) -> Object | None:
@@ -39,7 +45,7 @@ def played(objects: Objects, kind: str, name: str) -> Object | None:
     """
     role = ROLES.get((kind, name))
     try:
-        workload = pod_specs.agent(objects, _subject.get())
+        workload = pod_specs.agent(objects, PROCESS.get(Roles).subject)
     except SubjectFault:
         return None
     return role(objects, workload) if role else None

@@ -14,6 +14,7 @@ from boxproof.core.process import Result
 from boxproof.kube.client import Kube
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
+from pytest_claims.own_process import PROCESS
 from pytest_claims.pace import Deadline
 
 if TYPE_CHECKING:
@@ -28,20 +29,24 @@ START_FAILURES = {
 }
 
 Guard = Callable[[str], AbstractContextManager[None]]
-_guards: list[Guard] = []
+
+
+class Guards(list[Guard]):
+    """What this process enters around each command in a pod."""
 
 
 def guard(entered: Guard) -> None:
     """Have each command in a pod run within ``entered(namespace)``, one guard after the other."""
-    if entered not in _guards:
-        _guards.append(entered)
+    guards = PROCESS.get(Guards)
+    if entered not in guards:
+        guards.append(entered)
 
 
 @contextmanager
 def within(namespace: str) -> Iterator[None]:
     """Be within the guards while a command runs in a pod of ``namespace``; raises what they raise."""
     with ExitStack() as stack:
-        for each in _guards:
+        for each in PROCESS.get(Guards):
             stack.enter_context(each(namespace))
         yield
 

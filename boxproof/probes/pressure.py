@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import TypeVar
 
 from boxproof.core.process import run
 from pytest_claims import pace, progress
 from pytest_claims.faults import EnvironmentFault
+from pytest_claims.own_process import PROCESS
 
 T = TypeVar("T")
 TRIES = 3  # fresh subjects, where the machine left no judgement
@@ -17,7 +18,11 @@ QUICK = 1.0  # seconds in which a machine starts a program that leaves the subje
 SLIPS = 2.0  # times a bound: what a machine may be late of which nothing else is known
 STARTS = 3  # of which the slowest counts
 
-_last_try: ContextVar[bool] = ContextVar("_last_try", default=False)
+
+class Look(threading.local):
+    """The look that is under way at a subject in this thread: whether no other fresh one follows."""
+
+    last = False
 
 
 class Unjudged(EnvironmentFault):
@@ -43,7 +48,7 @@ def doubt(what: str) -> None:
 
     What a subject does each time, the last time on a machine that starts programs quickly, is its own doing.
     """
-    if not _last_try.get() or start_seconds() > QUICK:
+    if not PROCESS.get(Look).last or start_seconds() > QUICK:
         raise Unjudged(what)
 
 
@@ -57,9 +62,11 @@ def judged(look: Callable[[], T], *, tries: int = TRIES) -> T:
 
     It is no second chance: an answer, good or bad, ends it. Raises the last Unjudged.
     """
+    now = PROCESS.get(Look)
+    before = now.last
     for left in range(tries - 1, -1, -1):
         pace.mark()
-        token = _last_try.set(not left and tries > 1)
+        now.last = not left and tries > 1
         try:
             return look()
         except Unjudged as busy:
@@ -67,5 +74,5 @@ def judged(look: Callable[[], T], *, tries: int = TRIES) -> T:
                 raise
             progress.say(f"{busy.message}: a fresh one is looked at", style="dim")
         finally:
-            _last_try.reset(token)
+            now.last = before
     raise ValueError(f"{tries} tries are no look")

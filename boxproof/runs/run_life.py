@@ -17,8 +17,8 @@ from boxproof.core.session import Session
 from boxproof.core.settings import Settings, session_file
 from boxproof.runs import ownership, report_directories
 from pytest_claims import progress
-from pytest_claims.ending import CutShort
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
+from pytest_claims.own_process import CutShort
 from pytest_claims.recording import redaction
 
 

@@ -24,8 +24,8 @@ from boxproof.subject import affected_areas, model, parts
 from boxproof.subject.image import image_build
 from pytest_claims import progress, waivers
 from pytest_claims.concurrency import scheduling
-from pytest_claims.ending import CutShort
 from pytest_claims.faults import BoxproofError, EnvironmentFault
+from pytest_claims.own_process import CutShort
 from pytest_claims.reports import results
 
 QUICK = 8.0  # seconds for each worker, so that the first verdicts of an area come soon after an edit

@@ -18,6 +18,7 @@ from typing import IO
 
 from pytest_claims.concurrency.scopes import DEADLINE, try_lock
 from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.own_process import PROCESS
 from pytest_claims.waiting import NotYet, until
 
 PATIENCE = 60.0  # seconds in which who wants to be alone lets newcomers pass
@@ -123,4 +124,6 @@ def _taken(path: Path, way: int) -> IO[str]:
     return held
 
 
-instances = Sharing()  # of this process
+def instances() -> Sharing:
+    """Return the locks that this process holds."""
+    return PROCESS.get(Sharing)

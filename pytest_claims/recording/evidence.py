@@ -17,7 +17,7 @@ class Evidence:
     """Writes into ``<run>/evidence/<check>/``; call it with a name and text, bytes or JSON data."""
 
     def __init__(self, run: Path, nodeid: str, redactor: Redactor | None = None) -> None:
-        self.redactor = redactor or redaction.KNOWN
+        self.redactor = redactor or redaction.known()
         self.run = run
         self.directory = run / "evidence" / name_of(nodeid)
         self.paths: list[str] = []

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import Enum
 from typing import Any
 
+from pytest_claims.own_process import PROCESS
+
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 OUTSIDE = -1
 NEVER_DECIDES = frozenset({"seconds"})  # two measured times always differ and show nothing
@@ -141,25 +143,28 @@ class Ledger:
         return [each for each in dict.fromkeys(self.controls) if each in shown]
 
 
-_current: Ledger | None = (
-    None  # one per process: a worker runs one check at a time, its probes may use threads
-)
+class Open:
+    """The ledger of the check that this process runs: one at a time, whose probes may use threads."""
+
+    def __init__(self) -> None:
+        self.ledger: Ledger | None = None
 
 
 @contextmanager
 def opened() -> Iterator[Ledger]:
     """Give a new ledger that ``record`` writes to until the end of the block."""
-    global _current
-    before, _current = _current, Ledger()
+    book = Ledger()
+    open_now = PROCESS.get(Open)
+    before, open_now.ledger = open_now.ledger, book
     try:
-        yield _current
+        yield book
     finally:
-        _current = before
+        open_now.ledger = before
 
 
 def current() -> Ledger | None:
     """Return the ledger of the running check, None outside a check."""
-    return _current
+    return PROCESS.get(Open).ledger
 
 
 def record(kind: str, asked: str, answer: object, *, decides: object = None) -> None:
@@ -168,7 +173,7 @@ def record(kind: str, asked: str, answer: object, *, decides: object = None) -> 
     ``decides`` stands for the answer where two answers are compared (default: the answer, without
     its ``seconds``). Outside a check nothing is recorded.
     """
-    ledger = _current
+    ledger = current()
     if ledger is not None:
         ledger.add(kind, asked, answer, decides)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from pytest_claims.own_process import PROCESS
 from pytest_claims.recording.secret_shapes import MARK, without_shapes
 
 SHORTEST = 6  # shorter values occur by chance
@@ -105,24 +106,26 @@ def _emptied(value: Any) -> Any:
     return MARK if value else value
 
 
-KNOWN = Redactor()  # the process's: who makes or reads a secret adds it, and all that is written asks it
+def known() -> Redactor:
+    """Return the process's: who makes or reads a secret adds it, and all that is written asks it."""
+    return PROCESS.get(Redactor)
 
 
 def add(*values: str) -> None:
     """Have these values taken out of everything that this process writes or shows from now on."""
-    KNOWN.add(*values)
+    known().add(*values)
 
 
 def keep(*words: str) -> None:
     """Have ids of ours, and what stands behind them, left where they merely look like a secret."""
-    KNOWN.keep(*words)
+    known().keep(*words)
 
 
 def text(value: str) -> str:
     """Return ``value`` without known secrets and what looks like one, fit to be written."""
-    return KNOWN.text(value)
+    return known().text(value)
 
 
 def data(value: Any) -> Any:
     """Return plain JSON data without known secrets and what looks like one."""
-    return KNOWN.data(value)
+    return known().data(value)

@@ -33,7 +33,7 @@ def write_page(path: Path, page: str) -> Path:
 
     Shapes are not looked for: a page's own markup is no secret.
     """
-    for each in redaction.KNOWN.values:
+    for each in redaction.known().values:
         if each in page:
             page = page.replace(each, MARK)
     return _put(path, page)

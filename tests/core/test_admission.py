@@ -25,9 +25,10 @@ HOLD = """
 import sys
 from pathlib import Path
 from pytest_claims import pace
+from pytest_claims.own_process import PROCESS
 from boxproof.core.admission import admitted
 machine = pace.Machine(Path(sys.argv[2]), Path(sys.argv[3]), unit=lambda: 0.001)
-with pace.measured_by(machine), admitted(Path(sys.argv[1])):
+with PROCESS.having(pace.Meter(machine)), admitted(Path(sys.argv[1])):
     print("in", flush=True)
     sys.stdin.read()
 """

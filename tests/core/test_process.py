@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.process import CommandFailed, CommandTimedOut, foreground, piped, run
-from pytest_claims.ending import CutShort
 from pytest_claims.faults import EnvironmentFault
+from pytest_claims.own_process import CutShort
 
 
 def test_a_result_keeps_both_streams_and_the_code() -> None:

@@ -12,6 +12,7 @@ import pytest
 from boxproof.core.process import CommandTimedOut, run
 from pytest_claims import pace
 from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.own_process import PROCESS
 from pytest_claims.pace import Deadline, Machine
 from pytest_claims.waiting import until
 from tests.kernel import PROCESSORS, QUICK, Kernel
@@ -65,7 +66,7 @@ def test_a_quota_makes_processors_fewer(kernel: Kernel) -> None:
     kernel.says(kernel.cgroups / "slice/job/cpu.max", "max 100000\n")
     kernel.says(kernel.cgroups / "slice/cpu.max", "50000 100000\n")
     assert kernel.machine.cores() == 0.5
-    with pace.measured_by(kernel.machine):
+    with PROCESS.having(pace.Meter(kernel.machine)):
         assert pace.workers() == 2
 
 
@@ -112,7 +113,7 @@ def test_busy_loops_are_seen_on_this_very_kernel(tmp_path: Path) -> None:
     loops = "import os, time\nend = time.monotonic() + 30\n" + "os.fork()\n" * 3
     loops += "while time.monotonic() < end and not os.path.exists(MARK): sum(range(10000))\n"
     mark = tmp_path / "enough"
-    with pace.measured_by(Machine()):
+    with PROCESS.having(pace.Meter(Machine())):
         code = loops.replace("MARK", repr(str(mark)))
         argv = ["nice", "-n", "19", sys.executable, "-c", code]
         with ThreadPoolExecutor(1) as pool:
@@ -153,7 +154,7 @@ def test_a_wait_grows_while_it_lasts(kernel: Kernel) -> None:
     deadline = Deadline(10)
     assert deadline.left <= 10
     kernel.slowed(8)
-    with pace.measured_by(kernel.machine):
+    with PROCESS.having(pace.Meter(kernel.machine)):
         assert 70 < deadline.left <= 80
 
 
@@ -180,7 +181,7 @@ def test_a_command_that_overran_is_ended_also_on_a_slow_machine(kernel: Kernel) 
 @pytest.mark.parametrize("factor", [1, 40])
 def test_workers_follow_the_processors_not_the_moment_a_run_starts(kernel: Kernel, factor: int) -> None:
     kernel.slowed(factor)
-    with pace.measured_by(kernel.machine):
+    with PROCESS.having(pace.Meter(kernel.machine)):
         assert pace.workers() == max(2, min(8, int(pace.cores()) + 2))
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,7 +20,8 @@ from boxproof.core.session import Session
 from boxproof.core.settings import ROOT
 from boxproof.host.engine import docker_cli
 from pytest_claims import progress
-from pytest_claims.recording import records, redaction, writing
+from pytest_claims.own_process import PROCESS
+from pytest_claims.recording import records, writing
 from pytest_claims.recording.evidence import Evidence
 from pytest_claims.recording.redaction import Redactor
 from pytest_claims.recording.secret_shapes import without_shapes
@@ -108,11 +109,11 @@ def found(directory: Path, said: str) -> list[str]:
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> Redactor:
+def known() -> Iterator[Redactor]:
     """Have the canary known, as a value that the harness has read, and nothing else."""
     made = Redactor([CANARY])
-    monkeypatch.setattr(redaction, "KNOWN", made)
-    return made
+    with PROCESS.having(made):
+        yield made
 
 
 @pytest.mark.usefixtures("known")
@@ -138,6 +139,7 @@ def test_with_the_redaction_off_every_sink_has_it(
 
 SUITE = """
 import os, pytest
+from pytest_claims.own_process import PROCESS
 from pytest_claims import claim, observe, require
 
 ODD = require("it is odd", lambda answer: answer == os.environ["CANARY_TOKEN"] + "!")

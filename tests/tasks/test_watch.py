@@ -17,8 +17,8 @@ from boxproof.runs.ownership import RunRecord
 from boxproof.runs.run_life import Run
 from boxproof.subject import affected_areas, model
 from boxproof.tasks import watch
-from pytest_claims.ending import CutShort
 from pytest_claims.faults import EnvironmentFault, SubjectFault
+from pytest_claims.own_process import CutShort
 from pytest_claims.waiting import until
 
 ENTRYPOINT = ROOT / "image/rootfs/usr/local/bin/entrypoint"

@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from boxproof.core.process.command_result import CommandTimedOut, Result
-from boxproof.core.process.endings import KILL_AFTER, UNDER_WAY, end_group
+from boxproof.core.process.endings import KILL_AFTER, Commands, end_group
 from boxproof.core.process.spawning import spawn
+from pytest_claims.own_process import PROCESS
 
 
 class Started:
@@ -121,11 +122,11 @@ def started(
         opened = ("sh", "-c", 'exec <>"$0" >&0 2>&0; exec "$@"', name, *words)  # a leader's first terminal
         process = spawn(opened, None, env, subprocess.DEVNULL, subprocess.DEVNULL, subprocess.DEVNULL)
         made = Started(process, words, ours)
-    UNDER_WAY.add(made.process)
+    PROCESS.get(Commands).under_way.add(made.process)
     try:
         yield made
     finally:
-        UNDER_WAY.discard(made.process)
+        PROCESS.get(Commands).under_way.discard(made.process)
         if made.process.poll() is None:
             end_group(made.process, grace=2.0)
         if terminal:

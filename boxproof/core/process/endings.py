@@ -8,21 +8,28 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
-from pytest_claims.ending import TOLD
+from pytest_claims.own_process import PROCESS, Told
 
 KILL_AFTER = 5.0  # seconds between TERM and KILL for a command that overran
 DEAF = 2.0  # seconds a command under way gets to end after TERM once its run was told to
 Process = subprocess.Popen[bytes]
-UNDER_WAY: set[subprocess.Popen[bytes]] = set()
-_when_told: list[Callable[[], None]] = []
-_undisturbed: list[bool] = []  # one for each block; the first notes a signal
+
+
+@dataclass
+class Commands:
+    """The commands under way in this process, and what it does when it is told to end."""
+
+    under_way: set[Process] = field(default_factory=set)
+    when_told: Callable[[], None] | None = None
+    undisturbed: list[bool] = field(default_factory=list)  # one for each block; the first notes a signal
 
 
 def when_told(act: Callable[[], None]) -> None:
     """Have ``act()`` called once when this process is told to end; ``tell`` does nothing without it."""
-    TOLD.clear()
-    _when_told[:] = [act]
+    PROCESS.get(Told).clear()
+    PROCESS.get(Commands).when_told = act
 
 
 def tell() -> bool:
@@ -30,14 +37,14 @@ def tell() -> bool:
 
     From then on only the main thread, which cleans up, may start commands or wait; see ``still_wanted``.
     """
-    if TOLD.is_set():
+    told, commands = PROCESS.get(Told), PROCESS.get(Commands)
+    if told.is_set():
         return False
-    if _when_told:
-        TOLD.set()
-    for act in _when_told:
-        act()
-    if _undisturbed:
-        _undisturbed[0] = True
+    if commands.when_told is not None:
+        told.set()
+        commands.when_told()
+    if commands.undisturbed:
+        commands.undisturbed[0] = True
         return False
     end_all()
     return True
@@ -46,21 +53,23 @@ def tell() -> bool:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Hold back the KeyboardInterrupt of a signal until the end of the block: it is the clean-up itself."""
-    _undisturbed.append(False)
+    blocks = PROCESS.get(Commands).undisturbed
+    blocks.append(False)
     try:
         yield
     finally:
-        late = _undisturbed.pop()
+        late = blocks.pop()
     if late:
         raise KeyboardInterrupt
 
 
 def end_all() -> None:
     """TERM every command under way, KILL the deaf ones: threads that wait for them would hold up the end."""
-    live = list(UNDER_WAY)
+    under_way = PROCESS.get(Commands).under_way
+    live = list(under_way)
     signal_groups(live, signal.SIGTERM)
     later = threading.Timer(
-        DEAF, lambda: signal_groups([each for each in live if each in UNDER_WAY], signal.SIGKILL)
+        DEAF, lambda: signal_groups([each for each in live if each in under_way], signal.SIGKILL)
     )
     later.daemon = True
     later.start()

@@ -14,7 +14,7 @@ from pathlib import Path
 from boxproof.core import parents
 from boxproof.core.process.endings import end_group, signal_groups, tell
 from boxproof.core.process.surroundings import environment
-from pytest_claims.ending import CutShort
+from pytest_claims.own_process import CutShort
 
 ENDING = (  # the signals that end a run; with nohup a closed terminal is no reason to
     signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] * (signal.getsignal(signal.SIGHUP) != signal.SIG_IGN)),

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO
 
 from boxproof.core.process.command_result import CommandFailed, CommandTimedOut, Result
-from boxproof.core.process.endings import KILL_AFTER, UNDER_WAY, end_group
+from boxproof.core.process.endings import KILL_AFTER, Commands, end_group
 from boxproof.core.process.spawning import spawn
 from pytest_claims import pace
-from pytest_claims.ending import still_wanted
+from pytest_claims.own_process import PROCESS, still_wanted
 from pytest_claims.pace import Deadline
 
 
@@ -54,7 +54,7 @@ def run(
         readers.append(feeder)
     for reader in readers:
         reader.start()
-    UNDER_WAY.add(process)
+    PROCESS.get(Commands).under_way.add(process)
     deadline = Deadline(timeout, exact=exact)
     try:
         still_wanted()  # told between the start and now: nobody has ended this one
@@ -70,7 +70,7 @@ def run(
         end_group(process, grace=2.0)
         raise
     finally:
-        UNDER_WAY.discard(process)
+        PROCESS.get(Commands).under_way.discard(process)
     for reader in readers:  # by its end, unless something it started goes on writing
         reader.join(pace.stretched(KILL_AFTER))
     out, err = (collected[key].decode(errors="replace") for key in ("out", "err"))
@@ -92,7 +92,7 @@ def piped(
     reader = threading.Thread(target=_drain, args=(process.stderr, errors, "err", None), daemon=True)
     reader.start()
     assert process.stdout is not None
-    UNDER_WAY.add(process)
+    PROCESS.get(Commands).under_way.add(process)
     try:
         still_wanted()
         yield process.stdout
@@ -100,7 +100,7 @@ def piped(
         end_group(process, grace=2.0)
         raise
     finally:
-        UNDER_WAY.discard(process)
+        PROCESS.get(Commands).under_way.discard(process)
         process.stdout.close()
     code = process.wait(pace.stretched(KILL_AFTER))
     reader.join(pace.stretched(KILL_AFTER))

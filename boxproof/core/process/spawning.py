@@ -10,8 +10,8 @@ from typing import IO
 from boxproof.core import parents
 from boxproof.core.process.endings import Process
 from boxproof.core.process.surroundings import environment
-from pytest_claims.ending import still_wanted
 from pytest_claims.faults import EnvironmentFault
+from pytest_claims.own_process import still_wanted
 
 
 def spawn(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from boxproof.core import parents
+from pytest_claims.own_process import PROCESS
 
 PASSED_ON = (  # host facts a child may need; everything else stays out
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "XDG_CACHE_HOME", "XDG_STATE_HOME",
@@ -22,7 +23,10 @@ PASSED_ON_PREFIXES = ("PIP_", "UV_", "npm_config_", "NPM_CONFIG_", "BOXPROOF_")
 OWNER = "BOXPROOF_RUN"  # in the environment of all that a run starts, so that the next one can end it
 TEMPORARY = "TMPDIR"
 OWN_TEMPORARY = "boxproof-run-"  # how a run's own directory for temporary files begins
-PASSED: dict[str, str] = {}  # on to every command from now on
+
+
+class Passed(dict[str, str]):
+    """What is passed on to every command of this process from now on."""
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -32,27 +36,28 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         for name, value in os.environ.items()
         if (name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)) and name != parents.PARENT
     }
-    return kept | PASSED | dict(extra or {})
+    return kept | PROCESS.get(Passed) | dict(extra or {})
 
 
 def owned_by(name: str) -> None:
     """Mark every command from now on, daemons apart, as started by the run ``name``."""
-    PASSED[OWNER] = name
+    PROCESS.get(Passed)[OWNER] = name
 
 
 def owner() -> str:
     """Return the run that commands are started by: what ``owned_by`` was told here or in our parent."""
-    return PASSED.get(OWNER, os.environ.get(OWNER, ""))
+    return PROCESS.get(Passed).get(OWNER, os.environ.get(OWNER, ""))
 
 
 @contextmanager
 def passing_on(name: str, value: str) -> Iterator[None]:
     """Have every command that is started inside the block, daemons included, find ``name`` set."""
-    PASSED[name] = value
+    passed = PROCESS.get(Passed)
+    passed[name] = value
     try:
         yield
     finally:
-        PASSED.pop(name, None)
+        passed.pop(name, None)
 
 
 def temporary_root() -> Path:
@@ -65,13 +70,14 @@ def temporary_root() -> Path:
 def temporary(directory: Path) -> Iterator[None]:
     """Have all temporary files of the block, and of the commands in it, below a new ``directory``."""
     directory.mkdir(mode=0o700)
-    before, inherited = tempfile.tempdir, PASSED.pop(TEMPORARY, "")
-    tempfile.tempdir = PASSED[TEMPORARY] = str(directory)
+    passed = PROCESS.get(Passed)
+    before, inherited = tempfile.tempdir, passed.pop(TEMPORARY, "")
+    tempfile.tempdir = passed[TEMPORARY] = str(directory)
     try:
         yield
     finally:
         tempfile.tempdir = before
-        del PASSED[TEMPORARY]
+        del passed[TEMPORARY]
         if inherited:
-            PASSED[TEMPORARY] = inherited
+            passed[TEMPORARY] = inherited
         shutil.rmtree(directory, ignore_errors=True)

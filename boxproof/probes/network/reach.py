@@ -10,6 +10,7 @@ from enum import StrEnum
 from boxproof.probes.probe_protocol import ANSWER, Prober, ask
 from pytest_claims import pace
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
+from pytest_claims.own_process import PROCESS
 from pytest_claims.recording.observations import record
 from pytest_claims.waiting import until
 
@@ -74,22 +75,24 @@ class Listener:
         )
 
 
-_standing: list[Listener] = []  # those the running check leans on
+class Standing(list[Listener]):
+    """The listeners that the running check leans on."""
 
 
 @contextmanager
 def standing() -> Iterator[list[Listener]]:
     """Give a list to be filled: until the end of the block ``dead`` asks those that are in it."""
-    before = list(_standing)
+    now = PROCESS.get(Standing)
+    before = list(now)
     try:
-        yield _standing
+        yield now
     finally:
-        _standing[:] = before
+        now[:] = before
 
 
 def dead() -> str:
     """Return which of the listeners the running check leans on does not answer, "" where all do."""
-    return next(filter(None, (each.dead() for each in _standing)), "")
+    return next(filter(None, (each.dead() for each in PROCESS.get(Standing))), "")
 
 
 def reach(

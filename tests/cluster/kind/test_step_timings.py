@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from boxproof.cluster.kind import step_timings
 from pytest_claims import progress
+from pytest_claims.own_process import PROCESS
 
 PRINTED = """Creating cluster "c" ...
  • Ensuring node image (boxproof-node:1) 🖼  ...
@@ -16,13 +15,14 @@ PRINTED = """Creating cluster "c" ...
 ERROR: failed to create cluster"""
 
 
-def test_each_step_that_ended_is_in_the_timings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_step_that_ended_is_in_the_timings() -> None:
     told: dict[str, float] = {}
-    monkeypatch.setattr(progress, "_sinks", [told.__setitem__])
     passed: list[str] = []
     line = step_timings.timed(passed.append)
-    for each in PRINTED.splitlines():
-        line(each)
+    with PROCESS.having(progress.Progress()):
+        progress.on_step(told.__setitem__)
+        for each in PRINTED.splitlines():
+            line(each)
     assert list(told) == ["kind: Ensuring node image", "kind: Starting control-plane"]
     assert all(seconds >= 0 for seconds in told.values())
     assert passed == PRINTED.splitlines()

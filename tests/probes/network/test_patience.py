@@ -28,6 +28,7 @@ from boxproof.probes.pressure import Unjudged, demand_speed, judged
 from boxproof.probes.process.signals import KILLED, stop
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
+from pytest_claims.own_process import PROCESS
 from tests.kernel import Kernel
 from tests.probes.test_probe_protocol import Here
 
@@ -153,7 +154,7 @@ def test_what_a_subject_times_itself_is_excused_on_a_hopeless_machine_alone(kern
     judged(lambda: demand_speed("not told"))
     kernel.slowed(8)
     slow = pytest.raises(Unjudged, match="not told, on a machine 8 times slower")
-    with pace.measured_by(kernel.machine), slow:
+    with PROCESS.having(pace.Meter(kernel.machine)), slow:
         judged(lambda: demand_speed("not told"))
 
 
@@ -166,7 +167,7 @@ def test_what_every_fresh_subject_does_where_programs_start_quickly_is_its_own_d
         return "not told"
 
     kernel.slowed(8)
-    with pace.measured_by(kernel.machine):
+    with PROCESS.having(pace.Meter(kernel.machine)):
         assert judged(look) == "not told"
     assert len(looks) == 3
 

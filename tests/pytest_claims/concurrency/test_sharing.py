@@ -17,11 +17,13 @@ from boxproof.kube import exec as commands
 from pytest_claims.concurrency import scopes
 from pytest_claims.concurrency.sharing import Sharing
 from pytest_claims.faults import DeadlineExceeded
+from pytest_claims.own_process import PROCESS
 from pytest_claims.waiting import until
 
 OTHER = """
 import sys
 from pathlib import Path
+from pytest_claims.own_process import PROCESS
 from pytest_claims.concurrency.sharing import Sharing
 here = Sharing(timeout=60, patience=0)
 for each in sys.argv[2].split(","):
@@ -213,8 +215,7 @@ def test_a_check_alone_in_the_cluster_has_its_instances_too(here: Sharing, tmp_p
         pass
 
 
-def test_commands_are_within_their_guards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "_guards", [])
+def test_commands_are_within_their_guards() -> None:
     seen: list[str] = []
 
     @contextmanager
@@ -223,8 +224,9 @@ def test_commands_are_within_their_guards(monkeypatch: pytest.MonkeyPatch) -> No
         yield
         seen.append(f"out of {namespace}")
 
-    commands.guard(noted)
-    commands.guard(noted)
-    with commands.within("claude"):
-        seen.append("command")
+    with PROCESS.having(commands.Guards()):
+        commands.guard(noted)
+        commands.guard(noted)
+        with commands.within("claude"):
+            seen.append("command")
     assert seen == ["into claude", "command", "out of claude"]
