@@ -9,16 +9,17 @@ import sys
 
 from invoke import Context, task
 
-from boxproof.tasks.debug_tasks import nsenter, oom, remove_container, trace
+from boxproof.tasks.debug_tasks import CONTAINER, SUFFIX, nsenter, oom, remove_container, trace
 from boxproof.tasks.task_errors import explained, parse_in_one_line
 from boxproof.tasks.task_list import in_working_order
 
 __all__ = ["nsenter", "oom", "remove_container", "trace"]  # invoke finds them here
 parse_in_one_line()
 in_working_order()
+CLAIMS = "claim ids and globs, comma-separated; repeatable"
 
 
-@task(help={"json": "print the survey as JSON on standard output", "as_json": "the same"})
+@task(help={"json": "print the survey as JSON on standard output", "as_json": "the older spelling of --json"})
 @explained
 def doctor(_: Context, json: bool = False, as_json: bool = False) -> None:
     """Say what this machine has, which way each need will be met, and what mends what is missing."""
@@ -48,7 +49,7 @@ def new_claim(_: Context, area: str, claim: str, says: str = "") -> None:
 @task
 @explained
 def preflight(_: Context) -> None:
-    """Say whether the kind in use was shown to load into the nodes' containerd; 2 if it was not."""
+    """Say whether the kind in PATH was shown to load into the nodes' containerd; exit code 2 if not."""
     from boxproof.tasks import task_steps
 
     print(task_steps.preflight())
@@ -63,10 +64,10 @@ def build(_: Context) -> None:
     print(image_tasks.build().reference)
 
 
-@task(help={"keep": "keep the packages too, in BOXPROOF_BINARY_CACHE: the lock holds on any day"})
+@task(help={"keep": "keep the packages too, in BOXPROOF_BINARY_CACHE: they can be had on any day"})
 @explained
 def lock(_: Context, keep: bool = False) -> None:
-    """Write the versions the archive has now of the image's packages into packages.lock."""
+    """Renew packages.lock: the versions of the image's packages that the archive serves now."""
     from boxproof.tasks import image_tasks
 
     print(image_tasks.lock(keep=keep))
@@ -84,7 +85,7 @@ def chart(_: Context) -> None:
 @task
 @explained
 def sbom(_: Context) -> None:
-    """Write the image's SBOM, provenance and vulnerability scan; 1 for a critical finding, 4 if unproven."""
+    """Write the image's SBOM, provenance and scan; exit code 1 for a critical finding, 4 if unproven."""
     from boxproof.tasks import image_tasks
 
     where, scan = image_tasks.sbom()
@@ -95,12 +96,12 @@ def sbom(_: Context) -> None:
 @task(
     help={
         "push": "oci://HOST[:PORT]/NAME[:TAG]: add them to that artifact, and print it with its digest",
-        "wheel": "a directory: write a wheel for each there",
+        "wheel": "a directory to write a wheel for each into",
     }
 )
 @explained
 def binaries(_: Context, push: str = "", wheel: str = "") -> None:
-    """Bring the programs that were built here to a registry, or into wheels, for other machines."""
+    """Share the programs that were built here with other machines: in a registry, or as wheels."""
     from boxproof.tasks import binary_tasks
 
     print("\n".join(binary_tasks.binaries(push, wheel)))
@@ -109,7 +110,7 @@ def binaries(_: Context, push: str = "", wheel: str = "") -> None:
 @task(help={"name": "NAME:TAG of the image (default: boxproof-harness:latest)"})
 @explained
 def harness(_: Context, name: str = "") -> None:
-    """Build an image of this harness with all that it needs, for runners whose steps are containers."""
+    """Build an image of this harness and all it needs, for CI runners whose steps are containers."""
     from boxproof.tasks import harness_image
 
     print(harness_image.build(name))
@@ -118,7 +119,7 @@ def harness(_: Context, name: str = "") -> None:
 @task
 @explained
 def up(_: Context) -> None:
-    """Bring up engine and cluster; prints the path of the cluster's kubeconfig."""
+    """Bring up engine and cluster; print the path of the cluster's kubeconfig."""
     from boxproof.tasks import task_steps
 
     print(task_steps.up().kubeconfig)
@@ -141,42 +142,42 @@ def load(_: Context) -> None:
 )
 @explained
 def deploy(_: Context, suffix: str = "", timeout: str = "") -> None:
-    """Build, load and deploy the box and wait until it is Ready; says why when it does not come."""
+    """Build, load and deploy the box and wait until it is Ready; say why where it does not get there."""
     from boxproof.tasks import task_steps
 
     print(task_steps.deploy(suffix, timeout))
 
 
-@task(help={"claims": "claim ids and globs, comma-separated"})
+@task(iterable=["claims"], help={"claims": f"{CLAIMS} (default: all)"})
 @explained
-def test(_: Context, claims: str = "") -> None:
+def test(_: Context, claims: list[str]) -> None:
     """Prove the box as `nox -s e2e` does, in this environment."""
     from boxproof.tasks import task_steps
 
-    code = task_steps.test(claims)
+    code = task_steps.test(",".join(claims))
     if code:
         sys.exit(code)
 
 
-@task(help={"claims": "claim ids and globs, comma-separated (default: those an edit touches)"})
+@task(iterable=["claims"], help={"claims": f"{CLAIMS} (default: those an edit touches)"})
 @explained
-def watch(_: Context, claims: str = "") -> None:
-    """Rebuild, load, redeploy and prove the touched claims whenever a file of the subject changes."""
+def watch(_: Context, claims: list[str]) -> None:
+    """Rebuild, load, redeploy and prove what it touches whenever a file of the subject changes."""
     from boxproof.tasks import task_steps
 
-    sys.exit(task_steps.watch(claims))
+    sys.exit(task_steps.watch(",".join(claims)))
 
 
 @task(
     help={
-        "tags": "only cases with one of these of cyclonus' tags, comma-separated, such as conflict",
+        "tags": "only cases with one of these tags of cyclonus, comma-separated; for example conflict",
         "wait": "seconds the engine gets after each change of a policy, a pod or a namespace (default: 5)",
         "json": "print the cases as JSON on standard output",
     }
 )
 @explained
 def conformance(_: Context, tags: str = "", wait: str = "5", json: bool = False) -> None:
-    """Try cyclonus' cases on the policy engine of the running cluster; 1 if one fails."""
+    """Try cyclonus' cases on the policy engine of the running cluster; exit code 1 if one fails."""
     from boxproof.tasks import conformance as cases
 
     sys.exit(cases.main(tags, wait, json))
@@ -185,10 +186,10 @@ def conformance(_: Context, tags: str = "", wait: str = "5", json: bool = False)
 @task(
     help={
         "follow": "go on printing",
-        "tail": "only so many of the last lines",
-        "previous": "of the container before the last restart",
-        "container": "another container of the agent's pod, such as gate",
-        "suffix": "of a further instance",
+        "tail": "only so many of the last lines (default: all)",
+        "previous": "the log of the container before its last restart",
+        "container": f"{CONTAINER}; another is gate, for example",
+        "suffix": SUFFIX,
     }
 )
 @explained
@@ -206,7 +207,7 @@ def logs(
     sys.exit(runbooks.logs(follow, tail=tail, previous=previous, container=container, suffix=suffix))
 
 
-@task(help={"suffix": "of a further instance"})
+@task(help={"suffix": SUFFIX})
 @explained
 def shell(_: Context, suffix: str = "") -> None:
     """Open a shell in the agent's container."""
@@ -215,47 +216,47 @@ def shell(_: Context, suffix: str = "") -> None:
     sys.exit(runbooks.shell(suffix))
 
 
-@task(help={"suffix": "of the instance that goes"})
+@task(help={"suffix": "the suffix of the instance to remove"})
 @explained
 def remove(_: Context, suffix: str = "") -> None:
-    """Remove one further instance that was deployed by hand; inv down removes the cluster."""
+    """Remove one further instance that was deployed by hand; inv down removes the whole cluster."""
     from boxproof.tasks import named_instance
 
     print(f"{named_instance.remove(suffix)} is gone")
 
 
-@task(name="exec", help={"suffix": "of a further instance"})
+@task(name="exec", help={"suffix": SUFFIX})
 @explained
 def execute(_: Context, suffix: str = "") -> None:
-    """Run a command in the agent's container: inv exec -- COMMAND …."""
+    """Run a command in the agent's container: inv exec -- COMMAND …"""
     from boxproof.tasks import runbooks
 
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     sys.exit(runbooks.execute(words, suffix))
 
 
-@task(help={"mend": "bring the build to the nodes and pods that lack it", "suffix": "of the instance"})
+@task(help={"mend": "bring the build to the nodes and pods that lack it", "suffix": SUFFIX})
 @explained
 def stale(_: Context, mend: bool = False, suffix: str = "") -> None:
-    """Say which nodes and pods have something else than the build; 1 if any has."""
+    """Say which nodes and pods hold something other than the build; exit code 1 if any does."""
     from boxproof.tasks import runbooks
 
     sys.exit(runbooks.stale(mend=mend, suffix=suffix))
 
 
-@task(help={"file": "the file that holds the token, - for standard input", "suffix": "of the instance"})
+@task(help={"file": "the file with the token, - for standard input (default: asks)", "suffix": SUFFIX})
 @explained
 def rotate_token(_: Context, file: str = "", suffix: str = "") -> None:
-    """Put a new token into the agent's Secret, have a new pod take it up, and verify that it has it."""
+    """Put a new token into the agent's Secret, have a new pod take it up, and verify that it did."""
     from boxproof.tasks import runbooks
 
     print(f"{runbooks.rotate_token(file, suffix)} has the new token")
 
 
-@task(help={"file": "where the backup goes", "suffix": "of a further instance"})
+@task(help={"file": "the tar file to write", "suffix": SUFFIX})
 @explained
 def backup(_: Context, file: str, suffix: str = "") -> None:
-    """Write the content of the agent's volume into a tar."""
+    """Write the content of the agent's volume into a tar file."""
     from boxproof.tasks import runbooks
 
     runbooks.backup(file, suffix)
@@ -263,25 +264,26 @@ def backup(_: Context, file: str, suffix: str = "") -> None:
 
 @task(
     help={
-        "file": "the backup",
-        "replace": "delete the claim that is there",
-        "suffix": "of a further instance",
+        "file": "the tar file that inv backup wrote",
+        "replace": "delete the volume claim that is there, and its data",
+        "suffix": SUFFIX,
     }
 )
 @explained
 def restore(_: Context, file: str, replace: bool = False, suffix: str = "") -> None:
-    """Bring a backup into a new claim, and start the agent on it."""
+    """Bring a backup into a new volume claim, and start the agent on it."""
     from boxproof.tasks import runbooks
 
     runbooks.restore(file, replace=replace, suffix=suffix)
 
 
 @task(
+    auto_shortflags=False,  # -h would be --history
     help={
         "history": "the runs before, a line each, instead of the latest",
         "open": "open the page in a browser; it is there while a run goes on, too",
         "json": "print it as JSON on standard output",
-    }
+    },
 )
 @explained
 def report(_: Context, history: bool = False, open: bool = False, json: bool = False) -> None:  # noqa: A002
@@ -295,18 +297,21 @@ def report(_: Context, history: bool = False, open: bool = False, json: bool = F
 @task(help={"images": "remove the box's images from the engine too"})
 @explained
 def down(_: Context, images: bool = False) -> None:
-    """Remove the cluster and everything in it, and what runs kept beside it."""
+    """Remove the cluster with everything in it, and what runs kept for it."""
     from boxproof.tasks import task_steps
 
     task_steps.down(images=images)
 
 
 @task(
-    help={"engine": "stop the embedded engine and remove its data", "cache": "remove what can be made again"}
+    help={
+        "engine": "stop the embedded engine and remove its data",
+        "cache": "remove the caches: what can be had or built again",
+    }
 )
 @explained
 def clean(_: Context, engine: bool = False, cache: bool = False) -> None:
-    """Sweep what dead runs left; optionally the engine and the caches too."""
+    """Remove what dead runs left; on request the engine's data and the caches too."""
     from boxproof.tasks import task_steps
 
     task_steps.clean(engine=engine, cache=cache)

@@ -7,15 +7,12 @@ from collections.abc import Iterator, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from boxproof.core.settings import Settings
-from boxproof.host import machine
 from boxproof.host.survey import Need, Survey
 from boxproof.runs import inputs
 from boxproof.subject.model import Subject
 
-# minutes on two quiet processors, timed: a program, the roots, what each run does first, the checks
-PROGRAM, ROOTS, EACH_TIME, CHECKS = 0.7, 4.0, 3.0, 32.0
+EACH_TIME, CHECKS = 3.0, 32.0  # minutes on two quiet processors, timed: what each run does first, the checks
 CACHE, ENGINE = 22.0, 9.0  # GiB: what can be made again, if nothing of it is there; cluster and engine
-TIMED_ON = 2  # processors
 USED = ("Docker Engine", "image registry", "cgroups", "kernel")
 LOSSES = {  # what will not work without a need that hinders no run
     "kind of engine": "claims on packets from outside the cluster, and the stub of the API",
@@ -51,13 +48,11 @@ def first_run(settings: Settings, subject: Subject, survey: Survey) -> FirstRun:
     """Return what a run of ``subject`` comes to here; makes nothing. Raises as ``inputs.wanted``."""
     found = inputs.wanted(settings, subject)
     every = inputs.every_recipe(settings, subject)
-    pace = max(TIMED_ON / max(machine.cpus(), 1), 0.5)  # the API server and the kubelets do not get faster
-    building = PROGRAM * len(found.builds) + (ROOTS if found.packages else 0)
     share = len(found.builds) / max(len(every), 1)
     return FirstRun(
         uses=tuple(_used(survey.needs)),
         builds=tuple(filter(None, [found.shown()])),
-        minutes=round((building + EACH_TIME + CHECKS) * pace),
+        minutes=round(inputs.minutes(found) + (EACH_TIME + CHECKS) * inputs.pace()),
         disk=round(ENGINE + CACHE * min(share, 1)),
         cannot=tuple(_cannot(survey.needs, found)),
     )
@@ -65,8 +60,8 @@ def first_run(settings: Settings, subject: Subject, survey: Survey) -> FirstRun:
 
 def _used(needs: Sequence[Need]) -> Iterator[str]:
     for each in needs:
-        if each.name in USED:
-            yield f"{each.name} {each.way or each.found}"
+        if each.name in USED and each.met:
+            yield f"{each.name}: {each.way or each.found}"
 
 
 def _cannot(needs: Sequence[Need], wanted: inputs.Wanted) -> Iterator[str]:

@@ -185,8 +185,9 @@ def chosen(suites: Sequence[str], distribution: str, codename: str) -> tuple[str
 
 def main(words: Sequence[str]) -> int:
     """Try each suite named, else those of this distribution; 1 if a trial did not end as it must."""
-    parser = Parser(prog="fresh", description=__doc__, allow_abbrev=False)
-    parser.add_argument("suites", nargs="*", metavar="SUITE")
+    parser = Parser("fresh", __doc__, prog="nox -s fresh --")
+    told = "a suite of this distribution, for example bookworm (default: all)"
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=told)
     parser.add_argument("--whole", action="store_true", help="run lint and all tests in each root too")
     try:
         asked = parser.parse_args(words)

@@ -34,12 +34,17 @@ CLAIMS = ROOT / "claims"
 class Parser(argparse.ArgumentParser):
     """Argument errors as UsageError, with the nearest option for a misspelt one."""
 
+    def __init__(self, command: str, about: str, *, prog: str = "") -> None:
+        self.command = command
+        shown = prog or f"boxproof {command}"
+        super().__init__(prog=shown, description=about, epilog=_more(command), allow_abbrev=False)
+
     def error(self, message: str) -> NoReturn:
         """Raise UsageError; a misspelt option gets the nearest valid one as its hint."""
         if "unrecognized arguments:" in message:
             word = message.split("unrecognized arguments:")[1].split(maxsplit=1)[0].split("=", maxsplit=1)[0]
             raise UsageError(f"unknown argument {selection.short(word)!r}", hint=self._instead_of(word))
-        raise UsageError(selection.short(message, 300), hint=f"see nox -s {self.prog} -- --help")
+        raise UsageError(selection.short(message, 300), hint=f"see {helped(self.command)}")
 
     def _instead_of(self, word: str) -> str:
         """Return what to write in the place of a word that this command does not take."""
@@ -48,13 +53,14 @@ class Parser(argparse.ArgumentParser):
         close = difflib.get_close_matches(spelt, options, n=1, cutoff=NEAR)
         if close:
             return f"did you mean {close[0]!r}?"
-        if spelt in INSTEAD.get(self.prog, {}) or spelt in INSTEAD[""]:
-            return INSTEAD.get(self.prog, {}).get(spelt) or INSTEAD[""][spelt]
+        own = INSTEAD.get(self.command, {})
+        if spelt in own or spelt in INSTEAD[""]:
+            return own.get(spelt) or INSTEAD[""][spelt]
         if not word.startswith("-") and "--claims" in options and selection.CLAIM.fullmatch(word):
             return f"claims are named with --claims {word}"
-        takers = [each for each in COMMANDS if each != self.prog and spelt in _options_of(each)]
+        takers = [each for each in COMMANDS if each != self.command and spelt in _options_of(each)]
         if takers:
-            return f"{spelt} is for {', '.join(takers)}; see nox -s {self.prog} -- --help"
+            return f"{spelt} is for {', '.join(takers)}; see {helped(self.command)}"
         return f"allowed: {', '.join(options)}"
 
 
@@ -80,9 +86,20 @@ def _options_of(command: str) -> set[str]:
     return {name for action in parser(command, "")._actions for name in action.option_strings}
 
 
+def helped(command: str) -> str:
+    """Return the command that tells what a command takes, as it can be called."""
+    return f"nox -s {command} -- --help" if command not in ALONE else f"boxproof {command} --help"
+
+
+def _more(command: str) -> str | None:
+    """Return what stands below the options of a command."""
+    told = [f"By nox: nox -s {command} -- OPTIONS."] if command in COMMANDS and command not in ALONE else []
+    return " ".join([*told, *([MORE[command]] if command in MORE else [])]) or None
+
+
 def parser(command: str, about: str) -> Parser:
     """Return the parser of one command."""
-    made = Parser(prog=command, description=about, epilog=MORE.get(command), allow_abbrev=False)
+    made = Parser(command, about)
     for add in ADDED.get(command, (_proving, _one_cell, _node_registry)):
         add(made)
     return made
@@ -99,7 +116,11 @@ def _proving(made: Parser) -> None:
         help="the subject: a directory with a subject.toml (default: this repository)",
     )
     option("--cluster", metavar="NAME", help="name of the KIND cluster (default: boxproof)")
-    option("--workers", metavar="N", help="how many checks run side by side (default: by processors)")
+    option(
+        "--workers",
+        metavar="N",
+        help="how many checks run side by side (default: by the number of processors)",
+    )
 
 
 def _one_cell(made: Parser) -> None:
@@ -179,9 +200,9 @@ def _sabotaging(made: Parser) -> None:
 
 
 def _measuring(made: Parser) -> None:
-    told = "measure only these, comma-separated; repeatable"
+    told = f"measure only these, comma-separated; repeatable: {', '.join(MEASURES)}"
     made.add_argument("--only", action="append", metavar="NAMES", help=told)
-    told = "how many turns each way gets (default: 3)"
+    told = "how often each way is measured (default: 3)"
     made.add_argument("--runs", metavar="N", default="3", help=told)
 
 
@@ -202,10 +223,11 @@ def _reporting(made: Parser) -> None:
 def _interrupting(made: Parser) -> None:
     option = made.add_argument
     option("count", nargs="?", default="4", metavar="N", help="how many interrupts (default: 4)")
-    option("--seed", metavar="S", default="1", help="the same moments again (default: 1)")
+    option("--seed", metavar="S", default="1", help="the same seed gives the same moments (default: 1)")
     told = "only these, comma-separated: int, term, kill-nox, kill-all"
     option("--only", metavar="ACTIONS", default="", help=told)
-    option("--minutes", metavar="M", default="600", help="begin no further interrupt after so many minutes")
+    told = "begin no further interrupt after so many minutes (default: 600)"
+    option("--minutes", metavar="M", default="600", help=told)
 
 
 # What a command takes; without a line of its own it proves in one cell.
@@ -242,16 +264,21 @@ def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dic
     return settings, own
 
 
+ALONE = ("init", "report", "doctor")  # no sessions of nox
+MEASURES = (  # of bench, as it takes them
+    "e2e-warm", "access-questions", "suites-xdist", "load-unchanged", "load-layer-change", "load-cold",
+    "cluster-start",
+)  # fmt: skip
 # Each command's module in boxproof.cli, imported when it runs, and its one line.
 COMMANDS = {
-    "e2e": "Prove the box on one cell, from a bare machine to the report.",
-    "init": "Write a first subject.toml for the box in a directory, from what is there.",
+    "e2e": "Prove the box in one cell, from a bare machine to the report.",
     "matrix": "Prove the box in every cell of cluster/cells.toml.",
-    "sabotage": "Apply every sabotage and expect its checks to refute.",
+    "sabotage": "Break the box on purpose and see its checks turn red: the kill table.",
+    "release": "Build, scan, test, sabotage, then publish; each step blocks the next.",
     "bench": "Measure what is fast against the usual ways: kind, kubectl, serial runs.",
     "interrupts": "Interrupt runs at random moments: nothing may be left.",
-    "release": "Build, scan, test, sabotage, then publish; each step blocks the next.",
-    "report": "Say what the latest run came to, and what came before; open its page.",
+    "init": "Write a first subject.toml for the box in a directory, from what is there.",
+    "report": "Say what the latest run came to, or the runs before it; open its page.",
     "doctor": "Say what this machine has, and which way each need of a run will be met.",
 }
 
@@ -259,7 +286,7 @@ COMMANDS = {
 def overview() -> str:
     """Return what ``boxproof --help`` prints: the commands, and what their exit codes mean."""
     lines = [f"  {name:12}{about}" for name, about in COMMANDS.items()]
-    told = ["Their options: boxproof COMMAND --help. The same in the environments of nox: nox -s COMMAND."]
+    told = ["Their options: boxproof COMMAND --help. The first six by nox: nox -s COMMAND -- OPTIONS."]
     told += ["The steps by hand: inv -l.", ""]
     told += ["Exit codes: 0 accepted, 1 refuted, 2 wrong usage, 3 blocked, 4 unproven left, 130 interrupted."]
     return "\n".join([f"usage: boxproof COMMAND …\n\n{boxproof.__doc__}\n", *lines, "", *told])

@@ -89,6 +89,8 @@ def _named(files: Sequence[Path], kind: str) -> dict[str, Entry]:
 def _entries(path: Path, kind: str) -> Iterator[Entry]:
     try:
         data = yaml.safe_load(path.read_text()) or {}
+        if not isinstance(data, dict):
+            raise ValueError("it is no mapping of YAML")
         entries = [dict(each) for each in data.get(kind) or []]
     except (OSError, ValueError, yaml.YAMLError, AttributeError, TypeError) as error:
         why = (str(error) or type(error).__name__).splitlines()[0]

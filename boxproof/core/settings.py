@@ -122,6 +122,12 @@ ADMITTED = "BOXPROOF_ADMITTED"  # in the environment of what a check starts
 INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN", ADMITTED, PARENT})
 
 
+def variable(option: str) -> str:
+    """Return the variable that sets what an option does, "" where there is none."""
+    name = option.replace("-", "_")
+    return PREFIX + name.upper() if name in {each.name for each in fields(Settings)} else ""
+
+
 def session_file() -> str:
     """Return the path of the session file a run hands to its workers, or ""."""
     return os.environ.get("BOXPROOF_SESSION", "")

@@ -6,9 +6,10 @@ import os
 import platform
 import shutil
 import sys
+import textwrap
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -26,6 +27,7 @@ from pytest_claims.faults import BoxproofError
 LEAST_MEMORY, LEAST_DISK = 6.0, 20.0  # GiB: three nodes and the images; node image, caches and engine data
 ONLY_TRIED = "tried on Linux on amd64 alone"
 OWN_ENGINE = "use a Docker Engine of root's, or BOXPROOF_ENGINE=embedded"
+LEAST_WIDTH = 140  # characters of a terminal that the table fits into
 LEAST_INSTANCES = 512  # inotify instances: three nodes' kubelets and systemds share the host's limit
 SURVEY_DEADLINE = 1.8  # seconds for all questions
 DEADLINE = 1.5  # seconds for one question
@@ -121,13 +123,29 @@ def ask_all(
 
 
 def show(found: Survey, console: Console | None = None) -> None:
-    """Print the survey as a table."""
+    """Print the survey: as a table where there is room for one, else a need a line."""
+    console = console or Console()
+    if console.width < LEAST_WIDTH:
+        for line in _lines(found, console.width):
+            console.print(line, markup=False, highlight=False)
+        return
     table = Table(show_lines=False, box=None, pad_edge=False)
     for heading in ("", "need", "found", "way", "missing, and what mends it"):
         table.add_column(heading, overflow="fold")
     for row in found.rows():
         table.add_row(*row)
-    (console or Console()).print(table)
+    console.print(table)
+
+
+def _lines(found: Survey, width: int) -> Iterator[str]:
+    """Give each need in lines of at most ``width``, cut between words."""
+    for state, name, what, way, remedy in found.rows():
+        text = f"{state:8} {name}: {'; '.join(filter(None, (what, way)))}"
+        yield from textwrap.wrap(text, width, subsequent_indent=" " * 11, break_on_hyphens=False)
+        below = " " * 11
+        yield from textwrap.wrap(
+            remedy, width, initial_indent=below, subsequent_indent=below, break_on_hyphens=False
+        )
 
 
 def _state(need: Need) -> str:
@@ -299,6 +317,7 @@ def _program(settings: Settings, name: str, words: list[str]) -> Need:
     found = shutil.which(name)
     result = run([Path(found), *words], timeout=DEADLINE, check=False) if found else None
     said = result.stdout.strip().splitlines()[0] if result and result.stdout.strip() else "none in PATH"
+    said = said.removeprefix("Client Version: ")
     return Need(name=name, found=said, way=own)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from boxproof.cluster import cells
 from boxproof.cluster.node_image import components
 from boxproof.core.settings import Settings
+from boxproof.host import machine
 from boxproof.host import survey as doctor
 from boxproof.host.engine import embedded, engine_choice, engine_programs
 from boxproof.host.engine.ping import server_version
@@ -28,6 +29,9 @@ from pytest_claims.waiting import again
 
 MIRROR = "choose another mirror in /etc/apt, or try again later"
 ENGINE_TIMEOUT = 1.5
+# minutes on two quiet processors, timed: a program, the roots; less is not worth a word
+PROGRAM, ROOTS, WORTH_SAYING = 0.7, 4.0, 3.0
+TIMED_ON = 2  # processors
 MODULES, PACKAGES = "Go modules", "Debian packages"  # as `inv doctor` has them
 
 
@@ -55,6 +59,9 @@ def check(settings: Settings, subject: Subject) -> None:
     with progress.step("inputs"):
         found = wanted(settings, subject)
         progress.say(f"asked for: {found.shown() or 'nothing, all is in the cache'}")
+        if minutes(found) >= WORTH_SAYING:
+            told = f"to build from them takes about {minutes(found):.0f} minutes here (an estimate)"
+            progress.say(f"{told}; what is done is kept, also where the run is interrupted")
         lacks = [
             each
             for answer in served_inputs.side_by_side(questions(settings, found)).values()
@@ -62,6 +69,16 @@ def check(settings: Settings, subject: Subject) -> None:
         ]
     if lacks:
         raise served_inputs.fault_of(lacks)
+
+
+def minutes(found: Wanted) -> float:
+    """Return about how long it takes here to build what no cache holds."""
+    return (PROGRAM * len(found.builds) + (ROOTS if found.packages else 0)) * pace()
+
+
+def pace() -> float:
+    """Return how much longer work takes here than on the processors it was timed on."""
+    return max(TIMED_ON / max(machine.cpus(), 1), 0.5)  # API server and kubelets do not get faster
 
 
 def fetch(settings: Settings, subject: Subject) -> None:

@@ -9,13 +9,13 @@ from invoke.tasks import task
 
 from boxproof.tasks.task_errors import explained
 
-SUFFIX = "of a further instance"
+SUFFIX = "the suffix of a further instance (default: the first one)"
 CONTAINER = "a container of the agent's pod (default: the agent's)"
 
 
-@task(help={"command": "what to run (default: a shell)", "container": CONTAINER, "suffix": SUFFIX})
+@task(help={"container": CONTAINER, "command": "what to run (default: a shell)", "suffix": SUFFIX})
 @explained
-def nsenter(_: Context, command: str = "sh", container: str = "", suffix: str = "") -> None:
+def nsenter(_: Context, container: str = "", command: str = "sh", suffix: str = "") -> None:
     """Run a command as root in all namespaces of the agent's container, from its node."""
     from boxproof.tasks import node_tools
 
@@ -23,9 +23,9 @@ def nsenter(_: Context, command: str = "sh", container: str = "", suffix: str = 
     sys.exit(node_tools.run("enter.sh", *words, terminal=True, suffix=suffix))
 
 
-@task(help={"seconds": "for how long", "container": CONTAINER, "suffix": SUFFIX})
+@task(help={"suffix": SUFFIX, "seconds": "for how long (default: 10)", "container": CONTAINER})
 @explained
-def trace(_: Context, seconds: str = "10", container: str = "", suffix: str = "") -> None:
+def trace(_: Context, suffix: str = "", seconds: str = "10", container: str = "") -> None:
     """Count the system calls of the agent's first process, without stopping it."""
     from boxproof.tasks import node_tools
 
@@ -36,15 +36,15 @@ def trace(_: Context, seconds: str = "10", container: str = "", suffix: str = ""
 @task(help={"suffix": SUFFIX})
 @explained
 def oom(_: Context, suffix: str = "") -> None:
-    """Print what the kernel says about processes of the agent's pod that it killed for want of memory."""
+    """Print what the kernel says of the processes of the agent's pod that it killed for lack of memory."""
     from boxproof.tasks import node_tools
 
     sys.exit(node_tools.run("oom.sh", suffix=suffix))
 
 
-@task(help={"seconds": "how long it may take to end", "container": CONTAINER, "suffix": SUFFIX})
+@task(help={"suffix": SUFFIX, "seconds": "how long it may take to end (default: 60)", "container": CONTAINER})
 @explained
-def remove_container(_: Context, seconds: str = "60", container: str = "", suffix: str = "") -> None:
+def remove_container(_: Context, suffix: str = "", seconds: str = "60", container: str = "") -> None:
     """Stop a container of the agent's pod on its node, then remove it; try kubectl delete pod first."""
     from boxproof.tasks import node_tools
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +15,12 @@ from boxproof.host.engine import engine_choice
 from boxproof.subject.image import base_image, build_mark, image_build
 from pytest_claims import progress
 from pytest_claims.faults import UsageError
+from pytest_claims.selection import short
 
 RECIPE = Path(".ci/harness/Containerfile")
 NAME = "boxproof-harness:latest"
 TIMEOUT = 3600.0
+REFERENCE = re.compile(r"[a-z0-9][a-z0-9._/-]*(:[0-9]+/[a-z0-9._/-]+)?(:[\w][\w.-]{0,127})?")
 
 
 def build(name: str = "") -> str:
@@ -28,6 +31,9 @@ def build(name: str = "") -> str:
     if ROOT != CHECKOUT:
         hint = "clone the repository: the image is made of it"
         raise UsageError("this is no checkout of boxproof", hint=hint)
+    if name and not REFERENCE.fullmatch(name):
+        hint = "allowed: [HOST[:PORT]/]NAME[:TAG], in lower case but for the tag"
+        raise UsageError(f"--name={short(name)!r}", hint=hint)
     settings, recipe = Settings.load(), ROOT / RECIPE
     engine = engine_choice.ensure(settings)
     base = base_image.choose(settings, engine, recipe.read_text())

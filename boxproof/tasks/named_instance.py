@@ -16,6 +16,7 @@ from pytest_claims.faults import UsageError
 from pytest_claims.selection import short
 
 SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
+CONTAINER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 GONE = 120.0  # seconds for a namespace to go
 
 
@@ -35,7 +36,16 @@ def namespace(subject: model.Subject, suffix: str) -> str:
 def words(suffix: str, container: str = "") -> list[str]:
     """Return the words that name the agent's container, or another of its pod, to kubectl."""
     subject = model.load(Settings.load().subject)
-    return ["-n", namespace(subject, suffix), f"{subject.workload}-0", "-c", container or subject.container]
+    chosen = container_of(subject, container)
+    return ["-n", namespace(subject, suffix), f"{subject.workload}-0", "-c", chosen]
+
+
+def container_of(subject: model.Subject, name: str) -> str:
+    """Return a container's name, the agent's for ""; raises UsageError for what can be none."""
+    if name and not CONTAINER.fullmatch(name):
+        hint = "allowed: at most 63 lower-case letters, digits, dashes"
+        raise UsageError(f"--container={short(name)!r}", hint=hint)
+    return name or subject.container
 
 
 def remove(suffix: str) -> str:

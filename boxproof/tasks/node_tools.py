@@ -69,8 +69,8 @@ def debug_pod(settings: Settings, subject: Subject, namespace: str) -> Iterator[
 
 
 def container(name: str) -> str:
-    """Return the container's name, the agent's for ""."""
-    return name or model.load(Settings.load().subject).container
+    """Return the container's name, the agent's for ""; raises UsageError for what can be none."""
+    return named_instance.container_of(model.load(Settings.load().subject), name)
 
 
 def seconds(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import inspect
 from collections.abc import Iterator
@@ -41,7 +42,6 @@ def options() -> str:
     parts = ["# Options", MADE]
     for name, about in COMMANDS.items():
         text = parser(name, about).format_help().rstrip()
-        text = text.replace(f"usage: {name}", f"usage: boxproof {name}")
         parts.append(f"## {name}\n\n{about}\n\n```text\n{text}\n```\n")
     return "\n".join(parts)
 
@@ -84,7 +84,9 @@ def tasks() -> str:
     parts = ["# Tasks", MADE]
     for name, task in sorted(collection.tasks.items()):
         parts.append(f"## inv {name}\n\n{inspect.getdoc(task.body) or ''}\n")
-        for argument in task.get_arguments():
+        fresh = copy.copy(task)
+        fresh.help = dict(task.help)  # invoke takes the help out of the task that it is asked of
+        for argument in fresh.get_arguments():
             flags = ", ".join(f"`{'--' if len(each) > 1 else '-'}{each}`" for each in argument.names)
             parts.append(f"- {flags}: {argument.help or 'needed'}")
         parts.append("")

@@ -123,9 +123,9 @@ def _read(file: str) -> str:
     try:
         return Path(file).expanduser().read_text()
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"--file={short(file)}: {one_line(error)}", hint="give a readable file, or - for standard input"
-        ) from error
+        why = getattr(error, "strerror", None) or one_line(error)
+        hint = "give a readable file, or - for standard input"
+        raise UsageError(f"--file={short(file)!r}: {why}", hint=hint) from error
 
 
 def volume(suffix: str = "") -> backups.Volume:

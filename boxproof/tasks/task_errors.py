@@ -11,6 +11,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from boxproof.cli.main import defect, interrupt_once
+from boxproof.core.settings import variable
 from pytest_claims.faults import BoxproofError, ExitCode, nearest, one_line
 from pytest_claims.selection import short
 
@@ -38,6 +39,9 @@ def _told(error: ParseError, program: Program) -> str:
     tasks = program.collection.task_names if program.collection else {}
     name = getattr(context, "name", "") or ""
     if said.startswith("No idea what") and word.startswith("-"):
+        setting = variable(word.split("=")[0].removeprefix("--"))
+        if setting:
+            return f"unknown argument {short(word)!r} of inv {name} ({setting}=… inv {name})"
         flags = sorted(each for each in getattr(context, "flags", {}) if each.startswith("--"))
         hint = (
             nearest(word.split("=")[0], flags) if flags else f"inv {name} takes no options".replace("  ", " ")
@@ -45,6 +49,9 @@ def _told(error: ParseError, program: Program) -> str:
         return f"unknown argument {short(word)!r} of inv {name} ({hint})".replace("inv  ", "inv ")
     if said.startswith("No idea what"):
         return f"unknown task {short(word)!r} ({nearest(word, tasks)}; inv -l lists them)"
+    if "needed value" in said:
+        given = "/".join(re.findall(r"Argument: ([\w-]+)", said))
+        return f"--{given} of inv {name} needs a value (inv --help {name})"
     if "required positional" in said:
         missing = ", ".join(f"--{each}" for each in re.findall(r"'([^']*)'", said)[1:])
         return f"inv {word} needs {missing} (inv --help {word})"

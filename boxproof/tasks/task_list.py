@@ -39,4 +39,4 @@ def listed(collection: Collection) -> list[tuple[str, str | None]]:
         if here:
             found.append((f"{heading}:", None))
             found += [(f"  {each}", helpline(tasks[each])) for each in here]
-    return found
+    return [*found, ("inv --help TASK", "Show what a task takes.")]

@@ -247,11 +247,11 @@ def _point(line: Line) -> Point:
 
 def told(lines: Sequence[Line], number: int = 20) -> list[str]:
     """Return a table of the last runs, a line for each, the latest last."""
-    rows = [f"{'run':24} {'verdict':9} {'took':>9}  claims"]
+    rows = [f"{'run':24} {'verdict':9} {'took':>13}  claims"]
     for each in lines[-number:]:
-        minutes = (each.finished - each.started).total_seconds() / 60
+        seconds = max((each.finished - each.started).total_seconds(), 0)
         counts: Mapping[str, int] = each.counts.model_dump()
-        shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        shown = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
         cell = f" | {each.cell}" if each.cell else ""
-        rows.append(f"{each.run:24} {each.verdict:9} {minutes:5.1f} min  {shown}{cell}")
+        rows.append(f"{each.run:24} {each.verdict:9} {progress.duration(seconds):>13}  {shown}{cell}")
     return rows

@@ -97,3 +97,14 @@ def test_a_session_that_does_not_come_is_not_tried_again(
 def test_a_spread_sample() -> None:
     assert spread(list("abcdef"), 3) == ["a", "c", "e"]
     assert spread(["a"], 3) == ["a"]
+
+
+def test_the_help_names_every_measure() -> None:
+    assert tuple(bench.MEASURES) == main.MEASURES
+
+
+@pytest.mark.parametrize("command", main.COMMANDS)
+def test_the_usage_is_as_it_is_called(command: str) -> None:
+    told = main.parser(command, "").format_help()
+    assert told.startswith(f"usage: boxproof {command} ")
+    assert (f"nox -s {command} -- OPTIONS" in told) is (command not in main.ALONE)

@@ -28,7 +28,7 @@ def everything() -> inputs.Wanted:
 
 def test_a_machine_with_all_of_it_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = told(monkeypatch, inputs.Wanted())
-    assert lines[0] == "uses: Docker Engine the user's"
+    assert lines[0] == "uses: Docker Engine: the user's"
     assert "nothing, all of it is in the cache" in lines[1]
     assert lines[-1] == "nothing is known that will not work"
 

@@ -58,3 +58,12 @@ def test_the_kind_in_the_path_is_asked(
     else:
         with pytest.raises(EnvironmentFault, match="does not say which it is"):
             compatibility.installed(Settings())
+
+
+def test_where_there_is_none_it_is_the_cells_and_nothing_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    settings = Settings(cache=tmp_path / "cache", kind="0.32.0")
+    assert compatibility.installed(settings) == "0.32.0"
+    assert not settings.cache.exists()

@@ -48,6 +48,9 @@ def test_an_unknown_context_names_the_nearest(tmp_path: Path) -> None:
 def test_no_file_and_no_kubeconfig_are_one_line_each(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no kubeconfig at .*none.*--kubeconfig FILE"):
         kubeconfig.chosen([tmp_path / "none"], "a")
+    (tmp_path / "passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    with pytest.raises(UsageError, match=r"passwd is no kubeconfig: it is no mapping of YAML"):
+        kubeconfig.chosen([tmp_path / "passwd"], "a")
     (tmp_path / "odd").write_text("[")
     with pytest.raises(UsageError, match=r"odd is no kubeconfig") as found:
         kubeconfig.chosen([tmp_path / "odd"], "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from pathlib import Path
@@ -61,8 +62,17 @@ def test_only_a_required_need_hinders() -> None:
     shown = Survey(ready=True, needs=(note, Need(name="b", found="1")))
     assert [row[0] for row in shown.rows()] == ["note", "ok"]
     assert shown.rows()[0][4] == "x: do y"
-    console = Console(width=100, record=True, quiet=True)
-    survey.show(shown, console)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_survey_is_cut_between_words_only(width: int) -> None:
+    lacking = "there is too little of what the three nodes of the cluster and the images need"
+    need = Need(name="needed", found="unconvincingly little", missing=lacking, mend="do y")
+    with io.StringIO() as file:
+        survey.show(Survey(ready=False, needs=(need,)), Console(width=width, file=file))
+        text = file.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    assert set(f"MISSING unconvincingly little {lacking}: do y".split()) <= set(text.split())
 
 
 def test_the_registry_asked_for_is_the_one_asked() -> None:

@@ -216,8 +216,13 @@ def unusable(tree: Path, starts: Mapping[str, Sequence[str]]) -> str:
             return fault.message
         if not result.ok:
             said = (result.stderr.strip() or result.stdout.strip() or "it said nothing").splitlines()[-1]
-            return f"{name} does not start here (exit code {result.code}): {said[-200:]}"
+            return f"{name} does not start here (exit code {result.code}): {shortened(said)}"
     return ""
+
+
+def shortened(line: str, most: int = 200) -> str:
+    """Return the end of a line, which has the reason, from the beginning of a word on."""
+    return line if len(line) <= most else f"… {line[-most:].partition(' ')[2]}"
 
 
 def _locate(trees: Sequence[Path], name: str) -> Path:

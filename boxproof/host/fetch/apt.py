@@ -77,6 +77,9 @@ def versions_of(madison: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
+SHOWN = 5  # packages that a line of progress names
+
+
 class Silent(EnvironmentFault):
     """An archive of packages does not say what it has."""
 
@@ -175,7 +178,7 @@ class Apt:
         key = digest("unpack", self.distribution, suite, sorted(packages), sorted(only), os.uname().machine)
 
         def fill(tree: Path) -> None:
-            with progress.step(f"packages of {suite}: {' '.join(packages)}"):
+            with progress.step(f"packages of {suite}: {_few(packages)}"):
                 found = {}
                 with tempfile.TemporaryDirectory(dir=self.cache) as below:
                     for archive in self._download(packages, suite, Path(below)):
@@ -323,6 +326,12 @@ def _complaint(done: Result) -> str:
     lines = [each.strip() for each in done.stderr.splitlines()]
     said = [each[2:].strip() for each in lines if each.startswith(("E:", "W:"))]
     return " ".join((said or lines or [f"exit code {done.code}"])[0].split())
+
+
+def _few(packages: Sequence[str]) -> str:
+    """Return the names of packages for a line: the first one alone where there are many."""
+    first, *others = packages
+    return " ".join(packages) if len(others) < SHOWN else f"{first} and {len(others)} more"
 
 
 def _prune(tree: Path, only: Sequence[str]) -> None:
