@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,12 @@ COMMANDS = ("run", "load", "capture", "private", "test", "scan", "release", "up"
             "deploy", "prune", "down", "stale", "mend", "rotate")  # fmt: skip
 TIERS = ("operator", "netraw", "multicluster", "netadmin", "served", "ptrace", "namespaced", "watch")
 APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\b")
+INSTALLS = re.compile(
+    r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget)\b"
+)
+FROM = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?")
+ARG = re.compile(r"(?m)^\s*ARG\s+(\w+)=(\S+)")
+SYSTEMS = ("alpine", "debian", "fedora", "ubuntu")  # images that are a distribution and no more
 WORKFLOWS = ".github/workflows"
 NOWHERE = Path("/nonexistent")
 VOLUMES = ("persistentVolumeClaim", "ephemeral")
@@ -87,6 +94,8 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     yield "image", bool(text or subject.image.reference), "it has no image: neither Dockerfile nor reference"
     yield "dockerfile", bool(text), f"{why} (image.dockerfile)"
     yield "apt", bool(APT.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing with apt"
+    yield "installs", bool(INSTALLS.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing"
+    yield "system-base", _base(text) in SYSTEMS, "its base is no distribution's own image"
     yield "stages", len(re.findall(r"(?im)^\s*FROM\s", text)) > 1, "its Dockerfile has a single stage"
     tools = subject.path(subject.image.tools) is not None
     yield "tools", tools, "it has no list of its tools (image.tools)"
@@ -99,6 +108,18 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     yield "lock", lock, "its packages are not locked (packages.lock in image.context)"
 
 
+def _base(dockerfile: str) -> str:
+    """Return the name, without registry and tag, of the image that the last stage begins with at last."""
+    stages = FROM.findall(dockerfile)
+    named = {alias: taken for taken, alias in stages if alias}
+    told = {f"${{{name}}}": value for name, value in ARG.findall(dockerfile)}
+    found = stages[-1][0] if stages else ""
+    for _ in stages:
+        found = named.get(found, found)
+    found = told.get(found, found).removeprefix("docker.io/").removeprefix("library/")
+    return str(found).partition("@")[0].partition(":")[0]
+
+
 def _of_manifests(
     subject: Subject, kinds: frozenset[str], objects: Objects
 ) -> Iterator[tuple[str, bool, str]]:
@@ -107,10 +128,17 @@ def _of_manifests(
         bool(kinds & set(sources.WORKLOADS) or subject.pod_selector),
         "it has no manifests of a workload",
     )
+    run_alone = not (kinds & set(sources.WORKLOADS) or subject.pod_selector)
+    yield "no-workload", run_alone, "its manifests say as whom it runs: that is proven in its pod"
+    kept = bool(subject.uid) or not run_alone
+    yield "file-modes", kept, "no mode keeps root from a file: it is tried (uid)"
     templated = bool(kinds & set(sources.WORKLOADS)) and not subject.pod_selector
     yield "template", templated, "an operator makes its pod: no manifest holds its template"
     alone = not subject.tiers and templated  # what stands there is the only tier
     yield "default-tier", "default" in subject.tiers or alone, "it declares no default tier (tiers.default)"
+    told = objects or (sources.literal(subject) if templated and subject.source == "files" else ())
+    proxied = "box" in subject.profiles or "https_proxy" in json.dumps(told, default=str).lower()
+    yield "proxy", proxied, "its agent is told of no proxy"
     for name, wanted in KINDS.items():
         yield name, bool(kinds & set(wanted)), f"its manifests hold no {' or '.join(wanted)}"
     claimed = bool(kinds & {"PersistentVolumeClaim", "StatefulSet"})

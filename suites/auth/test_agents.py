@@ -25,7 +25,7 @@ from boxproof.probes.pods.probe_pods import CONFINED
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 
 VARIABLE = "CLAUDE_CODE_OAUTH_TOKEN"
 OF_PROCESSES = f"cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n 's/^{VARIABLE}=//p' | sort -u"
@@ -161,6 +161,7 @@ def source(mounts: Sequence[dict[str, Any]], path: str, asked: str) -> str:
 
 
 @claim("no-cross-platform-credential-share")
+@needs("box")
 @scope("image")
 def test_the_documented_start_mounts_a_named_volume(
     container: Containers, docker: Any, subject: Subject, tmp_path: Path

@@ -111,8 +111,9 @@ def test_the_credentials_are_replaced_by_a_rename(
     file = f"{subject.config_dir}/{FILE}"
     with box.alone():  # another check may be about the same file
         REPLACED(saves(box.as_its_user().exec, f"{INSIDE}{file}", box.label))
-    local = container.idle(volumes={volume: {"bind": subject.config_dir, "mode": "rw"}})
-    REPLACED(saves(local.outside, file.lstrip("/"), "a container with a volume"))
+    if subject.commands.run or "box" in subject.profiles:  # else nobody is told to start it on an engine
+        local = container.idle(volumes={volume: {"bind": subject.config_dir, "mode": "rw"}})
+        REPLACED(saves(local.outside, file.lstrip("/"), "a container with a volume"))
 
 
 @claim("home-uid-host-stable")

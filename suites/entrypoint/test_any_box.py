@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from signal import Signals
 from typing import Any
-
-import pytest
 
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
@@ -20,41 +17,12 @@ from boxproof.probes.process.signals import Stop, stop
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import Unprovable
-from pytest_claims.waiting import holds
 from suites.auth.environment import Surroundings, of_shell
+from suites.entrypoint.conftest import DEAF, Plain
 from suites.entrypoint.test_processes import HANDLES_TERM, REAPED, REAPED_ALL
 from suites.entrypoint.test_signals import BOUND, STOPS
 
-STAYS = 2.0  # seconds after which what runs is taken to be up
-TEST_VALUE = "test-value"
-DEAF = ["sleep", "3600"]
 THE_SAME = require("home, uid, gid and host name are the same: {}", lambda found, wanted: found == [wanted])
-
-Plain = Callable[[], LocalContainer]
-
-
-@pytest.fixture
-def plain(container: Containers, subject: Subject) -> Plain:
-    """``plain()``: the image started as it is, with what the subject says that it needs.
-
-    Raises Unprovable for one that does not stay: it wants more than that.
-    """
-    login = {subject.start.token_env: TEST_VALUE} if subject.start.token_env else {}
-
-    def make() -> LocalContainer:
-        box = container(environment=login | subject.start.env)
-        if not holds(lambda: box.running, seconds=STAYS, every=0.2):
-            said = " ".join(box.logs()[-200:].split())
-            raise Unprovable(f"started by itself it ends ({said}): say in [start] what it needs")
-        return box
-
-    return make
-
-
-@pytest.fixture
-def deaf(container: Containers, session: Session) -> LocalContainer:
-    """A container of ours whose first process has no handler and reaps nobody."""
-    return container(image=session.probe_image, entrypoint=DEAF)
 
 
 @claim("sigterm-graceful-5s")

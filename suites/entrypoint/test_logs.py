@@ -24,7 +24,8 @@ from boxproof.probes.process.encodings import holds_secret
 from boxproof.probes.process.processes import processes
 from boxproof.probes.process.signals import stop
 from boxproof.stubs.anthropic import Stub
-from pytest_claims import claim, control, observe, require, scope
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.waiting import until
 from suites.shipped_box import Shipped
 
@@ -208,13 +209,16 @@ def test_no_secret_is_in_sight_of_what_stays(
 
 
 @claim("secret-not-in-logs-or-argv")
-def test_no_secret_of_the_pod_is_in_sight(box: Box, kube: Kube, container: Containers) -> None:
+@needs("token")
+def test_no_secret_of_the_pod_is_in_sight(
+    box: Box, kube: Kube, container: Containers, subject: Subject
+) -> None:
     with control("what a shell is told and says is found"):
         show_both(container, box.token)
     spec = box.spec
     names = [each["name"] for kind in ("initContainers", "containers") for each in spec.get(kind, ())]
     logs = {f"log of {each}": kube.logs(box.namespace, box.pod, each) for each in names}
-    assert any(logs.values()), "no container of the pod logs anything"
+    assert any(logs.values()) or "box" not in subject.profiles, "no container of the pod logs anything"
     events = json.dumps(kube.list("Event", box.namespace))
     beside = box.beside(box.container)
     with box.alone():  # what other checks run there is no process of the pod's

@@ -23,4 +23,4 @@ def base(session: Session, engine: EngineInfo, subject: Subject, written: Recipe
     """What a build here starts from, and the mirror it is lent."""
     text = (subject.directory / subject.image.dockerfile).read_text()
     kept = session.lock.kept if session.lock else ""
-    return choose(Settings.load(), engine, text, kept) or Base(written.final.base, "")
+    return choose(Settings.load(), engine, text, kept) or Base(written.line[0].base, "")

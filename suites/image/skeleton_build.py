@@ -25,6 +25,11 @@ from pytest_claims.faults import SubjectFault
 
 FETCHES = (
     "apt-get",
+    "apt install",
+    "apk add",
+    "dnf install",
+    "microdnf install",
+    "yum install",
     "npm",
     "pip",
     "curl",
@@ -121,6 +126,10 @@ def _taken(found: Recipe, stage: Stage) -> list[str]:
 
 
 def _hollowed(step: Step) -> str:
+    if step.word == "USER":  # no RUN of it makes a user: the name stands for a change alone
+        return f"ENV BOXPROOF_USER={shlex.quote(step.rest.strip())}"
+    if step.word in ("COPY", "ADD"):
+        return f"{step.word} {re.sub(r'--ch(own|mod)=[^ ]+ +', '', step.value)}"
     if step.word != "RUN":
         return f"{step.word} {step.value}"
     kind = next((each for each in FETCHES if each in step.rest), "nothing")

@@ -7,16 +7,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from docker.errors import DockerException
+
 from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.core.settings import Settings
 from boxproof.probes import local_registry
 from boxproof.subject.image import dockerfile, trial_build
 from boxproof.subject.image.bad_images import layered
+from boxproof.subject.image.build_mark import LENT
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
-from pytest_claims import claim, control, observe, require, scope
-from pytest_claims.faults import EnvironmentFault
+from pytest_claims import claim, control, needs, observe, require, scope
+from pytest_claims.faults import EnvironmentFault, Unprovable
 
 pytestmark = scope("image")
 
@@ -50,10 +53,16 @@ def system(os_release: str) -> set[str]:
     return {found[each] for each in ("VERSION_ID", "VERSION_CODENAME") if found.get(each)}
 
 
-def named(tag: str, os_release: str) -> dict[str, object]:
+def named(tag: str, os_release: str) -> dict[str, Any]:
     """Return what a tag says of the system, beside what the system says of itself; an observation."""
     words = system(os_release)
-    said = next((each for each in words if re.match(rf"{re.escape(each)}(-|$)", tag)), tag)
+    first = tag.partition("-")[0]  # "12.5" and "3.20" are of 12 and of 3.20.3
+    alike = (
+        each
+        for each in words
+        if first == each or each.startswith(f"{first}.") or first.startswith(f"{each}.")
+    )
+    said = next(alike, tag) if first else tag
     return observe("system named by a tag", tag, {"said": said, "is": sorted(words)})
 
 
@@ -80,19 +89,33 @@ def test_each_base_has_a_tag_that_says_what_it_is(
     for path, each in dockerfile.of_all(subject).items():
         mine = {stage: base for stage, base in each.untagged().items() if base}  # "" is what the user gives
         TAGGED(observe("bases without a tag", path, mine))
-    INTENDED(observe("base", subject.image.dockerfile, found.final.base), subject.image.base or UBUNTU)
+    if subject.image.base:
+        INTENDED(observe("base", subject.image.dockerfile, found.final.base), subject.image.base)
     LOCAL(taken(image.reference, provenance.materials(provenance.of(Settings.load().cache, image))))
 
 
 @claim("base-tag-pinned")
+@needs("system-base")
 def test_the_tag_says_which_system_is_in_the_image(
     session: Session, subject: Subject, docker: Any, image: ImageInfo
 ) -> None:
     with control("a tag of another release than the one in the image is seen"):
         SAYS_SYSTEM.fails(named("22.04", 'VERSION_ID="24.04"\nVERSION_CODENAME=noble\n'))
-    said = dockerfile.tag_of((image.base or dockerfile.of(subject).final.base).split()[0])
+    taken_from = (image.base or dockerfile.of(subject).line[0].base).split()[0]
     with reader(docker, image.reference, run=session.run) as read:
-        SAYS_SYSTEM(named(said, read("/etc/os-release") or ""))
+        found = named(dockerfile.tag_of(taken_from), read("/etc/os-release") or "")
+    if not image.base and found["said"] not in found["is"] and stands_in(docker, taken_from):
+        raise Unprovable(f"no registry has {taken_from}: a root of this machine's system takes its place")
+    SAYS_SYSTEM(found)
+
+
+def stands_in(docker: Any, reference: str) -> bool:
+    """Return whether the engine has a root of ours under the name of an image; ``docker`` is a client."""
+    try:
+        tags = docker.images.get(reference).tags
+    except DockerException as error:
+        raise EnvironmentFault(f"no image {reference}: {error}") from error
+    return any(each.startswith(f"{LENT}:") for each in tags)
 
 
 def day(engine: EngineInfo, reference: str, context: Path) -> str:

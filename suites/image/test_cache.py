@@ -12,13 +12,16 @@ from boxproof.subject.image import dockerfile, tools
 from boxproof.subject.image.base_image import Base
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from suites.image import skeleton_build
 
 pytestmark = scope("image")
 
-INSTALL = r"(apt-get install\b)"
+INSTALL = (
+    r"((?:apt-get|apt|dnf|microdnf|yum|npm|pip3?|go)(?: -\S+)* install\b|apk(?: -\S+)* add\b"
+    r"|\b(?:curl|wget)\b)"
+)
 FROM_TOOLS = re.compile(r"^COPY .*--from=tools (?!tools\.json).*\n", re.MULTILINE)
 DECIDES = (
     "Dockerfile",
@@ -27,6 +30,8 @@ DECIDES = (
     "modules",
     "src",
     ".dockerignore",
+    "pyproject.toml",
+    "Cargo.toml",
 )  # what is installed
 COMMENTED = frozenset({"", ".py", ".sh", ".md", ".toml"})  # a remark behind "#" changes nothing there
 NOTHING = require("no installation is carried out again", lambda found: found == [])
@@ -52,6 +57,7 @@ def unrelated(subject: Subject) -> list[str]:
 
 
 @claim("copy-order-keeps-dependency-cache")
+@needs("installs")
 def test_an_unrelated_edit_repeats_no_installation(engine: EngineInfo, subject: Subject, base: Base) -> None:
     with skeleton_build.of(engine, subject, base.reference) as made:
         made.build()

@@ -15,7 +15,7 @@ from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, package_lock
-from pytest_claims import claim, control, note, observe, require, scope
+from pytest_claims import claim, control, needs, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from suites.image import two_days
 
@@ -54,6 +54,7 @@ def relock(subject: Subject, system: str, name: str, version: str) -> None:
 
 
 @claim("ci-reproducible-build")
+@needs("apt")
 def test_another_day_brings_the_same_packages_on_the_same_base(
     session: Session, subject: Subject, docker: Any, engine: EngineInfo, written: Recipe, base: Base
 ) -> None:
@@ -84,6 +85,7 @@ def test_another_day_brings_the_same_packages_on_the_same_base(
 
 
 @claim("ci-reproducible-build")
+@needs("apt")
 def test_the_image_has_the_packages_of_the_lock(
     session: Session, subject: Subject, docker: Any, image: ImageInfo
 ) -> None:

@@ -18,7 +18,7 @@ from boxproof.probes.pressure import demand_speed, judged
 from boxproof.subject.image import tools
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.pace import stretched
 
 ASKS_A_CLUSTER = re.compile(r"kubernetes\.default|kubectl|pod-kubeconfig|stern|claude -p|mcp-server")
@@ -85,6 +85,7 @@ def greets(argv: list[str]) -> str:
 
 
 @claim("image-self-sufficient-offline")
+@needs("tools", "mcp")
 @scope("image")
 def test_nothing_is_fetched_at_run_time(
     session: Session, docker: Any, subject: Subject, image: ImageInfo, container: Containers

@@ -49,6 +49,7 @@ def test_no_file_makes_its_caller_another(container: Containers, subject: Subjec
 
 
 @claim("iso-image-files-not-writable")
+@needs("file-modes")
 def test_the_agent_can_change_no_file_of_the_image(container: Containers, subject: Subject) -> None:
     """By mode and owner of every file and of the directory it is in."""
 

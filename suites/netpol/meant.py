@@ -138,11 +138,22 @@ def _shown(kind: str, found: Iterable[Opening], meant: Callable[[Opening], bool]
 
 
 def with_rule(policies: Sequence[Object], labels: Mapping[str, str], rule: dict[str, Any]) -> list[Object]:
-    """Return copies of policies, one of which (of the pod with ``labels``) has one rule of egress more."""
+    """Return copies of policies, one of which (of the pod with ``labels``) has one rule of egress more.
+
+    Where none selects the pod by its labels, there is one more that does.
+    """
     made = copy.deepcopy(list(policies))
-    mine = next(each for each in made if labels.items() >= _selected(each).items() and _selected(each))
+    spec = {"podSelector": {"matchLabels": dict(labels)}, "policyTypes": ["Egress"]}
+    space = next((each["metadata"].get("namespace", "") for each in made), "")
+    more: Object = {
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "one-more", "namespace": space},
+        "spec": spec,
+    }
+    by_labels = (each for each in made if labels.items() >= _selected(each).items() and _selected(each))
+    mine = next(by_labels, None) or more
     mine["spec"].setdefault("egress", []).append(rule)
-    return made
+    return made if mine is not more else [*made, more]
 
 
 def _selected(policy: Object) -> dict[str, str]:

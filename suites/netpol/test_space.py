@@ -8,7 +8,7 @@ from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import of_pod
 from boxproof.kube.policy_space import openings
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, needs, observe, require
 from suites.netpol.meant import beyond, decoys, inside, of_the_proxy, proxy_of, with_rule
 
 AS_MEANT = require("no rule opens more than is meant", lambda found: found == [])
@@ -102,6 +102,7 @@ def test_no_rule_opens_an_ipv6_address(agent: Box, policies: list[Object]) -> No
 
 
 @claim("netpol-proxy-confined")
+@needs("proxy")
 def test_no_rule_opens_more_to_the_proxy_than_it_is_there_for(
     agent: Box, kube: Kube, policies: list[Object]
 ) -> None:

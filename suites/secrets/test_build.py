@@ -17,7 +17,7 @@ from boxproof.subject.image import secret_build
 from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.secret_build import Built
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from suites.secrets import password_server
 
 pytestmark = scope("image")
@@ -89,6 +89,7 @@ def everywhere(engine: EngineInfo, docker: Any, tag: str, built: Built, canary: 
 
 
 @claim("no-secret-in-build-args")
+@needs("command:private")
 def test_the_secret_stays_nowhere(
     subject: Subject,
     values: dict[str, str],

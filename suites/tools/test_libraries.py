@@ -8,7 +8,7 @@ from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.subject.image.tools import load
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from suites.tools import toolkit
 from suites.tools.shared_libraries import Linked, linked, places
 
@@ -20,6 +20,7 @@ STAYS = ["sleep", "3600"]
 
 
 @claim("shared-libraries-resolve")
+@needs("tools")
 @scope("image")
 def test_every_program_and_library_finds_its_libraries(container: Containers, subject: Subject) -> None:
     doctored, box = container(entrypoint=STAYS), container(entrypoint=STAYS)

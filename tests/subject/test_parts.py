@@ -26,7 +26,7 @@ def test_every_need_is_a_part() -> None:
 
 
 def test_our_own_box_lacks_nothing() -> None:
-    assert list(parts.absent(model.load(ROOT))) == ["plain-start"]
+    assert set(parts.absent(model.load(ROOT))) == {"plain-start", "no-workload"}
 
 
 def test_a_dockerfile_alone_has_an_image_and_no_workload(tmp_path: Path) -> None:
@@ -36,6 +36,54 @@ def test_a_dockerfile_alone_has_an_image_and_no_workload(tmp_path: Path) -> None
     assert found["workload"] == "it has no manifests of a workload"
     assert "nothing with apt" in found["apt"]
     assert "single stage" in found["stages"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "there"),
+    [
+        ("FROM debian:bookworm-slim", True),
+        ("FROM docker.io/library/alpine AS one\nFROM one", True),
+        ("ARG BASE=ubuntu:24.04\nFROM ${BASE}", True),
+        ("FROM debian:12 AS build\nFROM node:22", False),
+        ("FROM ghcr.io/x/debian:12", False),
+    ],
+)
+def test_a_base_is_a_systems_own_by_its_name(tmp_path: Path, recipe: str, there: bool) -> None:
+    subject = write(tmp_path, '[image]\ndockerfile = "Dockerfile"\n', Dockerfile=f"{recipe}\n")
+    assert ("system-base" not in parts.absent(subject)) is there
+
+
+@pytest.mark.parametrize(
+    ("run", "there"),
+    [
+        ("apk add --no-cache jq", True),
+        ("apt-get -qy install jq", True),
+        ("curl -O x", True),
+        ("useradd x", False),
+    ],
+)
+def test_what_installs_is_known_by_its_commands(tmp_path: Path, run: str, there: bool) -> None:
+    subject = write(tmp_path, '[image]\ndockerfile = "Dockerfile"\n', Dockerfile=f"FROM a:1\nRUN {run}\n")
+    assert ("installs" not in parts.absent(subject)) is there
+
+
+def test_whose_user_counts_without_manifests_and_of_whom_modes_decide(tmp_path: Path) -> None:
+    root = write(tmp_path, 'uid = 0\n[image]\ndockerfile = "Dockerfile"\n', Dockerfile="FROM alpine:3.20\n")
+    assert "no-workload" not in parts.absent(root)
+    assert "file-modes" in parts.absent(root)
+    deployment = "kind: Deployment\nmetadata: {name: a}\n"
+    deployed = write(tmp_path, 'uid = 0\n[manifests]\nfiles = ["*.yaml"]\n', a__yaml=deployment)
+    assert "no-workload" in parts.absent(deployed)
+    assert "file-modes" not in parts.absent(deployed)
+
+
+def test_a_proxy_is_there_where_the_agent_is_told_of_one(tmp_path: Path) -> None:
+    text = "kind: Pod\nmetadata: {name: a}\n"
+    subject = write(tmp_path, '[manifests]\nfiles = ["*.yaml"]\n', a__yaml=text)
+    assert "proxy" in parts.absent(subject)
+    env = "spec: {containers: [{name: a, env: [{name: HTTPS_PROXY, value: 'http://p:3128'}]}]}\n"
+    (tmp_path / "a.yaml").write_text(text + env)
+    assert "proxy" not in parts.absent(subject)
 
 
 def test_an_image_by_reference_has_no_dockerfile(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""What a recipe brings without saying which: what another day makes another package, program, download."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from boxproof.subject.image.dockerfile import Recipe, Step
+
+EXACT = re.compile(r"@v?\d+\.\d+\.\d+[\w.+-]*$")  # behind the name of a module or of an npm package
+CHECKED = re.compile(r"\b(sha(256|512)sum|gpg\b.*--verify|cosign\s+verify|minisign)\b")
+ADDRESS = re.compile(r"^['\"]?(https?|ftp)://")
+LOCAL = (".", "/", "-")
+TAKES_VALUE = frozenset(
+    {"-t", "--virtual", "-X", "--repository", "-r", "--requirement", "-c", "-i", "--prefix"}
+)
+MANAGERS = ("dnf", "microdnf", "yum")
+
+
+def unfixed(recipe: Recipe, *, locked: bool) -> list[str]:
+    """Return the commands of a recipe that bring what no version, digest or lock holds.
+
+    ``locked`` says that a lock holds the distribution's packages.
+    """
+    steps = (step for stage in recipe.stages for step in stage.steps if step.word == "RUN")
+    return [" ".join(words) for step in steps for words in step.commands if _floats(step, words, locked)]
+
+
+def _floats(step: Step, words: Sequence[str], locked: bool) -> bool:
+    program, rest = words[0].rpartition("/")[2], list(words[1:])
+    if program in ("curl", "wget"):
+        return any(ADDRESS.match(each) for each in rest) and not CHECKED.search(step.rest)
+    if program in ("apt-get", "apt", "aptitude") and "install" in rest:
+        return not locked and any("=" not in each for each in _names(rest, "install"))
+    if program == "apk" and "add" in rest:
+        return not locked and any("=" not in each for each in _names(rest, "add"))
+    if program in MANAGERS and "install" in rest:
+        return not locked and any(not re.search(r"-\d", each) for each in _names(rest, "install"))
+    if program == "npm" and {"install", "i", "add"} & set(rest):
+        verb = next(each for each in rest if each in ("install", "i", "add"))
+        return any(not EXACT.search(each) for each in _names(rest, verb))
+    if program in ("pip", "pip3") and "install" in rest:
+        return any("==" not in each and "@" not in each for each in _names(rest, "install"))
+    if program == "go" and "install" in rest:
+        return any(not EXACT.search(each) for each in _names(rest, "install"))
+    return False
+
+
+def _names(words: Sequence[str], verb: str) -> Iterator[str]:
+    """Give what a command names to bring: no options and their values, no files of its own."""
+    rest = iter(words)
+    for each in rest:
+        if each in TAKES_VALUE:
+            next(rest, "")
+        elif each != verb and not each.startswith(LOCAL) and not each.startswith("$"):
+            yield each
+
+
+def uncached(recipe: Recipe) -> list[str]:
+    """Return the commands of a recipe that install, in a RUN that keeps no downloads in a cache mount."""
+    steps = (step for stage in recipe.stages for step in stage.steps if step.word == "RUN")
+    bare = (step for step in steps if not any(each.get("type") == "cache" for each in step.mounts))
+    return [" ".join(words) for step in bare for words in step.commands if _installs(words)]
+
+
+def _installs(words: Sequence[str]) -> bool:
+    program, rest = words[0].rpartition("/")[2], set(words[1:])
+    if program == "apk":
+        return "add" in rest
+    known = ("apt-get", "apt", *MANAGERS, "npm", "pip", "pip3", "go", "cargo")
+    return program in known and bool({"install", "i", "ci"} & rest)
+
+
+SECRET = frozenset({"TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL", "CREDENTIALS", "APIKEY", "PAT"})
+KEYS = ("API_KEY", "PRIVATE_KEY", "ACCESS_KEY", "SECRET_KEY")
+
+
+def secrets_in_words(recipe: Recipe) -> list[str]:
+    """Return the arguments, and the variables with a value, of a recipe that are secrets by their names."""
+    steps = (step for stage in recipe.stages for step in stage.steps)
+    named = [pair for step in steps if step.word in ("ARG", "ENV") for pair in _pairs(step)]
+    return sorted(
+        {f"{word} {name}" for word, name, value in named if _is_secret(name) and (word == "ARG" or value)}
+    )
+
+
+def _pairs(step: Step) -> Iterator[tuple[str, str, str]]:
+    found = re.findall(r"""(\w+)=("[^"]*"|'[^']*'|\S*)""", step.rest)
+    if found:
+        yield from ((step.word, name, value.strip("\"'")) for name, value in found)
+    else:
+        name, _, value = step.rest.strip().partition(" ")
+        yield step.word, name, value
+
+
+def _is_secret(name: str) -> bool:
+    upper = name.upper()
+    return bool(SECRET & set(upper.split("_"))) or upper.endswith(KEYS)

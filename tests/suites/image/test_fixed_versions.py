@@ -1,0 +1,63 @@
+"""What counts as fixed, kept or secret in a recipe."""
+
+from __future__ import annotations
+
+import pytest
+
+from boxproof.subject.image.dockerfile import parse
+from suites.image.fixed_versions import secrets_in_words, uncached, unfixed
+
+FLOATING = [
+    "apk add --no-cache tini",
+    "apk add --virtual .build gcc",
+    "apt-get install -y --no-install-recommends jq",
+    "dnf install -y jq",
+    "npm install -g @anthropic-ai/claude-code",
+    "npm i -g tool@latest",
+    "pip install --no-cache-dir tool",
+    "go install example.com/x@latest",
+    "curl -fsSL https://example.com/install.sh -o /tmp/install.sh",
+    "wget -q https://example.com/tool",
+]
+FIXED = [
+    "apk add --no-cache tini=0.19.0-r3",
+    "apt-get install -y jq=1.6-2.1",
+    "npm ci",
+    "npm install -g @anthropic-ai/claude-code@2.1.62",
+    "npm install",
+    "pip install -r requirements.txt",
+    "pip install tool==1.2",
+    "go install example.com/x@v1.2.3",
+    "curl -fsSLO https://example.com/tool && echo 'abc  tool' | sha256sum -c",
+    "curl --version",
+    "apt-get update",
+    "useradd -m agent",
+]
+
+
+@pytest.mark.parametrize("command", FLOATING)
+def test_what_names_no_version_floats(command: str) -> None:
+    assert len(unfixed(parse(f"FROM a:1\nRUN {command}\n"), locked=False)) == 1
+
+
+@pytest.mark.parametrize("command", FIXED)
+def test_what_names_one_is_fixed(command: str) -> None:
+    assert unfixed(parse(f"FROM a:1\nRUN {command}\n"), locked=False) == []
+
+
+def test_a_lock_holds_the_packages_of_the_distribution_alone() -> None:
+    recipe = parse("FROM a:1\nRUN apt-get install -y jq && npm install -g tool\n")
+    assert unfixed(recipe, locked=True) == ["npm install -g tool"]
+
+
+def test_an_installation_is_cached_by_the_mount_of_its_run() -> None:
+    text = (
+        "FROM a:1\nRUN --mount=type=cache,target=/x apt-get install -y a\nRUN apk add b\nRUN echo install\n"
+    )
+    assert uncached(parse(text)) == ["apk add b"]
+
+
+def test_a_secret_is_known_by_its_name() -> None:
+    text = 'FROM a:1\nARG NPM_TOKEN\nARG TOKENIZER=1\nENV A=1 MY_API_KEY="x"\nENV AGENT_TOKEN=\n'
+    text += "ENV DB_PASSWORD x\n"
+    assert secrets_in_words(parse(text)) == ["ARG NPM_TOKEN", "ENV DB_PASSWORD", "ENV MY_API_KEY"]
