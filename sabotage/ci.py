@@ -61,10 +61,8 @@ def refuted_is_accepted(directory: Path) -> None:
 def skips_are_green(directory: Path) -> None:
     path = directory / "pytest_claims/recording/check.py"
     told = "            verdict, reason = of_exception(call.excinfo, self._alive)\n"
-    green = "            if verdict is Verdict.UNPROVEN:\n                return\n"
+    green = "            if verdict is Verdict.UNPROVEN:\n                verdict = Verdict.PROVEN\n"
     replace_in(path, told, told + green)
-    replace_in(path, "        if self.ledger.counting():\n", "        if True:\n")
-    replace_in(path, "        if not self.called:\n", "        if False:\n")
 
 
 @manifest_sabotage("ci-no-silent-skips", "the pod runs in a test mode")
@@ -240,3 +238,16 @@ def another_version_locked(directory: Path) -> None:
     if other == lines:
         raise SabotageError("packages.lock has no less")
     path.write_text("".join(f"{each}\n" for each in other))
+
+
+@subject_sabotage("ci-critical-cve-gate", "what can be mended is told nowhere")
+def fixable_not_told(directory: Path) -> None:
+    path = directory / "boxproof/subject/supply_chain/scan.py"
+    replace_in(path, "fixable = [each for each in findings if each.fixed]", "fixable: list[Finding] = []")
+
+
+@subject_sabotage("make-test-runs-the-suite", "the suite of one concern is left out of the run")
+def one_suite_left_out(directory: Path) -> None:
+    every = 'sorted((ROOT / SUITES).rglob("test_*.py"))'
+    some = f'[each for each in {every} if "persistence" not in each.parts]'
+    replace_in(directory / "boxproof/runs/suite_runner.py", every, some)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 from boxproof.subject.image import tools
 from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
+from sabotage.box_parts import lowered
 
 image_sabotage(
     "user_root", "image-user-nonroot", "USER root stands last", dockerfile="USER root"
@@ -20,7 +21,8 @@ image_sabotage(
 
 @manifest_sabotage("runtime-uid-nonroot", "the pod runs as uid 0 although the image has a user")
 def root_in_the_pod(objects: Objects) -> None:
-    """Run the pod as root, and allow it."""
+    """Run the pod as root, and allow it: the namespace too, or there is no pod to look into."""
+    lowered(objects)
     spec = find(objects, "StatefulSet")["spec"]["template"]["spec"]
     spec["securityContext"] |= {"runAsUser": 0, "runAsNonRoot": False}
 
@@ -246,6 +248,7 @@ image_sabotage(
 @manifest_sabotage("runtime-uid-nonroot", "an init container runs as root")
 def root_in_an_init_container(objects: Objects) -> None:
     """Have what runs before the agent be root's, as for a chown."""
+    lowered(objects)
     spec = find(objects, "StatefulSet")["spec"]["template"]["spec"]
     spec["initContainers"][0]["securityContext"] |= {"runAsUser": 0, "runAsNonRoot": False}
 
@@ -288,3 +291,42 @@ def prune_not_documented(directory: Path) -> None:
 def fetched_by_a_program(directory: Path) -> None:
     path = directory / "image" / "rootfs" / "usr" / "local" / "lib" / "box" / "health.py"
     path.write_text(path.read_text() + '\nsubprocess.run(["pip", "install", "requests"], check=True)\n')
+
+
+@subject_sabotage("image-user-nonroot", "the recipe ends with USER root")
+def recipe_ends_as_root(directory: Path) -> None:
+    _dockerfile(directory, r"^USER 1000:1000$", "USER 00:0")
+
+
+@subject_sabotage("nonroot-user-numeric", "the recipe ends with a USER by name")
+def recipe_ends_by_name(directory: Path) -> None:
+    _dockerfile(directory, r"^USER 1000:1000$", "USER claude")
+
+
+@subject_sabotage("entrypoint-exec-form", "the recipe's ENTRYPOINT has brackets, and is no JSON: a shell's")
+def entrypoint_in_single_quotes(directory: Path) -> None:
+    _dockerfile(directory, r'^ENTRYPOINT \["/usr/bin/tini".*$', "ENTRYPOINT ['/usr/bin/tini', '--']")
+
+
+image_sabotage(
+    "another_system_than_the_tag", "base-tag-pinned", "in the image is another system than the tag says",
+    dockerfile=edited("/etc/os-release", r"s/^(VERSION_ID|VERSION_CODENAME)=.*/\1=none/"),
+)  # fmt: skip
+
+
+@subject_sabotage("ci-reproducible-build", "a RUN brings what is there up to the day's versions")
+def upgraded_by_the_day(directory: Path) -> None:
+    _dockerfile(
+        directory, r"^(COPY rootfs/ /)$", r"RUN apt-get update -q && apt-get upgrade -qy && rm -rf /tmp/*\n\1"
+    )
+
+
+image_sabotage(
+    "cli_not_in_path", "claude-autoupdate-off", "the CLI is not found by its name",
+    dockerfile="ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+)  # fmt: skip
+image_sabotage(
+    "package_nobody_asked_for", "apt-no-install-recommends", "a package that nothing asked for is installed",
+    dockerfile="USER root\nRUN printf '\\nPackage: nobody-asked\\nStatus: install ok installed\\n"
+    "Version: 1\\nArchitecture: all\\n' >> /var/lib/dpkg/status\nUSER 1000:1000",
+)  # fmt: skip

@@ -13,7 +13,7 @@ from boxproof.deployment.sabotage_ways import (
     manifest_sabotage,
 )
 from pytest_claims.sabotages import replace_in, subject_sabotage
-from sabotage.box_parts import pod_of
+from sabotage.box_parts import ENFORCED, lowered, pod_of
 
 START = "/usr/local/bin/entrypoint"
 
@@ -145,13 +145,13 @@ image_sabotage(
 
 @manifest_sabotage("iso-restricted-is-enforced", "the namespace enforces the level baseline")
 def baseline(objects: Objects) -> None:
-    find(objects, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "baseline"
+    lowered(objects)
 
 
 @manifest_sabotage("iso-restricted-is-enforced", "the level restricted is warned of, and not enforced")
 def warned_of(objects: Objects) -> None:
     labels = find(objects, "Namespace")["metadata"]["labels"]
-    labels["pod-security.kubernetes.io/warn"] = labels.pop("pod-security.kubernetes.io/enforce")
+    labels["pod-security.kubernetes.io/warn"] = labels.pop(ENFORCED)
 
 
 @manifest_sabotage("iso-pod-is-bounded", "the agent may write as much as it likes beside its volume")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
-from sabotage.box_parts import agent_policy, but_private, let_out, pod_of, ports
+from boxproof.deployment.sabotage_ways import Objects, edited, image_sabotage, manifest_sabotage
+from sabotage.box_parts import agent_policy, but_private, let_out, lowered, pod_of, ports
 
 
 def _without(objects: Objects, port: int, protocol: str = "") -> None:
@@ -135,7 +135,6 @@ def https_over_ipv6(objects: Objects) -> None:
 
 @manifest_sabotage("netpol-no-ipv6-way-out", "the pod has its node's network, IPv6 addresses and all")
 def on_the_nodes_network(objects: Objects) -> None:
-    label = "pod-security.kubernetes.io/enforce"
-    find(objects, "Namespace")["metadata"].setdefault("labels", {})[label] = "privileged"
+    lowered(objects, "privileged")
     pod_of(objects)["hostNetwork"] = True
     pod_of(objects)["securityContext"].pop("sysctls", None)

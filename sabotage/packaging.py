@@ -108,7 +108,11 @@ image_sabotage(
 
 @subject_sabotage("compose-runs-nonroot-and-persists", "the service runs as root")
 def compose_as_root(directory: Path) -> None:
-    replace_in(directory / "compose.yaml", 'user: "1000:1000"', 'user: "0"')
+    path = directory / "compose.yaml"
+    replace_in(path, 'user: "1000:1000"', 'user: "0"')
+    # without it root writes to nothing of the user's, and there is no running service to look into
+    drop = "    cap_drop: [ALL]\n"
+    replace_in(path, drop, f"{drop}    cap_add: [DAC_OVERRIDE]\n")
 
 
 @subject_sabotage("compose-runs-nonroot-and-persists", "the login is on no volume")
@@ -237,3 +241,16 @@ def socket_of_the_node(directory: Path) -> None:
     volume = "        value: {name: node, hostPath: {path: /run/containerd}}\n"
     operation = f"      - op: add\n        path: /spec/template/spec/volumes/-\n{volume}"
     replace_in(directory / "manifests/components/ptrace/kustomization.yaml", old, operation + old)
+
+
+@subject_sabotage("helm-config-restarts-its-readers", "every upgrade restarts the agent")
+def restarted_by_every_upgrade(directory: Path) -> None:
+    line = '        checksum/config: {{ include "box.config" . | sha256sum }}\n'
+    replace_in(
+        directory / STATEFULSET, line, f"{line}        checksum/any: {{{{ randAlphaNum 12 | quote }}}}\n"
+    )
+
+
+@subject_sabotage("helm-default-equals-raw-manifests", "the fleet of Argo CD lacks an agent of the file")
+def argo_lacks_an_agent(directory: Path) -> None:
+    replace_in(directory / "chart/examples/applicationset.yaml", "          - agent: gamma\n", "")

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from boxproof.deployment.sabotage_ways import Objects, as_root, find, image_sabotage, manifest_sabotage
 from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
-from sabotage.box_parts import agent_of
+from sabotage.box_parts import agent_of, lowered
 
 WRAPPER = "/usr/local/bin/netraw-exec"
-ENFORCE = "pod-security.kubernetes.io/enforce"
 EFFECTIVE = "0100000200200000000000000000000000000000"  # cap_net_raw=ep as struct vfs_cap_data
 
 
@@ -76,7 +75,7 @@ image_sabotage(
 @manifest_sabotage("default-pod-adds-no-capabilities", "the default pod adds NET_RAW")
 def default_adds_net_raw(objects: Objects) -> None:
     """Add a capability to every container, in a namespace that allows it."""
-    find(objects, "Namespace")["metadata"]["labels"][ENFORCE] = "privileged"
+    lowered(objects, "privileged")
     for container in find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"]:
         container["securityContext"]["capabilities"]["add"] = ["NET_RAW"]
 
@@ -179,9 +178,7 @@ image_sabotage(
 @manifest_sabotage("default-pod-adds-no-capabilities", "the proxy keeps what the runtime gives")
 def proxy_keeps_capabilities(objects: Objects) -> None:
     """Leave a container of the default tier with the runtime's set."""
-    labels = find(objects, "Namespace")["metadata"]["labels"]
-    if labels.get(ENFORCE) == "restricted":  # a tier that needs more than baseline keeps it
-        labels[ENFORCE] = "baseline"
+    lowered(objects)
     for container in find(objects, "Deployment")["spec"]["template"]["spec"]["containers"]:
         container["securityContext"]["capabilities"] = {}
 

@@ -78,7 +78,7 @@ def code_of(asked: str, ended: Ended) -> int:
 
 def tracked(asked: str, ended: Ended) -> list[tuple[str, str, str]]:
     """Return what a gate tells of findings that can be mended; an observation."""
-    told = ended.json("supply-chain/*/scan.json")["fixable"]
+    told = (ended.written("supply-chain/*/scan.json") or {}).get("fixable", [])
     found = [(each["vulnerability"], each["package"], each["fixed"]) for each in told]
     return observe("fixable findings", asked, found)
 

@@ -122,7 +122,10 @@ def test_nothing_is_fetched_at_run_time(
         for each in tools.load(listed)
         if each.tier == "default" and not ASKS_A_CLUSTER.search(each.works)
     }
-    commands |= {f"MCP {name}": greets([each["command"], *each["args"]]) for name, each in servers.items()}
+    commands |= {
+        f"MCP {name}": greets([each.get("command", "no-command"), *each.get("args", ())])
+        for name, each in servers.items()
+    }
 
     def silent() -> list[str]:
         """Return the programs that do not work; some have a time of their own that can be too short."""

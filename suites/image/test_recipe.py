@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
+
 from boxproof.subject.image.dockerfile import Recipe, parse
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import Unprovable
+from suites.image import image_user
 
 pytestmark = scope("image")
 
+
+def is_array(value: str) -> bool:
+    """Return whether a value is a JSON array of texts: any other text in brackets is a shell's."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return False
+    return isinstance(found, list) and all(isinstance(each, str) for each in found)
+
+
 TAGGED = require("every image the recipe takes has a tag other than latest", lambda found: found == {})
 DIGESTED = require("every image the recipe takes has a digest", lambda found: found == {})
-EXEC_FORM = require("the last ENTRYPOINT is a JSON array", lambda value: value.startswith("["))
-NOT_ROOT = require("the last USER is not root", lambda user: user not in ("root", "0"))
+EXEC_FORM = require("the last ENTRYPOINT is a JSON array", is_array)
+NOT_ROOT = require("the last USER is not root", lambda user: image_user.uid(user, None) != 0)
 NUMBER = require("the last USER is a number", str.isdigit)
 NO_RECOMMENDS = require("no install takes recommended packages along", lambda found: found == [])
 WRONG = "FROM debian\nRUN apt-get install -y jq\nUSER root\nENTRYPOINT /start\n"

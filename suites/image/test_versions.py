@@ -219,6 +219,8 @@ def test_the_cli_is_the_very_program_of_that_version(
     """Whatever it says of itself: a script can say a version too."""
     cli = subject.image.cli
     pinned = [each for each in listed if each.name == Path(cli).name and each.obtain.way != "package"]
+    if not pinned:
+        raise SubjectFault(f"no checksum holds the CLI: {subject.image.tools} does not list it")
     modules = subject.directory / subject.image.context / "modules"
     trees = tools.gather(Settings.load(), pinned, modules)
     wanted = {each.name: digest_of(program_of(trees, each.name, each.place)) for each in pinned}

@@ -6,6 +6,7 @@ come, in seconds, and no mirror is asked.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,6 +29,8 @@ NAME, TAG = "base", "1"
 DAY = "boxproof-day"  # a package of the base that says of which day it is
 LATER = "+later1"  # what the newer version of a package has at its end
 UNLOCKED = "1"  # the version of what is in no lock
+NEXT = "9"  # the version of that package which the later archive has: who upgrades the base gets it
+UPGRADE = re.compile(r"\b(?:apt-get|apt|aptitude)\b[^;&|]*\b(?:dist-|full-|safe-)?upgrade\b[^;&|]*")
 BASE = f"""FROM {{base}}
 RUN --network=none --mount=type=bind,target=/context \\
     rm -rf /etc/apt/sources.list.d/* && echo '{stand_in_debs.source(PLACE)}' > /etc/apt/sources.list \\
@@ -82,6 +85,7 @@ def two(
             )
             _based(engine, base, image, below / f"base-{number}", run)
             have = {name: [first, *(first + each for each in more)] for name, first in stock.items()}
+            have |= {DAY: [NEXT]} if more else {}
             days.append(Day(engine, served, image, stand_in_debs.write(below / f"archive-{number}", have)))
         yield days[0], days[1]
 
@@ -103,12 +107,12 @@ def asked(written: Recipe) -> set[str]:
 
 
 def dockerfile(stages: Sequence[Stage], base: str) -> str:
-    """Return a Dockerfile of the installations alone, with the archive's place in each, on ``base``."""
+    """Return a Dockerfile of what installs and upgrades alone, with the archive's place, on ``base``."""
     lines = [f"FROM {base} AS day"]
     for step in (step for stage in stages for step in stage.steps):
         if step.word in ("ARG", "ENV") or (step.word == "COPY" and not step.option("from")):
             lines.append(f"{step.word} {step.value}")
-        elif step.installs:
+        elif step.installs or (step.word == "RUN" and UPGRADE.search(step.rest)):
             lines.append(_install(step))
     # what follows the last installation is not needed
     last = max(at for at, each in enumerate(lines) if at == 0 or each.startswith("RUN "))
@@ -119,7 +123,10 @@ def _install(step: Step) -> str:
     # of the caches' lists and archives real builds go on living
     kept = [each for each in step.flags if "type=cache" not in each and not each.startswith("--network")]
     flags = ["--network=none", f"--mount=type=bind,from={ARCHIVE},target={PLACE}", *kept]
-    return " ".join(["RUN", *flags, step.installation])
+    upgrades = list(UPGRADE.finditer(step.rest))
+    upgraded = step.rest[: upgrades[-1].end()].rstrip() if upgrades else ""
+    installed = step.installation if step.installs else ""
+    return " ".join(["RUN", *flags, max(installed, upgraded, key=len)])  # to the later end
 
 
 def versions(status: str) -> dict[str, str]:

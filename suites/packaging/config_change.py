@@ -76,6 +76,14 @@ def kept(release: Release, before: Mapping[str, str]) -> list[str]:
     )
 
 
+def renewed(release: Release, before: Mapping[str, str]) -> list[str]:
+    """Return the workloads that read a ConfigMap and whose pods are others than before; an observation."""
+    now = pods(release)
+    return observe(
+        "restarted", release.name, sorted(name for name, uid in before.items() if now.get(name) != uid)
+    )
+
+
 def in_force(release: Release, settings: Mapping[str, str]) -> dict[str, str]:
     """Return what the running pods have of ``settings``, "" for what they do not have; an observation."""
     box = release.box

@@ -10,6 +10,7 @@ from boxproof.agent.agent_tools import verify
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube
+from boxproof.probes.eventually import eventually
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.model import Subject
@@ -19,6 +20,7 @@ from suites.packaging.config_change import changed, restarted
 ONE_MODE = require("the mode at work is {} and no other", lambda found, mode: found == [mode])
 CONFIGURED = require("the servers of the file are {}", lambda text, servers: text == servers)
 TRIED = require("the tools tried are {}", lambda found, wanted: found == wanted)
+STARTS = 60.0  # seconds in which what runs first has chosen a mode
 FEW, OTHER = ("jq", "yq"), "rg"
 
 
@@ -38,6 +40,7 @@ def test_the_mode_is_the_configmaps(make_box: MakeBox, kube: Kube, subject: Subj
     with control("before the restart the old mode is at work"):
         assert ONE_MODE.fails(at_work(box, subject), subject.default_mode)
     restarted(box)
+    eventually(lambda: at_work(box, subject), timeout=STARTS, what="a mode is at work")
     ONE_MODE(at_work(box, subject), subject.default_mode)
 
 

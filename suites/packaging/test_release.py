@@ -33,6 +33,7 @@ GONE = require(
 )
 READS = require("it runs with what was set: {}", lambda seen, wanted: seen == wanted)
 REPLACED = require("every pod that reads it is another one", lambda kept: kept == [])
+UNTOUCHED = require("an upgrade that changes nothing leaves every pod", lambda renewed: renewed == [])
 
 
 def asking_for(objects: Objects, memory: str) -> Objects:
@@ -85,10 +86,14 @@ def test_what_reads_a_setting_is_restarted_when_an_upgrade_changes_it(release: R
     release.install()
     before = config_change.pods(release)
     settings = {"BOX_LOG_LEVEL": "debug", "servers": token, "names": f"{token}.example.org"}
-    with control("before, none of it is there; an upgrade that changes nothing restarts nothing"):
+    with control("before, none of it is there"):
         READS.fails(config_change.in_force(release, settings), settings)
-        release.upgrade()
+    release.upgrade()
+    UNTOUCHED(config_change.renewed(release, before))
+    with control("where an upgrade has changed nothing, the pods are those of before"):
         REPLACED.fails(config_change.kept(release, before))
     release.upgrade(*config_change.words(settings))
     REPLACED(config_change.kept(release, before))
     READS(config_change.in_force(release, settings), settings)
+    with control("after an upgrade that changes something, the pods are others"):
+        UNTOUCHED.fails(config_change.renewed(release, before))

@@ -13,6 +13,7 @@ pytestmark = scope("image")
 Object = dict[str, Any]
 Objects = list[Object]
 LEAST = 60  # seconds, the claim's own
+SOME = require("there is an image at all", lambda found: found != [])
 NO_FLOATING = require("no image is named by latest or without a tag", lambda found: found == {})
 ALL_RESOURCES = require("every container has requests and limits", lambda found: not any(found.values()))
 LONG_ENOUGH = require(f"the grace period is {LEAST} s or more", lambda seconds: seconds >= LEAST)
@@ -83,7 +84,8 @@ def in_default(asked: str, objects: Objects) -> list[str]:
 def test_no_image_floats_as_it_is_written(as_written: Objects) -> None:
     with control("an image without a tag is seen"):
         NO_FLOATING.fails(observe("floating images", "image: b", floating([WRONG])))
-    assert images(as_written)
+        SOME.fails(observe("images", "a role alone", sorted(images([WRONG_ROLE]).values())))
+    SOME(observe("images", "the manifests", sorted(images(as_written).values())))
     NO_FLOATING(observe("floating images", "the manifests", floating(as_written)))
 
 

@@ -37,6 +37,18 @@ def test_the_installations_keep_their_words_and_lose_caches_and_network() -> Non
     ]
 
 
+def test_what_upgrades_all_that_is_there_is_carried_out_too() -> None:
+    written = dockerfile.parse(
+        "FROM a:1\nRUN apt-get update && apt-get upgrade -y && rm -rf /tmp/x\n"
+        "RUN apt-get -y dist-upgrade && apt-get install -y jq && true\nRUN echo upgrade\n"
+    )
+    runs = [each for each in two_days.dockerfile(written.line, "here/base:1").splitlines() if "RUN" in each]
+    assert [each.rpartition(two_days.PLACE)[2].strip() for each in runs] == [
+        "apt-get update && apt-get upgrade -y",
+        "apt-get -y dist-upgrade && apt-get install -y jq",
+    ]
+
+
 def test_what_other_stages_install_is_not_asked_for() -> None:
     found = two_days.asked(dockerfile.parse(RECIPE))
     assert {"jq", "git", "perf", "tools"} <= found
