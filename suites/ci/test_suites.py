@@ -20,7 +20,8 @@ from pytest_claims.faults import EnvironmentFault, ExitCode
 LEFT_OUT = shutil.ignore_patterns(".git", ".nox", "reports", "boxproof", "cluster", "tests", "__pycache__")
 FAILS = require("the run ends with 1", lambda code: code == 1)
 WHOLE = require("every check of these claims is carried out", lambda left_out: left_out == [])
-BLAMES = require("the suite {} is refuted, and no other", lambda suites, wanted: suites == {wanted})
+BLAMES = require("the claim {} is refuted, and no other", lambda claims, wanted: claims == {wanted})
+NAMES = require("a check of the suite {} is refuted", lambda suites, wanted: wanted in suites)
 WORKLOAD = "statefulset.yaml"
 EGRESS_END = "          port: 3128\n"
 
@@ -113,11 +114,12 @@ def broken(subject: Subject, concern: Concern | None, into: Path) -> Path:
     return into
 
 
-def refuted(ended: Ended) -> set[str]:
-    """Return the suites in which a check was refuted."""
-    claims: list[dict[str, Any]] = ended.json("*/results.json")["claims"]
-    checks = [check for each in claims for check in each["checks"] if check["verdict"] == "refuted"]
-    return {check["nodeid"].split("/")[1] for check in checks}
+def refuted(ended: Ended) -> tuple[set[str], set[str]]:
+    """Return the claims that a run refuted, and the suites of their refuted checks."""
+    told: list[dict[str, Any]] = ended.json("*/results.json")["claims"]
+    claims = {each["id"] for each in told if each["verdict"] == "refuted"}
+    checks = [check for each in told for check in each["checks"] if check["verdict"] == "refuted"]
+    return claims, {check["nodeid"].split("/")[1] for check in checks}
 
 
 @claim("make-test-runs-the-suite")
@@ -148,8 +150,12 @@ def test_one_broken_concern_fails_the_run_and_is_named(
         assert ended.code == 0, ended.said[-800:]
         WHOLE.fails(left_out("two concerns alone", next(iter(runs.values())), every))
         FAILS.fails(observe("exit code of a run", "nothing is broken", ended.code))
-        BLAMES.fails(observe("suites refuted", "nothing is broken", refuted(ended)), "kind")
-    require.expected(FAILS, BLAMES)
+        named, suites = refuted(ended)
+        BLAMES.fails(observe("claims refuted", "nothing is broken", named), CONCERNS["RBAC"].claim)
+        NAMES.fails(observe("suites refuted", "nothing is broken", suites), CONCERNS["RBAC"].suite)
+    require.expected(FAILS, BLAMES, NAMES)
     for name, run in runs.items():
+        named, suites = refuted(run)
         FAILS(observe("exit code of a run", f"broken: {name}", run.code))
-        BLAMES(observe("suites refuted", f"broken: {name}", refuted(run)), CONCERNS[name].suite)
+        BLAMES(observe("claims refuted", f"broken: {name}", named), CONCERNS[name].claim)
+        NAMES(observe("suites refuted", f"broken: {name}", suites), CONCERNS[name].suite)
