@@ -226,6 +226,8 @@ def deploy(
         namespace = f"{namespace}-{suffix}"
         objects = derive.derive(objects, namespace=namespace, suffix=suffix)
         told = placing.freed(objects)
+        if not cluster_of(session).context:
+            placing.packed(objects)
         if told:
             progress.say(f"not in a further instance: {', '.join(told)}", style="dim")
     for each in objects:

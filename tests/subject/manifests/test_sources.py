@@ -134,6 +134,23 @@ def test_objects_that_bring_their_namespace_stay_as_they_are(tmp_path: Path) -> 
     assert placing.housed(objects, subject(tmp_path)) == (objects, "own")
 
 
+def test_a_further_instance_asks_for_little_processor_time_and_keeps_its_limits_and_class() -> None:
+    def asking(requests: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
+        return container("c", resources={"requests": requests, "limits": limits})
+
+    much = asking({"cpu": "500m", "memory": "1Gi"}, {"cpu": 3, "memory": "4Gi"})
+    guaranteed = asking({"cpu": 1}, {"cpu": 1})
+    little = asking({"cpu": "10m"}, {"cpu": "1"})
+    objects = [workload("StatefulSet", "a", much, guaranteed, little, container("d")), {"kind": "Service"}]
+    placing.packed(objects)
+    assert much["resources"] == {
+        "requests": {"cpu": "50m", "memory": "1Gi"},
+        "limits": {"cpu": 3, "memory": "4Gi"},
+    }
+    assert guaranteed["resources"]["requests"] == {"cpu": 1}
+    assert little["resources"]["requests"] == {"cpu": "10m"}
+
+
 def test_what_only_one_instance_can_have_is_taken_out_and_named() -> None:
     service = {
         "kind": "Service",
