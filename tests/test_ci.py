@@ -71,3 +71,15 @@ def test_renovate_finds_the_versions(file: str, least: int) -> None:
     found = [each["currentValue"] for each in re.finditer(pattern, (ROOT / file).read_text())]
     assert len(found) >= least
     assert all(re.match(r"v?\d+\.\d+", each) for each in found)
+
+
+@pytest.mark.parametrize("path", FILES[:-1], ids=lambda path: path.name)
+def test_a_job_that_runs_a_cluster_has_room_beside_the_systems_disk(path: Path) -> None:
+    for name, job in yaml.safe_load(path.read_text())["jobs"].items():
+        lines = "\n".join(step.get("run", "") for step in job.get("steps", ())).splitlines()
+        runs = [
+            each for each in lines if re.search(r"nox .*-s (e2e|sabotage|matrix|release|bench)|\.ci/", each)
+        ]
+        long = [each for each in runs if not re.search(r"--(install-only|merge|list-json)", each)]
+        if long:
+            assert {"BOXPROOF_STATE", "BOXPROOF_CACHE"} <= set(job.get("env", {})), (path.name, name, long)

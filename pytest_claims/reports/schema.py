@@ -279,12 +279,12 @@ class Results(Part):
         most = sorted(ran.values(), key=lambda each: each.cpu_seconds + each.nodes_cpu_seconds)[
             : -MOST - 1 : -1
         ]
+        taken = {each.nodeid: each.cpu_seconds + each.nodes_cpu_seconds for each in most}
         shown = ", ".join(
-            f"{each.nodeid.rpartition('::')[2]} {each.cpu_seconds + each.nodes_cpu_seconds:.0f} s"
-            for each in most
+            f"{name.rpartition('::')[2]} {seconds:.0f} s" for name, seconds in taken.items() if seconds >= 0.5
         )
-        said = f"{own:.0f} s of processors themselves and {nodes:.0f} s in the nodes"
-        return f"The checks took {said}; most: {shown}."
+        said = f"{own:.0f} s of processor time themselves and {nodes:.0f} s in the nodes"
+        return f"The checks took {said}{f'; most: {shown}' if shown else ''}."
 
     @property
     def carried(self) -> str:

@@ -57,6 +57,9 @@ class Following:
             return
         verdict = worst(self.found[each][0] for each in own)
         reason = next((told for one, told in map(self.found.__getitem__, own) if one is verdict), "")
+        waits = records.later(self.context.directory).get(claim, "")
+        if waits and verdict is Verdict.PROVEN:  # a check of it is left to a later run
+            verdict, reason = Verdict.UNPROVEN, waits
         ids = {name for claims in checks.values() for name in claims}
         still = {name for each, claims in checks.items() if each not in self.found for name in claims}
         place = f"{len(ids) - len(still):{len(str(len(ids)))}}/{len(ids)}"

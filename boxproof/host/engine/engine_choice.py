@@ -15,6 +15,7 @@ from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, UsageError, nearest
 
 HERE = "run boxproof on that machine"
+WITHOUT = "what needs no engine: nox -s e2e -- --stage static"
 WAYS = ("auto", "user", "embedded")
 
 
@@ -32,11 +33,11 @@ def ensure(settings: Settings) -> EngineInfo:
     if away:
         raise EnvironmentFault(away, hint=f"{HERE}, or set BOXPROOF_ENGINE=embedded")
     if settings.engine == "user":
-        hint = "start it, or set BOXPROOF_ENGINE=embedded"
+        hint = f"start it, or set BOXPROOF_ENGINE=embedded; {WITHOUT}"
         raise EnvironmentFault(f"no Docker Engine answers at {user_host()}", hint=hint)
     missing = embedded.possible()
     if missing:
-        hint = "start Docker and join its group, or run as root on Debian"
+        hint = f"start Docker and join its group, or run as root on Debian; {WITHOUT}"
         why = f"no Docker Engine answers at {user_host()} and none can be started: {missing}"
         raise EnvironmentFault(why, hint=hint)
     told = engine_address.address()

@@ -155,6 +155,7 @@ def test_without_root_and_docker_one_line_says_what_to_do(
         engine_choice.ensure(Settings(state=tmp_path, cache=tmp_path))
     assert raised.value.exit_code is ExitCode.BLOCKED
     assert "join its group" in raised.value.hint
+    assert raised.value.hint.endswith("nox -s e2e -- --stage static")
     assert not list(tmp_path.iterdir())
 
 

@@ -305,7 +305,9 @@ def test_what_the_checks_took_of_the_processors_stands_with_each_and_in_a_line(
     found = results.collect(context(session), results.Judging(selected=[kept.claims[0]], known_sabotages={}))
     check = json.loads((run_directory / "results.json").read_text())["claims"][0]["checks"][0]
     assert (check["cpu_seconds"], check["nodes_cpu_seconds"]) == (2.5, 4.0)
-    assert found.processors.startswith("The checks took 2 s of processors themselves and 4 s in the nodes")
+    assert found.processors.startswith(
+        "The checks took 2 s of processor time themselves and 4 s in the nodes"
+    )
     assert "a 6 s" in found.processors
 
 

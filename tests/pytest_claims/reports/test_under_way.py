@@ -44,6 +44,14 @@ def test_a_claim_is_said_once_all_its_checks_have_ended(
     assert "2/2 proven   rbac-no-secrets\n" in capsys.readouterr().err
 
 
+def test_a_claim_with_a_check_for_a_later_run_is_not_said_to_be_proven(
+    context: RunContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records.save_later(context.directory, {"rbac-no-secrets": "not in this stage"})
+    Following(context, [], datetime.now(UTC)).ended("t.py::c", Verdict.PROVEN, "")
+    assert "unproven rbac-no-secrets: not in this stage" in capsys.readouterr().err
+
+
 def test_the_page_of_a_run_under_way_waits_for_what_has_not_ended(context: RunContext) -> None:
     following = Following(context, [], datetime.now(UTC), hands=2)
     placeholder.begin(context, started=following.started, latest=False)
