@@ -32,6 +32,13 @@ from suites import shipped_box
 from suites.shipped_box import Shipped
 
 
+@pytest.hookimpl(trylast=True)  # after the plugin has said what a claim is
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell whoever calls pytest by hand how the suites are run."""
+    if not any(str(each).startswith("claim(") for each in config.getini("markers")):
+        raise pytest.UsageError("suites are run by `nox -s e2e -- --claims ID` or `inv test --claims ID`")
+
+
 @pytest.fixture
 def compose_services(subject: Subject) -> dict[str, Any]:
     """The services of the subject's Compose file, as they stand there."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from boxproof.core.settings import Settings
+from boxproof.host import machine
 from boxproof.host.survey import Need, Survey
 from boxproof.runs import inputs
 from boxproof.subject.model import Subject
@@ -48,14 +49,24 @@ def first_run(settings: Settings, subject: Subject, survey: Survey) -> FirstRun:
     """Return what a run of ``subject`` comes to here; makes nothing. Raises as ``inputs.wanted``."""
     found = inputs.wanted(settings, subject)
     every = inputs.every_recipe(settings, subject)
-    share = len(found.builds) / max(len(every), 1)
+    disk = round(ENGINE + CACHE * min(len(found.builds) / max(len(every), 1), 1))
+    free = min(machine.free_disk(each) for each in (settings.cache, settings.state))
     return FirstRun(
         uses=tuple(_used(survey.needs)),
         builds=tuple(filter(None, [found.shown()])),
         minutes=round(inputs.minutes(found) + (EACH_TIME + CHECKS) * inputs.pace()),
-        disk=round(ENGINE + CACHE * min(share, 1)),
-        cannot=tuple(_cannot(survey.needs, found)),
+        disk=disk,
+        cannot=(*_cannot(survey.needs, found), *_too_little(free, disk, survey)),
     )
+
+
+def _too_little(free: float, disk: int, survey: Survey) -> Iterator[str]:
+    """Give the line about a disk that a run can be started on and will fill."""
+    if free < disk and all(each.met for each in survey.needs if each.name == "disk"):
+        yield (
+            f"a run of all claims to its end (disk: {free:.0f} GiB are free; "
+            "set BOXPROOF_CACHE and BOXPROOF_STATE to another one)"
+        )
 
 
 def _used(needs: Sequence[Need]) -> Iterator[str]:

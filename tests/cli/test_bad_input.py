@@ -481,3 +481,17 @@ def test_a_code_is_right_where_nothing_can_be_said(words: str, code: int) -> Non
     )
     assert (done.code, done.stdout) == (code, "")
     assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 1
+
+
+def test_a_suite_that_pytest_is_called_on_by_hand_says_how_it_is_run() -> None:
+    done = run(
+        [sys.executable, "-m", "pytest", "-q", "-n0", "suites/persistence"],
+        cwd=ROOT,
+        timeout=120,
+        check=False,
+    )
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert (
+        done.stderr.strip()
+        == "ERROR: suites are run by `nox -s e2e -- --claims ID` or `inv test --claims ID`"
+    )

@@ -15,9 +15,12 @@ SUBJECT = model.load(ROOT)
 ENGINE = Need(name="Docker Engine", found="28 at unix:///x", way="the user's")
 
 
-def told(monkeypatch: pytest.MonkeyPatch, wanted: inputs.Wanted, *needs: Need, cpus: int = 2) -> list[str]:
+def told(
+    monkeypatch: pytest.MonkeyPatch, wanted: inputs.Wanted, *needs: Need, cpus: int = 2, free: float = 100.0
+) -> list[str]:
     monkeypatch.setattr(inputs, "wanted", lambda *_: wanted)
     monkeypatch.setattr(machine, "cpus", lambda: cpus)
+    monkeypatch.setattr(machine, "free_disk", lambda _: free)
     survey = Survey(ready=True, needs=(ENGINE, *needs))
     return list(first_run.first_run(Settings(), SUBJECT, survey).lines())
 
@@ -38,6 +41,13 @@ def test_a_bare_machine_takes_longer_and_more(monkeypatch: pytest.MonkeyPatch) -
     slow = told(monkeypatch, everything(), cpus=1)[2].split()
     assert int(warm[1]) < int(bare[1]) < int(slow[1])
     assert int(bare[6]) > int(warm[6])
+
+
+def test_a_disk_that_a_run_would_fill_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "21 GiB are free" in told(monkeypatch, everything(), free=21)[-1]
+    assert told(monkeypatch, inputs.Wanted(), free=21)[-1] == "nothing is known that will not work"
+    full = Need(name="disk", found="2 GiB free", missing="20 GiB are needed")
+    assert [each for each in told(monkeypatch, everything(), full, free=2) if "GiB are free" in each] == []
 
 
 def test_what_is_missing_is_said_by_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
