@@ -53,6 +53,7 @@ def test_the_page_has_a_plot_of_each_and_says_what_is_missing(tmp_path: Path) ->
     assert text.count("<circle") == 8
     assert "kind &lt;load&gt;" in text and "no &lt;engine&gt;" in text and "<load>" not in text
     assert not re.search(r"(src|href)=.https?:", text)
+    assert "fill='%23a35200'" in text, "its tab says that something is missing"
 
 
 @given(st.lists(st.floats(0, 1e5), min_size=1), st.lists(st.floats(0, 1e5), min_size=1))

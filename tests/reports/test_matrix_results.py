@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -156,6 +157,8 @@ def test_a_cell_that_did_not_run_is_unproven(tmp_path: Path) -> None:
     assert found.cells[1].results == ""
     said = f"1 of 2 cells accepted; {OTHER.id} unproven"
     assert found.summary() == f"unproven (narrowed to some claims): {said}"
+    icon = re.search(r'rel="icon".*fill=.%23(\w+)', matrix_page.write(tmp_path, found).read_text())
+    assert icon and icon[1] == "7a6300", "the tab has the colour of the verdict"
 
 
 def test_a_summary_names_the_worst_cells_first_and_not_all() -> None:
