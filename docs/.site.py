@@ -27,8 +27,10 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Lead links out of docs/ to the pages made of those files; of others the text is left."""
+    if page.file.src_uri.startswith("reference/"):
+        return markdown
     for name, page in AT_ROOT.items():
         markdown = markdown.replace(f"](../{name}.md", f"]({page}")
     return re.sub(r"\[([^]]+)\]\(\.\./(?!reference)[^)]+\)", r"\1", markdown)

@@ -191,6 +191,9 @@ def test_who_runs_a_command_is_there() -> None:
 def test_the_reference_names_every_setting_and_claim() -> None:
     made = reference_pages.pages()
     assert "`BOXPROOF_REPORTS_DAYS` |" in made["settings"] and "--kubernetes" in made["options"]
+    assert "|  |" not in made["settings"].replace("` |  |", "")  # each says what it is for
+    assert "| `files` | list of text | none |" in made["subject-toml"]
+    assert "tuple[" not in made["subject-toml"] and "dict[" not in made["subject-toml"]
     assert "## inv deploy" in made["tasks"] and "`--suffix`" in made["tasks"]
     assert "`service_account`" in made["subject-toml"] and "## [image]" in made["subject-toml"]
     assert "**rbac-no-secrets**" in made["claims"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import importlib.util
 import inspect
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from boxproof.cli.main import COMMANDS, parser
 from boxproof.core.own_project import OURS
@@ -22,6 +25,18 @@ BY_MACHINE = {
     "reports": "`reports/` here",
     "cache": "`$XDG_CACHE_HOME/boxproof`",
     "state": "`$XDG_STATE_HOME/boxproof`",
+}
+MEANT = {"claims": "all", "keep": "no"}  # what an empty default comes to
+UNSAID = {  # what the settings are for that are no options
+    "publish": "where a release is pushed to: `--registry` of `release`",
+    "engine": "`user`: a Docker Engine of yours; `embedded`: boxproof's own; `auto`: one, else the other",
+    "binary_cache": "compiled programs that machines share: a directory, `https://…`, `oci://…` or `wheel:…`",
+    "snapshot": "a dated archive that the image's packages come from, or its moment",
+    "reports": "where reports go",
+    "reports_kept": "how many reports are kept; the latest and the last accepted one always are",
+    "reports_days": "how many days they are kept",
+    "cache": "what can be downloaded or built again",
+    "state": "the embedded engine, clusters, the history of runs",
 }
 MADE = "This page is made from the code by `nox -s docs`.\n"
 
@@ -49,19 +64,22 @@ def options() -> str:
 def settings() -> str:
     """Return the page of the settings: each as an option and a variable, with its default."""
     rows = ["# Settings", MADE]
-    rows += ["An option comes before its variable, and that before the default.\n"]
-    rows += ["| variable | option | default |", "|---|---|---|"]
-    takes = {word for name in COMMANDS for word in _words(name)}
+    rows += ["An option takes precedence over its variable, and that over the default.\n"]
+    rows += ["| variable | option | what it is for | default |", "|---|---|---|---|"]
+    takes = dict(told for name in reversed(COMMANDS) for told in _words(name))
     for each in fields(Settings):
         option = f"--{each.name.replace('_', '-')}"
         shown = f"`{option}`" if option in takes else ""
-        rows.append(f"| `{PREFIX}{each.name.upper()}` | {shown} | {_default(each)} |")
+        said = UNSAID.get(each.name) or takes[option]
+        rows.append(f"| `{PREFIX}{each.name.upper()}` | {shown} | {said} | {_default(each)} |")
     return "\n".join([*rows, ""])
 
 
-def _words(command: str) -> Iterator[str]:
+def _words(command: str) -> Iterator[tuple[str, str]]:
+    """Give each option of a command, and what its help says without the default."""
     for action in parser(command, "")._actions:
-        yield from action.option_strings
+        said = re.sub(r" \(default: [^)]*\)", "", action.help or "")
+        yield from ((each, said) for each in action.option_strings)
 
 
 def _default(each: Any) -> str:
@@ -69,7 +87,7 @@ def _default(each: Any) -> str:
         return BY_MACHINE.get(each.name, "by the machine")
     if isinstance(each.default, Path):
         return "this repository"
-    return f"`{each.default}`" if each.default not in ("", (), False) else "none"
+    return f"`{each.default}`" if each.default not in ("", (), False) else MEANT.get(each.name, "none")
 
 
 def tasks() -> str:
@@ -95,7 +113,8 @@ def tasks() -> str:
 
 def subject_toml() -> str:
     """Return the page of subject.toml: each table, its keys, their types and defaults."""
-    parts = ["# subject.toml", MADE, "What boxproof knows about a box. Paths are relative to the file.\n"]
+    parts = ["# subject.toml", MADE, "What boxproof knows about a box. Paths are relative to the file."]
+    parts += ["[Adding a subject](../adding-a-subject.md#every-key) says what each key is for.\n"]
     parts += _table("", model.Subject, set())
     return "\n".join(parts)
 
@@ -103,7 +122,8 @@ def subject_toml() -> str:
 def _table(name: str, kind: type[BaseModel], seen: set[type[BaseModel]]) -> list[str]:
     seen.add(kind)
     told = (inspect.getdoc(kind) or "").splitlines()
-    rows = [f"## {f'[{name}]' if name else 'At the top'}\n", told[0] if told else "", ""]
+    said = told[0].replace("``", "`") if told else ""
+    rows = [f"## {f'[{name}]' if name else 'At the top'}\n", said, ""]
     rows += ["| key | type | default |", "|---|---|---|"]
     below: list[tuple[str, type[BaseModel]]] = []
     for key, each in kind.model_fields.items():
@@ -112,8 +132,8 @@ def _table(name: str, kind: type[BaseModel], seen: set[type[BaseModel]]) -> list
         inner = _models(each.annotation)
         below += [(f"{name}.{key}".lstrip("."), one) for one in inner if one not in seen]
         shown = "table" if inner else _type(each.annotation)
-        default = "needed" if each.is_required() else f"`{each.get_default(call_default_factory=True)!r}`"
-        rows.append(f"| `{key}` | {shown} | {'' if inner else default.replace('|', '&#124;')} |")
+        default = "" if inner else "needed" if each.is_required() else _toml(_given(each))
+        rows.append(f"| `{key}` | {shown} | {default} |")
     rows.append("")
     for title, one in below:
         if one not in seen:
@@ -127,11 +147,30 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [annotation, *inner] if own else inner
 
 
+def _given(field: FieldInfo) -> Any:
+    return field.get_default(call_default_factory=True)
+
+
+def _toml(value: Any) -> str:
+    """Return a default as it would be written, "none" for an empty one."""
+    if isinstance(value, tuple | list):
+        value = list(value)
+    return f"`{json.dumps(value)}`" if value not in ("", [], {}, None) else "none"
+
+
 def _type(annotation: Any) -> str:
-    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    words = {"str": "text", "int": "whole number", "bool": "true or false", "float": "number"}
-    plain = name.replace("pathlib.", "").replace("typing.", "").replace("|", "or")
-    return words.get(plain, plain)
+    """Return a type in words: what to write, not how it is kept."""
+    words = {str: "text", int: "whole number", bool: "true or false", float: "number"}
+    if annotation in words:
+        return words[annotation]
+    inner, kind = get_args(annotation), get_origin(annotation)
+    if kind is Literal:
+        return " or ".join(f"`{each}`" for each in inner)
+    if kind is tuple:
+        return f"list of {_type(inner[0])}"
+    if kind is dict:
+        return f"table of {_type(inner[1])}"
+    return str(annotation)
 
 
 def claims() -> str:
