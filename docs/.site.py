@@ -31,8 +31,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Lead links out of docs/ to the pages made of those files; of others the text is left."""
     if page.file.src_uri.startswith("reference/"):
         return markdown
-    for name, page in AT_ROOT.items():
-        markdown = markdown.replace(f"](../{name}.md", f"]({page}")
+    for name, made in AT_ROOT.items():
+        markdown = markdown.replace(f"](../{name}.md", f"]({made}")
     return re.sub(r"\[([^]]+)\]\(\.\./(?!reference)[^)]+\)", r"\1", markdown)
 
 
