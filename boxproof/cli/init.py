@@ -18,7 +18,7 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
     if not directory.is_dir():
         raise UsageError(f"no directory {directory}", hint="give the top of the box's repository")
     if path.exists() and not force:
-        raise UsageError(f"{path} is there already", hint="--force writes it anew")
+        raise UsageError(f"{path} is there already", hint="--force overwrites it")
     found = detection.detect(directory)
     if not any(each.table for each in found.facts):
         hint = "it looks for Dockerfiles, Compose files, charts and objects in YAML"

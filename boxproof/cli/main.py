@@ -139,7 +139,7 @@ def _sharing(made: Parser) -> None:
 
 
 def _carrying(made: Parser) -> None:
-    told = "prove everything anew: carry nothing from the latest run of the very same inputs"
+    told = "prove everything again: carry nothing from the latest run of the very same inputs"
     made.add_argument("--fresh", action="store_true", help=told)
 
 
@@ -157,7 +157,7 @@ def _staged(made: Parser) -> None:
 
 def _beginning(made: Parser) -> None:
     made.add_argument("directory", metavar="DIR", type=Path, help="the top of the box's repository")
-    told = "write subject.toml anew where there is one"
+    told = "overwrite a subject.toml that is there"
     made.add_argument("--force", action="store_true", help=told)
 
 

@@ -208,7 +208,7 @@ def _build(
         build_mark.put(partial(_buildx, engine, report=None), built, reference, nonce)
     if unheld and lock is not None and lock.total:
         why = f"the package archive moved while the image was built: {unheld[0]}"
-        raise EnvironmentFault(why, hint="run it again: the lock is compared anew")
+        raise EnvironmentFault(why, hint="run it again: the lock is compared again")
     provenance.keep(settings.cache, inspect(engine, reference), metadata, reference)
 
 

@@ -99,7 +99,7 @@ def archive(settings: Settings, system: str, suite: str, locked: Mapping[str, st
             if not binary_cache.fetch(settings.binary_cache, f"deb-{sha256}", target, quiet=True):
                 raise _NotKept
             if hashlib.sha256(target.read_bytes()).hexdigest() != sha256:
-                hint = "remove it from the cache, and keep the packages anew: inv lock --keep"
+                hint = "remove it from the cache, and keep the packages again: inv lock --keep"
                 raise EnvironmentFault(f"deb-{sha256} in the binary cache is another file", hint=hint)
         index.unlink()
         stand_in_debs.indexed(directory, text, suite)
