@@ -84,6 +84,7 @@ class Watcher:
         if not _is_worker(config) and not config.getoption("collectonly"):
             hands = config.getoption("numprocesses", None) or 1
             self.following = Following(config.stash[CONTEXT], config.getoption("claims"), self.started, hands)
+            _leave_lines_whole(config)
             # it says "bringing up nodes", which are not KIND's
             workers = config.pluginmanager.getplugin("terminaldistreporter")
             if workers is not None:
@@ -142,6 +143,13 @@ def start(config: pytest.Config) -> None:
         config.stash[SELECTED] = frozenset(config.stash[CONTEXT].applicable(chosen))
     except UsageError as error:
         raise _usage(config, error) from error
+
+
+def _leave_lines_whole(config: pytest.Config) -> None:
+    """Have pytest write neither files nor shares of a hundred: a line for each claim says how far it is."""
+    terminal = config.pluginmanager.getplugin("terminalreporter")
+    if terminal is not None:
+        terminal.showfspath = terminal._show_progress_info = False
 
 
 def _redact_terminal(config: pytest.Config) -> None:

@@ -44,6 +44,8 @@ def test_plain_pytest_gives_verdicts_and_every_report(till: Path) -> None:
     assert (latest / "junit.xml").is_file()
     assert any((latest / "allure-results").iterdir())
     assert "accepted: " in done.stdout
+    assert "3/3 proven   receipt-names-the-price" in done.stderr
+    assert "%]" not in done.stdout and "test_change.py" not in done.stdout  # such a line stands alone
 
 
 def test_a_check_is_unproven_until_the_one_command_of_the_kill_table_has_turned_it_red(till: Path) -> None:
