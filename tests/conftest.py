@@ -19,7 +19,9 @@ from pytest_claims import pace
 from pytest_claims.own_process import PROCESS, Told
 from pytest_claims.progress import Progress
 from tests.kernel import Kernel
+from tests.support import bytecode
 
+bytecode.keep()
 settings.register_profile("boxproof", deadline=None)
 settings.load_profile("boxproof")
 

@@ -41,7 +41,8 @@ def words(
         sys.executable, "-m", "pytest", *_places(claims, subject), "-p", "pytest_claims.plugin",
         *hooks, "-p", "boxproof.fixtures.box_fixtures",
         "-o", f"claims_dir={OURS.claims_dir}", "-p", "no:cacheprovider",
-        "-p", "no:allure_pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"),
+        "-p", "no:allure_pytest", "-p", "no:hypothesispytest",
+        "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"),
         "-qq", "--no-header", "--no-summary", "--tb=short", "-o", "console_output_style=classic",
         *spread, *chosen,
     ]  # fmt: skip

@@ -101,8 +101,8 @@ def judged(box: Path, below: Path) -> tuple[Result, dict[str, Any], set[str]]:
     return done, found, {each["id"] for each in found["claims"] if each["verdict"] == "refuted"}
 
 
-@pytest.mark.parametrize("name", ["Bücher & #1", "a: b, c's"])
-def test_a_box_in_an_odd_directory_is_judged_as_elsewhere(tmp_path: Path, name: str) -> None:
+def test_a_box_in_an_odd_directory_is_judged_as_elsewhere(tmp_path: Path) -> None:
+    name = "Bücher & #1: b, c's"
     box = tmp_path / name / "ein Kasten"
     shutil.copytree(BOXES / "plain-deployment", box)
     assert init.main(Settings(), directory=box) == 0

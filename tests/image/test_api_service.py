@@ -115,10 +115,10 @@ class Service:
         return [json.loads(each) for each in self.log.read_text().splitlines()]
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    """The service with one place for prompts."""
-    made = Service(tmp_path)
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service with one place for prompts: nothing that these tests do to it may outlast them."""
+    made = Service(tmp_path_factory.mktemp("service"))
     yield made
     made.process.terminate()
     assert made.process.wait(30) is not None
@@ -144,7 +144,7 @@ def test_no_event_of_the_cli_makes_another(service: Service) -> None:
 
 @pytest.mark.parametrize("why", ["reads nothing", "goes away", "asks for less"])
 def test_a_client_keeps_its_place_no_longer_than_its_time(service: Service, why: str) -> None:
-    with service.opened("much" if why == "reads nothing" else "hangs", stream=True, timeout=2) as made:
+    with service.opened("much" if why == "reads nothing" else "hangs", stream=True, timeout=1) as made:
         service.until(lambda: service.prompt("ok")[0] == 429)
         if why == "goes away":
             made.close()

@@ -113,8 +113,8 @@ def test_a_run_ends_blocked_before_the_engine_is_started(
     served.only, served.mode = only, mode
     if mode == registries.HANG:
         monkeypatch.setattr(go_proxy, "PATIENCE", 0.3)
-        monkeypatch.setattr(go_fetch, "CONFIRM_TIMEOUT", 3.0)
-        monkeypatch.setattr(npm, "PATIENCE", NPM | {"npm_config_fetch_timeout": "5000"})
+        monkeypatch.setattr(go_fetch, "CONFIRM_TIMEOUT", 1.0)
+        monkeypatch.setattr(npm, "PATIENCE", NPM | {"npm_config_fetch_timeout": "700"})
     found = e2e.prove(settings)
     assert found.exit_code is ExitCode.BLOCKED
     written = json.loads(next(settings.reports.glob("2*/results.json")).read_text())

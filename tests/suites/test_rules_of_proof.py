@@ -5,10 +5,16 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from boxproof.core.settings import ROOT
 
-SUITES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / "suites").rglob("*.py"))}
+
+@cache
+def suites() -> dict[Path, ast.Module]:
+    """Return every module of the suites, parsed."""
+    return {path: ast.parse(path.read_text()) for path in sorted((ROOT / "suites").rglob("*.py"))}
 
 
 def calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
@@ -19,19 +25,19 @@ def calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
 
 
 def test_a_requirement_is_made_at_the_top_of_its_module() -> None:
-    for path, tree in SUITES.items():
+    for path, tree in suites().items():
         top = {id(each.value) for each in tree.body if isinstance(each, ast.Assign | ast.AnnAssign)}
         assert [each.lineno for each in calls(tree, "require") if id(each) not in top] == [], path
 
 
 def test_a_sentence_stands_once_in_its_module() -> None:
-    for path, tree in SUITES.items():
+    for path, tree in suites().items():
         said = Counter(ast.unparse(each.args[0]) for each in calls(tree, "require"))
         assert [sentence for sentence, times in said.items() if times > 1] == [], path
 
 
 def test_a_check_proves_one_claim() -> None:
-    for path, tree in SUITES.items():
+    for path, tree in suites().items():
         checks = [each for each in tree.body if isinstance(each, ast.FunctionDef)]
         for check in checks:
             marks = [one for each in check.decorator_list for one in calls(each, "claim")]

@@ -50,7 +50,7 @@ def misbehave(served: Registries, mode: str, monkeypatch: pytest.MonkeyPatch) ->
     served.mode = mode
     if mode == standin.HANG:
         monkeypatch.setattr(go_proxy, "PATIENCE", 0.3)
-        monkeypatch.setattr(go_fetch, "CONFIRM_TIMEOUT", 2.0)
+        monkeypatch.setattr(go_fetch, "CONFIRM_TIMEOUT", 1.0)
         monkeypatch.setattr(pypi, "CLIENT", {"PIP_DEFAULT_TIMEOUT": "1", "PIP_RETRIES": "0"})
         monkeypatch.setattr(npm, "PATIENCE", NPM | {"npm_config_fetch_timeout": "700"})
 
@@ -146,8 +146,8 @@ def test_a_fetch_that_hangs_ends(
     served: Registries, settings: Settings, tool: golang.Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served.mode, served.only = standin.HANG, ".zip"
-    monkeypatch.setattr(go_fetch, "FETCH_TIMEOUT", 2.0)
-    with pytest.raises(EnvironmentFault, match="no end within 2 s"):
+    monkeypatch.setattr(go_fetch, "FETCH_TIMEOUT", 1.0)
+    with pytest.raises(EnvironmentFault, match="no end within 1 s"):
         go_fetch.fetch([tool], settings)
 
 

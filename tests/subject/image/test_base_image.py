@@ -53,7 +53,7 @@ def test_a_base_that_cannot_be_pulled_is_replaced_and_that_is_said(
     monkeypatch.setattr("boxproof.host.fetch.apt.Apt.rootfs", rootfs)
     monkeypatch.setattr(base_image, "sources", lambda *_: "")
     if "sleep" in pull:
-        monkeypatch.setattr(base_image, "PULL_TIMEOUT", 2.0)
+        monkeypatch.setattr(base_image, "PULL_TIMEOUT", 0.5)
     monkeypatch.setattr(reachability, "registry", lambda *_: "")
     found = base_image.choose(Settings(cache=tmp_path), engine(tmp_path, pull), DOCKERFILE)
     assert found

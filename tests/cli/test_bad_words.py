@@ -1,0 +1,191 @@
+"""Bad words and settings, by hand and generated: one line, the right code, and nothing left behind."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+
+import pytest
+
+from boxproof.core.process import run
+from boxproof.core.settings import ROOT
+from tests.support.bad_input import told
+
+pytestmark = pytest.mark.usefixtures("places")
+COMMANDS = ("e2e", "matrix", "sabotage", "bench", "interrupts", "release", "doctor")
+PROVING = ("e2e", "matrix", "sabotage", "bench", "interrupts")
+GENERATED = [
+    *((each, "--no-such-option") for each in COMMANDS),
+    *((each, "--no-such-option=5") for each in COMMANDS),
+    *((each, "--workers") for each in PROVING),
+    *(
+        (each, f"--workers={value}")
+        for each, value in itertools.product(
+            PROVING, ("²", "0", "-1", "65", "", "  ", "1.5", "many", "1e3", "9" * 30, "٣")
+        )
+    ),
+    *(
+        (each, f"--claims={value}")
+        for each, value in itertools.product(
+            ("e2e", "sabotage", "matrix"),
+            ("", ",", " , ", "no-such", "pvc-bond", "no-such-*", "[", "x" * 100_000, "../etc", "pvc-bound,x"),
+        )
+    ),
+    *(
+        (each, f"--subject={value}")
+        for each, value in itertools.product(("e2e", "sabotage"), ("", "/nonexistent", "/etc/passwd", "/tmp"))
+    ),
+    *(
+        ("e2e", f"--{axis}={value}")
+        for axis, value in itertools.product(
+            ("kind", "containerd", "kubernetes"), ("", "x", "99.9", "1..2", "latest", "-1", "v", "1" * 99)
+        )
+    ),
+    *(("e2e", f"--cluster={value}") for value in ("", "Foo", "a_b", "-a", "a" * 41, "a b", "a/b", "ü")),
+    *(
+        ("e2e", f"--registry={value}")
+        for value in ("", "https://foo", "Foo", "a b", "host:port", "host:123456", "user@host", "/path")
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", GENERATED, ids=lambda words: " ".join(words)[:60])
+def test_what_is_generated_is_wrong_usage(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    assert told(capsys, words)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "no command (allowed: bench"),
+        ([""], "unknown command ''"),
+        (["e2"], "did you mean 'e2e'?"),
+        (["--halp"], "unknown command '--halp'"),
+        (["e2e", "pvc-bound"], "--claims pvc-bound"),
+        (["e2e", "netpol-*"], "--claims netpol-*"),
+        (["e2e", "--claim", "x"], "did you mean '--claims'?"),
+        (["e2e", "--only", "x"], "--claims takes ids and globs"),
+        (["e2e", "--version"], "boxproof --version"),
+        (["e2e", "--conext", "x"], "did you mean '--context'?"),
+        (["e2e", "--workers=x"], "--workers='x' (allowed: a whole number from 1 to 64)"),
+        (["e2e", "--kind="], "--kind=''"),
+        (["e2e", "--claims", "pvc-bond"], "did you mean 'pvc-bound'?"),
+        (["e2e", "--claims", "netpl-*"], "did you mean 'netpol-*'?"),
+        (["e2e", "--kubeconfig", "/nonexistent", "--context", "x"], "--kubeconfig='/nonexistent'"),
+        (["e2e", "--context", "x"], "needs --registry"),
+        (["e2e", "--context", "x", "--registry", "h", "--cluster", "y"], "does not go with"),
+        (["e2e", "--shard", "3/2"], "--shard '3/2'"),
+        (["e2e", "--merge"], "--merge"),
+        (["sabotage", "--context", "foo"], "--context is for e2e"),
+        (["matrix", "--kind", "0.33.0"], "--cell kind=VERSION"),
+        (["matrix", "--cell", "kind"], "--cell 'kind'"),
+        (["matrix", "--cell", "kid=1"], "did you mean 'kind'?"),
+        (["matrix", "--cell", "kind=99"], "no kind 99"),
+        (["matrix", "--cell", "kind=0.27.0,kind=0.27.0"], "twice"),
+        (["matrix", "--all", "--cell", "kind=0.27.0"], "exclude each other"),
+        (["matrix", "--complete"], "--merge"),
+        (["matrix", "--merge", "/nonexistent"], "/nonexistent"),
+        (["bench", "--only", "load"], "'load'"),
+        (["bench", "--runs", "²"], "--runs='²'"),
+        (["bench", "--runs", "0"], "--runs='0'"),
+        (["interrupts", "0"], "N='0'"),
+        (["interrupts", "--seed", "x"], "--seed='x'"),
+        (["interrupts", "--only", "kil"], "--only=kil"),
+        (["interrupts", "--minutes", "-5"], "--minutes"),
+        (["release"], "--registry"),
+        (["release", "--registry", "Foo"], "--registry='Foo'"),
+        (["release", "--registry", "h", "--vulnerability-db", "/nonexistent"], "/nonexistent"),
+        (["release", "--registry", "h", "--vulnerability_db", "/x"], "did you mean '--vulnerability-db'?"),
+        (["doctor", "--jason"], "did you mean '--json'?"),
+    ],
+    ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else "",
+)  # fmt: skip
+def test_what_is_wrong_is_named_with_what_to_do(
+    capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    code, line = told(capsys, words)
+    assert (code, says in line) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("WORKERS", "²", "BOXPROOF_WORKERS='²'"),
+        ("WORKERS", "", "BOXPROOF_WORKERS=''"),
+        ("ENGINE", "dokcer", "BOXPROOF_ENGINE='dokcer' (allowed: auto, user, embedded)"),
+        ("ENGINE", "", "BOXPROOF_ENGINE=''"),
+        ("KEEP", "perhaps", "BOXPROOF_KEEP='perhaps'"),
+        ("CLUSTER", "A", "BOXPROOF_CLUSTER='A'"),
+        ("SNAPSHOT", "yesterday", "BOXPROOF_SNAPSHOT='yesterday'"),
+        ("WORKER", "2", "did you mean 'BOXPROOF_WORKERS'?"),
+        ("SUBJECT", "", "BOXPROOF_SUBJECT=''"),
+        ("REGISTRY", "https://x", "BOXPROOF_REGISTRY='https://x'"),
+        ("KIND", "new", "BOXPROOF_KIND='new'"),
+        ("CLAIMS", "pvc-bond", "did you mean 'pvc-bound'?"),
+        ("KUBECONFIG", "/nonexistent", "BOXPROOF_KUBECONFIG"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(f"BOXPROOF_{name}", value)
+    code, line = told(capsys, ["e2e"])
+    assert (code, says in line) == (2, True), line
+
+
+@pytest.mark.parametrize("value", ["", "x", "-1", "²", "9" * 40, "a b", "\udcff", "/dev/null/x", "x" * 5000])
+@pytest.mark.parametrize(
+    "name", ["WORKERS", "ENGINE", "KEEP", "CLUSTER", "SUBJECT", "KIND", "CONTAINERD", "KUBERNETES", "CLAIMS"]
+)
+def test_a_setting_that_cannot_be_is_told_with_its_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    if (name, value) == ("CLUSTER", "x"):
+        value = "X"
+    monkeypatch.setenv(f"BOXPROOF_{name}", value)
+    code, line = told(capsys, ["e2e", "--claims", "pvc-bond"])
+    assert (code, name in line or "pvc-bond" in line) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    "value", ["loop", "~nobody-of-this-name/x", "x" * 5000, "/dev/null/x", "/dev/zero", "/bin"]
+)
+@pytest.mark.parametrize("option", ["--kubeconfig", "--subject"])
+def test_a_path_that_leads_nowhere_is_named(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    option: str,
+    value: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    context = ["--context", "x", "--registry", "h"] if option == "--kubeconfig" else []
+    code, line = told(capsys, ["e2e", *context, option, value])
+    assert (code, value[:7].strip("~") in line) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("e2e --claims pvc-bond 2>/dev/full", 2), ("--help >/dev/full", 3), ("--help >&-", 0)]
+)
+def test_a_code_is_right_where_nothing_can_be_said(words: str, code: int) -> None:
+    done = run(
+        ["bash", "-c", f"exec {sys.executable} -m boxproof {words}"], timeout=60, check=False, cwd=ROOT
+    )
+    assert (done.code, done.stdout) == (code, "")
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 1
+
+
+def test_a_suite_that_pytest_is_called_on_by_hand_says_how_it_is_run() -> None:
+    done = run(
+        [sys.executable, "-m", "pytest", "-q", "-n0", "suites/persistence"],
+        cwd=ROOT,
+        timeout=120,
+        check=False,
+    )
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert (
+        done.stderr.strip()
+        == "ERROR: suites are run by `nox -s e2e -- --claims ID` or `inv test --claims ID`"
+    )
