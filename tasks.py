@@ -9,11 +9,13 @@ import sys
 
 from invoke import Context, task
 
+from boxproof.core.process import in_utf8
 from boxproof.tasks.debug_tasks import CONTAINER, SUFFIX, nsenter, oom, remove_container, trace
 from boxproof.tasks.task_errors import explained, parse_in_one_line
 from boxproof.tasks.task_list import in_working_order
 
 __all__ = ["nsenter", "oom", "remove_container", "trace"]  # invoke finds them here
+in_utf8()
 parse_in_one_line()
 in_working_order()
 CLAIMS = "claim ids and globs, comma-separated; repeatable"

@@ -3,6 +3,8 @@
 import sys
 
 from boxproof.cli.main import main
+from boxproof.core.process import in_utf8
 
 if __name__ == "__main__":
+    in_utf8()
     sys.exit(main(sys.argv[1:]))

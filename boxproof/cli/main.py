@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import boxproof
 from boxproof.core import own_claims, parents
-from boxproof.core.process import ENDING, tell, when_told
+from boxproof.core.process import ENDING, in_utf8, tell, when_told
 from boxproof.core.settings import ROOT, Settings, starter
 from pytest_claims import progress, selection
 from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest, one_line
@@ -408,4 +408,5 @@ def command(words: Sequence[str]) -> int:
 
 def console_script() -> int:
     """Run the command line of the program ``boxproof``."""
+    in_utf8()
     return main(sys.argv[1:])

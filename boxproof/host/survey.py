@@ -26,7 +26,6 @@ from pytest_claims.faults import BoxproofError
 
 LEAST_MEMORY, LEAST_DISK = 6.0, 20.0  # GiB: three nodes and the images; node image, caches and engine data
 ONLY_TRIED = "tried on Linux on amd64 alone"
-OWN_ENGINE = "use a Docker Engine of root's, or BOXPROOF_ENGINE=embedded"
 LEAST_WIDTH = 140  # characters of a terminal that the table fits into
 LEAST_INSTANCES = 512  # inotify instances: three nodes' kubelets and systemds share the host's limit
 SURVEY_DEADLINE = 1.8  # seconds for all questions
@@ -199,12 +198,14 @@ def _kind(settings: Settings) -> Need:
     if not info:
         return Need(name=name, found="none of the user's", required=False)
     if is_podman(found.host, timeout=DEADLINE, certs=found.certs):
-        return Need(name=name, found="Podman", missing="it is no Docker Engine", mend=OWN_ENGINE)
+        return Need(
+            name=name, found="Podman", missing="it is no Docker Engine", mend=engine_choice.OWN_ENGINE
+        )
     containerd = any("containerd.snapshotter" in str(each) for each in info.get("DriverStatus") or ())
     store = "containerd's image store" if containerd else "Docker's image store"
     if any("rootless" in str(each) for each in info.get("SecurityOptions") or ()):
         why = "rootless: this machine does not reach the addresses of its containers"
-        return Need(name=name, found=store, missing=why, mend=OWN_ENGINE, required=False)
+        return Need(name=name, found=store, missing=why, mend=engine_choice.OWN_ENGINE, required=False)
     return Need(name=name, found=store, way="images are told apart by content, in either store")
 
 
@@ -238,7 +239,19 @@ def _disk(settings: Settings) -> Need:
     least = min(free, key=lambda each: free[each])
     low = f"{LEAST_DISK:.0f} GiB are needed" if free[least] < LEAST_DISK else ""
     mend = "make room: inv clean, or set BOXPROOF_CACHE and BOXPROOF_STATE" if low else ""
-    return Need(name="disk", found=f"{free[least]:.0f} GiB free at {least}", missing=low, mend=mend)
+    found, others = f"{free[least]:.0f} GiB free at {least}", {_owner(Path(each)) for each in free}
+    if not low and os.geteuid() == 0 and others != {0}:
+        why = f"that is uid {max(others)}'s: what root leaves there it cannot change"
+        mend = "sudo -H, or set BOXPROOF_CACHE and BOXPROOF_STATE"
+        return Need(name="disk", found=found, missing=why, mend=mend, required=False)
+    return Need(name="disk", found=found, missing=low, mend=mend)
+
+
+def _owner(path: Path) -> int:
+    """Return whose a directory is, or the one that it would be made in."""
+    while not path.exists():
+        path = path.parent
+    return path.stat().st_uid
 
 
 def _may_be_made(path: Path) -> bool:

@@ -283,10 +283,11 @@ def _workload(found: Detected, chosen: Placed, placed: list[Placed], *, custom: 
         "namespace", space, where if meta.get("namespace") else str(spaces[0].path) if spaces else where
     )
     if custom:
-        found.add(
-            "pod_selector", f"app.kubernetes.io/instance={meta.get('name')}", f"{where}, a guess: check it"
+        guess = f'pod_selector = "app.kubernetes.io/instance={meta.get("name")}"'
+        told = f"an operator makes the pods of this {item['kind']}: where it is in the cluster, their labels"
+        found.remarks.append(
+            f"{told} say which they are ({guess}); without them the proof ends with the image"
         )
-        found.remarks.append("pod_selector: the labels of the pods that the operator makes for it")
         return
     spec = pod_spec(item) or {}
     container = _agents_container(spec)

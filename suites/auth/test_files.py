@@ -122,7 +122,9 @@ def test_every_process_finds_the_same_home_uid_and_host(
 ) -> None:
     box = make_box()
     group = subject.uid if "box" in subject.profiles else Inside(docker, box.pod_object(), box.container).gid
-    wanted = Surroundings(subject.home, subject.uid, group, box.pod)
+    first = Inside(docker, box.pod_object(), box.container)
+    home = subject.home if "home" in subject.model_fields_set else first.variables.get("HOME", "")
+    wanted = Surroundings(home, subject.uid, group, box.pod)
 
     def seen(found: Iterable[Surroundings], asked: str) -> list[Surroundings]:
         return observe("surroundings of all", asked, sorted(set(found), key=str))

@@ -84,7 +84,8 @@ def test_a_restart_finds_the_same_home_uid_and_host(
     box = plain()
     first = of(box)
     (told,) = first
-    wanted = Surroundings(subject.home, subject.uid, told.gid, str(box.made.attrs["Config"]["Hostname"]))
+    home = subject.home if "home" in subject.model_fields_set else told.home
+    wanted = Surroundings(home, subject.uid, told.gid, str(box.made.attrs["Config"]["Hostname"]))
     with control("a container of ours, of another user, finds something else"):
         other = container(image=session.probe_image, entrypoint=DEAF, user="54321:54321")
         THE_SAME.fails(seen(of(other), "another container"), wanted)

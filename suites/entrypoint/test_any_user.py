@@ -14,6 +14,7 @@ from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import Unprovable
+from suites.auth.environment import of_shell
 from suites.entrypoint.conftest import DEAF, Plain
 from suites.image import image_user
 
@@ -100,7 +101,8 @@ def test_its_home_and_work_directory_can_be_written(plain: Plain, subject: Subje
 
     with control("a directory of root's, or of the kernel's, cannot be written"):
         SAVED.fails(saved("/etc" if subject.uid else "/sys"))
-    for place in dict.fromkeys((subject.home, subject.workdir)):
+    told = of_shell(box.exec, box.label)
+    for place in dict.fromkeys((told.home if told else subject.home, subject.workdir)):
         SAVED(saved(place))
 
 

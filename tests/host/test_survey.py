@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -55,6 +56,16 @@ def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest
     assert not found.ready
     assert "nobody may write there" in disk.missing
     assert "BOXPROOF_CACHE" in disk.mend
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root leaves files in the home of another")
+def test_a_home_of_somebody_else_is_said_to_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reachability, "answers", lambda *_, **__: "not asked in a unit test")
+    os.chown(tmp_path, 54321, 54321)
+    found = survey.survey(Settings(cache=tmp_path / "cache", state=tmp_path / "state"))
+    disk = next(each for each in found.needs if each.name == "disk")
+    assert "uid 54321" in disk.missing
+    assert "sudo -H" in disk.mend
 
 
 def test_only_a_required_need_hinders() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +15,8 @@ from boxproof.core import parents
 from pytest_claims.own_process import PROCESS
 
 PASSED_ON = (  # host facts a child may need; everything else stays out
-    "PATH", "HOME", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "XDG_CACHE_HOME", "XDG_STATE_HOME",
+    "PATH", "HOME", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "PYTHONUTF8", "XDG_CACHE_HOME",
+    "XDG_STATE_HOME",
     "XDG_CONFIG_HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
     "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOFLAGS",
@@ -37,6 +40,16 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         if (name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)) and name != parents.PARENT
     }
     return kept | PROCESS.get(Passed) | dict(extra or {})
+
+
+def in_utf8() -> None:
+    """Begin this very command anew in Python's UTF-8 mode where the locale has another encoding.
+
+    Files are UTF-8 on any machine, and what is printed has more than ASCII. What it starts has the mode too.
+    """
+    if sys.flags.utf8_mode or locale.getencoding().lower().replace("-", "") == "utf8":
+        return
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
 
 
 def owned_by(name: str) -> None:

@@ -10,10 +10,11 @@ from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
 from boxproof.host.engine import embedded, engine_address, engine_programs
 from boxproof.host.engine.engine_address import Address
-from boxproof.host.engine.ping import server_version
+from boxproof.host.engine.ping import is_podman, server_version
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, UsageError, nearest
 
+OWN_ENGINE = "use a Docker Engine of root's, or BOXPROOF_ENGINE=embedded"
 HERE = "run boxproof on that machine"
 WITHOUT = "what needs no engine: nox -s e2e -- --stage static"
 WAYS = ("auto", "user", "embedded")
@@ -47,7 +48,10 @@ def ensure(settings: Settings) -> EngineInfo:
 
 
 def probe_user_engine(settings: Settings | None = None) -> EngineInfo | None:
-    """Return the user's engine (DOCKER_HOST, the docker context, the default socket) if it answers."""
+    """Return the user's engine (DOCKER_HOST, the docker context, the default socket) if it answers.
+
+    Raises EnvironmentFault for Podman, which is none, and where the docker client is not whole.
+    """
     settings = settings or Settings.load()
     found = user_address()
     host = found.host
@@ -56,6 +60,8 @@ def probe_user_engine(settings: Settings | None = None) -> EngineInfo | None:
     version = server_version(host, certs=found.certs)
     if not version:
         return None
+    if is_podman(host, certs=found.certs):
+        raise EnvironmentFault(f"Podman answers at {host}: it is no Docker Engine", hint=OWN_ENGINE)
     client = shutil.which("docker") or ""
     if client and run([client, "buildx", "version"], timeout=20, check=False).ok:
         return EngineInfo(way="user", host=host, version=version, client=client, certs=found.certs)

@@ -62,6 +62,15 @@ def publish(target: Path, fill: Callable[[Path], None]) -> Path:
     return target
 
 
+def place_for_roots(otherwise: Path) -> Path:
+    """Return where a root can be unpacked, whose programs are run: the temporary files' place or another.
+
+    On hardened machines nothing in the former may be run, or be a device.
+    """
+    usual = Path(tempfile.gettempdir())
+    return otherwise if os.statvfs(usual).f_flag & (os.ST_NOEXEC | os.ST_NODEV) else usual
+
+
 def versions(tree: Path) -> dict[str, str]:
     """Return the package versions a tree of ``Apt.unpack`` was made from."""
     record: dict[str, dict[str, str]] = json.loads((tree / RECORD).read_text())
@@ -233,10 +242,11 @@ class Apt:
         argv += [f"--include={','.join(packages)}"] if packages else []
         argv += ["--aptopt=Acquire::Check-Valid-Until false"] if self.snapshot else []
         argv += [f"--customize-hook={each}" for each in cleaners]
+        env = {"SOURCE_DATE_EPOCH": EPOCH, "LC_ALL": "C.UTF-8", "PATH": path_after(tree / "usr/bin")}
         run(  # mmdebstrap calls its own helpers by name: they lie beside it
             [*argv, suite, tar, area / "sources.list"],
             timeout=DOWNLOAD_TIMEOUT,
-            env={"SOURCE_DATE_EPOCH": EPOCH, "LC_ALL": "C.UTF-8", "PATH": path_after(tree / "usr/bin")},
+            env=env | {"TMPDIR": str(place_for_roots(tar.parent))},
             on_line=report,
         )
 
