@@ -149,6 +149,9 @@ def _of_manifests(
     yield "account", own and "ServiceAccount" in kinds, "its manifests hold no ServiceAccount"
     written = sources.literal(subject) if subject.source == "files" else []  # rendered ones were placed by us
     spaced = not written or any((each.get("metadata") or {}).get("namespace") for each in written)
+    if subject.source == "chart":
+        templates = (subject.directory / subject.chart.directory / "templates").rglob("*.yaml")
+        spaced = any("namespace:" in each.read_text(errors="replace") for each in templates)
     yield "namespace", spaced and bool(kinds), "its objects name no namespace: whoever applies them chooses"
     kustomize, scripts = subject.manifests.components, subject.manifests.node_scripts
     yield (
@@ -160,6 +163,7 @@ def _of_manifests(
     yield "node-scripts", bool(scripts), "it has no scripts for a node (manifests.node_scripts)"
     yield "node-tools", bool(subject.manifests.node_tools), "it has no pod for a node (manifests.node_tools)"
     yield "chart", bool(subject.chart.directory), "it has no chart (chart.directory)"
+    yield "fleet", bool(subject.chart.fleet), "its chart is not for several agents (chart.fleet)"
     both = bool(subject.chart.directory) and subject.source != "chart"
     yield "chart-beside", both, "there are no manifests beside a chart to compare"
 

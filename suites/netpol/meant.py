@@ -84,14 +84,17 @@ def beyond(
     port: int = NO_PORT,
     *,
     labels: Mapping[str, str] | None = None,
+    but: Sequence[int] = (),
 ) -> list[str]:
     """Return what policies open to the agent beyond what is meant (on one port, where given); an observation.
 
-    ``labels`` are those of the pod, by default the agent's.
+    ``labels`` are those of the pod, by default the agent's; openings of the ports ``but`` are left out.
     """
     servers, proxy = api_servers(kube), proxy_of(box)
 
     def meant(opening: Opening) -> bool:
+        if opening.ports[0] == opening.ports[1] and opening.ports[0] in but:
+            return True
         mine = bool(proxy.labels) and of_pods(opening, proxy.labels, None, {proxy.port: frozenset({"TCP"})})
         return (
             mine

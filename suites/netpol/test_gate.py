@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from boxproof.core.session import Session
-from boxproof.deployment.box import Box
+from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.deploy import COMPONENTS, rendered
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
@@ -58,12 +58,12 @@ COMES_FIRST = require("{} comes first", lambda name, gate: name == gate)
 
 @claim("netpol-effective-from-first-packet")
 def test_nothing_starts_while_no_policy_is_in_force(
-    make_box: MakeBox, kube: Kube, outside: Outside, listener: Listeners
+    make_box: MakeBox, kube: Kube, outside: Outside, listener: Listeners, subject: Subject
 ) -> None:
     withheld: list[Object] = []
 
     def without_policy(objects: list[Object]) -> None:
-        labels = pod_labels(objects)
+        labels = pod_labels(objects, subject)
         withheld.extend(of_pod(objects, labels))
         objects[:] = [each for each in objects if each not in withheld]
 
@@ -84,16 +84,16 @@ def test_nothing_starts_while_no_policy_is_in_force(
     assert gate_ended(pod)
 
 
-def pod_labels(objects: list[Object]) -> dict[str, str]:
-    """Return the labels of the agent's pod: those of the first workload that is a StatefulSet."""
-    found = next(each for each in objects if each["kind"] == "StatefulSet")
-    return dict(found["spec"]["template"]["metadata"]["labels"])
+def pod_labels(objects: list[Object], subject: Subject) -> dict[str, str]:
+    """Return the labels of the agent's pod."""
+    return dict(workload_of(objects, subject)["spec"]["template"]["metadata"]["labels"])
 
 
 @claim("netpol-effective-from-first-packet")
 def test_what_follows_the_gate_is_denied_from_its_first_packet(
-    make_box: MakeBox, kube: Kube, twin: Twins, outside: Outside, listener: Listeners, session: Session
-) -> None:
+    make_box: MakeBox, kube: Kube, twin: Twins, outside: Outside, listener: Listeners, session: Session,
+    subject: Subject,
+) -> None:  # fmt: skip
     target = listener(on=outside)
     probe = packets(target, session.probe_image)
     with control("in a pod that no policy selects every one of them is answered"):
@@ -102,7 +102,7 @@ def test_what_follows_the_gate_is_denied_from_its_first_packet(
         assert ends == [Reach.OPEN]
 
     def packets_second(objects: list[Object]) -> None:
-        spec = workload(objects, "claude-agent")["spec"]["template"]["spec"]
+        spec = workload_of(objects, subject)["spec"]["template"]["spec"]
         spec.setdefault("initContainers", []).append(probe)
 
     box = make_box(edit=packets_second)

@@ -152,7 +152,8 @@ def test_the_pod_is_well_under_the_policy_and_free_without_it(
 ) -> None:
     box = settled(make_box(ready=False))
     target, policies = listener(on=outside), of_pod(box.objects, box.labels)
-    period = 3 * box.spec["containers"][0]["readinessProbe"].get("periodSeconds", 10)
+    probe = box.spec["containers"][0].get("readinessProbe") or {}
+    period = 3 * probe.get("periodSeconds", 10)
     with control("under the policy an unlisted port is denied; while a pod starts it is not Ready"):
         OPEN.fails(reach(box, target, within=1))
         RESOLVES.fails(lookup(muted, CLUSTER_NAME, within=1))

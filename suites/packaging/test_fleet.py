@@ -10,7 +10,7 @@ from boxproof.fixtures.applied_objects import Conformity
 from boxproof.fixtures.charts import Charts
 from boxproof.subject.manifests import helm
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, require, scope
+from pytest_claims import claim, control, needs, require, scope
 from suites.packaging import argocd
 
 SAME = require("the two say the same", lambda differences: differences == [])
@@ -19,6 +19,7 @@ SUBSET = Path(__file__).parent / "argocd-subset"  # of the schemas of Argo CD's 
 
 
 @claim("helm-default-equals-raw-manifests")
+@needs("fleet")
 @scope("image")
 def test_each_agent_of_a_fleet_has_what_is_its_own(charts: Charts) -> None:
     base, names = charts.base(), ("alpha", "beta")
@@ -30,6 +31,7 @@ def test_each_agent_of_a_fleet_has_what_is_its_own(charts: Charts) -> None:
 
 
 @claim("helm-default-equals-raw-manifests")
+@needs("fleet")
 @scope("instance")
 def test_argo_cd_renders_the_same_fleet(charts: Charts, conformity: Conformity, subject: Subject) -> None:
     fleet = charts.rendered(f"--values={subject.directory / subject.chart.fleet}")

@@ -10,7 +10,7 @@ from boxproof.deployment.box import workload_of
 from boxproof.fixtures.charts import diff
 from boxproof.fixtures.helm_release import Release, installed
 from boxproof.subject.manifests.object_diff import called, in_order_of
-from pytest_claims import claim, control, require
+from pytest_claims import claim, control, needs, require
 from suites.packaging import config_change
 
 Objects = list[dict[str, Any]]
@@ -44,6 +44,7 @@ def asking_for(objects: Objects, memory: str) -> Objects:
 
 
 @claim("helm-default-equals-raw-manifests")
+@needs("box")
 def test_what_helm_installs_is_what_the_manifests_say(release: Release, session: Session) -> None:
     release.install(wait=False)
     meant = in_order_of(release.objects, release.rendered)
@@ -54,6 +55,7 @@ def test_what_helm_installs_is_what_the_manifests_say(release: Release, session:
 
 # One check for all of it: an installation takes a minute, and each step is about what the one before left.
 @claim("helm-toggles-honoured")
+@needs("box")
 def test_a_release_comes_changes_goes_back_and_leaves_the_volume(release: Release) -> None:
     every = tuple(called(each) for each in release.rendered)
     with control("before it is installed nothing of it is there, and no agent stands"):
@@ -82,6 +84,7 @@ def test_a_release_comes_changes_goes_back_and_leaves_the_volume(release: Releas
 
 
 @claim("helm-config-restarts-its-readers")
+@needs("box")
 def test_what_reads_a_setting_is_restarted_when_an_upgrade_changes_it(release: Release, token: str) -> None:
     release.install()
     before = config_change.pods(release)

@@ -16,7 +16,7 @@ from boxproof.fixtures.charts import Charts
 from boxproof.subject.manifests import derive, helm, starting
 from boxproof.subject.manifests.object_diff import called, differences
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 
 Objects = list[dict[str, Any]]
 LATER, TAG = "99.1.0", "99.1.0"
@@ -78,6 +78,7 @@ def labelled_selector(objects: Objects) -> Objects:
 
 
 @claim("release-upgrades-in-place")
+@needs("box")
 @scope("image")
 def test_what_cannot_be_changed_hangs_on_no_version(charts: Charts, session: Session, tmp_path: Path) -> None:
     chart, components = later(charts, tmp_path), sorted(charts.subject.chart.components)
@@ -107,6 +108,7 @@ def compared(asked: str, before: Objects, after: Objects) -> list[str]:
 
 
 @claim("release-upgrades-in-place")
+@needs("box")
 def test_the_cluster_takes_a_later_release_over_the_one_that_is_there(
     box: Box, charts: Charts, session: Session, subject: Subject, tmp_path: Path
 ) -> None:

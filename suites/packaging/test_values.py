@@ -10,7 +10,7 @@ from typing import Any
 from boxproof.fixtures.charts import Charts
 from boxproof.subject.manifests.pod_specs import floating, images, pod_spec, workload
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from suites.packaging import chart_values
 
@@ -56,6 +56,7 @@ TOGGLES: dict[str, tuple[Callable[[Objects], Any], Any]] = {
 
 
 @claim("helm-toggles-honoured")
+@needs("box")
 @scope("image")
 def test_each_value_has_its_effect(charts: Charts) -> None:
     default = charts.rendered()
