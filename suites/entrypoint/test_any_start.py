@@ -18,9 +18,9 @@ from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import Unprovable
-from pytest_claims.waiting import holds
+from pytest_claims.waiting import holds, until
 from suites.entrypoint.conftest import STAYS, Plain
-from suites.entrypoint.test_form import BACKGROUND, EXEC, WORDS
+from suites.entrypoint.test_form import BACKGROUND, EXEC, WORDS, with_child
 from suites.entrypoint.test_logs import OUT_OF_SIGHT, in_log, places
 from suites.entrypoint.test_processes import ENDS_WITH_IT
 from suites.image.test_offline import CARRIES, fetching
@@ -71,7 +71,7 @@ def waiting(box: LocalContainer) -> list[str]:
 @claim("final-process-exec")
 def test_no_shell_waits_above_its_program(plain: Plain, container: Containers, session: Session) -> None:
     with control("a script that ends without exec leaves its shell above the program"):
-        NONE_WAITS.fails(waiting(container(image=session.probe_image, entrypoint=WAITS)))
+        NONE_WAITS.fails(waiting(with_child(container(image=session.probe_image, entrypoint=WAITS))))
     NONE_WAITS(waiting(plain()))
 
 
@@ -95,7 +95,8 @@ def without_app(box: LocalContainer, app: Process) -> LocalContainer:
 def test_the_container_ends_with_its_program(plain: Plain, container: Containers, session: Session) -> None:
     with control("a program beside a sleep: the container outlives it"):
         left = container(image=session.probe_image, entrypoint=BESIDE)
-        beside = next(each for each in processes(left) if "1000" in each.cmdline)
+        looked = lambda: [each for each in processes(left) if "1000" in each.cmdline]  # noqa: E731
+        (beside,) = until(looked, timeout=30, every=0.2, what="the program beside")
         ENDS_WITH_IT.fails(without_app(left, beside).ends(within=2))
     box = plain()
     ENDS_WITH_IT(without_app(box, app_of(processes(box))).ends(within=60))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from docker.errors import DockerException
+from docker.errors import DockerException, ImageNotFound
 
 from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.core.settings import Settings
@@ -113,6 +113,8 @@ def stands_in(docker: Any, reference: str) -> bool:
     """Return whether the engine has a root of ours under the name of an image; ``docker`` is a client."""
     try:
         tags = docker.images.get(reference).tags
+    except ImageNotFound:  # named in a build alone
+        return True
     except DockerException as error:
         raise EnvironmentFault(f"no image {reference}: {error}") from error
     return any(each.startswith(f"{LENT}:") for each in tags)
