@@ -11,7 +11,7 @@ from pathlib import Path
 from boxproof.cli import shards
 from boxproof.cli.report import again, tell_ci
 from boxproof.cluster import cells, compatibility, external
-from boxproof.core import failures, own_project
+from boxproof.core import failures, foreign_subject, own_project
 from boxproof.core.own_project import context, of
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings
@@ -128,6 +128,7 @@ def finished(run: Run, *, latest: bool = True) -> Results:
 
 def checked(settings: Settings) -> model.Subject:
     """Validate everything that was asked for, so that a mistake costs nothing; raises UsageError."""
+    foreign_subject.trusted(settings)
     of(settings.subject).select(settings.claims)
     cells.check(settings)
     of(settings.subject).sabotages()

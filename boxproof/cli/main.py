@@ -113,8 +113,11 @@ def _proving(made: Parser) -> None:
     option(
         "--subject",
         metavar="DIR",
-        help="the subject: a directory with a subject.toml (default: this repository)",
+        help="the subject: a directory with a subject.toml (default: this repository); its commands, builds "
+        "and manifests are carried out, as root where you are root",
     )
+    told = "as root: run a subject all the same that is not your own checkout (another's, or open to anyone)"
+    option("--trust-subject", action="store_const", const="true", help=told)
     option("--cluster", metavar="NAME", help="name of the KIND cluster (default: boxproof)")
     option(
         "--workers",

@@ -70,6 +70,7 @@ class Settings:
     cluster: str = "boxproof"
     stage: str = "cluster"
     keep: bool = False
+    trust_subject: bool = False
     workers: int = field(default_factory=pace.workers)
     registry: str = ""
     publish: str = ""
@@ -190,6 +191,12 @@ def path_after(first: Path) -> str:
     return os.pathsep.join([str(first), *map(str, search_path()), "/usr/sbin", "/sbin"])
 
 
+def users_own() -> frozenset[int]:
+    """Return the users whose files are ours: this process's, and the one who called sudo."""
+    caller = os.environ.get("SUDO_UID", "")
+    return frozenset({os.geteuid(), *([int(caller)] if caller.isascii() and caller.isdecimal() else [])})
+
+
 def step_summary() -> Path | None:
     """Return the file that a step on GitHub adds its summary to, None elsewhere."""
     path = os.environ.get("GITHUB_STEP_SUMMARY", "")
@@ -259,7 +266,7 @@ def _convert(shown: str, key: str, value: object) -> object:
         if not words and shown.startswith("--"):
             raise UsageError("--claims selects nothing", hint="give ids or globs, for example 'netpol-*'")
         return words
-    if key == "keep":
+    if key in {"keep", "trust_subject"}:
         if value.lower() not in {"1", "0", "true", "false", "yes", "no"}:
             raise UsageError(f"{shown}={short(value)!r}", hint="allowed: 1, 0, true, false, yes, no")
         return value.lower() in {"1", "true", "yes"}

@@ -13,6 +13,7 @@ from pathlib import Path
 from boxproof.cluster import cluster_info, compatibility, contexts, coredns
 from boxproof.cluster.images import load
 from boxproof.cluster.kind import kind_clusters
+from boxproof.core import foreign_subject
 from boxproof.core import settings as settings_module
 from boxproof.core.process import guarded
 from boxproof.core.session import ClusterInfo, EngineInfo, Session, StubInfo
@@ -48,7 +49,7 @@ def by_hand() -> Iterator[Run]:
     Raises UsageError before anything is made, EnvironmentFault if another run is at work in the cluster.
     """
     settings = Settings.load()
-    subject = model.load(settings.subject)
+    subject = model.load(foreign_subject.trusted(settings))
     if settings_module.session_file():
         yield _guest(settings)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from contextlib import closing
 
+from boxproof.core import foreign_subject
 from boxproof.core.session import ImageInfo, LockInfo
 from boxproof.core.settings import Settings
 from boxproof.host.engine import engine_choice, engine_client
@@ -18,7 +19,8 @@ from pytest_claims import progress
 def build() -> ImageInfo:
     """Build the box's image."""
     settings = Settings.load()
-    return image_build.build(settings, engine_choice.ensure(settings), model.load(settings.subject))
+    subject = model.load(foreign_subject.trusted(settings))
+    return image_build.build(settings, engine_choice.ensure(settings), subject)
 
 
 def lock(*, keep: bool = False) -> str:
@@ -30,8 +32,8 @@ def lock(*, keep: bool = False) -> str:
     settings = Settings.load()
     if keep:
         kept_packages.writable(settings)
+    subject = model.load(foreign_subject.trusted(settings))
     engine = engine_choice.ensure(settings)
-    subject = model.load(settings.subject)
     context = subject.directory / subject.image.context
     client = engine_client.connect(engine.host, timeout=120, certs=engine.certs)
     with closing(client), copies.copied(subject) as loose:
@@ -56,8 +58,8 @@ def chart() -> list[str]:
 def sbom() -> tuple[str, scan.Scan]:
     """Write SBOM, provenance and scan of the built image; returns where, and the scan's verdict."""
     settings = Settings.load()
+    subject = model.load(foreign_subject.trusted(settings))
     engine = engine_choice.ensure(settings)
-    subject = model.load(settings.subject)
     image = image_build.build(settings, engine, subject)
     into = settings.reports / "supply-chain" / image.reference.rpartition(":")[2]
     return str(into), scan.examine(settings, engine, subject, image, into)

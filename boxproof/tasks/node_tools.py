@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import yaml
 
+from boxproof.core import foreign_subject
 from boxproof.core.settings import Settings, whole_number
 from boxproof.kube import owed, pod_status
 from boxproof.kube.client import Kube
@@ -30,7 +31,7 @@ def run(script: str, *words: str, terminal: bool = False, suffix: str = "") -> i
     Raises UsageError if the subject has no such script, EnvironmentFault without a cluster or an agent.
     """
     settings = Settings.load()
-    subject = model.load(settings.subject)
+    subject = model.load(foreign_subject.trusted(settings))
     path = subject.path(f"{subject.manifests.node_scripts}/{script}")
     if path is None:
         raise UsageError(f"the subject has no {script}", hint="subject.toml: manifests.node_scripts")

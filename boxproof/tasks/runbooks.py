@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from getpass import getpass
 from pathlib import Path
 
+from boxproof.core import foreign_subject
 from boxproof.core.process import foreground
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo
 from boxproof.core.settings import Settings, whole_number
@@ -131,7 +132,7 @@ def _read(file: str) -> str:
 def volume(suffix: str = "") -> backups.Volume:
     """Return the agent's volume in the cluster; raises UsageError if there is no cluster."""
     settings = Settings.load()
-    subject = model.load(settings.subject)
+    subject = model.load(foreign_subject.trusted(settings))
     namespace = named_instance.namespace(subject, suffix)
     where = manual.existing(settings)
     return backups.volume(
