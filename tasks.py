@@ -282,6 +282,24 @@ def restore(_: Context, file: str, replace: bool = False, suffix: str = "") -> N
 @task(
     auto_shortflags=False,  # -h would be --history
     help={
+        "reset": "put it back: stops the agent, removes and replaces files, starts it again; asks first",
+        "yes": "with --reset: do not ask",
+        "suffix": "of a further instance",
+        "json": "print it as JSON on standard output",
+    }
+)
+@explained
+def diff_config(
+    _: Context, reset: bool = False, yes: bool = False, suffix: str = "", json: bool = False
+) -> None:
+    """Print what on the volume steers the agent beside what image and repository give; 1 if there is any."""
+    from boxproof.tasks import runbooks
+
+    sys.exit(runbooks.diff_config(reset=reset, yes=yes, suffix=suffix, as_json=json))
+
+
+@task(
+    help={
         "history": "the runs before, a line each, instead of the latest",
         "open": "open the page in a browser; it is there while a run goes on, too",
         "json": "print it as JSON on standard output",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,6 +45,11 @@ class Volume:
             where = f"{self.namespace}/{self.workload}"
             raise EnvironmentFault(f"there is no StatefulSet {where}", hint="inv deploy") from None
 
+    @property
+    def claim_template(self) -> str:
+        """The name of the volume in the StatefulSet's pods."""
+        return str(self.owner["spec"]["volumeClaimTemplates"][0]["metadata"]["name"])
+
     def claim(self) -> Object:
         """Return the claim that the StatefulSet would make."""
         owner = self.owner
@@ -65,10 +70,14 @@ class Volume:
         return found
 
     @contextmanager
-    def pod(self) -> Iterator[tuple[list[str], str]]:
-        """Give the words that run a command in a Ready pod on the volume, and where the volume is there."""
+    def pod(self, edit: Callable[[Object], None] = lambda _: None) -> Iterator[tuple[list[str], str]]:
+        """Give the words that run a command in a Ready pod on the volume, and where the volume is there.
+
+        ``edit`` may change the pod before it is made.
+        """
         objects = self.objects()
         pod = next(each for each in objects if each["kind"] == "Pod")
+        edit(pod)
         name, container = pod["metadata"]["name"], pod["spec"]["containers"][0]
         self.kube.apply(objects)
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tarfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from getpass import getpass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo
 from boxproof.core.settings import Settings, whole_number
 from boxproof.deployment import deploy
 from boxproof.kube.client import Kube
-from boxproof.operations import backups, stale_images, token_rotation
+from boxproof.operations import backups, stale_images, token_rotation, volume_settings
 from boxproof.runs import manual
 from boxproof.subject import model
 from boxproof.subject.image import image_build
@@ -161,6 +163,49 @@ def restore(file: str, *, replace: bool, suffix: str = "") -> None:
     with progress.step("restore"):
         count = found.restore(path, replace=replace)
     progress.say(f"{count} files restored, the agent is Ready")
+
+
+def diff_config(*, reset: bool, yes: bool, suffix: str = "", as_json: bool = False) -> int:
+    """Print what on the volume steers the agent and differs from what is given; 1 if something does.
+
+    With ``reset`` it is put back, once a person or ``yes`` says so; raises UsageError where nobody can.
+    """
+    if reset and not yes and (as_json or not sys.stdin.isatty()):
+        told = "--reset removes files on the volume and restarts the agent, and nobody can be asked"
+        raise UsageError(told, hint="--yes does it unasked")
+    subject = model.load(foreign_subject.trusted(Settings.load()))
+    if not subject.config_dir:
+        raise UsageError("subject.toml names no directory of the agent's configuration", hint="config_dir")
+    found, clone = volume(suffix), subject.config_clone
+    places = volume_settings.Places(
+        subject.container, subject.config_dir, clone.container, clone.directory
+    )  # fmt: skip
+    with progress.step("a look at the agent's directory, in a pod on its volume"):
+        seen = volume_settings.look(found, places)
+    done = bool(seen.differences) and reset and (yes or _agreed(seen))
+    if done:
+        with progress.step("the agent is stopped, its directory put back"):
+            seen = volume_settings.reset(found, places)
+    print(_as_json(seen, done) if as_json else _as_text(seen, done))
+    return 1 if seen.differences and not done else 0
+
+
+def _agreed(found: volume_settings.Settings) -> bool:
+    print(_as_text(found, done=False))
+    return input("put all of this back, and restart the agent? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _as_json(found: volume_settings.Settings, done: bool) -> str:
+    return json.dumps({"schema_version": 1, "put_back": done, **asdict(found)}, indent=2)
+
+
+def _as_text(found: volume_settings.Settings, done: bool) -> str:
+    lines = [f"{each}\n{each.text}".rstrip() for each in found.differences]
+    if found.others:
+        lines.append(f"not known what for, and never touched: {', '.join(found.others)}")
+    if done:
+        lines.append("all of it is put back; what the repository gives came with the restart")
+    return "\n".join(lines) or "what steers the agent is as image and repository give it"
 
 
 def _file(text: str) -> Path:

@@ -12,7 +12,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "bring it up": ("up", "load", "deploy"),
     "prove it": ("test", "watch", "report", "conformance", "new-claim"),
     "look into it": ("logs", "shell", "exec", "nsenter", "trace", "oom", "remove-container"),
-    "keep it going": ("stale", "rotate-token", "backup", "restore"),
+    "keep it going": ("stale", "rotate-token", "diff-config", "backup", "restore"),
     "take it down": ("remove", "down", "clean"),
 }
 
