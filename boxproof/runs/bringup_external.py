@@ -12,6 +12,7 @@ from boxproof.cluster.images import pull, push
 from boxproof.cluster.kubeconfig import Context
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.session import ClusterInfo, EngineInfo, Session, StubInfo
+from boxproof.deployment import cluster_resolver, deploy
 from boxproof.deployment.external_instances import PUSHED
 from boxproof.host.engine.docker_cli import docker, image_id
 from boxproof.kube.client import Kube
@@ -44,6 +45,7 @@ def session(run: Run, subject: model.Subject) -> Session:
     cluster = connected(run, found, subject)
     run.know(engine=replace(engine, closed=cluster.nodes), cluster=cluster)
     kube = Kube(cluster.kubeconfig)
+    cluster_resolver.demand(kube, deploy.as_written(run.session))
     sweep_cluster.left_behind(run.settings, kube, cluster.name, run.session.run)
     ownership.enter(run.settings, cluster.name, run.session.run)
     settle(run, kube, images)
