@@ -280,13 +280,12 @@ def restore(_: Context, file: str, replace: bool = False, suffix: str = "") -> N
 
 
 @task(
-    auto_shortflags=False,  # -h would be --history
     help={
         "reset": "put it back: stops the agent, removes and replaces files, starts it again; asks first",
         "yes": "with --reset: do not ask",
-        "suffix": "of a further instance",
+        "suffix": SUFFIX,
         "json": "print it as JSON on standard output",
-    }
+    },
 )
 @explained
 def diff_config(
@@ -299,6 +298,7 @@ def diff_config(
 
 
 @task(
+    auto_shortflags=False,  # -h would be --history
     help={
         "history": "the runs before, a line each, instead of the latest",
         "open": "open the page in a browser; it is there while a run goes on, too",

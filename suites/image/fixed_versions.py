@@ -15,6 +15,13 @@ TAKES_VALUE = frozenset(
     {"-t", "--virtual", "-X", "--repository", "-r", "--requirement", "-c", "-i", "--prefix"}
 )
 MANAGERS = ("dnf", "microdnf", "yum")
+# what brings all that is there up to the day's versions, a lock or not
+RAISES = frozenset({"upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"})
+UPGRADES = {
+    "apk": RAISES,
+    **dict.fromkeys(("apt-get", "apt", "aptitude"), RAISES),
+    **dict.fromkeys(MANAGERS, RAISES | {"update", "distro-sync"}),
+}
 
 
 def unfixed(recipe: Recipe, *, locked: bool) -> list[str]:
@@ -28,6 +35,8 @@ def unfixed(recipe: Recipe, *, locked: bool) -> list[str]:
 
 def _floats(step: Step, words: Sequence[str], locked: bool) -> bool:
     program, rest = words[0].rpartition("/")[2], list(words[1:])
+    if UPGRADES.get(program, frozenset()) & set(rest):
+        return True
     if program in ("curl", "wget"):
         return any(ADDRESS.match(each) for each in rest) and not CHECKED.search(step.rest)
     if program in ("apt-get", "apt", "aptitude") and "install" in rest:

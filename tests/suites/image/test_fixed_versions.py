@@ -18,6 +18,9 @@ FLOATING = [
     "go install example.com/x@latest",
     "curl -fsSL https://example.com/install.sh -o /tmp/install.sh",
     "wget -q https://example.com/tool",
+    "apt-get -y dist-upgrade",
+    "apk upgrade --no-cache",
+    "dnf -y update",
 ]
 FIXED = [
     "apk add --no-cache tini=0.19.0-r3",
@@ -48,6 +51,7 @@ def test_what_names_one_is_fixed(command: str) -> None:
 def test_a_lock_holds_the_packages_of_the_distribution_alone() -> None:
     recipe = parse("FROM a:1\nRUN apt-get install -y jq && npm install -g tool\n")
     assert unfixed(recipe, locked=True) == ["npm install -g tool"]
+    assert unfixed(parse("FROM a:1\nRUN apt-get upgrade -y\n"), locked=True) == ["apt-get upgrade -y"]
 
 
 def test_an_installation_is_cached_by_the_mount_of_its_run() -> None:
