@@ -192,7 +192,11 @@ def diff_config(*, reset: bool, yes: bool, suffix: str = "", as_json: bool = Fal
 
 def _agreed(found: volume_settings.Settings) -> bool:
     print(_as_text(found, done=False))
-    return input("put all of this back, and restart the agent? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        answer = input("put all of this back, and restart the agent? [y/N] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _as_json(found: volume_settings.Settings, done: bool) -> str:
