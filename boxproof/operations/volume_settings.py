@@ -89,7 +89,7 @@ def reset(volume: Volume, places: Places) -> Settings:
 
 def _on_volume(pod: Object, places: Places, name: str) -> PurePosixPath:
     """Return where below the volume's root the agent's directory is."""
-    agent = next((each for each in pod["containers"] if each["name"] == places.container), {})
+    agent: Object = next((each for each in pod["containers"] if each["name"] == places.container), {})
     mounts = [each["mountPath"] for each in agent.get("volumeMounts") or () if each["name"] == name]
     config = PurePosixPath(places.config)
     found = next((each for each in mounts if config.is_relative_to(each)), None)

@@ -139,7 +139,7 @@ def _state(path: Path) -> dict[str, Any]:
 
 def _steering_keys(state: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
     """Return places and values of the keys that steer the CLI and are not empty."""
-    found = [((key,), state[key]) for key in STATE_KEYS if state.get(key)]
+    found: list[tuple[tuple[str, ...], Any]] = [((key,), state[key]) for key in STATE_KEYS if state.get(key)]
     projects = state.get("projects")
     for name, project in projects.items() if isinstance(projects, dict) else ():
         if isinstance(project, dict):
