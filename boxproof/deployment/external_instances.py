@@ -8,6 +8,7 @@ from typing import Any
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.session import ClusterInfo, Session, StubInfo
 from boxproof.kube.client import Kube, Object
+from boxproof.kube.network_policies import block_of
 from boxproof.subject.manifests.pod_specs import pod_spec
 from pytest_claims.faults import EnvironmentFault, Unprovable
 
@@ -62,10 +63,10 @@ def _stub_peers(rule: Mapping[str, Any], stub: StubInfo | None) -> Objects:
 
 def _api_peers(rule: Mapping[str, Any], cluster: ClusterInfo) -> Objects:
     """Return further API servers beside the one that a rule names: a Service leads to any of them."""
-    first = f"{cluster.apiserver.rpartition(':')[0]}/32"
+    first = block_of(cluster.apiserver)
     if not any(each.get("ipBlock", {}).get("cidr") == first for each in rule["to"]):
         return []
-    return [{"ipBlock": {"cidr": f"{each.rpartition(':')[0]}/32"}} for each in cluster.endpoints]
+    return [{"ipBlock": {"cidr": block_of(each)}} for each in cluster.endpoints]
 
 
 def demand(kube: Kube, session: Session, objects: Sequence[Object]) -> None:

@@ -99,6 +99,11 @@ def of_pod(objects: Iterable[dict[str, Any]], labels: Mapping[str, str]) -> list
     return [each for each in policies if matches(each["spec"].get("podSelector") or {}, labels)]
 
 
+def block_of(place: str) -> str:
+    """Return the block of one address, given as "IP:PORT": /32, or of an IPv6 address /128."""
+    return str(ipaddress.ip_network(place.rpartition(":")[0].strip("[]")))
+
+
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Return whether labels are those of a selector (Kubernetes API, LabelSelector)."""
     plain = all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())

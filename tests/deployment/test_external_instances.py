@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,6 +117,13 @@ def test_every_api_server_is_let_through_where_one_is() -> None:
     second = Place("api", "10.0.0.2")
     assert network_policies.allowed(made[4:], place("agent"), second, 6443, "TCP")
     assert not network_policies.allowed(made[4:], place("agent"), second, 443, "TCP")
+
+
+def test_an_api_server_of_ipv6_is_one_address_too() -> None:
+    made = [policy("agent", block("fd00::1/128", 6443))]
+    cluster = replace(CLUSTER, apiserver="fd00::1:6443", endpoints=("fd00::2:6443",))
+    external_instances.adapt(made, cluster, STUB)
+    assert made[0]["spec"]["egress"][0]["to"][1:] == [{"ipBlock": {"cidr": "fd00::2/128"}}]
 
 
 def test_in_a_cluster_of_ours_objects_stay_as_rendered() -> None:

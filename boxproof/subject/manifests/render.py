@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from boxproof.core.process import run
+from boxproof.kube.network_policies import block_of
 from boxproof.subject.manifests import sources, starting
 from boxproof.subject.model import Subject
 from pytest_claims.faults import EnvironmentFault, SubjectFault, nearest
@@ -128,10 +129,10 @@ def _set_addresses(objects: Objects, addresses: Mapping[str, str]) -> None:
             continue
         for rule, block in _blocks(manifest):
             if block["cidr"] in addresses:
-                address, _, port = addresses[block["cidr"]].rpartition(":")
-                block["cidr"] = f"{address}/32"
+                place = addresses[block["cidr"]]
+                block["cidr"] = block_of(place)
                 for each in rule.get("ports", []):
-                    each["port"] = int(port)
+                    each["port"] = int(place.rpartition(":")[2])
 
 
 def _blocks(policy: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

@@ -184,3 +184,19 @@ def test_what_start_says_is_put_into_the_agents_container(tmp_path: Path) -> Non
     assert kept["boxproof-ca"]["metadata"]["namespace"] == "n"
     assert len(told) == 4
     assert not any("'t'" in each for each in told)
+
+
+@pytest.mark.parametrize(
+    ("apiserver", "block"), [("10.0.0.7:6443", "10.0.0.7/32"), ("fd00::7:6443", "fd00::7/128")]
+)
+def test_the_api_servers_address_is_put_in_as_one_of_its_family(
+    tmp_path: Path, apiserver: str, block: str
+) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "kind: NetworkPolicy\nmetadata: {name: p}\nspec:\n  egress:\n"
+        f"  - to: [{{ipBlock: {{cidr: {render.ENDPOINT_PLACE}}}}}]\n    ports: [{{port: 1}}]\n"
+    )
+    about = subject(tmp_path, '[manifests]\nfiles = ["p.yaml"]\n')
+    [made] = render.render(about, components=(), image="", apiserver=apiserver, kubectl="", files={})
+    [rule] = made["spec"]["egress"]
+    assert (rule["to"], rule["ports"]) == ([{"ipBlock": {"cidr": block}}], [{"port": 6443}])
