@@ -254,3 +254,12 @@ def restarted_by_every_upgrade(directory: Path) -> None:
 @subject_sabotage("helm-default-equals-raw-manifests", "the fleet of Argo CD lacks an agent of the file")
 def argo_lacks_an_agent(directory: Path) -> None:
     replace_in(directory / "chart/examples/applicationset.yaml", "          - agent: gamma\n", "")
+
+
+@subject_sabotage("compose-runs-nonroot-and-persists", "the login is in a directory of the machine")
+def compose_on_a_directory(directory: Path) -> None:
+    (directory / "login").mkdir()
+    (directory / "login").chmod(0o777)  # as the service's user may write to it
+    path, content = _service(directory)
+    content["services"]["claude"]["volumes"] = ["./login:/home/claude/.claude"]
+    path.write_text(yaml.safe_dump(content))

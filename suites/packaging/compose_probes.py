@@ -17,11 +17,13 @@ from boxproof.core.labels import labels_here
 from boxproof.core.process import Result
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods.probe_pods import PROGRAM
+from pytest_claims import observe
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 
 GROUP = "import os; print(os.stat('/socket').st_gid)"
 WRITE = 'umask 077 && printf %s "$1" >"$2"'
+ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # what an engine calls a volume that nobody has named
 SENTENCE = re.compile(r"(?<=[.!:])\s+|\n\n")
 
 
@@ -66,6 +68,16 @@ def has_login(container: LocalContainer, directory: str, token: str) -> bool:
     found = done.ok and token in done.stdout
     observations.record("login saved", container.label, found)
     return found
+
+
+def volume_at(container: LocalContainer, directory: str) -> str:
+    """Return the name of the volume that a box has a directory on, "" for none of a name; an observation."""
+    container.made.reload()
+    place = PurePosixPath(directory)
+    mounts = [each for each in container.made.attrs["Mounts"] if place.is_relative_to(each["Destination"])]
+    nearest = max(mounts, key=lambda each: len(each["Destination"]), default={})
+    name = str(nearest.get("Name", "")) if nearest.get("Type") == "volume" else ""
+    return observe("volume of the login", container.label, "" if ANONYMOUS.fullmatch(name) else name)
 
 
 def socket(container: LocalContainer, path: str, uses: Sequence[str]) -> Socket:

@@ -23,12 +23,14 @@ from suites.packaging.compose_probes import (
     has_login,
     save_login,
     socket,
+    volume_at,
     warnings,
 )
 
 ONE_SERVICE = require("{} is the only service", lambda services, name: services == [name])
 NO_ROOT = require("none of the first process's uids is root's", lambda found: bool(found) and 0 not in found)
 KEEPS = require("the login is there", bool)
+NAMED = require("a volume with a name has it", lambda name: name != "")
 RESOLVES = require("the name stands for {} and nothing else", lambda found, address: found == (address,))
 ABSENT = require(
     "the engine's socket is neither mounted nor of use", lambda found: not found.mounted and not found.usable
@@ -46,12 +48,15 @@ def test_the_login_outlives_down_and_up(
 ) -> None:
     project, token, where = composed(), unique("stub-token"), subject.config_dir
     beside = {OTHER: {"image": session.probe_image, "command": ["idle"], "stop_signal": "KILL"}}
-    with control("a second service, and what root runs, are seen"):
+    with control("a second service, what root runs, and a login on no volume, are seen"):
         ONE_SERVICE.fails(composed(services=beside).services(), subject.compose.service)
-        NO_ROOT.fails(uids(container("infinity", entrypoint=["sleep"], user="0:0")))
+        bare = container("infinity", entrypoint=["sleep"], user="0:0")
+        NO_ROOT.fails(uids(bare))
+        NAMED.fails(volume_at(bare, where))
     ONE_SERVICE(project.services(), subject.compose.service)
     box = project.up()
     NO_ROOT(uids(box))
+    NAMED(volume_at(box, where))
     save_login(box, where, token)
     project.down()
     KEEPS(has_login(project.up(), where, token))
