@@ -38,7 +38,8 @@ def stranger(directory: Path) -> str:
     if os.geteuid() != 0 or directory.is_relative_to(ROOT):
         return ""
     own = settings_module.users_own()
-    tops = [each for each in (directory, *directory.parents) if (each / ".git").exists()][:1]
+    above = (directory, *directory.parents)
+    tops = [each for each in above if os.path.exists(each / ".git")][:1]  # noqa: PTH110  (Path raises)
     found = (_not_own(each, own) for each in dict.fromkeys((directory, directory / OWNER, *tops)))
     return next(filter(None, found), "")
 
@@ -52,7 +53,7 @@ def _not_own(path: Path, own: frozenset[int]) -> str:
     """Return what makes a directory or a plain file another's: its owner, or that anyone may write to it."""
     try:
         found = path.stat()
-    except OSError:  # what it lacks is told by whoever reads it
+    except (OSError, ValueError):  # what it lacks is told by whoever reads it
         return ""
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         return ""
