@@ -58,11 +58,19 @@ class Reply:
 def ask(
     box: LocalContainer, prompt: str, *, token: str = "", seconds: float = PROMPT, **fields: Any
 ) -> Reply:
-    """Send one prompt, with ``fields`` beside it, and wait ``seconds`` for the answer; an observation."""
+    """Send one prompt, with ``fields`` beside it, and wait ``seconds`` for the answer; an observation.
+
+    Where none comes the text is what the client said of it. Raises EnvironmentFault if the client ended well
+    and what it wrote was lost.
+    """
     ended = box.exec(words(prompt, token=token, seconds=seconds, **fields))
     text, _, told = ended.stdout.rpartition("\n")
+    if ended.ok and not told:
+        raise EnvironmentFault("what curl wrote in the box did not reach this side")
     status, _, later = told.partition(" ")
-    found = Reply(int(status or NO_ANSWER), text, later)
+    code = int(status or NO_ANSWER)
+    why = f"{text}curl ended with {ended.code}: {ended.stderr.strip()}"
+    found = Reply(code, text if code else why, later)
     observations.record("api answer", f"{fields or 'a prompt'}", found, decides=found.status)
     return found
 
