@@ -75,7 +75,7 @@ def volume_at(container: LocalContainer, directory: str) -> str:
     container.made.reload()
     place = PurePosixPath(directory)
     mounts = [each for each in container.made.attrs["Mounts"] if place.is_relative_to(each["Destination"])]
-    nearest = max(mounts, key=lambda each: len(each["Destination"]), default={})
+    nearest: dict[str, str] = max(mounts, key=lambda each: len(each["Destination"]), default={})
     name = str(nearest.get("Name", "")) if nearest.get("Type") == "volume" else ""
     return observe("volume of the login", container.label, "" if ANONYMOUS.fullmatch(name) else name)
 
