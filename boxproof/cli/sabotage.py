@@ -30,6 +30,7 @@ from boxproof.runs.run_life import Run
 from boxproof.runs.suite_runner import Listed
 from boxproof.subject import copies, model, parts
 from boxproof.subject.image import image_build
+from boxproof.subject.supply_chain import provenance
 from pytest_claims import pace, progress, sabotages
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import ExitCode, UsageError
@@ -305,6 +306,7 @@ def variant(base: Session, sabotage: ImageSabotage, suffix: str) -> ImageInfo:
     engine, cluster, image = base.engine, deploy.cluster_of(base), base.image
     assert engine is not None and image is not None
     made = image_build.variant(engine, image, sabotage.dockerfile, suffix)
+    provenance.pass_on(Path(base.cache), image, made)
     if sabotage.load == "stale":
         for node in cluster.nodes:
             load.tag_on_node(engine, node, image.reference, made.reference)

@@ -133,7 +133,7 @@ def _referenced(settings: Settings, engine: EngineInfo, subject: Subject, nonce:
 
 
 def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suffix: str) -> ImageInfo:
-    """Return ``image`` with Dockerfile lines and a nonce of its own on top; its size is not measured.
+    """Return ``image`` with Dockerfile lines and a nonce of its own on top, on the same base; not measured.
 
     Raises SubjectFault if the lines do not build.
     """
@@ -146,7 +146,7 @@ def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suf
         (context / "Dockerfile").write_text("\n".join(lines) + "\n")
         (context / "nonce").write_text(nonce + "\n")
         _buildx(engine, [f"--tag={reference}", str(context)], None)
-    return described(engine, reference, None)
+    return replace(described(engine, reference, None), base=image.base, substituted=image.substituted)
 
 
 def described(engine: EngineInfo, reference: str, base: Base | None) -> ImageInfo:

@@ -41,6 +41,13 @@ def kept(cache: Path, config_digest: str, reference: str) -> bool:
     return bool(config_digest) and path.is_file() and mark.is_file() and mark.read_text().strip() == reference
 
 
+def pass_on(cache: Path, image: ImageInfo, made: ImageInfo) -> None:
+    """Give ``made``, which is ``image`` with a layer of the harness on top, what was recorded of ``image``."""
+    path = _path(cache, image.config_digest)
+    if path.is_file():
+        keep(cache, made.config_digest, {KEY: json.loads(path.read_text())}, made.reference)
+
+
 def of(cache: Path, image: ImageInfo) -> dict[str, Any]:
     """Return BuildKit's SLSA provenance of an image; raises EnvironmentFault if none was recorded."""
     path = _path(cache, image.config_digest)

@@ -35,6 +35,16 @@ def test_what_was_recorded_at_the_build_is_found_by_the_image(tmp_path: Path) ->
     assert provenance.of(tmp_path, IMAGE) == PREDICATE
 
 
+def test_an_image_with_a_layer_of_ours_on_top_has_the_record_of_the_one_below(tmp_path: Path) -> None:
+    above = ImageInfo(reference="box:1-sabotaged", config_digest="sha256:" + "d" * 64, nonce="m")
+    provenance.pass_on(tmp_path, IMAGE, above)
+    with pytest.raises(EnvironmentFault, match="no provenance"):
+        provenance.of(tmp_path, above)
+    provenance.keep(tmp_path, IMAGE.config_digest, {provenance.KEY: PREDICATE}, IMAGE.reference)
+    provenance.pass_on(tmp_path, IMAGE, above)
+    assert provenance.of(tmp_path, above) == PREDICATE
+
+
 def test_the_images_a_build_took_are_its_materials() -> None:
     assert provenance.materials(PREDICATE) == {"host:5000/ubuntu:24.04": "sha256:" + "b" * 64}
     assert provenance.arguments(PREDICATE) == {"build-arg:A": "1", "label:b": "2"}
