@@ -42,7 +42,7 @@ def kept(cache: Path, config_digest: str, reference: str) -> bool:
 
 
 def pass_on(cache: Path, image: ImageInfo, made: ImageInfo) -> None:
-    """Give ``made``, which is ``image`` with a layer of the harness on top, what was recorded of ``image``."""
+    """Give ``made``, a layer of the harness on top of ``image``, what was recorded of that."""
     path = _path(cache, image.config_digest)
     if path.is_file():
         keep(cache, made.config_digest, {KEY: json.loads(path.read_text())}, made.reference)
