@@ -42,6 +42,9 @@ def no_ignore_file(directory: Path) -> None:
 @subject_sabotage("dockerignore-keeps-secrets-out", "the ignore file forgets .env")
 def env_not_ignored(directory: Path) -> None:
     _ignored(directory, "**/.env")
+    _ignored(directory, "**/*.env")  # which is of .env too
+    with (directory / "image" / ".dockerignore").open("a") as file:
+        file.write("**/?*.env\n")
 
 
 @subject_sabotage("dockerignore-keeps-secrets-out", "a kubeconfig is ignored at the top of the tree alone")
