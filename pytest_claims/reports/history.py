@@ -227,7 +227,7 @@ def _since(own: Line, others: Sequence[Line]) -> dict[str, Since]:
             continue
         first, number, good = own, 1, ""
         for each in reversed(others):
-            if name not in each.claims:
+            if name not in each.claims or _cut_short(each, name):
                 continue
             if _good(each, name):
                 good = each.run
@@ -235,6 +235,11 @@ def _since(own: Line, others: Sequence[Line]) -> dict[str, Since]:
             first, number = each, number + 1
         found[name] = Since(run=first.run, started=first.started, runs=number, good_before=good)
     return found
+
+
+def _cut_short(line: Line, claim: str) -> bool:
+    """Return whether a run was interrupted before it came to a verdict about a claim."""
+    return line.interrupted and line.claims[claim] == str(Verdict.UNPROVEN)
 
 
 def _point(line: Line) -> Point:

@@ -49,6 +49,15 @@ def test_since_when_a_claim_is_not_good() -> None:
     assert (since.run, since.runs, since.good_before) == ("run-2", 2, "run-1")
 
 
+def test_a_run_that_was_interrupted_before_a_claims_verdict_says_nothing_of_it() -> None:
+    cut = line(2, "unproven", a="unproven", b="refuted").model_copy(update={"interrupted": True})
+    past = history.compare(
+        line(3, "refuted", a="refuted", b="refuted"), [line(1, a="proven", b="proven"), cut]
+    )
+    assert (past.since["a"].run, past.since["a"].runs, past.since["a"].good_before) == ("run-3", 1, "run-1")
+    assert (past.since["b"].run, past.since["b"].runs) == ("run-2", 2)
+
+
 def test_another_subject_is_nothing_to_compare_with() -> None:
     other = line(1, a="refuted").model_copy(update={"subject": "till"})
     assert history.compare(line(2, a="proven"), [other]).compared == ""
