@@ -23,6 +23,15 @@ NONCE = "/etc/boxproof-build"
 LABEL = "boxproof.dev/nonce"
 ARGUMENT = "BUILD_NONCE"  # a Dockerfile that takes it writes the mark itself
 LENT = "boxproof-base-lent"
+ARCHIVES = (
+    "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"
+)
+EMPTIES = [  # as the images do that it takes the place of: no layer of theirs keeps archives
+    f'DPkg::Post-Invoke {{ "{ARCHIVES}"; }};',
+    f'APT::Update::Post-Invoke {{ "{ARCHIVES}"; }};',
+    'Dir::Cache::pkgcache "";',
+    'Dir::Cache::srcpkgcache "";',
+]
 CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 Build = Callable[[Sequence[str]], object]
 
@@ -97,6 +106,7 @@ def _lent(engine: EngineInfo, base: Base, build: Build) -> str:
     bundle = next((each for each in CA_BUNDLES if Path(each).is_file()), "")
     secure = bool(bundle) and "https:" in base.sources
     settings = [f'{NEVER_TOO_OLD} "false";'] if base.dated else []
+    settings += EMPTIES
     settings += ['Acquire::https::CAInfo "/etc/boxproof-ca.crt";'] if secure else []
     text = [f"FROM {base.reference}", "COPY sources.list /etc/apt/sources.list"]
     text += ["COPY conf /etc/apt/apt.conf.d/99boxproof"]
