@@ -8,13 +8,13 @@ from typing import Any
 from boxproof.core.session import ImageInfo, Session
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.deploy import COMPONENTS, rendered
-from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.box_fixtures import MakeBox, Tier
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.helper_pods import start_of
 from boxproof.probes.pods.node_view import Inside
-from boxproof.probes.pods.probe_pods import INSIDE
+from boxproof.probes.pods.probe_pods import CONTAINER, INSIDE
 from boxproof.probes.process.confinement import confinement
 from boxproof.probes.process.processes import uids
 from boxproof.subject.image.bad_images import config_of, configured
@@ -98,17 +98,43 @@ def test_no_process_in_the_pod_is_roots(box: Box, twin: Twins) -> None:
         NO_ROOT(told)
 
 
+def heeded(where: str, files: dict[str, str], inside: Inside) -> dict[str, str]:
+    """Return those of a container's ``files`` with another's rights that its kernel heeds; an observation."""
+    held_back = confinement(inside, where).no_new_privileges
+    return observe("files with another's rights that the kernel heeds", where, {} if held_back else files)
+
+
+def may_gain(session: Session, subject: Subject) -> list[tuple[str, ...]]:
+    """Return the components of each tier whose agent may come by more rights than it started with."""
+    found = []
+    for components in subject.tiers.values():
+        pod = (
+            pod_spec(workload_of(rendered(session, components=(*COMPONENTS, *components))[0], subject)) or {}
+        )
+        agent = next(each for each in pod["containers"] if each["name"] == subject.container)
+        if (agent.get("securityContext") or {}).get("allowPrivilegeEscalation") is not False:
+            found.append(tuple(components))
+    return found
+
+
 @claim("runtime-uid-nonroot")
-def test_no_program_of_the_pod_makes_its_caller_root(box: Box, twin: Twins, docker: Any) -> None:
+def test_no_program_of_the_pod_makes_its_caller_root(
+    box: Box, tier: Tier, twin: Twins, docker: Any, session: Session, subject: Subject
+) -> None:
+    def of(where: Box) -> dict[str, str]:
+        files = image_user.escalating(where.as_its_user().exec, where.pod, INSIDE)
+        return heeded(where.label, files, Inside(docker, where.pod_object(), where.container))
+
     with control("a program that is root's and has the set-user-id bit is found"):
-        root = twin(security={"runAsUser": 0, "runAsNonRoot": False}, fresh=True)
+        rights = {"runAsUser": 0, "runAsNonRoot": False, "allowPrivilegeEscalation": True}
+        root = twin(security=rights, fresh=True)
         assert root.exec(["sh", "-c", ESCALATES]).ok
-        NO_WAY_UP.fails(image_user.escalating(root.exec, root.name, "/"))
-    found = image_user.escalating(box.as_its_user().exec, box.pod, INSIDE)
-    inside = Inside(docker, box.pod_object(), box.container)
-    if found and confinement(inside, box.pod).no_new_privileges:
-        found = observe("files with another's rights that the kernel heeds", box.pod, {})
-    NO_WAY_UP(found)
+        files = image_user.escalating(root.exec, root.name, "/")
+        inside = Inside(docker, root.kube.get("Pod", root.name, root.namespace), CONTAINER)
+        NO_WAY_UP.fails(heeded(root.name, files, inside))
+    NO_WAY_UP(of(box))
+    for components in may_gain(session, subject):
+        NO_WAY_UP(of(tier(*components)))
 
 
 @claim("runtime-uid-nonroot")
