@@ -28,7 +28,7 @@ DIFFERENCE = "1 of 2 packages moved: perf 2 → 3"
 @pytest.fixture(scope="module")
 def suite(request: pytest.FixtureRequest) -> ModuleType:
     """The suite of the check."""
-    for each in ("claim", "scope"):  # the plugin's, which would judge this test itself
+    for each in ("claim", "needs", "scope"):  # the plugin's, which would judge this test itself
         request.config.addinivalue_line("markers", f"{each}: of a check")
     place = importlib.util.spec_from_file_location("days_suite", ROOT / "suites/image/test_days.py")
     assert place is not None
