@@ -104,18 +104,18 @@ def sbom(_: Context) -> None:
 @explained
 def binaries(_: Context, push: str = "", wheel: str = "") -> None:
     """Share the programs that were built here with other machines: in a registry, or as wheels."""
-    from boxproof.tasks import binary_tasks
+    from boxproof.tasks import image_tasks
 
-    print("\n".join(binary_tasks.binaries(push, wheel)))
+    print("\n".join(image_tasks.binaries(push, wheel)))
 
 
 @task(help={"name": "NAME:TAG of the image (default: boxproof-harness:latest)"})
 @explained
 def harness(_: Context, name: str = "") -> None:
     """Build an image of this harness and all it needs, for CI runners whose steps are containers."""
-    from boxproof.tasks import harness_image
+    from boxproof.tasks import image_tasks
 
-    print(harness_image.build(name))
+    print(image_tasks.build_harness(name))
 
 
 @task

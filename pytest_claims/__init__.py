@@ -7,19 +7,20 @@ if TYPE_CHECKING:
     from pytest_claims.claims import Claim
     from pytest_claims.controls import (
         ControlFailed,
+        Required,
         claim,
         control,
         needs,
         note,
         observe,
         own_cluster,
+        require,
         scope,
     )
     from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, UsageError
     from pytest_claims.project import Project, RunContext
-    from pytest_claims.recording.evidence import Evidence
+    from pytest_claims.recording.check import Evidence
     from pytest_claims.recording.observations import Observation, record
-    from pytest_claims.recording.requirements import Required, require
     from pytest_claims.reports.pages import write as write_reports
     from pytest_claims.reports.schema import KillTable, Results
     from pytest_claims.sabotages import Sabotage, SabotageError, replace_in, subject_sabotage
@@ -71,9 +72,9 @@ PLACES = {
     "scope": ("controls", "scope"),
     "Observation": ("recording.observations", "Observation"),
     "record": ("recording.observations", "record"),
-    "Required": ("recording.requirements", "Required"),
-    "require": ("recording.requirements", "require"),
-    "Evidence": ("recording.evidence", "Evidence"),
+    "Required": ("controls", "Required"),
+    "require": ("controls", "require"),
+    "Evidence": ("recording.check", "Evidence"),
     "Verdict": ("verdicts", "Verdict"),
     "EnvironmentFault": ("faults", "EnvironmentFault"),
     "SubjectFault": ("faults", "SubjectFault"),

@@ -15,13 +15,11 @@ from pytest_claims.controls import control as control_block
 from pytest_claims.controls import observe as observe_fact
 from pytest_claims.faults import Unprovable, UsageError, one_line
 from pytest_claims.project import RunContext
-from pytest_claims.recording import observations, records, redaction
-from pytest_claims.recording.check import Check
-from pytest_claims.recording.evidence import Evidence
+from pytest_claims.recording import observations, records, redaction, source_forms
+from pytest_claims.recording.check import Check, Evidence
 from pytest_claims.recording.redaction import Redactor
 from pytest_claims.reports import not_proven, standing_alone
 from pytest_claims.reports.under_way import Following
-from pytest_claims.seen_red import source_forms
 from pytest_claims.verdicts import Verdict
 
 CONTEXT = pytest.StashKey[RunContext]()

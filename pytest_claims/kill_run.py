@@ -11,12 +11,11 @@ from pathlib import Path
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
 from pytest_claims.project import Project
-from pytest_claims.recording import records, writing
+from pytest_claims.recording import records, red_lock, writing
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
 from pytest_claims.sabotages import Sabotage
-from pytest_claims.seen_red import red_lock
 
 LONGEST = 3600.0  # seconds for the checks of one sabotage
 

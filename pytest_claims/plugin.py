@@ -15,7 +15,7 @@ import pytest
 
 from pytest_claims.concurrency.scopes import Scope
 from pytest_claims.project import Project, RunContext
-from pytest_claims.recording.evidence import Evidence
+from pytest_claims.recording.check import Evidence
 
 INI = {
     "claims_dir": ("", "directory of claims/*.toml; without it pytest_claims does nothing"),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_claims import claims, sabotages, selection
 from pytest_claims.faults import UsageError, nearest
-from pytest_claims.seen_red import red_lock
-from pytest_claims.seen_red.red_lock import RedLock
+from pytest_claims.recording import red_lock
+from pytest_claims.recording.red_lock import RedLock
 
 if TYPE_CHECKING:
     from pytest_claims.claims import Claim

@@ -20,10 +20,9 @@ from pytest_claims import selection
 from pytest_claims.concurrency.scopes import Scope
 from pytest_claims.faults import UsageError
 from pytest_claims.own_process import PROCESS
-from pytest_claims.recording import redaction
+from pytest_claims.recording import redaction, source_forms
 from pytest_claims.recording.records import Record
-from pytest_claims.seen_red import source_forms
-from pytest_claims.seen_red.source_forms import PACKAGE
+from pytest_claims.recording.source_forms import PACKAGE
 from pytest_claims.verdicts import Verdict
 
 SubjectEdit = Callable[[Path], None]

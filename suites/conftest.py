@@ -17,10 +17,9 @@ from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.deployment import cluster_requirements
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import probes_namespace
-from boxproof.fixtures.agent_modes import Modes
+from boxproof.fixtures.agent_modes import Headless, Modes
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
-from boxproof.fixtures.headless import Headless
 from boxproof.kube import pod_status
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.exec import exec_in

@@ -18,7 +18,7 @@ LAYERS = (
     {"boxproof.subject"},
     {"boxproof.probes"},
     {"boxproof.stubs"},
-    {"boxproof.agent", "boxproof.netpol"},
+    {"boxproof.agent"},
     {"boxproof.cluster"},
     {"boxproof.deployment"},
     {"boxproof.operations"},
@@ -197,6 +197,7 @@ WRITES_REPORTS = (
 WRITERS = ("write_text", "write_bytes")
 WRITES_ELSEWHERE = {  # files that are no part of a report, and what they are
     "pytest_claims.recording.writing": "the writer itself",
+    "pytest_claims.recording.red_lock": "the lock beside the sabotages",
     "pytest_claims.reports.history": "a line a run, of results that were written before",
     "boxproof.cli.fresh": "files in a root that is tried",
     "boxproof.cli.init": "the subject.toml of somebody's box",
@@ -205,8 +206,7 @@ WRITES_ELSEWHERE = {  # files that are no part of a report, and what they are
     "boxproof.runs.ownership": "the records of runs",
     "boxproof.reports.json_schemas": "files of the repository",
     "boxproof.tasks.claim_frame": "files of the repository",
-    "boxproof.tasks.harness_image": "pip's settings, lent to a build",
-    "boxproof.tasks.image_tasks": "the package lock",
+    "boxproof.tasks.image_tasks": "the package lock; pip's settings, lent to a build",
     "boxproof.subject.supply_chain.scan": "the scanner's settings",
 }
 

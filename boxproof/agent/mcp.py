@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from boxproof.kube.exec_stream import Dialogue, Ended, Silent, dialogue
+from boxproof.kube.exec import Dialogue, Ended, Silent, dialogue
 from pytest_claims.faults import SubjectFault
 from pytest_claims.recording import observations
 

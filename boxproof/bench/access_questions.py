@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from boxproof.bench.bench_session import Bench, spread, timed
 from boxproof.core.process import run as command
+from boxproof.kube.access_reviews import Answer, Question, questions_of, review
 from boxproof.kube.client import Kube
 from boxproof.kube.discovery import discover
-from boxproof.kube.rbac.access_reviews import Answer, Question, questions_of, review
 from boxproof.reports.bench_results import Measure
 from pytest_claims.faults import EnvironmentFault
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from boxproof.cluster import cells
-from boxproof.cluster.node_image import components
+from boxproof.cluster.kind import components
 from boxproof.core.process import run as command
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.core.settings import Settings

@@ -12,7 +12,7 @@ import yaml
 
 from boxproof.bench.bench_session import Bench, timed
 from boxproof.cluster.kind import kind_clusters
-from boxproof.cluster.node_image import node_image as nodeimage
+from boxproof.cluster.kind import node_image as nodeimage
 from boxproof.core.own_project import context
 from boxproof.core.process import run as command
 from boxproof.core.settings import ROOT, Settings

@@ -15,15 +15,7 @@ from boxproof.core import failures, foreign_subject, own_project
 from boxproof.core.own_project import context, of
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings
-from boxproof.runs import (
-    bringup,
-    bringup_external,
-    carried,
-    report_directories,
-    run_life,
-    stages,
-    suite_runner,
-)
+from boxproof.runs import bringup, bringup_external, carried, report_directories, run_life, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.subject import model, parts
 from boxproof.subject.supply_chain import provenance
@@ -65,7 +57,7 @@ def prove(settings: Settings, *, latest: bool = True, carry: bool = False) -> Re
     earlier = carried.find(settings) if carry else None
     absent = parts.absent(subject)
     run = run_life.begin(settings, subject.name, absent)
-    run.know(stage=stages.reached(settings, absent))
+    run.know(stage=run_life.reached(settings, absent))
     own_project.keep(run.session)
     progress.expect(scheduling.steps(settings.state))
     before = placeholder.begin(

@@ -34,13 +34,12 @@ from boxproof.subject.supply_chain import provenance
 from pytest_claims import pace, progress, sabotages
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import ExitCode, UsageError
-from pytest_claims.recording import records, writing
+from pytest_claims.recording import content_keys, records, red_lock, writing
 from pytest_claims.recording.records import Record
+from pytest_claims.recording.red_lock import RedLock
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
 from pytest_claims.sabotages import Sabotage, SubjectSabotage
-from pytest_claims.seen_red import content_keys, red_lock
-from pytest_claims.seen_red.red_lock import RedLock
 from pytest_claims.verdicts import Verdict
 
 SIDE_BY_SIDE = 3  # instances at a time: more of them only wait for the same two cores

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from boxproof.cluster import cells
-from boxproof.cluster.node_image import components
+from boxproof.cluster.kind import components
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings
 from pytest_claims.faults import EnvironmentFault, Unprovable

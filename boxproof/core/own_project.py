@@ -16,10 +16,10 @@ from boxproof.core.settings import OWNER, ROOT
 from pytest_claims import waivers
 from pytest_claims.faults import UsageError
 from pytest_claims.project import Extension, Project, RunContext
+from pytest_claims.recording import content_keys, red_lock, source_forms
+from pytest_claims.recording.red_lock import RedLock
 from pytest_claims.reports.drawings import Picture
 from pytest_claims.reports.schema import Cell, Image, KeyPart, MovedPackage, Packages, SubjectPart
-from pytest_claims.seen_red import content_keys, red_lock, source_forms
-from pytest_claims.seen_red.red_lock import RedLock
 
 SOURCES = {
     "A": "pitfalls research",

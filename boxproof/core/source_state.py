@@ -6,7 +6,7 @@ from pathlib import Path
 
 from boxproof.core.process import run
 from pytest_claims.faults import EnvironmentFault
-from pytest_claims.seen_red import content_keys
+from pytest_claims.recording import content_keys
 
 
 def describe(directory: Path) -> str:

@@ -21,9 +21,10 @@ from boxproof.deployment import external_instances, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.instance_records import Record, instances_of, private, record_path, remember
 from boxproof.deployment.sabotage_ways import ManifestSabotage
-from boxproof.kube import pod_status, retained_volumes
+from boxproof.kube import pod_status
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.kube.service_accounts import kubeconfig
+from boxproof.probes.pods import volumes
 from boxproof.subject.model import Subject
 from pytest_claims import progress
 from pytest_claims.concurrency.sharing import instances as shared
@@ -325,7 +326,7 @@ def _remove(kube: Kube, namespace: str, objects: Sequence[Object], run: str) -> 
         and _applied(kube, each, run)
     ]
     if whole:
-        retained_volumes.let_go(kube, [namespace])
+        volumes.let_go(kube, [namespace])
     kube.delete(gone)
     if not whole:
         return

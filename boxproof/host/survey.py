@@ -20,7 +20,7 @@ from boxproof.core.process import run
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host import machine
 from boxproof.host.engine import embedded, engine_choice, engine_programs
-from boxproof.host.engine.ping import is_podman, server_info, server_version
+from boxproof.host.engine.engine_client import is_podman, server_info, server_version
 from boxproof.host.fetch import golang, pypi, reachability
 from pytest_claims.faults import BoxproofError
 

@@ -14,7 +14,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from boxproof.core import secret_values
-from boxproof.host.engine.engine_address import is_loopback
+from boxproof.host.engine.engine_client import is_loopback
 from boxproof.kube.discovery import PREFERRED, Resource, discover
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault

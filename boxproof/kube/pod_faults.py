@@ -1,4 +1,4 @@
-"""Whose state a pod is in that does not come up: the node's, the registry's or the cluster's, or its own."""
+"""Whose fault it is that a pod does not come: the subject, the machine, the cluster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from boxproof.kube.client import Kube, Object
+from boxproof.kube import pod_status
+from boxproof.kube.client import ApiError, Kube, NotFound, Object
+from pytest_claims.faults import EnvironmentFault
 
 IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
 CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
@@ -103,3 +105,103 @@ def _waiting(pod: Object) -> list[tuple[Object, Object]]:
 def _last(status: Mapping[str, Any]) -> str:
     ended = status.get("lastState", {}).get("terminated", {})
     return f", last exit code {ended['exitCode']}" if "exitCode" in ended else ""
+
+
+REFUSED = re.compile(
+    r"violates PodSecurity|is invalid|denied the request|exceeded quota|is forbidden: .*unable to"
+)
+
+
+def said_of(kube: Kube, namespace: str) -> str:
+    """Return what keeps a controller from creating pods, for the message of a deadline; "" for nothing."""
+    told = _told(kube, namespace)
+    return f": {told['message']}" if told else ""
+
+
+def refused_now(kube: Kube, namespace: str, pod: str) -> str:
+    """Return why the API server refuses ``pod`` to its controller at this moment, "" where it does not.
+
+    An event may be about a template or a namespace that was mended since, so the pod is asked for once
+    more, without being made (``dryRun``). Pod Security, quota and validation judge such a request alike
+    (kubernetes.io, API concepts: dry-run).
+    """
+    told = _told(kube, namespace)
+    if not told or not REFUSED.search(told["message"]):
+        return ""
+    about = told["involvedObject"]
+    try:
+        owner = kube.get(about["kind"], about["name"], namespace)
+        body = _pod_of(owner, namespace, pod)
+        kube.post(kube.path("Pod", "", namespace), body, query={"dryRun": "All"})
+    except NotFound:
+        return ""
+    except ApiError as error:
+        return str(error) if REFUSED.search(str(error)) else ""
+    return ""
+
+
+def _told(kube: Kube, namespace: str) -> Object | None:
+    """Return the newest event of a pod that could not be created."""
+    events = [each for each in kube.list("Event", namespace) if each.get("reason") == "FailedCreate"]
+    return events[-1] | {"message": str(events[-1].get("message", ""))} if events else None
+
+
+def _pod_of(owner: Object, namespace: str, name: str) -> Object:
+    """Return the pod that a controller makes of its template; a claim's volume is one by name."""
+    template = owner["spec"]["template"]
+    claims = [each["metadata"]["name"] for each in owner["spec"].get("volumeClaimTemplates") or []]
+    volumes = [
+        {"name": each, "persistentVolumeClaim": {"claimName": f"{each}-{name}"}} for each in claims
+    ]  # as the controller of a StatefulSet names them
+    spec = template["spec"] | {"volumes": [*(template["spec"].get("volumes") or []), *volumes]}
+    meta = dict(template.get("metadata") or {}) | {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+
+
+EVENTS = 5  # of the pod and its workload, the newest
+LINES = 10  # of each container's log
+
+
+def why(kube: Kube, namespace: str, pod: str) -> str:
+    """Return lines that say how a pod stands; what cannot be had is said as well, nothing is raised."""
+    try:
+        found = kube.find("Pod", pod, namespace)
+        lines = [f"pod: {pod_status.summary(found)}" if found else "pod: there is none"]
+        lines += [f"event: {each}" for each in warnings(kube, namespace, pod)]
+        for each in (found or {}).get("spec", {}).get("containers", ()):
+            lines += [f"{each['name']}: {line}" for line in _log(kube, namespace, pod, each["name"])]
+    except EnvironmentFault as fault:
+        return f"and nothing more is known: {fault.message}"
+    return "\n".join(lines)
+
+
+def warnings(kube: Kube, namespace: str, pod: str) -> list[str]:
+    """Return the newest warnings about a pod and its workload, oldest first."""
+    workload = pod.rpartition("-")[0]
+    about = [
+        each
+        for each in kube.list("Event", namespace)
+        if each.get("type") == "Warning" and each.get("involvedObject", {}).get("name") in (pod, workload)
+    ]
+    return [_said(each) for each in sorted(about, key=_when)[-EVENTS:]]
+
+
+def _said(event: Object) -> str:
+    times = f" ({event['count']} times)" if event.get("count", 1) > 1 else ""
+    return " ".join(f"{event.get('reason', '')}: {event.get('message', '')}{times}".split())
+
+
+def _when(event: Object) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
+
+
+def _log(kube: Kube, namespace: str, pod: str, container: str) -> list[str]:
+    """Return the last lines of a container that runs, or of the one before where it has not begun."""
+    for previous in (False, True):
+        try:
+            text = kube.logs(namespace, pod, container, previous=previous)
+        except EnvironmentFault:
+            continue
+        if text.strip():
+            return text.rstrip().splitlines()[-LINES:]
+    return ["no log"]

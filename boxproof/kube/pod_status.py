@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from boxproof.kube import pod_faults, refused_pods
+from boxproof.kube import pod_faults
 from boxproof.kube.client import Kube, NotFound, Object
 from pytest_claims import pace
 from pytest_claims.faults import BoxproofError, DeadlineExceeded, EnvironmentFault, SubjectFault
@@ -83,11 +83,11 @@ def ready(
         try:
             found = kube.get("Pod", pod, namespace)
         except NotFound:
-            why = refused_pods.refused_now(kube, namespace, pod)
+            why = pod_faults.refused_now(kube, namespace, pod)
             refused = refused + 1 if why else 0
             if refused > REFUSED_LOOKS:
                 raise Ended(f"the API refuses it: {why}") from None
-            raise NotYet(f"no pod {pod}{refused_pods.said_of(kube, namespace)}") from None
+            raise NotYet(f"no pod {pod}{pod_faults.said_of(kube, namespace)}") from None
         if found["metadata"]["uid"] == after:
             raise NotYet("the old pod is still there")
         if settled(found):
@@ -123,8 +123,8 @@ def _own_delay(kube: Kube, namespace: str, pod: str) -> str:
     """
     found = kube.find("Pod", pod, namespace)
     if found is None:
-        said = refused_pods.said_of(kube, namespace)
-        return f"the API refuses it{said}" if refused_pods.REFUSED.search(said) else ""
+        said = pod_faults.said_of(kube, namespace)
+        return f"the API refuses it{said}" if pod_faults.REFUSED.search(said) else ""
     started = found.get("status", {}).get("containerStatuses") or []
     if pod_faults.passing(found) or "deletionTimestamp" in found["metadata"]:
         return ""
@@ -163,10 +163,10 @@ def rolled_to(kube: Kube, kind: str, name: str, namespace: str, pod: str, *, tim
             raise NotYet("the controller has not seen the change")
         found = kube.find("Pod", pod, namespace)
         if found is None:
-            refused = refused + 1 if refused_pods.refused_now(kube, namespace, pod) else 0
+            refused = refused + 1 if pod_faults.refused_now(kube, namespace, pod) else 0
             if refused > REFUSED_LOOKS:
                 return True
-            raise NotYet(f"no pod {pod}{refused_pods.said_of(kube, namespace)}")
+            raise NotYet(f"no pod {pod}{pod_faults.said_of(kube, namespace)}")
         if found["metadata"].get("labels", {}).get(REVISION) == status.get("updateRevision"):
             return True
         if not is_ready(found) and "deletionTimestamp" not in found["metadata"]:
@@ -188,7 +188,7 @@ def _replaced(kube: Kube, kind: str, name: str, namespace: str, timeout: float) 
         asked = live["spec"].get("replicas", 1) if wanted == "replicas" else status.get(wanted, 0)
         have = status.get(new, 0)
         if have != asked or status.get(present, 0) != asked:
-            raise NotYet(f"{have} of {asked} pods are new{refused_pods.said_of(kube, namespace)}")
+            raise NotYet(f"{have} of {asked} pods are new{pod_faults.said_of(kube, namespace)}")
         return True
 
     until(look, timeout=timeout, what=f"{kind} {namespace}/{name} has new pods only")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from boxproof.core.process import run
 from pytest_claims import pace, progress
-from pytest_claims.faults import EnvironmentFault
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
 from pytest_claims.own_process import PROCESS
+from pytest_claims.waiting import until
 
 T = TypeVar("T")
 TRIES = 3  # fresh subjects, where the machine left no judgement
@@ -76,3 +78,21 @@ def judged(look: Callable[[], T], *, tries: int = TRIES) -> T:
         finally:
             now.last = before
     raise ValueError(f"{tries} tries are no look")
+
+
+def eventually(
+    probe: Callable[[], object],
+    *,
+    timeout: float,
+    what: str,
+    every: float = 0.25,
+    transient: tuple[type[Exception], ...] = (),
+) -> bool:
+    """Return whether ``probe`` comes to be true; ``timeout`` and ``every`` are seconds, as for ``until``.
+
+    For a verdict: ``timeout`` is how long a right subject may take on a slow machine, it costs time where the
+    state does not come alone. What ``probe`` raises, ``transient`` apart, is raised.
+    """
+    with suppress(DeadlineExceeded):
+        return until(lambda: bool(probe()), timeout=timeout, what=what, every=every, transient=transient)
+    return False

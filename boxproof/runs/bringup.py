@@ -12,7 +12,7 @@ from pathlib import Path
 from boxproof.cluster import contexts, coredns, policy_canary
 from boxproof.cluster.images import load, prune
 from boxproof.cluster.kind import kind_clusters
-from boxproof.cluster.node_image import node_image as nodeimage
+from boxproof.cluster.kind import node_image as nodeimage
 from boxproof.core.own_project import LOCK
 from boxproof.core.process import undisturbed
 from boxproof.core.session import ClusterInfo, EngineInfo, LockInfo, Session

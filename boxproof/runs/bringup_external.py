@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from boxproof.cluster import external
 from boxproof.cluster import kubeconfig as kubeconfigs
-from boxproof.cluster.images import pull, push
+from boxproof.cluster.images import pull
 from boxproof.cluster.kubeconfig import Context
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.session import ClusterInfo, EngineInfo, Session, StubInfo
@@ -18,7 +18,7 @@ from boxproof.host.engine.docker_cli import docker, image_id
 from boxproof.kube.client import Kube
 from boxproof.runs import bringup, inputs, ownership, sweep_cluster
 from boxproof.runs.run_life import Run
-from boxproof.stubs import anthropic, anthropic_in_cluster, certificates
+from boxproof.stubs import anthropic, certificates
 from boxproof.subject import model
 from boxproof.subject.image import image_build
 from boxproof.subject.supply_chain import scan
@@ -66,14 +66,14 @@ def pushed(run: Run, engine: EngineInfo, subject: model.Subject) -> dict[str, tu
     with progress.step("probe and stub images"):
         probe = anthropic.ensure_images(run.settings, engine)
     own = image_id(engine, probe)
-    probe, digest = push.push(engine, probe, registry)
+    probe, digest = pull.push(engine, probe, registry)
     run.know(probe_image=probe)
     ids = {probe: (digest, own)}
     with progress.step("box image"):
         image = image_build.measured(
             engine, image_build.build(run.settings, engine, subject, lock=run.session.lock)
         )
-    reference, digest = push.push(engine, image.reference, registry)
+    reference, digest = pull.push(engine, image.reference, registry)
     run.know(image=replace(image, reference=reference), extra=run.session.extra | {PUSHED: digest})
     return ids | {reference: (digest, image.config_digest)}
 
@@ -108,7 +108,7 @@ def stubs(run: Run, engine: EngineInfo, kube: Kube) -> StubInfo:
     here = anthropic.start(
         engine, run.session.run, network, image=run.session.probe_image, authority=authority
     )
-    service, address = anthropic_in_cluster.start(
+    service, address = anthropic.start_in_cluster(
         kube, home(run), run.session.probe_image, authority, run.session.run
     )
     return replace(here, service=service, inside=address, kubeconfig=kube.kubeconfig)

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from boxproof.cluster import cells
-from boxproof.cluster.node_image import components
+from boxproof.cluster.kind import components
 from boxproof.core.settings import Settings
 from boxproof.host import machine
 from boxproof.host import survey as doctor
 from boxproof.host.engine import embedded, engine_choice, engine_programs
-from boxproof.host.engine.ping import server_version
-from boxproof.host.fetch import go_fetch, golang, npm, pypi, reachability, served_inputs
+from boxproof.host.engine.engine_client import server_version
+from boxproof.host.fetch import golang, npm, pypi, reachability, served_inputs
 from boxproof.host.fetch.apt import Apt, Silent
 from boxproof.host.fetch.served_inputs import Lack, Unserved
 from boxproof.host.survey import Need
@@ -83,14 +83,14 @@ def pace() -> float:
 
 def fetch(settings: Settings, subject: Subject) -> None:
     """Fetch every Go module a run compiles from, before anything is compiled; raises EnvironmentFault."""
-    go_fetch.fetch(golang.lacking(recipes(settings, subject), settings), settings)
+    golang.fetch(golang.lacking(recipes(settings, subject), settings), settings)
 
 
 def questions(settings: Settings, found: Wanted) -> dict[str, served_inputs.Question]:
     """Return a question to each registry that has something to serve, by kind."""
     asked: dict[str, served_inputs.Question] = {}
     if found.builds:
-        asked["go"] = partial(go_fetch.served, found.builds, settings)
+        asked["go"] = partial(golang.served, found.builds, settings)
     for each in found.npm:
         asked[f"npm {each[0]}"] = partial(_npm, settings, each)
     for suite, names in found.packages.items():
@@ -105,7 +105,7 @@ def survey(settings: Settings, subject: Subject) -> dict[str, doctor.Question]:
     def modules() -> Need:
         if found.builds and not shutil.which("go"):
             return Need(name=MODULES, found="not known before Go is installed", required=False)
-        return _need(MODULES, len(found.builds), "programs", go_fetch.looked(found.builds, settings))
+        return _need(MODULES, len(found.builds), "programs", golang.looked(found.builds, settings))
 
     def packages() -> Need:
         whys = {suite: reachability.debian_mirror(suite) for suite in found.packages}

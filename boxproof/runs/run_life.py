@@ -1,4 +1,4 @@
-"""A run and what it owns: its directory, its record, its timings; results are written whatever happens."""
+"""The life of a run: its name, what it knows, how far it is brought up, what ends it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from boxproof.core import failures, own_project, secret_values, source_state
 from boxproof.core.process import MAKE_ROOM, OWN_TEMPORARY, guarded, temporary, temporary_root
 from boxproof.core.session import Session
-from boxproof.core.settings import Settings, session_file
+from boxproof.core.settings import STAGES, Settings, session_file
 from boxproof.runs import ownership, report_directories
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
@@ -105,3 +105,13 @@ def enduring(run: Run) -> Iterator[None]:
             return
         run.fault = EnvironmentFault(f"a defect of the harness: {type(error).__name__}: {error}")
         progress.fail(run.fault.message, f"see {failures.keep(error, run.directory)}")
+
+
+def reached(settings: Settings, absent: Mapping[str, str]) -> str:
+    """Return the last stage that a run goes to: the one asked for, or the last the subject has parts of."""
+    last = "static" if "image" in absent else "image" if "workload" in absent else "cluster"
+    found = min(settings.stage, last, key=STAGES.index)
+    if found != settings.stage:
+        why = absent["image"] if last == "static" else absent["workload"]
+        progress.say(f"the run ends with the stage {found}: {why}")
+    return found

@@ -7,8 +7,8 @@ from contextlib import suppress
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.session import ClusterInfo
 from boxproof.core.settings import Settings
-from boxproof.kube import retained_volumes
 from boxproof.kube.client import Kube, NotFound, Object
+from boxproof.probes.pods import volumes
 from boxproof.runs import ownership
 from pytest_claims import progress
 from pytest_claims.faults import DeadlineExceeded
@@ -116,7 +116,7 @@ def _free_volumes(kube: Kube, found: list[Object]) -> None:
         for kind in ("Namespace", "StorageClass")
     )
     if namespaces or classes:
-        retained_volumes.let_go(kube, namespaces, classes)
+        volumes.let_go(kube, namespaces, classes)
 
 
 def _run(item: Object) -> str:

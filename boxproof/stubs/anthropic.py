@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import docker
 import httpx
@@ -14,10 +16,12 @@ from boxproof.core.labels import ROLE_LABEL, RUN_LABEL
 from boxproof.core.session import EngineInfo, StubInfo
 from boxproof.core.settings import Settings
 from boxproof.host.engine import engine_client
+from boxproof.kube import pod_status
+from boxproof.kube.client import Kube, Object
+from boxproof.probes.pods import probe_pods
 from boxproof.probes.probe_image import ensure as ensure_probe_image
-from boxproof.stubs import anthropic_in_cluster, certificates
-from boxproof.stubs.anthropic_in_cluster import Side
-from boxproof.stubs.certificates import Authority
+from boxproof.stubs import certificates
+from boxproof.stubs.certificates import DIRECTORY, Authority
 from pytest_claims import pace, progress
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording.observations import record
@@ -71,7 +75,7 @@ class Stub:
         self.info = info
         self.token = token
         self._client = client or httpx.Client(base_url=info.control, timeout=LATE, trust_env=False)
-        self._side = side or anthropic_in_cluster.side_of(info)
+        self._side = side or side_of(info)
 
     def of(self, token: str) -> Stub:
         """Return the stub as seen by one token's owner (its refreshed tokens included)."""
@@ -207,3 +211,82 @@ def stop(engine: EngineInfo, run: str) -> None:
         raise EnvironmentFault(f"cannot remove the stub: {error}") from error
     finally:
         client.close()
+
+
+NAME = "boxproof-stub"
+LABELS = {"app.kubernetes.io/name": NAME}
+TLS_PORT, CONTROL_PORT = 443, 8081
+MAY_BIND = {  # a policy speaks of the port of the pod: it has to be that of the real API
+    "runAsUser": 0, "runAsNonRoot": False, "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+}  # fmt: skip
+START_IN_CLUSTER = 60.0  # seconds; the nodes have the image
+ANSWERS = 30.0
+
+
+class Side:
+    """The control side of that stub, asked through the API server, which reaches its Service."""
+
+    def __init__(self, kubeconfig: str, service: str) -> None:
+        self.kube = Kube(kubeconfig)
+        namespace, _, name = service.partition("/")
+        self.path = f"/api/v1/namespaces/{namespace}/services/{name}:{CONTROL_PORT}/proxy"
+
+    def ask(self, method: str, path: str, body: object, query: dict[str, str] | None) -> dict[str, Any]:
+        """Return what the control side answers; raises EnvironmentFault."""
+        if method == "POST":
+            return self.kube.post(f"{self.path}{path}", body if isinstance(body, dict) else {})
+        return self.kube.raw(f"{self.path}{path}" + (f"?{urlencode(query)}" if query else ""))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.kube.close()
+
+
+def objects(namespace: str, image: str, authority: Authority, labels: dict[str, str]) -> list[Object]:
+    """Return the pod, its certificate and its Service; ``labels`` are those of the run."""
+    meta = {"name": NAME, "namespace": namespace, "labels": LABELS | labels}
+    files = {"tls.crt": authority.chain, "tls.key": authority.key}
+    data = {name: base64.b64encode(content).decode() for name, content in files.items()}
+    pod = probe_pods.manifest(NAME, namespace, image, labels=meta["labels"], security=MAY_BIND)  # type: ignore[arg-type]
+    container = pod["spec"]["containers"][0]
+    container["command"] = [probe_pods.PROGRAM, "stub"]
+    container["readinessProbe"] = {"tcpSocket": {"port": CONTROL_PORT}, "periodSeconds": 1}
+    container["volumeMounts"] = [{"name": "certificate", "mountPath": f"/{DIRECTORY}", "readOnly": True}]
+    pod["spec"]["volumes"] = [{"name": "certificate", "secret": {"secretName": NAME}}]
+    pod["spec"]["restartPolicy"] = "Always"
+    del pod["spec"]["tolerations"]
+    ports = [{"name": "tls", "port": TLS_PORT}, {"name": "control", "port": CONTROL_PORT}]
+    service = {"selector": LABELS, "ports": ports}
+    return [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data},
+        {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service},
+        pod,
+    ]
+
+
+def start_in_cluster(
+    kube: Kube, namespace: str, image: str, authority: Authority, run: str
+) -> tuple[str, str]:
+    """Start the stub in ``namespace`` and return its Service, "NAMESPACE/NAME", and that one's address.
+
+    Raises EnvironmentFault when it does not start, or does not answer.
+    """
+    with progress.step("stub Anthropic API in the cluster"):
+        kube.apply(objects(namespace, image, authority, {RUN_LABEL: run}))
+        pod_status.ready(kube, namespace, NAME, START_IN_CLUSTER)
+        side = Side(kube.kubeconfig, f"{namespace}/{NAME}")
+        until(
+            lambda: side.ask("GET", "/requests", None, None) is not None,
+            timeout=ANSWERS,
+            what="the stub in the cluster answers through the API server",
+            transient=(EnvironmentFault,),
+            every=0.5,
+        )
+        side.close()
+    address = str(kube.get("Service", NAME, namespace)["spec"]["clusterIP"])
+    return f"{namespace}/{NAME}", address
+
+
+def side_of(info: StubInfo) -> Side | None:
+    """Return the control side of the stub in the cluster, None where there is none."""
+    return Side(info.kubeconfig, info.service) if info.service else None

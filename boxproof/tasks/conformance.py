@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,18 +12,21 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from boxproof.cluster.images import agnhost, load
+from boxproof.cluster.images import load
+from boxproof.cluster.kind.components import MODULES, STRIPPED
+from boxproof.cluster.kind.node_image import OWN
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.process import run as command
 from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.core.settings import Settings, whole_number
 from boxproof.host import machine
 from boxproof.host.engine.docker_cli import docker
+from boxproof.host.fetch import golang
 from boxproof.kube import owed, pod_status
 from boxproof.kube.client import Kube, Object
-from boxproof.netpol import cyclonus, cyclonus_pods, known_deviations
-from boxproof.netpol.cyclonus import Case
-from boxproof.netpol.known_deviations import Known
+from boxproof.operations import cyclonus, cyclonus_pods, known_deviations
+from boxproof.operations.cyclonus import Case
+from boxproof.operations.known_deviations import Known
 from boxproof.runs import manual, report_directories
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, ExitCode, UsageError
@@ -174,7 +179,7 @@ class Asked:
 
     @property
     def _argv(self) -> list[str | Path]:
-        return [self.program, *cyclonus.words(agnhost.REGISTRY, self.tags, self.wait)]
+        return [self.program, *cyclonus.words(REGISTRY, self.tags, self.wait)]
 
 
 @contextmanager
@@ -233,10 +238,38 @@ def _remove(kube: Kube, names: Iterable[str]) -> None:
 @contextmanager
 def _image(settings: Settings, engine: EngineInfo, cluster: ClusterInfo) -> Iterator[None]:
     """Have the image of cyclonus' pods on every node."""
-    reference = agnhost.ensure(settings, engine)
+    reference = ensure(settings, engine)
     try:
         load.load(engine, cluster, [reference])
         yield
     finally:
         load.remove(engine, cluster, [reference])
         docker(engine, "image", "rm", "--force", reference, check=False)
+
+
+REGISTRY = OWN
+REFERENCE = f"{REGISTRY}/e2e-test-images/agnhost:2.43"  # how cyclonus 0.5.6 calls it below its registry
+LABEL = "boxproof.dev/recipe"
+
+
+def ensure(settings: Settings, engine: EngineInfo) -> str:
+    """Return the image's reference, made if the engine lacks it; raises EnvironmentFault."""
+    program = golang.build(MODULES / "agnhost", ".", name="agnhost", settings=settings, ldflags=STRIPPED)
+    recipe = program.parent.name
+    template = f'{{{{index .Config.Labels "{LABEL}"}}}}'
+    found = docker(engine, "image", "inspect", "--format", template, REFERENCE, check=False)
+    if found.stdout.strip() != recipe:
+        with progress.step(f"importing {REFERENCE}"):
+            words = ["import", f"--change=LABEL {LABEL}={recipe}", "-", REFERENCE]
+            docker(engine, *words, stdin=archive(program), timeout=120)
+    return REFERENCE
+
+
+def archive(program: Path) -> bytes:
+    """Return the root of the image: the program, and nothing else."""
+    data, whole = program.read_bytes(), io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        entry = tarfile.TarInfo("agnhost")
+        entry.size, entry.mode = len(data), 0o755
+        tar.addfile(entry, io.BytesIO(data))
+    return whole.getvalue()

@@ -1,19 +1,29 @@
-"""The image by hand: built, its packages pinned, its bill of materials and scan written."""
+"""Images and programs as steps of inv: the box's own, the harness's, the binaries they are made of."""
 
 from __future__ import annotations
 
+import re
 import secrets
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
+from boxproof.cli import fresh
 from boxproof.core import foreign_subject
+from boxproof.core.process import run
 from boxproof.core.session import ImageInfo, LockInfo
-from boxproof.core.settings import Settings
+from boxproof.core.settings import CHECKOUT, ROOT, Settings
 from boxproof.host.engine import engine_choice, engine_client
+from boxproof.host.fetch import oci_registry, program_wheels
+from boxproof.runs import inputs
 from boxproof.subject import copies, model
-from boxproof.subject.image import image_build, image_files, packages, secret_build
+from boxproof.subject.image import base_image, build_mark, image_build, image_files, packages, secret_build
 from boxproof.subject.manifests import chart_generator
 from boxproof.subject.supply_chain import kept_packages, lock_check, package_lock, scan
 from pytest_claims import progress
+from pytest_claims.faults import UsageError
+from pytest_claims.selection import short
 
 
 def build() -> ImageInfo:
@@ -63,3 +73,80 @@ def sbom() -> tuple[str, scan.Scan]:
     image = image_build.build(settings, engine, subject)
     into = settings.reports / "supply-chain" / image.reference.rpartition(":")[2]
     return str(into), scan.examine(settings, engine, subject, image, into)
+
+
+RECIPE = Path(".ci/harness/Containerfile")
+NAME = "boxproof-harness:latest"
+TIMEOUT = 3600.0
+REFERENCE = re.compile(r"[a-z0-9][a-z0-9._/-]*(:[0-9]+/[a-z0-9._/-]+)?(:[\w][\w.-]{0,127})?")
+
+
+def build_harness(name: str = "") -> str:
+    """Build the image of this checkout and return its name.
+
+    Raises UsageError outside a checkout, EnvironmentFault if the build fails.
+    """
+    if ROOT != CHECKOUT:
+        hint = "clone the repository: the image is made of it"
+        raise UsageError("this is no checkout of boxproof", hint=hint)
+    if name and not REFERENCE.fullmatch(name):
+        hint = "allowed: [HOST[:PORT]/]NAME[:TAG], in lower case but for the tag"
+        raise UsageError(f"--name={short(name)!r}", hint=hint)
+    settings, recipe = Settings.load(), ROOT / RECIPE
+    engine = engine_choice.ensure(settings)
+    base = base_image.choose(settings, engine, recipe.read_text())
+    words = ["buildx", "build", "--builder=default", "--load", "--progress=plain", "--provenance=false"]
+    words += ["--network=host", f"--tag={name or NAME}", f"--file={recipe}"]
+    words += [f"--build-arg=BASE_IMAGE={base.reference}"] if base else []
+    with image_build.lent(base) as apt, index() as pip, progress.step(name or NAME) as report:
+        argv = [engine.client, *words, *apt, *pip, str(ROOT)]
+        run(argv, env=engine.env, timeout=TIMEOUT, on_line=report)
+    return name or NAME
+
+
+@contextmanager
+def index() -> Iterator[list[str]]:
+    """Give the options that lend a build the Python index of this machine, and its CA bundle."""
+    with tempfile.TemporaryDirectory(prefix="boxproof-harness-") as below:
+        conf = Path(below) / "pip.conf"
+        conf.write_text(fresh.registries()["pip.conf"])
+        bundle = next((each for each in build_mark.CA_BUNDLES if Path(each).is_file()), "/dev/null")
+        yield [f"--secret=id=pip-conf,src={conf}", f"--secret=id=pip-ca,src={bundle}"]
+
+
+def binaries(push: str, wheel: str) -> list[str]:
+    """Bring the programs of this machine's cache elsewhere; returns what was made, a line each.
+
+    Raises UsageError for wrong options or an empty cache, EnvironmentFault where a registry refuses.
+    """
+    if bool(push) == bool(wheel):
+        raise UsageError("name one of --push REF and --wheel DIR", hint="see inv binaries --help")
+    settings = Settings.load()
+    artifact = oci_registry.parse(push) if push else None
+    found = built(settings)
+    if artifact is not None:
+        with progress.step(f"{len(found)} programs to {artifact}") as report:
+            digest = oci_registry.push(artifact, found, report)
+        return [f"BOXPROOF_BINARY_CACHE=oci://{artifact.host}/{artifact.name}:{artifact.tag}@{digest}"]
+    directory = Path(wheel)
+    directory.mkdir(parents=True, exist_ok=True)
+    with progress.step(f"wheels of {len(found)} programs") as report:
+        made = []
+        for key, program in found.items():
+            report(program.name)
+            made.append(str(program_wheels.written(directory, key, program)))
+    return [*made, f"BOXPROOF_BINARY_CACHE={program_wheels.SCHEME}{directory.resolve()}"]
+
+
+def built(settings: Settings) -> dict[str, Path]:
+    """Return the programs in the cache that a run may need, by the keys of their recipes; says what lacks."""
+    subject = model.load(settings.subject)
+    places = [each.place(settings) for each in inputs.every_recipe(settings, subject)]
+    found = {each.parent.name: each for each in places if each.is_file()}
+    lacking = sorted({each.name for each in places if not each.is_file()})
+    if not found:
+        hint = "run `nox -s e2e` or `inv build` on a machine without an image registry first"
+        raise UsageError("nothing was built of Go modules here", hint=hint)
+    if lacking:
+        progress.say(f"not built here, and left out: {', '.join(lacking)}", style="yellow")
+    return found

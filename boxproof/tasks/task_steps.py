@@ -12,7 +12,7 @@ from boxproof.core.settings import Settings, whole_number
 from boxproof.deployment import deploy as box
 from boxproof.host.engine import engine_choice
 from boxproof.host.engine.docker_cli import docker
-from boxproof.kube import diagnosis
+from boxproof.kube import pod_faults
 from boxproof.runs import bringup, inputs, manual, ownership
 from boxproof.subject import model
 from boxproof.subject.image import image_build
@@ -57,7 +57,7 @@ def deploy(suffix: str, timeout: str) -> str:
         try:
             found.wait_rolled_out(seconds)
         except BoxproofError as fault:
-            why = diagnosis.why(found.kube, found.namespace, found.pod)
+            why = pod_faults.why(found.kube, found.namespace, found.pod)
             raise type(fault)(
                 f"{found.namespace}/{found.pod} is not Ready: {fault.message}\n{why}"
             ) from fault

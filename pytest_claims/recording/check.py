@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pytest_claims import pace, progress
+from pytest_claims import controls, pace, progress
 from pytest_claims.faults import NotHeld, Unprovable, one_line
-from pytest_claims.recording import processors, records, requirements
-from pytest_claims.recording.evidence import Evidence
-from pytest_claims.recording.observations import Ledger, Requirement
+from pytest_claims.recording import records, redaction, writing
+from pytest_claims.recording.observations import Ledger, Requirement, normalise
+from pytest_claims.recording.records import Record, name_of
 from pytest_claims.recording.redaction import Redactor
 from pytest_claims.verdicts import Verdict, of_exception, refuted_if_alive, worst
 
@@ -64,7 +67,7 @@ class Check:
     def _used(self) -> tuple[float, float]:
         """Return the seconds of processors used so far: by this worker, and by what works for all."""
         around: float | None = self.config.hook.pytest_claims_processors(config=self.config)
-        return processors.used(), around or 0.0
+        return used(), around or 0.0
 
     def phase_ended(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Take in the outcome of setup, call or teardown."""
@@ -86,7 +89,7 @@ class Check:
 
     def _hold_to_account(self) -> None:
         """A requirement that did not hold refutes, also where its error was caught or another thread's."""
-        missed = requirements.unheld(self.ledger)
+        missed = controls.unheld(self.ledger)
         if missed is not None:
             text = f"{missed.sentence}: it did not hold, and the check went on"
             self.outcomes.append(refuted_if_alive(text, self._alive))
@@ -115,7 +118,7 @@ class Check:
             return Verdict.UNPROVEN, f"it is marked with {len(self.record.claims)} claims: a check proves one"
         if not self.ledger.controls:
             return Verdict.UNPROVEN, "no control: nothing shows that its probe can see the opposite"
-        lacking = next(requirements.shortcomings(self.ledger), "")
+        lacking = next(controls.shortcomings(self.ledger), "")
         if lacking:
             return Verdict.UNPROVEN, one_line(lacking)
         return Verdict.PROVEN, "; ".join(self.ledger.notes)
@@ -139,9 +142,9 @@ class Check:
                 asked=text(each.observation.asked) if each.observation else "",
                 answer=data(each.observation.answer) if each.observation else None,
                 held=each.held,
-                shown=self._shown(requirements.shown(self.ledger, each)),
+                shown=self._shown(controls.shown(self.ledger, each)),
             )
-            for each in requirements.asserted(self.ledger)
+            for each in controls.asserted(self.ledger)
         )
 
     def _shown(self, failure: Requirement | None) -> records.Shown | None:
@@ -154,11 +157,11 @@ class Check:
     def _controls(self) -> int:
         """Return how many controls counted, by the rule it is judged by."""
         if self._by_requirements():
-            return requirements.counting(self.ledger)
+            return controls.counting(self.ledger)
         return len(self.ledger.counting())
 
     def _by_requirements(self) -> bool:
-        return not self.observed or requirements.used(self.ledger)
+        return not self.observed or controls.used(self.ledger)
 
     def end(self) -> None:
         """Write the final record; when even that fails, the started one stands and blocks."""
@@ -231,3 +234,70 @@ class Check:
                 name = str(manager.get_name(plugin)).rpartition("/")[2].rpartition(".")[0] or "plugin"
                 progress.say(f"no evidence from {name}: {error}", style="dim")
                 self.evidence(f"{name}-failed.txt", f"{type(error).__name__}: {error}\n")
+
+
+def used() -> float:
+    """Return the seconds that this process and what it started, and has seen the end of, have taken."""
+    return sum(os.times()[:4])
+
+
+def processor_shares(records: Sequence[Record]) -> Mapping[str, float]:
+    """Return each check's share of what was used around it, by node id.
+
+    What was used for all is dealt evenly among those that ran at the time, so the shares add up to about the
+    whole: an estimate, for a kernel does not say for whom a server works. A run's are not mixed with those of
+    an earlier one that are carried.
+    """
+    made = {}
+    for each in records:
+        spans = [_span(other) for other in records if other.carried == each.carried]
+        made[each.nodeid] = round(each.processors_around / _beside(_span(each), spans), 1)
+    return made
+
+
+def _span(record: Record) -> tuple[float, float]:
+    if record.started is None or record.ended is None:
+        return 0.0, 0.0
+    return record.started.timestamp(), record.ended.timestamp()
+
+
+def _beside(own: tuple[float, float], spans: Sequence[tuple[float, float]]) -> float:
+    """Return how many checks ran on average during one of them, itself included."""
+    begin, end = own
+    if end <= begin:
+        return 1.0
+    together = sum(max(0.0, min(end, last) - max(begin, first)) for first, last in spans)
+    return max(1.0, together / (end - begin))
+
+
+LARGEST = 5_000_000  # bytes of one file; the end is kept
+
+
+class Evidence:
+    """Writes into ``<run>/evidence/<check>/``; call it with a name and text, bytes or JSON data."""
+
+    def __init__(self, run: Path, nodeid: str, redactor: Redactor | None = None) -> None:
+        self.redactor = redactor or redaction.known()
+        self.run = run
+        self.directory = run / "evidence" / name_of(nodeid)
+        self.paths: list[str] = []
+
+    def __call__(self, name: str, content: object) -> Path:
+        """Write one file, redacted, and return its path; a second one of a name gets a number."""
+        path = self._free(name, ".txt" if isinstance(content, bytes | str) else ".json")
+        if isinstance(content, bytes | str):
+            text = content.decode(errors="replace") if isinstance(content, bytes) else content
+            writing.write_text(path, self.redactor.text(text)[-LARGEST:])  # cut last: half a secret is one
+        else:
+            writing.write_json(path, self.redactor.data(normalise(content)))
+        self.paths.append(str(path.relative_to(self.run)))
+        return path
+
+    def _free(self, name: str, suffix: str) -> Path:
+        stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "evidence"
+        path = self.directory / (stem if "." in stem else stem + suffix)
+        number = 2
+        while path.exists():
+            path = path.with_name(f"{path.stem.removesuffix(f'-{number - 1}')}-{number}{path.suffix}")
+            number += 1
+        return path

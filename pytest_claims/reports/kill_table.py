@@ -11,10 +11,10 @@ from pytest_claims import sabotages
 from pytest_claims.faults import ExitCode
 from pytest_claims.recording import redaction
 from pytest_claims.recording.records import Record
+from pytest_claims.recording.red_lock import RedLock
 from pytest_claims.reports import results
 from pytest_claims.reports.schema import CheckKills, CheckUnderSabotage, KillTable, SabotageResult
 from pytest_claims.sabotages import Sabotage
-from pytest_claims.seen_red.red_lock import RedLock
 from pytest_claims.verdicts import Verdict, worst
 
 FILE = "sabotage.json"

@@ -14,8 +14,10 @@ from pytest_claims import pace, sabotages, waivers
 from pytest_claims.claims import Claim
 from pytest_claims.faults import BoxproofError, SubjectFault, UsageError, one_line
 from pytest_claims.project import RunContext
-from pytest_claims.recording import processors, records, redaction
+from pytest_claims.recording import records, redaction
+from pytest_claims.recording.check import processor_shares
 from pytest_claims.recording.records import Asserted, Record
+from pytest_claims.recording.red_lock import RedLock
 from pytest_claims.reports.schema import (
     Cell,
     CheckResult,
@@ -29,7 +31,6 @@ from pytest_claims.reports.schema import (
     SubjectPart,
 )
 from pytest_claims.sabotages import Sabotage
-from pytest_claims.seen_red.red_lock import RedLock
 from pytest_claims.verdicts import OF_THE_SUBJECT, Verdict, worst
 from pytest_claims.waivers import Waiver
 
@@ -83,7 +84,7 @@ def judged(context: RunContext, how: Judging | None = None) -> Results:
     claims = tuple(_with_red(each, reports, lock) for each in claims)
     if context.seen_here is not None:
         claims = tuple(_told(each, reports, context.seen_here) for each in claims)
-    shares = processors.shares(reports)
+    shares = processor_shares(reports)
     claims = tuple(_with_nodes(each, shares) for each in claims)
     return Results(
         run=context.run,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from boxproof.agent.login import FILE, credentials
+from boxproof.fixtures.agent_modes import Headless
 from boxproof.fixtures.box_fixtures import Tier
-from boxproof.fixtures.headless import Headless
 from boxproof.kube.client import Kube
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.model import Subject

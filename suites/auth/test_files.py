@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from boxproof.agent.credential_file import DONE, Saves, saves
-from boxproof.agent.login import FILE, PROMPT, credentials
+from boxproof.agent.login import DONE, FILE, PROMPT, Saves, credentials, saves
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox

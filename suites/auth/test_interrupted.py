@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from boxproof.agent.login import credentials
-from boxproof.fixtures.agent_modes import Modes, started
-from boxproof.fixtures.headless import Headless
+from boxproof.fixtures.agent_modes import Headless, Modes, started
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.process.signals import stop
 from boxproof.stubs import claude_cli

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from boxproof.agent import api_session
 from boxproof.agent.api_session import Left
-from boxproof.fixtures.headless import Headless
+from boxproof.fixtures.agent_modes import Headless
 from boxproof.stubs.anthropic import Stub
 from pytest_claims import claim, control, observe, require, scope
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from boxproof.agent import login
 from boxproof.agent.login import Login, credentials
-from boxproof.fixtures.headless import Headless
+from boxproof.fixtures.agent_modes import Headless
 from boxproof.probes.containers import LocalContainer
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.image import image_files

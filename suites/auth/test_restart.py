@@ -12,9 +12,9 @@ from boxproof.deployment.sabotage_ways import Objects, find
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube import pod_status
 from boxproof.kube.client import Kube
-from boxproof.probes.eventually import eventually
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.pressure import eventually
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.agent.api_client import ask
-from boxproof.agent.api_session import serve
+from boxproof.agent.api_session import ask, serve
 from boxproof.agent.login import credentials
-from boxproof.fixtures.agent_modes import Modes, calls
+from boxproof.fixtures.agent_modes import Headless, Modes, calls
 from boxproof.fixtures.factories import Containers
-from boxproof.fixtures.headless import Headless
 from boxproof.probes.containers import LocalContainer
 from boxproof.stubs import claude_cli
 from boxproof.stubs.anthropic import Stub

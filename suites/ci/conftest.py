@@ -12,7 +12,7 @@ from docker.errors import DockerException
 from boxproof.cluster.images import load
 from boxproof.core.session import ClusterInfo, EngineInfo, Session
 from boxproof.core.settings import Settings
-from boxproof.fixtures.nested_runs import Nested
+from boxproof.fixtures.subject_steps import Nested
 from boxproof.probes import local_registry
 from boxproof.probes.local_registry import Registry
 from boxproof.probes.pods import helper_pods

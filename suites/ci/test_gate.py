@@ -11,7 +11,7 @@ import pytest
 
 from boxproof.core.session import EngineInfo, ImageInfo
 from boxproof.core.settings import Settings
-from boxproof.fixtures.nested_runs import Ended, Nested
+from boxproof.fixtures.subject_steps import Ended, Nested
 from boxproof.subject.minimal_subject import BAD, GOOD, PACKAGE, Miniature
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import scan as supply

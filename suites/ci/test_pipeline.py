@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from boxproof.fixtures.nested_runs import Ended, Nested
+from boxproof.fixtures.subject_steps import Ended, Nested
 from boxproof.probes.local_registry import Registry
 from boxproof.subject.minimal_subject import BAD, PROVABLE, Miniature
 from boxproof.subject.model import Subject

@@ -10,7 +10,7 @@ from typing import Any
 
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
-from boxproof.fixtures.nested_runs import Ended, Nested
+from boxproof.fixtures.subject_steps import Ended, Nested
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.minimal_subject import PROVABLE, SKIPPED, Miniature
 from boxproof.subject.model import Subject

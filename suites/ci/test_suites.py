@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from boxproof.core.session import Session
-from boxproof.fixtures.nested_runs import Ended, Nested
+from boxproof.fixtures.subject_steps import Ended, Nested
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault, ExitCode

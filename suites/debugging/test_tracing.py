@@ -15,7 +15,7 @@ from boxproof.probes.pods.probe_pods import Twin
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.pace import stretched
-from pytest_claims.recording.evidence import Evidence
+from pytest_claims.recording.check import Evidence
 from pytest_claims.waiting import until
 
 CHEAP = require(

@@ -10,8 +10,7 @@ from boxproof.core.session import ImageInfo, Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods import helper_pods
-from boxproof.probes.process.orphans import kill
-from boxproof.probes.process.processes import Process, descended, processes
+from boxproof.probes.process.processes import Process, descended, kill, processes
 from boxproof.probes.process.signals import stop
 from boxproof.subject.image.entrypoint import INITS, Form, form, is_shell, scripts
 from boxproof.subject.image.image_files import reader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.agent.credential_file import DONE, Saves, saves
+from boxproof.agent.login import DONE, Saves, saves
 from boxproof.core.session import ImageInfo, Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer

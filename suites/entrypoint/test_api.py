@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from boxproof.agent import api_session
-from boxproof.agent.api_client import ask, words
-from boxproof.fixtures.agent_modes import of_program
-from boxproof.fixtures.headless import Headless
+from boxproof.agent.api_session import ask, words
+from boxproof.fixtures.agent_modes import Headless, of_program
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.eventually import eventually
+from boxproof.probes.pressure import eventually
 from boxproof.probes.process.processes import processes
 from boxproof.stubs.anthropic import Stub
 from pytest_claims import claim, control, observe, require, scope

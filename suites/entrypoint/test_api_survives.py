@@ -9,8 +9,8 @@ import secrets
 import pytest
 
 from boxproof.agent import api_session
-from boxproof.agent.api_client import Reply, ask, words
-from boxproof.fixtures.headless import Headless
+from boxproof.agent.api_session import Reply, ask, words
+from boxproof.fixtures.agent_modes import Headless
 from boxproof.probes.containers import LocalContainer
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until

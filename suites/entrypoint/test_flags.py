@@ -7,7 +7,7 @@ import re
 import pytest
 
 from boxproof.agent import api_session
-from boxproof.agent.api_client import ask
+from boxproof.agent.api_session import ask
 from boxproof.fixtures.agent_modes import Modes, calls
 from boxproof.fixtures.factories import Containers
 from boxproof.subject.model import Subject

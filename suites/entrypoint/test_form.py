@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from boxproof.agent import api_session
-from boxproof.agent.api_client import ask
+from boxproof.agent.api_session import ask
 from boxproof.core.session import ImageInfo, Session
 from boxproof.fixtures.agent_modes import Modes, calls, of_program, started
 from boxproof.fixtures.factories import Containers

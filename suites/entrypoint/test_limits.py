@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from boxproof.agent import api_session
-from boxproof.agent.api_client import words
+from boxproof.agent.api_session import words
 from boxproof.deployment.box import Box
 from boxproof.fixtures.agent_modes import Modes, of_program, started
 from boxproof.fixtures.factories import Containers

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from boxproof.agent import api_session
-from boxproof.agent.api_client import ask
+from boxproof.agent.api_session import ask
 from boxproof.agent.login import credentials
 from boxproof.deployment.box import Box
-from boxproof.fixtures.agent_modes import Modes, started
+from boxproof.fixtures.agent_modes import Headless, Modes, started
 from boxproof.fixtures.factories import Containers
-from boxproof.fixtures.headless import Headless
 from boxproof.kube.client import Kube
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods import helper_pods

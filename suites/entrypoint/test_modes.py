@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from boxproof.agent import api_session
-from boxproof.agent.api_client import ask
+from boxproof.agent.api_session import ask
 from boxproof.fixtures.agent_modes import Modes, calls
 from pytest_claims import claim, control, observe, require, scope
 

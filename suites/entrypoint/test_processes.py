@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import pytest
 
 from boxproof.agent import api_session
-from boxproof.agent.api_client import words
+from boxproof.agent.api_session import words
 from boxproof.deployment.box import Box
 from boxproof.fixtures.agent_modes import Modes, handles_term, kill_program, of_program, shells_above, started
 from boxproof.fixtures.blocked_agent import to_clis_of_pod
 from boxproof.fixtures.factories import Containers, Twins
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.eventually import eventually
-from boxproof.probes.process.orphans import kill, orphans
-from boxproof.probes.process.processes import processes
+from boxproof.probes.pressure import eventually
+from boxproof.probes.process.processes import kill, orphans, processes
 from boxproof.stubs import claude_cli
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope

@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from boxproof.agent.login import credentials
-from boxproof.fixtures.agent_modes import calls, started
-from boxproof.fixtures.headless import Headless
-from boxproof.probes.eventually import eventually
-from boxproof.probes.pressure import demand_speed, judged
+from boxproof.fixtures.agent_modes import Headless, calls, started
+from boxproof.probes.pressure import demand_speed, eventually, judged
 from boxproof.probes.process.signals import stop
 from boxproof.stubs import claude_cli
 from pytest_claims import claim, control, observe, require, scope

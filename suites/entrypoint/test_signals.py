@@ -21,9 +21,8 @@ from boxproof.probes.pods.probe_pods import PROGRAM
 from boxproof.probes.pressure import demand_speed, doubt, explained, judged
 from boxproof.probes.process.signals import Stop, stop
 from boxproof.stubs import claude_cli
-from boxproof.subject.image.entrypoint import scripts
+from boxproof.subject.image.entrypoint import SOUND, Trap, fate, scripts
 from boxproof.subject.image.image_files import reader
-from boxproof.subject.image.shell_traps import SOUND, Trap, fate
 from boxproof.subject.manifests.pod_specs import pod_spec, workload
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

@@ -10,7 +10,7 @@ from boxproof.probes.containers import LocalContainer
 from boxproof.probes.probe_protocol import ask
 from boxproof.probes.process import signals
 from boxproof.subject.image import image_files
-from boxproof.subject.image.shell_traps import Trap
+from boxproof.subject.image.entrypoint import Trap
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 from pytest_claims.waiting import until

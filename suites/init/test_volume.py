@@ -18,7 +18,7 @@ from boxproof.kube import pod_status
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.init_container import seen_in_processes
-from boxproof.probes.pods.volume_permissions import roots_volume
+from boxproof.probes.pods.volume_reader import roots_volume
 from boxproof.probes.process.encodings import forms, holds_secret
 from boxproof.stubs.git_forge import Repository
 from boxproof.subject.manifests.pod_specs import holders

@@ -9,7 +9,7 @@ import pytest
 
 from boxproof.core.session import EngineInfo, Session
 from boxproof.deployment.deploy import Objects, rendered
-from boxproof.fixtures.docker_run import Documented
+from boxproof.fixtures.compose_project import Documented
 from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

@@ -7,10 +7,9 @@ import secrets
 import pytest
 
 from boxproof.agent import api_session
-from boxproof.agent.api_client import ask, words
-from boxproof.fixtures.agent_modes import Modes, calls, started
+from boxproof.agent.api_session import ask, words
+from boxproof.fixtures.agent_modes import Headless, Modes, calls, started
 from boxproof.fixtures.factories import Containers
-from boxproof.fixtures.headless import Headless
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.process.processes import processes
 from boxproof.stubs.anthropic import MESSAGES, Stub

@@ -10,12 +10,12 @@ from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
-from boxproof.host.engine.container_exec import said
+from boxproof.host.engine.docker_cli import said
 from boxproof.kube.client import Kube, NotFound
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pods.probe_pods import INSIDE
-from boxproof.probes.pods.volume_permissions import roots_volume
+from boxproof.probes.pods.volume_reader import roots_volume
 from boxproof.probes.process.processes import processes
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject

@@ -12,13 +12,12 @@ from boxproof.agent import mcp
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube
-from boxproof.kube.exec_stream import dialogue
+from boxproof.kube.exec import dialogue
 from boxproof.kube.service_accounts import authority, kubeconfig, token
-from boxproof.probes.eventually import eventually
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
-from boxproof.probes.process.orphans import kill
-from boxproof.probes.process.processes import Process, processes
+from boxproof.probes.pressure import eventually
+from boxproof.probes.process.processes import Process, kill, processes
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require

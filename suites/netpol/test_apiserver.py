@@ -6,15 +6,14 @@ import copy
 from collections.abc import Callable
 
 from boxproof.agent import mcp
-from boxproof.agent.kubectl import kubectl
+from boxproof.agent.agent_tools import kubectl
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import of_pod
 from boxproof.probes.network.enforcement import opens
-from boxproof.probes.network.name_resolution import lookup, resolved
-from boxproof.probes.network.reach import DENIED, Listener, Reach, reach, reached
+from boxproof.probes.network.reach import DENIED, Listener, Reach, lookup, reach, reached, resolved
 from boxproof.probes.pods.probe_pods import Twin
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require

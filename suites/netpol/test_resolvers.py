@@ -9,8 +9,7 @@ import pytest
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.probes.network.enforcement import beside
-from boxproof.probes.network.name_resolution import lookup
-from boxproof.probes.network.reach import DENIED, Listener, reach, reached
+from boxproof.probes.network.reach import DENIED, Listener, lookup, reach, reached
 from boxproof.probes.pods.probe_pods import Twin
 from boxproof.probes.probe_protocol import Prober
 from pytest_claims import claim, control, observe, require

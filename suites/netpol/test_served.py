@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from boxproof.agent.api_client import ask_from
+from boxproof.agent.api_session import ask_from
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins

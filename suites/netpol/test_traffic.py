@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from boxproof.agent.kubectl import kubectl
+from boxproof.agent.agent_tools import kubectl
 from boxproof.core.session import ClusterInfo
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
@@ -17,9 +17,8 @@ from boxproof.kube.exec import exec_in
 from boxproof.kube.network_policies import of_pod
 from boxproof.kube.pod_status import is_ready
 from boxproof.probes.network.enforcement import becomes, beside, opens
-from boxproof.probes.network.name_resolution import lookup, resolved
 from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import DENIED, Listener, Reach, reach, reached
+from boxproof.probes.network.reach import DENIED, Listener, Reach, lookup, reach, reached, resolved
 from boxproof.probes.pods.probe_pods import Twin
 from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.waiting import holds

@@ -11,9 +11,8 @@ import pytest
 
 from boxproof.core.session import EngineInfo, Session
 from boxproof.fixtures.applied_objects import Applied, Conformity
-from boxproof.fixtures.charts import Charts
 from boxproof.fixtures.compose_project import Composed
-from boxproof.fixtures.helm_release import Release
+from boxproof.fixtures.helm_release import Charts, Release
 from boxproof.kube.client import Kube
 from boxproof.probes.network.outside import Outside
 from boxproof.subject.model import Subject

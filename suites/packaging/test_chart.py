@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from boxproof.deployment.deploy import COMPONENTS
-from boxproof.fixtures.charts import Charts
+from boxproof.fixtures.helm_release import Charts
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 

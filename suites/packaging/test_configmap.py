@@ -10,9 +10,9 @@ from boxproof.agent.agent_tools import verify
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube
-from boxproof.probes.eventually import eventually
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.pressure import eventually
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from suites.packaging.config_change import changed, restarted

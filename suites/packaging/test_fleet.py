@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from boxproof.fixtures.applied_objects import Conformity
-from boxproof.fixtures.charts import Charts
+from boxproof.fixtures.helm_release import Charts
 from boxproof.subject.manifests import helm
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, require, scope

@@ -11,7 +11,7 @@ from boxproof.core.labels import RUN_LABEL
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.applied_objects import Applied, Conformity, refused
-from boxproof.fixtures.charts import Charts
+from boxproof.fixtures.helm_release import Charts
 from boxproof.kube.client import Kube
 from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.object_diff import called

@@ -7,8 +7,7 @@ from typing import Any
 
 from boxproof.core.session import Session
 from boxproof.deployment.box import workload_of
-from boxproof.fixtures.charts import diff
-from boxproof.fixtures.helm_release import Release, installed
+from boxproof.fixtures.helm_release import Release, diff, installed
 from boxproof.subject.manifests.object_diff import called, in_order_of
 from pytest_claims import claim, control, needs, require
 from suites.packaging import config_change

@@ -12,7 +12,7 @@ import yaml
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.applied_objects import refused
-from boxproof.fixtures.charts import Charts
+from boxproof.fixtures.helm_release import Charts
 from boxproof.subject.manifests import derive, helm, starting
 from boxproof.subject.manifests.object_diff import called, differences
 from boxproof.subject.model import Subject

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from boxproof.fixtures.charts import Charts
+from boxproof.fixtures.helm_release import Charts
 from boxproof.subject.manifests.pod_specs import floating, images, pod_spec, workload
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

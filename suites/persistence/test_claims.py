@@ -12,7 +12,7 @@ from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods, volumes
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pods.probe_pods import INSIDE
-from boxproof.probes.pods.volume_permissions import roots_volume
+from boxproof.probes.pods.volume_reader import roots_volume
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from pytest_claims.faults import EnvironmentFault, Unprovable

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from boxproof.agent.credential_file import DONE, Saves, saves
+from boxproof.agent.login import DONE, Saves, saves
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from boxproof.kube.access_reviews import Answer, Audit, Question, audit, discover, questions_of, reviewed
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rbac.access_reviews import Answer, Question, discover, questions_of, reviewed
-from boxproof.kube.rbac.audit import Audit, audit
-from boxproof.kube.rbac.derived import derived, given
-from boxproof.kube.rbac.rules import grants, places
+from boxproof.kube.rules import derived, given, grants, places
 from pytest_claims import observe
 from pytest_claims.faults import EnvironmentFault
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boxproof.agent.kubectl import kubectl
+from boxproof.agent.agent_tools import kubectl
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import Access
 from boxproof.fixtures.factories import Twins
+from boxproof.kube.access_reviews import ADMIN, Answer, Question, discover
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rbac.access_reviews import Answer, Question, discover
-from boxproof.kube.rbac.audit import ADMIN
-from boxproof.kube.rbac.derived import given
-from boxproof.kube.rbac.rules import Grant, grants, subjects
+from boxproof.kube.rules import Grant, given, grants, subjects
 from boxproof.probes.pods.helper_pods import unique
 from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.recording.observations import record

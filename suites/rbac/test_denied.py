@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from boxproof.deployment.box import Box
+from boxproof.kube.access_reviews import ADMIN, Question
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rbac.access_reviews import Question
-from boxproof.kube.rbac.audit import ADMIN
-from boxproof.kube.rbac.derived import about, about_roles, changing
-from boxproof.kube.rbac.rules import RBAC
+from boxproof.kube.rules import RBAC, about, about_roles, changing
 from pytest_claims import claim, control, require
 from suites.rbac import rights
 from suites.rbac.conftest import Bound

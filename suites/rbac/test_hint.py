@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boxproof.agent.kubectl import kubectl
+from boxproof.agent.agent_tools import kubectl
 from boxproof.deployment.box import Box
 from pytest_claims import claim, control, require
 from pytest_claims.recording import observations

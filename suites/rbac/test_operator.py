@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from boxproof.agent.kubectl import kubectl
+from boxproof.agent.agent_tools import kubectl
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import COMPONENTS, added
 from boxproof.fixtures.box_fixtures import Access, MakeBox
 from boxproof.fixtures.factories import Twins
+from boxproof.kube.access_reviews import Answer, Question
 from boxproof.kube.client import Kube
-from boxproof.kube.rbac.access_reviews import Answer, Question
-from boxproof.kube.rbac.derived import changing
-from boxproof.kube.rbac.rules import becomes, in_force
+from boxproof.kube.rules import becomes, changing, in_force
 from boxproof.probes.pods.probe_pods import resting
 from boxproof.subject.manifests.pod_specs import without_pods
 from boxproof.subject.model import Subject

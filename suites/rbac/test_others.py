@@ -9,12 +9,12 @@ from boxproof.agent import login
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Twins
+from boxproof.kube.access_reviews import Answer, Question
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import matches
-from boxproof.kube.rbac.access_reviews import Answer, Question
-from boxproof.kube.rbac.rules import RBAC, becomes, subjects
-from boxproof.probes.eventually import eventually
+from boxproof.kube.rules import RBAC, becomes, subjects
 from boxproof.probes.pods.helper_pods import applied, unique
+from boxproof.probes.pressure import eventually
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from pytest_claims.faults import Unprovable

@@ -10,8 +10,8 @@ from typing import Any
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
+from boxproof.kube.access_reviews import groups_of
 from boxproof.kube.client import ApiError, Kube, Object
-from boxproof.kube.rbac.access_reviews import groups_of
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.pods.probe_pods import CONTAINER, resting
 from pytest_claims import claim, control, observe, require

@@ -8,13 +8,12 @@ from collections.abc import Iterable
 import pytest
 
 from boxproof.agent import mcp
-from boxproof.agent.kubectl import Told, kubectl
+from boxproof.agent.agent_tools import Told, kubectl
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
+from boxproof.kube.access_reviews import READS, Answer, Question, reviewed
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rbac.access_reviews import Answer, Question, reviewed
-from boxproof.kube.rbac.audit import READS
-from boxproof.kube.rbac.derived import STREAMS, about
+from boxproof.kube.rules import STREAMS, about
 from boxproof.kube.service_accounts import authority, kubeconfig
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.pods.probe_pods import INSIDE

@@ -9,10 +9,9 @@ import pytest
 
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import Tier
+from boxproof.kube.access_reviews import READS, Question, listing
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rbac.access_reviews import Question
-from boxproof.kube.rbac.audit import READS, listing
-from boxproof.kube.rbac.rules import in_force
+from boxproof.kube.rules import in_force
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from suites.rbac import rights

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.session import EngineInfo, Session
-from boxproof.fixtures.charts import Charts
-from boxproof.fixtures.docker_run import Documented
+from boxproof.fixtures.compose_project import Documented
+from boxproof.fixtures.helm_release import Charts
 from boxproof.subject.model import Subject
 
 

@@ -10,7 +10,7 @@ from boxproof.core.process import Result as ExecResult
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import rendered
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.fixtures.docker_run import Documented, bytes_of_logs
+from boxproof.fixtures.compose_project import Documented, bytes_of_logs
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.probe_pods import INSIDE

@@ -10,8 +10,8 @@ import yaml
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import COMPONENTS, rendered
-from boxproof.fixtures.charts import Charts
 from boxproof.fixtures.factories import Twins
+from boxproof.fixtures.helm_release import Charts
 from boxproof.kube.client import Kube
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pods.probe_pods import PROGRAM

@@ -10,7 +10,7 @@ from boxproof.fixtures.blocked_agent import LIVE
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import NotFound
-from boxproof.probes.eventually import eventually
+from boxproof.probes.pressure import eventually
 from boxproof.probes.process import cgroup
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded

@@ -11,7 +11,7 @@ from secrets import token_hex
 
 import pytest
 
-from boxproof.agent.kubectl import Told, kubectl
+from boxproof.agent.agent_tools import Told, kubectl
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube, Object

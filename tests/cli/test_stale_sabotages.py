@@ -13,9 +13,9 @@ from boxproof.core.settings import Settings
 from boxproof.runs import suite_runner
 from boxproof.runs.suite_runner import Listed
 from pytest_claims import sabotages
+from pytest_claims.recording import red_lock
+from pytest_claims.recording.red_lock import RedLock, Seen
 from pytest_claims.reports.schema import CheckUnderSabotage, SabotageResult
-from pytest_claims.seen_red import red_lock
-from pytest_claims.seen_red.red_lock import RedLock, Seen
 from pytest_claims.verdicts import Verdict
 
 CLAIM, NOW, BEFORE = "pvc-bound", "1" * 16, "2" * 16

@@ -8,9 +8,8 @@ import pytest
 import yaml
 
 from boxproof.cluster import cells
-from boxproof.cluster.kind import kind_clusters
-from boxproof.cluster.node_image import node_image
-from boxproof.cluster.node_image.components import MODULES, programs, runtime_programs
+from boxproof.cluster.kind import kind_clusters, node_image
+from boxproof.cluster.kind.components import MODULES, programs, runtime_programs
 from boxproof.core.settings import Settings
 from pytest_claims.faults import UsageError
 

@@ -127,7 +127,10 @@ def test_the_kubeconfigs_are_those_kubectl_takes(monkeypatch: pytest.MonkeyPatch
     assert [str(each)[-13:] for each in kubeconfig_files()] == ["/.kube/config"]
 
 
-def test_help_teaches_the_existing_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_teaches_the_existing_cluster(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")  # a name is not broken at its hyphen
     with pytest.raises(SystemExit):
         asked(["--help"], "e2e", "about")
 

@@ -14,8 +14,7 @@ from boxproof.cluster.images import load
 from boxproof.core.session import ClusterInfo, EngineInfo, Session
 from boxproof.core.settings import ROOT
 from boxproof.deployment import cluster_requirements
-from boxproof.fixtures.nested_runs import Nested
-from boxproof.fixtures.subject_steps import steps_of
+from boxproof.fixtures.subject_steps import Nested, steps_of
 from boxproof.host.engine.docker_cli import NEEDS_NODE, inside
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject import model

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from boxproof.kube.access_reviews import Answer, Question, groups_of, questions_of, review
 from boxproof.kube.client import Conflict, Forbidden, Invalid, Kube, NotFound
-from boxproof.kube.rbac.access_reviews import Answer, Question, groups_of, questions_of, review
 from pytest_claims.faults import EnvironmentFault
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "n"}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.kube import diagnosis
+from boxproof.kube import pod_faults
 from boxproof.kube.client import Invalid
 from pytest_claims.faults import EnvironmentFault
 
@@ -46,7 +46,7 @@ class Fake:
 
 def why(fake: Fake) -> str:
     """Ask why the fake's pod is not Ready."""
-    return diagnosis.why(fake, "n", "agent-0")  # type: ignore[arg-type]
+    return pod_faults.why(fake, "n", "agent-0")  # type: ignore[arg-type]
 
 
 def test_warnings_about_pod_and_workload_come_oldest_first() -> None:

@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from boxproof.core.process import Result, run
-from boxproof.probes.network.name_resolution import TIMEOUT, UNREACHABLE, lookup
-from boxproof.probes.network.reach import DENIED, Listener, Reach, listen, reach
+from boxproof.probes.network.reach import DENIED, TIMEOUT, UNREACHABLE, Listener, Reach, listen, lookup, reach
 from boxproof.probes.probe_protocol import ask
 from boxproof.probes.process.capabilities import named, parse
 from boxproof.probes.process.processes import bits, descended, processes

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from pytest_claims.controls import ControlFailed
+from pytest_claims.controls import ControlFailed, require
 from pytest_claims.faults import NotHeld
 from pytest_claims.recording import observations
-from pytest_claims.recording.requirements import require
 
 Suite = Callable[..., Any]
 BOUND = """

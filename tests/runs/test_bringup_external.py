@@ -10,14 +10,14 @@ import yaml
 
 from boxproof.cluster import external
 from boxproof.cluster.images import pull
-from boxproof.cluster.images import push as pushing
+from boxproof.cluster.images import pull as pushing
 from boxproof.core.labels import RUN_LABEL
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, StubInfo
 from boxproof.core.settings import ROOT, Settings
 from boxproof.deployment import deploy
 from boxproof.runs import bringup, bringup_external, inputs, ownership, run_life, sweep_cluster, sweep_engine
 from boxproof.runs.run_life import Run
-from boxproof.stubs import anthropic, anthropic_in_cluster
+from boxproof.stubs import anthropic
 from boxproof.subject import model
 from boxproof.subject.image import image_build
 from boxproof.subject.supply_chain import scan
@@ -94,7 +94,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
         (pull, "pull", None),
         (anthropic, "start", started),
         (anthropic, "stop", None),
-        (anthropic_in_cluster, "start", ("home/boxproof-stub", "10.43.0.7")),
+        (anthropic, "start_in_cluster", ("home/boxproof-stub", "10.43.0.7")),
         (bringup, "canary_of", None),
         (bringup, "first_instance", None),
         (sweep_cluster, "left_behind", []),

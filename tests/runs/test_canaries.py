@@ -22,7 +22,7 @@ from boxproof.host.engine import docker_cli
 from pytest_claims import progress
 from pytest_claims.own_process import PROCESS
 from pytest_claims.recording import records, writing
-from pytest_claims.recording.evidence import Evidence
+from pytest_claims.recording.check import Evidence
 from pytest_claims.recording.redaction import Redactor
 from pytest_claims.recording.secret_shapes import without_shapes
 from tests.support import engines

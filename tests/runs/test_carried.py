@@ -180,5 +180,6 @@ def test_what_was_refuted_is_never_carried(proven: Path, tmp_path: Path) -> None
     settings = settings_of(shutil.copytree(proven, tmp_path / "copy", symlinks=True))
     (settings.subject / "price.txt").write_text("three")
     assert prove(settings).returncode == 1
+    assert results.read(_latest(settings) / results.FILE).verdict == "refuted"
     found = carried.find(settings)
     assert found is None or found.proven == {}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.cluster import cells
-from boxproof.cluster.node_image import components
+from boxproof.cluster.kind import components
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host import survey
 from boxproof.host.fetch import golang

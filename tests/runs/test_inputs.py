@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from boxproof.cli import e2e
-from boxproof.cluster.node_image import components
+from boxproof.cluster.kind import components
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host.engine import engine_choice, engine_programs
-from boxproof.host.fetch import apt, go_fetch, go_proxy, golang, npm
+from boxproof.host.fetch import apt, go_proxy, golang, npm
 from boxproof.probes import probe_image
 from boxproof.runs import bringup, inputs
 from boxproof.subject import model
@@ -113,7 +113,7 @@ def test_a_run_ends_blocked_before_the_engine_is_started(
     served.only, served.mode = only, mode
     if mode == registries.HANG:
         monkeypatch.setattr(go_proxy, "PATIENCE", 0.3)
-        monkeypatch.setattr(go_fetch, "CONFIRM_TIMEOUT", 1.0)
+        monkeypatch.setattr(golang, "CONFIRM_TIMEOUT", 1.0)
         monkeypatch.setattr(npm, "PATIENCE", NPM | {"npm_config_fetch_timeout": "700"})
     found = e2e.prove(settings)
     assert found.exit_code is ExitCode.BLOCKED

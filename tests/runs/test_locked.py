@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from boxproof.cluster.node_image import node_image
+from boxproof.cluster.kind import node_image
 from boxproof.core.own_project import LOCK as LOCK_FILE
 from boxproof.core.own_project import context
 from boxproof.core.session import EngineInfo, LockInfo, Move

@@ -11,7 +11,7 @@ import pytest
 from boxproof.core.own_project import context
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings
-from boxproof.runs import stages
+from boxproof.runs import run_life
 from pytest_claims.faults import UsageError
 from pytest_claims.reports import results
 from tests.support.proof_fixtures import run_directory, session, suite
@@ -32,7 +32,7 @@ __all__ = ["run_directory", "session", "suite"]  # fixtures
 def test_a_run_goes_as_far_as_it_is_asked_to_and_has_parts_for(
     asked: str, absent: tuple[str, ...], last: str
 ) -> None:
-    assert stages.reached(Settings(stage=asked), {each: f"no {each}" for each in absent}) == last
+    assert run_life.reached(Settings(stage=asked), {each: f"no {each}" for each in absent}) == last
 
 
 def test_an_unknown_stage_is_wrong_usage() -> None:

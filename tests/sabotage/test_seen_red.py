@@ -10,7 +10,7 @@ from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
 from boxproof.runs import suite_runner
 from boxproof.runs.suite_runner import Listed
-from pytest_claims.seen_red import red_lock
+from pytest_claims.recording import red_lock
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from boxproof.core.session import StubInfo
-from boxproof.stubs import anthropic_in_cluster, certificates
+from boxproof.stubs import anthropic, certificates
 from boxproof.stubs.anthropic import Stub
 from boxproof.stubs.git_forge import Repository
 
@@ -75,9 +75,7 @@ def test_repositories_are_where_pods_clone_them(stub: Stub, there: There) -> Non
 
 
 def test_what_is_made_in_the_cluster_is_labelled_and_listens_on_the_real_port() -> None:
-    made = anthropic_in_cluster.objects(
-        "home", "r/probe:1", certificates.issue(["x"]), {"boxproof.dev/run": "r"}
-    )
+    made = anthropic.objects("home", "r/probe:1", certificates.issue(["x"]), {"boxproof.dev/run": "r"})
     assert [each["kind"] for each in made] == ["Secret", "Service", "Pod"]
     assert {each["metadata"]["labels"]["boxproof.dev/run"] for each in made} == {"r"}
     assert {each["metadata"]["namespace"] for each in made} == {"home"}
@@ -103,8 +101,8 @@ def test_the_control_side_is_asked_through_the_api_server(monkeypatch: pytest.Mo
             asked.append((path, None))
             return {"requests": []}
 
-    monkeypatch.setattr(anthropic_in_cluster, "Kube", Kube)
-    side = anthropic_in_cluster.Side("k", "home/boxproof-stub")
+    monkeypatch.setattr(anthropic, "Kube", Kube)
+    side = anthropic.Side("k", "home/boxproof-stub")
     side.ask("GET", "/requests", None, {"token": "a b"})
     side.ask("POST", "/reset", {"token": ""}, None)
     below = "/api/v1/namespaces/home/services/boxproof-stub:8081/proxy"

@@ -8,7 +8,7 @@ import pytest
 
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
-from boxproof.deployment.needed_parts import PARTS
+from boxproof.deployment.cluster_requirements import PARTS
 from boxproof.subject import model, parts
 
 

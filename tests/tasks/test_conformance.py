@@ -11,11 +11,10 @@ from typing import cast
 
 import pytest
 
-from boxproof.cluster.images import agnhost
 from boxproof.core.session import ClusterInfo
 from boxproof.kube.client import Kube, Object
-from boxproof.netpol.cyclonus import Case
-from boxproof.netpol.known_deviations import Known
+from boxproof.operations.cyclonus import Case
+from boxproof.operations.known_deviations import Known
 from boxproof.tasks import conformance
 from boxproof.tasks.conformance import OURS, Asked, Conformance, namespaces
 from pytest_claims.faults import EnvironmentFault, UsageError
@@ -179,5 +178,5 @@ def test_a_busy_machine_is_told_where_something_failed(load: float, passed: bool
 def test_the_image_holds_the_program_alone(tmp_path: Path) -> None:
     program = tmp_path / "agnhost"
     program.write_bytes(b"program")
-    with tarfile.open(fileobj=BytesIO(agnhost.archive(program))) as tar:
+    with tarfile.open(fileobj=BytesIO(conformance.archive(program))) as tar:
         assert [(each.name, each.mode) for each in tar] == [("agnhost", 0o755)]

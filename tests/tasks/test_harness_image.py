@@ -13,7 +13,7 @@ from boxproof.host.engine import engine_choice
 from boxproof.host.fetch import reachability
 from boxproof.subject.image import base_image
 from boxproof.subject.image.base_image import Base
-from boxproof.tasks import harness_image
+from boxproof.tasks import image_tasks
 from pytest_claims.faults import EnvironmentFault
 
 CLIENT = """#!/bin/sh
@@ -43,12 +43,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_this_checkout_is_built_on_the_pinned_base(place: Path) -> None:
     (place / "there").touch()
 
-    assert harness_image.build("host/harness:1") == "host/harness:1"
+    assert image_tasks.build_harness("host/harness:1") == "host/harness:1"
 
     asked = (place / "asked").read_text().splitlines()
     assert "--build-arg=BASE_IMAGE=debian:bookworm-slim" in asked
     assert "--tag=host/harness:1" in asked
-    assert f"--file={ROOT / harness_image.RECIPE}" in asked
+    assert f"--file={ROOT / image_tasks.RECIPE}" in asked
     assert asked[-1] == str(ROOT)
     assert "[global]" in (place / "lent").read_text()
 
@@ -60,7 +60,7 @@ def test_where_the_base_cannot_be_pulled_a_bootstrapped_root_takes_its_place(
     monkeypatch.setattr(reachability, "registry", lambda *_: "no answer")
     monkeypatch.setattr(base_image, "bootstrapped", lambda *_: root)
 
-    harness_image.build()
+    image_tasks.build_harness()
 
     assert "--build-arg=BASE_IMAGE=boxproof-base:x" in (place / "asked").read_text().splitlines()
     assert "mirror.invalid" in (place / "lent").read_text()
@@ -70,16 +70,16 @@ def test_a_build_that_fails_is_a_fault(place: Path) -> None:
     (place / "there").touch()
     (place / "broken").touch()
     with pytest.raises(EnvironmentFault, match="no space left"):
-        harness_image.build()
+        image_tasks.build_harness()
 
 
 def test_the_recipe_takes_what_is_lent_and_leaves_out_what_is_this_machines() -> None:
-    recipe = (ROOT / harness_image.RECIPE).read_text()
+    recipe = (ROOT / image_tasks.RECIPE).read_text()
     assert {"apt-sources", "apt-conf", "host-ca", "pip-conf", "pip-ca"} <= {
         each.partition("id=")[2].partition(",")[0].split()[0]
         for each in recipe.split()
         if each.startswith("--mount=type=secret")
     }
-    ignored = (ROOT / f"{harness_image.RECIPE}.dockerignore").read_text().split()
+    ignored = (ROOT / f"{image_tasks.RECIPE}.dockerignore").read_text().split()
     for each in (".git", ".venv", ".nox", "reports/20260101T000000", "**/__pycache__"):
         assert any(fnmatch.fnmatchcase(each, pattern) for pattern in ignored), each

@@ -12,7 +12,7 @@ from typing import Any
 
 from boxproof.core.labels import KIND_CLUSTER_LABEL, KIND_ROLE_LABEL, labels_here
 from boxproof.core.session import ClusterInfo
-from boxproof.host.engine.container_exec import said
+from boxproof.host.engine.docker_cli import said
 from boxproof.subject.commands import carry_out
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations

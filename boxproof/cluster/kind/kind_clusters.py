@@ -17,9 +17,8 @@ import yaml
 
 from boxproof.cluster import cells, cluster_info, contexts
 from boxproof.cluster.cells import DIRECTORY, Cell, check
-from boxproof.cluster.kind import capacity, encryption, step_timings
+from boxproof.cluster.kind import components, kind_config, node_logs
 from boxproof.cluster.kind.node_logs import collect
-from boxproof.cluster.node_image import components
 from boxproof.core.process import CommandFailed, CommandTimedOut, run
 from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.core.settings import Settings
@@ -110,7 +109,7 @@ def up(
                 raise EnvironmentFault(f"there is no cluster {settings.cluster} of this recipe in use")
             making()
             remove(engine, settings.cluster)
-            capacity.check(engine, settings.cluster)
+            kind_config.check(engine, settings.cluster)
             _write_topology(where, topology)
             where.record.write_text(json.dumps(recipe, indent=2))
             _create(engine, settings.cluster, where, program, node_image, run_dir)
@@ -217,7 +216,7 @@ def _create(
     argv += ["--image", node_image, "--config", where.topology, "--kubeconfig", where.kubeconfig]
     try:
         with progress.step(f"creating the cluster {name}") as report:
-            run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=step_timings.timed(report))
+            run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=node_logs.timed(report))
             nodes = nodes_of(engine, name)
         with progress.step("all nodes Ready, and the cluster's own pods"), ThreadPoolExecutor(1) as pool:
             taken = pool.submit(_take_kubectl, engine, nodes[0], where)
@@ -252,8 +251,8 @@ def configured(settings: Settings, engine: EngineInfo) -> Path:
 
 def _write_topology(where: Place, text: str) -> None:
     """Write kind's configuration of one cluster, with an encryption key of its own."""
-    directory = encryption.prepare(where.encryption)
-    where.topology.write_text(text.replace(encryption.PLACE, str(directory)))
+    directory = kind_config.prepare(where.encryption)
+    where.topology.write_text(text.replace(kind_config.PLACE, str(directory)))
 
 
 def _last_error(fault: BoxproofError) -> str:

@@ -1,11 +1,15 @@
-"""The logs of a cluster's nodes, kept when it did not come up."""
+"""What nodes and kind itself say: logs as evidence, the seconds of its steps."""
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from boxproof.core.session import EngineInfo
 from boxproof.host.engine.docker_cli import docker, inside, nodes_of
+from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import writing
 
@@ -44,3 +48,26 @@ def _keep(path: Path, engine: EngineInfo, words: list[str]) -> None:
         writing.write_text(path, result.stdout + result.stderr)
     except EnvironmentFault as fault:
         writing.write_text(path, f"{fault}\n")
+
+
+BEGUN, ENDED = "•", "✓"
+# a mark, a name in ASCII, perhaps an image in brackets, emojis: " • Preparing nodes 📦 📦  ..."
+LINE = re.compile(rf"\s*([{BEGUN}{ENDED}])\s+([\w -]+\w)")
+
+
+def timed(report: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what passes kind's lines on to ``report`` and adds each of its steps to the timings."""
+    begun: dict[str, float] = {}
+
+    def line(text: str) -> None:
+        report(text)
+        found = LINE.match(text)
+        if found is None:
+            return
+        mark, name = found.groups()
+        if mark == BEGUN:
+            begun.setdefault(name, time.monotonic())
+        elif name in begun:
+            progress.took(f"kind: {name}", time.monotonic() - begun.pop(name))
+
+    return line

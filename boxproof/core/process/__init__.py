@@ -1,6 +1,5 @@
 """The one place that runs processes: argv lists, a built environment, a deadline for each."""
 
-from boxproof.core.process.command_result import MAKE_ROOM, CommandFailed, CommandTimedOut, Result
 from boxproof.core.process.conversations import Started, started
 from boxproof.core.process.endings import (
     KILL_AFTER,
@@ -11,9 +10,8 @@ from boxproof.core.process.endings import (
     undisturbed,
     when_told,
 )
-from boxproof.core.process.foreground_command import ENDING, foreground
-from boxproof.core.process.lasting import become, daemon, guarded
-from boxproof.core.process.running import piped, run
+from boxproof.core.process.lasting import ENDING, become, daemon, foreground, guarded
+from boxproof.core.process.running import MAKE_ROOM, CommandFailed, CommandTimedOut, Result, piped, run
 from boxproof.core.process.surroundings import (
     OWN_TEMPORARY,
     OWNER,

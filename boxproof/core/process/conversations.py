@@ -15,9 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from boxproof.core.process.command_result import CommandTimedOut, Result
 from boxproof.core.process.endings import KILL_AFTER, Commands, end_group
-from boxproof.core.process.spawning import spawn
+from boxproof.core.process.running import CommandTimedOut, Result, spawn
 from pytest_claims.own_process import PROCESS
 
 

@@ -1,7 +1,8 @@
-"""Commands that are waited for, with a deadline each."""
+"""Commands that are started, waited for and judged: their result, or the fault that there is none."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import subprocess
@@ -9,15 +10,74 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from boxproof.core.process.command_result import CommandFailed, CommandTimedOut, Result
-from boxproof.core.process.endings import KILL_AFTER, Commands, end_group
-from boxproof.core.process.spawning import spawn
+from boxproof.core import parents
+from boxproof.core.process.endings import KILL_AFTER, Commands, Process, end_group
+from boxproof.core.process.surroundings import environment
 from pytest_claims import pace
+from pytest_claims.faults import EnvironmentFault
 from pytest_claims.own_process import PROCESS, still_wanted
 from pytest_claims.pace import Deadline
+
+MAKE_ROOM = "make room, or set BOXPROOF_CACHE and BOXPROOF_STATE to directories on another disk"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished command; ``seconds`` is its wall time."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command ended with 0."""
+        return self.code == 0
+
+    def describe(self) -> str:
+        """Return a line to paste into a shell, the exit code and the last ten lines of output."""
+        tail = (self.stderr.strip() or self.stdout.strip()).splitlines()[-10:]
+        return "\n".join([f"$ {shlex.join(self.argv)}", f"exit code {self.code}", *tail])
+
+
+class CommandFailed(EnvironmentFault):
+    """A command that had to succeed did not."""
+
+    def __init__(self, result: Result, *, hint: str = "") -> None:
+        full = os.strerror(errno.ENOSPC) in result.stderr
+        told = f"{Path(result.argv[0]).name}: the disk is full" if full else result.describe()
+        super().__init__(told, hint=MAKE_ROOM if full else hint)
+        self.result = result
+
+
+class CommandTimedOut(EnvironmentFault):
+    """A command overran its deadline and was ended, with everything it had started."""
+
+
+def spawn(
+    words: tuple[str, ...],
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    stdin: int | IO[bytes],
+    stdout: int | IO[bytes],
+    stderr: int | IO[bytes],
+) -> Process:
+    """Start ``words`` in a session of its own; raises EnvironmentFault if it cannot start."""
+    still_wanted()
+    try:
+        return subprocess.Popen(
+            words, cwd=cwd, env={parents.PARENT: parents.mark()} | environment(env),
+            stdin=stdin, stdout=stdout, stderr=stderr,
+            start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise EnvironmentFault(f"cannot start {words[0]}: {error.strerror}") from error
 
 
 def run(

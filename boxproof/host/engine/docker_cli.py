@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import IO, Any
@@ -9,7 +10,8 @@ from typing import IO, Any
 from boxproof.core.labels import KIND_CLUSTER_LABEL
 from boxproof.core.process import Result, piped, run
 from boxproof.core.session import EngineInfo
-from pytest_claims.faults import Unprovable
+from pytest_claims.faults import EnvironmentFault, Unprovable
+from pytest_claims.waiting import until
 
 NEEDS_NODE = "needs a node of its own cluster"
 
@@ -112,3 +114,33 @@ def identities(engine: EngineInfo, names: Sequence[str]) -> tuple[str, ...]:
 def cgroup(engine: EngineInfo) -> str:
     """Return which control groups the engine's machine has: "v1" or "v2"."""
     return f"v{docker(engine, 'info', '--format', '{{.CgroupVersion}}').stdout.strip() or '2'}"
+
+
+# On a busy machine engines were seen to report success and lose output, so the output says that it is whole.
+WHOLE = '"$@"; code=$?; printf "\\n%s" "$0"; exit $code'
+ANEW = 10.0  # seconds for a reading whose answers are lost
+
+
+class _Lost(EnvironmentFault):
+    """The output of an exec did not come, or not all of it."""
+
+
+def said(container: Any, argv: Sequence[str], *, again: bool = False) -> tuple[int, bytes]:
+    """Run ``argv`` in a container that has a shell; its exit code, and stdout and stderr as they came.
+
+    ``container`` is one of the docker SDK. An answer that is lost raises EnvironmentFault; with ``again`` the
+    command is a mere reading, and is run anew for some seconds.
+    """
+    if not again:
+        return _once(container, argv)
+    what = f"the output of {' '.join(argv)} in {container.name}"
+    return until(lambda: _once(container, argv), timeout=ANEW, what=what, transient=(_Lost,))
+
+
+def _once(container: Any, argv: Sequence[str]) -> tuple[int, bytes]:
+    end = f"end-{secrets.token_hex(8)}"
+    code, output = container.exec_run(["sh", "-c", WHOLE, end, *argv])
+    text, mark, _ = (output or b"").rpartition(f"\n{end}".encode())
+    if not mark:
+        raise _Lost(f"the engine lost the output of {' '.join(argv)} in {container.name} (exit code {code})")
+    return int(code), text

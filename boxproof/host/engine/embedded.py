@@ -21,7 +21,7 @@ from boxproof.core.settings import Settings, path_after
 from boxproof.host import process_table
 from boxproof.host.engine import bridge as netdev
 from boxproof.host.engine import engine_client, engine_programs, host_traces
-from boxproof.host.engine.ping import server_version
+from boxproof.host.engine.engine_client import server_version
 from boxproof.host.fetch.apt import digest
 from pytest_claims import progress as log
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault

@@ -8,9 +8,8 @@ from dataclasses import replace
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
-from boxproof.host.engine import embedded, engine_address, engine_programs
-from boxproof.host.engine.engine_address import Address
-from boxproof.host.engine.ping import is_podman, server_version
+from boxproof.host.engine import embedded, engine_client, engine_programs
+from boxproof.host.engine.engine_client import Address, is_podman, server_version
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, UsageError, nearest
 
@@ -30,7 +29,7 @@ def ensure(settings: Settings) -> EngineInfo:
     user = None if settings.engine == "embedded" else probe_user_engine(settings)
     if user:
         return user
-    away = engine_address.address().elsewhere if settings.engine != "embedded" else ""
+    away = engine_client.address().elsewhere if settings.engine != "embedded" else ""
     if away:
         raise EnvironmentFault(away, hint=f"{HERE}, or set BOXPROOF_ENGINE=embedded")
     if settings.engine == "user":
@@ -41,7 +40,7 @@ def ensure(settings: Settings) -> EngineInfo:
         hint = f"start Docker and join its group, or run as root on Debian; {WITHOUT}"
         why = f"no Docker Engine answers at {user_host()} and none can be started: {missing}"
         raise EnvironmentFault(why, hint=hint)
-    told = engine_address.address()
+    told = engine_client.address()
     if settings.engine != "embedded" and told.chosen and told.host != embedded.Layout(settings.state).host:
         progress.say(f"nothing answers at {told.host or 'no address'} ({told.source}): the embedded engine")
     return embedded.ensure(settings)
@@ -79,12 +78,12 @@ def probe_user_engine(settings: Settings | None = None) -> EngineInfo | None:
 
 def user_address() -> Address:
     """Return where the user's engine is, whether it answers or not."""
-    return replace(engine_address.address(), host=user_host())
+    return replace(engine_client.address(), host=user_host())
 
 
 def user_host() -> str:
     """Return the address of the user's engine, whether it answers or not."""
-    return engine_address.address().host
+    return engine_client.address().host
 
 
 def stop(settings: Settings) -> bool:

@@ -1,15 +1,167 @@
-"""The one way to an engine's API: by TLS where there are certificates, and past every proxy."""
+"""Where the user's engine is, whether it answers, and what it says of itself."""
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
+from docker.errors import DockerException
 from docker.tls import TLSConfig
 from docker.utils.proxy import ProxyConfig
+from requests.exceptions import RequestException
 
-from boxproof.host.engine.engine_address import FILES
+from boxproof.core import settings
+from pytest_claims import pace
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+FILES = ("ca.pem", "cert.pem", "key.pem")
+
+
+@dataclass(frozen=True)
+class Address:
+    """``source`` is what names it; ``certs`` the directory of ca.pem, cert.pem and key.pem for TLS, or ""."""
+
+    host: str
+    source: str
+    certs: str = ""
+
+    @property
+    def chosen(self) -> bool:
+        """Whether somebody chose it: nothing else is taken in its place without a word."""
+        return self.source != "the default"
+
+    @property
+    def elsewhere(self) -> str:
+        """Why what it runs cannot be reached from this machine, "" where it can."""
+        scheme, name = self.host.partition("://")[0], urlsplit(self.host).hostname or ""
+        if scheme == "ssh":
+            return f"{self.host} is reached by ssh: its clusters listen on the loopback of that machine"
+        if scheme == "tcp" and not is_loopback(name):
+            return f"{self.host} is another machine: its clusters listen on the loopback of that one"
+        return ""
+
+
+def is_loopback(name: str) -> bool:
+    """Return whether a host's name is this machine's loopback."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def address() -> Address:
+    """Return the address of the user's engine, whether it answers or not."""
+    host = settings.docker_host()
+    if host:
+        return Address(host, "DOCKER_HOST", _given_certs() if host.startswith("tcp://") else "")
+    name = settings.docker_context() or str(_json(settings.docker_config()).get("currentContext", ""))
+    if name in ("", "default"):
+        return Address(DEFAULT_HOST, "the default")
+    return _of_context(name, settings.docker_config().parent / "contexts")
+
+
+def _given_certs() -> str:
+    """Return the directory that DOCKER_CERT_PATH names where TLS is asked for."""
+    verify, path = settings.docker_certificates()
+    return (path or str(settings.docker_config().parent)) if verify else ""
+
+
+def _of_context(name: str, store: Path) -> Address:
+    """Return the address of a context, as the docker client keeps it; one that is not there has none."""
+    key = hashlib.sha256(name.encode()).hexdigest()
+    endpoint = _json(store / "meta" / key / "meta.json").get("Endpoints", {}).get("docker", {})
+    certs = store / "tls" / key / "docker"
+    there = all((certs / each).is_file() for each in FILES)
+    return Address(str(endpoint.get("Host", "")), f"the docker context {name}", str(certs) if there else "")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+ANSWER_TIMEOUT = 5.0
+ANY_VERSION = "1.44"  # no request is made to choose one; /version and /info are asked without it
+UNIX = "unix://"
+
+
+def server_version(host: str, *, timeout: float = ANSWER_TIMEOUT, certs: str = "") -> str:
+    """Return the version of the engine at ``host``, or "" when none answers within ``timeout`` seconds.
+
+    A slow machine gets more of them.
+    """
+    with _client(host, timeout, certs) as client:
+        if client is None:
+            return ""
+        try:
+            return str(client.api.version(api_version=False)["Version"])
+        except (DockerException, RequestException, OSError, KeyError):
+            return ""
+
+
+def server_info(host: str, *, timeout: float = ANSWER_TIMEOUT, certs: str = "") -> dict[str, Any]:
+    """Return what the engine at ``host`` tells by ``docker info``; empty when none answers."""
+    with _client(host, timeout, certs) as client:
+        if client is None:
+            return {}
+        try:
+            return dict(client.info())
+        except (DockerException, RequestException, OSError):
+            return {}
+
+
+def is_podman(host: str, *, timeout: float = ANSWER_TIMEOUT, certs: str = "") -> bool:
+    """Return whether what answers at ``host`` calls itself Podman."""
+    with _client(host, timeout, certs) as client:
+        if client is None:
+            return False
+        try:
+            parts = client.api.version(api_version=False).get("Components") or ()
+        except (DockerException, RequestException, OSError):
+            return False
+        return any("podman" in str(each.get("Name", "")).lower() for each in parts)
+
+
+@contextmanager
+def _client(host: str, timeout: float, certs: str) -> Iterator[Any]:
+    timeout = pace.stretched(timeout)
+    if not _listens(host, timeout):
+        yield None
+        return
+    try:
+        client = connect(host, version=ANY_VERSION, timeout=timeout, certs=certs)
+    except (DockerException, RequestException, OSError, ValueError):
+        yield None
+        return
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _listens(host: str, timeout: float) -> bool:
+    """Return whether something accepts at a Unix socket; the SDK leaks a socket where nothing does."""
+    if not host.startswith(UNIX):
+        return True
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(timeout)
+        try:
+            probe.connect(host.removeprefix(UNIX))
+        except OSError:
+            return False
+    return True
 
 
 def connect(host: str, *, timeout: float, certs: str = "", **options: Any) -> docker.DockerClient:

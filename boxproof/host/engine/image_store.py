@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo
-from boxproof.host.engine import data_files, tar_split
+from boxproof.host.engine import data_files
 from boxproof.host.engine.data_files import Files
 from pytest_claims.faults import EnvironmentFault
 
@@ -88,7 +88,7 @@ class Classic:
     def size(self, layer: Layer) -> int:
         """Return the bytes of the layer's tar, from its record."""
         with self.files.file(f"{self._place(layer)}/tar-split.json.gz") as record:
-            return tar_split.length(record)
+            return data_files.length(record)
 
     def chunks(self, layer: Layer) -> Iterator[bytes]:
         """Rebuild the layer's tar."""
@@ -99,7 +99,7 @@ class Classic:
             self.files.file(f"{place}/tar-split.json.gz") as record,
             self.files.tree(directory) as content,
         ):
-            yield from verified(tar_split.rebuilt(record, content), layer.digest)
+            yield from verified(data_files.rebuilt(record, content), layer.digest)
 
     def _place(self, layer: Layer) -> str:
         return f"meta/layerdb/{self.chains[layer.digest].replace(':', '/')}"

@@ -10,7 +10,7 @@ import httpx
 
 from boxproof.core.process import run
 from boxproof.core.settings import ROOT, Settings
-from boxproof.host.engine.ping import server_info
+from boxproof.host.engine.engine_client import server_info
 from boxproof.host.fetch import apt_sources
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault

@@ -15,7 +15,7 @@ import filelock
 from boxproof.kube.client import Kube, Object
 from boxproof.probes.network import connectivity
 from boxproof.probes.network.connectivity import Row, Spot
-from boxproof.probes.network.convergence import canaries, in_force
+from boxproof.probes.network.enforcement import canaries, in_force
 from boxproof.probes.network.reach import Reach
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import until

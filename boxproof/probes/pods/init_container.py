@@ -7,7 +7,7 @@ from typing import Any
 
 from docker.errors import DockerException
 
-from boxproof.host.engine.container_exec import said
+from boxproof.host.engine.docker_cli import said
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.probes.pods import helper_pods
 from boxproof.subject.image.bad_images import archive

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from boxproof.host.engine.container_exec import said
+from boxproof.host.engine.docker_cli import said
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -195,3 +195,18 @@ def lose(kube: Kube, namespace: str, claim: str) -> None:
     kube.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
     kube.delete([{"kind": "PersistentVolumeClaim", "metadata": {"name": claim, "namespace": namespace}}])
     pod_status.gone(kube, "PersistentVolume", volume)
+
+
+def let_go(kube: Kube, namespaces: Collection[str], classes: Collection[str] = ()) -> None:
+    """Have the retained volumes of ``namespaces`` and storage ``classes`` deleted with their claims.
+
+    Raises EnvironmentFault if the API server does not answer.
+    """
+    for each in kube.list("PersistentVolume"):
+        spec = each["spec"]
+        theirs = spec.get("claimRef", {}).get("namespace") in namespaces
+        if not theirs and spec.get("storageClassName") not in classes:
+            continue
+        if spec.get("persistentVolumeReclaimPolicy") == "Retain":
+            path = kube.path("PersistentVolume", each["metadata"]["name"])
+            kube.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})

@@ -10,7 +10,7 @@ from pathlib import Path
 from boxproof.core.labels import labels_here
 from boxproof.core.process import CommandTimedOut, run
 from boxproof.core.session import EngineInfo
-from boxproof.host.engine import ping
+from boxproof.host.engine import engine_client
 from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault
 
 REFERENCE = "boxproof-reference"
@@ -41,7 +41,7 @@ def blamed(engine: EngineInfo, said: str, *, base: str | None = None) -> Boxproo
     """
     lines = [each for each in said.splitlines() if each.strip()][-25:]
     message = "the image does not build:\n" + "\n".join(lines)
-    if OURS.search(said) or not ping.server_version(engine.host):
+    if OURS.search(said) or not engine_client.server_version(engine.host):
         return EnvironmentFault(message, hint="inv doctor says what this machine lacks")
     why = "" if base is None else reference_build(engine, base)
     if why:

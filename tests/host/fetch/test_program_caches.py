@@ -18,7 +18,7 @@ from boxproof.core.process import run
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import binary_cache, golang, oci_registry, program_wheels
 from boxproof.runs import inputs
-from boxproof.tasks import binary_tasks
+from boxproof.tasks import image_tasks
 from pytest_claims.faults import EnvironmentFault, UsageError
 from tests.support import oci, registries
 from tests.support.oci import Registry
@@ -230,7 +230,7 @@ def test_another_machine_builds_nothing_that_was_brought_there(
     wheels = tmp_path / "wheels"
     given = {"push": f"oci://{registry.host}/ours", "wheel": str(wheels)}[way]
 
-    told = binary_tasks.binaries(**{"push": "", "wheel": ""} | {way: given})
+    told = image_tasks.binaries(**{"push": "", "wheel": ""} | {way: given})
 
     cache = told[-1].removeprefix("BOXPROOF_BINARY_CACHE=")
     other = Settings(cache=tmp_path / "second", binary_cache=cache)
@@ -244,10 +244,10 @@ def test_another_machine_builds_nothing_that_was_brought_there(
 @pytest.mark.parametrize("options", [("", ""), ("oci://127.0.0.1:1/x", "there")])
 def test_one_way_is_asked_for(options: tuple[str, str]) -> None:
     with pytest.raises(UsageError, match="--push REF and --wheel DIR"):
-        binary_tasks.binaries(*options)
+        image_tasks.binaries(*options)
 
 
 def test_a_machine_that_has_built_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOXPROOF_CACHE", str(tmp_path / "empty"))
     with pytest.raises(UsageError, match="nothing was built"):
-        binary_tasks.binaries("", str(tmp_path / "wheels"))
+        image_tasks.binaries("", str(tmp_path / "wheels"))

@@ -14,8 +14,7 @@ from requests.exceptions import ReadTimeout
 from boxproof.core.process import Result
 from boxproof.kube.exec import Unanswered
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.network.name_resolution import lookup
-from boxproof.probes.network.reach import Reach, reach
+from boxproof.probes.network.reach import Reach, lookup, reach
 from boxproof.probes.probe_protocol import ask
 from boxproof.probes.process.signals import stop
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault

@@ -19,12 +19,10 @@ from docker.models.containers import Container
 from requests.exceptions import ReadTimeout
 
 from boxproof.core.process import Result
+from boxproof.kube.access_reviews import Answer, Question, review
 from boxproof.kube.client import ApiError, Kube, Late
-from boxproof.kube.rbac.access_reviews import Answer, Question, review
-from boxproof.probes.eventually import eventually
-from boxproof.probes.network.name_resolution import resolved
-from boxproof.probes.network.reach import Listener, Reach, listen, reach, reached
-from boxproof.probes.pressure import Unjudged, demand_speed, judged
+from boxproof.probes.network.reach import Listener, Reach, listen, reach, reached, resolved
+from boxproof.probes.pressure import Unjudged, demand_speed, eventually, judged
 from boxproof.probes.process.signals import KILLED, stop
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault

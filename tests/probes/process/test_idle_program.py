@@ -9,7 +9,7 @@ from subprocess import Popen
 
 import pytest
 
-from boxproof.probes.process.idle_program import CODE, idle_program
+from boxproof.probes.containers import CODE, idle_program
 from pytest_claims.waiting import holds
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pytest_claims.recording import processors
+from pytest_claims.recording import check
 from pytest_claims.recording.records import Record
 from pytest_claims.verdicts import Verdict
 
@@ -52,18 +52,21 @@ def test_where_nothing_tells_of_nodes_only_its_own_is_said(suite: Suite) -> None
 def test_what_was_used_for_all_is_dealt_among_those_that_ran() -> None:
     alone, one, other = ran("alone", 0, 10, 8), ran("one", 20, 30, 12), ran("other", 20, 30, 12)
 
-    assert processors.shares([alone, one, other]) == {"alone": 8, "one": 6, "other": 6}
+    assert check.processor_shares([alone, one, other]) == {"alone": 8, "one": 6, "other": 6}
 
 
 def test_one_that_ran_half_the_time_takes_less_off_the_other() -> None:
-    assert processors.shares([ran("long", 0, 10, 15), ran("short", 5, 10, 8)]) == {"long": 10, "short": 4}
+    assert check.processor_shares([ran("long", 0, 10, 15), ran("short", 5, 10, 8)]) == {
+        "long": 10,
+        "short": 4,
+    }
 
 
 def test_an_earlier_run_takes_nothing_off_this_one() -> None:
     found = [ran("now", 0, 10, 8), ran("then", 0, 10, 8, carried="earlier")]
 
-    assert processors.shares(found) == {"now": 8, "then": 8}
+    assert check.processor_shares(found) == {"now": 8, "then": 8}
 
 
 def test_a_check_that_did_not_end_has_no_share() -> None:
-    assert processors.shares([Record(nodeid="cut", claims=("a",))]) == {"cut": 0}
+    assert check.processor_shares([Record(nodeid="cut", claims=("a",))]) == {"cut": 0}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from pytest_claims.recording.records import Record
+from pytest_claims.recording.red_lock import RedLock, Seen
 from pytest_claims.reports import kill_table
 from pytest_claims.reports.schema import SabotageResult
 from pytest_claims.sabotages import Sabotage, judge
-from pytest_claims.seen_red.red_lock import RedLock, Seen
 from pytest_claims.verdicts import Verdict
 
 CLAIM = "pvc-bound"

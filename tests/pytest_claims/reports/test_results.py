@@ -16,13 +16,12 @@ from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from pytest_claims import pace
 from pytest_claims.faults import ExitCode, SubjectFault, UsageError
 from pytest_claims.project import Project
-from pytest_claims.recording import records
+from pytest_claims.recording import records, red_lock
 from pytest_claims.recording.records import Record
+from pytest_claims.recording.red_lock import RedLock, Seen
 from pytest_claims.reports import results
 from pytest_claims.reports.schema import ProofPart, Results
 from pytest_claims.sabotages import Sabotage
-from pytest_claims.seen_red import red_lock
-from pytest_claims.seen_red.red_lock import RedLock, Seen
 from pytest_claims.verdicts import Verdict
 
 TODAY = date(2026, 6, 1)

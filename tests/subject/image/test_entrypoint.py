@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.subject.image.entrypoint import Form, form, is_script, scripts
-from boxproof.subject.image.shell_traps import Trap, fate
+from boxproof.subject.image.entrypoint import Form, Trap, fate, form, is_script, scripts
 from suites.image import image_user
 
 EXAMPLE = """#!/bin/bash

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.settings import ROOT, Settings
-from boxproof.host.fetch import carried_programs, golang, release_archives
+from boxproof.host.fetch import golang, pypi, release_archives
 from boxproof.host.fetch.apt import EPOCH
 from boxproof.subject import model
 from boxproof.subject.image import tools
@@ -51,7 +51,7 @@ def test_a_wrong_sum_costs_a_warning_and_the_other_way(
     def refuse(*_: object, **__: object) -> Path:
         raise EnvironmentFault("its sha256 is 1, pinned is 0")
 
-    module = {"release": release_archives, "carried": carried_programs}[sums]
+    module = {"release": release_archives, "carried": pypi}[sums]
     monkeypatch.setattr(module, "fetch", refuse)
     built = tmp_path / "built"
     built.write_bytes(b"built")

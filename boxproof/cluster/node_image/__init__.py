@@ -1,1 +1,0 @@
-"""The node image of a cell: published, or built from pinned parts."""

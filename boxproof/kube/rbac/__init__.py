@@ -1,1 +1,0 @@
-"""Rights in a cluster: rules, reviews, and an audit of both."""

@@ -1,1 +1,0 @@
-"""Whether a cluster's own network policy engine conforms, by cyclonus."""
