@@ -7,7 +7,7 @@ import hashlib
 import importlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -171,11 +171,33 @@ def children(box: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     cli.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("BOX_API_TOKEN", "stub-client")
-    return box["prompts"].Children()
+    prompts = box["prompts"]
+    made, end, kill = prompts.Children(), prompts.end, prompts.kill
+    made.told, made.killed = [], []
+    monkeypatch.setattr(prompts, "KILL_AFTER", 0.2)
+    monkeypatch.setattr(prompts, "end", lambda child, mark: (made.told.append(child), end(child, mark)))
+    monkeypatch.setattr(prompts, "kill", lambda child, mark: (kill(child, mark), made.killed.append(child)))
+    return made
 
 
 async def never() -> None:
     await asyncio.Event().wait()
+
+
+def carried_out(children: Any, work: Coroutine[Any, Any, Any]) -> Any:
+    """Return what ``work`` comes to; its loop lives until what it started has ended, as the box's does."""
+
+    async def whole() -> Any:
+        try:
+            return await work
+        finally:
+            while len(children.killed) < len(children.told):
+                await asyncio.sleep(0.02)
+            for child in children.killed:
+                await child.wait()
+            await asyncio.sleep(0.02)  # the pipes are closed by the loop
+
+    return asyncio.run(whole())
 
 
 async def said(children: Any, prompt: str, gone: Any = None, timeout: float = 10) -> list[dict[str, Any]]:
@@ -190,7 +212,7 @@ async def said(children: Any, prompt: str, gone: Any = None, timeout: float = 10
 
 
 def test_a_prompt_goes_in_by_standard_input_and_its_result_comes_last(children: Any) -> None:
-    found = asyncio.run(said(children, "hello"))
+    found = carried_out(children, said(children, "hello"))
 
     assert found[-1] == {"type": "result", "result": "hello"}
     assert found[0]["token"] == "", "the clients' token is not for the agent"
@@ -199,7 +221,7 @@ def test_a_prompt_goes_in_by_standard_input_and_its_result_comes_last(children: 
 
 def test_a_cli_that_fails_is_quoted(box: dict[str, Any], children: Any) -> None:
     with pytest.raises(box["prompts"].Failed, match="broken"):
-        asyncio.run(said(children, "fails"))
+        carried_out(children, said(children, "fails"))
 
 
 def runs(pid: int) -> bool:
@@ -212,10 +234,8 @@ def runs(pid: int) -> bool:
 @pytest.mark.parametrize("prompt", ["hangs", "leaves"])
 @pytest.mark.parametrize("why", ["Gone", "TooLong"])
 def test_a_prompt_nobody_waits_for_ends_with_all_it_started(
-    box: dict[str, Any], children: Any, monkeypatch: pytest.MonkeyPatch, why: str, prompt: str
+    box: dict[str, Any], children: Any, why: str, prompt: str
 ) -> None:
-    monkeypatch.setattr(box["prompts"], "KILL_AFTER", 0.2)
-
     async def cut_short() -> int:
         pids: list[int] = []
         told = asyncio.Event()
@@ -232,7 +252,7 @@ def test_a_prompt_nobody_waits_for_ends_with_all_it_started(
             await asyncio.sleep(0.05)
         return pids[0]
 
-    assert asyncio.run(cut_short())
+    assert carried_out(children, cut_short())
 
 
 @pytest.mark.parametrize("prompt", ["closes", "x" * 3_000_000, "hangs"])
@@ -246,9 +266,8 @@ def test_whatever_is_waited_for_the_time_ends(
         with pytest.raises(box["prompts"].TooLong):
             await said(children, prompt, timeout=1)
         assert not children.running
-        await asyncio.sleep(0.3)  # the pipes of what was ended
 
-    asyncio.run(cut_short())
+    carried_out(children, cut_short())
 
 
 def test_a_reader_that_takes_nothing_does_not_lengthen_the_time(box: dict[str, Any], children: Any) -> None:
@@ -256,7 +275,7 @@ def test_a_reader_that_takes_nothing_does_not_lengthen_the_time(box: dict[str, A
         await never()
 
     with pytest.raises(box["prompts"].TooLong):
-        asyncio.run(children.work("a", "hello", never(), tell, timeout=1, parts=False))
+        carried_out(children, children.work("a", "hello", never(), tell, timeout=1, parts=False))
 
 
 @pytest.mark.parametrize(
