@@ -110,25 +110,26 @@ def _last(status: Mapping[str, Any]) -> str:
 REFUSED = re.compile(
     r"violates PodSecurity|is invalid|denied the request|exceeded quota|is forbidden: .*unable to"
 )
+LASTING = re.compile(r"violates PodSecurity|is invalid|denied the request")
 
 
 def said_of(kube: Kube, namespace: str) -> str:
     """Return what keeps a controller from creating pods, for the message of a deadline; "" for nothing."""
-    told = _told(kube, namespace)
-    return f": {told['message']}" if told else ""
+    told = _refusals(kube, namespace)
+    return f": {told[-1].get('message', '')}" if told else ""
 
 
 def refused_now(kube: Kube, namespace: str, pod: str) -> str:
     """Return why the API server refuses ``pod`` to its controller at this moment, "" where it does not.
 
     An event may be about a template or a namespace that was mended since, so the pod is asked for once
-    more, without being made (``dryRun``). Pod Security, quota and validation judge such a request alike
-    (kubernetes.io, API concepts: dry-run).
+    more, without being made (``dryRun``). Pod Security, admission and validation judge such a request alike
+    (kubernetes.io, API concepts: dry-run); a quota does too, but what fills it may go.
     """
-    told = _told(kube, namespace)
-    if not told or not REFUSED.search(told["message"]):
+    events = (each for each in _refusals(kube, namespace) if LASTING.search(str(each.get("message", ""))))
+    about = next((each["involvedObject"] for each in events if _makes(each["involvedObject"], pod)), None)
+    if about is None:
         return ""
-    about = told["involvedObject"]
     try:
         owner = kube.get(about["kind"], about["name"], namespace)
         body = _pod_of(owner, namespace, pod)
@@ -136,14 +137,18 @@ def refused_now(kube: Kube, namespace: str, pod: str) -> str:
     except NotFound:
         return ""
     except ApiError as error:
-        return str(error) if REFUSED.search(str(error)) else ""
+        return str(error) if LASTING.search(str(error)) else ""
     return ""
 
 
-def _told(kube: Kube, namespace: str) -> Object | None:
-    """Return the newest event of a pod that could not be created."""
-    events = [each for each in kube.list("Event", namespace) if each.get("reason") == "FailedCreate"]
-    return events[-1] | {"message": str(events[-1].get("message", ""))} if events else None
+def _refusals(kube: Kube, namespace: str) -> list[Object]:
+    """Return the events of pods that could not be created."""
+    return [each for each in kube.list("Event", namespace) if each.get("reason") == "FailedCreate"]
+
+
+def _makes(controller: Object, pod: str) -> bool:
+    """Return whether a pod is a controller's by its name: another one's refusal is not its own."""
+    return f"{pod}-".startswith(f"{controller['name']}-")
 
 
 def _pod_of(owner: Object, namespace: str, name: str) -> Object:

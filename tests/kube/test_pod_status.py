@@ -376,9 +376,9 @@ def test_a_pod_that_runs_and_never_says_it_is_ready_is_at_fault_itself(reference
 class Refused(Fake):
     """A controller that was told by the API that it may not create its pod; ``still`` is what it says now."""
 
-    def __init__(self, said: str, still: str = "") -> None:
+    def __init__(self, said: str, still: str = "", whose: str = "p") -> None:
         super().__init__({})
-        self.said, self.still = said, still
+        self.said, self.still, self.whose = said, still, whose
         self.asked: list[dict[str, Any]] = []
 
     def get(self, kind: str = "", *_: object) -> dict[str, Any]:  # type: ignore[override]
@@ -396,7 +396,7 @@ class Refused(Fake):
 
     def list(self, *_: object) -> list[dict[str, Any]]:
         """Return what the controller says."""
-        about = {"kind": "StatefulSet", "name": "p"}
+        about = {"kind": "StatefulSet", "name": self.whose}
         return [{"reason": "FailedCreate", "message": self.said, "involvedObject": about}]
 
     def path(self, *_: object) -> str:
@@ -431,6 +431,17 @@ def test_a_pod_that_the_api_refuses_still_is_not_waited_for_to_the_end() -> None
     assert "not within" not in str(caught.value)
     [volume] = refused.asked[0]["spec"]["volumes"]
     assert volume["persistentVolumeClaim"] == {"claimName": "home-p"}
+
+
+@pytest.mark.usefixtures("reference")
+@pytest.mark.parametrize(
+    ("said", "whose"), [(VIOLATES, "proxy"), ('pods "p" is forbidden: exceeded quota: q', "p")]
+)
+def test_another_controllers_refusal_and_a_full_quota_end_no_wait(said: str, whose: str) -> None:
+    refused = Refused(said, still=said, whose=whose)
+    with pytest.raises(SubjectFault, match="not within"):
+        wait(refused)
+    assert refused.asked == []
 
 
 @pytest.mark.usefixtures("reference")
