@@ -23,7 +23,7 @@ from boxproof.deployment.instance_records import Record, instances_of, private, 
 from boxproof.deployment.sabotage_ways import ManifestSabotage
 from boxproof.kube import pod_status
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
-from boxproof.kube.service_accounts import kubeconfig
+from boxproof.kube.rules import kubeconfig
 from boxproof.probes.pods import volumes
 from boxproof.subject.model import Subject
 from pytest_claims import progress

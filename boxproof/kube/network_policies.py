@@ -1,9 +1,13 @@
-"""What NetworkPolicies allow, by the words of the API: who may connect to whom, on which port."""
+"""What NetworkPolicies allow, by the words of the API: who may connect to whom, and all that they open.
+
+Points that are tried say nothing about the rest; what is opened is listed over the whole space as it is
+written (every address of both families, every port, every peer), so that it can be compared with a claim.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,6 +17,11 @@ NUMBERS = "write its number: some engines open all ports for a name that no pod 
 
 Policy = Mapping[str, Any]
 Direction = Literal["Egress", "Ingress"]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+EVERYWHERE: tuple[Network, ...] = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+PORTS = (0, 65535)
+SPACE = "kubernetes.io/metadata.name"
+ANY = "any"
 
 
 @dataclass(frozen=True)
@@ -118,3 +127,154 @@ def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
         "Exists": value is not None,
         "DoesNotExist": value is None,
     }[expression["operator"]]
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Whom a rule is about: ``networks``, or the pods of selectors; both where it is about everyone.
+
+    ``namespaces`` None is the policy's own namespace.
+    """
+
+    networks: tuple[Network, ...] = ()
+    pods: Mapping[str, Any] | None = None
+    namespaces: Mapping[str, Any] | None = None
+
+    @property
+    def everyone(self) -> bool:
+        """Whether it is about everyone there is."""
+        return self.networks == EVERYWHERE and self.pods == {}
+
+
+EVERYONE = Peers(EVERYWHERE, {}, {})
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What one rule opens: to whom, over which protocol ("any" for all), on which ports, ends included."""
+
+    policy: str
+    peers: Peers
+    protocol: str
+    ports: tuple[int, int]
+
+    @property
+    def text(self) -> str:
+        """How it is called in evidence."""
+        low, high = self.ports
+        where = "all ports" if self.ports == PORTS else str(low) if low == high else f"{low}-{high}"
+        return f"{self.policy}: {_who(self.peers)} on {where}/{self.protocol}"
+
+
+def openings(
+    policies: Iterable[Policy], namespace: str, labels: Mapping[str, str], direction: Direction
+) -> list[Opening]:
+    """Return everything that is open to (or from) a pod in one direction: all there is, without a policy."""
+    mine = [
+        each
+        for each in policies
+        if each["metadata"].get("namespace") == namespace
+        and matches(each["spec"].get("podSelector") or {}, labels)
+        and direction in _types(each)
+    ]
+    if not mine:
+        return [Opening("no policy", EVERYONE, ANY, PORTS)]
+    return [found for each in mine for found in _of(each, direction)]
+
+
+def covered(
+    opening: Opening, networks: Iterable[Network], ports: Iterable[int], protocol: str = "TCP"
+) -> bool:
+    """Return whether an opening is about nothing but addresses of ``networks`` on ``ports``."""
+    low, high = opening.ports
+    if opening.protocol != protocol or opening.peers.pods is not None or low != high:
+        return False
+    return low in set(ports) and not without(opening.peers.networks, networks)
+
+
+def of_pods(
+    opening: Opening, labels: Mapping[str, str], namespace: str | None, ports: Mapping[int, frozenset[str]]
+) -> bool:
+    """Return whether an opening is about no other pods than those with ``labels`` in ``namespace``.
+
+    ``namespace`` None is the policy's own. ``ports`` has the protocols of each.
+    """
+    peers, (low, high) = opening.peers, opening.ports
+    if peers.networks or peers.pods is None or low != high or opening.protocol not in ports.get(low, ()):
+        return False
+    near = (
+        peers.namespaces is None if namespace is None else demands(peers.namespaces or {}, {SPACE: namespace})
+    )
+    return near and demands(peers.pods, labels)
+
+
+def demands(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Return whether a selector matches nothing that lacks one of ``labels``."""
+    exact = dict(selector.get("matchLabels") or {})
+    for each in selector.get("matchExpressions") or []:
+        if each["operator"] == "In" and len(each.get("values") or []) == 1:
+            exact[each["key"]] = each["values"][0]
+    return all(exact.get(key) == value for key, value in labels.items())
+
+
+def without(networks: Iterable[Network], taken: Iterable[Network]) -> list[Network]:
+    """Return what is left of ``networks`` without ``taken``, as networks."""
+    left = list(networks)
+    for each in taken:
+        left = [part for network in left for part in _minus(network, each)]
+    return left
+
+
+def _minus(network: Network, taken: Network) -> Iterator[Network]:
+    if network.version != taken.version or not network.overlaps(taken):
+        yield network
+    elif network != taken and taken.subnet_of(network):  # type: ignore[arg-type]
+        yield from network.address_exclude(taken)  # type: ignore[arg-type]
+
+
+def _of(policy: Policy, direction: Direction) -> Iterator[Opening]:
+    key, who = ("egress", "to") if direction == "Egress" else ("ingress", "from")
+    name = str(policy["metadata"].get("name", ""))
+    for rule in policy["spec"].get(key) or []:
+        peers = [_peers(each) for each in rule.get(who) or []] or [EVERYONE]
+        for peer in peers:
+            for protocol, ports in _ports(rule.get("ports")):
+                yield Opening(name, peer, protocol, ports)
+
+
+def _peers(peer: Mapping[str, Any]) -> Peers:
+    if "ipBlock" in peer:
+        block = peer["ipBlock"]
+        taken = [ipaddress.ip_network(each) for each in block.get("except") or []]
+        return Peers(tuple(without([ipaddress.ip_network(block["cidr"])], taken)))
+    spaces = peer["namespaceSelector"] or {} if "namespaceSelector" in peer else None
+    return Peers(pods=peer.get("podSelector") or {}, namespaces=spaces)
+
+
+def _ports(ports: list[dict[str, Any]] | None) -> Iterator[tuple[str, tuple[int, int]]]:
+    if not ports:
+        yield ANY, PORTS
+    for each in ports or []:
+        low = each.get("port")
+        # without a number it is all of them: some engines take a name that no pod has for any port
+        span = (low, int(each.get("endPort", low))) if isinstance(low, int) else PORTS
+        yield str(each.get("protocol", "TCP")), span
+
+
+def _who(peers: Peers) -> str:
+    if peers.everyone:
+        return "everyone"
+    if peers.networks:
+        shown = ", ".join(map(str, peers.networks[:3]))
+        return shown + (f" and {len(peers.networks) - 3} more" if len(peers.networks) > 3 else "")
+    where = "its own namespace" if peers.namespaces is None else f"namespaces {_selector(peers.namespaces)}"
+    return f"pods {_selector(peers.pods or {})} in {where}"
+
+
+def _selector(selector: Mapping[str, Any]) -> str:
+    parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    parts += [
+        " ".join([each["key"], each["operator"].lower(), *map(str, each.get("values") or [])])
+        for each in selector.get("matchExpressions") or []
+    ]
+    return ",".join(parts) or "all"

@@ -15,7 +15,7 @@ from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import Kube
 from boxproof.probes.pods.node_view import Inside, Mount
 from boxproof.probes.pods.probe_pods import INSIDE
-from boxproof.probes.pods.stable_identity import after_deletion
+from boxproof.probes.pods.volumes import after_deletion
 from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require

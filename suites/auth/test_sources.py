@@ -6,8 +6,8 @@ from base64 import b64encode
 
 from boxproof.agent import login
 from boxproof.agent.login import FILE, credentials
+from boxproof.core.secret_values import holds_secret
 from boxproof.fixtures.agent_modes import Headless, Modes, calls
-from boxproof.probes.process.encodings import holds_secret
 from boxproof.stubs.anthropic import Stub
 from pytest_claims import claim, control, observe, require, scope
 

@@ -12,6 +12,7 @@ import pytest
 from boxproof.agent import api_session
 from boxproof.agent.api_session import ask
 from boxproof.agent.login import credentials
+from boxproof.core.secret_values import holds_secret
 from boxproof.deployment.box import Box
 from boxproof.fixtures.agent_modes import Headless, Modes, started
 from boxproof.fixtures.factories import Containers
@@ -19,7 +20,6 @@ from boxproof.kube.client import Kube
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.probe_protocol import Prober
-from boxproof.probes.process.encodings import holds_secret
 from boxproof.probes.process.processes import processes
 from boxproof.probes.process.signals import stop
 from boxproof.stubs.anthropic import Stub

@@ -12,8 +12,8 @@ from boxproof.fixtures.private_config import FILES, SKILL_FILE, Clones
 from boxproof.kube.client import Kube, Object
 from boxproof.probes.pods import helper_pods, init_container
 from boxproof.probes.pods.init_container import Outcome, outcome, restarts
-from boxproof.probes.pods.stable_identity import only_member
 from boxproof.probes.pods.volume_reader import Visitor
+from boxproof.probes.pods.volumes import only_member
 from boxproof.stubs.git_forge import Repository
 from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject

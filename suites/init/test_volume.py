@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.agent.login import FILE, credentials
+from boxproof.core.secret_values import forms, holds_secret
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.fixtures.private_config import SKILL_FILE, Clones
@@ -19,7 +20,6 @@ from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.init_container import seen_in_processes
 from boxproof.probes.pods.volume_reader import roots_volume
-from boxproof.probes.process.encodings import forms, holds_secret
 from boxproof.stubs.git_forge import Repository
 from boxproof.subject.manifests.pod_specs import holders
 from boxproof.subject.model import Subject

@@ -6,8 +6,7 @@ from typing import Any
 
 from boxproof.core.session import ImageInfo, Session
 from boxproof.fixtures.factories import Containers
-from boxproof.probes.containers import Files, LocalContainer
-from boxproof.probes.process.image_walk import walked
+from boxproof.probes.containers import Files, LocalContainer, walked
 from boxproof.subject.image.bad_images import config_of, configured
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

@@ -13,7 +13,7 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube
 from boxproof.kube.exec import dialogue
-from boxproof.kube.service_accounts import authority, kubeconfig, token
+from boxproof.kube.rules import authority, kubeconfig, token
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pressure import eventually

@@ -15,8 +15,7 @@ from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
 from boxproof.probes.network import public_addresses
 from boxproof.probes.network.enforcement import CANARY, Barrier, becomes, deny_all
-from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import DENIED, Listener, Reach, listen, reached
+from boxproof.probes.network.reach import DENIED, Listener, Outside, Reach, listen, reached
 from boxproof.probes.pods.probe_pods import Twin
 from pytest_claims.faults import EnvironmentFault
 

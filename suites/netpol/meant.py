@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.network_policies import Direction
-from boxproof.kube.policy_space import Network, Opening, covered, of_pods, openings, without
+from boxproof.kube.network_policies import Direction, Network, Opening, covered, of_pods, openings, without
 from boxproof.subject.manifests.pod_specs import pod_spec
 from pytest_claims import observe
 

@@ -8,8 +8,7 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
 from boxproof.probes.network.enforcement import becomes, deny_all, selecting, stays_denied
-from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import DENIED, Reach, reach, reached
+from boxproof.probes.network.reach import DENIED, Outside, Reach, reach, reached
 from boxproof.probes.pods.helper_pods import workers
 from pytest_claims import claim, control, observe, require
 

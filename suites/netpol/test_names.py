@@ -14,8 +14,7 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.owed import in_node
 from boxproof.probes.network.enforcement import beside
-from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import DENIED, Listener, reach, reached
+from boxproof.probes.network.reach import DENIED, Listener, Outside, reach, reached
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.pods.probe_pods import Twin
 from boxproof.probes.probe_protocol import Prober

@@ -6,8 +6,7 @@ import pytest
 
 from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.network_policies import of_pod
-from boxproof.kube.policy_space import openings
+from boxproof.kube.network_policies import of_pod, openings
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
 from suites.netpol.meant import beyond, decoys, inside, of_the_proxy, proxy_of, with_rule

@@ -21,8 +21,7 @@ from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import Place
 from boxproof.probes.network import connectivity, public_addresses, truth_table
 from boxproof.probes.network.connectivity import Spot
-from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import Reach
+from boxproof.probes.network.reach import Outside, Reach
 from boxproof.probes.network.truth_table import Line, Taken, counted
 from boxproof.probes.pods.helper_pods import workers
 from boxproof.probes.pods.probe_pods import Twin, settled

@@ -17,8 +17,7 @@ from boxproof.kube.exec import exec_in
 from boxproof.kube.network_policies import of_pod
 from boxproof.kube.pod_status import is_ready
 from boxproof.probes.network.enforcement import becomes, beside, opens
-from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import DENIED, Listener, Reach, lookup, reach, reached, resolved
+from boxproof.probes.network.reach import DENIED, Listener, Outside, Reach, lookup, reach, reached, resolved
 from boxproof.probes.pods.probe_pods import Twin
 from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.waiting import holds

@@ -14,7 +14,7 @@ from boxproof.fixtures.applied_objects import Applied, Conformity
 from boxproof.fixtures.compose_project import Composed
 from boxproof.fixtures.helm_release import Charts, Release
 from boxproof.kube.client import Kube
-from boxproof.probes.network.outside import Outside
+from boxproof.probes.network.reach import Outside
 from boxproof.subject.model import Subject
 
 

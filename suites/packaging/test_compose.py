@@ -8,8 +8,7 @@ from boxproof.core.session import EngineInfo, Session
 from boxproof.deployment.deploy import COMPONENTS, rendered
 from boxproof.fixtures.compose_project import Composed, socket_of
 from boxproof.fixtures.factories import Containers
-from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import lookup, resolved
+from boxproof.probes.network.reach import Outside, lookup, resolved
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.process.processes import uids

@@ -14,8 +14,8 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods, volumes
 from boxproof.probes.pods.node_view import Inside
-from boxproof.probes.pods.stable_identity import Member, after_deletion
 from boxproof.probes.pods.volume_reader import visit
+from boxproof.probes.pods.volumes import Member, after_deletion
 from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require

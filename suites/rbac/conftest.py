@@ -10,8 +10,7 @@ import pytest
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import Tier
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rules import RBAC, in_force
-from boxproof.kube.service_accounts import authority, kubeconfig, token
+from boxproof.kube.rules import RBAC, authority, in_force, kubeconfig, token
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.subject.model import Subject
 from pytest_claims.faults import EnvironmentFault

@@ -13,8 +13,7 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.access_reviews import READS, Answer, Question, reviewed
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rules import STREAMS, about
-from boxproof.kube.service_accounts import authority, kubeconfig
+from boxproof.kube.rules import STREAMS, about, authority, kubeconfig
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.pods.probe_pods import INSIDE
 from boxproof.subject.model import Subject

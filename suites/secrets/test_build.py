@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.secret_values import forms, holds_secret
 from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.pods.helper_pods import unique
-from boxproof.probes.process.encodings import forms, holds_secret
 from boxproof.subject.image import secret_build
 from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.secret_build import Built

@@ -12,12 +12,12 @@ from secrets import token_hex
 import pytest
 
 from boxproof.agent.agent_tools import Told, kubectl
+from boxproof.core.secret_values import holds_secret
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.service_accounts import authority, kubeconfig, token
+from boxproof.kube.rules import authority, kubeconfig, token
 from boxproof.probes.pods.helper_pods import applied, unique
-from boxproof.probes.process.encodings import holds_secret
 from boxproof.stubs.api_server import PORT, USER, Elsewhere
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import secret_scan

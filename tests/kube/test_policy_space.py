@@ -9,9 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxproof.kube import policy_space
-from boxproof.kube.network_policies import Place, one_way
-from boxproof.kube.policy_space import Opening, covered, demands, of_pods, openings, without
+from boxproof.kube import network_policies
+from boxproof.kube.network_policies import (
+    Opening,
+    Place,
+    covered,
+    demands,
+    of_pods,
+    one_way,
+    openings,
+    without,
+)
 
 LABELS = {"app": "agent"}
 DNS = {53: frozenset({"TCP", "UDP"})}
@@ -47,9 +55,9 @@ def test_without_a_policy_everything_is_open() -> None:
 
 def test_a_rule_without_ports_or_peers_opens_all_of_them() -> None:
     [found] = opened({})
-    assert found.peers.everyone and found.ports == policy_space.PORTS and found.protocol == "any"
+    assert found.peers.everyone and found.ports == network_policies.PORTS and found.protocol == "any"
     [named] = opened({"to": [{"podSelector": {}}], "ports": [{"protocol": "TCP", "port": "http"}]})
-    assert named.ports == policy_space.PORTS
+    assert named.ports == network_policies.PORTS
 
 
 @pytest.mark.parametrize(
@@ -123,5 +131,5 @@ def test_the_space_agrees_with_every_point(
 
 
 def test_what_is_left_keeps_its_family() -> None:
-    left = without(policy_space.EVERYWHERE, [ipaddress.ip_network("0.0.0.0/0")])
+    left = without(network_policies.EVERYWHERE, [ipaddress.ip_network("0.0.0.0/0")])
     assert left == [ipaddress.ip_network("::/0")]

@@ -19,8 +19,7 @@ import pytest
 from boxproof.core.process import Result, run
 from boxproof.probes.network.reach import DENIED, TIMEOUT, UNREACHABLE, Listener, Reach, listen, lookup, reach
 from boxproof.probes.probe_protocol import ask
-from boxproof.probes.process.capabilities import named, parse
-from boxproof.probes.process.processes import bits, descended, processes
+from boxproof.probes.process.processes import bits, descended, named, parse, processes
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 

@@ -19,8 +19,7 @@ from boxproof.kube.network_policies import Place
 from boxproof.probes.network import connectivity, truth_table
 from boxproof.probes.network.connectivity import Spot
 from boxproof.probes.network.enforcement import canaries, in_force
-from boxproof.probes.network.outside import Outside
-from boxproof.probes.network.reach import Reach
+from boxproof.probes.network.reach import Outside, Reach
 from boxproof.probes.network.truth_table import Line, Taken, counted, shared
 from boxproof.probes.probe_protocol import ask
 from boxproof.probes.program_files.table import attempt

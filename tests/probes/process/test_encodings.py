@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from boxproof.probes.process.encodings import forms, holds_secret
+from boxproof.core.secret_values import forms, holds_secret
 
 SECRET = "stub-token/a+b=12:34"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from boxproof.kube.policy_space import covered, of_pods, openings
+from boxproof.kube.network_policies import covered, of_pods, openings
 from suites.netpol.meant import HTTPS, NAMES, RESOLVER, SYSTEM, Servers, decoys, with_rule
 
 LABELS = {"app": "claude-agent"}
