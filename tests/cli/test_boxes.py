@@ -1,24 +1,28 @@
-"""Boxes of other shapes: what ``init`` writes for each, and that what is written of it is judged truly."""
+"""Boxes of other shapes, on machines of other kinds: what ``init`` writes of each is judged truly."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from boxproof.cli import init
-from boxproof.core.process import Result, run
 from boxproof.core.settings import ROOT, Settings
 from boxproof.subject import model, parts
 from pytest_claims.faults import UsageError
 
 BOXES = ROOT / "examples/boxes"
 DEFECTS = tomllib.loads((BOXES / "defects.toml").read_text())
+ASCII = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+MOUNTED = 'mount -t tmpfs -o noexec,nodev none "$0" && export TMPDIR="$0" && exec "$@"'
 LEAST = {"plain-deployment": 70, "bare-dockerfile": 35}  # claims that are about such a box, at least
 NAMES = sorted(path.name for path in BOXES.iterdir() if path.is_dir())
 
@@ -92,36 +96,88 @@ def test_a_directory_without_a_box_is_said_to_be_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def judged(box: Path, below: Path) -> tuple[Result, dict[str, Any], set[str]]:
-    """Prove what is written of a box; return how that ended, the results, and what is refuted."""
-    env = {"BOXPROOF_REPORTS": str(below / "reports"), "BOXPROOF_STATE": str(below / "state"),
-           "DOCKER_HOST": "unix:///nonexistent"}  # fmt: skip
-    argv = [sys.executable, "-m", "boxproof", "e2e", "--stage", "static", "--subject", str(box)]
-    done = run(argv, cwd=ROOT, env=env, timeout=300, check=False)
-    found = json.loads((below / "reports/latest/results.json").read_text())
-    return done, found, {each["id"] for each in found["claims"] if each["verdict"] == "refuted"}
+# Both commands as ``python -m`` starts them, one after the other in one process: a start less for each box.
+COMMANDS = """
+import runpy, sys
+from pathlib import Path
+from boxproof.host.fetch import apt
+
+print("roots:", apt.place_for_roots(Path("/x")))
+box, ended = sys.argv[1], []
+for words in (["init", box], ["e2e", "--stage", "static", "--subject", box]):
+    sys.argv = ["boxproof", *words]
+    try:
+        runpy.run_module("boxproof", run_name="__main__")
+    except SystemExit as end:
+        ended.append(end.code)
+sys.exit(ended.index(0) or ended[1])
+"""
+
+
+def judged_truly(
+    name: str, box: Path, *before: str, env: Mapping[str, str] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Prove what ``init`` writes: its defects alone are refuted. Return what was printed, and found."""
+    places = {f"BOXPROOF_{each.upper()}": str(box.parent / each) for each in ("reports", "state")}
+    given = {**os.environ, **places, "DOCKER_HOST": "unix:///nonexistent", **(env or {})}
+    argv = [*before, sys.executable, "-c", COMMANDS, str(box)]
+    done = subprocess.run(argv, cwd=ROOT, env=given, capture_output=True, timeout=300, check=False)
+    said = (done.stdout + done.stderr).decode("utf-8", errors="replace")
+    found = json.loads((box.parent / "reports/latest/results.json").read_text(encoding="utf-8"))
+    expected = DEFECTS[name].get("with-helm", DEFECTS[name]) if shutil.which("helm") else DEFECTS[name]
+    verdicts = {each["id"]: each["verdict"] for each in found["claims"]}
+    refuted = {each for each, verdict in verdicts.items() if verdict == "refuted"}
+    assert refuted == set(expected["static"]), said[-2000:]
+    assert [each for each, verdict in verdicts.items() if verdict == "blocked"] == []
+    about = [each for each, verdict in verdicts.items() if verdict != "not applicable"]
+    assert len(about) >= LEAST.get(name, 0), about
+    assert done.returncode == 1
+    return said, found
+
+
+def with_umlauts(name: str, below: Path) -> Path:
+    """Return a copy of a box whose directory and recipe have more than ASCII."""
+    box = Path(shutil.copytree(BOXES / name, below / "Bücher"))
+    [recipe] = box.rglob("Dockerfile")
+    recipe.write_text(f"# für jede Maschine …\n{recipe.read_text()}", encoding="utf-8")
+    return box
+
+
+@pytest.mark.parametrize("name", ["custom-resource", "whole-home-chart"])
+def test_what_is_written_is_judged_truly_without_an_engine(tmp_path: Path, name: str) -> None:
+    judged_truly(name, Path(shutil.copytree(BOXES / name, tmp_path / name)))
 
 
 def test_a_box_in_an_odd_directory_is_judged_as_elsewhere(tmp_path: Path) -> None:
-    name = "Bücher & #1: b, c's"
-    box = tmp_path / name / "ein Kasten"
-    shutil.copytree(BOXES / "plain-deployment", box)
-    assert init.main(Settings(), directory=box) == 0
-    done, found, refuted = judged(box, tmp_path / name)
-    assert refuted == set(DEFECTS["plain-deployment"]["static"]), done.stderr[-2000:]
-    assert "again:    boxproof e2e --subject '" in done.stdout + done.stderr
+    below = tmp_path / "Bücher & #1: b, c's"
+    said, found = judged_truly(
+        "plain-deployment", Path(shutil.copytree(BOXES / "plain-deployment", below / "ein Kasten"))
+    )
+    assert "again:    boxproof e2e --subject '" in said
     put_in = ["keys token of Secret agent-token", "env AGENT_TOKEN from Secret boxproof-login"]
     assert found["subject"]["put_in"] == put_in
-    assert "put into it to come up" in (tmp_path / name / "reports/latest/index.html").read_text()
+    assert "put into it to come up" in (below / "reports/latest/index.html").read_text()
 
 
-@pytest.mark.parametrize("box", NAMES, indirect=True)
-def test_what_is_written_is_judged_truly_without_an_engine(box: Path, tmp_path: Path) -> None:
-    done, found, refuted = judged(box, tmp_path)
-    known = DEFECTS[box.name]
-    expected = known.get("with-helm", known) if shutil.which("helm") else known
-    assert refuted == set(expected["static"]), done.stderr[-2000:]
-    assert [each["id"] for each in found["claims"] if each["verdict"] == "blocked"] == []
-    about = [each["id"] for each in found["claims"] if each["verdict"] != "not applicable"]
-    assert len(about) >= LEAST.get(box.name, 0), about
-    assert done.code == 1
+def test_a_locale_of_another_encoding_changes_nothing(tmp_path: Path) -> None:
+    made = tmp_path / "locales/de_DE.ISO-8859-1"
+    made.parent.mkdir()
+    argv = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(made)]
+    if not shutil.which("localedef") or subprocess.run(argv, check=False).returncode or not made.is_dir():
+        pytest.skip("this machine cannot make a locale")
+    env = {"LOCPATH": str(made.parent), "LC_ALL": made.name}
+    said, _ = judged_truly("numbered-manifests", with_umlauts("numbered-manifests", tmp_path), env=env)
+    assert "Bücher" in said
+
+
+def test_ascii_alone_changes_nothing_and_nothing_is_run_in_the_place_of_temporary_files(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    before = ["unshare", "--mount", *root, "sh", "-c", MOUNTED, str(place)]
+    box = with_umlauts("bare-dockerfile", tmp_path)
+    said, _ = judged_truly("bare-dockerfile", box, *before, env=ASCII)
+    assert "Bücher" in said
+    assert "roots: /x\n" in said
