@@ -199,13 +199,13 @@ class Box:
         image, cluster = self.session.probe_image, self.session.cluster
         found = pod_status.ready(
             self.kube, self.namespace, self.pod, timeout, reference_image=image, after=after,
-            settled=self._settled,
+            settled=self.is_up,
         )  # fmt: skip
         if cluster is not None and cluster.context:
             external_instances.demand_content(self.session, found, self.container)
         return self
 
-    def _settled(self, pod: Object) -> bool:
+    def is_up(self, pod: Object) -> bool:
         """Return whether a pod is as far as the subject says it comes here."""
         wanted = self.subject.start.settled if self.subject is not None else "ready"
         if wanted == "ready":
@@ -243,8 +243,9 @@ class Box:
         agent = next(each for each in self.spec["containers"] if each["name"] == self.container)
         named = {each["name"]: str(each.get("value", "")) for each in agent.get("env") or []}
         maps = [each["configMapRef"]["name"] for each in agent.get("envFrom") or [] if "configMapRef" in each]
-        for each in maps:
-            named = self.object("ConfigMap", each).get("data", {}) | named
+        brought = {each["metadata"]["name"]: each for each in self.objects if each["kind"] == "ConfigMap"}
+        for each in maps:  # one that somebody makes by hand is not among them
+            named = (brought.get(each, {}).get("data") or {}) | named
         return named.get("HTTPS_PROXY", "")
 
     def delete_pod(self, *, wait: bool = True, timeout: float = 180) -> str:

@@ -30,6 +30,8 @@ BUILT_IN = re.compile(r"^(v1|apps/v1|batch/v1|policy/v1|autoscaling/.*|[\w-]+(\.
 ACCOUNT = re.compile(r"\b(?:useradd|adduser)\b([^&;|\n]*)")
 UID = re.compile(r"(?:-u|--uid)[ =](\d+)")
 HOME = re.compile(r"(?:-d|-h|--home-dir|--home)[ =](\S+)")
+ACTION, FILLING = re.compile(r"\{\{.*\}\}"), re.compile(r"\"?\{\{.*?\}\}\"?")  # lines and words of a template
+FILLED_IN = "filled-in"
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ def _user(here: Directory, found: Detected, path: Path, recipe: Recipe) -> None:
     said = {step.word: step.rest.strip() for step in steps}
     named = said.get("USER", "").partition(":")[0]
     text = " ".join(step.rest for step in steps if step.word == "RUN")
-    made = next((each for each in ACCOUNT.findall(text) if named and each.split()[-1:] == [named]), "")
+    made = next((each for each in ACCOUNT.findall(text) if named and _is_of(each, named)), "")
     uid, home = UID.search(made), HOME.search(made)
     number = named if named.isdigit() else uid[1] if uid else "0" if named in ("", "root") else ""
     line = here.line_of(path, "USER")
@@ -223,10 +225,17 @@ def _user(here: Directory, found: Detected, path: Path, recipe: Recipe) -> None:
     if named and not number:
         found.remarks.append(f"uid: {path}:{line} says USER {named}, and not which number that is")
     env = dict(re.findall(r"\b([A-Z_]+)=(\S+)", " ".join(each.rest for each in steps if each.word == "ENV")))
-    guessed = "/root" if number == "0" else f"/home/{named}" if named and not named.isdigit() else ""
+    called = named if not named.isdigit() else made.split()[-1] if made else ""
+    guessed = "/root" if number == "0" else f"/home/{called}" if called else ""
     found.add("home", env.get("HOME") or (home[1] if home else guessed), f"{path}, its user")
     found.add("workdir", said.get("WORKDIR", ""), f"{path}:{here.line_of(path, 'WORKDIR')}")
     found.add("config_dir", env.get("CLAUDE_CONFIG_DIR", ""), f"{path}, ENV CLAUDE_CONFIG_DIR")
+
+
+def _is_of(words: str, user: str) -> bool:
+    """Return whether the words after useradd or adduser make a user, by its name or its number."""
+    uid = UID.search(words)
+    return words.split()[-1:] == [user] or (uid is not None and uid[1] == user)
 
 
 def _manifests(here: Directory, found: Detected) -> None:
@@ -365,7 +374,33 @@ def _chart(here: Directory, found: Detected, *, alone: bool) -> None:
     ]
     workloads = [(kind, path) for kind, path in kinds if kind in KINDS[:3]]
     if len({kind for kind, _ in workloads}) == 1:
-        found.add("kind", workloads[0][0], str(workloads[0][1]))
+        kind, path = workloads[0]
+        found.add("kind", kind, str(path))
+        template = _untemplated((here.root / path).read_text(errors="replace"), kind)
+        if template:
+            _of_template(found, template, str(path))
+
+
+def _untemplated(text: str, kind: str) -> dict[str, Any]:
+    """Return a chart's workload with ``FILLED_IN`` where values go, {} where no YAML is left."""
+    lines = [each for each in text.splitlines() if not ACTION.fullmatch(each.strip())]
+    for part in re.split(r"(?m)^---.*$", FILLING.sub(FILLED_IN, "\n".join(lines))):
+        found = _parsed(part)
+        if isinstance(found, dict) and found.get("kind") == kind and pod_spec(found):
+            return found
+    return {}
+
+
+def _of_template(found: Detected, item: dict[str, Any], where: str) -> None:
+    """Note what a chart's workload says whatever its values are."""
+    spec = pod_spec(item) or {}
+    container = _agents_container(spec)
+    said = Detected(list(found.facts))
+    said.add("container", container.get("name", ""), where)
+    said.add("service_account", spec.get("serviceAccountName", ""), where)
+    _config_dir(said, item, spec, container, where)
+    _needed(said, spec, container, set(), where)
+    found.facts += [each for each in said.facts[len(found.facts) :] if FILLED_IN not in str(each.value)]
 
 
 def _profiles(here: Directory, found: Detected) -> None:

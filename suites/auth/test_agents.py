@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from boxproof.agent.login import FILE, PROMPT
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
@@ -23,6 +21,7 @@ from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pods.probe_pods import CONFINED
 from boxproof.stubs.anthropic import Stub
+from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
@@ -141,8 +140,9 @@ def access_modes(claims: Sequence[dict[str, Any]], asked: str) -> list[str]:
 
 
 def neighbour(pod: dict[str, Any], image: str, path: str) -> dict[str, Any]:
-    """Return a pod of ours that has mounted at ``path`` what ``pod`` has there."""
-    mounts = [each for each in pod["spec"]["containers"][0]["volumeMounts"] if each["mountPath"] == path]
+    """Return a pod of ours that has what ``pod`` has at ``path``, mounted as there or above it."""
+    every = [each for one in pod["spec"]["containers"] for each in one.get("volumeMounts") or ()]
+    mounts = [each for each in every if f"{path}/".startswith(f"{each['mountPath'].rstrip('/')}/")][:1]
     volumes = [each for each in pod["spec"]["volumes"] if each["name"] in {mount["name"] for mount in mounts}]
     made = helper_pods.pod(
         helper_pods.unique("boxproof-beside"), pod["metadata"]["namespace"], image, helper_pods.IDLE
@@ -196,8 +196,8 @@ def test_nothing_mounts_a_home_of_the_host(
         assert found == ["/Users/me/.claude", "~/.claude"]
     objects = [*rendered, *every_tier(session, subject)]
     pods = [spec for spec in (pod_spec(each) for each in objects) if spec]
-    files = [*subject.directory.glob("*compose*.y*ml")]
-    services = [each for path in files for each in yaml.safe_load(path.read_text())["services"].values()]
+    files = shipped.compose(subject).values()
+    services = [each for file in files for each in file["services"].values() if each]
     NO_HOME(homes(pods, services, "what the subject ships"))
 
 

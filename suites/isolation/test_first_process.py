@@ -156,11 +156,11 @@ def of_node(item: Object) -> Iterator[str]:
             yield f"{name}: privileged"
 
 
-def held(name: str) -> Callable[[Objects], None]:
+def held(name: str, subject: Subject | None) -> Callable[[Objects], None]:
     """Return an edit: the init container ``name`` stays, so that it can be looked at; those before it end."""
 
     def edit(objects: Objects) -> None:
-        pod = workload_of(objects)["spec"]["template"]["spec"]
+        pod = pod_spec(workload_of(objects, subject)) or {}
         for each in pod["initContainers"]:
             each["command"] = WAITS if each["name"] == name else DONE
             each.pop("args", None)
@@ -193,7 +193,7 @@ def test_no_init_container_has_a_capability(
 def init_containers(make_box: MakeBox, box: Box, docker: Any) -> Iterator[Confinement]:
     """Give how each init container's first process is confined, with a program that waits in its place."""
     for each in box.spec.get("initContainers") or ():
-        one = make_box(components=(), edit=held(each["name"]), ready=False)
+        one = make_box(components=(), edit=held(each["name"], box.subject), ready=False)
         pod = until(lambda: init_runs(one, each["name"]), timeout=START, what=f"{each['name']} runs")  # noqa: B023
         yield confinement(Inside(docker, pod, each["name"]), f"{one.pod}/{each['name']}")
 

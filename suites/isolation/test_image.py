@@ -27,8 +27,8 @@ TRY = """for each; do [ -f "$each" ] && sh -c ': >> "$0"' "$each" 2>/dev/null &&
 
 
 def spared(subject: Subject) -> tuple[str, ...]:
-    """Return where an agent may write."""
-    return (subject.home, subject.workdir, "/tmp")
+    """Return where an agent may write: never all of it, though / be its work directory."""
+    return tuple(each for each in (subject.home, subject.workdir, "/tmp") if each.strip("/"))
 
 
 def doctored(container: Containers, files: Files) -> LocalContainer:

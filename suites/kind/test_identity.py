@@ -54,7 +54,7 @@ def test_every_node_and_the_pod_have_the_content_just_built(
     THE_BUILD(on_nodes(engine, cluster, image.reference, image.config_digest))
     RUNS(observe("image that runs", box.pod, running(engine, box).image), image.config_digest)
     for each in own_pods.of(box):
-        for container, digest in images_of(engine, each).items():
+        for container, digest in images_of(engine, each, image.reference).items():
             RUNS(
                 observe("image that runs", f"{each['metadata']['name']}/{container}", digest),
                 image.config_digest,
@@ -63,9 +63,13 @@ def test_every_node_and_the_pod_have_the_content_just_built(
     BAKED(observe("baked in", image_build.NONCE, {"is": found, "wanted": f"{image.nonce}\n"}))
 
 
-def images_of(engine: EngineInfo, pod: dict[str, Any]) -> dict[str, str]:
-    """Return the image ids of a pod's own containers, as its node has them."""
-    states = [*pod["status"].get("initContainerStatuses", ()), *pod["status"].get("containerStatuses", ())]
+def images_of(engine: EngineInfo, pod: dict[str, Any], reference: str) -> dict[str, str]:
+    """Return the image ids of a pod's containers that are to run an image, as its node has them."""
+    every = [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
+    wanted = {each["name"] for each in every if each["image"] == reference}
+    status = pod["status"]
+    known = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    states = [each for each in known if each["name"] in wanted]
     node = pod["spec"]["nodeName"]
     return {
         each["name"]: load.node_image_id(engine, node, each["imageID"]) or each["imageID"] for each in states

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
 from boxproof.subject import copies
 from boxproof.subject.manifests import pod_specs, shipped
+from boxproof.subject.manifests.starting import repository
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, own_cluster, require
 from suites.kind import own_pods
@@ -138,7 +140,8 @@ def test_the_applied_image_is_the_built_one(
         THE_BUILT.fails(observe("images", "the files", sorted(set(literal.values()))), image.reference)
     workloads = [each for each in box_applied.objects if pod_specs.pod_spec(each)]
     live = [kube.get(each["kind"], each["metadata"]["name"], box_applied.namespace) for each in workloads]
-    found = sorted(set(pod_specs.images(live).values()))
+    own = {str(pod_specs.agent_container(box_applied.objects, subject).get("image", ""))}
+    found = of_the_box(pod_specs.images(live).values(), own, subject)
     THE_BUILT(observe("images", "the workloads in the cluster", found), image.reference)
     pods = own_pods.of(box_applied)
     assert pods, "no pod of its workloads"
@@ -148,4 +151,16 @@ def test_the_applied_image_is_the_built_one(
         for key in ("initContainers", "containers")
         for each in one["spec"].get(key) or ()
     }
-    THE_BUILT(observe("images", "the pods in the cluster", sorted(running)), image.reference)
+    found = of_the_box(running, own, subject)
+    THE_BUILT(observe("images", "the pods in the cluster", found), image.reference)
+
+
+def of_the_box(named: Iterable[str], own: set[str], subject: Subject) -> list[str]:
+    """Return the images that are the box's, each once: a helper beside the agent has another, of its own.
+
+    Our own box has no such helpers.
+    """
+    every = set(named)
+    if "box" in subject.profiles:
+        return sorted(every)
+    return sorted(each for each in every if each in own or repository(each) == subject.image.name)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import Direction, Network, Opening, covered, of_pods, openings, without
+from boxproof.subject.manifests.pod_specs import labels as labels_of
 from boxproof.subject.manifests.pod_specs import pod_spec
 from pytest_claims import observe
 
@@ -59,13 +60,9 @@ def proxy_of(box: Box) -> Proxy:
     service = box.object("Service", url.hostname.split(".")[0])["spec"]
     labels = dict(service["selector"])
     pods = (each for each in box.objects if pod_spec(each) and each["kind"] == "Deployment")
-    workload = next((each for each in pods if labels.items() <= _labels(each).items()), None)
+    workload = next((each for each in pods if labels.items() <= labels_of(each).items()), None)
     port = next(each for each in service["ports"] if each["port"] == url.port)
     return Proxy(labels, _number(port.get("targetPort", port["port"]), workload), workload)
-
-
-def _labels(workload: Object) -> dict[str, str]:
-    return dict(workload["spec"]["template"]["metadata"]["labels"])
 
 
 def _number(port: int | str, workload: Object | None) -> int:

@@ -16,7 +16,7 @@ from boxproof.kube.pod_status import first, gate_ended, secrets_of, started
 from boxproof.probes.network.enforcement import becomes
 from boxproof.probes.network.reach import Listener, Outside, Reach, reach
 from boxproof.probes.pods.probe_pods import CONFINED, PROGRAM
-from boxproof.subject.manifests.pod_specs import pod_spec, workload
+from boxproof.subject.manifests.pod_specs import labels, pod_spec, workload
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import holds, until
@@ -85,7 +85,7 @@ def test_nothing_starts_while_no_policy_is_in_force(
 
 def pod_labels(objects: list[Object], subject: Subject) -> dict[str, str]:
     """Return the labels of the agent's pod."""
-    return dict(workload_of(objects, subject)["spec"]["template"]["metadata"]["labels"])
+    return labels(workload_of(objects, subject))
 
 
 @claim("netpol-effective-from-first-packet")
@@ -101,7 +101,7 @@ def test_what_follows_the_gate_is_denied_from_its_first_packet(
         assert ends == [Reach.OPEN]
 
     def packets_second(objects: list[Object]) -> None:
-        spec = workload_of(objects, subject)["spec"]["template"]["spec"]
+        spec = pod_spec(workload_of(objects, subject)) or {}
         spec.setdefault("initContainers", []).append(probe)
 
     box = make_box(edit=packets_second)

@@ -26,7 +26,7 @@ from boxproof.probes.network.truth_table import Line, Taken, counted
 from boxproof.probes.pods.helper_pods import workers
 from boxproof.probes.pods.probe_pods import Twin, settled
 from boxproof.probes.probe_protocol import Prober
-from boxproof.subject.manifests.pod_specs import pod_spec, without_pods
+from boxproof.subject.manifests.pod_specs import labels, pod_spec, without_pods
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.faults import EnvironmentFault
@@ -125,7 +125,7 @@ def spots(
         demand(session, NEEDS_TWO)
         raise EnvironmentFault(NEEDS_TWO, hint="cluster/topology.yaml")
     made, host = Places(kube, twin), cluster.apiserver.rpartition(":")
-    own = {each["metadata"]["name"]: labels_of(each) for each in empty.objects if pod_spec(each)}
+    own = {each["metadata"]["name"]: labels(each) for each in empty.objects if pod_spec(each)}
     wanted = [(name, empty.namespace, labels) for name, labels in own.items()]
     wanted.append((NEIGHBOUR, empty.namespace, {"role": NEIGHBOUR}))
     # each has all but the namespace of those whom a policy names
@@ -147,11 +147,6 @@ def spots(
         stack.enter_context(public_addresses.answered(engine, cluster, outside, public))
         found += [replace(beyond, place=Place(f"public ({each})", each)) for each in public]
         yield [*found, beyond, made.resolver(), Spot(Place("API server", host[0]), ((int(host[2]), "TCP"),))]
-
-
-def labels_of(workload: Object) -> dict[str, str]:
-    """Return the labels of a workload's pods."""
-    return dict(workload["spec"]["template"]["metadata"]["labels"])
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from boxproof.core.session import ClusterInfo
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
-from boxproof.kube.client import Kube
+from boxproof.kube.client import Kube, Object
 from boxproof.kube.exec import exec_in
 from boxproof.kube.network_policies import of_pod
 from boxproof.kube.pod_status import is_ready
@@ -159,7 +159,7 @@ def test_the_pod_is_well_under_the_policy_and_free_without_it(
         STAYS_READY.fails(readiness(kube, young.namespace, young.name, young.label, 1), period)
     RESOLVES(beside(box, twin(), lambda each: lookup(each, CLUSTER_NAME), lambda found: found.ok, "a name"))
     box.wait_ready()
-    STAYS_READY(readiness(kube, box.namespace, box.pod, box.label, period), period)
+    STAYS_READY(readiness(kube, box.namespace, box.pod, box.label, period, box.is_up), period)
     kube.delete(policies)
     OPEN(becomes(box, target, {Reach.OPEN}))
 
@@ -167,14 +167,16 @@ def test_the_pod_is_well_under_the_policy_and_free_without_it(
 NEVER_READY = {"readinessGates": [{"conditionType": "boxproof.dev/never"}]}
 
 
-def readiness(kube: Kube, namespace: str, pod: str, label: str, seconds: float) -> str:
-    """Return "ready" if a pod is Ready all the time and restarts nothing; an observation."""
+def readiness(
+    kube: Kube, namespace: str, pod: str, label: str, seconds: float, up: Callable[[Object], bool] = is_ready
+) -> str:
+    """Return "ready" if a pod is up all the time and restarts nothing; an observation."""
 
     def restarts() -> int:
         found = kube.get("Pod", pod, namespace)["status"].get("containerStatuses") or []
         return sum(int(each["restartCount"]) for each in found)
 
     before = restarts()
-    ready = holds(lambda: is_ready(kube.get("Pod", pod, namespace)), seconds=seconds)
+    ready = holds(lambda: up(kube.get("Pod", pod, namespace)), seconds=seconds)
     ended = "ready" if ready and restarts() == before else "not ready"
     return observe("readiness", f"{label} for {seconds} s", ended)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.fixtures.helm_release import Charts
-from boxproof.subject.manifests.pod_specs import floating, images, pod_spec, workload
+from boxproof.subject.manifests.pod_specs import floating, images, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import SubjectFault
@@ -93,6 +93,6 @@ def test_no_image_of_any_render_can_come_to_mean_another(charts: Charts, subject
         FIXED.fails(observe("floating", "bare", floating([bare])))
     for name in ("", *sorted(subject.chart.components)):
         objects = charts.rendered(components=[name] if name else [])
-        if not name and not pod_spec(workload(objects, subject.workload)):
+        if not name and not any(pod_spec(each) for each in objects):
             raise SubjectFault("the chart renders no agent")
         FIXED(observe("floating", name or "default", floating(objects)))

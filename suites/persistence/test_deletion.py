@@ -152,13 +152,12 @@ def returned(asked: str, pods: tuple[Member, Member]) -> Return:
 
 
 @claim("statefulset-stable-identity")
-def test_the_pod_comes_back_as_the_same(
-    make_box: MakeBox, aside: str, kube: Kube, subject: Subject, session: Session
-) -> None:
+def test_the_pod_comes_back_as_the_same(make_box: MakeBox, aside: str, kube: Kube, session: Session) -> None:
     def live(kind: str, name: str, namespace: str) -> tuple[str, int]:
         return observe("workload", name, (kind, int(kube.get(kind, name, namespace)["spec"]["replicas"])))
 
-    box, wanted = make_box(ready=False), f"{subject.workload}-0"
+    box = make_box(ready=False)
+    wanted = f"{box.name}-0"
     helper = helper_pods.restless(helper_pods.unique("boxproof-restless"), aside, session.probe_image)
     with (
         control("the pod of a Deployment comes back under another name"),

@@ -95,9 +95,10 @@ def test_home_and_work_directory_can_be_written(
     inside, beside = Inside(docker, box.pod_object(), box.container), box.as_its_user()
 
     def saved(place: str) -> tuple[Saves, bool]:
-        """Return what became of saving a file, and whether that is beside the volume; an observation."""
+        """Return how saving a file went, and whether it is off the volume if beside it; an observation."""
         found = saves(beside.exec, f"{INSIDE}{place}", box.label)
-        return observe("saved", place, (found, inside.mount(place).point != subject.config_dir))
+        within = bool(subject.config_dir) and f"{place}/".startswith(f"{subject.config_dir}/")
+        return observe("saved", place, (found, within or inside.mount(place).point != subject.config_dir))
 
     with control("directories of root's cannot be written"):
         for each in WRITES if subject.uid else NOBODY_WRITES:

@@ -45,7 +45,10 @@ WRITTEN: dict[str, dict[str, Any]] = {
         "kind": "Deployment", "workload": "agent", "container": "agent", "uid": 1001, "home": "/home/agent",
         "config_dir": "/home/agent/.agent", "profiles": (), "source": "files",
     },
-    "whole-home-chart": {"kind": "StatefulSet", "uid": 1002, "workdir": "/home/dev", "source": "chart"},
+    "whole-home-chart": {
+        "kind": "StatefulSet", "container": "dev", "uid": 1002, "home": "/home/dev", "workdir": "/home/dev",
+        "config_dir": "/home/dev", "workload": "", "source": "chart",
+    },
     "bare-dockerfile": {"uid": 0, "home": "/root", "source": ""},
     "custom-resource": {"kind": "Agent", "workload": "helper", "namespace": "agents", "uid": 65532,
                         "source": "files"},

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 KINDS = ("StatefulSet", "Deployment", "DaemonSet", "Pod", "ReplicaSet", "Job", "CronJob")
 GROUPS = ("initContainers", "containers", "ephemeralContainers")
+NO_NODE = "boxproof.dev/no-node"  # a label that no node has
 
 
 def pod_spec(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -139,10 +140,29 @@ def added_capabilities(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def without_pods(manifests: Iterable[dict[str, Any]]) -> None:
-    """Set the replicas of every workload to none, in place: for what is asked of the other objects only."""
+    """Have no workload make a pod that runs, in place: for what is asked of the other objects only.
+
+    What cannot be told to make none makes pods that no node takes, and wants none of those that are there.
+    """
     for each in manifests:
-        if each["kind"] in ("StatefulSet", "Deployment"):
+        if each["kind"] in ("StatefulSet", "Deployment", "ReplicaSet"):
             each["spec"]["replicas"] = 0
+        elif each["kind"] in ("Job", "CronJob"):
+            each["spec"]["suspend"] = True
+        elif spec := pod_spec(each):
+            spec["nodeSelector"] = {NO_NODE: "none"}
+        if each["kind"] in ("DaemonSet", "ReplicaSet"):
+            each["spec"]["selector"].setdefault("matchLabels", {})[NO_NODE] = "none"
+            each["spec"]["template"].setdefault("metadata", {}).setdefault("labels", {})[NO_NODE] = "none"
+
+
+def labels(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels of the pods that an object makes."""
+    spec = manifest.get("spec") or {}
+    job = (spec.get("jobTemplate") or {}).get("spec", spec)
+    template = manifest if manifest["kind"] == "Pod" else job.get("template") or {}
+    found = (template.get("metadata") or {}).get("labels") or {}
+    return {name: value for name, value in found.items() if name != NO_NODE}
 
 
 def missing_resources(manifests: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -61,3 +61,39 @@ def test_a_documented_command_is_filled_in_and_an_unknown_name_is_the_subjects_f
     assert fill(["load", "{image}"], {"image": "box:1"}) == ["load", "box:1"]
     with pytest.raises(SubjectFault, match="cluster"):
         fill(["load", "{cluster}"], {"image": "box:1"})
+
+
+def made_by(kind: str) -> dict[str, Any]:
+    """Return an object of a kind whose pods have the label app=a."""
+    pod: dict[str, Any] = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "b"}]}}
+    spec: dict[str, Any] = {"template": pod, "selector": {"matchLabels": {"app": "a"}}}
+    if kind == "Pod":
+        return {"kind": kind, "metadata": {"name": "x", "labels": {"app": "a"}}, "spec": pod["spec"]}
+    if kind == "CronJob":
+        spec = {"jobTemplate": {"spec": spec}}
+    return {"kind": kind, "metadata": {"name": "x"}, "spec": spec}
+
+
+@pytest.mark.parametrize("kind", pod_specs.KINDS)
+def test_the_labels_of_pods_are_those_of_their_template(kind: str) -> None:
+    assert pod_specs.labels(made_by(kind)) == {"app": "a"}
+    assert pod_specs.labels({"kind": kind, "metadata": {"name": "x"}, "spec": {}}) == {}
+
+
+@pytest.mark.parametrize("kind", pod_specs.KINDS)
+def test_no_kind_makes_pods_that_run_when_it_is_not_to(kind: str) -> None:
+    made = made_by(kind)
+    pod_specs.without_pods([made])
+    spec = pod_specs.pod_spec(made) or {}
+    halted = made["spec"].get("replicas") == 0 or made["spec"].get("suspend") or spec.get("nodeSelector")
+    assert halted
+    assert pod_specs.labels(made) == {"app": "a"}
+
+
+@pytest.mark.parametrize("kind", ["DaemonSet", "ReplicaSet"])
+def test_pods_of_the_same_labels_are_not_taken_in_meanwhile(kind: str) -> None:
+    made = made_by(kind)
+    pod_specs.without_pods([made])
+    wanted = made["spec"]["selector"]["matchLabels"]
+    assert not wanted.items() <= pod_specs.labels(made).items()
+    assert wanted == made["spec"]["template"]["metadata"]["labels"]
