@@ -285,6 +285,13 @@ def prune_without_bound(directory: Path) -> None:
     replace_in(directory / "subject.toml", ', "--max-used-space", "10gb"]', "]")
 
 
+@subject_sabotage("buildkit-and-apt-cache-mounts", "the documented command only shows what would be run")
+def prune_is_an_echo(directory: Path) -> None:
+    replace_in(directory / "subject.toml", 'prune = ["docker"', 'prune = ["echo", "docker"')
+    page = directory / "docs" / "running.md"
+    replace_in(page, "docker buildx prune --force", "echo docker buildx prune --force")
+
+
 @subject_sabotage("buildkit-and-apt-cache-mounts", "no document tells what keeps the cache within bounds")
 def prune_not_documented(directory: Path) -> None:
     replace_in(directory / "docs" / "running.md", "docker buildx prune --force --max-used-space 10gb", "")

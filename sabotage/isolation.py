@@ -172,3 +172,33 @@ def any_number_documented(directory: Path) -> None:
 @subject_sabotage("iso-pod-is-bounded", "the Compose file lets it have any number of processes")
 def any_number_composed(directory: Path) -> None:
     replace_in(directory / "compose.yaml", "    pids_limit: 2048\n", "")
+
+
+image_sabotage(
+    "any_number", "iso-processes-of-the-agent", "the entrypoint does not bound the agent's processes",
+    dockerfile=edited(START, r's/^( +)ulimit -p .*/\1:/'),
+)  # fmt: skip
+image_sabotage(
+    "may_raise_its_limit", "iso-processes-of-the-agent", "the bound is a soft one, which the agent raises",
+    dockerfile=edited(START, r's/^( +)ulimit -p /\1ulimit -S -p /'),
+)  # fmt: skip
+image_sabotage(
+    "hooks_of_others", "iso-settings-are-managed", "the image's managed settings let everybody bring hooks",
+    dockerfile=edited("/etc/box/mcp/managed-settings.json", r's/("allowManagedHooksOnly": )true/\1false/'),
+)  # fmt: skip
+
+
+@manifest_sabotage(
+    "iso-settings-are-managed", "the pod's managed settings let a session leave out permissions"
+)
+def permissions_left_out(objects: Objects) -> None:
+    data = find(objects, "ConfigMap", "claude-mcp")["data"]
+    data["managed-settings.json"] = data["managed-settings.json"].replace('"disable"', '"allow"')
+
+
+@manifest_sabotage("iso-settings-are-managed", "the pod's managed settings are about permissions alone")
+def hooks_not_mentioned(objects: Objects) -> None:
+    data = find(objects, "ConfigMap", "claude-mcp")["data"]
+    data["managed-settings.json"] = data["managed-settings.json"].replace(
+        '"allowManagedHooksOnly": true,', ""
+    )

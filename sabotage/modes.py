@@ -163,3 +163,33 @@ image_sabotage(
         r's/^( +)scheme, _, given = .*/&\n\1Path("\/tmp\/last-client").write_text(authorization)/',
     ),
 )  # fmt: skip
+image_sabotage(
+    "stays_apart", "api-leaves-nothing-running", "what leaves the CLI's process group is not looked for",
+    dockerfile=edited(
+        f"{BOX}/prompts.py", r's/^( +)for each in Path\("\/proc"\)\.iterdir\(\):/\1for each in ():/'
+    ),
+)  # fmt: skip
+image_sabotage(
+    "any_type", "api-not-for-web-pages", "a request is read as JSON, whatever it says it is",
+    dockerfile=edited(f"{BOX}/service.py", r"s/^( +)if content_type\.partition.*/\1if False:/"),
+)  # fmt: skip
+image_sabotage(
+    "any_name_of_it", "api-not-for-web-pages", "the api does not ask under which name it was reached",
+    dockerfile=edited(f"{BOX}/service.py", r"s/if not _loopback\(name\):/if False:/"),
+)  # fmt: skip
+image_sabotage(
+    "relay_dies", "log-outlives-any-line", "brackets that go too deep end the thread that reads the CLI",
+    dockerfile=edited(
+        f"{BOX}/relay.py",
+        r"s/except Exception as error:.*/except OSError as error:/; "
+        r"s/except \(ValueError, RecursionError\):/except ValueError:/",
+    ),
+)  # fmt: skip
+image_sabotage(
+    "half_a_character", "log-outlives-any-line", "a line that cannot be written ends the thread that reads",
+    dockerfile=edited(
+        f"{BOX}/relay.py",
+        r"s/except Exception as error:.*/except OSError as error:/; "
+        r"s/allow_nan=False/allow_nan=False, ensure_ascii=False/",
+    ),
+)  # fmt: skip

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 from pytest_claims.sabotages import replace_in, subject_sabotage
 from sabotage.box_parts import but_private, let_out, ports
+
+PROXY = "/usr/local/lib/box/proxy.py"
 
 
 @subject_sabotage(
@@ -117,3 +119,17 @@ def cilium_allows_a_block(directory: Path) -> None:
         "    - toEntities: [kube-apiserver]",
         "    - toCIDR: [198.51.100.0/24]\n    - toEntities: [kube-apiserver]",
     )
+
+
+image_sabotage(
+    "any_name_shown", "netpol-proxy-one-name-per-tunnel", "the proxy does not look at what a hello shows",
+    dockerfile=edited(PROXY, "s/if shown != name:/if False:/"),
+)  # fmt: skip
+image_sabotage(
+    "another_listed_name", "netpol-proxy-one-name-per-tunnel", "a hello may show no name, or another listed",
+    dockerfile=edited(PROXY, "s/if shown != name:/if shown and not shown.endswith((\".com\", \".ai\")):/"),
+)  # fmt: skip
+image_sabotage(
+    "any_port", "netpol-proxy-one-name-per-tunnel", "the proxy opens a tunnel whatever the port asked for",
+    dockerfile=edited(PROXY, r"s/if port != str\(PORT\):/if False:/"),
+)  # fmt: skip

@@ -23,7 +23,7 @@ from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
 from pytest_claims import claim, control, needs, observe, require, scope
-from pytest_claims.faults import SubjectFault
+from pytest_claims.faults import SubjectFault, Unprovable
 
 pytestmark = scope("image")
 
@@ -69,6 +69,7 @@ BOUNDED = require(
 )
 LIMITS = require("it bounds the cache, at 50 GB or less", lambda found: 0 < found <= 50 << 30)
 TOLD = require("users are told of the command", bool)
+REMOVED = require("what it removed has to be built anew", bool)
 SPACE = re.compile(
     r"--(?:max-used-space|keep-storage|reserved-space)[= ](\d+)\s*([kKmMgGtT]?)i?[bB]?(?:\s|$)"
 )
@@ -259,6 +260,37 @@ def test_the_documented_command_keeps_the_build_cache_within_its_bound(
     if not done.ok:
         raise SubjectFault(f"the documented command fails: {done.describe()}")
     BOUNDED(observe("build cache", " ".join(words), {"used": trial_build.cache_used(engine), "bound": bound}))
+
+
+@claim("buildkit-and-apt-cache-mounts")
+@needs("command:prune")
+def test_the_documented_command_removes_what_is_beyond_its_bound(
+    engine: EngineInfo, subject: Subject, tmp_path: Path
+) -> None:
+    """With a bound of nothing, and of all that is kept about the check's own build alone."""
+
+    def anew(asked: str, words: Sequence[str]) -> bool:
+        word = secrets.token_hex(8)
+        noise = NOISE.format(word)
+        trial_build.must(trial_build.build_once(engine, noise, tmp_path))
+        for each in trial_build.cache_ids(engine, word) if words else ():
+            done = carry_out([*words, "--filter", f"id={each}"], {}, engine.env, timeout=300)
+            if not done.ok:
+                raise Unprovable(f"it cannot be told to look at one step alone: {done.describe()}")
+        built = trial_build.must(trial_build.build_once(engine, noise, tmp_path))
+        return observe("built anew", asked, bool(built.ran("COPY")))
+
+    with control("what nothing removed is there, and what the engine itself removed is not"):
+        REMOVED.fails(anew("nothing is carried out", ()))
+        own = (engine.client, "buildx", "prune", "--builder=default", "--force")
+        assert anew("the engine's own", own), "the engine does not remove one step alone"
+    REMOVED(anew(" ".join(subject.commands.prune), to_nothing(subject.commands.prune)))
+
+
+def to_nothing(words: Sequence[str]) -> list[str]:
+    """Return a documented command that lets the build cache keep one byte."""
+    text = f"{' '.join(words)} "
+    return SPACE.sub(lambda found: f"{found[0][: found.start(1) - found.start()]}1b ", text).split()
 
 
 def bound_of(words: Sequence[str]) -> int:

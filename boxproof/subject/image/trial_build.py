@@ -23,6 +23,7 @@ TIMEOUT = 600.0
 EVERYTHING = "FROM scratch\nCOPY . /\n"
 IGNORE = ".dockerignore"
 ALL = "!**\n"  # an ignore file that leaves nothing out
+STATED = re.compile(r"^(ID|Description):\s+(.*?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,18 @@ def cache_used(engine: EngineInfo) -> int:
     words = [engine.client, "buildx", "du", "--builder=default"]
     found = re.search(r"^Total:\s+(\S+)", run(words, env=engine.env, timeout=120).stdout, re.MULTILINE)
     return in_bytes(found[1]) if found else 0
+
+
+def cache_ids(engine: EngineInfo, word: str) -> list[str]:
+    """Return what names the steps with ``word`` in them that the engine's build cache holds."""
+    words = [engine.client, "buildx", "du", "--builder=default", "--verbose"]
+    return named(run(words, env=engine.env, timeout=120).stdout, word)
+
+
+def named(records: str, word: str) -> list[str]:
+    """Return the ids of those records of ``buildx du --verbose`` whose description has ``word`` in it."""
+    told = [dict(STATED.findall(each)) for each in re.split(r"\n\s*\n", records)]
+    return sorted(each["ID"] for each in told if "ID" in each and word in each.get("Description", ""))
 
 
 def in_bytes(text: str) -> int:

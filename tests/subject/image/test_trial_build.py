@@ -64,3 +64,27 @@ def test_sizes_as_docker_writes_them() -> None:
         15 * 10**8,
         2 << 30,
     ]
+
+
+RECORDS = """ID:\t\tqg2mabc
+Parent:\taaa
+Reclaimable:\ttrue
+Size:\t\t0B
+Description:\t[1/1] COPY . /word
+Type:\t\tregular
+
+ID:\t\tother
+Description:\tlocal source for context
+
+ID:\t\tsilent
+Size:\t\t1B
+
+Reclaimable:\t1kB
+Total:\t\t1kB
+"""
+
+
+def test_a_step_is_found_in_the_build_cache_by_what_it_did() -> None:
+    assert trial_build.named(RECORDS, "/word") == ["qg2mabc"]
+    assert trial_build.named(RECORDS, "nothing of it") == []
+    assert trial_build.named("", "") == []

@@ -1,0 +1,81 @@
+"""What a work directory or a user cannot set: hooks, and a mode that asks for no permission."""
+
+from __future__ import annotations
+
+import json
+
+from boxproof.deployment.box import Box
+from boxproof.fixtures.agent_modes import Headless
+from boxproof.probes.containers import Files
+from boxproof.stubs.anthropic import MESSAGES, Stub
+from boxproof.subject.image import image_files
+from pytest_claims import claim, control, observe, require, scope
+
+MANAGED = "/etc/claude-code/managed-settings.json"
+KEPT = "/etc/box/mcp/managed-settings.json"  # where that leads
+WHOSE = ("work directory", "user")
+NONE_RAN = require("no hook has run but the managed ones", lambda ran: ran == [])
+HELD = require(
+    "hooks are managed alone, and asking for permission cannot be left out", lambda found: found == []
+)
+
+
+def settings_with_hook(mark: str) -> bytes:
+    """Return settings by which the CLI makes a file at its start."""
+    hook = {"type": "command", "command": f"touch '{mark}'"}
+    return json.dumps({"hooks": {"SessionStart": [{"hooks": [hook]}]}}).encode()
+
+
+@claim("iso-settings-are-managed")
+@scope("image")
+def test_no_hook_of_a_work_directory_or_of_its_user_is_run(
+    headless: Headless, mine: Stub, token: str
+) -> None:
+    subject = headless.subject
+    marks = {each: f"/tmp/ran-{each.replace(' ', '-')}" for each in WHOSE}
+    places = (f"{subject.workdir}/.claude", subject.config_dir)
+    planted: Files = {
+        **dict.fromkeys(places, (None, 0o755, subject.uid)),
+        **{
+            f"{place}/settings.json": (settings_with_hook(marks[each]), 0o644, subject.uid)
+            for each, place in zip(WHOSE, places, strict=True)
+        },
+    }
+
+    def ran(asked: str, files: Files) -> list[str]:
+        mine.reset()
+        box = headless(env=token)
+        box.put({**planted, **files})
+        box.run()
+        assert mine.requests(MESSAGES), f"the CLI asked nothing: {box.logs()[-300:]}"
+        found = [each for each in WHOSE if image_files.read(box.made, marks[each]) is not None]
+        return observe("hooks that ran", asked, found)
+
+    with control("without managed settings the CLI runs them"):
+        NONE_RAN.fails(ran("no managed settings", {KEPT: (b"{}", 0o644)}))
+    NONE_RAN(ran("as it is", {}))
+
+
+@claim("iso-settings-are-managed")
+def test_the_pods_managed_settings_say_so(box: Box) -> None:
+    """They come from a ConfigMap, in the place of the image's."""
+
+    def not_held(asked: str, text: str) -> list[str]:
+        try:
+            said = json.loads(text)
+        except ValueError:
+            return observe("not held", asked, ["no JSON"])
+        rules = said.get("permissions") or {}
+        found = {
+            "hooks of others": said.get("allowManagedHooksOnly") is not True,
+            "a mode that asks for no permission": rules.get("disableBypassPermissionsMode") != "disable",
+        }
+        return observe("not held", asked, [each for each, wrong in found.items() if wrong])
+
+    with control("settings that leave out either are seen"):
+        for each in (
+            '{"allowManagedHooksOnly": true}',
+            '{"permissions": {"disableBypassPermissionsMode": "disable"}}',
+        ):
+            HELD.fails(not_held("doctored", each))
+    HELD(not_held(f"{box.label}: {MANAGED}", box.exec(["cat", MANAGED]).stdout))
