@@ -12,6 +12,7 @@ import pytest
 
 from boxproof.core.process import Result, run
 from boxproof.core.settings import ROOT
+from tests.support import bytecode
 
 PLUGIN = ("-p", "pytest_claims.plugin", "-p", "no:allure_pytest")  # as where it is installed
 
@@ -26,7 +27,7 @@ def plain_pytest(till: Path, *options: str) -> Result:
     """Run pytest as its users do."""
     words = [sys.executable, "-B", "-m", "pytest", *PLUGIN, *options]
     env = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # of what else is installed here
-    return run(words, cwd=till, env=env, timeout=300, check=False)
+    return run(words, cwd=till, env=env | bytecode.kept(), timeout=300, check=False)
 
 
 def test_plain_pytest_gives_verdicts_and_every_report(till: Path) -> None:
@@ -100,7 +101,8 @@ def test_the_tutorial_takes_the_control_away_and_weakens_the_requirement(till: P
     narrowed = plain_pytest(till, "--claims", "change-is-the-difference")
     assert "unproven  change-is-the-difference\n            no control:" in narrowed.stdout
     checks.write_text(as_shipped.replace("answer == cents", weak[1]))
-    assert "generous: NOT KILLED (the check stays green" in plain_pytest(till, "--kill-table").stderr
+    table = plain_pytest(till, "--kill-table", "--claims", "change-is-the-difference")
+    assert "generous: NOT KILLED (the check stays green" in table.stderr
 
 
 def test_the_tutorials_own_claim_is_proven_once_it_has_all_that_it_lacked(till: Path) -> None:
@@ -111,7 +113,7 @@ def test_the_tutorials_own_claim_is_proven_once_it_has_all_that_it_lacked(till: 
     checks.write_text(checks.read_text() + NEW_CHECK)
     assert told(till)[name][1].startswith("not seen red")
     sabotages.write_text(sabotages.read_text() + NEW_SABOTAGE)
-    plain_pytest(till, "--kill-table")
+    plain_pytest(till, "--kill-table", "--claims", name)
     assert told(till)[name][0] == "proven"
 
 

@@ -19,3 +19,8 @@ def keep() -> None:
         sys.dont_write_bytecode, sys.pycache_prefix = False, str(place)
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
+
+def kept() -> dict[str, str]:
+    """Return what has a Python of a built environment read what is kept."""
+    return {"PYTHONPYCACHEPREFIX": sys.pycache_prefix} if sys.pycache_prefix else {}
