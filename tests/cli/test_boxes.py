@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from boxproof.cli import init
+from boxproof.cli import main as cli
 from boxproof.core.settings import ROOT, Settings
 from boxproof.subject import model, parts
 from pytest_claims.faults import UsageError
@@ -99,6 +100,7 @@ def test_a_directory_without_a_box_is_said_to_be_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+Judged = Callable[[str, Path], tuple[str, dict[str, Any]]]
 # Both commands as ``python -m`` starts them, one after the other in one process: a start less for each box.
 COMMANDS = """
 import runpy, sys
@@ -117,16 +119,43 @@ sys.exit(ended.index(0) or ended[1])
 """
 
 
-def judged_truly(
-    name: str, box: Path, *before: str, env: Mapping[str, str] | None = None
-) -> tuple[str, dict[str, Any]]:
-    """Prove what ``init`` writes: its defects alone are refuted. Return what was printed, and found."""
-    places = {f"BOXPROOF_{each.upper()}": str(box.parent / each) for each in ("reports", "state")}
-    given = {**os.environ, **places, "DOCKER_HOST": "unix:///nonexistent", **(env or {})}
+@pytest.fixture
+def judged_here(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Judged:
+    """Both commands in this process, which has imported what they import; the checks run in another."""
+
+    def judged(name: str, box: Path) -> tuple[str, dict[str, Any]]:
+        for variable, value in environment(box).items():
+            monkeypatch.setenv(variable, value)
+        capfd.readouterr()
+        assert cli.main(["init", str(box)]) == 0
+        code = cli.main(["e2e", "--stage", "static", "--subject", str(box)])
+        told = capfd.readouterr()
+        return told.out + told.err, held_to_its_defects(name, box, code, told.out + told.err)
+
+    return judged
+
+
+def judged_elsewhere(name: str, box: Path, *before: str, env: Mapping[str, str]) -> str:
+    """Prove what ``init`` writes as another machine does it; return what was printed."""
     argv = [*before, sys.executable, "-c", COMMANDS, str(box)]
+    given = {**os.environ, **environment(box), **env}
     done = subprocess.run(argv, cwd=ROOT, env=given, capture_output=True, timeout=300, check=False)
     said = (done.stdout + done.stderr).decode("utf-8", errors="replace")
-    found = json.loads((box.parent / "reports/latest/results.json").read_text(encoding="utf-8"))
+    held_to_its_defects(name, box, done.returncode, said)
+    return said
+
+
+def environment(box: Path) -> dict[str, str]:
+    """Return what has all that is made of a box beside it, and no engine."""
+    places = {f"BOXPROOF_{each.upper()}": str(box.parent / each) for each in ("reports", "state")}
+    return places | {"DOCKER_HOST": "unix:///nonexistent"}
+
+
+def held_to_its_defects(name: str, box: Path, code: int, said: str) -> dict[str, Any]:
+    """Show that the defects of a box were refuted and nothing else; return what was found."""
+    found: dict[str, Any] = json.loads(
+        (box.parent / "reports/latest/results.json").read_text(encoding="utf-8")
+    )
     expected = DEFECTS[name].get("with-helm", DEFECTS[name]) if shutil.which("helm") else DEFECTS[name]
     verdicts = {each["id"]: each["verdict"] for each in found["claims"]}
     refuted = {each for each, verdict in verdicts.items() if verdict == "refuted"}
@@ -134,8 +163,8 @@ def judged_truly(
     assert [each for each, verdict in verdicts.items() if verdict == "blocked"] == []
     about = [each for each, verdict in verdicts.items() if verdict != "not applicable"]
     assert len(about) >= LEAST.get(name, 0), about
-    assert done.returncode == 1
-    return said, found
+    assert code == 1
+    return found
 
 
 def with_umlauts(name: str, below: Path) -> Path:
@@ -147,15 +176,15 @@ def with_umlauts(name: str, below: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["custom-resource", "whole-home-chart"])
-def test_what_is_written_is_judged_truly_without_an_engine(tmp_path: Path, name: str) -> None:
-    judged_truly(name, Path(shutil.copytree(BOXES / name, tmp_path / name)))
+def test_what_is_written_is_judged_truly_without_an_engine(
+    tmp_path: Path, judged_here: Judged, name: str
+) -> None:
+    judged_here(name, Path(shutil.copytree(BOXES / name, tmp_path / name)))
 
 
-def test_a_box_in_an_odd_directory_is_judged_as_elsewhere(tmp_path: Path) -> None:
-    below = tmp_path / "Bücher & #1: b, c's"
-    said, found = judged_truly(
-        "plain-deployment", Path(shutil.copytree(BOXES / "plain-deployment", below / "ein Kasten"))
-    )
+def test_a_box_in_an_odd_directory_is_judged_as_elsewhere(tmp_path: Path, judged_here: Judged) -> None:
+    below, name = tmp_path / "Bücher & #1: b, c's", "plain-deployment"
+    said, found = judged_here(name, Path(shutil.copytree(BOXES / name, below / "ein Kasten")))
     assert "again:    boxproof e2e --subject '" in said
     put_in = ["keys token of Secret agent-token", "env AGENT_TOKEN from Secret boxproof-login"]
     assert found["subject"]["put_in"] == put_in
@@ -169,8 +198,8 @@ def test_a_locale_of_another_encoding_changes_nothing(tmp_path: Path) -> None:
     if not shutil.which("localedef") or subprocess.run(argv, check=False).returncode or not made.is_dir():
         pytest.skip("this machine cannot make a locale")
     env = {"LOCPATH": str(made.parent), "LC_ALL": made.name}
-    said, _ = judged_truly("numbered-manifests", with_umlauts("numbered-manifests", tmp_path), env=env)
-    assert "Bücher" in said
+    box = with_umlauts("numbered-manifests", tmp_path)
+    assert "Bücher" in judged_elsewhere("numbered-manifests", box, env=env)
 
 
 def test_ascii_alone_changes_nothing_and_nothing_is_run_in_the_place_of_temporary_files(
@@ -181,6 +210,6 @@ def test_ascii_alone_changes_nothing_and_nothing_is_run_in_the_place_of_temporar
     root = [] if os.geteuid() == 0 else ["--map-root-user"]
     before = ["unshare", "--mount", *root, "sh", "-c", MOUNTED, str(place)]
     box = with_umlauts("bare-dockerfile", tmp_path)
-    said, _ = judged_truly("bare-dockerfile", box, *before, env=ASCII)
+    said = judged_elsewhere("bare-dockerfile", box, *before, env=ASCII)
     assert "Bücher" in said
     assert "roots: /x\n" in said
