@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from boxproof.cli import main as cli
 from boxproof.core import own_project
 from boxproof.core.settings import ROOT
 from pytest_claims.faults import UsageError
@@ -70,11 +69,23 @@ def subject(tmp_path: Path) -> Path:
     return made
 
 
-def boxproof(subject: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command about a subject, with reports and state beside it."""
-    own = {f"BOXPROOF_{name.upper()}": str(subject.parent / name) for name in PLACES}
-    argv = [sys.executable, "-m", "boxproof", *words, "--subject", str(subject), "--workers", "1"]
-    return subprocess.run(argv, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False)
+@pytest.fixture
+def boxproof(
+    subject: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str]]:
+    """Run a command about a subject, with reports and state beside it; return its code and what it printed.
+
+    It is run in this process, which has imported what it imports; its checks run in another.
+    """
+
+    def run(*words: str) -> tuple[int, str]:
+        for name in PLACES:
+            monkeypatch.setenv(f"BOXPROOF_{name.upper()}", str(subject.parent / name))
+        code = cli.main([*words, "--subject", str(subject), "--workers", "1"])
+        said = capfd.readouterr()
+        return code, said.out + said.err
+
+    return run
 
 
 def latest(subject: Path) -> Path:
@@ -82,13 +93,13 @@ def latest(subject: Path) -> Path:
     return (subject.parent / "reports" / "latest").resolve()
 
 
-def test_it_is_proven_and_seen_red(subject: Path) -> None:
-    proven = boxproof(subject, "e2e", "--claims", "till-*")
-    assert proven.returncode == 0, proven.stdout + proven.stderr
+def test_it_is_proven_and_seen_red(subject: Path, boxproof: Callable[..., tuple[int, str]]) -> None:
+    code, said = boxproof("e2e", "--claims", "till-*")
+    assert code == 0, said
     found = results.read(latest(subject) / results.FILE)
     assert [(each.id, each.verdict) for each in found.claims] == [("till-price-is-whole", "proven")]
-    killed = boxproof(subject, "sabotage", "--claims", "till-*")
-    assert killed.returncode == 0, killed.stdout + killed.stderr
+    code, said = boxproof("sabotage", "--claims", "till-*")
+    assert code == 0, said
     table = kill_table.read(latest(subject))
     assert table is not None
     assert [(each.id, each.killed) for each in table.sabotages] == [("till-price-is-whole/half", True)]
