@@ -30,6 +30,7 @@ BUILT_IN = re.compile(r"^(v1|apps/v1|batch/v1|policy/v1|autoscaling/.*|[\w-]+(\.
 ACCOUNT = re.compile(r"\b(?:useradd|adduser)\b([^&;|\n]*)")
 UID = re.compile(r"(?:-u|--uid)[ =](\d+)")
 HOME = re.compile(r"(?:-d|-h|--home-dir|--home)[ =](\S+)")
+NAMED_VOLUME = re.compile(r"\w[\w.-]*")  # what is a path begins with . or / or ~
 ACTION, FILLING = re.compile(r"\{\{.*\}\}"), re.compile(r"\"?\{\{.*?\}\}\"?")  # lines and words of a template
 FILLED_IN = "filled-in"
 
@@ -166,6 +167,8 @@ def _compose(here: Directory, found: Detected) -> None:
         name = next(iter(built or services))
         found.add("compose.file", str(path), str(path))
         found.add("compose.service", str(name), f"{path}, services")
+        for kept in _kept_by_name(services[name]):
+            found.add("config_dir", kept, f"{path}, services.{name}.volumes")
         build = built.get(name, {}).get("build")
         build = {"context": build} if isinstance(build, str) else build or {}
         if build:
@@ -176,6 +179,18 @@ def _compose(here: Directory, found: Detected) -> None:
                 found.add("image.dockerfile", recipe, f"{path}, services.{name}.build")
         elif services[name].get("image"):
             found.add("image.reference", str(services[name]["image"]), f"{path}, services.{name}.image")
+
+
+def _kept_by_name(service: object) -> list[str]:
+    """Return where a service has its first volume of a name mounted, nothing for one without."""
+    every = service.get("volumes") or () if isinstance(service, dict) else ()
+    told = [
+        (str(each.get("source", "")), str(each.get("target", "")))
+        if isinstance(each, dict)
+        else (str(each).partition(":")[0], str(each).partition(":")[2].partition(":")[0])
+        for each in every
+    ]
+    return [place for name, place in told if NAMED_VOLUME.fullmatch(name) and place.startswith("/")][:1]
 
 
 def _recipe(here: Directory, found: Detected) -> None:
@@ -265,6 +280,12 @@ def _sources(here: Directory, found: Detected, chosen: Placed, placed: list[Plac
     built = [each for each in (place, *place.parents) if _builds(here, each)]
     if built:
         found.add("manifests.kustomize", str(built[0]), f"{built[0]}/kustomization.yaml")
+        others = {str(path.parent) for path in here.files if path.name in KUSTOMIZATION} - {str(built[0])}
+        if others:
+            told = "names may differ"
+            found.remarks.append(
+                f"manifests.kustomize: {', '.join(sorted(others)[:5])} can be built too ({told})"
+            )
         return
     around = sorted({each.path for each in placed if each.path.parent == place})
     every = [path for path in here.files if path.parent == place and path.suffix == chosen.path.suffix]

@@ -84,3 +84,38 @@ def test_a_template_that_is_no_yaml_without_its_values_tells_its_kind_alone(tmp_
     text = "kind: Deployment\nspec:\n{{ toYaml .Values.spec | indent 2 }}\n   a: {b\n"
     found = detection.detect(chart(tmp_path, text))
     assert (found.get("kind"), found.get("container")) == ("Deployment", None)
+
+
+COMPOSE = """services:
+  agent:
+    image: example/agent:1
+    volumes: [{volumes}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("volumes", "kept"),
+    [
+        ('"./work:/work", "state:/data/state:rw", "more:/more"', "/data/state"),
+        ("{type: volume, source: state, target: /data}", "/data"),
+        ('"~/.agent:/root/.agent", "/srv:/srv"', None),
+        ('"/anonymous"', None),
+    ],
+)
+def test_the_volume_of_a_name_in_a_compose_file_keeps_the_state(
+    tmp_path: Path, volumes: str, kept: str | None
+) -> None:
+    write(tmp_path, **{"compose.yaml": COMPOSE.replace("{volumes}", volumes)})
+    assert detection.detect(tmp_path).get("config_dir") == kept
+
+
+def test_other_kustomize_directories_are_told(tmp_path: Path) -> None:
+    spec = "spec: {template: {spec: {containers: []}}}"
+    workload = f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: a}}\n{spec}\n"
+    for name, text in {"base": "resources: [a.yaml]\n", "overlays/dev": "resources: [../../base]\n"}.items():
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "kustomization.yaml").write_text(text)
+    (tmp_path / "base/a.yaml").write_text(workload)
+    found = detection.detect(tmp_path)
+    assert found.get("manifests.kustomize") == "base"
+    assert [each for each in found.remarks if "overlays/dev" in each]
