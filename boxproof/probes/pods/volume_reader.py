@@ -13,6 +13,7 @@ from boxproof.kube.client import Kube, NotFound
 from boxproof.kube.owed import Debt, noted
 from boxproof.probes.pods import helper_pods, probe_pods
 from boxproof.probes.pods.probe_pods import CONTAINER, Twin
+from boxproof.subject.manifests.pod_specs import pod_spec
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 from pytest_claims.waiting import until
@@ -112,8 +113,8 @@ class Visitor:
 
 
 def claims(workload: Mapping[str, Any], container: str) -> dict[str, str]:
-    """Return where a container of a StatefulSet's pod has claims mounted: path -> the claim's name."""
-    spec = workload["spec"]["template"]["spec"]
+    """Return where a container of a workload's pod has claims mounted: path -> the claim's name."""
+    spec = pod_spec(workload) or {}
     every = [*(spec.get("initContainers") or ()), *spec["containers"]]
     mounts = next(each for each in every if each["name"] == container).get("volumeMounts") or ()
     known = {

@@ -212,6 +212,9 @@ def let_go(kube: Kube, namespaces: Collection[str], classes: Collection[str] = (
             kube.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
 
 
+COMES = 90.0  # seconds until a controller has made a pod anew
+
+
 @dataclass(frozen=True)
 class Member:
     """One pod of a workload and the claims for storage it mounts."""
@@ -243,12 +246,24 @@ def only_member(kube: Kube, namespace: str, selector: str, *, but: str = "", tim
 
 
 def after_deletion(kube: Kube, namespace: str, selector: str) -> tuple[Member, Member]:
-    """Delete the one pod of ``selector`` and return it and the pod that came for it."""
-    before = only_member(kube, namespace, selector)
+    """Delete a pod of ``selector``, the first by name, and return it and the pod that came for it.
+
+    A set may have several: which of them goes does not matter. Raises DeadlineExceeded where none comes.
+    """
+    what = f"a pod of {selector}"
+    there = until(lambda: members(kube, namespace, selector), timeout=COMES, what=what)
+    before, known = min(there, key=lambda each: each.name), {each.uid for each in there}
     kube.delete(
         [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": before.name, "namespace": namespace}}]
     )
-    after = only_member(kube, namespace, selector, but=before.uid)
+
+    def look() -> Member:
+        found = [each for each in members(kube, namespace, selector) if each.uid not in known]
+        if not found:
+            raise NotYet("no other pod")
+        return found[0]
+
+    after = until(look, timeout=COMES, what=f"a new pod of {selector}")
     same = {"name": before.name == after.name, "claims": before.claims == after.claims}
     observations.record("identity", selector, same)
     return before, after
