@@ -117,7 +117,7 @@ def interrupts(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the harness's own tests (no Docker, about four minutes on two cores)."""
     install(session)
-    session.run("python", "-m", "pytest", "tests", "-n", "auto", *session.posargs)
+    session.run("python", "-m", "pytest", "tests", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session
