@@ -91,7 +91,7 @@ class Inside:
 
     def home(self) -> str:
         """Return the home of the running uid in the container's passwd file, "" without an entry."""
-        rows = [each.split(":") for each in self._proc("root/etc/passwd").splitlines()]
+        rows = [each.split(":") for each in (self.read("/etc/passwd") or "").splitlines()]
         home = next((row[5] for row in rows if len(row) > 5 and row[2] == str(self.uid)), "")
         observations.record("home", f"uid {self.uid}", home)
         return home
