@@ -15,6 +15,7 @@ from boxproof.kube.network_policies import matches
 from boxproof.kube.rules import RBAC, becomes, subjects
 from boxproof.probes.pods.helper_pods import applied, unique
 from boxproof.probes.pressure import eventually
+from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from pytest_claims.faults import Unprovable
@@ -61,12 +62,19 @@ def replaced(kube: Kube, objects: Sequence[Object], asked: str) -> list[str]:
 
 
 def others(objects: Sequence[Object], asked: str) -> list[str]:
-    """Return everyone whom bindings name and who is no account of the same objects; an observation."""
+    """Return everyone whom bindings name and who is no account of the same objects; an observation.
+
+    That is an account they bring, or the one that a pod of theirs runs as.
+    """
     accounts = {
         ("ServiceAccount", each["metadata"].get("namespace", ""), each["metadata"]["name"])
         for each in objects
         if each["kind"] == "ServiceAccount"
     }
+    for each in objects:
+        if spec := pod_spec(each):
+            name = str(spec.get("serviceAccountName", "default"))
+            accounts.add(("ServiceAccount", each["metadata"].get("namespace", ""), name))
     return observe(
         "others", asked, sorted("/".join(filter(None, each)) for each in set(subjects(objects)) - accounts)
     )
