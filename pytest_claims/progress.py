@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -34,6 +34,8 @@ class Progress:
         self.steps = Steps()
         self.open: list[str] = []  # of the main thread; other threads speak within them
         self.usual: dict[str, float] = {}
+        self.guessed: dict[str, float] = {}
+        self.planned: tuple[str, ...] = ()
         self.sinks: list[Callable[[str, float], None]] = []
 
     @cached_property
@@ -66,6 +68,57 @@ def expect(seconds: Mapping[str, float]) -> None:
     PROCESS.get(Progress).usual.update(seconds)
 
 
+def foresee(seconds: Mapping[str, float]) -> None:
+    """Have steps say about how long they will take, where that is not what they took the last time."""
+    PROCESS.get(Progress).guessed.update(seconds)
+
+
+def plan(names: Sequence[str]) -> None:
+    """Number the outermost steps of these names, in their order: "step 2 of 12: engine".
+
+    What was foreseen of another plan's is forgotten.
+    """
+    progress = PROCESS.get(Progress)
+    progress.planned = tuple(names)
+    progress.guessed.clear()
+
+
+def reach(name: str) -> None:
+    """Announce a planned step that tells of itself how far it is and how long it takes."""
+    say(_announced(name), style="bold")
+
+
+def _announced(name: str) -> str:
+    """Return the line that begins a step: its number, how long it takes, how long it and the rest take."""
+    progress = PROCESS.get(Progress)
+    label, told = _label(name), []
+    guess, usual = progress.guessed.get(name), progress.usual.get(name, 0.0)
+    if guess is not None and guess >= TOLD:
+        told.append(_about(guess))
+    elif guess is None and usual >= TOLD:
+        told.append(f"{duration(usual)} the last time")
+    if label != name:
+        ahead = progress.planned[progress.planned.index(name) :]
+        left = sum(progress.guessed.get(each, progress.usual.get(each, 0.0)) for each in ahead)
+        if left - progress.guessed.get(name, usual) >= TOLD:
+            told.append(f"{_about(left)} left")
+    return f"{label} …" + (f" ({'; '.join(told)})" if told else "")
+
+
+def _about(seconds: float) -> str:
+    """Return an estimate, no more exact than it can be."""
+    shown = seconds if seconds < 120 else 60.0 * round(seconds / 60)
+    return f"about {duration(shown).removesuffix(' 0 s')}"
+
+
+def _label(name: str) -> str:
+    """Return the name of a step, with its number where it is one of the plan's."""
+    progress = PROCESS.get(Progress)
+    if progress.depth or name not in progress.planned:
+        return name
+    return f"step {progress.planned.index(name) + 1} of {len(progress.planned)}: {name}"
+
+
 def duration(seconds: float) -> str:
     """Return seconds for people: 9.6 s, 48 s, 52 min 36 s, 1 h 4 min."""
     if seconds < 10:
@@ -95,15 +148,15 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
     On a terminal a spinner shows the detail; elsewhere one plain line is printed each ten seconds.
     """
     progress = PROCESS.get(Progress)
-    usual = progress.usual.get(name, 0.0)
-    say(f"{name} …" + (f" ({duration(usual)} the last time)" if usual >= TOLD else ""))
+    label = _label(name)
+    say(_announced(name))
     started = time.monotonic()
     main = threading.current_thread() is threading.main_thread()
     outer = progress.depth
     progress.steps.depth = outer + 1
     if main:
-        progress.open.append(name)
-    report, close = _live(name, started) if progress.console.is_terminal and outer == 0 else _plain()
+        progress.open.append(label)
+    report, close = _live(label, started) if progress.console.is_terminal and outer == 0 else _plain()
     outcome = "failed after"
     try:
         yield report
@@ -114,7 +167,7 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
             progress.open.pop()
         progress.steps.depth = outer
         seconds = time.monotonic() - started
-        say(f"{name}: {outcome} {duration(seconds)}", style="red" if outcome[0] == "f" else None)
+        say(f"{label}: {outcome} {duration(seconds)}", style="red" if outcome[0] == "f" else None)
         took(name, seconds)
 
 

@@ -14,8 +14,16 @@ from boxproof.cluster import cells, compatibility, external
 from boxproof.core import failures, foreign_subject, own_project
 from boxproof.core.own_project import context, of
 from boxproof.core.process import undisturbed
-from boxproof.core.settings import Settings
-from boxproof.runs import bringup, bringup_external, carried, report_directories, run_life, suite_runner
+from boxproof.core.settings import Settings, session_file
+from boxproof.runs import (
+    bringup,
+    bringup_external,
+    carried,
+    report_directories,
+    run_life,
+    run_steps,
+    suite_runner,
+)
 from boxproof.runs.run_life import Run
 from boxproof.subject import model, parts
 from boxproof.subject.supply_chain import provenance
@@ -59,7 +67,7 @@ def prove(settings: Settings, *, latest: bool = True, carry: bool = False) -> Re
     run = run_life.begin(settings, subject.name, absent)
     run.know(stage=run_life.reached(settings, absent))
     own_project.keep(run.session)
-    progress.expect(scheduling.steps(settings.state))
+    run_steps.begin(settings, run.session.stage, guest=bool(session_file()))
     before = placeholder.begin(
         context(run.session), started=run.started, latest=latest, selected=settings.claims
     )
@@ -100,12 +108,14 @@ def judge(run: Run, subject: model.Subject, earlier: carried.Earlier | None) -> 
     elif not of(run.settings.subject).of_host(run.settings.claims):
         _brought_up(run, subject)
     if earlier is None or not earlier.is_about(run.session):
-        suite_runner.prove(run.settings, run.session)
+        with run_steps.checks(run.settings, all_of_them=not run.settings.claims):
+            suite_runner.prove(run.settings, run.session)
         return
     carried.say(earlier, todo)
     earlier.bring(run)
     if todo:
-        suite_runner.prove(replace(run.settings, claims=todo), run.session)
+        with run_steps.checks(run.settings, all_of_them=False):
+            suite_runner.prove(replace(run.settings, claims=todo), run.session)
 
 
 def finished(run: Run, *, latest: bool = True) -> Results:

@@ -9,11 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from boxproof.core.settings import Settings
 from boxproof.host import machine
 from boxproof.host.survey import Need, Survey
-from boxproof.runs import inputs
+from boxproof.runs import inputs, run_steps
 from boxproof.subject.model import Subject
 
-EACH_TIME, CHECKS = 3.0, 32.0  # minutes on two quiet processors, timed: what each run does first, the checks
-CACHE, ENGINE = 22.0, 9.0  # GiB: what can be made again, if nothing of it is there; cluster and engine
+EACH_TIME = 3.0  # minutes on two quiet processors, timed: what each run does before its checks
 USED = ("Docker Engine", "image registry", "cgroups", "kernel")
 LOSSES = {  # what will not work without a need that hinders no run
     "kind of engine": "claims on packets from outside the cluster, and the stub of the API",
@@ -48,13 +47,13 @@ class FirstRun(BaseModel):
 def first_run(settings: Settings, subject: Subject, survey: Survey) -> FirstRun:
     """Return what a run of ``subject`` comes to here; makes nothing. Raises as ``inputs.wanted``."""
     found = inputs.wanted(settings, subject)
-    every = inputs.every_recipe(settings, subject)
-    disk = round(ENGINE + CACHE * min(len(found.builds) / max(len(every), 1), 1))
+    disk = inputs.disk(settings, subject, found)
+    usual = EACH_TIME + run_steps.ALL_CHECKS / 60
     free = min(machine.free_disk(each) for each in (settings.cache, settings.state))
     return FirstRun(
         uses=tuple(_used(survey.needs)),
         builds=tuple(filter(None, [found.shown()])),
-        minutes=round(inputs.minutes(found) + (EACH_TIME + CHECKS) * inputs.pace()),
+        minutes=round(inputs.minutes(found) + usual * run_steps.pace()),
         disk=disk,
         cannot=(*_cannot(survey.needs, found), *_too_little(free, disk, survey)),
     )

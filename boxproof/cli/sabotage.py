@@ -25,7 +25,7 @@ from boxproof.core.settings import ROOT, Settings
 from boxproof.deployment import deploy, sabotage_ways
 from boxproof.deployment.sabotage_ways import ClusterSabotage, ImageSabotage, ManifestSabotage
 from boxproof.kube.client import Kube
-from boxproof.runs import bringup, run_life, suite_runner
+from boxproof.runs import bringup, run_life, run_steps, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.runs.suite_runner import Listed
 from boxproof.subject import copies, model, parts
@@ -72,6 +72,7 @@ def main(
     try:
         with run_life.enduring(run):
             if not of(settings.subject).of_host(settings.claims):
+                run_steps.begin(settings, run.session.stage, instead=f"{len(chosen)} sabotages")
                 bringup.session(run, subject)
             followed, home = baseline(run, {each.claim for each in chosen})
             seen = {name: each.verdict for name, each in records.load(home).items()}

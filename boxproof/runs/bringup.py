@@ -21,7 +21,7 @@ from boxproof.deployment import deploy
 from boxproof.host.engine import engine_choice
 from boxproof.kube import owed
 from boxproof.kube.client import Kube
-from boxproof.runs import extra_cluster, inputs, ownership, sweep_cluster, sweep_engine
+from boxproof.runs import extra_cluster, inputs, ownership, run_steps, sweep_cluster, sweep_engine
 from boxproof.runs.run_life import Run
 from boxproof.stubs import anthropic
 from boxproof.subject import model
@@ -48,21 +48,22 @@ def session(run: Run, subject: model.Subject) -> Session:
     kube = Kube(cluster.kubeconfig)
     sweep_cluster.sweep(run.settings, kube, run.session.run)
     owed.pay(run.settings.state, cluster.name, kube, engine)
-    with progress.step("probe and stub images"):
+    with progress.step(run_steps.PROBES):
         probe = anthropic.ensure_images(run.settings, engine)
     run.know(probe_image=probe)
-    with progress.step("box image"):
+    with progress.step(run_steps.BOX_IMAGE):
         image = image_build.measured(
             engine, image_build.build(run.settings, engine, subject, lock=run.session.lock)
         )
     run.know(image=image)
-    with progress.step("load images into the nodes"):
+    with progress.step(run_steps.LOAD):
         load.load(engine, cluster, [probe, image.reference])
         prune.prune(engine, cluster, [probe, image.reference])
     canary_of(run.session)
-    stub = anthropic.start(engine, run.session.run, image=probe)
-    run.know(stub=stub)
-    coredns.stub_hosts(Kube(cluster.kubeconfig), stub.names, stub.address)
+    with progress.step(run_steps.STUB):
+        stub = anthropic.start(engine, run.session.run, image=probe)
+        run.know(stub=stub)
+        coredns.stub_hosts(Kube(cluster.kubeconfig), stub.names, stub.address)
     first_instance(run.session)
     run.know(absent=deploy.absent(run.session))
     return run.session
@@ -75,9 +76,9 @@ def image_alone(run: Run, subject: model.Subject) -> Session:
         return joined(run, subject, Session.read(Path(outer)))
     engine = engine_of(run)
     lock_of(run, engine, subject)
-    with progress.step("probe and stub images"):
+    with progress.step(run_steps.PROBES):
         run.know(probe_image=anthropic.ensure_images(run.settings, engine), network="bridge")
-    with progress.step("box image"):
+    with progress.step(run_steps.BOX_IMAGE):
         built = image_build.build(run.settings, engine, subject, lock=run.session.lock)
         run.know(image=image_build.measured(engine, built))
     return run.session
@@ -91,7 +92,7 @@ def joined(run: Run, subject: model.Subject, outer: Session) -> Session:
     suffix = f"n{hashlib.sha256(run.session.run.encode()).hexdigest()[:6]}"
     run.know(engine=engine, cluster=cluster, stub=outer.stub, probe_image=outer.probe_image, suffix=suffix)
     locked(run, subject, image_build.lock_of(run.settings, engine, subject))
-    with progress.step("box image"):
+    with progress.step(run_steps.BOX_IMAGE):
         image = image_build.measured(engine, image_build.build(run.settings, engine, subject))
     run.know(image=image)
     with scopes.entered(outer.locks, "instance"):
@@ -102,7 +103,7 @@ def joined(run: Run, subject: model.Subject, outer: Session) -> Session:
 
 def engine_of(run: Run) -> EngineInfo:
     """Return the engine, after what dead runs left has been swept."""
-    with progress.step("engine"):
+    with progress.step(run_steps.ENGINE):
         engine = engine_choice.ensure(run.settings)
     run.know(engine=engine)
     ownership.sweep(run.settings, engine)
@@ -114,7 +115,7 @@ def lock_of(run: Run, engine: EngineInfo, subject: model.Subject) -> None:
 
     Raises EnvironmentFault, with the command that mends it.
     """
-    with progress.step("package lock"):
+    with progress.step(run_steps.LOCK):
         lock = image_build.lock_of(run.settings, engine, subject)
     locked(run, subject, lock)
 
@@ -129,7 +130,7 @@ def locked(run: Run, subject: model.Subject, lock: LockInfo | None) -> None:
 
 def cluster_of(run: Run, engine: EngineInfo) -> ClusterInfo:
     """Return the cluster of the asked-for cell at "all nodes Ready", made if need be."""
-    with progress.step("node image"):
+    with progress.step(run_steps.NODE_IMAGE):
         node_image = nodeimage.ensure(run.settings, engine)
     if run.guest:
         return guested(run, engine, node_image)
@@ -137,7 +138,7 @@ def cluster_of(run: Run, engine: EngineInfo) -> ClusterInfo:
     def making() -> None:
         run.record = ownership.note(run.settings, run.record, cluster=run.settings.cluster)
 
-    with progress.step("cluster"):
+    with progress.step(run_steps.CLUSTER):
         cluster = kind_clusters.up(run.settings, engine, node_image, run.directory, making=making)
     run.record = ownership.forget(run.settings, run.record, cluster=run.settings.cluster)
     run.know(cluster=cluster)
@@ -148,7 +149,7 @@ def guested(run: Run, engine: EngineInfo, node_image: str) -> ClusterInfo:
     """Return the cluster of the run whose guest this is, left as it stands; raises EnvironmentFault."""
     given = deploy.cluster_of(run.session)
     contexts.check(given.kubeconfig, run.settings.cluster)
-    with progress.step("cluster"):
+    with progress.step(run_steps.CLUSTER):
         found = kind_clusters.up(run.settings, engine, node_image, run.directory, remake=False)
     cluster = replace(found, kubeconfig=given.kubeconfig)
     run.know(cluster=cluster)
@@ -157,7 +158,7 @@ def guested(run: Run, engine: EngineInfo, node_image: str) -> ClusterInfo:
 
 def canary_of(session: Session) -> None:
     """Show that the pod network enforces policies; raises EnvironmentFault if it does not."""
-    with progress.step("policy canary"):
+    with progress.step(run_steps.CANARY):
         policy_canary.enforced(Kube(deploy.cluster_of(session).kubeconfig), session.probe_image, session.run)
 
 
@@ -166,7 +167,7 @@ def first_instance(session: Session) -> None:
 
     A subject that does not come up is no reason to stop: its checks will say so.
     """
-    with progress.step("first instance"):
+    with progress.step(run_steps.INSTANCE):
         try:
             deploy.deploy(session, suffix=session.suffix)
         except SubjectFault as fault:
@@ -201,7 +202,7 @@ def tidy(run: Run) -> None:
         steps.callback(guarded, "clusters of checks", aside)
     if run.interrupted:
         steps.callback(guarded, "processes", lambda: ownership.end_processes(run.settings, run.record))
-    with undisturbed(), progress.step("clean up"):
+    with undisturbed(), progress.step(run_steps.CLEAN_UP):
         steps.close()
     run.tidied = True
 

@@ -16,7 +16,7 @@ from boxproof.deployment import cluster_resolver, deploy
 from boxproof.deployment.external_instances import PUSHED
 from boxproof.host.engine.docker_cli import docker, image_id
 from boxproof.kube.client import Kube
-from boxproof.runs import bringup, inputs, ownership, sweep_cluster
+from boxproof.runs import bringup, inputs, ownership, run_steps, sweep_cluster
 from boxproof.runs.run_life import Run
 from boxproof.stubs import anthropic, certificates
 from boxproof.subject import model
@@ -48,8 +48,10 @@ def session(run: Run, subject: model.Subject) -> Session:
     cluster_resolver.demand(kube, deploy.as_written(run.session))
     sweep_cluster.left_behind(run.settings, kube, cluster.name, run.session.run)
     ownership.enter(run.settings, cluster.name, run.session.run)
-    settle(run, kube, images)
-    run.know(stub=stubs(run, engine, kube))
+    with progress.step(run_steps.HOME):
+        settle(run, kube, images)
+    with progress.step(run_steps.STUB):
+        run.know(stub=stubs(run, engine, kube))
     bringup.canary_of(run.session)
     # An instance beside others: the subject's own names may be those of a box that is in use there.
     run.know(suffix=f"e{_key(run)[:6]}")
@@ -63,17 +65,17 @@ def pushed(run: Run, engine: EngineInfo, subject: model.Subject) -> dict[str, tu
     Returns the digest of each one's manifest and its id by that name.
     """
     registry = run.settings.publish
-    with progress.step("probe and stub images"):
+    with progress.step(run_steps.PROBES):
         probe = anthropic.ensure_images(run.settings, engine)
-    own = image_id(engine, probe)
-    probe, digest = pull.push(engine, probe, registry)
+        own = image_id(engine, probe)
+        probe, digest = pull.push(engine, probe, registry)
     run.know(probe_image=probe)
     ids = {probe: (digest, own)}
-    with progress.step("box image"):
+    with progress.step(run_steps.BOX_IMAGE):
         image = image_build.measured(
             engine, image_build.build(run.settings, engine, subject, lock=run.session.lock)
         )
-    reference, digest = pull.push(engine, image.reference, registry)
+        reference, digest = pull.push(engine, image.reference, registry)
     run.know(image=replace(image, reference=reference), extra=run.session.extra | {PUSHED: digest})
     return ids | {reference: (digest, image.config_digest)}
 
@@ -85,7 +87,7 @@ def connected(run: Run, found: Context, subject: model.Subject) -> ClusterInfo:
     run.held.callback(ownership.remove_files, run.settings, run.record)
     kubeconfig = kubeconfigs.write(found, place / "kubeconfig", home(run))
     kubectl = scan.programs(run.settings, subject, "kubectl")["kubectl"]
-    with progress.step(f"cluster of the context {found.name}"):
+    with progress.step(run_steps.context(found.name)):
         cluster = external.gather(found, str(kubeconfig), str(kubectl))
     progress.say(f"Kubernetes {cluster.kubernetes}, {len(cluster.nodes)} nodes, network {cluster.cni}")
     return cluster

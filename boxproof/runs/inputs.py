@@ -11,7 +11,6 @@ from pathlib import Path
 from boxproof.cluster import cells
 from boxproof.cluster.kind import components
 from boxproof.core.settings import Settings
-from boxproof.host import machine
 from boxproof.host import survey as doctor
 from boxproof.host.engine import embedded, engine_choice, engine_programs
 from boxproof.host.engine.engine_client import server_version
@@ -21,17 +20,18 @@ from boxproof.host.fetch.served_inputs import Lack, Unserved
 from boxproof.host.survey import Need
 from boxproof.kube import schemas
 from boxproof.probes import local_registry, probe_image
+from boxproof.runs import run_steps
 from boxproof.subject.image import tools
 from boxproof.subject.model import Subject
 from pytest_claims import progress
+from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import again
 
 MIRROR = "choose another mirror in /etc/apt, or try again later"
 ENGINE_TIMEOUT = 1.5
-# minutes on two quiet processors, timed: a program, the roots; less is not worth a word
-PROGRAM, ROOTS, WORTH_SAYING = 0.7, 4.0, 3.0
-TIMED_ON = 2  # processors
+WORTH_SAYING = 3.0  # minutes
+CACHE, ENGINE = 22.0, 9.0  # GiB: what can be made again, if nothing of it is there; cluster and engine
 MODULES, PACKAGES = "Go modules", "Debian packages"  # as `inv doctor` has them
 
 
@@ -56,12 +56,14 @@ def check(settings: Settings, subject: Subject) -> None:
 
     It names what cannot be had, and what mends it. Nothing is compiled.
     """
-    with progress.step("inputs"):
+    with progress.step(run_steps.INPUTS):
         found = wanted(settings, subject)
         progress.say(f"asked for: {found.shown() or 'nothing, all is in the cache'}")
         if minutes(found) >= WORTH_SAYING:
-            told = f"to build from them takes about {minutes(found):.0f} minutes here (an estimate)"
+            room = f"{disk(settings, subject, found)} GiB of disk"
+            told = f"to build from them takes about {minutes(found):.0f} minutes here, and {room} (estimates)"
             progress.say(f"{told}; what is done is kept, also where the run is interrupted")
+        foresee(settings, subject, found)
         lacks = [
             each
             for answer in served_inputs.side_by_side(questions(settings, found)).values()
@@ -73,17 +75,29 @@ def check(settings: Settings, subject: Subject) -> None:
 
 def minutes(found: Wanted) -> float:
     """Return about how long it takes here to build what no cache holds."""
-    return (PROGRAM * len(found.builds) + (ROOTS if found.packages else 0)) * pace()
+    roots = 2 if found.packages else 0
+    seconds = run_steps.PROGRAM * len(found.builds) + run_steps.ROOT * roots
+    return seconds * run_steps.pace() / 60
 
 
-def pace() -> float:
-    """Return how much longer work takes here than on the processors it was timed on."""
-    return max(TIMED_ON / max(machine.cpus(), 1), 0.5)  # API server and kubelets do not get faster
+def disk(settings: Settings, subject: Subject, found: Wanted) -> int:
+    """Return about how many GiB a run comes to take here, with what it builds."""
+    every = every_recipe(settings, subject)
+    return round(ENGINE + CACHE * min(len(found.builds) / max(len(every), 1), 1))
+
+
+def foresee(settings: Settings, subject: Subject, found: Wanted) -> None:
+    """Have the steps that build say about how long they take with what no cache holds."""
+    modules = subject.directory / subject.image.context / "modules"
+    own = sum(each.module.is_relative_to(modules) for each in found.builds)
+    builds = {run_steps.BOX_IMAGE: own, run_steps.NODE_IMAGE: len(found.builds) - own}
+    run_steps.foresee(scheduling.steps(settings.state), builds, 1 if found.packages else 0)
 
 
 def fetch(settings: Settings, subject: Subject) -> None:
     """Fetch every Go module a run compiles from, before anything is compiled; raises EnvironmentFault."""
-    golang.fetch(golang.lacking(recipes(settings, subject), settings), settings)
+    with progress.step(run_steps.MODULES):
+        golang.fetch(golang.lacking(recipes(settings, subject), settings), settings)
 
 
 def questions(settings: Settings, found: Wanted) -> dict[str, served_inputs.Question]:

@@ -29,3 +29,41 @@ def test_a_step_says_what_it_took_before_and_lines_have_the_time(capsys: pytest.
     said = [each[9:] for each in lines[:-1]]
     assert said[:3] == ["node image … (52 min 36 s the last time)", "  engine …", "    12 packages"]
     assert said[3].startswith("  engine: done in 0.") and said[4].startswith("node image: done in 0.")
+
+
+def test_a_planned_step_has_its_number_how_long_it_takes_and_what_is_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress.expect({"engine": 30.0, "node image": 3156.0, "checks": 600.0})
+    progress.plan(["inputs", "engine", "node image", "checks"])
+    progress.foresee({"node image": 540.0})
+    with progress.step("inputs"), progress.step("engine"):
+        pass
+    with progress.step("engine"):
+        pass
+    with progress.step("sweeping"), progress.step("node image"):
+        pass
+    with progress.step("node image"):
+        pass
+    progress.reach("checks")
+    progress.plan([])
+    said = [each[9:] for each in capsys.readouterr().err.splitlines()]
+    assert [each for each in said if each.endswith(("…", ")"))] == [
+        "step 1 of 4: inputs … (about 20 min left)",
+        "  engine … (30 s the last time)",
+        "step 2 of 4: engine … (30 s the last time; about 20 min left)",
+        "sweeping …",
+        "  node image … (about 9 min)",
+        "step 3 of 4: node image … (about 9 min; about 19 min left)",
+        "step 4 of 4: checks … (10 min 0 s the last time)",
+    ]
+    assert said[3].startswith("step 1 of 4: inputs: done in 0.")
+
+
+def test_a_step_that_fails_says_so_with_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+    progress.plan(["inputs"])
+    with pytest.raises(ValueError, match="no"), progress.step("inputs"):
+        raise ValueError("no")
+    progress.plan([])
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1][9:].startswith("step 1 of 1: inputs: failed after 0.")
