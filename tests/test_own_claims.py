@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from boxproof.cli import main as cli
 from boxproof.core import own_project
 from boxproof.core.settings import ROOT
 from pytest_claims.faults import UsageError
 from pytest_claims.reports import kill_table, results
 from tests.support.bad_input import told
+from tests.support.commands import Ended, boxproof
 
 CLAIMS = """
 area = "TILL"
@@ -69,23 +68,10 @@ def subject(tmp_path: Path) -> Path:
     return made
 
 
-@pytest.fixture
-def boxproof(
-    subject: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, str]]:
-    """Run a command about a subject, with reports and state beside it; return its code and what it printed.
-
-    It is run in this process, which has imported what it imports; its checks run in another.
-    """
-
-    def run(*words: str) -> tuple[int, str]:
-        for name in PLACES:
-            monkeypatch.setenv(f"BOXPROOF_{name.upper()}", str(subject.parent / name))
-        code = cli.main([*words, "--subject", str(subject), "--workers", "1"])
-        said = capfd.readouterr()
-        return code, said.out + said.err
-
-    return run
+def run(subject: Path, *words: str) -> Ended:
+    """Run a command about a subject, with reports and state beside it."""
+    places = {name: subject.parent / name for name in PLACES}
+    return boxproof(*words, "--subject", str(subject), "--workers", "1", **places)
 
 
 def latest(subject: Path) -> Path:
@@ -93,13 +79,13 @@ def latest(subject: Path) -> Path:
     return (subject.parent / "reports" / "latest").resolve()
 
 
-def test_it_is_proven_and_seen_red(subject: Path, boxproof: Callable[..., tuple[int, str]]) -> None:
-    code, said = boxproof("e2e", "--claims", "till-*")
-    assert code == 0, said
+def test_it_is_proven_and_seen_red(subject: Path) -> None:
+    proven = run(subject, "e2e", "--claims", "till-*")
+    assert proven.code == 0, proven.said
     found = results.read(latest(subject) / results.FILE)
     assert [(each.id, each.verdict) for each in found.claims] == [("till-price-is-whole", "proven")]
-    code, said = boxproof("sabotage", "--claims", "till-*")
-    assert code == 0, said
+    killed = run(subject, "sabotage", "--claims", "till-*")
+    assert killed.code == 0, killed.said
     table = kill_table.read(latest(subject))
     assert table is not None
     assert [(each.id, each.killed) for each in table.sabotages] == [("till-price-is-whole/half", True)]

@@ -8,17 +8,17 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from boxproof.cli import init
-from boxproof.cli import main as cli
 from boxproof.core.settings import ROOT, Settings
 from boxproof.subject import model, parts
 from pytest_claims.faults import UsageError
+from tests.support.commands import boxproof
 
 BOXES = ROOT / "examples/boxes"
 DEFECTS = tomllib.loads((BOXES / "defects.toml").read_text())
@@ -100,7 +100,7 @@ def test_a_directory_without_a_box_is_said_to_be_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-Judged = Callable[[str, Path], tuple[str, dict[str, Any]]]
+NO_ENGINE = ("DOCKER_HOST", "unix:///nonexistent")
 # Both commands as ``python -m`` starts them, one after the other in one process: a start less for each box.
 COMMANDS = """
 import runpy, sys
@@ -119,36 +119,25 @@ sys.exit(ended.index(0) or ended[1])
 """
 
 
-@pytest.fixture
-def judged_here(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Judged:
-    """Both commands in this process, which has imported what they import; the checks run in another."""
-
-    def judged(name: str, box: Path) -> tuple[str, dict[str, Any]]:
-        for variable, value in environment(box).items():
-            monkeypatch.setenv(variable, value)
-        capfd.readouterr()
-        assert cli.main(["init", str(box)]) == 0
-        code = cli.main(["e2e", "--stage", "static", "--subject", str(box)])
-        told = capfd.readouterr()
-        return told.out + told.err, held_to_its_defects(name, box, code, told.out + told.err)
-
-    return judged
+def judged_here(name: str, box: Path) -> tuple[str, dict[str, Any]]:
+    """Prove what ``init`` writes by commands in this process; return what was printed, and found."""
+    places = {each: box.parent / each for each in ("reports", "state")}
+    assert boxproof("init", str(box), **places).code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*NO_ENGINE)
+        ended = boxproof("e2e", "--stage", "static", "--subject", str(box), **places)
+    return ended.said, held_to_its_defects(name, box, ended.code, ended.said)
 
 
 def judged_elsewhere(name: str, box: Path, *before: str, env: Mapping[str, str]) -> str:
     """Prove what ``init`` writes as another machine does it; return what was printed."""
     argv = [*before, sys.executable, "-c", COMMANDS, str(box)]
-    given = {**os.environ, **environment(box), **env}
+    places = {f"BOXPROOF_{each.upper()}": str(box.parent / each) for each in ("reports", "state")}
+    given = {**os.environ, **places, **dict([NO_ENGINE]), **env}
     done = subprocess.run(argv, cwd=ROOT, env=given, capture_output=True, timeout=300, check=False)
     said = (done.stdout + done.stderr).decode("utf-8", errors="replace")
     held_to_its_defects(name, box, done.returncode, said)
     return said
-
-
-def environment(box: Path) -> dict[str, str]:
-    """Return what has all that is made of a box beside it, and no engine."""
-    places = {f"BOXPROOF_{each.upper()}": str(box.parent / each) for each in ("reports", "state")}
-    return places | {"DOCKER_HOST": "unix:///nonexistent"}
 
 
 def held_to_its_defects(name: str, box: Path, code: int, said: str) -> dict[str, Any]:
@@ -176,13 +165,11 @@ def with_umlauts(name: str, below: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["custom-resource", "whole-home-chart"])
-def test_what_is_written_is_judged_truly_without_an_engine(
-    tmp_path: Path, judged_here: Judged, name: str
-) -> None:
+def test_what_is_written_is_judged_truly_without_an_engine(tmp_path: Path, name: str) -> None:
     judged_here(name, Path(shutil.copytree(BOXES / name, tmp_path / name)))
 
 
-def test_a_box_in_an_odd_directory_is_judged_as_elsewhere(tmp_path: Path, judged_here: Judged) -> None:
+def test_a_box_in_an_odd_directory_is_judged_as_elsewhere(tmp_path: Path) -> None:
     below, name = tmp_path / "Bücher & #1: b, c's", "plain-deployment"
     said, found = judged_here(name, Path(shutil.copytree(BOXES / name, below / "ein Kasten")))
     assert "again:    boxproof e2e --subject '" in said

@@ -69,7 +69,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files of every kind that is written."""
     made = tmp_path_factory.mktemp("files")
     sample(made / "run")
-    matrix_page(made / "matrix")
+    matrix_page(made / "matrix", claims=12)
     bench_page(made / "bench")
     return made
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from boxproof.core import own_project
-from boxproof.core.settings import ROOT, Settings
+from boxproof.core.settings import Settings
 from boxproof.runs import carried
 from pytest_claims.recording import records
 from pytest_claims.reports import history, results
+from tests.support.commands import Ended, boxproof
 from tests.test_own_claims import FILES
 
 OURS = (
@@ -36,7 +34,7 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place / "subject" / name).parent.mkdir(parents=True, exist_ok=True)
         (place / "subject" / name).write_text(text)
     ran = prove(settings_of(place))
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.code == 0, ran.said
     return place
 
 
@@ -69,12 +67,10 @@ def settings_of(place: Path) -> Settings:
     )
 
 
-def prove(settings: Settings, *words: str) -> subprocess.CompletedProcess[str]:
+def prove(settings: Settings, *words: str) -> Ended:
     """Run e2e as a person would."""
-    names = ("reports", "state", "cache", "subject")
-    own = {f"BOXPROOF_{name.upper()}": str(getattr(settings, name)) for name in names}
-    argv = [sys.executable, "-m", "boxproof", "e2e", "--claims", "till-*", "--workers", "1", *words]
-    return subprocess.run(argv, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False)
+    places = {name: getattr(settings, name) for name in ("reports", "state", "cache", "subject")}
+    return boxproof("e2e", "--claims", "till-*", "--workers", "1", *words, **places)
 
 
 def _latest(settings: Settings) -> Path:
@@ -138,7 +134,7 @@ class Again:
     """The second run of the very same: where it left what, and how it ended."""
 
     settings: Settings
-    ended: subprocess.CompletedProcess[str]
+    ended: Ended
 
 
 @pytest.fixture(scope="module")
@@ -161,25 +157,25 @@ def test_what_is_carried_again_grows_old_all_the_same(proven: Path, second: Agai
 
 
 def test_a_run_says_what_is_carried_and_keeps_its_evidence(second: Again) -> None:
-    assert second.ended.returncode == 0, second.ended.stderr
-    assert "1 carried from" in second.ended.stderr
+    assert second.ended.code == 0, second.ended.said
+    assert "1 carried from" in second.ended.said
     latest = _latest(second.settings)
     found = results.read(latest / results.FILE)
-    assert found.claims[0].carried in second.ended.stderr
+    assert found.claims[0].carried in second.ended.said
     assert all((latest / path).is_file() for path in found.claims[0].checks[0].evidence)
 
 
 def test_fresh_carries_nothing(proven: Path, tmp_path: Path) -> None:
     settings = settings_of(shutil.copytree(proven, tmp_path / "copy", symlinks=True))
     fresh = prove(settings, "--fresh")
-    assert fresh.returncode == 0, fresh.stderr
-    assert "carried" not in fresh.stderr
+    assert fresh.code == 0, fresh.said
+    assert "carried" not in fresh.said
 
 
 def test_what_was_refuted_is_never_carried(proven: Path, tmp_path: Path) -> None:
     settings = settings_of(shutil.copytree(proven, tmp_path / "copy", symlinks=True))
     (settings.subject / "price.txt").write_text("three")
-    assert prove(settings).returncode == 1
+    assert prove(settings).code == 1
     assert results.read(_latest(settings) / results.FILE).verdict == "refuted"
     found = carried.find(settings)
     assert found is None or found.proven == {}

@@ -46,21 +46,21 @@ REASON = (
 GONE = "environment dead: the API server at 10.0.0.{} answers no more"
 
 
-def project(root: Path) -> Project:
-    """Write ``NUMBER`` claims below ``root``: those of this repository, and as many more as are missing."""
+def project(root: Path, number: int = NUMBER) -> Project:
+    """Write ``number`` claims below ``root``: those of this repository, and as many more as are missing."""
     directory = root / "claims"
     directory.mkdir(parents=True)
     known = list(OURS.claims().values())
     more = [
-        known[n].model_copy(update={"id": f"{known[n].id}-{n}"}) for n in range(max(NUMBER - len(known), 0))
+        known[n].model_copy(update={"id": f"{known[n].id}-{n}"}) for n in range(max(number - len(known), 0))
     ]
-    chosen = (known + more)[:NUMBER]
+    chosen = (known + more)[:number]
     for area in dict.fromkeys(each.area for each in chosen):
         blocks = [
             f"[[claim]]\nid = {json.dumps(each.id)}\nsays = {json.dumps(each.says, ensure_ascii=False)}\n"
-            f'source = "A: Pitfall 7"\nmaps = ["{"CIS-5.1.1" if number % 3 else "PSS restricted"}"]\n'
-            f'tier = "{"netraw" if number % 5 == 0 else ""}"\n'
-            for number, each in enumerate(each for each in chosen if each.area == area)
+            f'source = "A: Pitfall 7"\nmaps = ["{"CIS-5.1.1" if place % 3 else "PSS restricted"}"]\n'
+            f'tier = "{"netraw" if place % 5 == 0 else ""}"\n'
+            for place, each in enumerate(each for each in chosen if each.area == area)
         ]
         head = f'area = "{area}"\ntitle = "{OURS.titles()[area]}"\n'
         (directory / f"{area}.toml").write_text("\n".join([head, *blocks]))
@@ -75,27 +75,28 @@ def sample(
     blocked: int = 0,
     survived: int = 0,
     name: str = "20260601T120000",
+    number: int = NUMBER,
 ) -> tuple[Path, Project]:
     """Write a run with so many claims refuted, waived and blocked; return its directory and its project.
 
     One of each kind is made in a process; the others are copies.
     """
-    shutil.copytree(_sample(refuted, waived, blocked, survived, name), root, dirs_exist_ok=True)
+    shutil.copytree(_sample(refuted, waived, blocked, survived, name, number), root, dirs_exist_ok=True)
     return root / "reports" / name, replace(OURS, root=root, claims_dir=root / "claims")
 
 
 @cache
-def _sample(refuted: int, waived: int, blocked: int, survived: int, name: str) -> Path:
+def _sample(refuted: int, waived: int, blocked: int, survived: int, name: str, number: int) -> Path:
     root = Path(tempfile.mkdtemp(prefix="boxproof-sample-"))
     atexit.register(shutil.rmtree, root)
-    made = project(root)
+    made = project(root, number)
     run = root / "reports" / name
     claims = tuple(_judged(run, made, refuted, waived, blocked))
-    number = {each: sum(str(one.verdict) == each for one in claims) for each in ("refuted", "blocked")}
-    verdict: RunVerdict = "refuted" if number["refuted"] else "blocked" if number["blocked"] else "accepted"
+    bad = {each: sum(str(one.verdict) == each for one in claims) for each in ("refuted", "blocked")}
+    verdict: RunVerdict = "refuted" if bad["refuted"] else "blocked" if bad["blocked"] else "accepted"
     counts = Counts(
-        refuted=number["refuted"], blocked=number["blocked"], waived=waived,
-        proven=NUMBER - sum(number.values()) - waived,
+        refuted=bad["refuted"], blocked=bad["blocked"], waived=waived,
+        proven=number - sum(bad.values()) - waived,
     )  # fmt: skip
     found = Results(
         run=name,
@@ -241,8 +242,8 @@ def running(root: Path) -> Path:
     return html.put(run, html.render(found, parts, made))
 
 
-def matrix_page(root: Path) -> Path:
-    """Write the page of a matrix of twelve cells, one of them refuted; returns it."""
+def matrix_page(root: Path, claims: int = NUMBER) -> Path:
+    """Write the page of a matrix of twelve cells with so many claims, one of them refuted; returns it."""
     cells = [
         Combination(kind=kind, containerd=containerd, kubernetes=kubernetes)
         for kind in ("0.27.0", "0.30.0", "0.33.0")
@@ -250,7 +251,7 @@ def matrix_page(root: Path) -> Path:
         for kubernetes in ("1.33.6", "1.34.2")
     ]
     for number, cell in enumerate(cells):
-        run, _ = sample(root / f"made-{number}", refuted=int(number == 5), waived=0)
+        run, _ = sample(root / f"made-{number}", refuted=int(number == 5), waived=0, number=claims)
         known = impossible(cell)
         where = root / "matrix" / matrix_results.CELLS / cell.id / run.name
         where.parent.mkdir(parents=True)
