@@ -51,7 +51,7 @@ spec = importlib.util.spec_from_file_location("real", {real!r})
 real = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(real)
 
-@nox.session(venv_backend="venv")
+@nox.session(venv_backend="uv|venv")
 def it(session):
     real.install(session)
 """
@@ -125,9 +125,12 @@ def test_requirements_that_cannot_be_had_block(tmp_path: Path, monkeypatch: pyte
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     for name, value in {"RETRIES": "0", "NO_CACHE_DIR": "1", "DEFAULT_TIMEOUT": "5"}.items():
         monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.setenv("UV_NO_CACHE", "1")
     with registries.serving() as served:
         served.mode = "404"
-        monkeypatch.setenv("PIP_INDEX_URL", f"{served.address}/pypi/")
+        for name in ("PIP_INDEX_URL", "UV_INDEX_URL"):
+            monkeypatch.setenv(name, f"{served.address}/pypi/")
         done = run([sys.executable, "-m", "nox", "-f", noxfile, "-s", "it"], timeout=300, check=False)
+        assert served.asked
     assert done.code == ExitCode.BLOCKED
     assert "requirements/all.txt cannot be installed" in done.stderr

@@ -13,7 +13,7 @@ from boxproof.core.own_project import context
 from boxproof.core.session import EngineInfo, LockInfo, Move
 from boxproof.core.settings import Settings
 from boxproof.host.engine import engine_choice
-from boxproof.runs import bringup, ownership, run_life
+from boxproof.runs import bringup, inputs, ownership, run_life
 from boxproof.runs.run_life import Run
 from boxproof.subject import model
 from boxproof.subject.image import image_build
@@ -58,6 +58,7 @@ def test_a_lock_that_does_not_hold_ends_a_run_before_anything_long(
     built: list[object] = []
     monkeypatch.setattr(image_build, "lock_of", vanished)
     monkeypatch.setattr(node_image, "ensure", lambda *words: built.append(words))
+    monkeypatch.setattr(inputs, "check", lambda *_: None)  # no index is asked
     with run_life.enduring(run):
         bringup.session(run, subject)
     assert built == []
