@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from boxproof.core.labels import ROLE_LABEL
 from boxproof.core.session import Session, StubInfo
-from boxproof.host.engine import engine_client
+from boxproof.host.engine import docker_cli, engine_client
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.pod_status import is_ready
 from boxproof.probes.network import reach
@@ -29,6 +30,10 @@ TRIES = 2  # one dropped connection is not a dead server
 SYSTEM, RESOLVER = "kube-system", {"k8s-app": "kube-dns"}
 RECOVERS = 10.0  # seconds in which what is late on a busy machine says that it is well
 TLS_PORT = 443
+HEALTH = 8080  # where CoreDNS says that it lives, as kubeadm sets it up
+LIVES = 5.0  # seconds it has for that
+SILENT = 124  # what timeout(1) ends with
+ASK = 'exec 3<>"/dev/tcp/$0/$1" && printf "GET /health HTTP/1.0\\r\\n\\r\\n" >&3 && head -c 1 <&3'
 
 
 def liveness(session: Session, since: datetime | None = None) -> str | None:
@@ -120,16 +125,16 @@ def _stub_started_anew(host: str, certs: str, info: StubInfo, since: datetime) -
 
 
 def _system(session: Session, since: datetime | None) -> str | None:
-    """Return what is wrong with the DNS and the control plane of a cluster of ours."""
-    if session.cluster is None or session.cluster.context:
+    """Return what is wrong with the DNS and the control plane of a cluster of ours; of another's, the DNS."""
+    if session.cluster is None:
         return None
-    kube = Kube(session.cluster.kubeconfig)
+    kube, other = Kube(session.cluster.kubeconfig), bool(session.cluster.context)
 
     def look() -> list[Object]:
         pods = kept_running(kube.list("Pod", SYSTEM))
-        if wrong := unwell(pods):
+        if wrong := dns_unwell(pods) if other else unwell(pods) or silent(pods, partial(_code, session)):
             raise NotYet(wrong)
-        return pods
+        return [each for each in pods if not other or resolves(each)]
 
     try:
         pods = until(look, timeout=RECOVERS, what="DNS and control plane are well", every=1)
@@ -137,7 +142,7 @@ def _system(session: Session, since: datetime | None) -> str | None:
     except DeadlineExceeded as late:
         return late.message
     except BoxproofError as fault:
-        return fault.message
+        return None if other else fault.message  # there one may not be allowed to look
     finally:
         kube.close()
 
@@ -147,9 +152,46 @@ def kept_running(pods: list[Object]) -> list[Object]:
     return [each for each in pods if each["metadata"].get("ownerReferences")]
 
 
+def resolves(pod: Object) -> bool:
+    """Return whether a pod is one of the cluster's DNS."""
+    return RESOLVER.items() <= (pod["metadata"].get("labels") or {}).items()
+
+
+def dns_unwell(pods: list[Object]) -> str:
+    """Return what is wrong with the DNS of a cluster that is not ours, "" where it is well or elsewhere."""
+    found = [each for each in pods if resolves(each)]
+    return unwell(found) if found and not any(is_ready(each) for each in found) else ""
+
+
+def silent(pods: list[Object], code: Callable[[Object], int]) -> str:
+    """Return that all pods of the DNS take a connection and say nothing, "" where one speaks.
+
+    The kubelet takes half a minute to call them unready. ``code`` is how ``asking`` one of them ended.
+    """
+    found = [each for each in pods if resolves(each)]
+    deaf = bool(found) and all(code(each) == SILENT for each in found)
+    return "no pod of the cluster's DNS says anything" if deaf else ""
+
+
+def asking(address: str, port: int = HEALTH) -> list[str]:
+    """Return a command that asks a server whether it lives: it ends with SILENT where there is no word."""
+    return ["timeout", f"{pace.stretched(LIVES):.0f}", "bash", "-c", ASK, address, str(port)]
+
+
+def _code(session: Session, pod: Object) -> int:
+    """Return how it ends to ask a pod where the kubelet asks it, on its node; 0 where that cannot be done."""
+    if session.engine is None:
+        return 0
+    node, words = str(pod["spec"].get("nodeName", "")), asking(str(pod.get("status", {}).get("podIP", "")))
+    try:
+        return docker_cli.inside(session.engine, node, words, check=False).code
+    except BoxproofError:
+        return 0
+
+
 def unwell(pods: list[Object]) -> str:
     """Return what is wrong with the system's pods, "" where nothing is."""
-    if not any(RESOLVER.items() <= (each["metadata"].get("labels") or {}).items() for each in pods):
+    if not any(resolves(each) for each in pods):
         return "the cluster's DNS has no pod"
     return ", ".join(f"{each['metadata']['name']} is not Ready" for each in pods if not is_ready(each))
 

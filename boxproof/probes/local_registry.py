@@ -15,6 +15,7 @@ from docker.errors import DockerException
 from boxproof.core.settings import Settings
 from boxproof.host.fetch.apt import Apt
 from boxproof.probes import containers
+from boxproof.probes.network.reach import standing
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording.observations import record
@@ -57,6 +58,14 @@ class Registry:
         record("in the registry", part, found, decides=sorted(found))
         return found
 
+    def dead(self) -> str:
+        """Return why it no longer serves, "" while it does."""
+        try:
+            self._ask("")
+        except EnvironmentFault as fault:
+            return fault.message
+        return ""
+
     def _ask(self, path: str) -> dict[str, Any]:
         try:
             answer = httpx.get(f"http://{self.address}/v2/{path}", timeout=pace.stretched(10))
@@ -85,6 +94,9 @@ def serving(settings: Settings, docker: Any, probe_image: str, run: str) -> Iter
         container.start().wait_log("listening on")
         container.made.reload()
         bound = container.made.attrs["NetworkSettings"]["Ports"][PORT]
-        yield Registry(docker, f"127.0.0.1:{bound[0]['HostPort']}")
+        made = Registry(docker, f"127.0.0.1:{bound[0]['HostPort']}")
+        with standing() as ours:
+            ours.append(made)
+            yield made
     finally:
         container.remove()

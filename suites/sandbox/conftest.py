@@ -12,6 +12,7 @@ import pytest
 from boxproof.core.settings import Settings
 from boxproof.fixtures import sandboxed
 from boxproof.fixtures.sandboxed import Api, Sandbox
+from boxproof.probes.network.reach import standing
 from boxproof.probes.stage import Stage
 from boxproof.subject.image import tools as programs
 from boxproof.subject.model import Subject
@@ -85,7 +86,9 @@ def faked(stage: Stage) -> Callable[[str, str], None]:
 def api(stage: Stage) -> Iterator[Api]:
     """The stub API in the stage's world."""
     made = Api(stage)
-    yield made
+    with standing() as ours:
+        ours.append(made)
+        yield made
     made.stub.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,20 @@ from typing import Any
 
 import pytest
 
+from boxproof.core.process import run
 from boxproof.core.session import Session, StubInfo
-from boxproof.deployment.liveness import kept_running, liveness, started_anew, unwell
+from boxproof.deployment import liveness as ours
+from boxproof.deployment.liveness import (
+    SILENT,
+    asking,
+    dns_unwell,
+    kept_running,
+    liveness,
+    silent,
+    started_anew,
+    unwell,
+)
+from boxproof.probes.local_registry import Registry
 from boxproof.stubs import certificates
 from pytest_claims.waiting import until
 from tests.support.proof_fixtures import Ran
@@ -176,6 +189,50 @@ def test_a_cluster_without_dns_is_not_well() -> None:
     assert unwell([pod("coredns", dns=True, ready=False)]) == "coredns is not Ready"
     decoy = pod("somebody's", dns=True, owner=False)
     assert unwell(kept_running([pod("etcd"), decoy])) == "the cluster's DNS has no pod"
+
+
+def test_of_a_cluster_that_is_not_ours_the_dns_counts_alone() -> None:
+    system = [
+        pod("somebody's", ready=False),
+        pod("coredns-1", dns=True),
+        pod("coredns-2", dns=True, ready=False),
+    ]
+    assert dns_unwell(system) == ""
+    assert dns_unwell(system[:1]) == "", "its DNS may be elsewhere"
+    assert dns_unwell(system[2:]) == "coredns-2 is not Ready"
+
+
+def test_a_dns_that_is_ready_and_says_nothing_is_dead() -> None:
+    system = [pod("etcd"), pod("coredns-1", dns=True), pod("coredns-2", dns=True)]
+    assert silent(system, lambda _: SILENT) == "no pod of the cluster's DNS says anything"
+    codes = {"coredns-1": SILENT, "coredns-2": 0}
+    assert silent(system, lambda each: codes[each["metadata"]["name"]]) == "", "one of them speaks"
+    assert silent(system[:1], lambda _: SILENT) == "", "nobody was asked"
+
+
+def say_well(server: socket.socket) -> None:
+    """Answer one client."""
+    client, _ = server.accept()
+    with client:
+        asked = b""
+        while not asked.endswith(b"\r\n\r\n"):  # what is left unread would end the connection at once
+            asked += client.recv(100)
+        client.sendall(b"HTTP/1.0 200 OK")
+
+
+def test_who_is_asked_and_silent_is_told_from_who_speaks_and_who_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ours, "LIVES", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as deaf, socket.create_server(("127.0.0.1", 0)) as speaks:
+        threading.Thread(target=say_well, args=(speaks,), daemon=True).start()
+        ports = [deaf.getsockname()[1], speaks.getsockname()[1], free_port()]
+        codes = [run(asking("127.0.0.1", each), timeout=30, check=False).code for each in ports]
+    assert codes == [SILENT, 0, 1]
+
+
+def test_a_registry_of_ours_that_has_ended_says_so() -> None:
+    assert "the registry does not answer" in Registry(None, f"127.0.0.1:{free_port()}").dead()
 
 
 def test_what_was_started_anew_meanwhile_was_dead() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from docker.errors import DockerException
 from docker.models.containers import Container
@@ -86,12 +86,20 @@ class Listener:
         )
 
 
-class Standing(list[Listener]):
-    """The listeners that the running check leans on."""
+class Leaned(Protocol):
+    """Something of ours that a check leans on: a listener, a registry, a stub of its own."""
+
+    def dead(self) -> str:
+        """Return why it no longer serves, "" while it does."""
+        ...
+
+
+class Standing(list[Leaned]):
+    """What the running check leans on."""
 
 
 @contextmanager
-def standing() -> Iterator[list[Listener]]:
+def standing() -> Iterator[list[Leaned]]:
     """Give a list to be filled: until the end of the block ``dead`` asks those that are in it."""
     now = PROCESS.get(Standing)
     before = list(now)
@@ -102,7 +110,7 @@ def standing() -> Iterator[list[Listener]]:
 
 
 def dead() -> str:
-    """Return which of the listeners the running check leans on does not answer, "" where all do."""
+    """Return what of ours the running check leans on and does not answer, "" where all of it does."""
     return next(filter(None, (each.dead() for each in PROCESS.get(Standing))), "")
 
 
