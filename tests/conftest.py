@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
 import threading
 from collections.abc import Iterator
@@ -22,8 +23,15 @@ from tests.kernel import Kernel
 from tests.support import bytecode
 
 bytecode.keep()
+SEARCHES = gc.get_threshold()
+gc.set_threshold(100_000, 10, 10)  # what is imported and collected stays: to search it for garbage finds none
 settings.register_profile("boxproof", deadline=None)
 settings.load_profile("boxproof")
+
+
+def pytest_collection_finish() -> None:
+    """Have garbage searched for as usual where tests make some."""
+    gc.set_threshold(*SEARCHES)
 
 
 @pytest.fixture

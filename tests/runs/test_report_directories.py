@@ -21,7 +21,7 @@ NOW = STARTED + timedelta(days=9)
 def settings(tmp_path: Path) -> Settings:
     """A reports directory with an accepted run of day 0 and nine refuted ones after it, one a day."""
     made = Settings(reports=tmp_path / "reports", state=tmp_path / "state", reports_kept=4, reports_days=6)
-    accepted, _ = sample(tmp_path / "sample", refuted=0)
+    accepted, _ = sample(tmp_path / "sample", refuted=0, number=12)
     shutil.copytree(accepted, made.reports / accepted.name)
     found = results.read(accepted / results.FILE)
     for day in range(1, 10):
