@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import ssl
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +12,11 @@ from hypothesis import settings
 from boxproof.core.process.endings import Commands
 from boxproof.core.process.surroundings import Passed
 from boxproof.core.session import StubInfo
-from boxproof.stubs import certificates
-from boxproof.stubs.server import stub
 from pytest_claims import pace
 from pytest_claims.own_process import PROCESS, Told
 from pytest_claims.progress import Progress
 from tests.kernel import Kernel
-from tests.support import bytecode
+from tests.support import bytecode, stubs
 
 bytecode.keep()
 SEARCHES = gc.get_threshold()
@@ -37,21 +33,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture
 def info(tmp_path: Path) -> Iterator[StubInfo]:
     """Both sides of a stub."""
-    authority = certificates.issue(["localhost"])
-    (tmp_path / "tls.crt").write_bytes(authority.chain)
-    (tmp_path / "tls.key").write_bytes(authority.key)
-    stub.STATE.reset("")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
-    sides = [stub.Server(("127.0.0.1", 0), each) for each in (stub.Api, stub.Control)]
-    sides[0].context = context
-    for each in sides:
-        threading.Thread(target=each.serve_forever, args=(0.02,), daemon=True).start()
-    api, control = (each.server_port for each in sides)
-    yield StubInfo(address=f"localhost:{api}", ca=authority.ca, control=f"http://127.0.0.1:{control}")
-    for each in sides:
-        each.shutdown()
-        each.server_close()
+    with stubs.serving(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

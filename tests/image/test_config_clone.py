@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from boxproof.core.session import StubInfo
 from boxproof.core.settings import ROOT
 from boxproof.stubs.anthropic import Stub
 from boxproof.stubs.git_forge import Repository
+from tests.support import stubs
 
 PROGRAM = ROOT / "image/rootfs/usr/local/lib/box/config_clone.py"
 TOKEN = "canary-token-of-the-repository"
@@ -73,17 +75,45 @@ class Place:
         return {str(each.relative_to(self.home)): each.read_text() for each in found}
 
 
-@pytest.fixture
-def place(info: StubInfo, tmp_path: Path) -> Iterator[Place]:
-    """A place that was never started, and a repository with one skill."""
+FILES = {SKILL: "one", "CLAUDE.md": "memory", "settings.json": "{}"}
+
+
+@contextmanager
+def offered(info: StubInfo) -> Iterator[Repository]:
+    """A repository with one skill."""
     stub = Stub(info)
     repository = Repository(stub, "config", TOKEN, host=info.address).create()
-    repository.commit({SKILL: "one", "CLAUDE.md": "memory", "settings.json": "{}"})
-    (tmp_path / "secret").mkdir()
-    made = Place(tmp_path, repository)
-    made.secret(repository=repository.url, token=f"{TOKEN}\n", ca_crt=info.ca)
-    yield made
+    repository.commit(FILES)
+    yield repository
     stub.close()
+
+
+def of(repository: Repository, authority: str, root: Path) -> Place:
+    """Return a place that was never started."""
+    (root / "secret").mkdir()
+    made = Place(root, repository)
+    made.secret(repository=repository.url, token=f"{TOKEN}\n", ca_crt=authority)
+    return made
+
+
+@pytest.fixture
+def place(info: StubInfo, tmp_path: Path) -> Iterator[Place]:
+    """A place that was never started, and a repository of its own."""
+    with offered(info) as repository:
+        yield of(repository, info.ca, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Repository, str]]:
+    """A repository that nothing more is committed to, and the authority of its host."""
+    with stubs.serving(tmp_path_factory.mktemp("forge")) as info, offered(info) as repository:
+        yield repository, info.ca
+
+
+@pytest.fixture
+def reader(shared: tuple[Repository, str], tmp_path: Path) -> Place:
+    """A place that was never started, and a repository that others read too."""
+    return of(*shared, tmp_path)
 
 
 def said(result: Result) -> list[str]:
@@ -132,9 +162,8 @@ def test_a_seed_is_planted_once(place: Place) -> None:
     assert (place.home / ".credentials.json").read_text() == "refreshed"
 
 
-@pytest.mark.parametrize("damage", ["strays", "no objects", "no head", "no commit", "locked"])
-def test_a_start_that_was_killed_is_made_good(place: Place, damage: str) -> None:
-    place.start()
+def damaged(place: Place, damage: str) -> None:
+    """Leave what a start leaves that was killed."""
     git = place.clone / ".git"
     if damage == "strays":
         program.empty(place.clone)
@@ -151,16 +180,20 @@ def test_a_start_that_was_killed_is_made_good(place: Place, damage: str) -> None
     else:
         for name in ("index.lock", "shallow.lock"):
             (git / name).write_text("")
-    place.repository.commit({SKILL: "two"})
-    assert place.start().code == 0
-    assert place.files()[SKILL] == "two"
-    assert sorted(each.name for each in place.clone.iterdir()) == [
-        ".git",
-        "CLAUDE.md",
-        "settings.json",
-        "skills",
-    ]
-    assert place.repository.transfers() == ["clone", "update" if damage == "locked" else "clone"]
+
+
+def test_a_start_that_was_killed_is_made_good_each_time(place: Place) -> None:
+    place.start()
+    for damage in ("strays", "no objects", "no head", "no commit", "locked"):
+        damaged(place, damage)
+        place.repository.commit({SKILL: damage})
+        assert place.start().code == 0, damage
+        assert place.files()[SKILL] == damage
+        left = sorted(each.name for each in place.clone.iterdir())
+        assert left == [".git", "CLAUDE.md", "settings.json", "skills"], damage
+        way = "update" if damage == "locked" else "clone"
+        assert place.repository.transfers()[-1] == way, damage
+    assert len(place.repository.transfers()) == 6
 
 
 @pytest.mark.parametrize(
@@ -181,13 +214,13 @@ def test_a_start_that_was_killed_is_made_good(place: Place, damage: str) -> None
     ],
 )  # fmt: skip
 def test_what_fails_says_why_and_delivers_nothing(
-    place: Place, entries: dict[str, str | None], reason: str
+    reader: Place, entries: dict[str, str | None], reason: str
 ) -> None:
-    place.secret(**entries)
-    ended = place.start()
+    reader.secret(**entries)
+    ended = reader.start()
     assert ended.code == 1
     assert reason in said(ended)[-1]
-    assert not place.home.exists() or not place.files()
+    assert not reader.home.exists() or not reader.files()
 
 
 def test_a_failed_update_leaves_the_clone(place: Place) -> None:
@@ -199,21 +232,21 @@ def test_a_failed_update_leaves_the_clone(place: Place) -> None:
     assert "clone" not in place.repository.transfers()[1:]
 
 
-def test_the_token_is_in_no_file_and_no_line(place: Place) -> None:
+def test_the_token_is_in_no_file_and_no_line(reader: Place) -> None:
     for token in (TOKEN, "wrong-canary-token"):
-        place.secret(token=token)
-        ended = place.start()
+        reader.secret(token=token)
+        ended = reader.start()
         assert "canary-token" not in ended.stderr + ended.stdout
-    kept = [each for root in (place.home, place.clone) for each in root.rglob("*") if each.is_file()]
+    kept = [each for root in (reader.home, reader.clone) for each in root.rglob("*") if each.is_file()]
     assert [each for each in kept if b"canary-token" in each.read_bytes()] == []
 
 
-def test_another_host_is_not_given_the_token(place: Place) -> None:
+def test_another_host_is_not_given_the_token(reader: Place) -> None:
     told = program.settings("https://one.example/a.git")
     keys = [value for name, value in told.items() if name.startswith("GIT_CONFIG_KEY")]
     assert "credential.https://one.example.helper" in keys
     question = "protocol=https\nhost={}\n\n"
-    env = told | {"BOX_CONFIG_SECRET": str(place.root / "secret")}
+    env = told | {"BOX_CONFIG_SECRET": str(reader.root / "secret")}
     for host, known in (("one.example", True), ("two.example", False)):
         asked = run(["git", "credential", "fill"], timeout=10, env=env, check=False,
                     stdin=question.format(host).encode())  # fmt: skip
@@ -234,28 +267,28 @@ def test_links_lead_nowhere_else(place: Place, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("planted", ["link", "directory"])
 def test_what_is_planted_beside_a_file_is_not_written_through(
-    place: Place, tmp_path: Path, planted: str
+    reader: Place, tmp_path: Path, planted: str
 ) -> None:
     victim = tmp_path / "victim"
     victim.write_text("as it was")
-    place.home.mkdir(parents=True, exist_ok=True)
+    reader.home.mkdir(parents=True, exist_ok=True)
     for name in (".credentials.json", "settings.json", "CLAUDE.md"):
-        for spot in (place.home / f".{name}.config-clone", place.home / f".config-clone-{name}"):
+        for spot in (reader.home / f".{name}.config-clone", reader.home / f".config-clone-{name}"):
             spot.symlink_to(victim) if planted == "link" else spot.mkdir()
-    place.secret(credentials_json="{}")
+    reader.secret(credentials_json="{}")
 
-    assert place.start().code == 0
+    assert reader.start().code == 0
     assert victim.read_text() == "as it was"
-    assert (place.home / ".credentials.json").read_text() == "{}"
-    assert (place.home / ".credentials.json").stat().st_mode & 0o777 == 0o600
+    assert (reader.home / ".credentials.json").read_text() == "{}"
+    assert (reader.home / ".credentials.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_huge_file_is_not_read(place: Place) -> None:
-    place.start()
-    with (place.home / "CLAUDE.md").open("wb") as file:
+def test_a_huge_file_is_not_read(reader: Place) -> None:
+    reader.start()
+    with (reader.home / "CLAUDE.md").open("wb") as file:
         file.truncate(1 << 40)  # a hole, of as many bytes as anybody likes
 
-    ended = place.start()
+    ended = reader.start()
     assert ended.code == 0
     assert any("was changed here and is kept" in each for each in said(ended))
 
