@@ -81,6 +81,25 @@ def referenced(settings: Settings, engine: EngineInfo, reference: str, name: str
     return local
 
 
+def demand(settings: Settings, engine: EngineInfo, bases: Sequence[str]) -> None:
+    """Raise EnvironmentFault for a base of Docker Hub's that the engine does not have and nobody gives.
+
+    A distribution's own image has a substitute; what another registry has, only that registry can say.
+    """
+    hubs = [each for each in dict.fromkeys(bases) if _of_hub(each) and not base_image.is_system(each)]
+    lacking = [each for each in hubs if not inspect(engine, each)]
+    if lacking and (why := reachability.registry(settings, engine.host)):
+        hint = "docker load it into the engine, or build on debian or ubuntu: these have a substitute"
+        raise EnvironmentFault(f"{lacking[0]} cannot be pulled: {why}", hint=hint)
+
+
+def _of_hub(reference: str) -> bool:
+    """Return whether an image is Docker Hub's by its name, as the engine reads it."""
+    host, slash, _ = reference.partition("/")
+    elsewhere = bool(slash) and host != "docker.io" and ("." in host or ":" in host or host == "localhost")
+    return not elsewhere and "$" not in reference
+
+
 def substitutes(settings: Settings, engine: EngineInfo, bases: Sequence[str], build: Build) -> list[str]:
     """Return the build's options that put a root of this machine's distribution in the place of bases.
 

@@ -214,6 +214,7 @@ def _build(
 
 def _substituted(settings: Settings, engine: EngineInfo, subject: Subject) -> list[str]:
     bases = [each.base for each in dockerfile.of(subject).stages if each.external]
+    build_mark.demand(settings, engine, bases)
     return build_mark.substitutes(settings, engine, bases, partial(_buildx, engine, report=None))
 
 

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.core.session import EngineInfo
+from boxproof.core.settings import Settings
+from boxproof.host.fetch import reachability
 from boxproof.subject.image import base_image, build_mark
+from pytest_claims.faults import EnvironmentFault
 
 
 @pytest.mark.parametrize("reference", ["debian", "ubuntu:24.04", "docker.io/library/debian:12@sha256:aa"])
@@ -43,3 +47,31 @@ def test_the_mark_is_one_layer_on_top_of_the_image() -> None:
 def test_a_dockerfile_that_takes_the_mark_writes_it_itself() -> None:
     assert build_mark.writes_it("FROM x\nARG BUILD_NONCE\nRUN echo $BUILD_NONCE\n")
     assert not build_mark.writes_it("FROM x\n")
+
+
+@pytest.mark.parametrize(
+    ("base", "there", "registry", "blocks"),
+    [
+        ("alpine", False, "no answer", True),
+        ("docker.io/library/node:22", False, "no answer", True),
+        ("team/base:1", False, "no answer", True),
+        ("alpine", True, "no answer", False),
+        ("alpine", False, "", False),
+        ("debian:12", False, "no answer", False),
+        ("registry.example:5000/base", False, "no answer", False),
+        ("ghcr.io/a/base:1", False, "no answer", False),
+        ("${BASE}", False, "no answer", False),
+    ],
+)
+def test_a_base_that_nobody_gives_blocks_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, base: str, there: bool, registry: str, blocks: bool
+) -> None:
+    monkeypatch.setattr(build_mark, "inspect", lambda *_: "sha256:aa" if there else "")
+    monkeypatch.setattr(reachability, "registry", lambda *_: registry)
+    engine = EngineInfo(host="unix:///nowhere", client="docker", way="embedded", version="1")
+    if not blocks:
+        build_mark.demand(Settings(), engine, [base])
+        return
+    with pytest.raises(EnvironmentFault, match=f"{base} cannot be pulled: no answer") as fault:
+        build_mark.demand(Settings(), engine, [base])
+    assert "docker load" in fault.value.hint
