@@ -28,11 +28,19 @@ class Extension:
     sabotage_dir: Path | None = None
 
 
+@dataclass(frozen=True)
+class Source:
+    """A document that claims were taken from: its title, and what it is to somebody who has not got it."""
+
+    title: str
+    about: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Project:
     """The directories of a project: claims (TOML), sabotages (Python), the seconds its checks usually take.
 
-    ``root`` is the directory that a sabotage of files is applied to a copy of. ``sources`` are the names of
+    ``root`` is the directory that a sabotage of files is applied to a copy of. ``sources`` are
     the documents that claims cite by a letter, ``pictures`` what the page draws of the observations.
     ``extensions`` bring claims, checks and sabotages of their own; the report is one.
     ``words`` are the subject's own, for the sentences of the claims.
@@ -44,7 +52,7 @@ class Project:
     sabotage_dir: Path
     durations_dir: Path
     red_required: bool = True
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
     extensions: tuple[Extension, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)

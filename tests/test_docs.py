@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.core.own_project import OURS
 from boxproof.core.process import run
 from boxproof.tasks import reference_pages
 from pytest_claims.faults import UsageError
@@ -197,3 +198,18 @@ def test_the_reference_names_every_setting_and_claim() -> None:
     assert "## inv deploy" in made["tasks"] and "`--suffix`" in made["tasks"]
     assert "`service_account`" in made["subject-toml"] and "## [image]" in made["subject-toml"]
     assert "**rbac-no-secrets**" in made["claims"]
+    assert all(f"- **{each.title}**: {each.about}\n" in made["claims"] for each in OURS.sources.values())
+
+
+def test_every_document_a_claim_cites_is_named() -> None:
+    cited = {
+        found[1]
+        for claim in OURS.claims().values()
+        for each in claim.source.split("; ")
+        if (found := re.match(r"([A-Z]): ", each))
+    }
+    assert cited == set(OURS.sources)
+    listed = re.findall(
+        r"^\| ([A-Z]) \| (.+) \| (.+) \|$", (ROOT / "claims/README.md").read_text(), re.MULTILINE
+    )
+    assert listed == [(letter, each.title, each.about) for letter, each in OURS.sources.items()]

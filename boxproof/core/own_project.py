@@ -15,18 +15,22 @@ from boxproof.core.session import Session
 from boxproof.core.settings import OWNER, ROOT
 from pytest_claims import waivers
 from pytest_claims.faults import UsageError
-from pytest_claims.project import Extension, Project, RunContext
+from pytest_claims.project import Extension, Project, RunContext, Source
 from pytest_claims.recording import content_keys, red_lock, source_forms
 from pytest_claims.recording.red_lock import RedLock
 from pytest_claims.reports.drawings import Picture
 from pytest_claims.reports.schema import Cell, Image, KeyPart, MovedPackage, Packages, SubjectPart
 
-SOURCES = {
-    "A": "pitfalls research",
-    "B": "architecture research",
-    "C": "article on the CLI in Kubernetes",
-    "D": "sandbox pitfalls research",
-    "E": "container footguns",
+SOURCES = {  # claims/README.md has them too
+    "A": Source(
+        "Pitfalls of Claude In A Box", "research of what goes wrong with such boxes, by numbered pitfalls"
+    ),
+    "B": Source("Architecture of Claude In A Box", "research of how such a box is built, by components"),
+    "C": Source("Claude Code CLI in Kubernetes", "an article of somebody who runs it there"),
+    "D": Source(
+        "Pitfalls of a bubblewrap sandbox", "research of what goes wrong in one, by numbered pitfalls"
+    ),
+    "E": Source("Container footguns", "a numbered list of nineteen mistakes people make with containers"),
 }
 PICTURES = (
     Picture(

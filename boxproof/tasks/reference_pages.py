@@ -175,7 +175,9 @@ def _type(annotation: Any) -> str:
 
 def claims() -> str:
     """Return the page of the claims, by area, in the words of the report."""
-    parts = ["# Claims", MADE]
+    parts = ["# Claims", MADE, "## Where they were taken from\n", "Reports name these documents.\n"]
+    parts += [f"- **{each.title}**: {each.about}" for each in OURS.sources.values()]
+    parts.append("")
     for area, title in OURS.titles().items():
         parts.append(f"## {title}\n")
         for each in (one for one in OURS.claims().values() if one.area == area):

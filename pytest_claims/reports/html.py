@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from pytest_claims.claims import Claim
-from pytest_claims.project import Project
+from pytest_claims.project import Project, Source
 from pytest_claims.recording import records, writing
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import drawings, history, kill_table, results
@@ -31,6 +31,7 @@ WAITING = "waiting"
 LARGEST = 1_900_000  # characters; a page above says less of what the probes saw
 OBSERVATIONS = (40, 10, 3, 0)  # shown of a check, fewer where the page gets too large
 SLOWEST = 15
+OWN = "own"  # the source of a claim that this project made
 NUMBERS = re.compile(r"[0-9a-f]{8,}|\d+")
 
 
@@ -139,6 +140,9 @@ def render(found: Results, parts: Parts, project: Project) -> str:
         "slowest": _slowest(found),
         "steps": drawings.times(sorted(found.timings.items(), key=lambda each: -each[1])[:SLOWEST]),
         "pictures": _pictures(parts, project),
+        "sources": [
+            each for each in project.sources.values() if any(each.title in view.source for view in every)
+        ],
         "standards": sorted({one for each in every for one in each.standards}),
         "tiers": sorted({each.tier for each in every if each.tier}),
         "statuses": [each for each in _statuses() if any(view.status == each for view in every)],
@@ -179,9 +183,16 @@ def _view(result: ClaimResult, claim: Claim | None, parts: Parts, project: Proje
     )
 
 
-def _sources(text: str, names: Mapping[str, str]) -> str:
-    """Return where a claim was taken from, with the document's name in the place of its letter."""
-    return re.sub(r"(?:(?<=^)|(?<=; ))([A-Z]): ", lambda found: f"{names.get(found[1], found[1])}: ", text)
+def _sources(text: str, known: Mapping[str, Source]) -> str:
+    """Return where a claim was taken from, with a document's title in the place of its letter."""
+    if not text:
+        return ""
+    parts = []
+    for each in text.split("; "):
+        letter, colon, place = each.partition(": ")
+        named = f"{known[letter].title}: {place}" if colon and letter in known else each
+        parts.append("this project itself" if each == OWN else named)
+    return "; ".join(parts)
 
 
 def causes(views: Iterable[ClaimView]) -> list[Cause]:

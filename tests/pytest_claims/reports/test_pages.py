@@ -206,3 +206,10 @@ def test_allure_is_green_for_the_proven_only(run: Path) -> None:
     for each in tests:
         for attachment in each.get("attachments", []):
             assert (directory / attachment["source"]).is_file()
+
+
+def test_a_claim_names_the_document_it_was_taken_from(run: Path) -> None:
+    text = (run / "index.html").read_text()
+    assert "From: Pitfalls of Claude In A Box: " in text or "From: Container footguns: " in text
+    assert not re.search(r"(From|;) [A-E]: ", text) and "From: own" not in text
+    assert "The documents that claims were taken from" in text
