@@ -254,8 +254,23 @@ MORE = {
 }
 
 
+def _values(words: Sequence[str]) -> None:
+    """Raise UsageError for an option that is given nothing: it is not the same as no option."""
+    for before, word in zip(["", *words], words, strict=False):
+        name, equals, value = word.partition("=")
+        if name.startswith("--") and equals:
+            empty = not value.strip() or "\0" in value
+        else:
+            name, value = before, word
+            empty = before.startswith("--") and (not word.strip() or "\0" in word)
+        if empty:
+            told = f"{selection.short(name)}={selection.short(value)!r}"
+            raise UsageError(told, hint="give a value, or leave the option out")
+
+
 def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dict[str, object]]:
     """Parse ``words``: the settings, and the options that only this command has; raises UsageError."""
+    _values(words)
     options = dict(vars(parser(command, about).parse_args(words)))
     if options.get("claims"):
         options["claims"] = ",".join(options["claims"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
@@ -28,8 +28,24 @@ def parse_in_one_line() -> None:
             plain(self)
         except ParseError as error:
             raise Exit(f"boxproof: {_told(error, self)}", code=int(ExitCode.USAGE)) from None
+        nothing = next(_empty(self), "")
+        if nothing:
+            raise Exit(f"boxproof: {nothing}", code=int(ExitCode.USAGE))
 
     setattr(Program, plain.__name__, parse)
+
+
+def _empty(program: Program) -> Iterator[str]:
+    """Yield a line for each option that was given nothing: it is not the same as no option."""
+    for context in program.tasks:
+        for argument in context.args.values():
+            option = f"--{argument.name.replace('_', '-')}"
+            if argument.kind is list and not argument.value and option in program.argv:
+                yield f"{option} of inv {context.name} needs a value (inv --help {context.name})"
+            given = argument.value if argument.kind is list else [argument.raw_value]
+            for each in given:
+                if argument.takes_value and isinstance(each, str) and not each.strip():
+                    yield f"{option}={short(each)!r} (give a value, or leave the option out)"
 
 
 def _told(error: ParseError, program: Program) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.host.engine import engine_choice
 from boxproof.runs import run_life
 
 
@@ -21,5 +22,6 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in made:
         monkeypatch.setenv(f"BOXPROOF_{name}", str(tmp_path / name.lower()))
     monkeypatch.setattr(run_life, "begin", None)  # a run that begins is a defect of the harness, code 3
+    monkeypatch.setattr(engine_choice, "ensure", None)  # so is an engine that is asked for
     yield tmp_path
     assert [name for name in made if (tmp_path / name.lower()).exists()] == []
