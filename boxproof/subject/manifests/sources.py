@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from boxproof.subject.model import Subject
 
 Objects = list[dict[str, Any]]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same by ten times the speed, where it was built
 WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
 KUSTOMIZATION = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 LISTS = ("resources", "bases", "components")
@@ -66,7 +67,7 @@ def _followed(directory: Path) -> Iterator[Path]:
 def read(path: Path) -> Objects:
     """Return the objects of one file, those of a List one by one; raises SubjectFault for no YAML."""
     try:
-        documents = [each for each in yaml.safe_load_all(path.read_text()) if each]
+        documents = [each for each in yaml.load_all(path.read_text(), LOADER) if each]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SubjectFault(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     return flat(each for each in documents if isinstance(each, dict) and each.get("kind"))
