@@ -208,6 +208,15 @@ image_sabotage(
     "fine_grained_token", "no-secret-in-any-layer", "a token of GitHub is left in a file of variables",
     dockerfile=layers_as_root(f"echo TEXT=github_{'pat'}_{'A' * 22}_{'b' * 59} > /opt/settings"),
 )  # fmt: skip
+ACCOUNT = f'{{"private_key": "-----BEGIN PRIVATE {"KEY"}-----\\nMII{"A" * 64}"}}'
+image_sabotage(
+    "account_of_a_cloud", "no-secret-in-any-layer", "the account of a cloud is copied in, a file of JSON",
+    dockerfile=layers_as_root(f"printf '%s' '{ACCOUNT}' > /opt/account"),
+)  # fmt: skip
+image_sabotage(
+    "token_of_a_registry", "no-secret-in-any-layer", "a token of Docker Hub is left in a script",
+    dockerfile=layers_as_root(f"echo docker login -p dckr_{'pat'}_{'A' * 27} > /opt/push.sh"),
+)  # fmt: skip
 image_sabotage(
     "token_in_base64", "no-secret-in-any-layer", "a setting of the image is a token in base64",
     dockerfile=f"ENV CLAUDE_LOGIN={b64encode(FAKE.encode()).decode()}",

@@ -31,7 +31,10 @@ def _shape(kind: str, anchor: bytes, whole: bytes) -> Shape:
 # Programs hold the words around a secret (patterns, field names, help); only with a value is it one.
 SHAPES = (
     _shape("Anthropic token", b"sk-ant-", rb"sk-ant-[a-z]{3,5}\d\d-[\w-]{24,}"),
-    _shape(KEY, b"PRIVATE KEY-----", rb"PRIVATE KEY-----\s+(?:[\w-]+: .*\s+)*[A-Za-z0-9+/]{60,}"),
+    # an end of line may be written as JSON has it: a cloud's account in one file
+    _shape(KEY, b"PRIVATE KEY-----", rb"PRIVATE KEY-----(?:\s|\\[nr])+(?:[\w-]+: .*\s+)*[A-Za-z0-9+/]{60,}"),
+    _shape(KEY, b"PRIVATE KEY BLOCK-----", rb"PRIVATE KEY BLOCK-----\s+(?:\w+: .*\s+)*[A-Za-z0-9+/]{60,}"),
+    _shape(KEY, b"AGE-SECRET-KEY-1", rb"\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b"),
     _shape(
         "client key of a kubeconfig", b"client-key-data", rb"client-key-data\W{1,4}LS0t[A-Za-z0-9+/=]{40,}"
     ),
@@ -45,7 +48,22 @@ SHAPES = (
         _shape("GitHub token", each, rb"\b" + each + rb"[A-Za-z0-9]{36}\b")
         for each in (b"ghp_", b"gho_", b"ghs_", b"ghu_", b"ghr_")
     ),
-    _shape("GitLab token", b"glpat-", rb"\bglpat-[\w-]{20}\b"),
+    *(
+        _shape("GitLab token", each, rb"\b" + each + rb"[\w-]{20}\b")
+        for each in (b"glpat-", b"glrt-", b"gldt-", b"glcbt-")
+    ),
+    _shape("Docker Hub token", b"dckr_pat_", rb"\bdckr_pat_[\w-]{27}\b"),
+    _shape("PyPI token", b"pypi-AgEIcHlwaS5vcmc", rb"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}"),
+    _shape("Hugging Face token", b"hf_", rb"\bhf_[A-Za-z]{34}\b"),
+    _shape("Vault token", b"hvs.", rb"\bhvs\.[\w-]{90,}"),
+    _shape("DigitalOcean token", b"dop_v1_", rb"\bdop_v1_[0-9a-f]{64}\b"),
+    _shape("Stripe key", b"k_live_", rb"\b[rs]k_live_[A-Za-z0-9]{24,}\b"),
+    _shape("Slack token", b"xapp-", rb"\bxapp-\d-\w{5,}-\d{8,}-[0-9a-f]{32,}\b"),
+    _shape(
+        "Slack hook",
+        b"hooks.slack.com/services/",
+        rb"hooks\.slack\.com/services/T\w{8,}/B\w{8,}/[A-Za-z0-9]{24}\b",
+    ),
     _shape("Slack token", b"xox", rb"\bxox[abeoprs]-\d{8,}-[\w-]{20,}"),
     _shape("npm token", b"npm_", rb"\bnpm_[A-Za-z0-9]{36}\b"),
     _shape(
