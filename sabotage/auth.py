@@ -269,3 +269,8 @@ image_sabotage(
         f"mv {REAL} {REAL}-real", f"printf '{WITHOUT_LOGIN}' > {REAL}", f"chmod 0755 {REAL}",
     ),
 )  # fmt: skip
+
+
+@manifest_sabotage("rotated-token-picked-up", "as shipped it does not wait for somebody to log in")
+def nobody_waits(objects: Objects) -> None:
+    del find(objects, "ConfigMap", "claude-config")["data"]["CLAUDE_WAIT_FOR_LOGIN"]

@@ -138,3 +138,11 @@ def on_the_nodes_network(objects: Objects) -> None:
     lowered(objects, "privileged")
     pod_of(objects)["hostNetwork"] = True
     pod_of(objects)["securityContext"].pop("sysctls", None)
+
+
+@manifest_sabotage("netpol-dns-only-to-kube-dns", "the resolver is looked for in two namespaces")
+def resolver_of_two_namespaces(objects: Objects) -> None:
+    rule = next(each for each in agent_policy(objects)["egress"] if each["ports"][0]["port"] == 53)
+    name = "kubernetes.io/metadata.name"
+    both = {"key": name, "operator": "In", "values": ["kube-system", "monitoring"]}
+    rule["to"][0]["namespaceSelector"] = {"matchExpressions": [both]}

@@ -133,3 +133,16 @@ image_sabotage(
     "any_port", "netpol-proxy-one-name-per-tunnel", "the proxy opens a tunnel whatever the port asked for",
     dockerfile=edited(PROXY, r"s/if port != str\(PORT\):/if False:/"),
 )  # fmt: skip
+
+
+image_sabotage(
+    "cuts_what_is_quiet", "netpol-https-to-anthropic", "the proxy ends a connection that is quiet for 10 s",
+    dockerfile=edited(PROXY, "s/^SILENCE = 3600.0/SILENCE = 10.0/"),
+)  # fmt: skip
+
+
+@manifest_sabotage(
+    "netpol-no-ipv6-way-out", "443 is open to what is behind a translator of addresses (NAT64)"
+)
+def behind_a_translator(objects: Objects) -> None:
+    let_out(objects, {"to": [{"ipBlock": {"cidr": "64:ff9b::/96"}}], "ports": ports(443, "TCP")})

@@ -263,3 +263,18 @@ def compose_on_a_directory(directory: Path) -> None:
     path, content = _service(directory)
     content["services"]["claude"]["volumes"] = ["./login:/home/claude/.claude"]
     path.write_text(yaml.safe_dump(content))
+
+
+@subject_sabotage("iso-held-without-a-cluster", "the documented command leaves out what drops capabilities")
+def capabilities_documented(directory: Path) -> None:
+    replace_in(directory / "subject.toml", '"--cap-drop", "ALL", ', "")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "the Compose file lets the service gain privileges")
+def privileges_composed(directory: Path) -> None:
+    replace_in(directory / "compose.yaml", '    security_opt: ["no-new-privileges:true"]\n', "")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "the service with the engine's socket is privileged")
+def privileged_with_socket(directory: Path) -> None:
+    replace_in(directory / "compose.docker.yaml", "  claude:\n", "  claude:\n    privileged: true\n")

@@ -90,3 +90,9 @@ def no_time(objects: Objects) -> None:
         "-c",
         "python3 -c 'sum(range(60000000))'; exec /usr/local/bin/healthcheck live",
     ]
+
+
+image_sabotage(
+    "forty_failures_forgiven", "docker-healthcheck-works", "the engine forgives forty failures in a row",
+    dockerfile='HEALTHCHECK --interval=30s --retries=40 CMD ["/usr/local/bin/healthcheck", "live"]',
+)  # fmt: skip

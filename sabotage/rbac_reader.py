@@ -192,3 +192,17 @@ image_sabotage(
 @manifest_sabotage("rbac-reader-cannot-exec", "the reader may enter every pod")
 def enters_every_pod(objects: Objects) -> None:
     allow(objects, "", ["pods/exec"], ["get", "create"])
+
+
+@manifest_sabotage(
+    "rbac-no-way-past-the-policies", "the reader reaches every Service by way of the API server"
+)
+def forwarded_to_services(objects: Objects) -> None:
+    rules_of(objects).append({"apiGroups": [""], "resources": ["services/proxy"], "verbs": ["get"]})
+
+
+@manifest_sabotage(
+    "rbac-no-way-past-the-policies", "one pod is reached by way of the API server, by its name"
+)
+def forwarded_to_one_pod(objects: Objects) -> None:
+    named_role(objects, "claude-forwarded", by_name("", "pods/proxy", ["get", "create"], "claude-egress-0"))

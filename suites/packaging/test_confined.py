@@ -1,0 +1,116 @@
+"""The box without a cluster: what the documented command and the Compose files keep from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from boxproof.core.session import EngineInfo, Session
+from boxproof.fixtures.compose_project import Composed, Documented
+from boxproof.probes.containers import LocalContainer
+from boxproof.probes.process.processes import capabilities
+from boxproof.subject.manifests import shipped
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, needs, observe, require, scope
+
+pytestmark = scope("image")
+
+OF_THE_MACHINE = ("network_mode", "pid", "ipc", "userns_mode", "uts")
+UNCONFINED = ("seccomp:unconfined", "seccomp=unconfined", "apparmor:unconfined", "apparmor=unconfined")
+HELD = require(
+    "its first process has no capability in any set, cannot gain privileges, and its memory is bounded",
+    lambda found: found.capabilities == () and found.no_new_privileges and found.memory > 0,
+)
+NOTHING_GIVEN = require(
+    "no Compose file gives a service of the box what confines it", lambda found: found == []
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How a container's first process is held, and how many bytes of memory it may have, 0 for any number."""
+
+    capabilities: tuple[str, ...]
+    no_new_privileges: bool
+    memory: int
+
+
+def kept(asked: str, box: LocalContainer) -> Kept:
+    """Return how a container is held, by the kernel's word and the engine's; an observation."""
+    found = capabilities(box)
+    sets = found.effective | found.permitted | found.inheritable | found.bounding | found.ambient
+    box.made.reload()
+    memory = int(box.made.attrs["HostConfig"].get("Memory") or 0)
+    return observe("what holds it", asked, Kept(tuple(sorted(sets)), found.no_new_privileges, memory))
+
+
+@pytest.fixture
+def documented(session: Session, engine: EngineInfo, subject: Subject) -> Iterator[Documented]:
+    """``documented(*words, …)``: the box as its documents say to run it on an engine."""
+    made = Documented(session, engine, subject)
+    yield made
+    made.close()
+
+
+def named(docker: Any, session: Session, name: str) -> LocalContainer:
+    """Return the container of a name."""
+    return LocalContainer(docker, docker.containers.get(name), session.probe_image)
+
+
+@claim("iso-held-without-a-cluster")
+def test_the_documented_command_holds_the_box(documented: Documented, docker: Any, session: Session) -> None:
+    with control("without the options the engine gives it capabilities, and all of its memory"):
+        bare = named(docker, session, documented("3600", entrypoint="sleep", bare=()))
+        HELD.fails(kept("no options", bare))
+    HELD(kept("documented", named(docker, session, documented("3600", entrypoint="sleep"))))
+
+
+@claim("iso-held-without-a-cluster")
+@needs("compose")
+def test_so_does_the_compose_file(
+    composed: Composed, documented: Documented, docker: Any, session: Session
+) -> None:
+    with control("without options the engine gives it capabilities, and all of its memory"):
+        bare = named(docker, session, documented("3600", entrypoint="sleep", bare=()))
+        HELD.fails(kept("no options", bare))
+    HELD(kept("the service", composed().up()))
+
+
+@claim("iso-held-without-a-cluster")
+@needs("compose")
+def test_no_other_compose_file_takes_it_back(subject: Subject) -> None:
+    """What users lay over the first: the engine's socket, say."""
+
+    def found(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        every = [
+            f"{name}: {given}"
+            for name, content in files.items()
+            for given in given_back((content.get("services") or {}).get(subject.compose.service) or {})
+        ]
+        return observe("given", ", ".join(files), sorted(every))
+
+    with control("privileges, a capability, the machine's network and no filter are seen"):
+        for each in (
+            {"privileged": True},
+            {"cap_add": ["SYS_ADMIN"]},
+            {"network_mode": "host"},
+            {"security_opt": ["seccomp:unconfined"]},
+        ):
+            NOTHING_GIVEN.fails(found({f"doctored {each}": {"services": {subject.compose.service: each}}}))
+    NOTHING_GIVEN(found(shipped.compose(subject)))
+
+
+def given_back(service: Mapping[str, Any]) -> Iterator[str]:
+    """Give what a service of a Compose file is given of what confines it."""
+    if service.get("privileged"):
+        yield "privileged"
+    for key in ("cap_add", "devices"):
+        if service.get(key):
+            yield f"{key} {service[key]}"
+    yield from (f"{key} host" for key in OF_THE_MACHINE if service.get(key) == "host")
+    for option in service.get("security_opt") or ():
+        if str(option) in UNCONFINED or str(option).startswith(("label:disable", "no-new-privileges:false")):
+            yield str(option)
