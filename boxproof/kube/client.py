@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -196,6 +197,10 @@ class Kube:
                 return min(
                     found, key=lambda each: PREFERRED.index(each.group) if each.group in PREFERRED else 99
                 )
+        group, slash, version = api_version.partition("/")  # discovery lists one version of each
+        for each in self.resources():
+            if slash and each.group == group and each.answers_to(kind):
+                return replace(each, version=version)
         raise EnvironmentFault(f"the API server serves no {kind} {api_version}".rstrip())
 
     def path(self, kind: str, name: str = "", namespace: str | None = None, api_version: str = "") -> str:

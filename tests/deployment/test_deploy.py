@@ -18,6 +18,7 @@ from boxproof.deployment import deploy, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.liveness import liveness
 from boxproof.deployment.sabotage_ways import ManifestSabotage
+from boxproof.kube.discovery import Resource
 from pytest_claims.concurrency.sharing import Sharing
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
 from pytest_claims.project import Project
@@ -241,3 +242,49 @@ def test_a_dead_engine_is_seen(session: Session, tmp_path: Path) -> None:
     engine = EngineInfo(way="user", host=f"unix://{tmp_path}/none.sock", version="", client="")
     assert "the engine does not answer" in str(liveness(replace(session, engine=engine)))
     gc.collect()
+
+
+class Serving:
+    """An API server that serves a kind some looks after it was defined."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+        self.applied: list[str] = []
+
+    def apply(self, objects: Sequence[Object]) -> Sequence[Object]:
+        """Note what is applied."""
+        self.applied += [each["kind"] for each in objects]
+        return objects
+
+    def resources(self, *, fresh: bool = False) -> list[Resource]:
+        """Return what is served by now."""
+        self.looks -= fresh
+        served = [Resource(group="", version="v1", name="namespaces", kind="Namespace")]
+        if "CustomResourceDefinition" in self.applied and self.looks < 0:
+            served.append(Resource(group="example.dev", version="v1", name="agents", kind="Agent"))
+        return served
+
+    def find(self, *_: object) -> None:
+        """There is no namespace yet."""
+
+
+def test_a_kind_is_served_before_anything_of_it_is_applied() -> None:
+    names = {"kind": "Agent", "plural": "agents"}
+    definition = {"kind": "CustomResourceDefinition", "spec": {"group": "example.dev", "names": names}}
+    fake: Any = Serving(looks=3)
+    deploy._apply(fake, "n-a", [{"kind": "Agent"}, definition])
+    assert fake.looks < 0
+    assert fake.applied == ["CustomResourceDefinition", "Agent", "CustomResourceDefinition"]
+
+
+@pytest.mark.parametrize(("profiles", "left"), [("[]", 1), ('["box"]', 0)])
+def test_what_an_operator_elsewhere_would_take_care_of_is_not_applied_of_others_boxes(
+    session: Session, tmp_path: Path, profiles: str, left: int
+) -> None:
+    (tmp_path / "subject.toml").write_text(f'name = "x"\nprofiles = {profiles}\n')
+    monitor = {"apiVersion": "monitoring.example/v1", "kind": "Monitor", "metadata": {"name": "m"}}
+    plain: Object = copy.deepcopy(SET) | {"apiVersion": "v1"}
+    fake: Any = Serving(looks=0)
+    objects = [SPACE, plain, monitor]
+    found = deploy._served(fake, replace(session, subject=str(tmp_path)), objects)
+    assert found == objects[: len(objects) - left]

@@ -240,3 +240,13 @@ def test_questions_cover_every_verb_of_every_resource(kube: Kube) -> None:
     assert "get pods/log in n" in found
     assert "list namespaces in all namespaces" in found
     assert str(Question.of("patch", "deployments.apps/scale", "n")) == "patch deployments.apps/scale in n"
+
+
+def test_an_older_version_of_a_kind_that_is_listed_in_another_has_its_path(kube: Kube) -> None:
+    listed = kube.resource("Deployment").api_version
+    assert listed == "apps/v1"
+    assert (
+        kube.path("Deployment", "a", "n", "apps/v1beta9") == "/apis/apps/v1beta9/namespaces/n/deployments/a"
+    )
+    with pytest.raises(EnvironmentFault, match=r"serves no Deployment other\.dev/v1"):
+        kube.path("Deployment", "a", "n", "other.dev/v1")

@@ -16,6 +16,8 @@ CLUSTER_SCOPED = frozenset(
         "VolumeSnapshotClass",
     }
 )  # fmt: skip
+# their names say what they serve: there is one of each, and all instances have it
+DEFINITIONS = frozenset({"APIService", "CustomResourceDefinition"})
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 ACCOUNTS = ("system:serviceaccount:{}:", "system:serviceaccounts:{}")
 
@@ -34,7 +36,7 @@ def derive(objects: Sequence[dict[str, Any]], *, namespace: str, suffix: str, ol
     renamed = {
         (each["kind"], each["metadata"]["name"]): f"{each['metadata']['name']}-{suffix}"
         for each in made
-        if suffix and each["kind"] in CLUSTER_SCOPED and each["kind"] != "Namespace"
+        if suffix and each["kind"] in CLUSTER_SCOPED - DEFINITIONS - {"Namespace"}
     }
     for each in made:
         _move(each, old, namespace, renamed)

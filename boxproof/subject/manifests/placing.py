@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from boxproof.subject.manifests import derive
+from boxproof.subject.manifests.derive import DEFINITIONS
 from boxproof.subject.manifests.pod_specs import GROUPS, agent, containers, is_clustered, pod_spec
 from boxproof.subject.model import Subject
 
@@ -43,9 +44,11 @@ def _slug(name: str) -> str:
 def freed(objects: Objects) -> list[str]:
     """Take from objects, in place, what only one instance of a cluster can have; returns what that was.
 
-    A port of every node, a port of the node the pod is on, and the host names of an Ingress.
+    A port of every node, a port of the node the pod is on, the host names of an Ingress, and definitions of
+    kinds, which the first instance brings.
     """
-    gone = []
+    gone = [f"{each['kind']}/{each['metadata']['name']}" for each in objects if each["kind"] in DEFINITIONS]
+    objects[:] = [each for each in objects if each["kind"] not in DEFINITIONS]
     for each in objects:
         where = f"{each['kind']}/{each['metadata']['name']}"
         ports = [*_ports(each)]
@@ -57,6 +60,20 @@ def freed(objects: Objects) -> list[str]:
             tls = each["spec"].pop("tls", None)
             gone += [f"host names of {where}"] if named or tls else []
     return gone
+
+
+def foreign(objects: Sequence[dict[str, Any]], groups: Collection[str]) -> Objects:
+    """Return the objects of API groups that are not among ``groups`` and that none of them defines.
+
+    An operator or a monitor that a cluster of ours does not have would take care of them.
+    """
+    brought = {each["spec"].get("group") for each in objects if each["kind"] in DEFINITIONS}
+    return [each for each in objects if _group(each) not in brought and _group(each) not in groups]
+
+
+def _group(manifest: dict[str, Any]) -> str:
+    group, slash, _ = str(manifest["apiVersion"]).partition("/")
+    return group if slash else ""
 
 
 def packed(objects: Objects) -> None:
