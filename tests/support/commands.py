@@ -21,7 +21,13 @@ class Ended:
     """How a command ended, and what it said itself: what its checks print goes to the terminal."""
 
     code: int
-    said: str
+    out: str
+    errors: str
+
+    @property
+    def said(self) -> str:
+        """All of it."""
+        return self.out + self.errors
 
 
 def boxproof(*words: str, **places: Path) -> Ended:
@@ -30,15 +36,15 @@ def boxproof(*words: str, **places: Path) -> Ended:
     It is what a process of its own does but for the start of Python; pytest is started anew by it. Where the
     start, a signal or the environment is what a test is about, it starts a process.
     """
-    said = io.StringIO()
+    out, errors = io.StringIO(), io.StringIO()
     with (
         pytest.MonkeyPatch.context() as patch,
         PROCESS.having(Passed(), Commands(), Told(), Progress()),
-        redirect_stdout(said),
-        redirect_stderr(said),
+        redirect_stdout(out),
+        redirect_stderr(errors),
     ):
         patch.setattr(cli, "interrupt_once", lambda: None)  # a later signal is the test's
         for name, path in places.items():
             patch.setenv(f"BOXPROOF_{name.upper()}", str(path))
         code = cli.main(words)
-    return Ended(code, said.getvalue())
+    return Ended(code, out.getvalue(), errors.getvalue())

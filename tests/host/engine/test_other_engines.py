@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from boxproof.core.process import Result, run
-from boxproof.core.settings import ROOT, Settings
+from boxproof.core.settings import Settings
 from boxproof.host.engine import engine_choice
 from pytest_claims.faults import EnvironmentFault
+from tests.support.commands import boxproof
 
 PODMAN: dict[str, Any] = {
     "version": {
@@ -66,11 +65,10 @@ def answering(path: Path, answers: dict[str, Any]) -> Iterator[str]:
 
 def surveyed(host: str, below: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of ``doctor`` for an engine, by their names."""
-    env = {"DOCKER_HOST": host, "BOXPROOF_STATE": str(below / "state")}
-    done: Result = run(
-        [sys.executable, "-m", "boxproof", "doctor", "--json"], cwd=ROOT, env=env, timeout=120, check=False
-    )
-    return {each["name"]: each for each in json.loads(done.stdout)["needs"]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", host)
+        done = boxproof("doctor", "--json", state=below / "state")
+    return {each["name"]: each for each in json.loads(done.out)["needs"]}
 
 
 def test_podmans_socket_is_said_to_be_none_of_docker(tmp_path: Path) -> None:
