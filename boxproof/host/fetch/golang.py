@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -218,7 +217,7 @@ def _compile(argv: list[str], asked: Build, settings: Settings, report: Callable
     path = [str(Path(argv[0]).parent), *map(str, search_path())]
     env = asked.variables(settings) | {"PATH": ":".join(path)}
     total = _packages(argv[0], asked, env)
-    count, begun = 0, time.monotonic()
+    count = 0
 
     def line(text: str) -> None:
         nonlocal count
@@ -227,9 +226,7 @@ def _compile(argv: list[str], asked: Build, settings: Settings, report: Callable
             return
         count += 1
         share = f" of {total}, {100 * count // total} %" if count <= total else ""
-        left = (time.monotonic() - begun) * (total - count) / count
-        wait = f", {progress.duration(left)} left" if SHOWS_A_TREND * count >= total >= count else ""
-        report(f"package {count}{share}{wait}: {text}")
+        report(f"package {count}{share}: {text}")
 
     try:
         run(argv, timeout=BUILD_TIMEOUT, cwd=asked.module, env=env, on_line=line)
@@ -250,7 +247,6 @@ def _sources(module: Path) -> list[tuple[str, str]]:
     return [(str(path.relative_to(module)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
 
 
-SHOWS_A_TREND = 20  # one part in so many: before that, how fast it goes tells little
 FETCH_TIMEOUT = 900.0
 CONFIRM_TIMEOUT = 20.0
 FETCHERS = 3  # modules directories at a time: each fetches several modules side by side
