@@ -37,7 +37,7 @@ class Repositories:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.root = tempfile.TemporaryDirectory(prefix="boxproof-git-")  # goes with the process
+        self.root: tempfile.TemporaryDirectory[str] | None = None  # goes with the process
         self.known: dict[str, Repository] = {}
 
     def control(self, what: str, body: Json) -> Json:
@@ -67,7 +67,10 @@ class Repositories:
     def _create(self, name: str, token: str) -> None:
         if not name.replace("-", "").isalnum():
             raise ValueError(name)
-        directory = Path(tempfile.mkdtemp(dir=self.root.name), name)
+        with self.lock:
+            if self.root is None:
+                self.root = tempfile.TemporaryDirectory(prefix="boxproof-git-")
+            directory = Path(tempfile.mkdtemp(dir=self.root.name), name)
         git(directory, "init", "--quiet", "--initial-branch=main", str(directory), inside=False)
         with self.lock:
             self.known[name] = Repository(directory, token)
