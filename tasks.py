@@ -11,8 +11,7 @@ from invoke import Context, task
 
 from boxproof.core.process import in_utf8
 from boxproof.tasks.debug_tasks import CONTAINER, SUFFIX, nsenter, oom, remove_container, trace
-from boxproof.tasks.task_errors import explained, parse_in_one_line
-from boxproof.tasks.task_list import in_working_order
+from boxproof.tasks.task_errors import explained, in_working_order, parse_in_one_line
 
 __all__ = ["nsenter", "oom", "remove_container", "trace"]  # invoke finds them here
 in_utf8()
@@ -222,9 +221,9 @@ def shell(_: Context, suffix: str = "") -> None:
 @explained
 def remove(_: Context, suffix: str = "") -> None:
     """Remove one further instance that was deployed by hand; inv down removes the whole cluster."""
-    from boxproof.tasks import named_instance
+    from boxproof.tasks import runbooks
 
-    print(f"{named_instance.remove(suffix)} is gone")
+    print(f"{runbooks.remove(suffix)} is gone")
 
 
 @task(name="exec", help={"suffix": SUFFIX})

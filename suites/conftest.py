@@ -12,8 +12,7 @@ import yaml
 
 from boxproof.agent import login
 from boxproof.agent.agent_tools import Exec
-from boxproof.core.labels import RUN_LABEL
-from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
+from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.deployment import cluster_requirements
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import probes_namespace

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from boxproof.cli import main
-from boxproof.core import labels
+from boxproof.cli import options
+from boxproof.core import session
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT, Settings
 from pytest_claims.faults import ExitCode
@@ -48,9 +48,9 @@ def _tasks() -> Iterator[str]:
 
 
 def _commands() -> Iterator[str]:
-    for command in main.COMMANDS:
+    for command in options.COMMANDS:
         yield f"command {command}"
-        for action in main.parser(command, "")._actions:
+        for action in options.parser(command, "")._actions:
             yield from (f"command {command} {each}" for each in action.option_strings or [action.dest])
 
 
@@ -58,7 +58,7 @@ def _names() -> Iterator[str]:
     yield from (f"exit code {int(each)} {each.name}" for each in ExitCode)
     yield from (f"verdict {each.value}" for each in Verdict)
     yield from (f"setting BOXPROOF_{each.name.upper()}" for each in fields(Settings))
-    yield from (f"label {each}" for name, each in vars(labels).items() if name.endswith("_LABEL"))
+    yield from (f"label {each}" for name, each in vars(session).items() if name.endswith("_LABEL"))
 
 
 def _schemas() -> Iterator[str]:

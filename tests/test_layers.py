@@ -191,7 +191,7 @@ def _is_package(name: str) -> bool:
 WRITES_REPORTS = (
     "pytest_claims.engine", "pytest_claims.kill_run", "pytest_claims.pace", "pytest_claims.recording",
     "pytest_claims.reports", "boxproof.reports", "boxproof.cli", "boxproof.runs", "boxproof.tasks",
-    "boxproof.core.session", "boxproof.core.failures", "boxproof.cluster.kind.node_logs",
+    "boxproof.core.session", "boxproof.core.secret_values", "boxproof.cluster.cluster_info",
     "boxproof.subject.supply_chain.scan",
 )  # fmt: skip
 WRITERS = ("write_text", "write_bytes")

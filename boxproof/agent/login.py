@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from boxproof.core.labels import RUN_LABEL
 from boxproof.core.process import Result
+from boxproof.core.session import RUN_LABEL
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.stubs.anthropic import Stub

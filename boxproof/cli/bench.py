@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from boxproof.bench import access_questions, image_loading, whole_runs
+from boxproof.bench import measures
 from boxproof.bench.bench_session import Bench
 from boxproof.cli import e2e
 from boxproof.core.settings import Settings, whole_number
@@ -21,13 +21,13 @@ from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest
 MOST_ROUNDS = 50
 # in this order: those that need no session first, then those that take the instances away
 MEASURES: dict[str, Callable[[Bench], list[Measure]]] = {
-    "e2e-warm": whole_runs.e2e_warm,
-    "access-questions": access_questions.questions,
-    "suites-xdist": whole_runs.suites_xdist,
-    "load-unchanged": image_loading.unchanged,
-    "load-layer-change": image_loading.layer_change,
-    "load-cold": image_loading.cold,
-    "cluster-start": whole_runs.cluster_start,
+    "e2e-warm": measures.e2e_warm,
+    "access-questions": measures.questions,
+    "suites-xdist": measures.suites_xdist,
+    "load-unchanged": measures.unchanged,
+    "load-layer-change": measures.layer_change,
+    "load-cold": measures.cold,
+    "cluster-start": measures.cluster_start,
 }
 
 
@@ -39,12 +39,12 @@ def main(settings: Settings, *, only: Sequence[str] | None = None, runs: str = "
     into = settings.reports / "bench"
     run = run_life.begin(replace(settings, reports=into / "runs"), subject.name, parts.absent(subject))
     bench = Bench(run, subject, rounds)
-    measures: list[Measure] = []
+    taken: list[Measure] = []
     failed: dict[str, str] = {}
     try:
         with run_life.enduring(run):
             for name in chosen:
-                _measure(bench, name, measures, failed)
+                _measure(bench, name, taken, failed)
     finally:
         bringup.tidy(run)
     failed |= {name: str(run.fault or "interrupted") for name in chosen if run.fault or run.interrupted}
@@ -52,8 +52,8 @@ def main(settings: Settings, *, only: Sequence[str] | None = None, runs: str = "
         started=run.started,
         finished=datetime.now(UTC),
         narrowed=bool(only),
-        measures=tuple(measures),
-        failed={name: why for name, why in failed.items() if name not in {each.name for each in measures}},
+        measures=tuple(taken),
+        failed={name: why for name, why in failed.items() if name not in {each.name for each in taken}},
         machine=facts(bench),
     )
     page = bench_results.write(into, found)
@@ -94,11 +94,11 @@ def facts(bench: Bench) -> dict[str, str | float]:
     return known
 
 
-def _measure(bench: Bench, name: str, measures: list[Measure], failed: dict[str, str]) -> None:
-    """Add what ``name`` took to ``measures``; what cannot be measured does not keep the others from it."""
+def _measure(bench: Bench, name: str, taken: list[Measure], failed: dict[str, str]) -> None:
+    """Add what ``name`` took to ``taken``; what cannot be measured does not keep the others from it."""
     try:
         with progress.step(name):
-            measures += MEASURES[name](bench)
+            taken += MEASURES[name](bench)
     except BoxproofError as fault:
         failed[name] = fault.message
         progress.fail(f"{name}: {fault.message}", fault.hint)

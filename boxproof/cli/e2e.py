@@ -10,20 +10,12 @@ from pathlib import Path
 
 from boxproof.cli import shards
 from boxproof.cli.report import again, tell_ci
-from boxproof.cluster import cells, compatibility, external
-from boxproof.core import failures, foreign_subject, own_project
+from boxproof.cluster import cells, cluster_info
+from boxproof.core import foreign_subject, own_project, secret_values
 from boxproof.core.own_project import context, of
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings, session_file
-from boxproof.runs import (
-    bringup,
-    bringup_external,
-    carried,
-    report_directories,
-    run_life,
-    run_steps,
-    suite_runner,
-)
+from boxproof.runs import bringup, carried, run_life, run_steps, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.subject import model, parts
 from boxproof.subject.supply_chain import provenance
@@ -48,9 +40,9 @@ def main(
         return shards.merge(settings, merge)
     settings = shards.of_claims(settings, shard)
     if settings.context:
-        external.check(settings)
+        cluster_info.check_external(settings)
     elif settings.stage == "cluster" and not of(settings.subject).of_host(settings.claims):
-        compatibility.check(settings)
+        cells.check_shown(settings)
     found = prove(settings, carry=not fresh)
     return int(found.exit_code)
 
@@ -88,7 +80,7 @@ def prove(settings: Settings, *, latest: bool = True, carry: bool = False) -> Re
     progress.say(f"{found.summary()}; report: {run.directory / 'index.html'}")
     tell_ci(run.directory, found)
     if latest and not run.interrupted:
-        report_directories.prune(settings)
+        run_life.prune_directories(settings)
     return found
 
 
@@ -97,7 +89,8 @@ def _brought_up(run: Run, subject: model.Subject) -> None:
     if run.session.stage == "image":
         bringup.image_alone(run, subject)
     elif run.session.stage == "cluster":
-        (bringup_external if run.settings.context else bringup).session(run, subject)
+        begun = bringup.external_session if run.settings.context else bringup.session
+        begun(run, subject)
 
 
 def judge(run: Run, subject: model.Subject, earlier: carried.Earlier | None) -> None:
@@ -172,7 +165,7 @@ def unreported(run: Run, error: Exception) -> Results:
     """Return the blocked report of a run whose own could not be written; the checks' files stay."""
     told = error.message if isinstance(error, BoxproofError) else f"{type(error).__name__}: {error}"
     reason = one_line(redaction.text(f"the report cannot be written: {told}"))
-    failures.keep(error, run.directory)
+    secret_values.keep_traceback(error, run.directory)
     progress.fail(reason, f"the checks' own records are in {run.directory / records.CHECKS}")
     return placeholder.failed(
         context(run.session),

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from boxproof.cli.main import Parser
+from boxproof.cli.options import Parser
 from boxproof.core.process import Result, environment, run
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host.fetch import apt_sources

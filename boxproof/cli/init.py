@@ -1,15 +1,22 @@
-"""Writes a first subject.toml for a box that has none."""
+"""Writes a first subject.toml for a box that has none, each line with its source as a comment."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import Settings
-from boxproof.subject import detection, model, parts, subject_file
+from boxproof.subject import detection, model, parts
+from boxproof.subject.detection import Detected
 from pytest_claims import progress
 from pytest_claims.faults import ExitCode, UsageError
+
+HEAD = "# Written by `boxproof init`: each line says what shows it. Paths are relative to this file."
+SHOWN = 16  # reasons
+ORDER = ("", "image", "manifests", "chart", "compose", "start")
 
 
 def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
@@ -24,7 +31,7 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
         hint = "it looks for Dockerfiles, Compose files, charts and objects in YAML"
         raise UsageError(f"{directory} shows no box", hint=hint)
     before = path.read_text() if path.exists() else None
-    path.write_text(subject_file.text(found))
+    path.write_text(text(found))
     try:
         subject = model.load(directory)
     except UsageError:
@@ -32,6 +39,55 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
         raise
     absent = parts.absent(subject)
     lacks = [absent[need] for each in OURS.claims().values() for need in each.needs if need in absent]
-    for line in subject_file.told(directory, found, Counter(lacks)):
+    for line in told(directory, found, Counter(lacks)):
         progress.say(line)
     return int(ExitCode.ACCEPTED)
+
+
+def text(found: Detected) -> str:
+    """Return the file."""
+    lines = [HEAD]
+    for table in ORDER:
+        own = [each for each in found.facts if each.table == table]
+        if own and table:
+            lines += ["", f"[{table}]"]
+        lines += [f"{each.key} = {_toml(each.value)}  # {' '.join(each.source.split())}" for each in own]
+    if found.remarks:
+        lines += ["", "# To look at:", *(f"# - {each}" for each in found.remarks)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML has it on one line; text as JSON writes it is text of TOML too."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(name)} = {_toml(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, bool | int):
+        return json.dumps(value)
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def _key(name: object) -> str:
+    return json.dumps(str(name))
+
+
+def told(directory: Path, found: Detected, lacking: Mapping[str, int]) -> Iterator[str]:
+    """Give the lines that a person reads: what was found, what was not, and the next step.
+
+    ``lacking`` is how many claims are not applicable, by the reason.
+    """
+    yield f"{len(found.facts)} lines from what is there:"
+    for each in found.facts:
+        name = f"{each.table}.{each.key}".lstrip(".")
+        yield f"  {name:24}{_toml(each.value):40} {each.source}"
+    if found.remarks:
+        yield "to look at:"
+        yield from (f"  {each}" for each in found.remarks)
+    if lacking:
+        yield "not found, and what that makes not applicable:"
+        rows = sorted(lacking.items(), key=lambda row: -row[1])
+        yield from (f"  {count:3} claims: {why}" for why, count in rows[:SHOWN])
+        if rows[SHOWN:]:
+            yield f"  and {len(rows) - SHOWN} more reasons, each beside its claims in the report"
+    yield f"next: boxproof e2e --subject {directory} --stage static"

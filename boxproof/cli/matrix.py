@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import filelock
 
 from boxproof.cli import e2e, shards
-from boxproof.cluster import cell_selection
+from boxproof.cluster import cells, command_tools
 from boxproof.cluster.cells import Combination, catalogue, impossible
-from boxproof.cluster.kind import kind_clusters
-from boxproof.core import source_state
+from boxproof.cluster.kind import decoy_cluster, kind_clusters
+from boxproof.core import own_project
 from boxproof.core.own_project import of
+from boxproof.core.process import run as command
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
-from boxproof.host.engine import engine_choice
+from boxproof.host.engine import engine_choice, engine_client
 from boxproof.host.fetch.apt import digest
-from boxproof.reports import matrix_merge, matrix_page, matrix_results
+from boxproof.reports import matrix_results
 from boxproof.reports.matrix_results import Outcome
-from boxproof.runs import known_failures, ownership, report_directories
+from boxproof.runs import ownership, run_life
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from pytest_claims.recording import records
 from pytest_claims.reports import results
 
 PROGRESS = "progress.json"
+LOAD_TIMEOUT = 120.0  # seconds for an image of a few bytes
 
 
 @dataclass
@@ -66,9 +70,9 @@ def main(
         raise UsageError("--complete is about --merge", hint="give --merge DIR… too")
     if merge and list_json:
         raise UsageError("--list-json and --merge exclude each other", hint="give one of them")
-    chosen = cell_selection.product() if every else cell_selection.default()
+    chosen = cells.product() if every else cells.default_cells()
     if cell:
-        chosen = cell_selection.named(cell, settings)
+        chosen = cells.named(cell, settings)
     shards.checked(shard, merge)
     if shard:
         chosen = tuple(shards.part(shards.parse(shard), chosen, lambda each: each.id, {}))
@@ -89,11 +93,11 @@ def _line(cell: Combination) -> dict[str, str]:
 
 def join(settings: Settings, directories: Sequence[Path], required: Sequence[Combination]) -> int:
     """Write one report of the matrices in ``directories`` and return the exit code of its verdict."""
-    homes = list(matrix_merge.found(directories))
-    home = report_directories.new(settings.reports)
+    homes = list(matrix_results.found_matrices(directories))
+    home = run_life.new_directory(settings.reports)
     try:
-        found = matrix_merge.merge(homes, home, required)
-        matrix_page.write(home, found)
+        found = matrix_results.merge(homes, home, required)
+        matrix_results.write_page(home, found)
     except BaseException:
         shutil.rmtree(home)
         raise
@@ -108,9 +112,9 @@ def run(settings: Settings, chosen: Sequence[Combination], *, fresh: bool = Fals
     with _alone(ours):
         key = content(settings, chosen)
         home = None if fresh else unfinished(settings, key)
-        under_way = Matrix(ours, home or report_directories.new(settings.reports), tuple(chosen))
+        under_way = Matrix(ours, home or run_life.new_directory(settings.reports), tuple(chosen))
         if home:
-            under_way.outcomes = matrix_results.outcomes(home)
+            under_way.outcomes = matrix_results.read_outcomes(home)
             progress.say(
                 f"going on with {home.name}: {len(under_way.outcomes)} of {len(chosen)} cells are done"
             )
@@ -119,7 +123,7 @@ def run(settings: Settings, chosen: Sequence[Combination], *, fresh: bool = Fals
         record = ownership.claim_run(settings, f"matrix-{under_way.home.name}")
         record = ownership.note(settings, record, cluster=ours.cluster)
         progress.say(f"{len(chosen)} cells of {subject.name}")
-        matrix_page.write(under_way.home, under_way.write())
+        matrix_results.write_page(under_way.home, under_way.write())
         before = results.point_latest(under_way.home)  # never the verdict of an older run
         try:
             run_cells(under_way)
@@ -137,7 +141,7 @@ def run(settings: Settings, chosen: Sequence[Combination], *, fresh: bool = Fals
 def conclude(under_way: Matrix, key: str) -> int:
     """Write the report of what was run and return the exit code."""
     found = under_way.write()
-    matrix_page.write(under_way.home, found)
+    matrix_results.write_page(under_way.home, found)
     if not under_way.interrupted:
         _note(under_way, key, finished=True)
     code = publish(under_way.home, found)
@@ -204,7 +208,7 @@ def symptom(cell: Combination, directory: Path) -> str | None:
         return None
     try:
         with progress.step(f"expected: {known.symptom}"):
-            return known_failures.PROBES[known.probe](Session.read(directory / "session.json"))
+            return PROBES[known.probe](Session.read(directory / "session.json"))
     except (BoxproofError, OSError, ValueError) as fault:
         progress.say(f"{known.probe}: {fault}", style="red")
         return None
@@ -212,7 +216,7 @@ def symptom(cell: Combination, directory: Path) -> str | None:
 
 def content(settings: Settings, chosen: Sequence[Combination]) -> str:
     """Return the key of a matrix: the subject and the harness by content, the cells and the claims."""
-    trees = sorted({source_state.tree_hash(each) for each in (settings.subject, ROOT)})
+    trees = sorted({own_project.tree_hash(each) for each in (settings.subject, ROOT)})
     return digest(
         "matrix", trees, [each.id for each in chosen], sorted(of(settings.subject).select(settings.claims))
     )
@@ -264,3 +268,31 @@ def _remove_cluster(settings: Settings) -> None:
             kind_clusters.down(settings, engine_choice.ensure(settings))
         except BoxproofError as fault:
             progress.say(f"{settings.cluster} is not removed: {fault}", style="red")
+
+
+def kind_load(session: Session) -> str:
+    """Return the last line ``kind load`` of a new image ends with, "" if it succeeds.
+
+    Raises EnvironmentFault if it cannot be tried.
+    """
+    engine, cluster = session.engine, session.cluster
+    if engine is None or cluster is None:
+        raise EnvironmentFault("there is no cluster to load into")
+    client = engine_client.connect(engine.host, timeout=LOAD_TIMEOUT, certs=engine.certs)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="boxproof-tools-") as below,
+            decoy_cluster.new_image(client) as image,
+        ):
+            env = command_tools.variables(session, Path(below))
+            argv = [f"{below}/kind", "load", "docker-image", image, "--name", cluster.name]
+            result = command(argv, env=env, timeout=LOAD_TIMEOUT, check=False)
+            for node in cluster.nodes:
+                decoy_cluster.forget(client, node, image)
+    finally:
+        client.close()
+    lines = result.stderr.strip().splitlines() or [f"exit code {result.code}"]
+    return "" if result.ok else lines[-1]
+
+
+PROBES: Mapping[str, Callable[[Session], str]] = MappingProxyType({"kind-load": kind_load})

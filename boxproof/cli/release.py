@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Literal
 
 from boxproof.cli import e2e, sabotage
-from boxproof.core import failures
+from boxproof.core import secret_values
 from boxproof.core.own_project import of
 from boxproof.core.session import EngineInfo, ImageInfo
 from boxproof.core.settings import Settings
 from boxproof.host.engine import engine_choice
 from boxproof.operations import publish
 from boxproof.operations.publish import Published
-from boxproof.runs import report_directories
+from boxproof.runs import run_life
 from boxproof.subject.image import image_build
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, scan
@@ -106,7 +106,7 @@ def main(settings: Settings, *, narrowed: bool = False) -> int:
     sabotage.select(settings)
     publish.answers(settings.publish)
     started = datetime.now(UTC)
-    home = report_directories.new(settings.reports / "releases", started)
+    home = run_life.new_directory(settings.reports / "releases", started)
     work = Work(settings, subject, home, suffix=suffix)
     steps = carry_out(STEPS, work)
     found = Release(
@@ -165,7 +165,7 @@ def attempt(step: Callable[[Work], Outcome], work: Work) -> Outcome:
     except KeyboardInterrupt:
         return "interrupted", ""
     except Exception as error:  # a defect of ours publishes nothing, and says where it is
-        failures.keep(error, work.home)
+        secret_values.keep_traceback(error, work.home)
         return "blocked", f"a defect of the harness: {type(error).__name__}: {error}"
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from boxproof.core.own_project import OURS, of
 from boxproof.core.settings import Settings
-from boxproof.runs import report_directories
+from boxproof.runs import run_life
 from pytest_claims import progress
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import UsageError
@@ -93,7 +93,7 @@ def merge(settings: Settings, directories: Sequence[Path]) -> int:
     Raises UsageError where a directory holds no report, or the reports do not go together.
     """
     found = {home: _read(home) for home in _homes(directories)}
-    home = report_directories.new(settings.reports)
+    home = run_life.new_directory(settings.reports)
     try:
         joined = joining.join(home, found, of(settings.subject))
         table = joining.join_kill_tables(home, found, of(settings.subject))

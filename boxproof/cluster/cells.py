@@ -1,8 +1,14 @@
-"""The cells: which versions of KIND, containerd and Kubernetes can be asked for (cluster/cells.toml)."""
+"""The cells: which versions of KIND, containerd and Kubernetes can be asked for (cluster/cells.toml).
+
+Only pairs of KIND and containerd that were shown to load new content are let through; a matrix runs the
+default selection, the product, or those asked for by name.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,11 +17,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from boxproof.core.process import run
 from boxproof.core.settings import ROOT, Settings
-from pytest_claims.faults import UsageError, nearest
+from pytest_claims.faults import EnvironmentFault, UsageError, nearest
 from pytest_claims.selection import read_toml
 
 DIRECTORY = ROOT / "cluster"
+AXES = ("kind", "containerd", "kubernetes")
 
 
 class _Data(BaseModel):
@@ -213,3 +221,93 @@ def _pick(what: str, asked: str, versions: Iterable[str]) -> str:
         if each == wanted or each.startswith(f"{wanted}."):
             return each
     raise UsageError(f"no {what} {asked}", hint=nearest(wanted, known))
+
+
+def check_shown(settings: Settings) -> Cell:
+    """Return the cell that was asked for; raises UsageError where its KIND was not shown to load into it.
+
+    Raises UsageError for a cluster that exists too: it is no cell.
+    """
+    settings.own_cluster()
+    cell = check(settings)
+    demand_shown(cell.combination)
+    return cell
+
+
+def demand_shown(asked: Combination) -> None:
+    """Raise UsageError, with the pairs that are let through, for any other."""
+    pairs = catalogue().shown
+    if any((each.kind, each.containerd) == (asked.kind, asked.containerd) for each in pairs):
+        return
+    known = impossible(asked)
+    why = f": {known.symptom}" if known else ""
+    text = f"kind {asked.kind} was not shown to load new content into containerd {asked.containerd}{why}"
+    raise UsageError(
+        text, hint=f"shown: {'; '.join(shown_pairs())}; to try others: nox -s matrix -- --cell …"
+    )
+
+
+def shown_pairs() -> list[str]:
+    """Return the pairs that are let through, a line for each KIND, the newest first."""
+    found: dict[str, list[str]] = {}
+    for each in catalogue().shown:
+        found.setdefault(each.kind, []).append(each.containerd)
+    return [f"kind {kind} with containerd {', '.join(versions)}" for kind, versions in found.items()]
+
+
+def installed_kind(settings: Settings) -> str:
+    """Return the version of the kind that a documented command would call: that in PATH, else the cell's.
+
+    Nothing is built for it. Raises EnvironmentFault if the program in PATH does not say.
+    """
+    program = shutil.which("kind")
+    if program is None:
+        return check(settings).kind.version
+    words = run([program, "version"], timeout=20).stdout.split()
+    version = next((each.removeprefix("v") for each in words if each.startswith("v")), "")
+    if not version:
+        raise EnvironmentFault(f"{program} version does not say which it is: {' '.join(words)}")
+    return version
+
+
+def default_cells() -> tuple[Combination, ...]:
+    """Return the cells of cells.toml: every version is in one of them."""
+    return catalogue().cell
+
+
+def product() -> tuple[Combination, ...]:
+    """Return every kind with every containerd, and the default cells with another Kubernetes."""
+    known = catalogue()
+    kubernetes = known.cell[0].kubernetes
+    pairs = (
+        Combination(kind=kind.version, containerd=containerd.version, kubernetes=kubernetes)
+        for kind in known.kind
+        for containerd in known.containerd
+    )
+    return _once([*pairs, *known.cell])
+
+
+def named(texts: Iterable[str], settings: Settings) -> tuple[Combination, ...]:
+    """Return the cells of texts such as "kind=0.27.0,containerd=1.7"; what is not said is the default.
+
+    Raises UsageError with the nearest axis or version that exists.
+    """
+    return _once(_named(each, settings) for each in texts)
+
+
+def _named(text: str, settings: Settings) -> Combination:
+    wanted: dict[str, str] = {}
+    for part in text.split(","):
+        axis, equals, version = (each.strip() for each in part.partition("="))
+        if not equals or not version:
+            raise UsageError(f"--cell {text!r}", hint="for example --cell kind=0.27.0,containerd=1.7")
+        if axis not in AXES:
+            raise UsageError(f"--cell {text!r}: unknown axis {axis!r}", hint=nearest(axis, AXES))
+        if axis in wanted:
+            raise UsageError(f"--cell {text!r} names {axis} twice", hint="give --cell once for each cell")
+        wanted[axis] = version
+    return check(replace(settings, **wanted)).combination  # type: ignore[arg-type]
+
+
+def _once(cells: Iterable[Combination]) -> tuple[Combination, ...]:
+    return tuple(dict.fromkeys(cells))

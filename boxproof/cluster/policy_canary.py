@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from boxproof.core.labels import ROLE_LABEL, RUN_LABEL
+from boxproof.core.session import ROLE_LABEL, RUN_LABEL
 from boxproof.kube.client import Kube, Object
 from boxproof.probes.network.reach import DENIED, Listener, Reach, listen, lookup, reach
 from boxproof.probes.pods.probe_pods import Twin, manifest, settled, start

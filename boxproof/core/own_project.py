@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from boxproof.core import own_claims, sentence_words
+from boxproof.core import foreign_subject
+from boxproof.core.process import run
 from boxproof.core.session import Session
 from boxproof.core.settings import OWNER, ROOT
 from pytest_claims import waivers
-from pytest_claims.faults import UsageError
+from pytest_claims.faults import EnvironmentFault, UsageError
 from pytest_claims.project import Extension, Project, RunContext, Source
 from pytest_claims.recording import content_keys, red_lock, source_forms
 from pytest_claims.recording.red_lock import RedLock
@@ -67,7 +68,7 @@ OURS = Project(
     red_required=_red_required(),
     sources=SOURCES,
     pictures=PICTURES,
-    words=sentence_words.of(ROOT),
+    words=foreign_subject.words_of(ROOT),
 )
 PREFIX = re.compile(r"[a-z0-9][a-z0-9-]*-")  # of the ids of a subject's own claims
 RELATIVE = "its paths are relative to the file"
@@ -85,9 +86,9 @@ def of(subject: Path) -> Project:
 
     Raises UsageError for a table ``proof`` of its subject.toml that is not as it must be.
     """
-    told = own_claims.table(subject)
+    told = foreign_subject.proof_table(subject)
     more = (_extension(subject, told),) if told else ()
-    return replace(OURS, extensions=more, words=sentence_words.of(subject))
+    return replace(OURS, extensions=more, words=foreign_subject.words_of(subject))
 
 
 def _extension(subject: Path, told: Mapping[str, object]) -> Extension:
@@ -224,3 +225,19 @@ def _cell(session: Session) -> Cell:
         return Cell(engine=engine)
     names = set(Cell.model_fields) - {"engine"}
     return Cell(engine=engine, **{name: getattr(cluster, name) for name in names})
+
+
+def source_state(directory: Path) -> str:
+    """Return git's description of ``directory`` ("-dirty" with edits), else a hash of its files."""
+    try:
+        found = run(
+            ["git", "-C", directory, "describe", "--always", "--dirty", "--tags"], timeout=20, check=False
+        )
+    except EnvironmentFault:
+        return tree_hash(directory)
+    return found.stdout.strip() if found.ok and found.stdout.strip() else tree_hash(directory)
+
+
+def tree_hash(directory: Path) -> str:
+    """Return "tree:" and a hash over the names, modes and contents of all files."""
+    return f"tree:{content_keys.tree(directory)}"

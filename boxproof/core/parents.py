@@ -1,6 +1,8 @@
 """Who started this process, and whether it still lives: a run ends with its starter.
 
-Standard library only: the noxfile uses it, in an environment without boxproof's requirements.
+Standard library only: the noxfile uses it, in an environment without requirements. Started as a file
+(``python -I parents.py NAME VALUE``) it guards a run: its standard input is a pipe whose other end only the
+run holds, so that it notices even a KILL at once, and ends what the run had started.
 """
 
 from __future__ import annotations
@@ -8,14 +10,18 @@ from __future__ import annotations
 import errno
 import os
 import select
+import signal
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 PARENT = "BOXPROOF_PARENT"  # "PID:START", in the environment of what is to end with that process
 PROC = Path("/proc")
 START_TIME = 19  # field 22 of stat, counted after the name in brackets
 LOOK = 0.5  # seconds between two looks where the kernel gives no descriptor of a process
+ROUNDS = 500  # of looks and kills; what forks faster than that is left to the next run's sweep
 
 
 def stat(pid: int) -> list[str]:
@@ -76,3 +82,38 @@ def _opened(pid: int) -> int | None:
         if error.errno in (errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.EMFILE):
             return None
         raise
+
+
+def marked(name: str, value: str) -> list[int]:
+    """Return the other live processes that have ``name=value`` in their environment."""
+    wanted, found = f"{name}={value}".encode(), []
+    for path in PROC.iterdir():
+        if path.name.isdigit() and int(path.name) != os.getpid():
+            with suppress(OSError):  # ended meanwhile, or somebody else's
+                if wanted in (path / "environ").read_bytes().split(b"\0"):
+                    found.append(int(path.name))
+    return found
+
+
+def end(name: str, value: str) -> None:
+    """KILL what is marked, and what that goes on starting."""
+    for _ in range(ROUNDS):
+        found = marked(name, value)
+        if not found:
+            return
+        for pid in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def main(name: str, value: str) -> None:
+    """Wait for the end of the run, then end what is marked as its own."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    while os.read(0, 1024):
+        pass
+    end(name, value)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])

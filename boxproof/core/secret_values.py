@@ -1,6 +1,7 @@
 """The secrets that this harness makes or reads, handed to the redaction before anything can be written.
 
-Also the forms in which a secret may stand in a text, so that none of them passes for its absence.
+Also the forms in which a secret may stand in a text, so that none passes for its absence, and the traceback
+that a defect leaves in a file, without secrets.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ import base64
 import binascii
 import json
 import re
+import tempfile
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from boxproof.core import settings
-from pytest_claims.recording import redaction
+from boxproof.core.process import temporary_root
+from pytest_claims.recording import redaction, writing
 
 SECRET_NAME = re.compile(
     r"(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?|_AUTH|_PASS)$",
@@ -29,6 +33,7 @@ PLAIN = frozenset({  # keys of Secrets whose values are no secrets, and occur ev
 })  # fmt: skip
 SHORTEST = 8  # characters of a Secret's value: shorter ones are words
 SHORTEST_FORM = 6  # characters of a form that are no accident in another text
+FILE = "traceback.txt"
 
 
 def at_hand() -> Iterator[str]:
@@ -166,3 +171,22 @@ def _inner(encoded: str, before: int, length: int) -> str:
     first = -(-before * 8 // 6)
     last = (before + length) * 8 // 6
     return encoded[first:last]
+
+
+def keep_traceback(error: BaseException, directory: Path | None = None) -> str:
+    """Write the traceback of ``error`` into ``directory``, else a new temporary file; returns where, or "".
+
+    A disk that has no room for it is no further error.
+    """
+    text = redaction.text("".join(traceback.format_exception(error)))
+    try:
+        if directory is not None and directory.is_dir():
+            path = directory / FILE
+            return str(writing.append_text(path, text))
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="boxproof-", suffix=f"-{FILE}", dir=temporary_root(), delete=False, encoding="utf-8"
+        ) as made:
+            made.write(text)
+        return made.name
+    except OSError:
+        return ""

@@ -1,4 +1,4 @@
-"""What a run knows about itself: written once by the session that owns the cluster, read by the workers."""
+"""What a run knows about itself, read by its workers; the labels of what it makes, which a sweep finds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from boxproof.core.process import owner
 from boxproof.core.settings import search_path
 from pytest_claims.recording import writing
 
 SHOWN = 3  # packages that moved are named in a line, so many
+RUN_LABEL = "boxproof.dev/run"
+KEPT_LABEL = "boxproof.dev/kept"
+ROLE_LABEL = "boxproof.dev/role"
+KIND_CLUSTER_LABEL = "io.x-k8s.kind.cluster"
+KIND_ROLE_LABEL = "io.x-k8s.kind.role"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,3 +190,13 @@ class Session:
                 }
                 data[name] = kind(**values)
         return cls(**data)
+
+
+def run_labels(run: str) -> dict[str, str]:
+    """Return the labels of everything that ``run`` creates in the engine."""
+    return {RUN_LABEL: run}
+
+
+def labels_here() -> dict[str, str]:
+    """Return the labels for what is made in the engine by the run that this process belongs to, if any."""
+    return run_labels(Path(owner()).stem) if owner() else {}

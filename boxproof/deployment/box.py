@@ -11,7 +11,7 @@ from typing import Any
 
 from boxproof.core.process import Result
 from boxproof.core.session import Session
-from boxproof.deployment import external_instances
+from boxproof.deployment import box_instances
 from boxproof.kube import pod_status
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.kube.exec import exec_in
@@ -202,7 +202,7 @@ class Box:
             settled=self.is_up,
         )  # fmt: skip
         if cluster is not None and cluster.context:
-            external_instances.demand_content(self.session, found, self.container)
+            box_instances.demand_content(self.session, found, self.container)
         return self
 
     def is_up(self, pod: Object) -> bool:

@@ -13,13 +13,12 @@ from typing import Any
 import filelock
 
 from boxproof.core import admission
-from boxproof.core.labels import RUN_LABEL
 from boxproof.core.own_project import PUT_IN, of
-from boxproof.core.session import ClusterInfo, Session, StubInfo
+from boxproof.core.session import RUN_LABEL, ClusterInfo, Session, StubInfo
 from boxproof.core.settings import Settings
-from boxproof.deployment import external_instances, sabotage_ways
+from boxproof.deployment import box_instances, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
-from boxproof.deployment.instance_records import Record, instances_of, private, record_path, remember
+from boxproof.deployment.box_instances import Record, instances_of, private, record_path, remember
 from boxproof.deployment.sabotage_ways import ManifestSabotage
 from boxproof.kube import pod_status
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
@@ -83,7 +82,7 @@ def rendered(
     Raises SubjectFault if the subject cannot be rendered, EnvironmentFault if the session lacks a part.
     """
     from boxproof.subject import model
-    from boxproof.subject.manifests import placing, render, starting
+    from boxproof.subject.manifests import render, starting
 
     cluster = session.cluster if session.stage != "cluster" else cluster_of(session)
     subject = model.load(Path(session.subject))
@@ -99,11 +98,11 @@ def rendered(
         helm=helm_of(session, subject),
         files=given,
     )
-    objects, _ = placing.housed(objects, subject)
+    objects, _ = starting.housed(objects, subject)
     _note_patch(session, starting.patched(objects, subject, given))
     objects, sabotaged = _sabotaged(session, objects, subject)
     if cluster is not None:
-        external_instances.adapt(objects, cluster, session.stub)
+        box_instances.adapt(objects, cluster, session.stub)
     if edit is not None:
         edit(objects)
     return objects, sabotaged
@@ -217,7 +216,7 @@ def deploy(
     making, Unprovable if a cluster that is not ours lacks what it asks for, EnvironmentFault otherwise. It
     is in ``remove_instances`` from before it is applied.
     """
-    from boxproof.subject.manifests import derive, placing
+    from boxproof.subject.manifests import derive, starting
 
     kube = Kube(cluster_of(session).kubeconfig)
     token = token_of(suffix)
@@ -228,14 +227,14 @@ def deploy(
     if suffix:
         namespace = f"{namespace}-{suffix}"
         objects = derive.derive(objects, namespace=namespace, suffix=suffix)
-        told = placing.freed(objects)
+        told = starting.freed(objects)
         if not cluster_of(session).context:
-            placing.packed(objects)
+            starting.packed(objects)
         if told:
             progress.say(f"not in a further instance: {', '.join(told)}", style="dim")
     for each in objects:
         each["metadata"].setdefault("labels", {})[RUN_LABEL] = session.run
-    external_instances.demand(kube, session, objects)
+    box_instances.demand(kube, session, objects)
     objects = _served(kube, session, objects)
     record = remember(
         session, namespace=namespace, suffix=suffix, components=components, objects=objects, token=token,
@@ -285,13 +284,13 @@ def _served(kube: Kube, session: Session, objects: Objects) -> Objects:
     The agent's own stays: without what serves it there is nothing to prove.
     """
     from boxproof.subject import model
-    from boxproof.subject.manifests import placing
+    from boxproof.subject.manifests import starting
 
     subject = model.load(Path(session.subject))
     if "box" in subject.profiles:
         return objects
     agent, groups = workload_of(objects, subject), {each.group for each in kube.resources()}
-    left = [each for each in placing.foreign(objects, groups) if each != agent]
+    left = [each for each in starting.foreign(objects, groups) if each != agent]
     if left:
         named = ", ".join(f"{each['kind']}/{each['metadata']['name']}" for each in left)
         progress.say(f"not applied, as the cluster serves no such kind: {named}", style="yellow")

@@ -15,8 +15,7 @@ from functools import partial
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from boxproof.core.labels import ROLE_LABEL
-from boxproof.core.session import Session, StubInfo
+from boxproof.core.session import ROLE_LABEL, Session, StubInfo
 from boxproof.host.engine import docker_cli, engine_client
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.pod_status import is_ready

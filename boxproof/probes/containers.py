@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from docker.errors import APIError, ContainerError, DockerException
 from docker.models.containers import Container
 
-from boxproof.core.labels import RUN_LABEL
 from boxproof.core.process import Result
+from boxproof.core.session import RUN_LABEL
 from boxproof.probes.pods.probe_pods import PROGRAM
 from boxproof.probes.probe_protocol import Taken
 from boxproof.probes.process import signals

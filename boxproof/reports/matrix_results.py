@@ -1,19 +1,27 @@
-"""The matrix: what each cell came to, written as matrix.json, and which verdicts change between cells."""
+"""The matrix: what each cell came to, written as matrix.json, and which verdicts change between cells.
+
+Matrices of many machines are joined into one; its page has each cell, and the claims that differ.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from boxproof.cluster import cells
 from boxproof.cluster.cells import Combination, Impossible, impossible
-from pytest_claims.faults import ExitCode, one_line
+from boxproof.core.own_project import OURS
+from pytest_claims.faults import ExitCode, UsageError, one_line
+from pytest_claims.recording import writing
 from pytest_claims.recording.records import Record
-from pytest_claims.reports import results
+from pytest_claims.reports import html, results
+from pytest_claims.reports.junit import NOT_IN_XML
 from pytest_claims.reports.schema import ClaimResult, Part, Results, RunVerdict
 from pytest_claims.verdicts import EXIT_CODES, OF_THE_SUBJECT, Verdict
 
@@ -22,6 +30,7 @@ OUTCOME = "outcome.json"
 CELLS = "cells"
 WORST_FIRST: tuple[RunVerdict, ...] = ("refuted", "blocked", "unproven", "accepted")
 SHOWN = 3  # cells a summary names
+HINT = "give directories with a matrix.json, as reports/latest is after nox -s matrix"
 
 
 class Row(Part):
@@ -152,7 +161,7 @@ def _rest(found: Results, aside: tuple[str, ...]) -> Judgement:
 def write(home: Path, cells: Sequence[Combination], outcomes: Mapping[str, Outcome]) -> Matrix:
     """Write matrix.json for ``cells``, unproven where there is no outcome yet, and return it."""
     rows = tuple(_row(each, outcomes.get(each.id)) for each in cells)
-    narrowed = any(each.narrowed for each in runs(home, outcomes).values())
+    narrowed = any(each.narrowed for each in read_runs(home, outcomes).values())
     matrix = Matrix(verdict=worst(each.verdict for each in rows), cells=rows, narrowed=narrowed)
     results.write(home / FILE, matrix)
     return matrix
@@ -182,14 +191,14 @@ def keep(home: Path, outcome: Outcome) -> None:
     results.write(home / CELLS / outcome.cell.id / OUTCOME, outcome)
 
 
-def outcomes(home: Path) -> dict[str, Outcome]:
+def read_outcomes(home: Path) -> dict[str, Outcome]:
     """Return what the cells of a matrix came to so far, by id; raises OSError or ValueError."""
     paths = sorted((home / CELLS).glob(f"*/{OUTCOME}"))
     found = (Outcome.model_validate(json.loads(path.read_text())) for path in paths)
     return {each.cell.id: each for each in found}
 
 
-def runs(home: Path, known: Mapping[str, Outcome]) -> dict[str, Results]:
+def read_runs(home: Path, known: Mapping[str, Outcome]) -> dict[str, Results]:
     """Return the results of the cells that have some, by id; raises OSError or ValueError."""
     return {
         name: results.read(home / CELLS / name / each.results) for name, each in known.items() if each.results
@@ -214,3 +223,100 @@ def differing(found: Mapping[str, Results]) -> tuple[Difference, ...]:
             reason, names = statuses.get(status, (claim.reason, ()))
             statuses[status] = (reason, (*names, name))
     return tuple(Difference(claim, statuses) for claim, statuses in told.items() if len(statuses) > 1)
+
+
+def merge(directories: Iterable[Path], into: Path, required: Sequence[Combination] = ()) -> Matrix:
+    """Copy the cells of matrices into ``into`` and write their matrix.json.
+
+    A directory is one of a matrix, or holds some. What two of them have counts by the worse; a cell
+    of ``required`` that none has is unproven. Raises UsageError for a directory without a matrix, or
+    for results about different subjects or by different harnesses.
+    """
+    cells = {each.id: each for each in required}
+    chosen: dict[str, tuple[Path, Outcome]] = {}
+    sources: dict[str, Path] = {}
+    for home in found_matrices(directories):
+        rows, outcomes, runs = _read(home)
+        for run in runs.values():
+            about = f" ({run.key.subject}, harness {run.key.harness})" if run.key else ""
+            sources.setdefault(f"{run.subject.name} at {run.subject.source}{about}", home)
+        for row in rows.cells:
+            cells.setdefault(row.id, Combination(**row.model_dump(include=set(Combination.model_fields))))
+        for name, outcome in outcomes.items():
+            known = chosen.get(name)
+            if known is None or worst([known[1].verdict, outcome.verdict]) != known[1].verdict:
+                chosen[name] = (home, outcome)
+    if len(sources) > 1:
+        shown = ", ".join(f"{source} in {home}" for source, home in sources.items())
+        raise UsageError(
+            f"results of different subjects or harnesses: {shown}", hint="merge what one matrix ran"
+        )
+    for name, (home, _) in chosen.items():
+        shutil.copytree(home / CELLS / name, into / CELLS / name, symlinks=True)
+    return write(into, tuple(cells.values()), {name: each for name, (_, each) in chosen.items()})
+
+
+def found_matrices(directories: Iterable[Path]) -> Iterator[Path]:
+    """Yield the directories with a matrix.json: those given, or those directly below them."""
+    for directory in directories:
+        if (directory / FILE).is_file():
+            yield directory
+            continue
+        below = sorted({path.parent.resolve() for path in directory.glob(f"*/{FILE}")})
+        if not below:
+            raise UsageError(f"no {FILE} in {directory}", hint=HINT)
+        yield from below
+
+
+def _read(home: Path) -> tuple[Matrix, dict[str, Outcome], dict[str, Results]]:
+    try:
+        outcomes = read_outcomes(home)
+        return read(home), outcomes, read_runs(home, outcomes)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{home}: {str(error).splitlines()[0]}", hint=HINT) from error
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One cell with its run, what is known to differ in it, and why it cannot work, "" if it must."""
+
+    row: Row
+    outcome: Outcome | None
+    run: Results | None
+    known: tuple[str, ...]
+    ruled_out: str
+
+    @property
+    def page(self) -> str:
+        """The page of its run, relative to the matrix's."""
+        return f"{self.row.results.rpartition('/')[0]}/{html.FILE}" if self.row.results else ""
+
+
+def write_page(home: Path, found: Matrix) -> Path:
+    """Write the page beside matrix.json and return its path; raises OSError or ValueError."""
+    known = read_outcomes(home)
+    return writing.write_page(home / html.FILE, render_page(found, known, read_runs(home, known)))
+
+
+def render_page(found: Matrix, outcomes: Mapping[str, Outcome], runs: Mapping[str, Results]) -> str:
+    """Return the page as text."""
+    views = tuple(_view(each, outcomes.get(each.id), runs.get(each.id)) for each in found.cells)
+    text = html.template("matrix.html.j2", Path(__file__).parent).render(
+        matrix=found,
+        cells=views,
+        differences=differing(runs),
+        known={says: [each.row.id for each in views if says in each.known] for says in _known(views)},
+        says={name: each.says for name, each in OURS.claims().items()},
+    )
+    return NOT_IN_XML.sub("\ufffd", text)
+
+
+def _known(views: Iterable[CellView]) -> list[str]:
+    return list(dict.fromkeys(says for each in views for says in each.known))
+
+
+def _view(row: Row, outcome: Outcome | None, run: Results | None) -> CellView:
+    versions = cells.Combination(**row.model_dump(include=set(cells.Combination.model_fields)))
+    known = cells.differences(versions, run.cell.cgroup if run else "")
+    why = cells.impossible(versions)
+    return CellView(row, outcome, run, tuple(each.says for each in known), why.reason if why else "")

@@ -1,36 +1,46 @@
-"""From a bare machine to a session: engine, cluster, images, stub, first instance. Each can be repeated."""
+"""From a bare machine to a session: engine, cluster, images, stub, first instance. Each can be repeated.
+
+In a cluster that is not ours, what is there stays as it is.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from boxproof.cluster import contexts, coredns, policy_canary
-from boxproof.cluster.images import load, prune
+from boxproof.cluster import cluster_info, contexts, policy_canary
+from boxproof.cluster import contexts as kubeconfigs
+from boxproof.cluster.contexts import Context
+from boxproof.cluster.images import load, pull
 from boxproof.cluster.kind import kind_clusters
 from boxproof.cluster.kind import node_image as nodeimage
 from boxproof.core.own_project import LOCK
 from boxproof.core.process import undisturbed
-from boxproof.core.session import ClusterInfo, EngineInfo, LockInfo, Session
+from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo, LockInfo, Session, StubInfo
 from boxproof.core.settings import session_file
-from boxproof.deployment import deploy
+from boxproof.deployment import cluster_resolver, deploy
+from boxproof.deployment.box_instances import PUSHED
 from boxproof.host.engine import engine_choice
+from boxproof.host.engine.docker_cli import docker, image_id
 from boxproof.kube import owed
 from boxproof.kube.client import Kube
-from boxproof.runs import extra_cluster, inputs, ownership, run_steps, sweep_cluster, sweep_engine
+from boxproof.runs import extra_cluster, inputs, ownership, run_steps, sweeping
 from boxproof.runs.run_life import Run
-from boxproof.stubs import anthropic
+from boxproof.stubs import anthropic, certificates
 from boxproof.subject import model
 from boxproof.subject.image import image_build
-from boxproof.subject.supply_chain import lock_check
+from boxproof.subject.supply_chain import lock_check, scan
 from pytest_claims import progress
 from pytest_claims.concurrency import scopes
 from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault, Unprovable
 from pytest_claims.recording import writing
+from pytest_claims.waiting import until
+
+BASELINE = {"pod-security.kubernetes.io/enforce": "baseline"}  # the stub binds port 443
 
 
 def session(run: Run, subject: model.Subject) -> Session:
@@ -46,7 +56,7 @@ def session(run: Run, subject: model.Subject) -> Session:
     inputs.fetch(run.settings, subject)
     cluster = cluster_of(run, engine)
     kube = Kube(cluster.kubeconfig)
-    sweep_cluster.sweep(run.settings, kube, run.session.run)
+    sweeping.sweep_cluster(run.settings, kube, run.session.run)
     owed.pay(run.settings.state, cluster.name, kube, engine)
     with progress.step(run_steps.PROBES):
         probe = anthropic.ensure_images(run.settings, engine)
@@ -58,12 +68,12 @@ def session(run: Run, subject: model.Subject) -> Session:
     run.know(image=image)
     with progress.step(run_steps.LOAD):
         load.load(engine, cluster, [probe, image.reference])
-        prune.prune(engine, cluster, [probe, image.reference])
+        load.prune(engine, cluster, [probe, image.reference])
     canary_of(run.session)
     with progress.step(run_steps.STUB):
         stub = anthropic.start(engine, run.session.run, image=probe)
         run.know(stub=stub)
-        coredns.stub_hosts(Kube(cluster.kubeconfig), stub.names, stub.address)
+        cluster_resolver.stub_hosts(Kube(cluster.kubeconfig), stub.names, stub.address)
     first_instance(run.session)
     run.know(absent=deploy.absent(run.session))
     return run.session
@@ -216,7 +226,7 @@ def _dropped(run: Run, stays: list[str]) -> None:
 def _clear(run: Run, engine: EngineInfo) -> list[str]:
     """Remove what checks that were cut short have left in the engine; returns what stays."""
     result = ownership.Swept()
-    sweep_engine.clear(engine, run.record, result)
+    sweeping.clear(engine, run.record, result)
     if result.removed:
         progress.say(f"left by checks, removed: {', '.join(result.removed)}")
     for failure in result.failures:
@@ -230,7 +240,7 @@ def _removal(run: Run) -> str:
     if cluster is None or not cluster.context:
         return "`inv down`, with the cluster,"
     ownership.leave(run.settings, cluster.name, run.session.run)
-    return f"`{sweep_cluster.command(cluster, run.session.run, 'delete')}`"
+    return f"`{sweeping.command(cluster, run.session.run, 'delete')}`"
 
 
 def _remove_instances(run: Run) -> list[str]:
@@ -238,9 +248,9 @@ def _remove_instances(run: Run) -> list[str]:
     session, cluster = run.session, deploy.cluster_of(run.session)
     kube = Kube(cluster.kubeconfig)
     deploy.remove_instances(session)
-    sweep_cluster.of_run(kube, session.run)
+    sweeping.of_run(kube, session.run)
     if cluster.context:
-        sweep_cluster.leave(run.settings, kube, cluster, session.run, wait=not run.interrupted)
+        sweeping.leave(run.settings, kube, cluster, session.run, wait=not run.interrupted)
     return owed.pay(run.settings.state, cluster.name, kube, session.engine)
 
 
@@ -250,3 +260,100 @@ def _guarded(stays: list[str], what: str, work: Callable[[], object]) -> None:
     except BoxproofError as fault:
         stays.append(what)
         progress.say(f"clean-up of the {what}: {fault}", style="red")
+
+
+def external_session(run: Run, subject: model.Subject) -> Session:
+    """Bring everything up, noting it on ``run``; nothing is made in the cluster before the images are pushed.
+
+    Raises UsageError, EnvironmentFault, SubjectFault.
+    """
+    found = cluster_info.external_context(run.settings)
+    name = cluster_info.external_name(found)
+    run.held.enter_context(ownership.cluster_held(run.settings, name, run.record))
+    run.record = ownership.within(run.settings, run.record, name)
+    inputs.check(run.settings, subject)
+    engine = engine_of(run)
+    lock_of(run, engine, subject)
+    inputs.fetch(run.settings, subject)
+    images = pushed(run, engine, subject)
+    cluster = connected(run, found, subject)
+    run.know(engine=replace(engine, closed=cluster.nodes), cluster=cluster)
+    kube = Kube(cluster.kubeconfig)
+    cluster_resolver.demand(kube, deploy.as_written(run.session))
+    sweeping.left_behind(run.settings, kube, cluster.name, run.session.run)
+    ownership.enter(run.settings, cluster.name, run.session.run)
+    with progress.step(run_steps.HOME):
+        settle(run, kube, images)
+    with progress.step(run_steps.STUB):
+        run.know(stub=stubs(run, engine, kube))
+    canary_of(run.session)
+    # An instance beside others: the subject's own names may be those of a box that is in use there.
+    run.know(suffix=f"e{_key(run)[:6]}")
+    first_instance(run.session)
+    return run.session
+
+
+def pushed(run: Run, engine: EngineInfo, subject: model.Subject) -> dict[str, tuple[str, str]]:
+    """Build and push the two images; the session knows them by their names in the registry.
+
+    Returns the digest of each one's manifest and its id by that name.
+    """
+    registry = run.settings.publish
+    with progress.step(run_steps.PROBES):
+        probe = anthropic.ensure_images(run.settings, engine)
+        own = image_id(engine, probe)
+        probe, digest = pull.push(engine, probe, registry)
+    run.know(probe_image=probe)
+    ids = {probe: (digest, own)}
+    with progress.step(run_steps.BOX_IMAGE):
+        image = image_build.measured(
+            engine, image_build.build(run.settings, engine, subject, lock=run.session.lock)
+        )
+        reference, digest = pull.push(engine, image.reference, registry)
+    run.know(image=replace(image, reference=reference), extra=run.session.extra | {PUSHED: digest})
+    return ids | {reference: (digest, image.config_digest)}
+
+
+def connected(run: Run, found: Context, subject: model.Subject) -> ClusterInfo:
+    """Return the cluster by a kubeconfig of the run's own, which goes with the run."""
+    place = run.settings.state / "existing" / run.session.run
+    run.record = ownership.note(run.settings, run.record, path=place)
+    run.held.callback(ownership.remove_files, run.settings, run.record)
+    kubeconfig = kubeconfigs.write(found, place / "kubeconfig", home(run))
+    kubectl = scan.programs(run.settings, subject, "kubectl")["kubectl"]
+    with progress.step(run_steps.context(found.name)):
+        cluster = cluster_info.gather_external(found, str(kubeconfig), str(kubectl))
+    progress.say(f"Kubernetes {cluster.kubernetes}, {len(cluster.nodes)} nodes, network {cluster.cni}")
+    return cluster
+
+
+def settle(run: Run, kube: Kube, images: Mapping[str, Sequence[str]]) -> None:
+    """Make the run's own namespace there, and have the nodes pull the images."""
+    labels = BASELINE | {RUN_LABEL: run.session.run}
+    kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home(run), "labels": labels}})
+    until(lambda: kube.find("ServiceAccount", "default", home(run)), timeout=30, what="its service account")
+    pull.pull(kube, home(run), images, {RUN_LABEL: run.session.run})
+
+
+def stubs(run: Run, engine: EngineInfo, kube: Kube) -> StubInfo:
+    """Start the stub twice, under one certificate: for containers of the engine, and in the cluster."""
+    network = f"boxproof-{run.session.run}"
+    run.know(network=network)
+    run.held.callback(docker, engine, "network", "rm", network, check=False)
+    authority = certificates.issue(anthropic.NAMES)
+    here = anthropic.start(
+        engine, run.session.run, network, image=run.session.probe_image, authority=authority
+    )
+    service, address = anthropic.start_in_cluster(
+        kube, home(run), run.session.probe_image, authority, run.session.run
+    )
+    return replace(here, service=service, inside=address, kubeconfig=kube.kubeconfig)
+
+
+def home(run: Run) -> str:
+    """Return the run's own namespace there, which its kubeconfig falls back to."""
+    return f"boxproof-home-{_key(run)[:8]}"
+
+
+def _key(run: Run) -> str:
+    return hashlib.sha256(run.session.run.encode()).hexdigest()

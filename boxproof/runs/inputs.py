@@ -18,7 +18,7 @@ from boxproof.host.fetch import golang, npm, pypi, reachability, served_inputs
 from boxproof.host.fetch.apt import Apt, Silent
 from boxproof.host.fetch.served_inputs import Lack, Unserved
 from boxproof.host.survey import Need
-from boxproof.kube import schemas
+from boxproof.kube import discovery
 from boxproof.probes import local_registry, probe_image
 from boxproof.runs import run_steps
 from boxproof.subject.image import tools
@@ -181,7 +181,7 @@ def wanted(settings: Settings, subject: Subject) -> Wanted:
 def recipes(settings: Settings, subject: Subject) -> list[golang.Build]:
     """Return how every program of a run is built that comes as Go modules here."""
     found = tools.recipes(settings, _listed(subject), subject.directory / subject.image.context / "modules")
-    found += [] if settings.claims else schemas.recipes(settings)
+    found += [] if settings.claims else discovery.recipes(settings)
     if settings.context:
         return found
     return [
@@ -194,7 +194,7 @@ def every_recipe(settings: Settings, subject: Subject) -> list[golang.Build]:
     """Return how every program is built that a machine without any registry compiles for a run."""
     modules = subject.directory / subject.image.context / "modules"
     own = [tools.recipe(each, modules) for each in _listed(subject) if each.obtain.way == "go"]
-    return [*components.recipes(cells.check(settings), node=True), *own, schemas.RECIPE]
+    return [*components.recipes(cells.check(settings), node=True), *own, discovery.RECIPE]
 
 
 def _node_is_built(settings: Settings) -> bool:

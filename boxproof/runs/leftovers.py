@@ -13,15 +13,15 @@ import filelock
 from docker.errors import DockerException
 
 from boxproof.cluster.kind import kind_clusters
-from boxproof.core.labels import RUN_LABEL
 from boxproof.core.parents import PARENT
 from boxproof.core.process import OWN_TEMPORARY, OWNER, temporary_root
+from boxproof.core.session import RUN_LABEL
 from boxproof.core.settings import Settings
 from boxproof.host import process_table
 from boxproof.host.engine import engine_choice, engine_client
 from boxproof.kube import owed
 from boxproof.kube.client import Kube
-from boxproof.runs import ownership, sweep_cluster
+from boxproof.runs import ownership, sweeping
 from pytest_claims.faults import EnvironmentFault
 
 DAEMONS = frozenset(
@@ -146,10 +146,10 @@ def _in_cluster(settings: Settings, run: str) -> list[str]:
     try:
         found = [
             each
-            for name in (*sweep_cluster.KINDS, "Pod")
+            for name in (*sweeping.KINDS, "Pod")
             for each in kube.list(name, selector=f"{RUN_LABEL}={run}")
         ]
-        lone = kube.list("Pod", selector=sweep_cluster.REFERENCE)
+        lone = kube.list("Pod", selector=sweeping.REFERENCE)
     finally:
         kube.close()
     return [f"{each['kind']} {_described(each['metadata'])}" for each in (*found, *lone)]

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from boxproof.cluster import cluster_info, compatibility, contexts, coredns
+from boxproof.cluster import cells, cluster_info, contexts
 from boxproof.cluster.images import load
 from boxproof.cluster.kind import kind_clusters
 from boxproof.core import foreign_subject
@@ -18,11 +18,11 @@ from boxproof.core import settings as settings_module
 from boxproof.core.process import guarded
 from boxproof.core.session import ClusterInfo, EngineInfo, Session, StubInfo
 from boxproof.core.settings import Settings
-from boxproof.deployment import deploy
+from boxproof.deployment import cluster_resolver, deploy
 from boxproof.host.engine import engine_choice
 from boxproof.host.engine.docker_cli import nodes_of
 from boxproof.kube.client import Kube
-from boxproof.runs import bringup, inputs, ownership, sweep_engine
+from boxproof.runs import bringup, inputs, ownership, sweeping
 from boxproof.runs.run_life import Run
 from boxproof.stubs import anthropic
 from boxproof.subject import model, parts
@@ -53,7 +53,7 @@ def by_hand() -> Iterator[Run]:
     if settings_module.session_file():
         yield _guest(settings)
         return
-    compatibility.check(settings)
+    cells.check_shown(settings)
     where = directory(settings)
     where.mkdir(parents=True, exist_ok=True)
     session = Session(
@@ -117,7 +117,7 @@ def with_stub(run: Run, session: Session) -> Session:
         anthropic.stop(session.engine, session.run)
         stub = anthropic.start(session.engine, session.run, image=session.probe_image)
         file.write_text(json.dumps(asdict(stub)))
-    coredns.stub_hosts(Kube(deploy.cluster_of(session).kubeconfig), stub.names, stub.address)
+    cluster_resolver.stub_hosts(Kube(deploy.cluster_of(session).kubeconfig), stub.names, stub.address)
     return run.know(stub=stub)
 
 
@@ -163,7 +163,7 @@ def taken_down(settings: Settings, engine: EngineInfo) -> bool:
     with ownership.cluster_held(settings, settings.cluster, mine):
         for record in ownership.runs(settings):
             if record.cluster == settings.cluster and not record.alive:
-                sweep_engine.clear(engine, record, result)
+                sweeping.clear(engine, record, result)
                 ownership.release(settings, record)
         there = bool(nodes_of(engine, settings.cluster))
         there = kind_clusters.down(settings, engine) or there

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from boxproof.core.process import OWNER, owned_by, temporary_root
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
-from boxproof.deployment import instance_records
+from boxproof.deployment import box_instances
 from boxproof.host import process_table
 from pytest_claims.faults import EnvironmentFault, UsageError
 
@@ -140,7 +140,7 @@ def entered(settings: Settings, cluster: str) -> list[str]:
 
 def release(settings: Settings, record: RunRecord) -> None:
     """Drop the record of a run that has removed all it made."""
-    shutil.rmtree(instance_records.home_of(settings.state, record.run), ignore_errors=True)
+    shutil.rmtree(box_instances.home_of(settings.state, record.run), ignore_errors=True)
     _path(settings, record.run).unlink(missing_ok=True)
 
 
@@ -164,9 +164,9 @@ def dead_runs(settings: Settings) -> list[RunRecord]:
 
 def sweep(settings: Settings, engine: EngineInfo | None) -> Swept:
     """Remove what dead runs left, never what is marked kept; see ``sweeping.sweep``."""
-    from boxproof.runs import sweep_engine
+    from boxproof.runs import sweeping
 
-    return sweep_engine.sweep(settings, engine)
+    return sweeping.sweep_engine(settings, engine)
 
 
 @contextmanager

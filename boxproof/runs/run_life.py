@@ -1,25 +1,32 @@
-"""The life of a run: its name, what it knows, how far it is brought up, what ends it."""
+"""The life of a run: its name, its directory of reports, what it knows, how far it got, what ends it."""
 
 from __future__ import annotations
 
 import atexit
 import errno
+import re
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from boxproof.core import failures, own_project, secret_values, source_state
+from boxproof.core import own_project, secret_values
 from boxproof.core.process import MAKE_ROOM, OWN_TEMPORARY, guarded, temporary, temporary_root
 from boxproof.core.session import Session
 from boxproof.core.settings import STAGES, Settings, session_file
-from boxproof.runs import ownership, report_directories
+from boxproof.reports import matrix_results
+from boxproof.runs import ownership
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
 from pytest_claims.own_process import CutShort
 from pytest_claims.recording import redaction
+from pytest_claims.reports import history, results
+
+STAMP = "%Y%m%dT%H%M%S"
+NAME = re.compile(r"\d{8}T\d{6}(-[0-9a-f]{6})?")  # of a run's directory; nothing else is ever removed
 
 
 @dataclass
@@ -59,10 +66,8 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     """
     started = datetime.now(UTC)
     redaction.add(*secret_values.own())
-    described = source_state.describe(settings.subject)
-    directory = report_directories.new(
-        settings.reports, started, shared=bool(session_file() or settings.context)
-    )
+    described = own_project.source_state(settings.subject)
+    directory = new_directory(settings.reports, started, shared=bool(session_file() or settings.context))
     name = directory.name
     extra = {"subject_name": subject_name, "source": described} | own_project.contents(settings.subject)
     extra |= {"registry": settings.registry} if settings.registry else {}
@@ -104,7 +109,7 @@ def enduring(run: Run) -> Iterator[None]:
             progress.fail(run.fault.message, run.fault.hint)
             return
         run.fault = EnvironmentFault(f"a defect of the harness: {type(error).__name__}: {error}")
-        progress.fail(run.fault.message, f"see {failures.keep(error, run.directory)}")
+        progress.fail(run.fault.message, f"see {secret_values.keep_traceback(error, run.directory)}")
 
 
 def reached(settings: Settings, absent: Mapping[str, str]) -> str:
@@ -115,3 +120,63 @@ def reached(settings: Settings, absent: Mapping[str, str]) -> str:
         why = absent["image"] if last == "static" else absent["workload"]
         progress.say(f"the run ends with the stage {found}: {why}")
     return found
+
+
+def new_directory(parent: Path, started: datetime | None = None, *, shared: bool = False) -> Path:
+    """Make the directory of a report below ``parent`` and return it; raises EnvironmentFault.
+
+    It is named by its second; where another began in that second, or may elsewhere as it is ``shared``, by
+    six digits more.
+    """
+    moment = (started or datetime.now(UTC)).strftime(STAMP)
+    own = parent / f"{moment}-{secrets.token_hex(3)}"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            if not shared:
+                (parent / moment).mkdir()
+                return parent / moment
+        own.mkdir()
+    except OSError as error:
+        hint = "free space or set BOXPROOF_REPORTS"
+        raise EnvironmentFault(f"cannot write reports: {error}", hint=hint) from error
+    return own
+
+
+def prune_directories(settings: Settings, now: datetime | None = None) -> list[str]:
+    """Remove what is beyond ``reports_kept`` or older than ``reports_days``; return the names of the runs."""
+    moment = now or datetime.now(UTC)
+    found = sorted((each for each in settings.reports.iterdir() if NAME.fullmatch(each.name)), reverse=True)
+    found = [each for each in found if each.is_dir() and not each.is_symlink()]
+    kept = {each.name for each in spared_directories(settings, found)}
+    oldest = moment - timedelta(days=settings.reports_days)
+    removed = []
+    for place, directory in enumerate(found):
+        old = datetime.strptime(directory.name[:15], STAMP).replace(tzinfo=UTC) < oldest
+        if directory.name not in kept and (old or place >= settings.reports_kept):
+            shutil.rmtree(directory)
+            removed.append(directory.name)
+    if removed:
+        progress.say(f"{len(removed)} old reports removed (BOXPROOF_REPORTS_KEPT, BOXPROOF_REPORTS_DAYS)")
+    return removed
+
+
+def spared_directories(settings: Settings, found: Iterable[Path]) -> list[Path]:
+    """Return what is never removed: the latest report, the last accepted one, and those under way."""
+    latest = (settings.reports / "latest").resolve()
+    line = history.last_accepted(history.read(settings.state / history.LINES))
+    accepted = line.run if line else ""
+    whole = [each for each in found if _accepted(each)][:1]
+    names = {accepted, *(each.run for each in ownership.runs(settings) if each.alive)}
+    return [each for each in found if each in (latest, *whole) or each.name in names]
+
+
+def _accepted(directory: Path) -> bool:
+    """Return whether a run, or a matrix, was accepted; what cannot be read was not."""
+    try:
+        if (directory / matrix_results.FILE).is_file():
+            return matrix_results.read(directory).verdict == "accepted"
+        found = results.read(directory / results.FILE)
+    except (OSError, ValueError):
+        return False
+    return found.verdict == "accepted" and not found.narrowed

@@ -1,9 +1,10 @@
-"""The stub Anthropic API: its container, and what checks say to its control side."""
+"""The stub Anthropic API and the git host beside it: its container, and what checks tell its control side."""
 
 from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -12,8 +13,7 @@ import docker
 import httpx
 from docker.errors import DockerException
 
-from boxproof.core.labels import ROLE_LABEL, RUN_LABEL
-from boxproof.core.session import EngineInfo, StubInfo
+from boxproof.core.session import ROLE_LABEL, RUN_LABEL, EngineInfo, StubInfo
 from boxproof.core.settings import Settings
 from boxproof.host.engine import engine_client
 from boxproof.kube import pod_status
@@ -27,7 +27,7 @@ from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording.observations import record
 from pytest_claims.waiting import until
 
-FORGE = "github.com"  # it has private repositories too: boxproof.stubs.git_forge
+FORGE = "github.com"  # it has private repositories too
 NAMES = (
     "api.anthropic.com", "platform.claude.com", "claude.ai", "claude.com", "console.anthropic.com", FORGE,
     # names that nobody should be let out to, two of them made to look like an allowed one
@@ -39,6 +39,7 @@ GIT = "/git/"
 START = 30.0  # seconds
 LATE = 120.0  # seconds until an answer of the stub or of the engine is given up on
 Mode = Literal["ok", "401", "slow", "refresh"]
+Files = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True)
@@ -290,3 +291,67 @@ def start_in_cluster(
 def side_of(info: StubInfo) -> Side | None:
     """Return the control side of the stub in the cluster, None where there is none."""
     return Side(info.kubeconfig, info.service) if info.service else None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request for a repository, and how many commits the client wanted and said it had already."""
+
+    at: float
+    method: str
+    path: str
+    known: bool  # whether it came with the token
+    status: int
+    wants: int
+    haves: int
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A private repository: its name on the forge, and the token that opens it."""
+
+    stub: Stub
+    name: str
+    token: str
+    host: str = FORGE
+
+    @property
+    def url(self) -> str:
+        """Where it is cloned from."""
+        return f"https://{self.host}/boxproof/{self.name}.git"
+
+    def create(self) -> Repository:
+        """Make it, empty; raises EnvironmentFault."""
+        self._do("create", token=self.token)
+        return self
+
+    def commit(self, files: Files) -> str:
+        """Commit files and return the commit's id; None removes one, a number is that many random bytes."""
+        return str(self._do("commit", files=dict(files))["commit"])
+
+    def stall(self, after: float) -> None:
+        """From now on send only this share of a pack, until ``flow``."""
+        self._do("stall", after=after)
+
+    def flow(self) -> None:
+        """Send what was held back, and from now on everything."""
+        self._do("flow")
+
+    def asked(self) -> list[Asked]:
+        """Return what was asked of it, oldest first."""
+        return [Asked(**each) for each in self.stub.ask("GET", f"/git/{self.name}")["requests"]]
+
+    def transfers(self) -> list[str]:
+        """Return what each transfer was, "clone" or "update" of what the client had; an observation."""
+        found = self.sent()
+        record("transfers", self.name, found)
+        return found
+
+    def sent(self) -> list[str]:
+        """Return the same, as long as it is only waited for."""
+        return [
+            "update" if each.haves else "clone" for each in self.asked() if each.wants and each.status == 200
+        ]
+
+    def _do(self, what: str, **body: object) -> dict[str, object]:
+        return self.stub.ask("POST", f"/git/{what}", {"name": self.name, **body})

@@ -1,25 +1,50 @@
-"""The tag a subject's build gives its image, and copies of the subject to see it follow the content."""
+"""Copies of the subject, its documented commands carried out as written, and the smallest subjects there are.
+
+The tag of a build is seen to follow the content; small subjects with defects try a pipeline in seconds.
+"""
 
 from __future__ import annotations
 
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from boxproof.core.process import run
+from boxproof.core.process import Result, run
 from boxproof.core.session import LockInfo
+from boxproof.host.fetch.served_inputs import SAID
 from boxproof.subject import model
 from boxproof.subject.image import image_build
 from boxproof.subject.model import Subject
-from pytest_claims.faults import SubjectFault
+from pytest_claims.faults import EnvironmentFault, ExitCode, SubjectFault
 from pytest_claims.recording import observations
 
 LEFT_OUT = (".git", ".venv", ".nox", "__pycache__", ".*_cache", "*.egg-info")
 EDITS = ("mode", "new file", "new link", "link elsewhere", "renamed", "removed")
 REPORTS = "reports"  # at the top alone: below it may be a package of that name
+PACKAGE = "needle"  # what our own vulnerability databases know something against
+BAD, GOOD = "1.0", "2.0"
+SKIPPED = "tool-bump-rebuilds-one-layer"  # its check is skipped, as one tool alone is listed
+PROVABLE = "image-user-nonroot"
+SUBJECT = """name = "miniature"
+[image]
+name = "{name}"
+tools = "image/tools.toml"
+"""
+TOOLS = """[[tool]]
+name = "needle"
+obtain = {{ way = "package", package = "{name}" }}
+works = "true"
+"""
+DOCKERFILE = """FROM scratch
+COPY root/ /
+{more}USER {user}
+"""
+OS = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="none of it"\n'
+METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
 
 
 def left_out(root: Path) -> Callable[[str, list[str]], set[str]]:
@@ -130,3 +155,76 @@ def _own_file(copy: Subject) -> Path:
     if found is None:
         raise SubjectFault(f"{copy.image.context} holds nothing but the recipe")
     return found
+
+
+@dataclass(frozen=True)
+class Miniature:
+    """A subject of one package and no program; the defaults have no defect."""
+
+    name: str
+    user: str = "1000:1000"
+    version: str = GOOD
+    builds: bool = True
+    waivers: str = ""
+    suppressions: str = ""
+
+    def write(self, directory: Path) -> Path:
+        """Write it below ``directory``, in place of what was there; returns the subject's directory."""
+        subject = directory / "miniature"
+        shutil.rmtree(subject, ignore_errors=True)
+        root = subject / "image" / "root"
+        found = root / f"usr/lib/python3/dist-packages/{PACKAGE}-{self.version}.dist-info"
+        files = {
+            subject / "subject.toml": SUBJECT.format(name=self.name),
+            subject / "image/Dockerfile": DOCKERFILE.format(
+                user=self.user, more="" if self.builds else "COPY what-is-not-there /\n"
+            ),
+            subject / "image/tools.toml": TOOLS.format(name=PACKAGE),
+            subject / "waivers.toml": self.waivers,
+            subject / "suppressions.toml": self.suppressions,
+            root / "etc/passwd": "claude:x:1000:1000::/:/none\n",
+            root / "etc/os-release": OS,
+            root / "etc/name": f"{self.name}\n",
+            found / "METADATA": METADATA.format(name=PACKAGE, version=self.version),
+            found / "RECORD": "",
+        }
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return subject
+
+
+def fill(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    """Return ``words`` with ``{name}`` replaced; raises SubjectFault for a name that has no value."""
+    try:
+        return [each.format_map(values) for each in words]
+    except KeyError as missing:
+        known = ", ".join(sorted(values))
+        raise SubjectFault(
+            f"subject.toml: {' '.join(words)}: unknown {missing}", hint=f"allowed: {known}"
+        ) from None
+
+
+def carry_out(
+    words: Sequence[str],
+    values: Mapping[str, str],
+    env: Mapping[str, str],
+    *,
+    timeout: float = 120,
+    cwd: Path | None = None,
+) -> Result:
+    """Run one documented command with ``values`` filled in, in ``cwd``; its exit code is an observation.
+
+    Raises EnvironmentFault if it cannot be started or does not end within ``timeout`` seconds, and for one of
+    ours that lacked an input from outside: that is no answer.
+    """
+    argv = fill(words, values)
+    argv[0] = shutil.which(argv[0], path=env["PATH"]) or argv[0]
+    result = run(argv, env=env, timeout=timeout, check=False, cwd=cwd)
+    lacked = SAID.search(result.stderr) if result.code == ExitCode.BLOCKED else None
+    if lacked:
+        raise EnvironmentFault(f"{Path(argv[0]).name}: {lacked[0]}")
+    told = {"code": result.code}
+    said = {} if result.ok else {"said": (result.stderr.strip().splitlines() or [""])[-1]}
+    observations.record("command", " ".join([Path(argv[0]).name, *argv[1:]]), told | said, decides=told)
+    return result

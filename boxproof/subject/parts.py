@@ -1,12 +1,17 @@
-"""What a subject has and what it lacks: a claim that needs what is not there is not applicable."""
+"""What a subject has and what it lacks: a claim that needs what is not there is not applicable.
+
+Also which areas of claims a changed file of it touches.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from boxproof.subject.manifests import sources
 from boxproof.subject.manifests.pod_specs import pod_spec
@@ -36,6 +41,23 @@ SYSTEMS = ("alpine", "debian", "fedora", "ubuntu")  # images that are a distribu
 WORKFLOWS = ".github/workflows"
 NOWHERE = Path("/nonexistent")
 VOLUMES = ("persistentVolumeClaim", "ephemeral")
+IMAGE = ("IMG", "ENT", "SIZE", "TOOL", "ISO")
+PROGRAMS = ("ENT", "AUTH", "PROBE", "ISO")
+KINDS_OF_AREA = {  # kind of an object in a changed manifest -> areas
+    "NetworkPolicy": ("NET",),
+    "ClusterRole": ("RBAC",),
+    "ClusterRoleBinding": ("RBAC",),
+    "Role": ("RBAC",),
+    "RoleBinding": ("RBAC",),
+    "ServiceAccount": ("RBAC",),
+    "ConfigMap": ("ENT", "PROBE"),
+    "Secret": ("SEC", "AUTH"),
+    "PersistentVolumeClaim": ("PVC",),
+    "StatefulSet": ("ENT", "KIND", "PVC", "PROBE", "RES", "ISO"),
+    "Deployment": ("RES", "ISO"),
+    "Namespace": ("KIND", "ISO"),
+}
+EVERYTHING_APPLIED = ("KIND", "RBAC", "NET", "PVC", "RES", "HELM", "ISO")
 
 
 def known() -> frozenset[str]:
@@ -172,3 +194,41 @@ def _claims(manifest: Mapping[str, Any]) -> bool:
     spec = pod_spec(manifest) or {}
     mounted = any(set(each) & set(VOLUMES) for each in spec.get("volumes") or ())
     return mounted or bool((manifest.get("spec") or {}).get("volumeClaimTemplates"))
+
+
+def areas(subject: Subject, paths: Iterable[Path]) -> tuple[str, ...]:
+    """Return the areas that the changed ``paths`` touch, each once; () for what is no part of the subject."""
+    found: dict[str, None] = {}
+    for path in paths:
+        found |= dict.fromkeys(_areas_of(subject, path))
+    return tuple(found)
+
+
+def watched(subject: Subject) -> tuple[Path, ...]:
+    """Return the files and directories of the subject whose edits count."""
+    parts = (subject.image.context, subject.manifests.base, subject.manifests.components, "subject.toml")
+    return tuple(found for each in parts if (found := subject.path(each)))
+
+
+def _areas_of(subject: Subject, path: Path) -> tuple[str, ...]:
+    directory = subject.directory.resolve()
+    inside = path.resolve()
+    if inside == directory / "subject.toml":
+        return (*IMAGE, *PROGRAMS, *EVERYTHING_APPLIED)
+    if inside.is_relative_to(directory / subject.image.context):
+        where = inside.relative_to(directory / subject.image.context)
+        return PROGRAMS if where.parts[0] == "rootfs" else IMAGE
+    manifests = (directory / subject.manifests.base, directory / subject.manifests.components)
+    if any(inside.is_relative_to(each) for each in manifests):
+        return _areas_of_manifest(inside)
+    return ()
+
+
+def _areas_of_manifest(path: Path) -> tuple[str, ...]:
+    try:
+        kinds = [each.get("kind", "") for each in yaml.safe_load_all(path.read_text()) if each]
+    except (OSError, AttributeError, yaml.YAMLError):  # gone, or not what it will be when it is saved again
+        return EVERYTHING_APPLIED
+    if not kinds or not set(kinds) <= set(KINDS_OF_AREA):
+        return EVERYTHING_APPLIED
+    return tuple(area for kind in kinds for area in KINDS_OF_AREA[kind])

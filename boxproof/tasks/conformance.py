@@ -15,19 +15,17 @@ from pydantic import BaseModel, ConfigDict
 from boxproof.cluster.images import load
 from boxproof.cluster.kind.components import MODULES, STRIPPED
 from boxproof.cluster.kind.node_image import OWN
-from boxproof.core.labels import RUN_LABEL
 from boxproof.core.process import run as command
-from boxproof.core.session import ClusterInfo, EngineInfo
+from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo
 from boxproof.core.settings import Settings, whole_number
 from boxproof.host import machine
 from boxproof.host.engine.docker_cli import docker
 from boxproof.host.fetch import golang
 from boxproof.kube import owed, pod_status
 from boxproof.kube.client import Kube, Object
-from boxproof.operations import cyclonus, cyclonus_pods, known_deviations
-from boxproof.operations.cyclonus import Case
-from boxproof.operations.known_deviations import Known
-from boxproof.runs import manual, report_directories
+from boxproof.operations import cyclonus
+from boxproof.operations.cyclonus import Case, Known
+from boxproof.runs import manual, run_life
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, ExitCode, UsageError
 from pytest_claims.recording import writing
@@ -80,7 +78,7 @@ class Conformance(BaseModel):
             yield from (f"{'':14}{line}" for line in (*([each.known] if each.known else []), *each.wrong))
         for known in self.outdated:
             wrong = "; ".join(known.wrong)
-            yield f"OUTDATED      {known.case}: {wrong}: not so any more, see {known_deviations.NAME}"
+            yield f"OUTDATED      {known.case}: {wrong}: not so any more, see {cyclonus.NAME}"
         passed = sum(bool(each.passed) for each in self.cases)
         explained = len(self.cases) - passed - len(self.failed)
         yield (
@@ -121,13 +119,13 @@ def _tried(
 ) -> tuple[Conformance, Path]:
     """Try the cases, in namespaces of their own, and return what came of them and where it is kept."""
     started, kube = datetime.now(UTC), Kube(cluster.kubeconfig)
-    known = known_deviations.load().of(cluster.cni)
-    into = report_directories.new(settings.reports / "conformance", started)
+    known = cyclonus.known_deviations().of(cluster.cni)
+    into = run_life.new_directory(settings.reports / "conformance", started)
     with _owed(settings, kube, cluster), _image(settings, engine, cluster), namespaces(kube):
         cases = asked.announced(cluster)
         with progress.step("policies in force for each pod"):
-            seconds = cyclonus_pods.in_force(kube, cyclonus_pods.peers(kube))
-        cases, outdated = known_deviations.explained(asked.judged(cluster, cases, into), known)
+            seconds = cyclonus.in_force(kube, cyclonus.peers(kube))
+        cases, outdated = cyclonus.explained(asked.judged(cluster, cases, into), known)
     found = Conformance(
         started=started, finished=datetime.now(UTC), cyclonus=cyclonus.version(), cluster=cluster.name,
         kubernetes=cluster.kubernetes, pod_network=cluster.cni, wait_seconds=asked.wait, in_force=seconds,

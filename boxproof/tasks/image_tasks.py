@@ -15,12 +15,12 @@ from boxproof.core.process import run
 from boxproof.core.session import ImageInfo, LockInfo
 from boxproof.core.settings import CHECKOUT, ROOT, Settings
 from boxproof.host.engine import engine_choice, engine_client
-from boxproof.host.fetch import oci_registry, program_wheels
+from boxproof.host.fetch import binary_cache, oci_registry
 from boxproof.runs import inputs
 from boxproof.subject import copies, model
-from boxproof.subject.image import base_image, build_mark, image_build, image_files, packages, secret_build
-from boxproof.subject.manifests import chart_generator
-from boxproof.subject.supply_chain import kept_packages, lock_check, package_lock, scan
+from boxproof.subject.image import base_image, image_build, image_files, packages, secret_build
+from boxproof.subject.manifests import helm
+from boxproof.subject.supply_chain import lock_check, package_lock, scan
 from pytest_claims import progress
 from pytest_claims.faults import UsageError
 from pytest_claims.selection import short
@@ -41,7 +41,7 @@ def lock(*, keep: bool = False) -> str:
     """
     settings = Settings.load()
     if keep:
-        kept_packages.writable(settings)
+        package_lock.writable(settings)
     subject = model.load(foreign_subject.trusted(settings))
     engine = engine_choice.ensure(settings)
     context = subject.directory / subject.image.context
@@ -62,7 +62,7 @@ def lock(*, keep: bool = False) -> str:
 
 def chart() -> list[str]:
     """Write the chart's templates from the manifests; returns the names of those that changed."""
-    return chart_generator.write(model.load(Settings.load().subject))
+    return helm.write(model.load(Settings.load().subject))
 
 
 def sbom() -> tuple[str, scan.Scan]:
@@ -110,7 +110,7 @@ def index() -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory(prefix="boxproof-harness-") as below:
         conf = Path(below) / "pip.conf"
         conf.write_text(fresh.registries()["pip.conf"])
-        bundle = next((each for each in build_mark.CA_BUNDLES if Path(each).is_file()), "/dev/null")
+        bundle = next((each for each in base_image.CA_BUNDLES if Path(each).is_file()), "/dev/null")
         yield [f"--secret=id=pip-conf,src={conf}", f"--secret=id=pip-ca,src={bundle}"]
 
 
@@ -134,8 +134,8 @@ def binaries(push: str, wheel: str) -> list[str]:
         made = []
         for key, program in found.items():
             report(program.name)
-            made.append(str(program_wheels.written(directory, key, program)))
-    return [*made, f"BOXPROOF_BINARY_CACHE={program_wheels.SCHEME}{directory.resolve()}"]
+            made.append(str(binary_cache.write_wheel(directory, key, program)))
+    return [*made, f"BOXPROOF_BINARY_CACHE={binary_cache.SCHEME}{directory.resolve()}"]
 
 
 def built(settings: Settings) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from boxproof.kube.client import Kube
 from boxproof.runs import manual
 from boxproof.subject import model
 from boxproof.subject.model import Subject
-from boxproof.tasks import named_instance, runbooks
+from boxproof.tasks import runbooks
 from pytest_claims.faults import EnvironmentFault, UsageError
 from pytest_claims.selection import short
 
@@ -35,7 +35,7 @@ def run(script: str, *words: str, terminal: bool = False, suffix: str = "") -> i
     path = subject.path(f"{subject.manifests.node_scripts}/{script}")
     if path is None:
         raise UsageError(f"the subject has no {script}", hint="subject.toml: manifests.node_scripts")
-    namespace = named_instance.namespace(subject, suffix)
+    namespace = runbooks.namespace_of(subject, suffix)
     with debug_pod(settings, subject, namespace) as pod:
         flags = ["-it"] if terminal and sys.stdin.isatty() else ["-i"]
         agent = f"{namespace}/{subject.workload}-0"
@@ -71,7 +71,7 @@ def debug_pod(settings: Settings, subject: Subject, namespace: str) -> Iterator[
 
 def container(name: str) -> str:
     """Return the container's name, the agent's for ""; raises UsageError for what can be none."""
-    return named_instance.container_of(model.load(Settings.load().subject), name)
+    return runbooks.container_of(model.load(Settings.load().subject), name)
 
 
 def seconds(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from boxproof.cli.main import COMMANDS, parser
+from boxproof.cli.options import COMMANDS, parser
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import PREFIX, ROOT, Settings
 from boxproof.subject import model

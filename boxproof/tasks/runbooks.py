@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tarfile
 from collections.abc import Sequence
@@ -12,20 +13,24 @@ from pathlib import Path
 
 from boxproof.core import foreign_subject
 from boxproof.core.process import foreground
-from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo
+from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.core.settings import Settings, whole_number
-from boxproof.deployment import deploy
+from boxproof.deployment import box_instances, deploy
+from boxproof.kube import pod_status
 from boxproof.kube.client import Kube
 from boxproof.operations import backups, stale_images, token_rotation, volume_settings
 from boxproof.runs import manual
 from boxproof.subject import model
 from boxproof.subject.image import image_build
 from boxproof.subject.image.base_image import choose
-from boxproof.tasks import named_instance
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, UsageError, one_line
 from pytest_claims.recording import redaction
 from pytest_claims.selection import short
+
+SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
+CONTAINER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+GONE = 120.0  # seconds for a namespace to go
 
 
 def kubectl(*words: str) -> int:
@@ -40,7 +45,7 @@ def logs(
     """Print the agent's log, or that of another container of its pod; raises UsageError."""
     if follow and previous:
         raise UsageError("--follow and --previous exclude each other", hint="an ended container says no more")
-    words = named_instance.words(suffix, container)
+    words = named_words(suffix, container)
     words += ["--tail", str(whole_number("--tail", tail, 10_000_000))] if tail else []
     words += ["-f"] if follow else []
     words += ["--previous"] if previous else []
@@ -49,7 +54,7 @@ def logs(
 
 def shell(suffix: str = "") -> int:
     """Open a shell in the agent's container."""
-    return kubectl("exec", "-it", *named_instance.words(suffix), "--", "bash")
+    return kubectl("exec", "-it", *named_words(suffix), "--", "bash")
 
 
 def execute(words: Sequence[str], suffix: str = "") -> int:
@@ -57,7 +62,7 @@ def execute(words: Sequence[str], suffix: str = "") -> int:
     if not words:
         raise UsageError("no command to run", hint="inv exec -- COMMAND …")
     terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
-    return kubectl("exec", *terminal, *named_instance.words(suffix), "--", *words)
+    return kubectl("exec", *terminal, *named_words(suffix), "--", *words)
 
 
 def stale(*, mend: bool, suffix: str) -> int:
@@ -67,7 +72,7 @@ def stale(*, mend: bool, suffix: str) -> int:
     """
     settings = Settings.load()
     subject = model.load(settings.subject)
-    namespace = named_instance.namespace(subject, suffix)
+    namespace = namespace_of(subject, suffix)
     with manual.in_cluster(settings) as (engine, cluster):
         image = built(settings, engine, subject)
         found = _shown(engine, cluster, image, namespace)
@@ -107,7 +112,7 @@ def rotate_token(file: str, suffix: str) -> str:
     """
     settings = Settings.load()
     subject = model.load(settings.subject)
-    namespace = named_instance.namespace(subject, suffix)
+    namespace = namespace_of(subject, suffix)
     token = token_rotation.checked(_read(file))
     redaction.add(token)
     with manual.by_hand() as run:
@@ -135,7 +140,7 @@ def volume(suffix: str = "") -> backups.Volume:
     """Return the agent's volume in the cluster; raises UsageError if there is no cluster."""
     settings = Settings.load()
     subject = model.load(foreign_subject.trusted(settings))
-    namespace = named_instance.namespace(subject, suffix)
+    namespace = namespace_of(subject, suffix)
     where = manual.existing(settings)
     return backups.volume(
         Kube(str(where.kubeconfig)), str(where.kubectl), subject.path(subject.storage.pod),
@@ -216,3 +221,55 @@ def _file(text: str) -> Path:
     if not text.strip() or "\0" in text:
         raise UsageError(f"--file={text!r}", hint="give a file")
     return Path(text).expanduser().absolute()
+
+
+def checked(suffix: str) -> str:
+    """Return a suffix that may name an instance, "" for the first; raises UsageError."""
+    if suffix and not SUFFIX.fullmatch(suffix):
+        hint = "allowed: at most 30 lower-case letters, digits, dashes"
+        raise UsageError(f"--suffix={short(suffix)!r}", hint=hint)
+    return suffix
+
+
+def namespace_of(subject: model.Subject, suffix: str) -> str:
+    """Return the namespace of the instance ``suffix``; raises UsageError for what is no suffix."""
+    return "-".join(each for each in (subject.namespace, checked(suffix)) if each)
+
+
+def named_words(suffix: str, container: str = "") -> list[str]:
+    """Return the words that name the agent's container, or another of its pod, to kubectl."""
+    subject = model.load(Settings.load().subject)
+    chosen = container_of(subject, container)
+    return ["-n", namespace_of(subject, suffix), f"{subject.workload}-0", "-c", chosen]
+
+
+def container_of(subject: model.Subject, name: str) -> str:
+    """Return a container's name, the agent's for ""; raises UsageError for what can be none."""
+    if name and not CONTAINER.fullmatch(name):
+        hint = "allowed: at most 63 lower-case letters, digits, dashes"
+        raise UsageError(f"--container={short(name)!r}", hint=hint)
+    return name or subject.container
+
+
+def remove(suffix: str) -> str:
+    """Remove one instance that was deployed by hand and return where it was; raises UsageError without it."""
+    if not checked(suffix):
+        hint = "inv down removes the cluster with all in it"
+        raise UsageError("--suffix is missing: it says which instance goes", hint=hint)
+    with manual.by_hand() as run:
+        given = run.session.cluster
+        kube = Kube(given.kubeconfig if given else str(manual.existing(run.settings).kubeconfig))
+        if not box_instances.record_path(run.session, suffix).is_file():
+            known = ", ".join(others(run.session)) or "none"
+            raise UsageError(f"there is no instance {suffix!r}", hint=f"deployed by hand: {known}")
+        box = deploy.attach(run.session, suffix, kube)
+        deploy.remove(box)
+        pod_status.gone(kube, "Namespace", box.namespace, timeout=GONE)
+        kube.close()
+    return box.namespace
+
+
+def others(session: Session) -> list[str]:
+    """Return the suffixes of the further instances that a session has."""
+    directory: Path = deploy.instances_of(session)
+    return sorted(each.stem for each in directory.glob("*.json") if each.stem not in ("first", "probes"))

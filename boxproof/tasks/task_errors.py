@@ -1,4 +1,4 @@
-"""Tasks end with one line and an exit code where they fail."""
+"""The tasks of inv: listed in working order, ended with one line and an exit code where they fail."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
+from invoke.collection import Collection
 from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
+from invoke.util import helpline
 
 from boxproof.cli.main import defect, interrupt_once
 from boxproof.core.settings import variable
 from pytest_claims.faults import BoxproofError, ExitCode, nearest, one_line
 from pytest_claims.selection import short
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "look at the machine": ("doctor", "preflight"),
+    "make the box": ("build", "lock", "chart", "sbom", "binaries", "harness"),
+    "bring it up": ("up", "load", "deploy"),
+    "prove it": ("test", "watch", "report", "conformance", "new-claim"),
+    "look into it": ("logs", "shell", "exec", "nsenter", "trace", "oom", "remove-container"),
+    "keep it going": ("stale", "rotate-token", "diff-config", "backup", "restore"),
+    "take it down": ("remove", "down", "clean"),
+}
 
 
 def parse_in_one_line() -> None:
@@ -92,3 +104,28 @@ def explained(work: Callable[..., None]) -> Callable[..., None]:
             raise Exit(f"boxproof: {defect(error)}", code=int(ExitCode.BLOCKED)) from None
 
     return wrapped
+
+
+def in_working_order() -> None:
+    """Have ``inv -l`` list the tasks by group; what no group names comes last, under a heading of its own."""
+    plain = Program._make_pairs
+
+    def pairs(
+        self: Program, coll: Collection, ancestors: list[str] | None = None
+    ) -> list[tuple[str, str | None]]:
+        return plain(self, coll, ancestors) if ancestors or self.list_root else listed(coll)
+
+    setattr(Program, plain.__name__, pairs)
+
+
+def listed(collection: Collection) -> list[tuple[str, str | None]]:
+    """Return the lines of the list: a heading, then its tasks with their first sentence."""
+    tasks = {str(name): task for name, task in collection.tasks.items()}
+    rest = tuple(sorted(set(tasks) - {each for many in GROUPS.values() for each in many}))
+    found: list[tuple[str, str | None]] = []
+    for heading, names in {**GROUPS, "more": rest}.items():
+        here = [each for each in names if each in tasks]
+        if here:
+            found.append((f"{heading}:", None))
+            found += [(f"  {each}", helpline(tasks[each])) for each in here]
+    return [*found, ("inv --help TASK", "Show what a task takes.")]

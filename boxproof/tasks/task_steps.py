@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from boxproof.cli import e2e
-from boxproof.cluster import cells, compatibility
+from boxproof.cluster import cells
 from boxproof.cluster.kind import kind_clusters
 from boxproof.core.session import ClusterInfo
 from boxproof.core.settings import Settings, whole_number
@@ -16,7 +16,7 @@ from boxproof.kube import pod_faults
 from boxproof.runs import bringup, inputs, manual, ownership
 from boxproof.subject import model
 from boxproof.subject.image import image_build
-from boxproof.tasks import named_instance
+from boxproof.tasks import runbooks
 from boxproof.tasks import watch as watches
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError
@@ -26,8 +26,8 @@ def preflight() -> str:
     """Return the pair of kind and containerd that is let through; raises UsageError for any other."""
     settings = Settings.load()
     cell = cells.check(settings).combination
-    asked = cell.model_copy(update={"kind": compatibility.installed(settings)})
-    compatibility.demand(asked)
+    asked = cell.model_copy(update={"kind": cells.installed_kind(settings)})
+    cells.demand_shown(asked)
     return f"kind {asked.kind} loads into containerd {asked.containerd}"
 
 
@@ -50,7 +50,7 @@ def deploy(suffix: str, timeout: str) -> str:
     what its pod, its events and its log say.
     """
     seconds = _seconds(timeout)
-    named_instance.checked(suffix)
+    runbooks.checked(suffix)
     with manual.by_hand() as run:
         session = manual.with_stub(run, manual.loaded(run))
         found = box.deploy(session, suffix=suffix, wait=False)

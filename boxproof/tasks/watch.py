@@ -13,14 +13,14 @@ from typing import Self
 import watchfiles
 
 from boxproof.cli import e2e
-from boxproof.cluster.images import load, prune
+from boxproof.cluster.images import load
 from boxproof.core.own_project import OURS, context, of
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings
 from boxproof.deployment import deploy
 from boxproof.runs import bringup, run_life, suite_runner
 from boxproof.runs.run_life import Run
-from boxproof.subject import affected_areas, model, parts
+from boxproof.subject import model, parts
 from boxproof.subject.image import image_build
 from pytest_claims import progress, waivers
 from pytest_claims.concurrency import scheduling
@@ -81,9 +81,7 @@ class Watch:
         session = self.session
         assert session is not None and session.engine is not None and session.image is not None
         deploy.remove_instances(session, further=True)
-        prune.prune(
-            session.engine, deploy.cluster_of(session), [session.probe_image, session.image.reference]
-        )
+        load.prune(session.engine, deploy.cluster_of(session), [session.probe_image, session.image.reference])
 
 
 def main(settings: Settings) -> int:
@@ -94,7 +92,7 @@ def main(settings: Settings) -> int:
     try:
         with run_life.enduring(run):
             bringup.session(run, subject)
-            progress.say(f"watching {', '.join(map(str, affected_areas.watched(subject)))}; Ctrl-C ends it")
+            progress.say(f"watching {', '.join(map(str, parts.watched(subject)))}; Ctrl-C ends it")
             with Edits(subject) as edits:
                 keep_on(Watch(run, edits.waiting), edits)
     finally:
@@ -106,7 +104,7 @@ class Edits:
     """The edits of a subject's files, noticed while something else goes on."""
 
     def __init__(self, subject: model.Subject) -> None:
-        self._paths = affected_areas.watched(subject)
+        self._paths = parts.watched(subject)
         self.found: queue.SimpleQueue[set[Path]] = queue.SimpleQueue()
         self._end = threading.Event()
         self._broken = ""
@@ -160,7 +158,7 @@ def chosen(settings: Settings, subject: model.Subject, changed: tuple[Path, ...]
     without = waivers.planned(settings.subject, known)
     waves = [
         tuple(each.id for each in known.values() if each.area == area and each.id not in without)
-        for area in affected_areas.areas(subject, changed)
+        for area in parts.areas(subject, changed)
     ]
     seconds = scheduling.known(settings.state, OURS.durations_dir)
     return [part for each in waves for part in parted(each, seconds, QUICK * settings.workers) if part]

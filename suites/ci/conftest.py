@@ -16,7 +16,7 @@ from boxproof.fixtures.subject_steps import Nested
 from boxproof.probes import local_registry
 from boxproof.probes.local_registry import Registry
 from boxproof.probes.pods import helper_pods
-from boxproof.subject.minimal_subject import BAD, GOOD, PACKAGE, Miniature
+from boxproof.subject.copies import BAD, GOOD, PACKAGE, Miniature
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import scan, vulnerability_db
 from pytest_claims.faults import EnvironmentFault

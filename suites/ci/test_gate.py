@@ -12,7 +12,7 @@ import pytest
 from boxproof.core.session import EngineInfo, ImageInfo
 from boxproof.core.settings import Settings
 from boxproof.fixtures.subject_steps import Ended, Nested
-from boxproof.subject.minimal_subject import BAD, GOOD, PACKAGE, Miniature
+from boxproof.subject.copies import BAD, GOOD, PACKAGE, Miniature
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import scan as supply
 from boxproof.subject.supply_chain import vulnerability_db

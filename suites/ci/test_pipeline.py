@@ -11,7 +11,7 @@ import yaml
 
 from boxproof.fixtures.subject_steps import Ended, Nested
 from boxproof.probes.local_registry import Registry
-from boxproof.subject.minimal_subject import BAD, PROVABLE, Miniature
+from boxproof.subject.copies import BAD, PROVABLE, Miniature
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from suites.ci import workflow_gates

@@ -12,7 +12,7 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.fixtures.subject_steps import Ended, Nested
 from boxproof.probes.pods.node_view import Inside
-from boxproof.subject.minimal_subject import PROVABLE, SKIPPED, Miniature
+from boxproof.subject.copies import PROVABLE, SKIPPED, Miniature
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 

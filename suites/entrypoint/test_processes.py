@@ -9,8 +9,15 @@ import pytest
 from boxproof.agent import api_session
 from boxproof.agent.api_session import words
 from boxproof.deployment.box import Box
-from boxproof.fixtures.agent_modes import Modes, handles_term, kill_program, of_program, shells_above, started
-from boxproof.fixtures.blocked_agent import to_clis_of_pod
+from boxproof.fixtures.agent_modes import (
+    Modes,
+    handles_term,
+    kill_program,
+    of_program,
+    shells_above,
+    started,
+    to_clis_of_pod,
+)
 from boxproof.fixtures.factories import Containers, Twins
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import eventually

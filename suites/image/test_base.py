@@ -14,7 +14,7 @@ from boxproof.core.settings import Settings
 from boxproof.probes import local_registry
 from boxproof.subject.image import dockerfile, trial_build
 from boxproof.subject.image.bad_images import layered
-from boxproof.subject.image.build_mark import LENT
+from boxproof.subject.image.base_image import LENT
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance

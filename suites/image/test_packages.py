@@ -12,7 +12,7 @@ import pytest
 
 from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.core.settings import Settings
-from boxproof.subject.commands import carry_out
+from boxproof.subject.copies import carry_out
 from boxproof.subject.image import dockerfile, image_build, layers, packages, trial_build
 from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.base_image import Base

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from boxproof.core.labels import run_labels as labels
 from boxproof.core.session import EngineInfo
+from boxproof.core.session import run_labels as labels
 from boxproof.probes.local_registry import Registry
 from boxproof.probes.pods import helper_pods
 from boxproof.subject.image import dockerfile as recipe

@@ -12,8 +12,7 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.private_config import FILES, Clones, initial
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
-from boxproof.stubs.anthropic import Stub
-from boxproof.stubs.git_forge import Repository
+from boxproof.stubs.anthropic import Repository, Stub
 from boxproof.subject.model import Subject
 
 

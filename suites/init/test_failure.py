@@ -14,7 +14,7 @@ from boxproof.probes.pods import helper_pods, init_container
 from boxproof.probes.pods.init_container import Outcome, outcome, restarts
 from boxproof.probes.pods.volume_reader import Visitor
 from boxproof.probes.pods.volumes import only_member
-from boxproof.stubs.git_forge import Repository
+from boxproof.stubs.anthropic import Repository
 from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require

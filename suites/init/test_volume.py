@@ -20,7 +20,7 @@ from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.init_container import seen_in_processes
 from boxproof.probes.pods.volume_reader import roots_volume
-from boxproof.stubs.git_forge import Repository
+from boxproof.stubs.anthropic import Repository
 from boxproof.subject.manifests.pod_specs import holders
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require

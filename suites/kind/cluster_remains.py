@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from boxproof.cluster import contexts
-from boxproof.core.labels import KIND_CLUSTER_LABEL as CLUSTER_LABEL
+from boxproof.core.session import KIND_CLUSTER_LABEL as CLUSTER_LABEL
 from pytest_claims.recording import observations
 
 

@@ -10,7 +10,7 @@ from boxproof.cluster.images import load
 from boxproof.cluster.kind import decoy_cluster
 from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.fixtures.subject_steps import Steps
-from boxproof.subject.commands import carry_out
+from boxproof.subject.copies import carry_out
 from pytest_claims import claim, control, observe, require
 from pytest_claims.faults import SubjectFault
 from suites.kind import markdown_tables

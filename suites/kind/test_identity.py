@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.cluster import command_tools
+from boxproof.cluster.command_tools import Running, recover, running, settle
 from boxproof.cluster.images import load
 from boxproof.cluster.kind import decoy_cluster
-from boxproof.cluster.recovery import Running, recover, running, settle
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.deployment.deploy import Box
 from boxproof.fixtures.box_fixtures import MakeBox

@@ -13,7 +13,7 @@ from boxproof.core.process import CommandTimedOut
 from boxproof.core.session import ClusterInfo, EngineInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.probes.pods import helper_pods
-from boxproof.subject.commands import carry_out
+from boxproof.subject.copies import carry_out
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from suites.kind import placement

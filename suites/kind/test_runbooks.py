@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from boxproof.cluster.command_tools import Running, running
 from boxproof.cluster.images import load
-from boxproof.cluster.recovery import Running, running
 from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox

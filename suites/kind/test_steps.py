@@ -15,7 +15,7 @@ from boxproof.kube.client import Kube
 from boxproof.kube.pod_status import is_ready, rolled_to
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
-from boxproof.subject.commands import carry_out
+from boxproof.subject.copies import carry_out
 from boxproof.subject.image.entrypoint import after_init
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope

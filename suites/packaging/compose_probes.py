@@ -13,8 +13,8 @@ from typing import Any
 from docker.errors import DockerException
 
 from boxproof.agent.login import FILE, credentials
-from boxproof.core.labels import labels_here
 from boxproof.core.process import Result
+from boxproof.core.session import labels_here
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods.probe_pods import PROGRAM
 from pytest_claims import observe

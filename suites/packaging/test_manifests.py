@@ -7,8 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from boxproof.core.labels import RUN_LABEL
-from boxproof.core.session import Session
+from boxproof.core.session import RUN_LABEL, Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.applied_objects import Applied, Conformity, refused
 from boxproof.fixtures.helm_release import Charts

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from boxproof.fixtures.agent_modes import Modes
-from boxproof.fixtures.blocked_agent import Hanging
+from boxproof.fixtures.agent_modes import Hanging, Modes
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.pods import helper_pods
 from boxproof.stubs.anthropic import Stub

@@ -11,14 +11,15 @@ import pytest
 from boxproof.core.session import ImageInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import rendered
-from boxproof.fixtures.agent_modes import Modes, started
-from boxproof.fixtures.blocked_agent import (
+from boxproof.fixtures.agent_modes import (
     LIVE,
     Hanging,
+    Modes,
     container_runs,
     endless,
     probe_often,
     probed,
+    started,
     to_clis,
     to_clis_of_pod,
 )

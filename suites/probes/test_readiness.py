@@ -7,8 +7,7 @@ from contextlib import suppress
 from boxproof.agent.api_session import SEND
 from boxproof.agent.login import FILE, credentials
 from boxproof.deployment.box import Box
-from boxproof.fixtures.agent_modes import Modes
-from boxproof.fixtures.blocked_agent import LIVE, READY, Hanging, probe_often, probed
+from boxproof.fixtures.agent_modes import LIVE, READY, Hanging, Modes, probe_often, probed
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
 from boxproof.kube import pod_status

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from boxproof.core.labels import RUN_LABEL
-from boxproof.core.session import Session
+from boxproof.core.session import RUN_LABEL, Session
 from boxproof.deployment.box import Box
 from boxproof.kube.access_reviews import groups_of
 from boxproof.kube.client import ApiError, Kube, Object

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from boxproof.deployment.box import Box
 from boxproof.deployment.sabotage_ways import Objects, find
-from boxproof.fixtures.blocked_agent import LIVE
+from boxproof.fixtures.agent_modes import LIVE
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import NotFound

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from boxproof.cluster.recovery import Deployed
-from boxproof.subject.commands import carry_out
+from boxproof.cluster.command_tools import Deployed
+from boxproof.subject.copies import carry_out
 from boxproof.subject.model import Subject
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.pace import stretched

@@ -11,7 +11,7 @@ from typing import Any
 
 from docker.errors import DockerException
 
-from boxproof.core.labels import RUN_LABEL
+from boxproof.core.session import RUN_LABEL
 from pytest_claims.faults import EnvironmentFault
 
 MAGIC = b"\x7fELF"

@@ -15,7 +15,7 @@ from invoke.main import program
 from pydantic import BaseModel
 
 from boxproof import bootstrap
-from boxproof.cli.main import COMMANDS, parser
+from boxproof.cli.options import COMMANDS, parser
 from boxproof.cluster import cells
 from boxproof.core.settings import PREFIX, ROOT, UNSET, Settings
 from boxproof.subject.image import tools

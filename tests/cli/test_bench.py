@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.bench.bench_session import Bench, spread
-from boxproof.cli import bench, main
+from boxproof.cli import bench, main, options
 from boxproof.core.settings import ROOT, Settings
 from boxproof.reports.bench_results import Measure
 from pytest_claims.faults import EnvironmentFault, UsageError
@@ -100,11 +100,11 @@ def test_a_spread_sample() -> None:
 
 
 def test_the_help_names_every_measure() -> None:
-    assert tuple(bench.MEASURES) == main.MEASURES
+    assert tuple(bench.MEASURES) == options.MEASURES
 
 
-@pytest.mark.parametrize("command", main.COMMANDS)
+@pytest.mark.parametrize("command", options.COMMANDS)
 def test_the_usage_is_as_it_is_called(command: str) -> None:
-    told = main.parser(command, "").format_help()
+    told = options.parser(command, "").format_help()
     assert told.startswith(f"usage: boxproof {command} ")
-    assert (f"nox -s {command} -- OPTIONS" in told) is (command not in main.ALONE)
+    assert (f"nox -s {command} -- OPTIONS" in told) is (command not in options.ALONE)

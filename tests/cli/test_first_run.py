@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.cli import first_run
+from boxproof.cli import doctor
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host import machine
 from boxproof.host.survey import Need, Survey
@@ -22,7 +22,7 @@ def told(
     monkeypatch.setattr(machine, "cpus", lambda: cpus)
     monkeypatch.setattr(machine, "free_disk", lambda _: free)
     survey = Survey(ready=True, needs=(ENGINE, *needs))
-    return list(first_run.first_run(Settings(), SUBJECT, survey).lines())
+    return list(doctor.first_run(Settings(), SUBJECT, survey).lines())
 
 
 def everything() -> inputs.Wanted:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.cli import interrupts, main
+from boxproof.cli import interrupts, options
 from boxproof.cli.interrupts import PHASES, plans
 from boxproof.core.settings import Settings
 from boxproof.host import process_table
@@ -100,7 +100,7 @@ def test_wrong_usage_is_told_before_anything_runs(tmp_path: Path, options: dict[
 
 
 def test_the_command_line_gives_the_number_and_the_seed() -> None:
-    settings, own = main.asked(["7", "--seed", "3", "--only", "int,term"], "interrupts", "")
+    settings, own = options.asked(["7", "--seed", "3", "--only", "int,term"], "interrupts", "")
     assert own == {"count": "7", "seed": "3", "only": "int,term", "minutes": "600"}
     assert settings.claims == ()
 
@@ -129,4 +129,4 @@ def test_a_tree_is_a_process_and_all_below_it_and_goes_as_a_whole() -> None:
 
 
 def test_the_help_names_every_action() -> None:
-    assert f"comma-separated: {', '.join(ACTIONS)}\n" in main.parser("interrupts", "").format_help()
+    assert f"comma-separated: {', '.join(ACTIONS)}\n" in options.parser("interrupts", "").format_help()

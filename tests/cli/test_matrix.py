@@ -18,7 +18,6 @@ from boxproof.cluster.cells import Combination
 from boxproof.core.own_project import OURS
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings
-from boxproof.runs import known_failures
 from pytest_claims.faults import EnvironmentFault, UsageError
 from pytest_claims.reports import results
 from pytest_claims.reports.schema import Cell, ClaimResult, Counts, Image, Results, RunVerdict, SubjectPart
@@ -40,7 +39,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     subject.mkdir()
     (subject / "subject.toml").write_text('name = "box"\n')
     monkeypatch.setattr(matrix, "ROOT", subject)
-    monkeypatch.setattr(known_failures, "PROBES", {"kind-load": lambda _: f"ERROR: {SYMPTOM}"})
+    monkeypatch.setattr(matrix, "PROBES", {"kind-load": lambda _: f"ERROR: {SYMPTOM}"})
     return Settings(
         subject=subject,
         claims=("pvc-bound",),
@@ -217,7 +216,7 @@ def test_a_symptom_that_cannot_be_looked_for_blocks(
     def gone(_: Session) -> str:
         raise EnvironmentFault("the engine is gone")
 
-    monkeypatch.setattr(known_failures, "PROBES", {"kind-load": gone})
+    monkeypatch.setattr(matrix, "PROBES", {"kind-load": gone})
     assert matrix.run(settings, CELLS[1:2]) == 3
 
 

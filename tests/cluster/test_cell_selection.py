@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.cluster import cell_selection, cells
+from boxproof.cli import matrix
+from boxproof.cluster import cells
 from boxproof.core.settings import Settings
-from boxproof.runs import known_failures
 from pytest_claims.faults import UsageError
 
 
 def test_every_version_is_in_a_default_cell() -> None:
-    known, chosen = cells.catalogue(), cell_selection.default()
+    known, chosen = cells.catalogue(), cells.default_cells()
     assert len(chosen) >= 8
     assert {each.kind for each in chosen} == {each.version for each in known.kind}
     assert {each.containerd for each in chosen} == {each.version for each in known.containerd}
@@ -20,22 +20,22 @@ def test_every_version_is_in_a_default_cell() -> None:
 
 
 def test_the_default_cells_show_what_cannot_work() -> None:
-    shown = {cells.impossible(each) for each in cell_selection.default()} - {None}
+    shown = {cells.impossible(each) for each in cells.default_cells()} - {None}
     assert shown == set(cells.catalogue().impossible)
-    assert {each.probe for each in cells.catalogue().impossible} <= set(known_failures.PROBES)
+    assert {each.probe for each in cells.catalogue().impossible} <= set(matrix.PROBES)
 
 
 def test_the_product_has_every_pair_and_each_cell_once() -> None:
-    known, chosen = cells.catalogue(), cell_selection.product()
+    known, chosen = cells.catalogue(), cells.product()
     pairs = {(each.kind, each.containerd) for each in chosen}
     assert len(pairs) == len(known.kind) * len(known.containerd)
-    assert set(cell_selection.default()) <= set(chosen)
+    assert set(cells.default_cells()) <= set(chosen)
     assert len({each.id for each in chosen}) == len(chosen)
 
 
 def test_a_cell_is_named_by_what_differs_from_the_default() -> None:
     asked = ("kind=0.27.0,containerd=1.7", "containerd=1.7.35, kind=v0.27.0", "kubernetes=1.36.3")
-    first, second = cell_selection.named(asked, Settings())
+    first, second = cells.named(asked, Settings())
     assert first.id == "kind-0.27.0-containerd-1.7.35-kubernetes-1.34.2"
     assert (second.kind, second.kubernetes) == ("0.33.0", "1.36.3")
 
@@ -52,4 +52,4 @@ def test_a_cell_is_named_by_what_differs_from_the_default() -> None:
 )
 def test_a_cell_that_cannot_be_meant_is_wrong_usage(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        cell_selection.named([text], Settings())
+        cells.named([text], Settings())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.cluster import cells, compatibility
+from boxproof.cluster import cells
 from boxproof.cluster.cells import Combination
 from boxproof.core.settings import ROOT, Settings
 from pytest_claims.faults import EnvironmentFault, UsageError
@@ -19,18 +19,18 @@ def pair(kind: str, containerd: str) -> Combination:
 
 
 def test_the_default_cell_is_let_through() -> None:
-    assert compatibility.check(Settings()) == cells.check(Settings())
+    assert cells.check_shown(Settings()) == cells.check(Settings())
 
 
 def test_an_old_kind_is_refused_with_what_was_shown() -> None:
     with pytest.raises(UsageError, match=r"kind 0\.26\.0 was not shown to load") as failure:
-        compatibility.demand(pair("0.26.0", "2.1.9"))
+        cells.demand_shown(pair("0.26.0", "2.1.9"))
     assert "kind 0.33.0 with containerd" in failure.value.hint
 
 
 def test_what_cannot_work_is_refused_with_its_symptom() -> None:
     with pytest.raises(UsageError, match="unknown containerd config version: 4"):
-        compatibility.demand(pair("0.27.0", "2.3.7"))
+        cells.demand_shown(pair("0.27.0", "2.3.7"))
 
 
 def test_nothing_that_cannot_work_is_listed_as_shown() -> None:
@@ -54,10 +54,10 @@ def test_the_kind_in_the_path_is_asked(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     if version:
-        assert compatibility.installed(Settings()) == version
+        assert cells.installed_kind(Settings()) == version
     else:
         with pytest.raises(EnvironmentFault, match="does not say which it is"):
-            compatibility.installed(Settings())
+            cells.installed_kind(Settings())
 
 
 def test_where_there_is_none_it_is_the_cells_and_nothing_is_built(
@@ -65,5 +65,5 @@ def test_where_there_is_none_it_is_the_cells_and_nothing_is_built(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     settings = Settings(cache=tmp_path / "cache", kind="0.32.0")
-    assert compatibility.installed(settings) == "0.32.0"
+    assert cells.installed_kind(settings) == "0.32.0"
     assert not settings.cache.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.cluster.coredns import corefile
+from boxproof.deployment.cluster_resolver import corefile
 from pytest_claims.faults import EnvironmentFault
 
 PLAIN = """.:53 {

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from boxproof.cli import e2e
-from boxproof.cluster import external
-from boxproof.cluster.kubeconfig import Context
+from boxproof.cluster import cluster_info
+from boxproof.cluster.contexts import Context
 from boxproof.core.settings import ROOT, Settings
 from pytest_claims.faults import EnvironmentFault, UsageError
 
@@ -102,7 +102,7 @@ def asked(directory: Path, port: int, context: str = "prod") -> Settings:
 
 
 def test_a_cluster_that_lets_us_is_let_through_and_nothing_is_made(tmp_path: Path, server: int) -> None:
-    external.check(asked(tmp_path, server))
+    cluster_info.check_external(asked(tmp_path, server))
     assert Server.changes == []
 
 
@@ -128,7 +128,7 @@ def test_a_user_that_is_refused_is_told_from_a_dead_server(
 ) -> None:
     monkeypatch.setattr(Server, "status", 401)
     with pytest.raises(EnvironmentFault, match=r"of the context 'prod' refuses its user: .*401"):
-        external.check(asked(tmp_path, server))
+        cluster_info.check_external(asked(tmp_path, server))
 
 
 def test_rights_that_are_missing_are_named(
@@ -136,15 +136,15 @@ def test_rights_that_are_missing_are_named(
 ) -> None:
     monkeypatch.setattr(Server, "refused", "clusterroles")
     with pytest.raises(EnvironmentFault, match=r"'prod' may not: create clusterroles .*administrator"):
-        external.check(asked(tmp_path, server))
+        cluster_info.check_external(asked(tmp_path, server))
 
 
 def test_it_is_what_its_api_tells(tmp_path: Path, server: int) -> None:
-    found = external.context(asked(tmp_path, server))
+    found = cluster_info.external_context(asked(tmp_path, server))
     path = tmp_path / "private"
     path.write_text((tmp_path / "config").read_text() + "current-context: prod\n")
 
-    cluster = external.gather(found, str(path), "kubectl")
+    cluster = cluster_info.gather_external(found, str(path), "kubectl")
 
     assert (cluster.context, cluster.kubernetes, cluster.nodes) == ("prod", "1.33.1", ("w",))
     assert (cluster.containerd, cluster.cni, cluster.kind) == ("2.1.4", "cilium", "")
@@ -156,6 +156,6 @@ def test_its_name_is_its_servers_and_fits_files() -> None:
     one, other = (
         Context(name, {"server": "https://API.example.com:6443/a"}, {}) for name in ("x", "arn:y/z")
     )
-    assert external.name_of(one) == external.name_of(other)
-    assert external.name_of(one).startswith("at-api-example-com-6443-a-")
-    assert len(external.name_of(Context("x", {"server": f"https://{'a' * 80}"}, {}))) <= 40
+    assert cluster_info.external_name(one) == cluster_info.external_name(other)
+    assert cluster_info.external_name(one).startswith("at-api-example-com-6443-a-")
+    assert len(cluster_info.external_name(Context("x", {"server": f"https://{'a' * 80}"}, {}))) <= 40

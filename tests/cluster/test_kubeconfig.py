@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from boxproof.cluster import kubeconfig
+from boxproof.cluster import contexts
 from boxproof.core.settings import credential_variables
 from pytest_claims.faults import UsageError
 
@@ -35,25 +35,25 @@ def test_a_context_is_found_in_the_first_file_that_has_it(tmp_path: Path) -> Non
         write(tmp_path / "two", "a", "https://two"),
         write(tmp_path / "three", "b", "https://three"),
     ]
-    assert kubeconfig.chosen(files, "a").server == "https://one"
-    assert kubeconfig.chosen(files, "b").server == "https://three"
+    assert contexts.chosen(files, "a").server == "https://one"
+    assert contexts.chosen(files, "b").server == "https://three"
 
 
 def test_an_unknown_context_names_the_nearest(tmp_path: Path) -> None:
     file = write(tmp_path / "config", "kind-prod", "https://x")
     with pytest.raises(UsageError, match=r"no context 'kind-prd' in .*config \(did you mean 'kind-prod'\?\)"):
-        kubeconfig.chosen([file], "kind-prd")
+        contexts.chosen([file], "kind-prd")
 
 
 def test_no_file_and_no_kubeconfig_are_one_line_each(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no kubeconfig at .*none.*--kubeconfig FILE"):
-        kubeconfig.chosen([tmp_path / "none"], "a")
+        contexts.chosen([tmp_path / "none"], "a")
     (tmp_path / "passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
     with pytest.raises(UsageError, match=r"passwd is no kubeconfig: it is no mapping of YAML"):
-        kubeconfig.chosen([tmp_path / "passwd"], "a")
+        contexts.chosen([tmp_path / "passwd"], "a")
     (tmp_path / "odd").write_text("[")
     with pytest.raises(UsageError, match=r"odd is no kubeconfig") as found:
-        kubeconfig.chosen([tmp_path / "odd"], "a")
+        contexts.chosen([tmp_path / "odd"], "a")
     assert "\n" not in str(found.value)
 
 
@@ -61,7 +61,7 @@ def test_a_context_without_its_cluster_is_named(tmp_path: Path) -> None:
     data = {"contexts": [{"name": "a", "context": {"cluster": "gone", "user": "u"}}]}
     (tmp_path / "config").write_text(yaml.safe_dump(data))
     with pytest.raises(UsageError, match=r"'a' names the cluster 'gone', which is not there"):
-        kubeconfig.chosen([tmp_path / "config"], "a")
+        contexts.chosen([tmp_path / "config"], "a")
 
 
 def test_the_copy_holds_from_anywhere_for_its_owner_alone(
@@ -74,7 +74,7 @@ def test_the_copy_holds_from_anywhere_for_its_owner_alone(
     file = write(tmp_path / "kube" / "config", "a", "https://one", exec=dict(EXEC))
     before = (file.read_bytes(), file.stat().st_mtime_ns)
 
-    made = kubeconfig.write(kubeconfig.chosen([file], "a"), tmp_path / "state" / "run" / "kubeconfig", "ours")
+    made = contexts.write(contexts.chosen([file], "a"), tmp_path / "state" / "run" / "kubeconfig", "ours")
 
     data = yaml.safe_load(made.read_text())
     assert made.stat().st_mode & 0o777 == 0o600

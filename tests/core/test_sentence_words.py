@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.core import own_project, sentence_words
+from boxproof.core import foreign_subject, own_project
 from boxproof.core.settings import ROOT
 from boxproof.subject import model, parts
 from pytest_claims import claims
@@ -64,7 +64,7 @@ def test_at_least_ninety_claims_are_about_any_box() -> None:
 
 def test_a_bound_that_is_looser_than_the_claims_is_not_said(tmp_path: Path) -> None:
     (tmp_path / "subject.toml").write_text('name = "x"\n[budgets]\ncompressed_bytes = 3_000_000_000\n')
-    assert sentence_words.of(tmp_path)["compressed"] == ""
+    assert foreign_subject.words_of(tmp_path)["compressed"] == ""
     assert says(tmp_path, "image-under-2gb-compressed").endswith("smaller than 2 GB.")
 
 

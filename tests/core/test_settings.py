@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.cli.main import asked, main
+from boxproof.cli.main import main
+from boxproof.cli.options import asked
 from boxproof.core.settings import Settings, kubeconfig_files
 from pytest_claims.faults import UsageError
 

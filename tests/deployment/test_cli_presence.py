@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.session import EngineInfo, ImageInfo, Session
-from boxproof.deployment import cli_presence
+from boxproof.deployment import cluster_requirements
 from pytest_claims.faults import Unprovable
 
 ABOUT_IT = frozenset({"claude-code"})
@@ -66,14 +66,14 @@ def about(directory: Path, engine: EngineInfo, *profiles: str) -> Session:
 
 def test_a_claim_about_a_cli_that_is_not_there_is_unproven(tmp_path: Path, engine: EngineInfo) -> None:
     with pytest.raises(Unprovable, match="says where its CLI is"):
-        cli_presence.demand(about(tmp_path, engine, "claude-code"), ABOUT_IT)
+        cluster_requirements.demand_cli(about(tmp_path, engine, "claude-code"), ABOUT_IT)
 
 
 def test_other_claims_do_not_ask_for_it(tmp_path: Path, engine: EngineInfo) -> None:
-    cli_presence.demand(about(tmp_path, engine, "claude-code"), frozenset({"workload"}))
+    cluster_requirements.demand_cli(about(tmp_path, engine, "claude-code"), frozenset({"workload"}))
 
 
 def test_of_a_box_of_our_own_start_the_check_itself_says_what_is_wrong(
     tmp_path: Path, engine: EngineInfo
 ) -> None:
-    cli_presence.demand(about(tmp_path, engine, "claude-code", "box"), ABOUT_IT)
+    cluster_requirements.demand_cli(about(tmp_path, engine, "claude-code", "box"), ABOUT_IT)

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from boxproof.core.labels import RUN_LABEL
-from boxproof.core.session import ClusterInfo, EngineInfo, Session
+from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo, Session
 from boxproof.deployment import deploy, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.liveness import liveness

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from boxproof.core.labels import RUN_LABEL
-from boxproof.core.session import ClusterInfo, ImageInfo, Session, StubInfo
-from boxproof.deployment import external_instances
+from boxproof.core.session import RUN_LABEL, ClusterInfo, ImageInfo, Session, StubInfo
+from boxproof.deployment import box_instances
 from boxproof.fixtures.factories import Twins
 from boxproof.kube import network_policies
 from boxproof.kube.network_policies import Place
@@ -63,7 +62,7 @@ def objects() -> list[Object]:
 
 def place(app: str) -> Place:
     """Return a pod of the box."""
-    return Place(app, "10.42.0.3", "box", {"app": app}, {external_instances.SPACE: "box"})
+    return Place(app, "10.42.0.3", "box", {"app": app}, {box_instances.SPACE: "box"})
 
 
 STUB_PLACE = Place(
@@ -71,13 +70,13 @@ STUB_PLACE = Place(
     "10.42.0.9",
     "home",
     {"app.kubernetes.io/name": "boxproof-stub"},
-    {external_instances.SPACE: "home"},
+    {box_instances.SPACE: "home"},
 )
 
 
 def test_every_pod_has_the_names_of_the_stub_and_nothing_else_changes() -> None:
     made = objects()
-    external_instances.adapt(made, CLUSTER, STUB)
+    box_instances.adapt(made, CLUSTER, STUB)
 
     specs = [made[0]["spec"]["template"]["spec"], made[1]["spec"]["template"]["spec"]]
     specs.append(made[2]["spec"]["jobTemplate"]["spec"]["template"]["spec"])
@@ -88,7 +87,7 @@ def test_every_pod_has_the_names_of_the_stub_and_nothing_else_changes() -> None:
 def test_names_that_are_there_stay() -> None:
     made = objects()
     made[0]["spec"]["template"]["spec"]["hostAliases"] = [{"ip": "1.2.3.4", "hostnames": ["mine"]}]
-    external_instances.adapt(made, CLUSTER, STUB)
+    box_instances.adapt(made, CLUSTER, STUB)
     found = made[0]["spec"]["template"]["spec"]["hostAliases"]
     assert [each["ip"] for each in found] == ["1.2.3.4", "10.43.0.7"]
 
@@ -96,24 +95,24 @@ def test_names_that_are_there_stay() -> None:
 def test_who_is_let_out_to_everywhere_is_let_out_to_the_stub_and_nobody_else() -> None:
     made = objects()
     assert not network_policies.allowed(made[4:], place("proxy"), STUB_PLACE, 443, "TCP")
-    external_instances.adapt(made, CLUSTER, STUB)
+    box_instances.adapt(made, CLUSTER, STUB)
     assert network_policies.allowed(made[4:], place("proxy"), STUB_PLACE, 443, "TCP")
     assert not network_policies.allowed(made[4:], place("proxy"), STUB_PLACE, 8081, "TCP")
     assert not network_policies.allowed(made[4:], place("agent"), STUB_PLACE, 443, "TCP")
-    another = Place("other", "10.42.0.8", "home", {}, {external_instances.SPACE: "home"})
+    another = Place("other", "10.42.0.8", "home", {}, {box_instances.SPACE: "home"})
     assert not network_policies.allowed(made[4:], place("proxy"), another, 443, "TCP")
 
 
 def test_a_defect_that_opens_the_world_opens_the_way_to_the_stub_too() -> None:
     made = objects()
     made[4]["spec"]["egress"].append(block("0.0.0.0/0", 443))
-    external_instances.adapt(made, CLUSTER, STUB)
+    box_instances.adapt(made, CLUSTER, STUB)
     assert network_policies.allowed(made[4:], place("agent"), STUB_PLACE, 443, "TCP")
 
 
 def test_every_api_server_is_let_through_where_one_is() -> None:
     made = objects()
-    external_instances.adapt(made, CLUSTER, STUB)
+    box_instances.adapt(made, CLUSTER, STUB)
     second = Place("api", "10.0.0.2")
     assert network_policies.allowed(made[4:], place("agent"), second, 6443, "TCP")
     assert not network_policies.allowed(made[4:], place("agent"), second, 443, "TCP")
@@ -122,7 +121,7 @@ def test_every_api_server_is_let_through_where_one_is() -> None:
 def test_an_api_server_of_ipv6_is_one_address_too() -> None:
     made = [policy("agent", block("fd00::1/128", 6443))]
     cluster = replace(CLUSTER, apiserver="fd00::1:6443", endpoints=("fd00::2:6443",))
-    external_instances.adapt(made, cluster, STUB)
+    box_instances.adapt(made, cluster, STUB)
     assert made[0]["spec"]["egress"][0]["to"][1:] == [{"ipBlock": {"cidr": "fd00::2/128"}}]
 
 
@@ -131,10 +130,10 @@ def test_in_a_cluster_of_ours_objects_stay_as_rendered() -> None:
     ours = ClusterInfo(
         name="boxproof", kubeconfig="k", nodes=("w",), kind="0.33.0", apiserver="10.0.0.1:6443"
     )
-    external_instances.adapt(made, ours, KIND_STUB)
-    external_instances.adapt(made, ours, None)
+    box_instances.adapt(made, ours, KIND_STUB)
+    box_instances.adapt(made, ours, None)
     assert made == objects()
-    assert external_instances.aliases(KIND_STUB) == []
+    assert box_instances.aliases(KIND_STUB) == []
 
 
 def session(**more: Any) -> Session:
@@ -176,14 +175,14 @@ def role(**labels: str) -> Object:
 
 def test_what_is_somebody_elses_is_left_alone() -> None:
     with pytest.raises(EnvironmentFault, match=r"ClusterRole claude-reader is there already"):
-        external_instances.demand_free(Live(role()), session(), [role()])  # type: ignore[arg-type]
-    external_instances.demand_free(Live(role(**{RUN_LABEL: "r"})), session(), [role()])  # type: ignore[arg-type]
-    external_instances.demand_free(Live(), session(), [role()])  # type: ignore[arg-type]
+        box_instances.demand_free(Live(role()), session(), [role()])  # type: ignore[arg-type]
+    box_instances.demand_free(Live(role(**{RUN_LABEL: "r"})), session(), [role()])  # type: ignore[arg-type]
+    box_instances.demand_free(Live(), session(), [role()])  # type: ignore[arg-type]
 
 
 def storage_class(name: str, provisioner: str, default: bool = False) -> Object:
     """Return a class of volumes."""
-    notes = {external_instances.DEFAULT_CLASS: "true"} if default else {}
+    notes = {box_instances.DEFAULT_CLASS: "true"} if default else {}
     return {
         "kind": "StorageClass",
         "metadata": {"name": name, "annotations": notes},
@@ -198,26 +197,24 @@ CLAIMING = {
 
 def test_storage_that_a_cluster_does_not_have_makes_unproven() -> None:
     live = Live(storage_class("gp3", "ebs.csi.aws.com", default=True))
-    external_instances.demand_storage(live, [CLAIMING])  # type: ignore[arg-type]
+    box_instances.demand_storage(live, [CLAIMING])  # type: ignore[arg-type]
     with pytest.raises(Unprovable, match=r"volumes of rancher.io/local-path"):
-        external_instances.demand_storage(live, [storage_class("mine", "rancher.io/local-path")])  # type: ignore[arg-type]
+        box_instances.demand_storage(live, [storage_class("mine", "rancher.io/local-path")])  # type: ignore[arg-type]
     with pytest.raises(Unprovable, match="needs a default StorageClass"):
-        external_instances.demand_storage(Live(storage_class("gp3", "x")), [CLAIMING])  # type: ignore[arg-type]
+        box_instances.demand_storage(Live(storage_class("gp3", "x")), [CLAIMING])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("runs", ["r/box@sha256:manifest", "sha256:config"])
 def test_a_pod_with_what_was_pushed_is_taken(runs: str) -> None:
-    external_instances.demand_content(
-        session(extra={external_instances.PUSHED: "sha256:manifest"}), pod(runs), "main"
-    )
+    box_instances.demand_content(session(extra={box_instances.PUSHED: "sha256:manifest"}), pod(runs), "main")
 
 
 @pytest.mark.parametrize("runs", ["r/box@sha256:older", ""])
 def test_older_content_under_the_same_name_is_noticed(runs: str) -> None:
-    told = session(extra={external_instances.PUSHED: "sha256:manifest"})
+    told = session(extra={box_instances.PUSHED: "sha256:manifest"})
     with pytest.raises(EnvironmentFault, match=r"not what was pushed .*from the node w"):
-        external_instances.demand_content(told, pod(runs), "main")
-    external_instances.demand_content(told, pod(runs, "another:1"), "main")
+        box_instances.demand_content(told, pod(runs), "main")
+    box_instances.demand_content(told, pod(runs, "another:1"), "main")
 
 
 def pod(runs: str, image: str = IMAGE.reference) -> Object:

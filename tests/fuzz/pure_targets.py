@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from boxproof.reports import matrix_merge
+from boxproof.reports import matrix_results
 from pytest_claims.faults import UsageError
 from pytest_claims.reports import history, results
 from tests.fuzz import inputs
@@ -141,7 +141,7 @@ def report(data: bytes) -> None:
         history.read(path)
     (PLACE / "matrix.json").write_bytes(data)
     with suppress(UsageError):
-        matrix_merge.merge([PLACE], PLACE / "merged")
+        matrix_results.merge([PLACE], PLACE / "merged")
 
 
 TARGETS: dict[str, tuple[Callable[[Any], None], st.SearchStrategy[Any]]] = {

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from boxproof.core.process import Result, run
 from boxproof.core.session import StubInfo
 from boxproof.core.settings import ROOT
-from boxproof.stubs.anthropic import Stub
-from boxproof.stubs.git_forge import Repository
+from boxproof.stubs.anthropic import Repository, Stub
 from tests.support import stubs
 
 PROGRAM = ROOT / "image/rootfs/usr/local/lib/box/config_clone.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.kube.schemas import schemas
+from boxproof.kube.discovery import schemas
 
 KIND = {"group": "apps", "version": "v1", "kind": "Thing"}
 DOCUMENT: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.operations import cyclonus_output
+from boxproof.operations import cyclonus
 from pytest_claims.faults import EnvironmentFault
 
 HEAD = """+--------+-----+-----+
@@ -39,24 +39,24 @@ def case(number: int, *steps: str) -> str:
 
 def test_a_wrong_connection_is_named_with_its_ports_and_its_end() -> None:
     output = case(1, NONE) + case(2, step(". X", ". X")) + case(3, step("X X", "X X"))
-    assert cyclonus_output.wrong(output) == {
+    assert cyclonus.wrong_cells(output) == {
         2: ("x/a -> x/b open: TCP/80",),
         3: ("x/b -> x/a denied: TCP/80",),
     }
 
 
 def test_both_ends_of_one_pair_are_one_pair_for_cyclonus() -> None:
-    found = cyclonus_output.wrong(case(1, step("X X", "X .", count=1)))
+    found = cyclonus.wrong_cells(case(1, step("X X", "X .", count=1)))
     assert found == {1: ("x/b -> x/a denied: TCP/80", "x/b -> x/a open: UDP/80")}
 
 
 def test_a_later_step_is_named() -> None:
-    found = cyclonus_output.wrong(case(1, NONE, step(". X", ". X", number=2)))
+    found = cyclonus.wrong_cells(case(1, NONE, step(". X", ". X", number=2)))
     assert found == {1: ("step 2: x/a -> x/b open: TCP/80",)}
 
 
 def test_a_connection_to_itself_does_not_count() -> None:
-    assert cyclonus_output.wrong(case(1, step(". X", ". X", itself="X X"))) == {
+    assert cyclonus.wrong_cells(case(1, step(". X", ". X", itself="X X"))) == {
         1: ("x/a -> x/b open: TCP/80",)
     }
 
@@ -72,4 +72,4 @@ def test_a_connection_to_itself_does_not_count() -> None:
 )
 def test_tables_that_are_not_understood_are_a_fault(output: str) -> None:
     with pytest.raises(EnvironmentFault, match="cyclonus"):
-        cyclonus_output.wrong(output)
+        cyclonus.wrong_cells(output)

@@ -9,8 +9,8 @@ import pytest
 
 from boxproof.core.process import Result
 from boxproof.kube.client import Kube, Object
-from boxproof.operations import cyclonus_pods
-from boxproof.operations.cyclonus_pods import Peer, connect, in_force
+from boxproof.operations import cyclonus
+from boxproof.operations.cyclonus import Peer, connect, in_force
 from boxproof.probes.network.reach import Reach
 from pytest_claims.faults import EnvironmentFault
 
@@ -55,7 +55,7 @@ def agnhost(monkeypatch: pytest.MonkeyPatch) -> None:
         denied = kube.denies(source, "Egress") or kube.denies(target, "Ingress")
         return Result(tuple(argv), int(denied), "", "TIMEOUT\n" if denied else "", timeout)
 
-    monkeypatch.setattr(cyclonus_pods, "exec_in", exec_in)
+    monkeypatch.setattr(cyclonus, "exec_in", exec_in)
 
 
 def test_policies_are_seen_in_force_for_each_pod_both_ways(agnhost: None) -> None:
@@ -75,7 +75,7 @@ def test_policies_are_seen_in_force_for_each_pod_both_ways(agnhost: None) -> Non
 def test_a_pod_that_stays_free_is_named(
     agnhost: None, monkeypatch: pytest.MonkeyPatch, direction: str, said: str
 ) -> None:
-    monkeypatch.setattr(cyclonus_pods, "BY_THEN", 0.3)
+    monkeypatch.setattr(cyclonus, "BY_THEN", 0.3)
     kube = FakeKube([("x/b", direction)])
     with pytest.raises(EnvironmentFault, match=said):
         in_force(cast(Kube, kube), PODS)
@@ -94,11 +94,11 @@ def test_a_pod_that_stays_free_is_named(
 def test_what_agnhost_says_is_understood(
     monkeypatch: pytest.MonkeyPatch, code: int, said: str, end: Reach
 ) -> None:
-    monkeypatch.setattr(cyclonus_pods, "exec_in", lambda *_, **__: Result((), code, "", said, 0.1))
+    monkeypatch.setattr(cyclonus, "exec_in", lambda *_, **__: Result((), code, "", said, 0.1))
     assert connect(cast(Kube, None), PODS[0], PODS[1]) is end
 
 
 def test_an_agnhost_that_does_not_start_is_no_denial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cyclonus_pods, "exec_in", lambda *_, **__: Result((), 127, "", "no such file", 0.1))
+    monkeypatch.setattr(cyclonus, "exec_in", lambda *_, **__: Result((), 127, "", "no such file", 0.1))
     with pytest.raises(EnvironmentFault, match="agnhost broke in x/a: 127"):
         connect(cast(Kube, None), PODS[0], PODS[1])

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.operations import known_deviations
-from boxproof.operations.cyclonus import Case
-from boxproof.operations.known_deviations import Known
+from boxproof.operations import cyclonus
+from boxproof.operations.cyclonus import Case, Known
 from pytest_claims.faults import EnvironmentFault
 
 OPEN = ("x/a -> x/b open: TCP/80",)
@@ -31,34 +30,34 @@ def known(tmp_path: Path) -> list[Known]:
     """What is known of the engine "one"."""
     path = tmp_path / "conformance.toml"
     path.write_text(FILE)
-    catalogue = known_deviations.load(path)
+    catalogue = cyclonus.known_deviations(path)
     assert catalogue.of("other") == []
     return catalogue.of("one")
 
 
 def test_just_the_known_connections_are_explained(known: list[Known]) -> None:
-    cases, outdated = known_deviations.explained([tried(*OPEN)], known)
+    cases, outdated = cyclonus.explained([tried(*OPEN)], known)
     assert ([each.known for each in cases], outdated) == (["both in one chain"], [])
 
 
 @pytest.mark.parametrize("wrong", [(), (*OPEN, "x/b -> x/a open: TCP/80"), ("x/a -> x/b denied: TCP/80",)])
 def test_anything_else_is_not(wrong: tuple[str, ...], known: list[Known]) -> None:
-    cases, outdated = known_deviations.explained([tried(*wrong)], known)
+    cases, outdated = cyclonus.explained([tried(*wrong)], known)
     assert ([each.known for each in cases], outdated) == ([""], known)
 
 
 def test_the_same_connections_in_another_case_are_not_explained(known: list[Known]) -> None:
-    cases, outdated = known_deviations.explained([tried(*OPEN, description="another")], known)
+    cases, outdated = cyclonus.explained([tried(*OPEN, description="another")], known)
     assert ([each.known for each in cases], outdated) == ([""], [])
 
 
 def test_one_entry_explains_one_case(known: list[Known]) -> None:
-    cases, _ = known_deviations.explained([tried(*OPEN), tried(*OPEN)], known)
+    cases, _ = cyclonus.explained([tried(*OPEN), tried(*OPEN)], known)
     assert [bool(each.known) for each in cases] == [True, False]
 
 
 def test_what_comes_with_boxproof_is_usable() -> None:
-    assert {each.network for each in known_deviations.load().known} == {"kube-router"}
+    assert {each.network for each in cyclonus.known_deviations().known} == {"kube-router"}
 
 
 @pytest.mark.parametrize(
@@ -74,4 +73,4 @@ def test_an_unusable_file_is_a_fault(text: str, tmp_path: Path) -> None:
     path = tmp_path / "conformance.toml"
     path.write_text(text)
     with pytest.raises(EnvironmentFault, match=r"conformance\.toml"):
-        known_deviations.load(path)
+        cyclonus.known_deviations(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.cluster.cells import Combination, impossible
-from boxproof.reports import matrix_merge, matrix_page, matrix_results
+from boxproof.reports import matrix_results
 from boxproof.reports.matrix_results import Outcome
 from pytest_claims.faults import ExitCode, UsageError
 from pytest_claims.recording.records import Record, Seen
@@ -135,7 +135,7 @@ def made(home: Path, *cells: Combination, verdict: RunVerdict = "accepted", sour
         matrix_results.keep(home, outcome)
         path = home / matrix_results.CELLS / cell.id / "run-1" / "results.json"
         results.write(path, ran(cell, claim(OWN, shown, f"because of {cell.id}"), source=source))
-    matrix_results.write(home, cells, matrix_results.outcomes(home))
+    matrix_results.write(home, cells, matrix_results.read_outcomes(home))
     return home
 
 
@@ -152,12 +152,12 @@ def test_the_file_has_the_fields_of_the_contract(tmp_path: Path) -> None:
 
 def test_a_cell_that_did_not_run_is_unproven(tmp_path: Path) -> None:
     made(tmp_path, PLAIN)
-    found = matrix_results.write(tmp_path, (PLAIN, OTHER), matrix_results.outcomes(tmp_path))
+    found = matrix_results.write(tmp_path, (PLAIN, OTHER), matrix_results.read_outcomes(tmp_path))
     assert (found.verdict, found.exit_code) == ("unproven", ExitCode.UNPROVEN)
     assert found.cells[1].results == ""
     said = f"1 of 2 cells accepted; {OTHER.id} unproven"
     assert found.summary() == f"unproven (narrowed to some claims): {said}"
-    icon = re.search(r'rel="icon".*fill=.%23(\w+)', matrix_page.write(tmp_path, found).read_text())
+    icon = re.search(r'rel="icon".*fill=.%23(\w+)', matrix_results.write_page(tmp_path, found).read_text())
     assert icon and icon[1] == "7a6300", "the tab has the colour of the verdict"
 
 
@@ -190,13 +190,13 @@ def test_a_matrix_is_the_worst_of_its_cells(verdicts: list[RunVerdict], worst: s
 
 def test_matrices_of_two_machines_make_one(tmp_path: Path) -> None:
     homes = [made(tmp_path / "a", PLAIN), made(tmp_path / "b", OTHER, verdict="refuted")]
-    found = matrix_merge.merge(homes, tmp_path / "both")
+    found = matrix_results.merge(homes, tmp_path / "both")
     assert [(each.id, each.verdict) for each in found.cells] == [
         (PLAIN.id, "accepted"),
         (OTHER.id, "refuted"),
     ]
     assert all((tmp_path / "both" / each.results).is_file() for each in found.cells)
-    page = matrix_page.write(tmp_path / "both", found).read_text()
+    page = matrix_results.write_page(tmp_path / "both", found).read_text()
     assert "1 of 2 cells accepted" in page
     assert OWN in page.partition("Differences between cells</h2>")[2]
     assert f"because of {OTHER.id}" in page
@@ -205,36 +205,36 @@ def test_matrices_of_two_machines_make_one(tmp_path: Path) -> None:
 def test_shards_below_one_directory_are_found(tmp_path: Path) -> None:
     made(tmp_path / "shards" / "0", PLAIN)
     made(tmp_path / "shards" / "1", OTHER)
-    assert len(matrix_merge.merge([tmp_path / "shards"], tmp_path / "both").cells) == 2
+    assert len(matrix_results.merge([tmp_path / "shards"], tmp_path / "both").cells) == 2
 
 
 def test_of_two_results_for_a_cell_the_worse_counts(tmp_path: Path) -> None:
     homes = [made(tmp_path / "a", PLAIN), made(tmp_path / "b", PLAIN, verdict="blocked")]
     for order in (homes, homes[::-1]):
-        assert matrix_merge.merge(order, tmp_path / f"both-{order[0].name}").verdict == "blocked"
+        assert matrix_results.merge(order, tmp_path / f"both-{order[0].name}").verdict == "blocked"
 
 
 def test_a_required_cell_nobody_ran_is_unproven(tmp_path: Path) -> None:
-    found = matrix_merge.merge([made(tmp_path / "a", PLAIN)], tmp_path / "both", required=(PLAIN, OTHER))
+    found = matrix_results.merge([made(tmp_path / "a", PLAIN)], tmp_path / "both", required=(PLAIN, OTHER))
     assert found.verdict == "unproven"
 
 
 def test_results_of_different_subjects_are_not_merged(tmp_path: Path) -> None:
     homes = [made(tmp_path / "a", PLAIN), made(tmp_path / "b", OTHER, source="v2")]
     with pytest.raises(UsageError, match=r"different subjects.*v1.*v2"):
-        matrix_merge.merge(homes, tmp_path / "both")
+        matrix_results.merge(homes, tmp_path / "both")
 
 
 def test_what_is_no_matrix_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no matrix\.json"):
-        matrix_merge.merge([tmp_path], tmp_path / "both")
+        matrix_results.merge([tmp_path], tmp_path / "both")
     (tmp_path / "matrix.json").write_text("{}")
     with pytest.raises(UsageError, match=str(tmp_path)):
-        matrix_merge.merge([tmp_path], tmp_path / "both")
+        matrix_results.merge([tmp_path], tmp_path / "both")
     torn = made(tmp_path / "torn", PLAIN)
     (torn / matrix_results.CELLS / PLAIN.id / "run-1" / "results.json").unlink()
     with pytest.raises(UsageError, match=str(torn)):
-        matrix_merge.merge([torn], tmp_path / "both")
+        matrix_results.merge([torn], tmp_path / "both")
 
 
 def test_a_verdict_that_changes_between_cells_is_a_difference() -> None:

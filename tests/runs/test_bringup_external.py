@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from boxproof.cluster import external
+from boxproof.cluster import cluster_info
 from boxproof.cluster.images import pull
 from boxproof.cluster.images import pull as pushing
-from boxproof.core.labels import RUN_LABEL
-from boxproof.core.session import ClusterInfo, EngineInfo, ImageInfo, StubInfo
+from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo, ImageInfo, StubInfo
 from boxproof.core.settings import ROOT, Settings
 from boxproof.deployment import deploy
-from boxproof.runs import bringup, bringup_external, inputs, ownership, run_life, sweep_cluster, sweep_engine
+from boxproof.runs import bringup, inputs, ownership, run_life, sweeping
 from boxproof.runs.run_life import Run
 from boxproof.stubs import anthropic
 from boxproof.subject import model
@@ -72,8 +71,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
     def gathered(found: Any, kubeconfig: str, kubectl: str) -> ClusterInfo:
         return ClusterInfo(
-            name=external.name_of(found), kubeconfig=kubeconfig, nodes=("w",), kind="", kubectl=kubectl,
-            context=found.name,
+            name=cluster_info.external_name(found), kubeconfig=kubeconfig, nodes=("w",), kind="",
+            kubectl=kubectl, context=found.name,
         )  # fmt: skip
 
     def push(_: EngineInfo, reference: str, registry: str) -> tuple[str, str]:
@@ -89,23 +88,22 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
         (image_build, "build", IMAGE),
         (image_build, "measured", IMAGE),
         (scan, "programs", {"kubectl": Path("/bin/kubectl")}),
-        (external, "gather", gathered),
-        (bringup_external, "image_id", "sha256:probe"),
+        (cluster_info, "gather_external", gathered),
+        (bringup, "image_id", "sha256:probe"),
         (pull, "pull", None),
         (anthropic, "start", started),
         (anthropic, "stop", None),
         (anthropic, "start_in_cluster", ("home/boxproof-stub", "10.43.0.7")),
         (bringup, "canary_of", None),
         (bringup, "first_instance", None),
-        (sweep_cluster, "left_behind", []),
+        (sweeping, "left_behind", []),
         (deploy, "remove_instances", []),
-        (sweep_cluster, "of_run", []),
-        (sweep_engine, "clear", None),
+        (sweeping, "of_run", []),
+        (sweeping, "clear", None),
     ):
         monkeypatch.setattr(place, name, noted(name, answer))
     monkeypatch.setattr(image_build, "lock_of", lambda *_: None)  # no archive is asked here
     monkeypatch.setattr(pushing, "push", push)
-    monkeypatch.setattr(bringup_external, "Kube", fake)
     monkeypatch.setattr(bringup, "Kube", fake)
     return fake
 
@@ -127,12 +125,12 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_images_are_pushed_before_anything_is_made_there(run: Run, cluster: Cluster) -> None:
-    session = bringup_external.session(run, model.load(ROOT))
+    session = bringup.external_session(run, model.load(ROOT))
 
     pushes = [cluster.done.index(f"push {each}") for each in ("probe:1", "box:1")]
     assert pushes == sorted(pushes)
     assert pushes[-1] < min(
-        cluster.done.index(each) for each in ("gather", "left_behind", "create Namespace")
+        cluster.done.index(each) for each in ("gather_external", "left_behind", "create Namespace")
     )
     assert cluster.done[-2:] == ["canary_of", "first_instance"]
     assert (session.probe_image, session.image and session.image.reference) == (
@@ -147,7 +145,7 @@ def test_images_are_pushed_before_anything_is_made_there(run: Run, cluster: Clus
 
 
 def test_what_is_made_is_labelled_and_the_kubeconfig_falls_back_to_it(run: Run, cluster: Cluster) -> None:
-    session = bringup_external.session(run, model.load(ROOT))
+    session = bringup.external_session(run, model.load(ROOT))
 
     (namespace,) = cluster.made
     assert namespace["metadata"]["labels"][RUN_LABEL] == session.run
@@ -160,7 +158,7 @@ def test_what_is_made_is_labelled_and_the_kubeconfig_falls_back_to_it(run: Run, 
 def test_the_end_leaves_nothing_and_the_users_file_as_it_was(run: Run, cluster: Cluster) -> None:
     config = Path(run.settings.kubeconfig)
     before = (config.read_bytes(), config.stat().st_mtime_ns)
-    session = bringup_external.session(run, model.load(ROOT))
+    session = bringup.external_session(run, model.load(ROOT))
     assert session.cluster is not None
     kubeconfig, name = Path(session.cluster.kubeconfig), session.cluster.name
     assert ownership.entered(run.settings, name) == [session.run]
@@ -180,8 +178,8 @@ def test_the_record_stays_while_something_of_the_run_does(
     def stuck(_engine: EngineInfo, _record: ownership.RunRecord, result: ownership.Swept) -> None:
         result.failures.append("container outside: busy")
 
-    bringup_external.session(run, model.load(ROOT))
-    monkeypatch.setattr(sweep_engine, "clear", stuck)
+    bringup.external_session(run, model.load(ROOT))
+    monkeypatch.setattr(sweeping, "clear", stuck)
     bringup.tidy(run)
 
     assert [each.run for each in ownership.runs(run.settings)] == [run.session.run]
@@ -189,7 +187,7 @@ def test_the_record_stays_while_something_of_the_run_does(
 
 
 def test_a_kubeconfig_of_a_killed_run_is_swept(run: Run, cluster: Cluster) -> None:
-    session = bringup_external.session(run, model.load(ROOT))
+    session = bringup.external_session(run, model.load(ROOT))
     assert session.cluster is not None
 
     (record,) = ownership.runs(run.settings)
@@ -208,11 +206,11 @@ def test_a_registry_that_refuses_leaves_the_cluster_alone(
 
     monkeypatch.setattr(pushing, "push", refuse)
     with pytest.raises(EnvironmentFault, match=r"r\.example does not take"):
-        bringup_external.session(run, model.load(ROOT))
+        bringup.external_session(run, model.load(ROOT))
     bringup.tidy(run)
 
     assert cluster.made == []
-    assert not {"gather", "build", "of_run"} & set(cluster.done)
+    assert not {"gather_external", "build", "of_run"} & set(cluster.done)
     assert not (run.settings.state / "existing").exists()
 
 
@@ -224,7 +222,7 @@ def test_a_network_without_policies_ends_the_run_and_leaves_nothing(
 
     monkeypatch.setattr(bringup, "canary_of", open_network)
     with pytest.raises(EnvironmentFault, match="default-deny"):
-        bringup_external.session(run, model.load(ROOT))
+        bringup.external_session(run, model.load(ROOT))
     bringup.tidy(run)
 
     assert "first_instance" not in cluster.done
@@ -235,7 +233,7 @@ def test_a_network_without_policies_ends_the_run_and_leaves_nothing(
 def test_what_is_kept_comes_with_the_command_that_removes_it(
     run: Run, cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bringup_external.session(run, model.load(ROOT))
+    bringup.external_session(run, model.load(ROOT))
     run.settings = Settings(**{**vars(run.settings), "keep": True})
 
     bringup.tidy(run)

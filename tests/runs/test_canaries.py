@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import pytest
 
-from boxproof.cluster.kind import node_logs
-from boxproof.core import failures
+from boxproof.cluster import cluster_info
+from boxproof.core import secret_values
 from boxproof.core.process import CommandFailed, Result
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT
@@ -51,17 +51,17 @@ def traceback_of(directory: Path) -> None:
     try:
         raise ValueError(TOLD)
     except ValueError as error:
-        failures.keep(error, directory)
+        secret_values.keep_traceback(error, directory)
 
 
 def node_log(directory: Path) -> None:
     """Keep what a node says."""
     answer = Result((), 0, TOLD, TOLD, 0.1)
     with pytest.MonkeyPatch.context() as patch, engines.without_images() as engine:
-        patch.setattr(node_logs, "docker", lambda *_, **__: answer)
-        patch.setattr(node_logs, "inside", lambda *_, **__: answer)
-        patch.setattr(node_logs, "nodes_of", lambda *_: ["node"])
-        node_logs.collect(engine, "x", directory / "nodes")
+        patch.setattr(cluster_info, "docker", lambda *_, **__: answer)
+        patch.setattr(cluster_info, "inside", lambda *_, **__: answer)
+        patch.setattr(cluster_info, "nodes_of", lambda *_: ["node"])
+        cluster_info.collect_logs(engine, "x", directory / "nodes")
     assert docker_cli.__doc__
 
 

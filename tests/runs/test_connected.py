@@ -15,7 +15,7 @@ from boxproof.cluster.kind import components
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host import survey
 from boxproof.host.fetch import golang
-from boxproof.kube import schemas
+from boxproof.kube import discovery
 from boxproof.runs import inputs
 from boxproof.subject import model
 from boxproof.subject.image import tools
@@ -54,10 +54,10 @@ def connected(tmp_path: Path, server: Releases, monkeypatch: pytest.MonkeyPatch)
 
 def schemas_at(server: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have kubeconform come from the server."""
-    content = releases.archive(schemas.NAME, b"the released kubeconform")
+    content = releases.archive(discovery.NAME, b"the released kubeconform")
     server.files["/kubeconform"] = content
-    monkeypatch.setattr(schemas, "RELEASE", f"{server.address}/kubeconform")
-    monkeypatch.setattr(schemas, "SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(discovery, "RELEASE", f"{server.address}/kubeconform")
+    monkeypatch.setattr(discovery, "SHA256", hashlib.sha256(content).hexdigest())
 
 
 def cell_at(server: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str = "") -> None:
@@ -103,9 +103,9 @@ def test_kubeconform_is_the_released_one_and_a_wrong_sum_costs_a_warning(
     built.write_bytes(b"compiled")
     monkeypatch.setattr(golang, "made", lambda *_: built)
 
-    assert schemas.program(Settings(cache=tmp_path / "a")).read_bytes() == b"the released kubeconform"
+    assert discovery.program(Settings(cache=tmp_path / "a")).read_bytes() == b"the released kubeconform"
     server.files["/kubeconform"] += b"more"
-    assert schemas.program(Settings(cache=tmp_path / "b")).read_bytes() == b"compiled"
+    assert discovery.program(Settings(cache=tmp_path / "b")).read_bytes() == b"compiled"
 
 
 def test_kind_without_its_release_is_noticed(
@@ -174,10 +174,10 @@ def test_where_neither_answers_all_is_compiled(
     monkeypatch.setattr(survey, "image_registry", lambda _: "no answer")
     listing = connected.directory / LISTING
     listing.write_text(re.sub(r"http://127\.0\.0\.1:\d+", releases.UNREACHED, listing.read_text()))
-    monkeypatch.setattr(schemas, "RELEASE", releases.UNREACHED)
+    monkeypatch.setattr(discovery, "RELEASE", releases.UNREACHED)
     carried = {each.name for each in tools.load(listing) if each.carried}
 
     found = compiled(connected, tmp_path)
 
     assert set(PINNED) - carried <= found
-    assert {"kubernetes", schemas.NAME} <= found
+    assert {"kubernetes", discovery.NAME} <= found

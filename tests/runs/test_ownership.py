@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from docker.errors import APIError, NotFound
 
-from boxproof.core.labels import KEPT_LABEL, KIND_CLUSTER_LABEL, run_labels
 from boxproof.core.process import CommandFailed, daemon, piped
+from boxproof.core.session import KEPT_LABEL, KIND_CLUSTER_LABEL, run_labels
 from boxproof.core.settings import Settings
 from boxproof.host import process_table
-from boxproof.runs import ownership, sweep_engine
+from boxproof.runs import ownership, sweeping
 from boxproof.runs.ownership import Swept
 from pytest_claims.faults import EnvironmentFault, UsageError
 
@@ -161,7 +161,7 @@ def test_what_a_dead_run_left_is_removed_and_nothing_else(settings: Settings) ->
     network, volume = Thing("n", ours), Thing("v", ours)
     client = Engine(containers=[mine, others, kept, node, other_node], networks=[network], volumes=[volume])
     result = Swept()
-    sweep_engine.sweep_run(client, record, result)
+    sweeping.sweep_run(client, record, result)
     assert [each.name for each in (mine, node, network, volume) if each.removed] == ["a", "c1", "n", "v"]
     assert not any(each.removed for each in (others, kept, other_node))
     assert result.failures == []
@@ -175,7 +175,7 @@ def test_one_failure_hinders_no_other_removal_and_keeps_the_record(
     things = [Thing("bad", ours, APIError("busy")), Thing("gone", ours, NotFound("gone"))]
     last = Thing("good", ours)
     client = Engine(containers=[*things, last])
-    monkeypatch.setattr(sweep_engine, "_client", lambda _: client)
+    monkeypatch.setattr(sweeping, "_client", lambda _: client)
     result = ownership.sweep(settings, None)
     assert last.removed
     assert result.removed == ["container good"]

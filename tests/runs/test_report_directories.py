@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.settings import Settings
-from boxproof.runs import ownership, report_directories
+from boxproof.runs import ownership, run_life
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.reports import history, results
 from tests.support.report_samples import STARTED, sample
@@ -42,18 +42,18 @@ def names(settings: Settings) -> list[str]:
 
 
 def test_by_number_but_never_the_last_accepted(settings: Settings) -> None:
-    assert len(report_directories.prune(settings, NOW)) == 5
+    assert len(run_life.prune_directories(settings, NOW)) == 5
     assert names(settings) == ["01", "07", "08", "09", "10", "bench", "latest"]
 
 
 def test_by_age_but_never_the_latest(settings: Settings) -> None:
-    report_directories.prune(settings, NOW + timedelta(days=100))
+    run_life.prune_directories(settings, NOW + timedelta(days=100))
     assert names(settings) == ["01", "10", "bench", "latest"]
 
 
 def test_a_run_under_way_stays(settings: Settings) -> None:
     ownership.claim_run(settings, "20260602T120000")
-    report_directories.prune(settings, NOW + timedelta(days=100))
+    run_life.prune_directories(settings, NOW + timedelta(days=100))
     assert names(settings) == ["01", "02", "10", "bench", "latest"]
 
 
@@ -63,22 +63,22 @@ def test_the_history_knows_an_accepted_run_too(settings: Settings, tmp_path: Pat
     settings.state.mkdir()
     text = line.model_copy(update={"verdict": "accepted"}).model_dump_json(by_alias=True)
     (settings.state / history.LINES).write_text(f"{text}\n")
-    report_directories.prune(settings, NOW + timedelta(days=100))
+    run_life.prune_directories(settings, NOW + timedelta(days=100))
     assert names(settings) == ["03", "10", "bench", "latest"]
 
 
 def test_two_reports_of_one_second_have_directories_of_their_own(tmp_path: Path) -> None:
-    first, second = (report_directories.new(tmp_path / "reports", NOW) for _ in range(2))
+    first, second = (run_life.new_directory(tmp_path / "reports", NOW) for _ in range(2))
     assert first != second
     assert second.name.startswith(f"{first.name}-")
-    assert all(report_directories.NAME.fullmatch(each.name) and each.is_dir() for each in (first, second))
+    assert all(run_life.NAME.fullmatch(each.name) and each.is_dir() for each in (first, second))
 
 
 def test_a_report_that_shares_its_place_always_has_a_name_of_its_own(tmp_path: Path) -> None:
-    assert "-" in report_directories.new(tmp_path, NOW, shared=True).name
+    assert "-" in run_life.new_directory(tmp_path, NOW, shared=True).name
 
 
 def test_where_no_report_can_be_written_one_line_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EnvironmentFault, match="cannot write reports"):
-        report_directories.new(tmp_path / "file" / "reports", NOW)
+        run_life.new_directory(tmp_path / "file" / "reports", NOW)

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from boxproof.core.labels import RUN_LABEL
-from boxproof.core.session import ClusterInfo
+from boxproof.core.session import RUN_LABEL, ClusterInfo
 from boxproof.core.settings import Settings
-from boxproof.runs import ownership, sweep_cluster
+from boxproof.runs import ownership, sweeping
 
 Objects = list[dict[str, Any]]
 
@@ -69,7 +68,7 @@ def test_only_what_nobody_owns_is_swept(tmp_path: Path) -> None:
     ownership.claim_run(settings, "live")
     cluster = Cluster("kept", "live", "dead", "mine")
 
-    swept = sweep_cluster.sweep(settings, cluster, "mine")  # type: ignore[arg-type]
+    swept = sweeping.sweep_cluster(settings, cluster, "mine")  # type: ignore[arg-type]
 
     assert cluster.deleted == ["claude-dead"]
     assert swept == ["Namespace claude-dead"]
@@ -93,7 +92,7 @@ def test_finalizers_of_ours_are_taken_off_first_also_where_a_namespace_is_going_
         pod("other", "claude-mine", "boxproof.dev/hold"),
     ]
 
-    sweep_cluster.sweep(Settings(state=tmp_path), cluster, "mine")  # type: ignore[arg-type]
+    sweeping.sweep_cluster(Settings(state=tmp_path), cluster, "mine")  # type: ignore[arg-type]
 
     assert cluster.released == [("Namespace claude-dead", None), ("Pod held", ["example.com/theirs"])]
     assert cluster.deleted == ["claude-dead"]
@@ -103,14 +102,14 @@ def test_finalizers_of_ours_are_taken_off_first_also_where_a_namespace_is_going_
 def test_a_pod_that_showed_a_node_to_work_is_nobodys(tmp_path: Path) -> None:
     cluster = Cluster()
     cluster.pods = [pod("boxproof-reference-1", "default", role="reference"), pod("users", "default")]
-    sweep_cluster.sweep(Settings(state=tmp_path), cluster, "mine")  # type: ignore[arg-type]
+    sweeping.sweep_cluster(Settings(state=tmp_path), cluster, "mine")  # type: ignore[arg-type]
     assert cluster.deleted == ["boxproof-reference-1"]
 
 
 def test_a_run_takes_its_own_along() -> None:
     cluster = Cluster("other", "mine")
 
-    sweep_cluster.of_run(cluster, "mine")  # type: ignore[arg-type]
+    sweeping.of_run(cluster, "mine")  # type: ignore[arg-type]
 
     assert cluster.deleted == ["claude-mine"]
 
@@ -135,7 +134,7 @@ def test_retained_volumes_go_with_their_namespace_or_class_and_no_others() -> No
         volume("a-users", "claude-other"),
     ]
 
-    sweep_cluster.of_run(cluster, "mine")  # type: ignore[arg-type]
+    sweeping.of_run(cluster, "mine")  # type: ignore[arg-type]
 
     assert cluster.freed == ["PersistentVolume claimed", "PersistentVolume of-class"]
 
@@ -149,11 +148,11 @@ def test_in_a_cluster_that_is_not_ours_only_our_own_dead_runs_are_swept(tmp_path
     ownership.enter(settings, "at-elsewhere", "dead-elsewhere")
     cluster = Cluster("kept", "live", "dead", "mine", "dead-elsewhere", "of-another-machine")
 
-    swept = sweep_cluster.left_behind(settings, cluster, "at-there", "mine")  # type: ignore[arg-type]
+    swept = sweeping.left_behind(settings, cluster, "at-there", "mine")  # type: ignore[arg-type]
 
     assert swept == ["Namespace claude-dead"]
     assert ownership.entered(settings, "at-there") == ["kept", "live", "mine"]
-    assert sweep_cluster.left_behind(settings, cluster, "at-there", "mine") == []  # type: ignore[arg-type]
+    assert sweeping.left_behind(settings, cluster, "at-there", "mine") == []  # type: ignore[arg-type]
     assert ownership.entered(settings, "at-elsewhere") == ["dead-elsewhere"]
 
 
@@ -163,7 +162,7 @@ def test_a_dead_run_is_known_after_its_record_was_released(tmp_path: Path) -> No
     ownership.enter(settings, "at-there", "dead")
     ownership.release(settings, record)  # as the sweep of the engine does, in any other run
 
-    assert sweep_cluster.left_behind(settings, Cluster("dead"), "at-there", "mine") == [  # type: ignore[arg-type]
+    assert sweeping.left_behind(settings, Cluster("dead"), "at-there", "mine") == [  # type: ignore[arg-type]
         "Namespace claude-dead"
     ]
 
@@ -175,10 +174,10 @@ def test_what_does_not_go_is_said_with_the_command_to_look_again(
         Settings(state=tmp_path),
         ClusterInfo(name="at-there", kubeconfig="", nodes=(), kind="", context="prod"),
     )
-    monkeypatch.setattr(sweep_cluster, "GONE", 0.1)
+    monkeypatch.setattr(sweeping, "GONE", 0.1)
     ownership.enter(settings, "at-there", "mine")
 
-    sweep_cluster.leave(settings, Cluster("mine"), there, "mine", wait=True)  # type: ignore[arg-type]
+    sweeping.leave(settings, Cluster("mine"), there, "mine", wait=True)  # type: ignore[arg-type]
 
     said = capsys.readouterr().err
     assert "Namespace claude-mine" in said

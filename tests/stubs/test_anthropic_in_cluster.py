@@ -10,8 +10,7 @@ import pytest
 
 from boxproof.core.session import StubInfo
 from boxproof.stubs import anthropic, certificates
-from boxproof.stubs.anthropic import Stub
-from boxproof.stubs.git_forge import Repository
+from boxproof.stubs.anthropic import Repository, Stub
 
 
 class There:

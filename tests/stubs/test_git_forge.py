@@ -10,8 +10,7 @@ import pytest
 
 from boxproof.core.process import Result, run
 from boxproof.core.session import StubInfo
-from boxproof.stubs.anthropic import Stub
-from boxproof.stubs.git_forge import Repository
+from boxproof.stubs.anthropic import Repository, Stub
 from boxproof.stubs.server import repositories
 from pytest_claims.faults import EnvironmentFault
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.settings import ROOT
-from boxproof.subject import affected_areas, model
+from boxproof.subject import model, parts
 
 
 @pytest.fixture
@@ -26,19 +26,19 @@ def subject(tmp_path: Path) -> model.Subject:
         ("image/rootfs/usr/local/bin/entrypoint", ("ENT", "AUTH", "PROBE", "ISO")),
         ("image/Dockerfile", ("IMG", "ENT", "SIZE", "TOOL", "ISO")),
         ("README.md", ()),
-        ("manifests/base/gone.yaml", affected_areas.EVERYTHING_APPLIED),
+        ("manifests/base/gone.yaml", parts.EVERYTHING_APPLIED),
     ],
 )
 def test_an_edit_touches_its_areas(subject: model.Subject, path: str, expected: tuple[str, ...]) -> None:
-    assert affected_areas.areas(subject, [subject.directory / path]) == expected
+    assert parts.areas(subject, [subject.directory / path]) == expected
 
 
 def test_a_manifest_is_judged_by_its_kinds(subject: model.Subject) -> None:
     policy = subject.directory / "manifests/base/edited.yaml"
     policy.write_text("kind: NetworkPolicy\n---\nkind: ClusterRole\n")
-    assert affected_areas.areas(subject, [policy]) == ("NET", "RBAC")
+    assert parts.areas(subject, [policy]) == ("NET", "RBAC")
 
 
 def test_everything_the_subject_is_made_of_is_watched(subject: model.Subject) -> None:
-    names = {each.name for each in affected_areas.watched(subject)}
+    names = {each.name for each in parts.watched(subject)}
     assert names == {"image", "base", "components", "subject.toml"}

@@ -10,7 +10,7 @@ import pytest
 
 from boxproof.host.fetch.apt import Silent
 from boxproof.host.fetch.served_inputs import Lack, Unanswered, fault_of
-from boxproof.subject.commands import carry_out
+from boxproof.subject.copies import carry_out
 from pytest_claims.faults import EnvironmentFault, ExitCode
 
 SAYS = (

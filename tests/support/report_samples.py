@@ -15,7 +15,7 @@ from pathlib import Path
 from boxproof.cluster.cells import Combination, impossible
 from boxproof.core.own_project import OURS
 from boxproof.reports import bench_results, matrix_results
-from boxproof.reports import matrix_page as matrix_pages
+from boxproof.reports import matrix_results as matrix_pages
 from boxproof.reports.bench_results import Bench, Measure
 from boxproof.reports.matrix_results import Outcome
 from pytest_claims.claims import Claim
@@ -267,8 +267,8 @@ def matrix_page(root: Path, claims: int = NUMBER) -> Path:
             ),
         )  # fmt: skip
     home = root / "matrix"
-    written = matrix_results.write(home, tuple(cells), matrix_results.outcomes(home))
-    return matrix_pages.write(home, written)
+    written = matrix_results.write(home, tuple(cells), matrix_results.read_outcomes(home))
+    return matrix_pages.write_page(home, written)
 
 
 def bench_page(root: Path) -> Path:

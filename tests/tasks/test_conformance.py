@@ -13,8 +13,7 @@ import pytest
 
 from boxproof.core.session import ClusterInfo
 from boxproof.kube.client import Kube, Object
-from boxproof.operations.cyclonus import Case
-from boxproof.operations.known_deviations import Known
+from boxproof.operations.cyclonus import Case, Known
 from boxproof.tasks import conformance
 from boxproof.tasks.conformance import OURS, Asked, Conformance, namespaces
 from pytest_claims.faults import EnvironmentFault, UsageError

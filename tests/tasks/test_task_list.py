@@ -14,7 +14,7 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 from boxproof.core.settings import ROOT
-from boxproof.tasks import task_list
+from boxproof.tasks import task_errors
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def arguments_of(task: Task[Any]) -> list[Argument]:
 
 
 def test_every_task_stands_under_one_heading(collection: Collection) -> None:
-    names = [name.strip() for name, _ in task_list.listed(collection) if name.startswith("  ")]
+    names = [name.strip() for name, _ in task_errors.listed(collection) if name.startswith("  ")]
     assert Counter(names) == Counter(map(str, collection.tasks))
-    headings = [name for name, says in task_list.listed(collection) if says is None]
-    assert headings == [f"{each}:" for each in task_list.GROUPS]
+    headings = [name for name, says in task_errors.listed(collection) if says is None]
+    assert headings == [f"{each}:" for each in task_errors.GROUPS]
 
 
 def test_the_groups_name_no_task_that_is_not_there(collection: Collection) -> None:
-    assert {each for many in task_list.GROUPS.values() for each in many} <= set(map(str, collection.tasks))
+    assert {each for many in task_errors.GROUPS.values() for each in many} <= set(map(str, collection.tasks))
 
 
 def test_an_option_means_the_same_everywhere(collection: Collection) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from boxproof.core.session import EngineInfo, Session
 from boxproof.core.settings import ROOT, Settings
-from boxproof.runs import manual, ownership, sweep_engine
+from boxproof.runs import manual, ownership, sweeping
 from boxproof.runs.ownership import RunRecord, Swept
 from boxproof.tasks import runbooks, task_steps
 from pytest_claims.faults import UsageError
@@ -83,7 +83,7 @@ def test_taking_a_cluster_down_leaves_what_is_kept_in_another(
     def clear(_: EngineInfo, record: RunRecord, __: Swept) -> None:
         cleared.append(record.run)
 
-    monkeypatch.setattr(sweep_engine, "clear", clear)
+    monkeypatch.setattr(sweeping, "clear", clear)
     for run, cluster in (("hand-mine", "mine"), ("kept", "mine"), ("hand-other", "other")):
         keep(settings, run, cluster)
         (settings.state / "hand" / cluster).mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
 from boxproof.runs.ownership import RunRecord
 from boxproof.runs.run_life import Run
-from boxproof.subject import affected_areas, model
+from boxproof.subject import model, parts
 from boxproof.tasks import watch
 from pytest_claims.faults import EnvironmentFault, SubjectFault
 from pytest_claims.own_process import CutShort
@@ -108,7 +108,7 @@ def test_a_newer_edit_cuts_short_what_is_being_proven(tmp_path: Path, notes: Not
 
 def test_edits_are_noticed_while_something_else_goes_on(tmp_path: Path) -> None:
     subject = model.load(ROOT)
-    for each in affected_areas.watched(subject):
+    for each in parts.watched(subject):
         target = tmp_path / each.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if each.is_dir() else shutil.copy2)(each, target)

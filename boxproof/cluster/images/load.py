@@ -1,21 +1,22 @@
-"""Images into nodes: one stream to each, of the layers it lacks."""
+"""Images into nodes: one stream to each, of the layers it lacks; what earlier builds left there is pruned."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from boxproof.cluster.images import delta, image_archive, node_pipes
-from boxproof.cluster.images.node_pipes import Door
+from boxproof.cluster.images import image_archive
+from boxproof.cluster.images.image_archive import Door, canonical
+from boxproof.cluster.kind.decoy_cluster import CARGO
 from boxproof.core.process import Result
 from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.host.engine import image_store
-from boxproof.host.engine.docker_cli import NEEDS_NODE, image_id, inside, nodes_of
+from boxproof.host.engine.docker_cli import NEEDS_NODE, docker, image_id, inside, nodes_of
 from boxproof.host.engine.image_store import Way
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, Unprovable, UsageError
@@ -30,6 +31,8 @@ HELD = """ctr images import --help | grep --only-matching --word-regexp --max-co
 ctr --namespace k8s.io content ls --quiet
 cd /var/lib/containerd/io.containerd.content.v1.content/blobs/sha256 && stat --format='%s %n' -- *
 true"""
+AGE = "24h"
+MARK = "boxproof.dev/nonce"  # the label of every box
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def _transfer(
 ) -> None:
     """Import into ``nodes`` the layers each lacks; where that cannot be done, all of what docker saves."""
     with ThreadPoolExecutor(len(nodes) + 1) as pool:
-        near = pool.submit(node_pipes.volumes, engine, nodes) if "local" in ways else None
+        near = pool.submit(image_archive.volumes, engine, nodes) if "local" in ways else None
         held = dict(zip(nodes, pool.map(lambda node: _held(engine, node), nodes), strict=True))
     places = near.result() if near else {}
     if _by_difference(engine, references, held, ways, places):
@@ -200,7 +203,7 @@ def _by_difference(
     sent: list[int] = []
     try:
         with image_store.opened(engine, references[0], ways) as store:
-            members = delta.members(store, references, sizes)
+            members = image_archive.members(store, references, sizes)
             write = partial(_distribute, members, sent)
             results = _import(engine, held, write, places)
     except EnvironmentFault as fault:
@@ -215,9 +218,9 @@ def _by_difference(
 
 
 def _distribute(
-    members: Sequence[delta.Member], sent: list[int], sinks: Sequence[image_archive.Sink]
+    members: Sequence[image_archive.Member], sent: list[int], sinks: Sequence[image_archive.Sink]
 ) -> None:
-    sent.append(delta.distribute(members, sinks))
+    sent.append(image_archive.distribute_members(members, sinks))
 
 
 def _import(
@@ -230,7 +233,7 @@ def _import(
 
     The stream goes through a pipe in a node's volume where ``places`` has it, else through the engine.
     """
-    with node_pipes.opened(places) as named, ThreadPoolExecutor(len(held)) as pool:
+    with image_archive.opened(places) as named, ThreadPoolExecutor(len(held)) as pool:
         sinks, imports = [], []
         for node, each in held.items():
             door = named.get(node)
@@ -273,3 +276,59 @@ def _settled(engine: EngineInfo, nodes: Sequence[str], wanted: dict[str, str]) -
     except EnvironmentFault:
         return left
     return {}
+
+
+def prune(engine: EngineInfo, cluster: ClusterInfo, keep: Sequence[str]) -> None:
+    """Remove from the nodes what nothing uses of ``keep``'s repositories, from our engine what is old.
+
+    ``keep`` stays, and so does what a container was made from; in the user's own engine everything does.
+    Other runs may be about to use what is new in the engine. Raises EnvironmentFault if a node is silent.
+    """
+    nodes = nodes_of(engine, cluster.name, running=True)
+    with ThreadPoolExecutor(max(len(nodes), 1)) as pool:
+        list(pool.map(lambda node: _prune_node(engine, node, keep), nodes))
+    if engine.way == "embedded":
+        words = [
+            "image",
+            "prune",
+            "--all",
+            "--force",
+            "--filter",
+            f"until={AGE}",
+            "--filter",
+            f"label={MARK}",
+        ]
+        docker(engine, *words, timeout=300)
+
+
+def superseded(images: Sequence[dict[str, Any]], used: Collection[str], keep: Sequence[str]) -> list[str]:
+    """Return from a node's ``images`` (as crictl lists them) those to remove: names, ids where there is none.
+
+    ``used`` are the ids containers were made from.
+    """
+    stay = {canonical(each) for each in keep}
+    repositories, cargo = {_repository(each) for each in stay}, _repository(canonical(f"{CARGO}:any"))
+    found: list[str] = []
+    for image in images:
+        names = image.get("repoTags") or []
+        if image["id"] in used:
+            continue
+        if not names and not image.get("repoDigests"):
+            found.append(image["id"])
+        found += [each for each in names if _repository(each) in repositories and each not in stay]
+        if not stay.intersection(names):  # of a check that was killed, and not another name of what stays
+            found += [each for each in names if _repository(each) == cargo]
+    return found
+
+
+def _prune_node(engine: EngineInfo, node: str, keep: Sequence[str]) -> None:
+    images = json.loads(inside(engine, node, ["crictl", "images", "--output", "json"]).stdout)["images"]
+    made = json.loads(inside(engine, node, ["crictl", "ps", "--all", "--output", "json"]).stdout)
+    used = {each.get("imageRef", "") for each in made["containers"]}
+    old = superseded(images, used, keep)
+    if old:
+        inside(engine, node, ["crictl", "rmi", *old], check=False, timeout=300)
+
+
+def _repository(reference: str) -> str:
+    return reference.rpartition(":")[0]

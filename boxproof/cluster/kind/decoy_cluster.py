@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from boxproof.core.labels import KIND_CLUSTER_LABEL, KIND_ROLE_LABEL, labels_here
-from boxproof.core.session import ClusterInfo
+from boxproof.core.session import KIND_CLUSTER_LABEL, KIND_ROLE_LABEL, ClusterInfo, labels_here
 from boxproof.host.engine.docker_cli import said
-from boxproof.subject.commands import carry_out
+from boxproof.subject.copies import carry_out
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 from pytest_claims.waiting import until

@@ -1,10 +1,15 @@
-"""KIND clusters of ours: made once per recipe, used again while they live, never the user's kubeconfig."""
+"""KIND clusters of ours: made once per recipe, used again while they live, never the user's kubeconfig.
+
+A cluster is made where the machine has room for it, and encrypts the Secrets it keeps.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +22,13 @@ import yaml
 
 from boxproof.cluster import cells, cluster_info, contexts
 from boxproof.cluster.cells import DIRECTORY, Cell, check
-from boxproof.cluster.kind import components, kind_config, node_logs
-from boxproof.cluster.kind.node_logs import collect
+from boxproof.cluster.cluster_info import collect_logs
+from boxproof.cluster.kind import components
 from boxproof.core.process import CommandFailed, CommandTimedOut, run
 from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.core.settings import Settings
-from boxproof.host.engine.docker_cli import cgroup, docker, nodes_of
+from boxproof.host import machine
+from boxproof.host.engine.docker_cli import cgroup, clusters, docker, nodes_of
 from pytest_claims import pace, progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault
 from pytest_claims.waiting import holds, until
@@ -34,6 +40,9 @@ READY_TIMEOUT = 120.0
 CLEAR_TIMEOUT = 60.0
 LATE = 3.0  # seconds in which a node may still come after kind was ended
 WARM_TIMEOUT = 120.0  # for a cluster whose nodes were just started again
+FILE = "config.yaml"
+PLACE = "/boxproof/encryption"  # in the topology: the directory on this machine
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ def up(
                 raise EnvironmentFault(f"there is no cluster {settings.cluster} of this recipe in use")
             making()
             remove(engine, settings.cluster)
-            kind_config.check(engine, settings.cluster)
+            check_room(engine, settings.cluster)
             _write_topology(where, topology)
             where.record.write_text(json.dumps(recipe, indent=2))
             _create(engine, settings.cluster, where, program, node_image, run_dir)
@@ -216,14 +225,14 @@ def _create(
     argv += ["--image", node_image, "--config", where.topology, "--kubeconfig", where.kubeconfig]
     try:
         with progress.step(f"creating the cluster {name}") as report:
-            run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=node_logs.timed(report))
+            run(argv, timeout=CREATE_TIMEOUT, env=engine.env, on_line=cluster_info.timed_steps(report))
             nodes = nodes_of(engine, name)
         with progress.step("all nodes Ready, and the cluster's own pods"), ThreadPoolExecutor(1) as pool:
             taken = pool.submit(_take_kubectl, engine, nodes[0], where)
             cluster_info.wait_whole(engine, name, str(where.kubeconfig), READY_TIMEOUT)
             taken.result()
     except BoxproofError as fault:
-        saved = collect(engine, name, run_dir / "evidence" / "cluster")
+        saved = collect_logs(engine, name, run_dir / "evidence" / "cluster")
         _discard(engine, name, where)
         said = fault.message.splitlines()
         text = f"the cluster {name} did not come up: {_last_error(fault) or said[0]}"
@@ -251,8 +260,8 @@ def configured(settings: Settings, engine: EngineInfo) -> Path:
 
 def _write_topology(where: Place, text: str) -> None:
     """Write kind's configuration of one cluster, with an encryption key of its own."""
-    directory = kind_config.prepare(where.encryption)
-    where.topology.write_text(text.replace(kind_config.PLACE, str(directory)))
+    directory = prepare_encryption(where.encryption)
+    where.topology.write_text(text.replace(PLACE, str(directory)))
 
 
 def _last_error(fault: BoxproofError) -> str:
@@ -294,3 +303,60 @@ def _take_kubectl(engine: EngineInfo, node: str, where: Place) -> None:
     found = docker(engine, "exec", node, "sh", "-c", "readlink -f $(command -v kubectl)").stdout.strip()
     docker(engine, "cp", f"{node}:{found}", str(where.kubectl))
     where.kubectl.chmod(0o755)
+
+
+def encryption_configuration() -> str:
+    """Return a configuration that encrypts Secrets with a new key, and reads those in the clear too."""
+    key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    encrypted = {"secretbox": {"keys": [{"name": "first", "secret": key}]}}
+    made = {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "EncryptionConfiguration",
+        "resources": [{"resources": ["secrets"], "providers": [encrypted, {"identity": {}}]}],
+    }
+    return yaml.safe_dump(made, sort_keys=False)
+
+
+def prepare_encryption(directory: Path) -> Path:
+    """Write a new configuration into ``directory``, for its owner alone, and return the directory."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / FILE
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(encryption_configuration())
+    return directory
+
+
+MEMORY = 2.0  # GiB; three idle nodes hold 1.1, the rest is for the box and what checks start
+INSTANCES = (
+    70  # inotify instances; three idle nodes hold 58 (systemd, kubelet, containerd, the control plane)
+)
+
+
+def check_room(engine: EngineInfo, name: str) -> None:
+    """Raise EnvironmentFault if there are clusters beside ``name`` and no room for it.
+
+    A system that does not tell is not asked: then the nodes will say.
+    """
+    others = [each for each in clusters(engine) if each != name]
+    if not others:
+        return
+    total, free = machine.memory()
+    if total and free < MEMORY:
+        hint = f"{_remove(others)}, or end other programs"
+        text = f"no memory for the cluster {name}: {free:.1f} GiB are free, it takes {MEMORY:.1f}"
+        raise EnvironmentFault(text, hint=hint)
+    limit, used = machine.inotify("max_user_instances"), machine.inotify_used()
+    if limit and limit - used < INSTANCES:
+        hint = f"sysctl fs.inotify.max_user_instances={_rounded(used + INSTANCES)}, or {_remove(others)}"
+        free_of = f"{limit - used} of {limit} are free, it takes {INSTANCES}"
+        raise EnvironmentFault(f"no inotify instances for the cluster {name}: {free_of}", hint=hint)
+
+
+def _remove(others: list[str]) -> str:
+    return f"remove another cluster ({', '.join(others)}): inv down, or kind delete cluster --name NAME"
+
+
+def _rounded(number: int) -> int:
+    """Return the next power of two, at least 512."""
+    return max(512, 1 << number.bit_length())

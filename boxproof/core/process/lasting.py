@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from boxproof.core import guard, parents
+from boxproof.core import parents
 from boxproof.core.process.endings import end_group, signal_groups, tell
 from boxproof.core.process.running import spawn
 from boxproof.core.process.surroundings import OWNER, TEMPORARY, environment, temporary_root
@@ -37,7 +37,7 @@ def guarded(value: str) -> Iterator[None]:
 
     That holds however this process ends, by KILL too. Raises EnvironmentFault if the guard does not start.
     """
-    program = [sys.executable, "-I", str(Path(guard.__file__)), OWNER, value]
+    program = [sys.executable, "-I", str(Path(parents.__file__)), OWNER, value]
     guarding = spawn(
         tuple(program), None, {OWNER: ""}, subprocess.PIPE, subprocess.DEVNULL, subprocess.DEVNULL
     )

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from boxproof.core.labels import RUN_LABEL as LABEL
 from boxproof.core.process import CommandFailed, owner, piped, run
+from boxproof.core.session import RUN_LABEL as LABEL
 from boxproof.core.session import EngineInfo
 from pytest_claims.faults import EnvironmentFault
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import IO, Any
 
-from boxproof.core.labels import KIND_CLUSTER_LABEL
 from boxproof.core.process import Result, piped, run
-from boxproof.core.session import EngineInfo
+from boxproof.core.session import KIND_CLUSTER_LABEL, EngineInfo
 from pytest_claims.faults import EnvironmentFault, Unprovable
 from pytest_claims.waiting import until
 

@@ -19,8 +19,7 @@ from boxproof.core.process import daemon, run
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings, path_after
 from boxproof.host import process_table
-from boxproof.host.engine import bridge as netdev
-from boxproof.host.engine import engine_client, engine_programs, host_traces
+from boxproof.host.engine import bridge, engine_client, engine_programs
 from boxproof.host.engine.engine_client import server_version
 from boxproof.host.fetch.apt import digest
 from pytest_claims import progress as log
@@ -142,9 +141,9 @@ def stop(settings: Settings) -> bool:
         _end_leftovers(layout, DAEMONS | {SHIM})
         for point in process_table.mounts_below(layout.root):
             run(["umount", "-l", point], timeout=20, check=False)
-        for bridge in (*bridges, netdev.bridge_name(settings.state)):
-            netdev.remove_bridge(bridge)
-        if changed := host_traces.restore(layout.root / TRACES):
+        for each in (*bridges, bridge.bridge_name(settings.state)):
+            bridge.remove_bridge(each)
+        if changed := bridge.restore(layout.root / TRACES):
             log.say(f"the machine's network is as before: {', '.join(changed)}")
     return bool(pid)
 
@@ -171,21 +170,21 @@ def _start(settings: Settings, layout: Layout, programs: Path) -> str:
     argv = [programs / "bin/dockerd", "--config-file", config, "--data-root", layout.root / "data"]
     argv += ["--exec-root", layout.exec, "-H", layout.host, "-p", layout.pid_file]
     environment = {"PATH": path_after(programs / "bin")}
-    host_traces.note(layout.root / TRACES, programs / "bin/iptables")
+    bridge.note(layout.root / TRACES, programs / "bin/iptables")
     process = daemon([str(word) for word in argv], log=layout.log, env=environment)
     return _wait_for(layout, lambda: process.poll() is not None)
 
 
 def _network(settings: Settings, layout: Layout) -> dict[str, object]:
     """Set up the bridge and return daemon.json; addresses chosen at the first start are kept."""
-    bridge = netdev.bridge_name(settings.state)
+    name = bridge.bridge_name(settings.state)
     chosen = layout.root / "network"
     if not chosen.exists():
-        chosen.write_text(str(netdev.pool(settings.state, netdev.routes())))
+        chosen.write_text(str(bridge.pool(settings.state, bridge.routes())))
     network = ipaddress.IPv4Network(chosen.read_text().strip())
-    netdev.add_bridge(bridge, ipaddress.IPv4Interface(f"{network[1]}/24"))
+    bridge.add_bridge(name, ipaddress.IPv4Interface(f"{network[1]}/24"))
     return {
-        "bridge": bridge,
+        "bridge": name,
         "default-address-pools": [{"base": str(network), "size": 24}],
         "features": {"containerd-snapshotter": False},  # an image's id is its config digest
     }

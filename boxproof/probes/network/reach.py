@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from docker.errors import DockerException
 from docker.models.containers import Container
 
-from boxproof.core.labels import RUN_LABEL
 from boxproof.core.process import Result
+from boxproof.core.session import RUN_LABEL
 from boxproof.probes.pods.probe_pods import PROGRAM
 from boxproof.probes.probe_protocol import ANSWER, Prober, ask
 from pytest_claims import pace

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from boxproof.core.labels import ROLE_LABEL, RUN_LABEL
 from boxproof.core.process import Result
+from boxproof.core.session import ROLE_LABEL, RUN_LABEL
 from boxproof.kube import pod_status
 from boxproof.kube.client import Conflict, Kube, Object
 from boxproof.kube.exec import exec_in

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from boxproof.core.labels import KIND_CLUSTER_LABEL as CLUSTER_LABEL
+from boxproof.core.session import KIND_CLUSTER_LABEL as CLUSTER_LABEL
 from boxproof.kube.client import Kube, NotFound
 from boxproof.kube.owed import Debt, noted
 from boxproof.probes.pods import helper_pods, probe_pods

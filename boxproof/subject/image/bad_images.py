@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from docker.errors import APIError, DockerException
 
-from boxproof.core.labels import RUN_LABEL
+from boxproof.core.session import RUN_LABEL
 from pytest_claims.faults import EnvironmentFault
 
 Layer = Mapping[str, bytes | int]  # path -> content, or that many zero bytes

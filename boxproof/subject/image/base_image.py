@@ -1,20 +1,40 @@
-"""The image a build starts from: the pinned one where a registry has it, else a bootstrapped root."""
+"""The image a build starts from, the mark of a build on images not ours to write, and whose fault one is."""
 
 from __future__ import annotations
 
 import re
+import secrets
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import filelock
 
 from boxproof.core.process import CommandTimedOut, Result, run
-from boxproof.core.session import EngineInfo
+from boxproof.core.session import EngineInfo, labels_here
 from boxproof.core.settings import Settings
+from boxproof.host.engine import engine_client
 from boxproof.host.fetch import reachability
-from boxproof.host.fetch.apt import Apt
+from boxproof.host.fetch.apt import NEVER_TOO_OLD, Apt, digest
 from pytest_claims import progress
+from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault
 
+NONCE = "/etc/boxproof-build"
+LABEL = "boxproof.dev/nonce"
+ARGUMENT = "BUILD_NONCE"  # a Dockerfile that takes it writes the mark itself
+LENT = "boxproof-base-lent"
+ARCHIVES = (
+    "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"
+)
+EMPTIES = [  # as the images do that it takes the place of: no layer of theirs keeps archives
+    f'DPkg::Post-Invoke {{ "{ARCHIVES}"; }};',
+    f'APT::Update::Post-Invoke {{ "{ARCHIVES}"; }};',
+    'Dir::Cache::pkgcache "";',
+    'Dir::Cache::srcpkgcache "";',
+]
+CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+Build = Callable[[Sequence[str]], object]
 PINNED = re.compile(r"^ARG BASE_IMAGE=(\S+)", re.MULTILINE)
 SYSTEMS = frozenset({"debian", "ubuntu"})  # what a bootstrapped root may stand for
 PACKAGES = ("ca-certificates",)  # a mirror may want HTTPS before the first package comes
@@ -26,6 +46,130 @@ HOOKS = (  # the machine's mirror is no part of the image; the documents of pack
 REPOSITORY, NAME = "boxproof-base", "box"
 PULL_TIMEOUT = 600.0
 ETC_APT = Path("/etc/apt")
+REFERENCE = "boxproof-reference"
+TIMEOUT = 300.0
+# parts of the subject that are nothing without its image: their claims are refuted, others not judged
+SPOILT = frozenset({"image", "box", "claude-code", "config-dir", "entrypoints", "statefulset", "volume"})
+OURS = re.compile(  # what a build says when the environment failed it
+    r"Temporary failure resolving|Could not (connect|resolve)|Failed to fetch|failed to do request"
+    r"|no space left|disk quota exceeded|i/o timeout|connection (refused|reset|timed out)|TLS handshake"
+    r"|certificate verif|Unable to fetch some archives|Hash Sum mismatch|unexpected size"
+    r"|Clearsigned file isn't valid|too ?many ?requests|(status|error|code)\W{0,12}429\b|\b429 Too"
+    r"|unexpected status.*\b5\d\d\b|\b(500|502|503|504) +(Internal|Bad|Service|Gateway)"
+    r"|(returned|requested URL returned|HTTP)\W{0,3}(error:? ?)?(429|50[0234])\b"
+    r"|temporary failure in name resolution|no such host|server misbehaving|EAI_AGAIN|ETIMEDOUT|ECONNRESET"
+    r"|network is unreachable|unexpected EOF|context deadline exceeded|DeadlineExceeded"
+    r"|cannot allocate memory|out of memory|signal: killed|exit code: 137\b|exit status 137\b"
+    r"|(not yet valid|not valid yet|has expired)"
+    r"|/var/lib/(docker|containerd|buildkit).*read-only file system",
+    re.IGNORECASE,
+)
+
+
+def writes_it(dockerfile: str) -> bool:
+    """Return whether a Dockerfile takes the mark as an argument, and so has it in a layer of its own."""
+    return f"ARG {ARGUMENT}" in dockerfile
+
+
+def lines(reference: str, nonce: str) -> list[str]:
+    """Return the Dockerfile of the layer with the mark; ``nonce`` is a file beside it."""
+    owned = [f"LABEL {key}={value}" for key, value in labels_here().items()]
+    return [f"FROM {reference}", f"COPY nonce {NONCE}", f"LABEL {LABEL}={nonce}", *owned]
+
+
+def put(build: Build, reference: str, tag: str, nonce: str) -> None:
+    """Tag ``reference`` with the mark on top as ``tag``; everything else of the image stays as it is."""
+    with tempfile.TemporaryDirectory(prefix="boxproof-mark-") as below:
+        context = Path(below)
+        (context / "Dockerfile").write_text("\n".join(lines(reference, nonce)) + "\n")
+        (context / "nonce").write_text(f"{nonce}\n")
+        build([f"--tag={tag}", str(context)])
+
+
+def referenced(settings: Settings, engine: EngineInfo, reference: str, name: str) -> str:
+    """Return the image of a reference under a tag of ours, pulled where the engine has none of the name.
+
+    Raises EnvironmentFault where no registry answers, SubjectFault where one has no such image.
+    """
+    if not inspect(engine, reference):
+        away = reachability.registry(settings, engine.host)
+        try:
+            with progress.step(f"pulling {reference}") as report:
+                done = run(
+                    [engine.client, "pull", reference], env=engine.env, timeout=PULL_TIMEOUT,
+                    check=False, on_line=report,
+                )  # fmt: skip
+        except CommandTimedOut as fault:
+            raise EnvironmentFault(f"{reference} does not come: {fault.message}") from fault
+        if not done.ok:
+            said = (done.stderr.strip().splitlines() or ["the engine said nothing"])[-1]
+            kind = EnvironmentFault if away or OURS.search(said) else SubjectFault
+            hint = "docker load it into the engine, or name a registry that is reachable"
+            raise kind(f"{reference} cannot be pulled: {said}", hint=hint)
+    local = f"{name}:reference-{inspect(engine, reference).rpartition(':')[2][:12]}"
+    run([engine.client, "tag", reference, local], env=engine.env, timeout=60)
+    return local
+
+
+def demand(settings: Settings, engine: EngineInfo, bases: Sequence[str]) -> None:
+    """Raise EnvironmentFault for a base of Docker Hub's that the engine does not have and nobody gives.
+
+    A distribution's own image has a substitute; what another registry has, only that registry can say.
+    """
+    hubs = [each for each in dict.fromkeys(bases) if _of_hub(each) and not is_system(each)]
+    lacking = [each for each in hubs if not inspect(engine, each)]
+    if lacking and (why := reachability.registry(settings, engine.host)):
+        hint = "docker load it into the engine, or build on debian or ubuntu: these have a substitute"
+        raise EnvironmentFault(f"{lacking[0]} cannot be pulled: {why}", hint=hint)
+
+
+def _of_hub(reference: str) -> bool:
+    """Return whether an image is Docker Hub's by its name, as the engine reads it."""
+    host, slash, _ = reference.partition("/")
+    elsewhere = bool(slash) and host != "docker.io" and ("." in host or ":" in host or host == "localhost")
+    return not elsewhere and "$" not in reference
+
+
+def substitutes(settings: Settings, engine: EngineInfo, bases: Sequence[str], build: Build) -> list[str]:
+    """Return the build's options that put a root of this machine's distribution in the place of bases.
+
+    Only where no registry answers, for a plain Debian or Ubuntu of any tag that the engine does not have; it
+    has the machine's package mirror, for this build alone.
+    """
+    wanted = [each for each in dict.fromkeys(bases) if is_system(each) and not inspect(engine, each)]
+    if not wanted or not reachability.registry(settings, engine.host):
+        return []
+    reference = _lent(engine, bootstrapped(settings, engine), build)
+    for each in wanted if engine.way == "embedded" else ():  # ours alone: what else starts there finds it too
+        if "@" not in each:
+            run([engine.client, "tag", reference, each], env=engine.env, timeout=60)
+    for each in wanted:
+        progress.say(f"no registry answers: {reference} takes the place of {each}", style="yellow")
+    return [f"--build-context={each.partition('@')[0]}=docker-image://{reference}" for each in wanted]
+
+
+def _lent(engine: EngineInfo, base: Base, build: Build) -> str:
+    """Return the bootstrapped root with the machine's package mirror in it."""
+    bundle = next((each for each in CA_BUNDLES if Path(each).is_file()), "")
+    secure = bool(bundle) and "https:" in base.sources
+    settings = [f'{NEVER_TOO_OLD} "false";'] if base.dated else []
+    settings += EMPTIES
+    settings += ['Acquire::https::CAInfo "/etc/boxproof-ca.crt";'] if secure else []
+    text = [f"FROM {base.reference}", "COPY sources.list /etc/apt/sources.list"]
+    text += ["COPY conf /etc/apt/apt.conf.d/99boxproof"]
+    text += ["COPY ca /etc/boxproof-ca.crt"] if secure else []
+    reference = f"{LENT}:{digest('lent', base.digest, base.sources, settings, text)}"
+    with tempfile.TemporaryDirectory(prefix="boxproof-lent-") as below:
+        context = Path(below)
+        (context / "Dockerfile").write_text("\n".join(text) + "\n")
+        (context / "sources.list").write_text(base.sources)
+        (context / "conf").write_text("\n".join(settings) + "\n")
+        if secure:
+            (context / "ca").write_bytes(Path(bundle).read_bytes())
+        with filelock.FileLock(f"{tempfile.gettempdir()}/{LENT}.lock"):
+            if not inspect(engine, reference):
+                build([f"--tag={reference}", str(context)])
+    return reference
 
 
 @dataclass(frozen=True)
@@ -150,3 +294,45 @@ def inspect(engine: EngineInfo, reference: str, what: str = "{{.Id}}") -> str:
 def _docker(engine: EngineInfo, *words: str, timeout: float, report: object = None) -> Result:
     on_line = report if callable(report) else None
     return run([engine.client, *words], env=engine.env, timeout=timeout, check=False, on_line=on_line)
+
+
+def blamed(engine: EngineInfo, said: str, *, base: str | None = None) -> BoxproofError:
+    """Return the fault of a build that ended with ``said``: the environment's or the subject's.
+
+    Where it sounds like the recipe's, a reference build on the same ``base`` ("" for none) has to succeed;
+    without a ``base`` there is no such build.
+    """
+    lines = [each for each in said.splitlines() if each.strip()][-25:]
+    message = "the image does not build:\n" + "\n".join(lines)
+    if OURS.search(said) or not engine_client.server_version(engine.host):
+        return EnvironmentFault(message, hint="inv doctor says what this machine lacks")
+    why = "" if base is None else reference_build(engine, base)
+    if why:
+        return EnvironmentFault(f"{message}\nand a reference build on the same base fails too: {why}")
+    return SubjectFault(message, spoils=SPOILT)
+
+
+def reference_build(engine: EngineInfo, base: str) -> str:
+    """Build next to nothing on ``base`` and return "", or why that fails; nothing of it stays."""
+    tag = f"{REFERENCE}:{secrets.token_hex(4)}"
+    owned = [f"LABEL {key}={value}" for key, value in labels_here().items()]
+    lines = [f"FROM {base or 'scratch'}", "COPY nonce /boxproof-reference", *owned]
+    lines += ["RUN true"] if base else []
+    argv = [
+        engine.client,
+        "buildx",
+        "build",
+        "--builder=default",
+        "--load",
+        "--progress=plain",
+        f"--tag={tag}",
+    ]
+    with tempfile.TemporaryDirectory(prefix="boxproof-reference-") as below:
+        (Path(below) / "Dockerfile").write_text("\n".join(lines) + "\n")
+        (Path(below) / "nonce").write_text(f"{tag}\n")
+        try:
+            done = run([*argv, f"--tag={tag}", below], env=engine.env, timeout=TIMEOUT, check=False)
+        except CommandTimedOut as fault:
+            return fault.message
+    run([engine.client, "image", "rm", "--force", tag], env=engine.env, timeout=60, check=False)
+    return "" if done.ok else (done.stderr.strip().splitlines() or ["the engine said nothing"])[-1]

@@ -22,14 +22,14 @@ from boxproof.core.process import run
 from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
 from boxproof.core.settings import Settings, session_file
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
-from boxproof.subject.image import build_faults, build_mark, dockerfile, layers, tools
+from boxproof.subject.image import base_image, dockerfile, layers, tools
 from boxproof.subject.image.base_image import Base, choose, inspect, present
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import kept_packages, lock_check, package_lock, provenance
+from boxproof.subject.supply_chain import lock_check, package_lock, provenance
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, SubjectFault
 
-NONCE, LABEL = build_mark.NONCE, build_mark.LABEL
+NONCE, LABEL = base_image.NONCE, base_image.LABEL
 LEFT_OUT = frozenset({"__pycache__", ".git", ".venv"})
 REPORTS = "reports"  # at the top of a context that is the subject itself
 TIMEOUT = 1800.0
@@ -123,11 +123,11 @@ def build(
 
 def _referenced(settings: Settings, engine: EngineInfo, subject: Subject, nonce: str | None) -> ImageInfo:
     """Return the image that the subject names, with the mark of this machine's build on top."""
-    local = build_mark.referenced(settings, engine, subject.image.reference, subject.image.name)
+    local = base_image.referenced(settings, engine, subject.image.reference, subject.image.name)
     reference = f"{subject.image.name}:{digest('reference', inspect(engine, local))}"
     if nonce or not provenance.kept(settings.cache, inspect(engine, reference), reference):
         value = nonce or f"{reference.rpartition(':')[2]}-{secrets.token_hex(8)}"
-        build_mark.put(partial(_buildx, engine, report=None), local, reference, value)
+        base_image.put(partial(_buildx, engine, report=None), local, reference, value)
         provenance.keep(settings.cache, inspect(engine, reference), {}, reference)
     return described(engine, reference, None)
 
@@ -140,7 +140,7 @@ def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suf
     repository, _, known = image.reference.rpartition(":")
     reference = f"{repository}:{known}-{tag_suffix}"
     nonce = f"{known}-{tag_suffix}-{secrets.token_hex(8)}"
-    lines = [*build_mark.lines(image.reference, nonce), dockerfile_lines]
+    lines = [*base_image.lines(image.reference, nonce), dockerfile_lines]
     with tempfile.TemporaryDirectory(prefix="boxproof-variant-") as below:
         context = Path(below)
         (context / "Dockerfile").write_text("\n".join(lines) + "\n")
@@ -196,7 +196,7 @@ def _build(
         report(line)
 
     recipe = _dockerfile(subject)
-    own = build_mark.writes_it(recipe.read_text())
+    own = base_image.writes_it(recipe.read_text())
     built = reference if own else f"{reference}-recipe"
     with options(settings, subject, base, nonce, lock) as words, context_of(subject, lock) as context:
         lent = [] if base else _substituted(settings, engine, subject)
@@ -205,7 +205,7 @@ def _build(
             engine, [*named, *words, *lent, str(context)], heard, base.reference if base else ""
         )
     if not own:
-        build_mark.put(partial(_buildx, engine, report=None), built, reference, nonce)
+        base_image.put(partial(_buildx, engine, report=None), built, reference, nonce)
     if unheld and lock is not None and lock.total:
         why = f"the package archive moved while the image was built: {unheld[0]}"
         raise EnvironmentFault(why, hint="run it again: the lock is compared again")
@@ -214,8 +214,8 @@ def _build(
 
 def _substituted(settings: Settings, engine: EngineInfo, subject: Subject) -> list[str]:
     bases = [each.base for each in dockerfile.of(subject).stages if each.external]
-    build_mark.demand(settings, engine, bases)
-    return build_mark.substitutes(settings, engine, bases, partial(_buildx, engine, report=None))
+    base_image.demand(settings, engine, bases)
+    return base_image.substitutes(settings, engine, bases, partial(_buildx, engine, report=None))
 
 
 @contextmanager
@@ -276,7 +276,7 @@ def options(
         words += [f"--build-arg=BASE_IMAGE={base.reference}"]
     with ExitStack() as stack:
         if base and base.sources and lock is not None and lock.kept:
-            base = replace(base, sources=stack.enter_context(kept_packages.served(lock.kept)), dated=False)
+            base = replace(base, sources=stack.enter_context(package_lock.served(lock.kept)), dated=False)
             words += stack.enter_context(lent(base, 'Acquire::http::Proxy::127.0.0.1 "DIRECT"'))
         else:
             words += stack.enter_context(lent(base))
@@ -297,7 +297,7 @@ def _secrets(base: Base, below: Path, apt: Sequence[str]) -> list[str]:
     settings = ['Dir::Etc::sourcelist "/run/secrets/apt-sources"', *apt]
     settings += [f'{NEVER_TOO_OLD} "false"'] if base.dated else []
     lent = {"apt-sources": base.sources, "apt-conf": "".join(f"{each};\n" for each in settings)}
-    bundle = next((each for each in build_mark.CA_BUNDLES if Path(each).is_file()), "")
+    bundle = next((each for each in base_image.CA_BUNDLES if Path(each).is_file()), "")
     words = []
     if bundle and "https:" in base.sources:
         lent["apt-conf"] += 'Acquire::https::CAInfo "/run/secrets/host-ca";\n'
@@ -320,7 +320,7 @@ def _buildx(
         argv = [engine.client, *fixed, f"--metadata-file={metadata}", *words]
         result = run(argv, env=env, timeout=TIMEOUT, check=False, on_line=report)
         if not result.ok:
-            raise build_faults.blamed(engine, result.stderr, base=base)
+            raise base_image.blamed(engine, result.stderr, base=base)
         told: dict[str, Any] = json.loads(metadata.read_text())
     return told
 

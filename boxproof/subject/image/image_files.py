@@ -12,7 +12,7 @@ from typing import Any
 
 from docker.errors import DockerException, NotFound
 
-from boxproof.core.labels import RUN_LABEL
+from boxproof.core.session import RUN_LABEL
 from pytest_claims.faults import EnvironmentFault
 
 LARGEST = 4_000_000  # bytes; a larger file is no script and no table

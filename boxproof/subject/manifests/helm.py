@@ -1,24 +1,36 @@
-"""The subject's Helm chart, rendered by the real Helm."""
+"""The subject's Helm chart: rendered by the real Helm, or its templates written from the kustomize files."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof.core.process import Result, run
 from boxproof.core.settings import Settings
+from boxproof.subject.manifests.derive import CLUSTER_SCOPED
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import scan
-from pytest_claims.faults import SubjectFault
+from pytest_claims.faults import SubjectFault, UsageError
+from pytest_claims.selection import read_toml
 
 Objects = list[dict[str, Any]]
 TIMEOUT = 60.0
 RELEASE = "claude"
+START = '{{- range include "box.agents" $ | fromYamlArray }}\n'
+END = "{{- end }}\n"
+SUFFIX, NAMESPACE = "{{ .suffix }}", "{{ .namespace }}"
+BRACES = re.compile(r"\{\{")
+DOCUMENTS = re.compile(r"^---\n", re.MULTILINE)
+NAME = re.compile(r"(?<=^metadata:\n  name: )(\S+)\n", re.MULTILINE)
+ROLE = re.compile(r"(?<=^  kind: ClusterRole\n  name: )(\S+)$", re.MULTILINE)
 
 
 def program(settings: Settings, subject: Subject) -> Path:
@@ -60,3 +72,139 @@ def instead_of(subject: Subject, components: Sequence[str], files: Path) -> list
         raise SubjectFault(f"the chart has nothing in the place of the component {unknown[0]!r}")
     places = {"files": str(files), "subject": str(subject.directory)}
     return [word.format_map(places) for each in components for word in subject.chart.components[each]]
+
+
+class Rule(BaseModel):
+    """``find`` in a manifest becomes ``put`` in the template: in the template ``into``, or wherever it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    into: str = ""
+    find: str = Field(min_length=1)
+    put: str
+    default: str | None = None  # where in values.yaml, "a.b", the content of ``find`` stands; "" is the top
+
+
+class Template(BaseModel):
+    """When a manifest's objects are rendered: all of a file, or those of one kind, in one file or in any."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: str = ""
+    kind: str = ""
+    when: str
+
+
+class Rules(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    template: tuple[Template, ...] = ()
+    rule: tuple[Rule, ...] = ()
+
+
+def load(path: Path) -> Rules:
+    """Read the rules; raises UsageError that names the file and the first mistake."""
+    try:
+        return Rules.model_validate(read_toml(path, str(path)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(each) for each in first["loc"])
+        raise UsageError(f"{path}: {where}: {first['msg']}") from error
+
+
+def templates(subject: Subject) -> dict[str, str]:
+    """Return the text of each template that is made of a manifest, by its name.
+
+    Raises UsageError for a rule or a condition that meets nothing: the manifest it is about has changed.
+    """
+    rules = load(subject.directory / subject.chart.rules)
+    made, met = {}, set[int]()
+    for name, (shown, text) in _sources(subject, rules).items():
+        documents = []
+        for each in DOCUMENTS.split(text):
+            kind = (yaml.safe_load(each) or {}).get("kind", "")
+            when = tuple(
+                one.when for one in rules.template if one.of in ("", shown) and one.kind in ("", kind)
+            )
+            put = _ruled(parametrised(each, subject.namespace), name, rules.rule, met)
+            documents.append((when, put))
+        made[name] = wrapped(documents)
+    for at, each in enumerate(rules.rule):
+        if at not in met:
+            first = each.find.strip().splitlines()[0]
+            said = f"{subject.chart.rules}: no {each.into or 'manifest'} says {first!r}"
+            raise UsageError(said, hint="adapt the rule")
+    return made
+
+
+def _ruled(text: str, name: str, rules: Sequence[Rule], met: set[int]) -> str:
+    for at, each in enumerate(rules):
+        if each.into in ("", name) and each.find in text:
+            text = text.replace(each.find, each.put)
+            met.add(at)
+    return text
+
+
+def write(subject: Subject) -> list[str]:
+    """Write the templates into the chart and return the names of those that changed."""
+    into = subject.directory / subject.chart.directory / "templates"
+    changed = []
+    for name, text in templates(subject).items():
+        path = into / name
+        if not path.is_file() or path.read_text() != text:
+            path.write_text(text)
+            changed.append(name)
+    return changed
+
+
+def parametrised(document: str, namespace: str) -> str:
+    """Return an object with an agent's namespace and, on a name outside namespaces, its suffix."""
+    found = yaml.safe_load(document)
+    document = BRACES.sub('{{ "{{" }}', document)
+    if not found:
+        return document
+    own = re.compile(rf"^( +(?:- )?(?:kubernetes.io/metadata.name|namespace): ){namespace}$", re.MULTILINE)
+    document = own.sub(rf"\1{NAMESPACE}", ROLE.sub(rf"\1{SUFFIX}", document))
+    if found["kind"] == "Namespace":
+        return NAME.sub(f"{NAMESPACE}\n", document)
+    if found["kind"] in CLUSTER_SCOPED:
+        return NAME.sub(rf"\1{SUFFIX}\n", document)
+    if "namespace" in found["metadata"]:
+        return document
+    return NAME.sub(rf"\1\n  namespace: {NAMESPACE}\n", document)
+
+
+def wrapped(documents: Iterable[tuple[tuple[str, ...], str]]) -> str:
+    """Return a template's text for every agent: objects, each where all its conditions hold."""
+    text = START
+    for when, group in itertools.groupby(documents, key=lambda each: each[0]):
+        every = list(dict.fromkeys(when))
+        condition = " ".join(["and", *(f"({each})" for each in every)]) if len(every) > 1 else "".join(every)
+        objects = "".join(f"---\n{each}" for _, each in group)
+        text += f"{{{{- if {condition} }}}}\n{objects}{END}" if condition else objects
+    return text + END
+
+
+def _sources(subject: Subject, rules: Rules) -> dict[str, tuple[str, str]]:
+    """Return path and text of the manifests that become templates, by the template's name."""
+    base = subject.directory / subject.manifests.base
+    listed = [
+        f"base/{each}" for each in yaml.safe_load((base / "kustomization.yaml").read_text())["resources"]
+    ]
+    named = [each.of for each in rules.template if each.of and each.of not in listed]
+    found = {}
+    for each in dict.fromkeys([*listed, *named]):
+        path = base.parent / each
+        if not path.is_file():
+            raise UsageError(f"{subject.chart.rules}: there is no {each}", hint="adapt the template's `of`")
+        found[_name(path)] = (each, path.read_text())
+    return found
+
+
+def _name(path: Path) -> str:
+    """Return the name of a manifest's template: a component's says which it is of."""
+    component = path.parent.name
+    own = component == "base" or component in path.name
+    return path.name if own else f"{component}-{path.name}"

@@ -15,7 +15,7 @@ from boxproof.host.fetch.apt import Silent, versions_of
 from boxproof.subject.image import base_image, packages
 from boxproof.subject.image import dockerfile as recipe
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import kept_packages, package_lock
+from boxproof.subject.supply_chain import package_lock
 from pytest_claims.faults import EnvironmentFault
 
 ARCHIVE, SNAPSHOT, KEPT, IMAGE, NOTHING = "archive", "snapshot", "kept", "image", "nothing"
@@ -116,7 +116,7 @@ def keep(settings: Settings, engine: EngineInfo, subject: Subject) -> str:
     with tempfile.TemporaryDirectory(prefix="boxproof-keep-", dir=settings.cache) as below:
         archives = apt.fetch(wanted, suite=suite, into=Path(below))
         said = apt.stanzas(needed, suite=suite)
-        total = kept_packages.keep(settings, system, locked, archives, said)
+        total = package_lock.keep(settings, system, locked, archives, said)
     return f"{len(archives)} packages, {total / 1e6:.0f} MB, kept in {settings.binary_cache}"
 
 
@@ -145,7 +145,7 @@ def _bootstrapped(settings: Settings, engine: EngineInfo, context: Path) -> Lock
     locked = package_lock.locked(context, system)
     if not locked:
         return LockInfo(system=system, total=0, source=NOTHING)
-    here = kept_packages.archive(settings, system, suite, locked) if engine.host.startswith("unix:") else None
+    here = package_lock.archive(settings, system, suite, locked) if engine.host.startswith("unix:") else None
     if here is not None:
         return LockInfo(system=system, total=len(locked), source=KEPT, kept=str(here))
     try:

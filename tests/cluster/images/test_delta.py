@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from boxproof.cluster.images.delta import distribute, members
-from boxproof.cluster.images.image_archive import BLOB, Sink
+from boxproof.cluster.images.image_archive import BLOB, Sink, distribute_members, members
 from boxproof.host.engine import image_store
 from boxproof.host.engine.image_store import Image, Layer
 from pytest_claims.faults import EnvironmentFault
@@ -48,7 +47,7 @@ def delivered(
     known = {digest: size for each in held for digest, size in each.items()}
     with ThreadPoolExecutor(len(sinks)) as pool:
         readers = [pool.submit(sink.feed, contents) for sink in sinks]
-        distribute(members(store, references, known), sinks)
+        distribute_members(members(store, references, known), sinks)
         return [each.result() for each in readers]
 
 
@@ -100,7 +99,7 @@ def test_a_layer_that_is_not_what_its_digest_says_cuts_the_streams() -> None:
     with ThreadPoolExecutor(1) as pool:
         reader = pool.submit(sink.feed, lambda stream: stream.read())
         with pytest.raises(EnvironmentFault, match="has the digest"):
-            distribute(members(store, ["box"], {}), [sink])
+            distribute_members(members(store, ["box"], {}), [sink])
         with pytest.raises(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(reader.result())) as cut:
             cut.getmembers()
 
@@ -112,4 +111,4 @@ def test_a_layer_of_another_size_than_was_told_cuts_the_streams() -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(sink.feed, lambda stream: stream.read())
         with pytest.raises(EnvironmentFault, match="900000 bytes instead of 5"):
-            distribute(members(store, ["box"], {old: 5}), [sink])
+            distribute_members(members(store, ["box"], {old: 5}), [sink])

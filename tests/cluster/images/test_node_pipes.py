@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.cluster.images import delta, image_archive, load, node_pipes
+from boxproof.cluster.images import image_archive, load
 from boxproof.core.session import ClusterInfo
 from boxproof.host.engine import image_store
 from tests.cluster.images.test_delta import Store
@@ -44,7 +44,7 @@ def imported(engine: FakeEngine) -> str:
 def test_a_node_whose_volume_lies_here_reads_from_a_pipe_in_it(engine: FakeEngine, volume: Path) -> None:
     load.load(engine.info, CLUSTER, ["box"])
     assert imported(engine).startswith("exec a ctr")
-    assert f" {node_pipes.MOUNTED}/{node_pipes.PREFIX}" in imported(engine)
+    assert f" {image_archive.MOUNTED}/{image_archive.PREFIX}" in imported(engine)
     assert {"oci-layout", "index.json"} < engine.imports("a")[0]
     assert list(volume.iterdir()) == []
 
@@ -56,7 +56,7 @@ def test_with_the_api_alone_the_engine_takes_it_there(engine: FakeEngine, volume
 
 
 def test_a_reader_that_ends_early_holds_nobody_up(tmp_path: Path) -> None:
-    with node_pipes.opened({"a": tmp_path}) as named:
+    with image_archive.opened({"a": tmp_path}) as named:
         sink = image_archive.Sink(frozenset(), named["a"].here)
         assert sink.feed(lambda _: "ended") == "ended"
         sink.write(bytes(1 << 22))  # more than a pipe holds
@@ -70,23 +70,23 @@ def test_a_reader_that_never_comes_leaves_the_streams_of_the_others_whole(
     monkeypatch.setattr(image_archive, "TAKEN_TIMEOUT", 0.2)
     for each in "ab":
         (tmp_path / each).mkdir()
-    with node_pipes.opened({each: tmp_path / each for each in "ab"}) as named:
+    with image_archive.opened({each: tmp_path / each for each in "ab"}) as named:
         absent, present = (image_archive.Sink(frozenset(), named[each].here) for each in "ab")
         with ThreadPoolExecutor(1) as pool:
             read = pool.submit(named["b"].here.read_bytes)
-            delta.distribute([], [absent, present])
+            image_archive.distribute_members([], [absent, present])
             assert read.result(timeout=10) == bytes(2 * 512)
         absent.source.close()
         present.source.close()
 
 
 def test_volumes_elsewhere_or_not_to_be_written_are_left_out(engine: FakeEngine, volume: Path) -> None:
-    assert node_pipes.volumes(engine.info, ["a"]) == {"a": volume}
-    assert node_pipes.volumes(replace(engine.info, host="tcp://there:2375"), ["a"]) == {}
+    assert image_archive.volumes(engine.info, ["a"]) == {"a": volume}
+    assert image_archive.volumes(replace(engine.info, host="tcp://there:2375"), ["a"]) == {}
     volume.rmdir()
     volume.symlink_to("/nowhere")
-    assert node_pipes.volumes(engine.info, ["a"]) == {}
-    with node_pipes.opened({"a": tmp_file(engine)}) as named:
+    assert image_archive.volumes(engine.info, ["a"]) == {}
+    with image_archive.opened({"a": tmp_file(engine)}) as named:
         assert named == {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.cluster.images.prune import superseded
+from boxproof.cluster.images.load import superseded
 
 BOX = "docker.io/library/box"
 

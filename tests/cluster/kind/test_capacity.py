@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.cluster.kind import kind_config
+from boxproof.cluster.kind import kind_clusters
 from boxproof.host import machine
 from pytest_claims.faults import EnvironmentFault, ExitCode
 from tests.support.cluster_fixtures import FakeEngine
@@ -21,13 +21,13 @@ def full(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_first_cluster_is_not_held_up(engine: FakeEngine, full: None) -> None:
-    kind_config.check(engine.info, "c")
+    kind_clusters.check_room(engine.info, "c")
 
 
 def test_a_second_one_needs_memory(engine: FakeEngine, full: None) -> None:
     engine.add_node("other")
     with pytest.raises(EnvironmentFault, match=r"1\.5 GiB are free, it takes 2\.0") as fault:
-        kind_config.check(engine.info, "c")
+        kind_clusters.check_room(engine.info, "c")
     assert "other" in fault.value.hint
     assert "\n" not in str(fault.value)
     assert fault.value.exit_code == ExitCode.BLOCKED
@@ -39,10 +39,10 @@ def test_a_second_one_needs_inotify_instances(
     monkeypatch.setattr(machine, "memory", lambda: (8.0, 6.0))
     engine.add_node("other")
     with pytest.raises(EnvironmentFault, match="38 of 128 are free") as fault:
-        kind_config.check(engine.info, "c")
+        kind_clusters.check_room(engine.info, "c")
     assert "sysctl fs.inotify.max_user_instances=512" in fault.value.hint
     monkeypatch.setattr(machine, "inotify", lambda _: 512)
-    kind_config.check(engine.info, "c")
+    kind_clusters.check_room(engine.info, "c")
 
 
 def test_instances_are_counted_by_what_processes_hold(

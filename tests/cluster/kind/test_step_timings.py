@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boxproof.cluster.kind import node_logs
+from boxproof.cluster import cluster_info
 from pytest_claims import progress
 from pytest_claims.own_process import PROCESS
 
@@ -18,7 +18,7 @@ ERROR: failed to create cluster"""
 def test_each_step_that_ended_is_in_the_timings() -> None:
     told: dict[str, float] = {}
     passed: list[str] = []
-    line = node_logs.timed(passed.append)
+    line = cluster_info.timed_steps(passed.append)
     with PROCESS.having(progress.Progress()):
         progress.on_step(told.__setitem__)
         for each in PRINTED.splitlines():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.host import process_table
-from boxproof.host.engine import host_traces
+from boxproof.host.engine import bridge
 
 IPTABLES = """#!/bin/sh
 # the table FORWARD of a machine, in a file beside it
@@ -33,7 +33,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def changed_by_an_engine(machine: Path) -> Path:
     note = machine / "note"
-    host_traces.note(note, machine / "iptables", proc=machine)
+    bridge.note(note, machine / "iptables", proc=machine)
     (machine / "net/ipv4/ip_forward").write_text("1\n")
     (machine / "policy").write_text("DROP")
     return note
@@ -41,17 +41,17 @@ def changed_by_an_engine(machine: Path) -> Path:
 
 def test_all_is_as_before(machine: Path) -> None:
     note = changed_by_an_engine(machine)
-    host_traces.note(note, machine / "iptables", proc=machine)  # one that was killed is started again
+    bridge.note(note, machine / "iptables", proc=machine)  # one that was killed is started again
 
-    assert host_traces.restore(note, proc=machine) == ["net/ipv4/ip_forward 0", "FORWARD ACCEPT"]
+    assert bridge.restore(note, proc=machine) == ["net/ipv4/ip_forward 0", "FORWARD ACCEPT"]
     assert (machine / "net/ipv4/ip_forward").read_text() == "0"
     assert (machine / "policy").read_text().strip() == "ACCEPT"
-    assert host_traces.restore(note, proc=machine) == []
+    assert bridge.restore(note, proc=machine) == []
 
 
 def test_what_another_engine_needs_stays(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     note = changed_by_an_engine(machine)
     monkeypatch.setattr(process_table, "mentioning", lambda _: {7: ["/usr/bin/dockerd"]})
 
-    assert host_traces.restore(note, proc=machine) == []
+    assert bridge.restore(note, proc=machine) == []
     assert (machine / "net/ipv4/ip_forward").read_text() == "1\n"

@@ -16,7 +16,7 @@ import pytest
 
 from boxproof.core.process import run
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import binary_cache, golang, oci_registry, program_wheels
+from boxproof.host.fetch import binary_cache, golang, oci_registry
 from boxproof.runs import inputs
 from boxproof.tasks import image_tasks
 from pytest_claims.faults import EnvironmentFault, UsageError
@@ -46,7 +46,7 @@ def index(tmp_path: Path, program: Path) -> Iterator[str]:
     """The address of an index that has one wheel, with its sha256."""
     project = tmp_path / "index/boxproof-bin-tool"
     project.mkdir(parents=True)
-    wheel = program_wheels.written(project, KEY, program)
+    wheel = binary_cache.write_wheel(project, KEY, program)
     pinned = hashlib.sha256(wheel.read_bytes()).hexdigest()
     (project / "index.html").write_text(f'<a href="{wheel.name}#sha256={pinned}">{wheel.name}</a>')
 
@@ -145,7 +145,7 @@ def test_equal_programs_give_equal_wheels(tmp_path: Path, program: Path) -> None
     made = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        made.append(program_wheels.written(tmp_path / name, KEY, program))
+        made.append(binary_cache.write_wheel(tmp_path / name, KEY, program))
         program.touch()
     assert made[0].name == made[1].name
     assert made[0].read_bytes() == made[1].read_bytes()
@@ -153,7 +153,7 @@ def test_equal_programs_give_equal_wheels(tmp_path: Path, program: Path) -> None
 
 
 def test_pip_installs_a_wheel_of_ours(tmp_path: Path, program: Path) -> None:
-    program_wheels.written(tmp_path, KEY, program)
+    binary_cache.write_wheel(tmp_path, KEY, program)
     argv = [sys.executable, "-m", "pip", "install", "--no-index", f"--find-links={tmp_path}"]
     run([*argv, f"--target={tmp_path / 'tree'}", "boxproof-bin-tool"], timeout=120)
     assert run([tmp_path / "tree/bin/tool"], timeout=20).stdout == "works\n"
@@ -181,7 +181,7 @@ def replaced(wheel: Path, part: str, content: bytes) -> None:
 
 
 def test_a_wheel_with_another_program_is_refused(tmp_path: Path, program: Path) -> None:
-    replaced(program_wheels.written(tmp_path, KEY, program), "scripts/", b"another")
+    replaced(binary_cache.write_wheel(tmp_path, KEY, program), "scripts/", b"another")
     with pytest.raises(EnvironmentFault, match="another sha256"):
         binary_cache.fetch(f"wheel:{tmp_path}", KEY, tmp_path / "got")
 
@@ -194,7 +194,7 @@ def test_another_wheel_than_the_index_says_is_refused(tmp_path: Path, index: str
 
 
 def test_what_is_no_wheel_is_refused(tmp_path: Path, program: Path) -> None:
-    program_wheels.written(tmp_path, KEY, program).write_bytes(b"no archive")
+    binary_cache.write_wheel(tmp_path, KEY, program).write_bytes(b"no archive")
     with pytest.raises(EnvironmentFault, match="no wheel of a program"):
         binary_cache.fetch(f"wheel:{tmp_path}", KEY, tmp_path / "got")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 
-from boxproof.cli.main import COMMANDS
+from boxproof.cli.options import COMMANDS
 from boxproof.core.settings import PREFIX, ROOT, Settings
 from boxproof.reports.matrix_results import Matrix, Row
 from pytest_claims.faults import ExitCode

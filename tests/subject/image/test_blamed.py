@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.session import EngineInfo
-from boxproof.subject.image import build_faults
+from boxproof.subject.image import base_image
 from pytest_claims.faults import EnvironmentFault, SubjectFault
 from tests.support import engines
 
@@ -47,18 +47,18 @@ RECIPES = [
 @pytest.mark.parametrize("said", FETCHES)
 def test_a_fetch_that_failed_blocks(said: str) -> None:
     with engines.without_images() as engine:
-        assert isinstance(build_faults.blamed(engine, said), EnvironmentFault)
+        assert isinstance(base_image.blamed(engine, said), EnvironmentFault)
 
 
 @pytest.mark.parametrize("said", RECIPES)
 def test_a_recipe_that_does_not_build_refutes(said: str) -> None:
     with engines.without_images() as engine:
-        assert isinstance(build_faults.blamed(engine, said), SubjectFault)
+        assert isinstance(base_image.blamed(engine, said), SubjectFault)
 
 
 def test_an_engine_that_is_gone_blocks() -> None:
     engine = EngineInfo(way="user", host="tcp://127.0.0.1:1", version="", client="docker")
-    assert isinstance(build_faults.blamed(engine, RECIPES[0]), EnvironmentFault)
+    assert isinstance(base_image.blamed(engine, RECIPES[0]), EnvironmentFault)
 
 
 def docker(tmp_path: Path, answer: str) -> str:
@@ -78,7 +78,7 @@ def test_a_reference_build_on_the_same_base_tells_whose_fault_it_is(
 ) -> None:
     with engines.without_images() as engine:
         asked = replace(engine, client=docker(tmp_path, answer))
-        fault = build_faults.blamed(asked, RECIPES[1], base=base)
+        fault = base_image.blamed(asked, RECIPES[1], base=base)
     assert isinstance(fault, kind)
     lines = (tmp_path / "asked").read_text().splitlines()
     tag = lines[0].split("--tag=")[1].split()[0]
@@ -88,5 +88,5 @@ def test_a_reference_build_on_the_same_base_tells_whose_fault_it_is(
 def test_a_build_that_the_network_failed_needs_no_reference(tmp_path: Path) -> None:
     with engines.without_images() as engine:
         asked = replace(engine, client=docker(tmp_path, "exit 0"))
-        assert isinstance(build_faults.blamed(asked, FETCHES[-1], base="x"), EnvironmentFault)
+        assert isinstance(base_image.blamed(asked, FETCHES[-1], base="x"), EnvironmentFault)
     assert not (tmp_path / "asked").exists()

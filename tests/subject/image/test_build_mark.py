@@ -10,7 +10,7 @@ import pytest
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import reachability
-from boxproof.subject.image import base_image, build_mark
+from boxproof.subject.image import base_image
 from pytest_claims.faults import EnvironmentFault
 
 
@@ -36,17 +36,17 @@ def test_the_mark_is_one_layer_on_top_of_the_image() -> None:
         context = Path(words[-1])
         seen.append((list(words[:-1]), (context / "Dockerfile").read_text(), (context / "nonce").read_text()))
 
-    build_mark.put(build, "their:1", "ours:2", "n-1")
+    base_image.put(build, "their:1", "ours:2", "n-1")
     [(words, dockerfile, nonce)] = seen
     assert words == ["--tag=ours:2"]
-    assert dockerfile.splitlines()[:2] == ["FROM their:1", f"COPY nonce {build_mark.NONCE}"]
-    assert f"LABEL {build_mark.LABEL}=n-1" in dockerfile
+    assert dockerfile.splitlines()[:2] == ["FROM their:1", f"COPY nonce {base_image.NONCE}"]
+    assert f"LABEL {base_image.LABEL}=n-1" in dockerfile
     assert nonce == "n-1\n"
 
 
 def test_a_dockerfile_that_takes_the_mark_writes_it_itself() -> None:
-    assert build_mark.writes_it("FROM x\nARG BUILD_NONCE\nRUN echo $BUILD_NONCE\n")
-    assert not build_mark.writes_it("FROM x\n")
+    assert base_image.writes_it("FROM x\nARG BUILD_NONCE\nRUN echo $BUILD_NONCE\n")
+    assert not base_image.writes_it("FROM x\n")
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_a_dockerfile_that_takes_the_mark_writes_it_itself() -> None:
 def test_a_base_that_nobody_gives_blocks_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, base: str, there: bool, registry: str, blocks: bool
 ) -> None:
-    monkeypatch.setattr(build_mark, "inspect", lambda *_: "sha256:aa" if there else "")
+    monkeypatch.setattr(base_image, "inspect", lambda *_: "sha256:aa" if there else "")
     monkeypatch.setattr(reachability, "registry", lambda *_: registry)
     engine = EngineInfo(host="unix:///nowhere", client="docker", way="embedded", version="1")
     if not blocks:
-        build_mark.demand(Settings(), engine, [base])
+        base_image.demand(Settings(), engine, [base])
         return
     with pytest.raises(EnvironmentFault, match=f"{base} cannot be pulled: no answer") as fault:
-        build_mark.demand(Settings(), engine, [base])
+        base_image.demand(Settings(), engine, [base])
     assert "docker load" in fault.value.hint

@@ -10,7 +10,7 @@ import yaml
 
 from boxproof.core.settings import ROOT
 from boxproof.subject import model
-from boxproof.subject.manifests import chart_generator
+from boxproof.subject.manifests import helm
 from pytest_claims.faults import UsageError
 
 ROLE = """\
@@ -53,7 +53,7 @@ def subject(directory: Path, rules: str) -> model.Subject:
 
 
 def test_names_outside_namespaces_get_the_suffix_and_all_else_the_namespace(tmp_path: Path) -> None:
-    made = chart_generator.templates(subject(tmp_path, ""))
+    made = helm.templates(subject(tmp_path, ""))
 
     assert "# kept\n" in made["role.yaml"]
     assert made["role.yaml"].count("name: reader{{ .suffix }}\n") == 2
@@ -72,33 +72,31 @@ into = "settings.yaml"
 find = "size: 1Gi"
 put = "size: {{ .values.size }}"
 """
-    text = chart_generator.templates(subject(tmp_path, rules))["settings.yaml"]
+    text = helm.templates(subject(tmp_path, rules))["settings.yaml"]
 
     assert "size: {{ .values.size }}\n" in text
-    assert text.startswith(f"{chart_generator.START}{{{{- if .values.settings }}}}\n---\n")
-    assert text.endswith(chart_generator.END * 2)
+    assert text.startswith(f"{helm.START}{{{{- if .values.settings }}}}\n---\n")
+    assert text.endswith(helm.END * 2)
 
 
 def test_a_rule_that_finds_nothing_says_so(tmp_path: Path) -> None:
     wrong = subject(tmp_path, '[[rule]]\ninto = "settings.yaml"\nfind = "size: 2Gi"\nput = ""\n')
 
     with pytest.raises(UsageError, match=r"rules.toml: no settings.yaml says 'size: 2Gi' \(adapt the rule\)"):
-        chart_generator.templates(wrong)
+        helm.templates(wrong)
 
 
 def test_writing_twice_changes_nothing(tmp_path: Path) -> None:
     made = subject(tmp_path, "")
 
-    assert sorted(chart_generator.write(made)) == ["role.yaml", "settings.yaml"]
-    assert chart_generator.write(made) == []
+    assert sorted(helm.write(made)) == ["role.yaml", "settings.yaml"]
+    assert helm.write(made) == []
 
 
 def test_the_defaults_in_values_are_what_the_manifests_say() -> None:
     """Where a rule says ``default``, the text it replaces is the default in values.yaml."""
     values = yaml.safe_load((ROOT / "chart/values.yaml").read_text())
-    rules = [
-        each for each in chart_generator.load(ROOT / "manifests/chart.toml").rule if each.default is not None
-    ]
+    rules = [each for each in helm.load(ROOT / "manifests/chart.toml").rule if each.default is not None]
 
     assert rules
     for each in rules:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from boxproof.subject.manifests import derive, placing
+from boxproof.subject.manifests import derive, starting
 
 DEFINITION: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 def test_a_definition_keeps_its_name_and_only_the_first_instance_brings_it() -> None:
     made = derive.derive([DEFINITION, AGENT], namespace="n-x", suffix="x", old="n")
     assert [each["metadata"]["name"] for each in made] == ["agents.example.dev", "one"]
-    assert placing.freed(made) == ["CustomResourceDefinition/agents.example.dev"]
+    assert starting.freed(made) == ["CustomResourceDefinition/agents.example.dev"]
     assert [each["kind"] for each in made] == ["Agent"]
 
 
@@ -46,4 +46,4 @@ def test_a_definition_keeps_its_name_and_only_the_first_instance_brings_it() -> 
 def test_what_the_cluster_has_no_group_for_is_told(
     objects: list[dict[str, Any]], groups: set[str], left: list[str]
 ) -> None:
-    assert [each["kind"] for each in placing.foreign(objects, groups)] == left
+    assert [each["kind"] for each in starting.foreign(objects, groups)] == left

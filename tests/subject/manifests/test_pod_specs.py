@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from boxproof.subject.commands import fill
+from boxproof.subject.copies import fill
 from boxproof.subject.manifests import pod_specs
 from pytest_claims.faults import SubjectFault
 

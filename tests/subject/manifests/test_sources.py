@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from boxproof.subject import model
-from boxproof.subject.manifests import placing, render, sources, starting
+from boxproof.subject.manifests import render, sources, starting
 from boxproof.subject.manifests.pod_specs import agent, images
 from pytest_claims.faults import SubjectFault
 
@@ -119,7 +119,9 @@ def test_objects_without_a_namespace_of_their_own_get_one(tmp_path: Path, named:
         "roleRef": {"kind": "ClusterRole", "name": "view"},
         "subjects": [{"kind": "ServiceAccount", "name": "s", "namespace": named or "default"}],
     }  # fmt: skip
-    made, space = placing.housed([workload("Pod", "a", namespace=named), account, binding], subject(tmp_path))
+    made, space = starting.housed(
+        [workload("Pod", "a", namespace=named), account, binding], subject(tmp_path)
+    )
     assert space == where
     assert made[0] == {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": where}}
     assert {
@@ -131,7 +133,7 @@ def test_objects_without_a_namespace_of_their_own_get_one(tmp_path: Path, named:
 
 def test_objects_that_bring_their_namespace_stay_as_they_are(tmp_path: Path) -> None:
     objects = [{"kind": "Namespace", "metadata": {"name": "own"}}, workload("Pod", "a", namespace="own")]
-    assert placing.housed(objects, subject(tmp_path)) == (objects, "own")
+    assert starting.housed(objects, subject(tmp_path)) == (objects, "own")
 
 
 def test_a_further_instance_asks_for_little_processor_time_and_keeps_its_limits_and_class() -> None:
@@ -142,7 +144,7 @@ def test_a_further_instance_asks_for_little_processor_time_and_keeps_its_limits_
     guaranteed = asking({"cpu": 1}, {"cpu": 1})
     little = asking({"cpu": "10m"}, {"cpu": "1"})
     objects = [workload("StatefulSet", "a", much, guaranteed, little, container("d")), {"kind": "Service"}]
-    placing.packed(objects)
+    starting.packed(objects)
     assert much["resources"] == {
         "requests": {"cpu": "50m", "memory": "1Gi"},
         "limits": {"cpu": 3, "memory": "4Gi"},
@@ -159,9 +161,9 @@ def test_what_only_one_instance_can_have_is_taken_out_and_named() -> None:
     }
     ingress = {"kind": "Ingress", "metadata": {"name": "i"}, "spec": {"rules": [{"host": "a.example"}]}}
     pod = workload("Deployment", "d", container("c", ports=[{"containerPort": 1, "hostPort": 2}]))
-    told = placing.freed([service, ingress, pod])
+    told = starting.freed([service, ingress, pod])
     assert told == ["nodePort of Service/s", "host names of Ingress/i", "hostPort of Deployment/d"]
-    assert placing.freed([service, ingress, pod]) == []
+    assert starting.freed([service, ingress, pod]) == []
     assert service["spec"] == {"ports": [{"port": 1}]}
 
 

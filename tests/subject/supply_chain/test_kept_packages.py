@@ -18,7 +18,7 @@ from boxproof.subject import model
 from boxproof.subject.image import base_image, image_build
 from boxproof.subject.image.base_image import Base
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import kept_packages, lock_check, package_lock
+from boxproof.subject.supply_chain import lock_check, package_lock
 from pytest_claims.faults import EnvironmentFault, UsageError
 from tests.support.subject_fixtures import Archive
 
@@ -147,7 +147,7 @@ def test_they_come_from_a_url(settings: Settings, subject: Subject, served: str)
     assert found is not None
     assert found.source == "kept"
     with pytest.raises(UsageError, match="no packages can be kept in BOXPROOF_BINARY_CACHE=http"):
-        kept_packages.writable(replace(settings, binary_cache=served))
+        package_lock.writable(replace(settings, binary_cache=served))
 
 
 def test_a_package_that_was_replaced_is_refused(settings: Settings, subject: Subject) -> None:
@@ -166,4 +166,4 @@ def test_a_package_that_was_replaced_is_refused(settings: Settings, subject: Sub
 @pytest.mark.parametrize("cache", ["", "/dev/null/x"])
 def test_nothing_is_kept_where_nothing_can_be_written(cache: str) -> None:
     with pytest.raises(UsageError, match=f"BOXPROOF_BINARY_CACHE={cache}"):
-        kept_packages.writable(Settings(binary_cache=cache))
+        package_lock.writable(Settings(binary_cache=cache))
