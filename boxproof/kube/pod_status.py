@@ -93,6 +93,8 @@ def ready(
             raise NotYet(f"no pod {pod}{pod_faults.said_of(kube, namespace)}") from None
         if found["metadata"]["uid"] == after:
             raise NotYet("the old pod is still there")
+        if "deletionTimestamp" in found["metadata"]:  # how it ends says nothing of the one that comes
+            raise NotYet("the pod before is on its way out")
         if settled(found):
             return found
         scheduled = condition(found, "PodScheduled")

@@ -291,6 +291,16 @@ def test_an_old_pod_does_not_count() -> None:
         pod_status.ready(Fake(pod(ready=True)), "n", "p", 0.1, after="1")  # type: ignore[arg-type]
 
 
+def test_how_a_pod_on_its_way_out_ends_is_no_fault_of_the_next(reference: list[str]) -> None:
+    killed = pod({"terminated": {"reason": "Error", "exitCode": 137}})
+    killed["status"]["phase"] = "Failed"
+    with pytest.raises(SubjectFault, match="Failed"):
+        wait(Fake(killed))
+    killed["metadata"]["deletionTimestamp"] = "now"
+    with pytest.raises(DeadlineExceeded, match="on its way out"):
+        wait(Fake(killed))
+
+
 def test_a_pod_on_its_way_out_is_not_ready() -> None:
     live = pod(ready=True)
     live["metadata"]["deletionTimestamp"] = "now"
