@@ -67,9 +67,7 @@ def test_the_next_pod_leaves_modes_and_owners_as_they_were(
             words = ["sh", "-c", put, f"{INSIDE}{top}/{path}", f"{mode:o}"]
             assert box.as_its_user().exec(words).ok, path
         before = modes(inside, top)
-        old = box.pod_object()["metadata"]["uid"]
-        kube.delete([box.pod_object()])
-        until(lambda: next_pod(box, old), timeout=120, what="the next pod", transient=(NotFound,))
+        anew(box, kube)
         helper_pods.start_of(kube, box.namespace, box.pod)
         inside = Inside(docker, box.pod_object(), box.container)
         after = modes(inside, top)
@@ -82,10 +80,29 @@ def test_the_next_pod_leaves_modes_and_owners_as_they_were(
         PRIVATE(observe("mode of the login", "after a restart", after.get(FILE, "none").split()[0]))
 
 
-def next_pod(box: Box, old: str) -> bool:
-    """Return whether another pod than ``old`` is there; raises NotYet."""
-    if box.pod_object()["metadata"]["uid"] == old:
-        raise NotYet("the old pod")
+def anew(box: Box, kube: Kube) -> None:
+    """Let a pod take the place of the box's once that has gone.
+
+    A Deployment starts the next one beside it: the kubelet does nothing to a volume that is mounted already.
+    """
+    old, kind = box.pod_object(), str(box.workload["kind"])
+    path = kube.path(kind, box.name, box.namespace)
+    if kind == "Deployment":
+        kube.patch(path, {"spec": {"replicas": 0}})
+    else:
+        kube.delete([old])
+    until(lambda: gone(kube, old), timeout=120, what="the old pod is gone")
+    if kind == "Deployment":
+        kube.patch(path, {"spec": {"replicas": 1}})
+    until(lambda: box.pod_object() is not None, timeout=120, what="the next pod", transient=(NotFound,))
+
+
+def gone(kube: Kube, old: Mapping[str, Any]) -> bool:
+    """Return whether a pod is gone, another of its name or none there; raises NotYet."""
+    about = old["metadata"]
+    found = kube.find("Pod", about["name"], about["namespace"])
+    if found is not None and found["metadata"]["uid"] == about["uid"]:
+        raise NotYet(f"{about['name']} is still there")
     return True
 
 
