@@ -138,9 +138,20 @@ def demand_cli(session: Session, needs: frozenset[str]) -> None:
     if PROFILE not in needs or session.image is None or session.engine is None:
         return
     subject = model.load(Path(session.subject))
-    if "box" in subject.profiles or _has(session.engine, session.image.reference, subject.image.cli):
-        return
-    raise Unprovable(f"the image has no {subject.image.cli}: image.cli says where its CLI is")
+    if not answers_prompts(session, subject):
+        raise Unprovable(f"the image has no {subject.image.cli}: image.cli says where its CLI is")
+
+
+def answers_prompts(session: Session, subject: model.Subject) -> bool:
+    """Return whether the subject's CLI can be given a prompt: it is Claude Code, and its image has it.
+
+    Our own box is meant to have it: there a check of the prompt says what is wrong without it.
+    """
+    if "claude-code" not in subject.profiles:
+        return False
+    if "box" in subject.profiles or session.image is None or session.engine is None:
+        return True
+    return _has(session.engine, session.image.reference, subject.image.cli)
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 from boxproof.agent.login import DONE, FILE, PROMPT, Saves, credentials, saves
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
+from boxproof.deployment.cluster_requirements import answers_prompts
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import Kube
@@ -81,7 +82,9 @@ cd "$1" && find . -name lost+found -prune -o -type d \( ! -writable -o ! -execut
 
 
 @claim("credentials-dir-writable")
-def test_every_place_in_the_directory_is_writable(make_box: MakeBox, subject: Subject) -> None:
+def test_every_place_in_the_directory_is_writable(
+    make_box: MakeBox, session: Session, subject: Subject
+) -> None:
     """What an init container or the image leaves there belongs to the user too, or the CLI trips over it."""
     box = make_box()
     beside = box.as_its_user()
@@ -93,7 +96,7 @@ def test_every_place_in_the_directory_is_writable(make_box: MakeBox, subject: Su
 
     with control("directories of root are seen"):
         ALL_WRITABLE.fails(closed("/etc" if subject.uid else "/sys"))
-    prompted = "claude-code" not in subject.profiles  # the CLI fails where it cannot write
+    prompted = not answers_prompts(session, subject)  # the CLI fails where it cannot write
     if not prompted:
         prompted = box.exec([subject.image.cli, *PROMPT], timeout=120).ok
     ALL_WRITABLE(closed(f"{INSIDE}{subject.config_dir}"))

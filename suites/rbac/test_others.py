@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from boxproof.agent import login
+from boxproof.core.session import Session
 from boxproof.deployment.box import Box
+from boxproof.deployment.cluster_requirements import answers_prompts
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.access_reviews import Answer, Question
@@ -151,9 +153,11 @@ REFUSED = 'Error from server (Forbidden): secrets is forbidden: User "{}" cannot
 
 
 @claim("rbac-no-forbidden-lines")
-def test_the_box_runs_into_no_missing_right(make_box: MakeBox, subject: Subject, twin: Twins) -> None:
+def test_the_box_runs_into_no_missing_right(
+    make_box: MakeBox, session: Session, subject: Subject, twin: Twins
+) -> None:
     box = make_box()
-    if "claude-code" in subject.profiles:
+    if answers_prompts(session, subject):
         assert box.exec([subject.image.cli, *login.PROMPT], timeout=120).ok
     SAYS_NOTHING(complaints(box))
     with control("a container of the namespace that logs such a line is seen"):
