@@ -69,7 +69,7 @@ def taken(module: str, function: str) -> list[str]:
         ("bringup", "session", run_steps.OF_A_CLUSTER),
         ("bringup", "image_alone", run_steps.OF_AN_IMAGE),
         ("bringup", "joined", run_steps.OF_A_GUEST),
-        ("bringup_external", "session", run_steps.of_context(Settings(context="x"))),
+        ("bringup", "external_session", run_steps.of_context(Settings(context="x"))),
     ],
 )
 def test_a_plan_has_the_steps_that_are_taken(module: str, function: str, steps: tuple[str, ...]) -> None:
