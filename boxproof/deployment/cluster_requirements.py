@@ -147,7 +147,7 @@ def answers_prompts(session: Session, subject: model.Subject) -> bool:
 
     Our own box is meant to have it: there a check of the prompt says what is wrong without it.
     """
-    if "claude-code" not in subject.profiles:
+    if PROFILE not in subject.profiles:
         return False
     if "box" in subject.profiles or session.image is None or session.engine is None:
         return True
