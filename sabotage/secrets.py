@@ -223,6 +223,28 @@ image_sabotage(
 )  # fmt: skip
 
 
+image_sabotage(
+    "password_in_an_address", "no-secret-in-any-layer", "the package index is written down with its password",
+    dockerfile=layers_as_root(
+        "echo '--index-url https://build:hunt3r2hunt3r@pypi.example.com/simple' > /etc/pip.conf",
+        "rm /etc/pip.conf",
+    ),
+)  # fmt: skip
+CONFIGURATION = b64encode(f'{{"auths": {{"ghcr.io": {{"auth": "{"QUJD" * 6}"}}}}}}'.encode()).decode()
+image_sabotage(
+    "login_in_base64", "no-secret-in-any-layer", "the configuration of a client is kept in base64",
+    dockerfile=layers_as_root(f"echo {CONFIGURATION} > /opt/client"),
+)  # fmt: skip
+image_sabotage(
+    "password_by_its_name", "no-secret-in-any-layer", "the password of a database is a setting of the image",
+    dockerfile="ENV DATABASE_PASSWORD=hunt3r2hunt3r",
+)  # fmt: skip
+image_sabotage(
+    "argument_in_the_history", "no-secret-in-any-layer", "a step was given its password as an argument",
+    dockerfile="ARG NPM_PASSWORD=hunt3r2hunt3r\nRUN true",
+)  # fmt: skip
+
+
 @subject_sabotage("no-secret-in-build-args", "the password is kept in the image in base64")
 def kept_in_base64(directory: Path) -> None:
     """Write a header down, as a client that remembers its login does."""

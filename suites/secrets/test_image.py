@@ -31,7 +31,7 @@ def suspects(reference: str, found: Sequence[Layer]) -> list[str]:
 def told(docker: Any, reference: str) -> list[str]:
     """Return the kinds of secrets in an image's settings and history; an observation."""
     said = [docker.api.inspect_image(reference), docker.api.history(reference)]
-    return observe("suspects in settings", reference, secret_scan.in_bytes(json.dumps(said).encode()))
+    return observe("suspects in settings", reference, secret_scan.in_settings(said))
 
 
 CLEAN = require("no layer holds what looks like a secret", lambda found: found == [])
@@ -43,8 +43,22 @@ HIDDEN_AWAY = {
         f"TEXT=github_{'pat'}_{'A' * 22}_{secrets.token_hex(30)[:59]}\n"
     ),
     "a token in base64": lambda: base64.b64encode(token_of_ours().encode()).decode() + "\n",
+    "a password in an address": lambda: (
+        f"origin = https://robot:a1{secrets.token_hex(12)}@git.example.com/x\n"
+    ),
+    "a JSON web token": lambda: f"session {web_token()}\n",
+    "a login at a registry in base64": lambda: base64.encodebytes(
+        json.dumps({"auths": {"ghcr.io": {"auth": secrets.token_hex(16)}}}).encode()
+    ).decode(),
     "a token in a line of JSON": lambda: json.dumps({"any": token_of_ours()}),
 }
+
+
+def web_token() -> str:
+    """Return what has the shape of a JSON web token, and is none."""
+    parts = ({"alg": "none", "typ": "JWT"}, {"sub": secrets.token_hex(8)})
+    head, claims = (base64.urlsafe_b64encode(json.dumps(each).encode()).decode().strip("=") for each in parts)
+    return f"{head}.{claims}.{secrets.token_hex(24)}"
 
 
 def token_of_ours() -> str:
@@ -70,16 +84,22 @@ def test_no_layer_holds_a_secret(
     CLEAN(suspects(image.reference, found))
 
 
+TOLD = {
+    "a token": lambda: f"ENV CLAUDE_LOGIN={token_of_ours()}",
+    "a token in base64": lambda: f"ENV CLAUDE_LOGIN={base64.b64encode(token_of_ours().encode()).decode()}",
+    "a password by its name": lambda: f"ENV DATABASE_PASSWORD=a{secrets.token_hex(8)}",
+    "a label with a token": lambda: f"LABEL com.example.token=a{secrets.token_hex(8)}",
+}
+
+
 @claim("no-secret-in-any-layer")
-@pytest.mark.parametrize("form", ["plain", "in base64"])
+@pytest.mark.parametrize("what", list(TOLD))
 def test_neither_settings_nor_history_tell_a_secret(
-    image: ImageInfo, docker: Any, session: Session, form: str
+    image: ImageInfo, docker: Any, session: Session, what: str
 ) -> None:
-    token = token_of_ours()
-    written = token if form == "plain" else base64.b64encode(token.encode()).decode()
     with (
-        control("a token under a harmless name is seen in the settings"),
-        configured(docker, [f"ENV CLAUDE_LOGIN={written}"], run=session.run) as made,
+        control(f"{what} under a harmless name, or in a harmless form, is seen in the settings"),
+        configured(docker, [TOLD[what]()], run=session.run) as made,
     ):
         SILENT.fails(told(docker, made))
     SILENT(told(docker, image.reference))

@@ -61,6 +61,60 @@ def test_in_a_file_of_variables_a_value_is_a_secret_by_its_name() -> None:
     assert secret_scan.in_file(io.BytesIO(b"API_TOKEN=${TOKEN}\n"), "etc/environment") == []
 
 
+NETRC = b"machine h.example login me password " + LONG
+ADDRESS = b"index-url = https://build:hunt3r2hunt3r@pypi.example.com/simple\n"
+PART = base64.urlsafe_b64encode(b'{"alg": "none", "typ": "JWT"}').rstrip(b"=")
+WEB = PART + b"." + PART + b"." + b"a" * 24
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (ADDRESS, "password in an address"),
+        (b"Cookie: session=" + WEB, "JSON web token"),
+        (b"x: " + base64.b64encode(NETRC), "password of a netrc in base64"),
+        (base64.encodebytes(b"#" * 41 + b"\n" + NETRC), "password of a netrc in base64"),
+        (b"path/" + base64.b64encode(b"x npm" + b"_" + b"a" * 36), "npm token in base64"),
+        (base64.urlsafe_b64encode(b"???>>>glpat" + b"-" + b"a" * 20), "GitLab token in base64"),
+    ],
+)
+def test_a_text_may_hold_a_secret_in_more_forms(data: bytes, kind: str) -> None:
+    assert kind in secret_scan.in_file(io.BytesIO(data), "opt/any")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"postgres://user:password@host/db and https://name:${TOKEN}@host and http://me:secret1234@host",
+        b"https://user:%s@host, git+ssh://git@host:22/path, http://[::1]:8080/a@b, s3://a:b@c",
+        b"an identifier/of/a/long/path/that/could/be/base64 and eyJhbGciOiJub25lIn0 alone",
+    ],
+)
+def test_an_example_is_no_secret(text: bytes) -> None:
+    assert secret_scan.in_file(io.BytesIO(text), "usr/share/doc/any") == []
+
+
+def test_a_document_shows_how_a_login_looks_and_yet_may_not_hold_a_token() -> None:
+    said = ADDRESS + NETRC + b"\n" + WEB
+    assert secret_scan.in_file(io.BytesIO(said), "usr/lib/x/README.md") == []
+    assert secret_scan.in_file(io.BytesIO(said + HELD["Anthropic token"]), "usr/lib/x/README.md")
+
+
+@pytest.mark.parametrize(
+    ("said", "kinds"),
+    [
+        ({"Config": {"Env": ["DATABASE_PASSWORD=hunter2hunter2"]}}, ["value of a secret variable"]),
+        ([{"CreatedBy": "|1 NPM_TOKEN=hunter2hunter2 /bin/sh -c true"}], ["value of a secret variable"]),
+        ({"Labels": {"com.example.api-key": "hunter2hunter2"}}, ["value of a secret variable"]),
+        ({"Env": ["A=" + base64.b64encode(NETRC).decode()]}, ["password of a netrc in base64"]),
+        ({"Env": ["TOKEN_FILE=/run/secrets/token", "MAX_TOKENS=32000", "SECRET_NAME=claude-token"]}, []),
+        ([{"CreatedBy": "RUN TOKEN=$(cat /run/secrets/token) make"}], []),
+    ],
+)
+def test_settings_are_judged_by_their_names_too(said: object, kinds: list[str]) -> None:
+    assert secret_scan.in_settings(said) == kinds
+
+
 @pytest.mark.parametrize("kind", HELD)
 def test_a_secret_is_found_wherever_it_stands(kind: str) -> None:
     far = bytes(secret_scan.CHUNK - 40) + HELD[kind]
