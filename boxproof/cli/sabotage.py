@@ -192,6 +192,7 @@ def try_all(
 ) -> None:
     """Try every sabotage and add each to ``rows`` as it ends: side by side, then those that are alone.
 
+    The first of every claim comes before the second of any: a run that is ended early has tried most claims.
     ``checks`` are the verdicts of all checks in the run that is followed.
     """
     verdicts = {each.id: each.verdict for each in followed.claims}
@@ -200,6 +201,7 @@ def try_all(
     beside = scheduling.slowest_first(
         beside, lambda each: each.id, scheduling.known(run.settings.state, OURS.durations_dir)
     )
+    beside = scheduling.in_turn(beside, lambda each: each.claim)
 
     def one(sabotage: Sabotage) -> None:
         row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,19 @@ STEP = "step: "
 def slowest_first(each: Sequence[T], name: Callable[[T], str], seconds: Mapping[str, float]) -> list[T]:
     """Return ``each`` sorted by the seconds known of its name; what is not known may be slow, and leads."""
     return sorted(each, key=lambda one: -seconds.get(name(one), float("inf")))
+
+
+def in_turn(each: Sequence[T], group: Callable[[T], str]) -> list[T]:
+    """Return ``each`` with the first of every group in front, then every second, and so on.
+
+    What is ended early has then seen something of as many groups as it can.
+    """
+    seen: Counter[str] = Counter()
+    turns: list[tuple[int, T]] = []
+    for one in each:
+        turns.append((seen[group(one)], one))
+        seen[group(one)] += 1
+    return [one for _, one in sorted(turns, key=lambda turn: turn[0])]
 
 
 def dealt(sorted_items: Sequence[T], hands: int) -> list[T]:

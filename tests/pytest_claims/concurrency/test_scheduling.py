@@ -44,6 +44,12 @@ def test_every_worker_starts_with_one_of_the_slowest(count: int, workers: int) -
     assert {run[0] for run in runs if run} == set(range(min(count, workers)))
 
 
+def test_the_first_of_every_group_comes_before_the_second_of_any() -> None:
+    items = ["a/1", "a/2", "b/1", "a/3", "b/2", "c/1"]
+    found = scheduling.in_turn(items, lambda each: each.partition("/")[0])
+    assert found == ["a/1", "b/1", "c/1", "a/2", "b/2", "a/3"]
+
+
 def test_what_is_not_known_leads() -> None:
     assert scheduling.slowest_first(["a", "b", "new", "c"], str, {"a": 1, "b": 3, "c": 2}) == [
         "new",
