@@ -238,9 +238,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _lack(item: pytest.Item) -> str:
     """Return why a check cannot be about this subject, "" where it can."""
     absent = item.config.stash[CONTEXT].absent
+    return "; ".join(absent[each] for each in _needs(item) if each in absent)
+
+
+def _needs(item: pytest.Item) -> tuple[str, ...]:
+    """Return the parts of a subject that a check is about, each once."""
     asked = [str(each) for mark in item.iter_markers("needs") for each in mark.args]
     asked += [each for many in item.ihook.pytest_claims_needs(item=item) for each in many]
-    return "; ".join(absent[each] for each in dict.fromkeys(asked) if each in absent)
+    return tuple(dict.fromkeys(asked))
 
 
 def _ordered(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
@@ -259,7 +264,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     listed = config.getoption("list_checks")
     if listed:
-        found = {each.nodeid: {"claims": claims_of(each), "form": form_of(each)} for each in session.items}
+        found = {
+            each.nodeid: {"claims": claims_of(each), "form": form_of(each), "needs": _needs(each)}
+            for each in session.items
+        }
         records.write_json(Path(listed), found)
     if _is_controller(config) or config.getoption("collectonly"):
         return

@@ -42,6 +42,7 @@ from pytest_claims.reports.schema import Results, SabotageResult
 from pytest_claims.sabotages import Sabotage, SubjectSabotage
 from pytest_claims.verdicts import Verdict
 
+NOT_NEEDED = "collected"  # the state of a check that none was waited for
 SIDE_BY_SIDE = 3  # instances at a time: more of them only wait for the same two cores
 
 
@@ -50,7 +51,8 @@ def main(
 ) -> int:
     """Apply sabotages of the selected claims or a shard of them, or join shards; 0 if all are killed.
 
-    Those are tried whose checks were not seen red in their present form, or that changed; with ``every`` all.
+    Those are tried whose checks were not seen red in their present form, or that changed, against what is
+    left to be seen; with ``every`` all of them against all checks.
     """
     shards.checked(shard, merge)
     if merge:
@@ -58,10 +60,10 @@ def main(
     settings = shards.of_sabotages(settings, shard)
     subject = e2e.checked(settings)
     chosen = select(settings)
-    lock = OURS.red_lock()
-    if settings.subject.resolve() != ROOT:
-        lock = red_lock.read(own_project.seen_here(settings.state, settings.subject))
-    chosen = chosen if every else stale(chosen, suite_runner.collected(), lock)
+    ours = settings.subject.resolve() == ROOT
+    lock = OURS.red_lock() if ours else red_lock.read(own_project.seen_here(settings.state, settings.subject))
+    listed = {} if every else about(suite_runner.collected(), parts.absent(subject))
+    chosen = chosen if every else stale(chosen, listed, lock)
     if not chosen:
         progress.say("every check was seen red in its present form; --all tries their sabotages again")
         return int(ExitCode.ACCEPTED)
@@ -76,7 +78,7 @@ def main(
                 bringup.session(run, subject)
             followed, home = baseline(run, {each.claim for each in chosen})
             seen = {name: each.verdict for name, each in records.load(home).items()}
-            try_all(run, chosen, followed, seen, rows)
+            try_all(run, chosen, followed, seen, rows, listed if ours else {})
     finally:
         bringup.tidy(run)
     if run.interrupted:  # what was under way was cut short: it has shown nothing
@@ -105,6 +107,11 @@ def select(settings: Settings) -> list[Sabotage]:
     if not chosen:
         raise UsageError("no sabotage is registered for these claims", hint="see docs/adding-a-claim.md")
     return chosen
+
+
+def about(checks: Mapping[str, Listed], absent: Mapping[str, str]) -> dict[str, Listed]:
+    """Return the checks that can be about a subject that lacks the parts ``absent``."""
+    return {name: each for name, each in checks.items() if not absent.keys() & set(each.needs)}
 
 
 def stale(
@@ -189,11 +196,12 @@ def try_all(
     followed: Results,
     checks: Mapping[str, Verdict],
     rows: list[SabotageResult],
+    listed: Mapping[str, Listed],
 ) -> None:
     """Try every sabotage and add each to ``rows`` as it ends: side by side, then those that are alone.
 
     The first of every claim comes before the second of any: a run that is ended early has tried most claims.
-    ``checks`` are the verdicts of all checks in the run that is followed.
+    ``checks`` are the verdicts of all checks in the run that is followed; of ``listed`` some need not run.
     """
     verdicts = {each.id: each.verdict for each in followed.claims}
     alone = [each for each in chosen if each.scope == "cluster"]
@@ -204,7 +212,7 @@ def try_all(
     beside = scheduling.in_turn(beside, lambda each: each.claim)
 
     def one(sabotage: Sabotage) -> None:
-        row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks)
+        row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks, listed)
         mark = "killed" if row.killed else f"NOT KILLED ({row.verdict}: {row.reason})"
         progress.say(f"{sabotage.id}: {mark}, {row.seconds:.0f} s")
         rows.append(row)
@@ -219,10 +227,17 @@ def try_all(
             bringup.canary_of(run.session)
 
 
-def attempt(run: Run, sabotage: Sabotage, before: Verdict, checks: Mapping[str, Verdict]) -> SabotageResult:
+def attempt(
+    run: Run,
+    sabotage: Sabotage,
+    before: Verdict,
+    checks: Mapping[str, Verdict],
+    listed: Mapping[str, Listed],
+) -> SabotageResult:
     """Apply one sabotage to an instance or variant of its own and run the checks of its claim.
 
-    ``before`` is the claim's verdict on the untouched subject, ``checks`` those of all checks.
+    ``before`` is the claim's verdict on the untouched subject, ``checks`` those of all checks; of ``listed``
+    some need not run (``prove``).
     """
     started = time.monotonic()
     directory = run.directory / "sabotage" / sabotage.id.replace("/", "--")
@@ -231,16 +246,42 @@ def attempt(run: Run, sabotage: Sabotage, before: Verdict, checks: Mapping[str, 
     try:
         session, diff = prepare(run, sabotage, directory)
         with in_force(sabotage, session):
-            output = suite_runner.prove_quietly(session, sabotage.claim)
+            output = prove(session, sabotage, listed)
         shown = seen_in_force(sabotage, run.session, session)
-        writing.write_text(directory / "pytest.txt", output.stdout + output.stderr)
+        writing.write_text(directory / "pytest.txt", output)
         if sabotage.scope != "host":
             clean(sabotage, session)
-        reports = results.reported(directory)
+        reports = [each for each in results.reported(directory) if not listed or each.state != NOT_NEEDED]
     except Exception as fault:  # one that cannot be applied is a row of its own, not the end of the others
         return kill_table.failed(sabotage, before, f"{type(fault).__name__}: {fault}", diff=diff)
     seconds = time.monotonic() - started
     return kill_table.outcome(sabotage, diff, before, reports, seconds=seconds, checks=checks, in_force=shown)
+
+
+def prove(session: Session, sabotage: Sabotage, listed: Mapping[str, Listed]) -> str:
+    """Run the checks of a sabotage's claim and return what pytest said.
+
+    Of those ``listed``, which are all or none, first those that nothing turned red as they are; then, unless
+    one of them is refuted, the others until one is: this sabotage's last time first.
+    """
+    lock = OURS.red_lock()
+    mine = {name: each for name, each in listed.items() if sabotage.claim in each.claims}
+    unseen = [name for name, each in mine.items() if not lock.by(name, each.form)]
+    others = sorted(
+        set(mine) - set(unseen), key=lambda name: (lock.checks[name].sabotage != sabotage.id, name)
+    )
+    if not others:
+        said = suite_runner.prove_quietly(session, sabotage.claim)
+        return said.stdout + said.stderr
+    output = ""
+    if unseen:
+        said = suite_runner.prove_quietly(session, sabotage.claim, checks=unseen)
+        output = said.stdout + said.stderr
+    seen = records.load(Path(session.directory)).values()
+    if not any(each.shown_red for each in seen):
+        said = suite_runner.prove_quietly(session, sabotage.claim, checks=others, until_red=True)
+        output += said.stdout + said.stderr
+    return output
 
 
 def seen_in_force(sabotage: Sabotage, base: Session, session: Session) -> bool:

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +32,21 @@ PYTEST_CANNOT = {3: "internal error", 4: "wrong usage"}
 
 
 def words(
-    claims: tuple[str, ...], subject: Path, *, workers: int, hooks: tuple[str, ...] = HOOKS
+    claims: tuple[str, ...],
+    subject: Path,
+    *,
+    workers: int,
+    hooks: tuple[str, ...] = HOOKS,
+    checks: Sequence[str] = (),
 ) -> list[str]:
-    """Return the pytest command line for the checks of ``claims``, the subject's own among them."""
+    """Return the pytest command line for the checks of ``claims``, the subject's own among them.
+
+    ``checks`` are node ids of some of them, in the order they are to run in.
+    """
     chosen = [f"--claims={','.join(claims)}"] if claims else []
     spread = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     return [
-        sys.executable, "-m", "pytest", *_places(claims, subject), "-p", "pytest_claims.plugin",
+        sys.executable, "-m", "pytest", *(checks or _places(claims, subject)), "-p", "pytest_claims.plugin",
         *hooks, "-p", "boxproof.fixtures.box_fixtures",
         "-o", f"claims_dir={OURS.claims_dir}", "-p", "no:cacheprovider",
         "-p", "no:allure_pytest", "-p", "no:hypothesispytest",
@@ -65,10 +73,11 @@ def _places(claims: tuple[str, ...], subject: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Listed:
-    """A check that was collected: its claims, and the form of its source."""
+    """A check that was collected: its claims, the form of its source, what parts of a subject it is about."""
 
     claims: tuple[str, ...]
     form: str
+    needs: tuple[str, ...] = ()
 
 
 def collected() -> dict[str, Listed]:
@@ -80,7 +89,10 @@ def collected() -> dict[str, Listed]:
         if not done.ok or not file.is_file():
             return {}
         found = json.loads(file.read_text())
-    return {name: Listed(tuple(each["claims"]), each["form"]) for name, each in found.items()}
+    return {
+        name: Listed(tuple(each["claims"]), each["form"], tuple(each["needs"]))
+        for name, each in found.items()
+    }
 
 
 def prove(settings: Settings, session: Session, stop: Callable[[], bool] | None = None) -> int:
@@ -116,9 +128,15 @@ def killed(code: int) -> EnvironmentFault:
     return EnvironmentFault(f"the suites did not end: pytest was ended by {name}", hint=hint)
 
 
-def prove_quietly(session: Session, claim: str) -> Result:
-    """Run the checks of one claim, one after the other; their records tell how it went."""
+def prove_quietly(
+    session: Session, claim: str, *, checks: Sequence[str] = (), until_red: bool = False
+) -> Result:
+    """Run the checks of one claim, one after the other; their records tell how it went.
+
+    ``checks`` are node ids of some of them. With ``until_red`` none follows the first that is refuted.
+    """
     directory = Path(session.directory)
     file = session.save(directory / "session.json")
-    command = words((claim,), Path(session.subject), workers=1)
+    command = words((claim,), Path(session.subject), workers=1, checks=checks)
+    command += ["--maxfail=1"] if until_red else []
     return run(command, cwd=ROOT, env={"BOXPROOF_SESSION": str(file)}, timeout=CHECKS_DEADLINE, check=False)

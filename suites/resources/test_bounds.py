@@ -38,6 +38,7 @@ MOUNTED_WITH = require(
     "it is mounted with noexec and nosuid", lambda options: {"noexec", "nosuid"} <= set(options)
 )
 BOUNDED = require("no service has logs without an upper size", lambda services: services == [])
+HAS_BOUND = require("the command bounds the logs", lambda size: size > 0)
 STAYS_BELOW = require(
     "the logs take some of what was printed, and at most {} bytes",
     lambda size, bound: PRINTED * MIB / 2 < size <= bound * OVERSHOOT,
@@ -156,8 +157,10 @@ def mount_options(mounts: str) -> list[str]:
 def test_the_documented_logs_of_a_crash_loop_are_bounded(
     documented: Documented, docker: Any, session: Session, subject: Subject
 ) -> None:
-    bound = log_bound(subject.commands.run)
-    assert bound, "the documented command does not bound the logs"
+    with control("a command without options does not bound them"):
+        HAS_BOUND.fails(observe("bytes at most", "no options", log_bound(())))
+    bound = observe("bytes at most", "the documented command", log_bound(subject.commands.run))
+    HAS_BOUND(bound)
     with control("without the options the same crashes leave more than the bound"):
         bare = ("--log-driver", "json-file", "--log-opt", "max-size=10g")
         loop = crashed(docker, documented("-c", CRASH, entrypoint="sh", restart=True, bare=bare))

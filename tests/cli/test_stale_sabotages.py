@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +10,20 @@ import pytest
 
 from boxproof.cli import sabotage
 from boxproof.core.own_project import OURS
+from boxproof.core.process import Result
+from boxproof.core.session import Session
 from boxproof.core.settings import Settings
 from boxproof.runs import suite_runner
 from boxproof.runs.suite_runner import Listed
 from pytest_claims import sabotages
-from pytest_claims.recording import red_lock
+from pytest_claims.recording import records, red_lock
+from pytest_claims.recording.records import Record
 from pytest_claims.recording.red_lock import RedLock, Seen
 from pytest_claims.reports.schema import CheckUnderSabotage, SabotageResult
 from pytest_claims.verdicts import Verdict
+from tests.support.proof_fixtures import run_directory, session
 
+__all__ = ["run_directory", "session"]
 CLAIM, NOW, BEFORE = "pvc-bound", "1" * 16, "2" * 16
 CHECKS = {"t.py::a": Listed((CLAIM,), NOW), "t.py::b": Listed((CLAIM,), NOW)}
 
@@ -65,6 +71,50 @@ def test_a_sabotage_that_changed_is_tried_alone(lock: RedLock, tmp_path: Path) -
     chosen = [each for each in OURS.sabotages().values() if each.claim == CLAIM]
     assert [each.id for each in sabotage.stale(chosen, CHECKS)] == [first]
     assert first not in others
+
+
+def test_a_check_of_what_the_box_lacks_is_not_waited_for() -> None:
+    checks = {"t.py::a": Listed((CLAIM,), NOW, ("plain-start",)), "t.py::b": Listed((CLAIM,), NOW, ("box",))}
+    assert list(sabotage.about(checks, {"plain-start": "proven mode by mode"})) == ["t.py::b"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "red", "asked"),
+    [
+        ((), "t.py::a", [()]),  # all of them, as there is nothing to leave out
+        (("t.py::a",), "t.py::b", [("t.py::b",)]),
+        (("t.py::a",), "", [("t.py::b",), ("t.py::a",)]),
+        (("t.py::a", "t.py::b"), "", [("t.py::b", "t.py::a")]),
+    ],
+)
+def test_what_was_seen_red_runs_only_until_the_sabotage_is_noticed(
+    lock: RedLock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    session: Session,
+    seen: tuple[str, ...],
+    red: str,
+    asked: list[tuple[str, ...]],
+) -> None:
+    """Of two checks ``seen`` are in the lock, "b" as this sabotage's own; ``red`` is what is red now."""
+    one = next(each for each in OURS.sabotages().values() if each.claim == CLAIM)
+    by = {"t.py::a": "another", "t.py::b": one.id}
+    lock.checks = {name: Seen(form=NOW, sabotage=by[name]) for name in seen}
+    red_lock.write(tmp_path, lock)
+    runs: list[tuple[str, ...]] = []
+
+    def pretend(_: Session, claim: str, *, checks: Sequence[str] = (), until_red: bool = False) -> Result:
+        assert until_red is bool(set(checks) & set(seen))
+        runs.append(tuple(checks))
+        for name in set(checks) & {red}:
+            record = Record(nodeid=name, claims=(claim,), state="ended", verdict=Verdict.REFUTED)
+            record = record.model_copy(update={"red": "requirement"})
+            records.save(Path(session.directory), record)
+        return Result(argv=(), code=0, stdout="", stderr="", seconds=0.0)
+
+    monkeypatch.setattr(suite_runner, "prove_quietly", pretend)
+    sabotage.prove(session, one, CHECKS)
+    assert runs == asked
 
 
 def test_nothing_to_try_is_accepted_and_brings_nothing_up(
