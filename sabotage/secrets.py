@@ -71,7 +71,7 @@ def kept_then_deleted(directory: Path) -> None:
     )
 
 
-@subject_sabotage("secret-mount-works", "the netrc file is copied out of its mount, into the layer")
+@subject_sabotage("no-secret-in-build-args", "the netrc file is copied out of its mount, into the layer")
 def mount_copied(directory: Path) -> None:
     """Leave the secret in the image."""
     replace(directory / PRIVATE, ("    curl", "    cp /run/secrets/netrc /root/.netrc && curl"))

@@ -57,23 +57,24 @@ THE_SAME = require(
 )
 
 
+def mounted(file: str, mount: Mount, asked: str) -> dict[str, bool]:
+    """Return whether the mount that ``file`` is in is the file's own, and is read-only; an observation."""
+    shown = {"alone": mount.point == file, "read only": mount.read_only}
+    return observe("mount of the file", asked, shown)
+
+
 @claim("credentials-dir-writable")
 def test_the_directory_of_the_credentials_is_writable(
     box: Box, container: Containers, docker: Any, session: Session, subject: Subject, tmp_path: Path
 ) -> None:
     file = f"{subject.config_dir}/{FILE}"
-
-    def mounted(mount: Mount, asked: str) -> dict[str, bool]:
-        shown = {"alone": mount.point == file, "read only": mount.read_only}
-        return observe("mount of the file", asked, shown)
-
     with control("a file that is mounted read-only cannot be touched, and is a mount of its own"):
         alone = WRITABLE.fails(single_file(container, session, subject, tmp_path, "ro"))
         assert alone.touch == "Read-only file system"
-        NOT_ALONE.fails(mounted(Mount(file, "tmpfs", "/", read_only=True), "a Secret's file"))
+        NOT_ALONE.fails(mounted(file, Mount(file, "tmpfs", "/", read_only=True), "a Secret's file"))
     with box.alone():  # another check may be about the same file
         WRITABLE(saves(box.as_its_user().exec, f"{INSIDE}{file}", box.label))
-    NOT_ALONE(mounted(Inside(docker, box.pod_object(), box.container).mount(file), box.label))
+    NOT_ALONE(mounted(file, Inside(docker, box.pod_object(), box.container).mount(file), box.label))
 
 
 CLOSED = r"""
@@ -105,12 +106,21 @@ def test_every_place_in_the_directory_is_writable(
 
 @claim("credentials-atomic-rename-works")
 def test_the_credentials_are_replaced_by_a_rename(
-    box: Box, container: Containers, session: Session, subject: Subject, volume: str, tmp_path: Path
+    box: Box,
+    container: Containers,
+    docker: Any,
+    session: Session,
+    subject: Subject,
+    volume: str,
+    tmp_path: Path,
 ) -> None:
+    """A mount can be replaced from another namespace than its own: so it is asked whether the file is one."""
+    file = f"{subject.config_dir}/{FILE}"
     with control("a file that is mounted alone can be touched, and cannot be replaced"):
         alone = REPLACED.fails(single_file(container, session, subject, tmp_path, "rw"))
         assert (alone.touch, alone.rename) == (DONE, "Device or resource busy")
-    file = f"{subject.config_dir}/{FILE}"
+        NOT_ALONE.fails(mounted(file, Mount(file, "tmpfs", "/", read_only=False), "a file mounted alone"))
+    NOT_ALONE(mounted(file, Inside(docker, box.pod_object(), box.container).mount(file), box.label))
     with box.alone():  # another check may be about the same file
         REPLACED(saves(box.as_its_user().exec, f"{INSIDE}{file}", box.label))
     if subject.commands.run or "box" in subject.profiles:  # else nobody is told to start it on an engine
