@@ -35,7 +35,7 @@ image_sabotage(
 )  # fmt: skip
 image_sabotage(
     "no_such_subcommand", "mode-flags-exist", "remote control is called by another word than the CLI has",
-    dockerfile=edited(START, "s/claude remote-control/claude remote/"),
+    dockerfile=edited(START, "s/claude remote-control/claude control-remote/"),
 )  # fmt: skip
 image_sabotage(
     "goes_on_alone", "mode-dispatch", "the CLI goes on when the client has gone",
