@@ -104,7 +104,7 @@ def test_every_tool_does_work_that_the_box_does_not_choose(box: Box, cluster: Cl
     with control("a pod that is not there is not found: the work is looked at"):
         other = values | {"pod": "no-such-pod", "git": "v0.0.0", "service": "192.0.2.1"}
         DO_OUR_WORK.fails(toolkit.idle(box.exec, MISSES, other, "elsewhere", doubted=False))
-    names = sorted(set(toolkit.WORK) - set(toolkit.NAMED))
+    names = sorted(toolkit.WORK)
     DO_OUR_WORK(judged(lambda: toolkit.idle(box.exec, names, values, f"{len(names)} tools in {box.pod}")))
 
 
