@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -246,23 +246,33 @@ def attempt(
     try:
         session, diff = prepare(run, sabotage, directory)
         with in_force(sabotage, session):
-            output = prove(session, sabotage, listed)
+            output = prove(session, sabotage, checks, listed)
         shown = seen_in_force(sabotage, run.session, session)
         writing.write_text(directory / "pytest.txt", output)
         if sabotage.scope != "host":
             clean(sabotage, session)
-        reports = [each for each in results.reported(directory) if not listed or each.state != NOT_NEEDED]
+        reports = results.reported(directory)
+        if listed and is_noticed(reports, checks):
+            reports = [each for each in reports if each.state != NOT_NEEDED]
     except Exception as fault:  # one that cannot be applied is a row of its own, not the end of the others
         return kill_table.failed(sabotage, before, f"{type(fault).__name__}: {fault}", diff=diff)
     seconds = time.monotonic() - started
     return kill_table.outcome(sabotage, diff, before, reports, seconds=seconds, checks=checks, in_force=shown)
 
 
-def prove(session: Session, sabotage: Sabotage, listed: Mapping[str, Listed]) -> str:
+def is_noticed(reports: Iterable[Record], checks: Mapping[str, Verdict]) -> bool:
+    """Return whether a check that was proven before, by ``checks``, was turned red by what it proves by."""
+    return any(sabotages.judge(checks.get(each.nodeid, Verdict.UNPROVEN), each) for each in reports)
+
+
+def prove(
+    session: Session, sabotage: Sabotage, checks: Mapping[str, Verdict], listed: Mapping[str, Listed]
+) -> str:
     """Run the checks of a sabotage's claim and return what pytest said.
 
     Of those ``listed``, which are all or none, first those that nothing turned red as they are; then, unless
-    one of them is refuted, the others until one is: this sabotage's last time first.
+    one of them noticed it, the others until one is red: this sabotage's last time first. ``checks`` are the
+    verdicts before it.
     """
     lock = OURS.red_lock()
     mine = {name: each for name, each in listed.items() if sabotage.claim in each.claims}
@@ -277,8 +287,7 @@ def prove(session: Session, sabotage: Sabotage, listed: Mapping[str, Listed]) ->
     if unseen:
         said = suite_runner.prove_quietly(session, sabotage.claim, checks=unseen)
         output = said.stdout + said.stderr
-    seen = records.load(Path(session.directory)).values()
-    if not any(each.shown_red for each in seen):
+    if not is_noticed(records.load(Path(session.directory)).values(), checks):
         said = suite_runner.prove_quietly(session, sabotage.claim, checks=others, until_red=True)
         output += said.stdout + said.stderr
     return output

@@ -228,6 +228,7 @@ def deploy(
         namespace = f"{namespace}-{suffix}"
         objects = derive.derive(objects, namespace=namespace, suffix=suffix)
         told = starting.freed(objects)
+        starting.judging_its_own(objects, namespace)
         if not cluster_of(session).context:
             starting.packed(objects)
         if told:

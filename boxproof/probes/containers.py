@@ -22,7 +22,7 @@ from boxproof.probes.probe_protocol import Taken
 from boxproof.probes.process import signals
 from boxproof.probes.process.processes import Process, bits
 from boxproof.subject.image.bad_images import archive
-from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
 from pytest_claims.pace import Deadline
 from pytest_claims.recording import observations
 from pytest_claims.waiting import until
@@ -159,11 +159,11 @@ class LocalContainer:
         _engine(self.made.reload)
         return bool(self.made.attrs["State"]["Running"])
 
-    def run(self, *, timeout: float = RUN) -> Run:
+    def run(self, *, timeout: float = RUN, may_go_on: bool = False) -> Run:
         """Start it, wait for its end and return that; ``timeout`` is seconds, more on a slow machine.
 
-        A box that goes on is an answer, without a code. Raises DeadlineExceeded for a container of ours that
-        does not end.
+        One that goes on is an answer without a code where it ``may_go_on``; else raises SubjectFault for a
+        box, DeadlineExceeded for a container of ours.
         """
         try:
             self.made.start()
@@ -173,8 +173,10 @@ class LocalContainer:
             deadline = Deadline(timeout)
             in_time, code = signals.awaited(self.made, deadline)
             late = "" if in_time else f"no end within {deadline}"
-            if late and self.made.attrs["Config"]["Image"] == self.probe_image:
-                raise DeadlineExceeded(f"{late}; last output: {self.logs()[-300:]}")
+            if late and not may_go_on:
+                ours = self.made.attrs["Config"]["Image"] == self.probe_image
+                fault = DeadlineExceeded if ours else SubjectFault
+                raise fault(f"{late}; last output: {self.logs()[-300:]}")
             found = Run(code if in_time else None, self.logs(), late)
         observations.record("run", " ".join(self.made.attrs["Config"].get("Cmd") or ()), found)
         return found

@@ -56,7 +56,7 @@ def test_the_mode_decides_what_the_cli_is_told(modes: Modes, mode: str | None) -
 def ended(modes: Modes, mode: str, *, login: bool) -> End:
     """Return how the box ends in a mode; an observation."""
     box = modes(mode, stays=False, start=False, login=login)
-    found = box.run()
+    found = box.run(may_go_on=True)
     told = f"'{mode}'" in found.output and "mode" in found.output.lower()
     return observe(
         "end", f"{mode}, {'a login' if login else 'no login'}", End(found.code, told, bool(calls(box)))

@@ -79,12 +79,13 @@ def test_a_check_of_what_the_box_lacks_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "red", "asked"),
+    ("seen", "red", "before", "asked"),
     [
-        ((), "t.py::a", [()]),  # all of them, as there is nothing to leave out
-        (("t.py::a",), "t.py::b", [("t.py::b",)]),
-        (("t.py::a",), "", [("t.py::b",), ("t.py::a",)]),
-        (("t.py::a", "t.py::b"), "", [("t.py::b", "t.py::a")]),
+        ((), "t.py::a", "proven", [()]),  # all of them, as there is nothing to leave out
+        (("t.py::a",), "t.py::b", "proven", [("t.py::b",)]),
+        (("t.py::a",), "t.py::b", "refuted", [("t.py::b",), ("t.py::a",)]),  # red before, it says nothing
+        (("t.py::a",), "", "proven", [("t.py::b",), ("t.py::a",)]),
+        (("t.py::a", "t.py::b"), "", "proven", [("t.py::b", "t.py::a")]),
     ],
 )
 def test_what_was_seen_red_runs_only_until_the_sabotage_is_noticed(
@@ -94,9 +95,13 @@ def test_what_was_seen_red_runs_only_until_the_sabotage_is_noticed(
     session: Session,
     seen: tuple[str, ...],
     red: str,
+    before: str,
     asked: list[tuple[str, ...]],
 ) -> None:
-    """Of two checks ``seen`` are in the lock, "b" as this sabotage's own; ``red`` is what is red now."""
+    """Of two checks ``seen`` are in the lock, "b" as this sabotage's own; ``red`` is what is red now.
+
+    ``before`` is the verdict of "b" on the untouched box.
+    """
     one = next(each for each in OURS.sabotages().values() if each.claim == CLAIM)
     by = {"t.py::a": "another", "t.py::b": one.id}
     lock.checks = {name: Seen(form=NOW, sabotage=by[name]) for name in seen}
@@ -113,7 +118,7 @@ def test_what_was_seen_red_runs_only_until_the_sabotage_is_noticed(
         return Result(argv=(), code=0, stdout="", stderr="", seconds=0.0)
 
     monkeypatch.setattr(suite_runner, "prove_quietly", pretend)
-    sabotage.prove(session, one, CHECKS)
+    sabotage.prove(session, one, {"t.py::a": Verdict.PROVEN, "t.py::b": Verdict(before)}, CHECKS)
     assert runs == asked
 
 

@@ -17,7 +17,6 @@ CLUSTER_SCOPED = frozenset(
     }
 )  # fmt: skip
 # their names say what they serve: there is one of each, and all instances have it
-POLICY = "ValidatingAdmissionPolicy"
 DEFINITIONS = frozenset({"APIService", "CustomResourceDefinition"})
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 ACCOUNTS = ("system:serviceaccount:{}:", "system:serviceaccounts:{}")
@@ -41,16 +40,7 @@ def derive(objects: Sequence[dict[str, Any]], *, namespace: str, suffix: str, ol
     }
     for each in made:
         _move(each, old, namespace, renamed)
-        if suffix and each["kind"] == POLICY:
-            _judge_own_accounts(each, namespace)
     return made
-
-
-def _judge_own_accounts(policy: dict[str, Any], namespace: str) -> None:
-    """Leave the accounts of other namespaces to other instances' policies, which may be in order or not."""
-    own = f'request.userInfo.username.startsWith("{ACCOUNTS[0].format(namespace)}")'
-    conditions = policy.setdefault("spec", {}).setdefault("matchConditions", [])
-    conditions.append({"name": "accounts-of-this-instance", "expression": own})
 
 
 def _move(item: dict[str, Any], old: str, new: str, renamed: dict[tuple[str, str], str]) -> None:
@@ -83,7 +73,7 @@ def _move_references(value: Any, old: str, new: str, renamed: dict[tuple[str, st
     """Follow the references that can stand anywhere below: namespace selectors, classes, volumes."""
     kinds = {"storageClassName": "StorageClass", "priorityClassName": "PriorityClass"}
     kinds |= {"runtimeClassName": "RuntimeClass", "volumeName": "PersistentVolume"}
-    kinds |= {"policyName": POLICY}
+    kinds |= {"policyName": "ValidatingAdmissionPolicy"}
     if isinstance(value, list):
         for each in value:
             _move_references(each, old, new, renamed)

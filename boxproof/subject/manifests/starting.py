@@ -182,6 +182,18 @@ def packed(objects: Objects) -> None:
             resources["requests"]["cpu"] = LITTLE
 
 
+def judging_its_own(objects: Objects, namespace: str) -> None:
+    """Have the admission policies of a further instance judge the accounts of its own namespace, in place.
+
+    Others stand beside it: what one does not refuse was refused by theirs.
+    """
+    own = f'request.userInfo.username.startsWith("{derive.ACCOUNTS[0].format(namespace)}")'
+    for each in objects:
+        if each["kind"] == "ValidatingAdmissionPolicy":
+            conditions = each.setdefault("spec", {}).setdefault("matchConditions", [])
+            conditions.append({"name": "accounts-of-this-instance", "expression": own})
+
+
 def _ports(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     if manifest["kind"] == "Service":
         return list(manifest["spec"].get("ports") or ())
