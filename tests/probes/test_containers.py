@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from boxproof.probes.containers import LocalContainer
+from boxproof.probes.process import signals
+from pytest_claims.faults import DeadlineExceeded, SubjectFault
 
 DEAF = "print(flush=True); import time; time.sleep(60)"
 HEARS = f"import signal; signal.signal(signal.SIGTERM, lambda *_: None); {DEAF}"
@@ -45,3 +47,18 @@ def test_a_signal_is_taken_by_who_blocks_or_catches_it(first: Any, program: str,
 def test_what_cannot_be_seen_takes_nothing() -> None:
     gone: Any = SimpleNamespace(attrs={"State": {"Pid": 0}})
     assert not LocalContainer(None, gone, "").takes(signal.SIGTERM, within=0.01)
+
+
+@pytest.mark.parametrize(("image", "fault"), [("box", SubjectFault), ("probe", DeadlineExceeded)])
+def test_one_that_goes_on_has_no_end_unless_that_is_an_answer(
+    image: str, fault: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "awaited", lambda *_: (False, 0))
+    made: Any = SimpleNamespace(
+        attrs={"Config": {"Image": image}}, start=lambda: None, logs=lambda **_: b"still here"
+    )
+    with pytest.raises(fault, match="still here"):
+        LocalContainer(None, made, "probe").run(timeout=0)
+    found = LocalContainer(None, made, "probe").run(timeout=0, may_go_on=True)
+    assert (found.code, found.output) == (None, "still here")
+    assert "no end" in found.error

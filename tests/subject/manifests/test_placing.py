@@ -47,3 +47,12 @@ def test_what_the_cluster_has_no_group_for_is_told(
     objects: list[dict[str, Any]], groups: set[str], left: list[str]
 ) -> None:
     assert [each["kind"] for each in starting.foreign(objects, groups)] == left
+
+
+def test_an_instances_admission_policy_judges_the_accounts_of_its_own_namespace() -> None:
+    policy: dict[str, Any] = {"kind": "ValidatingAdmissionPolicy", "metadata": {"name": "limits-x"}}
+    others: dict[str, Any] = {"kind": "ConfigMap", "metadata": {"name": "limits-x"}}
+    starting.judging_its_own([policy, others], "b")
+    (condition,) = policy["spec"]["matchConditions"]
+    assert condition["expression"] == 'request.userInfo.username.startsWith("system:serviceaccount:b:")'
+    assert "spec" not in others
