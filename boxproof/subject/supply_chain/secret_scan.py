@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from boxproof.subject.supply_chain import compressed_files
+
 CHUNK = 4 << 20
 OVERLAP = 8192  # bytes; a sign is searched across the border of two chunks
 WHITEOUT = ".wh."
 ELF = b"\x7fELF"
+WIDE = (b"\xff\xfe", b"\xfe\xff")  # UTF-16 with its mark, as PowerShell writes a file
 KEY, NETRC, BY_NAME = "private key", "password of a netrc", "value of a secret variable"
 
 
@@ -96,6 +100,8 @@ SHAPES = (
     _shape("login at a registry", b'"identitytoken"', rb'"identitytoken"\s*:\s*"[^"\s]{16,}"'),
     _shape("Google key", b"AIza", rb"\bAIza[\w-]{35}\b"),
     _shape("OpenAI token", b"sk-proj-", rb"\bsk-proj-[\w-]{40,}"),
+    _shape("token in hexadecimal", b"736b2d616e742d", rb"736b2d616e742d[0-9a-f]{48,}"),
+    _shape("token in hexadecimal", b"6769746875625f7061745f", rb"6769746875625f7061745f[0-9a-f]{48,}"),
     # beginnings of "sk-ant-" and "github_pat_" in base64, wherever in a group of three bytes they stand:
     # those are looked for in programs and in large files too
     *(
@@ -183,6 +189,8 @@ KNOWN = (
     LABEL,
     ENCODED,
     WHOLE,
+    compressed_files.MOST,
+    WIDE,
 )
 VERSION = hashlib.sha256(repr(KNOWN).encode()).hexdigest()[:8]
 
@@ -259,10 +267,20 @@ def _labelled(said: Any) -> bool:
 def in_file(content: IO[bytes], name: str = "") -> list[str]:
     """Return the kinds of secrets in a file of any size, each once.
 
-    ``name`` tells a file of variables, and a document, which shows how a login looks.
+    ``name`` tells a file of variables, and a document, which shows how a login looks. Compressed files and
+    archives are looked into.
     """
     data = content.read(CHUNK)
+    if compressed_files.is_compressed(data, name):
+        return _inside(data + content.read(compressed_files.MOST), name)
+    return _in_plain(data, content, name)
+
+
+def _in_plain(data: bytes, content: IO[bytes], name: str) -> list[str]:
+    """Return the kinds of secrets in a file that begins with ``data`` and goes on with ``content``."""
     document = DOCUMENTS.search(name) is not None
+    if data.startswith(WIDE):
+        data = data.decode("utf-16", errors="replace").encode()
     if len(data) < WHOLE and b"\0" not in data and not data.startswith(ELF) and not document:
         return [*in_text(data), *_variables(data, name)]
     # a crypto library holds the well-known keys of its self-tests
@@ -274,6 +292,14 @@ def in_file(content: IO[bytes], name: str = "") -> list[str]:
         found |= dict.fromkeys((*in_bytes(before + data, shapes), *_variables(before + data, name)))
         before, data = data[-OVERLAP:], content.read(CHUNK)
     return list(found)
+
+
+def _inside(data: bytes, name: str) -> list[str]:
+    """Return the kinds of secrets in what a compressed file holds, one level deep."""
+    found: dict[str, None] = {}
+    for inner, held in compressed_files.unpacked(data, name):
+        found |= dict.fromkeys((*by_name(inner), *_in_plain(held[:CHUNK], io.BytesIO(held[CHUNK:]), inner)))
+    return [f"{kind} in a compressed file" for kind in found]
 
 
 def _variables(data: bytes, name: str) -> list[str]:
