@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -42,6 +42,8 @@ from pytest_claims.reports.schema import Results, SabotageResult
 from pytest_claims.sabotages import Sabotage, SubjectSabotage
 from pytest_claims.verdicts import Verdict
 
+EXAMPLES = ROOT / "examples"
+Learn = Callable[[RedLock, Iterable[SabotageResult]], RedLock]
 NOT_NEEDED = "collected"  # the state of a check that none was waited for
 SIDE_BY_SIDE = 3  # instances at a time: more of them only wait for the same two cores
 
@@ -93,6 +95,8 @@ def main(
         remember(() if run.interrupted else rows, settings.state, prune=not run.interrupted)
     elif not run.interrupted:
         remember_here(rows, own_project.seen_here(settings.state, settings.subject))
+        if settings.subject.resolve().is_relative_to(EXAMPLES):  # some checks are about such boxes alone
+            remember(rows, settings.state, learn=kill_table.learn_elsewhere)
     if not (home / results.FILE).is_file():  # it ended before there was a run to follow
         e2e.collect(run)
     pages.write(home, of(settings.subject))
@@ -139,14 +143,16 @@ def of_claims(home: Path, chosen: Sequence[Sabotage]) -> dict[str, Record]:
     return {name: each for name, each in records.load(home).items() if claims & set(each.claims)}
 
 
-def remember(rows: Sequence[SabotageResult], state: Path, *, prune: bool = False) -> None:
-    """Write into the red lock what was seen; with ``prune`` what there is no more leaves it."""
+def remember(
+    rows: Sequence[SabotageResult], state: Path, *, prune: bool = False, learn: Learn = kill_table.learn
+) -> None:
+    """Write into the red lock what was seen, by ``learn``; with ``prune`` what there is no more leaves it."""
     state.mkdir(parents=True, exist_ok=True)
     checks = suite_runner.collected() if prune else {}
     try:
         with filelock.FileLock(state / f"{red_lock.FILE}.lock"):
             before = OURS.red_lock()
-            lock = kill_table.learn(copy.deepcopy(before), rows)
+            lock = learn(copy.deepcopy(before), rows)
             if checks:
                 lock.prune(checks, OURS.sabotages())
             if lock != before:

@@ -11,7 +11,7 @@ from pytest_claims import sabotages
 from pytest_claims.faults import ExitCode
 from pytest_claims.recording import redaction
 from pytest_claims.recording.records import Record
-from pytest_claims.recording.red_lock import RedLock
+from pytest_claims.recording.red_lock import RedLock, Seen
 from pytest_claims.reports import results
 from pytest_claims.reports.schema import CheckKills, CheckUnderSabotage, KillTable, SabotageResult
 from pytest_claims.sabotages import Sabotage
@@ -164,6 +164,18 @@ def learn(lock: RedLock, rows: Iterable[SabotageResult]) -> RedLock:
         red = {each.nodeid: each.form for each in row.checks if each.killed}
         settled = {each.nodeid for each in row.checks if each.verdict in (Verdict.PROVEN, Verdict.REFUTED)}
         lock.learn(row.id, row.form, red, tried & settled)
+    return lock
+
+
+def learn_elsewhere(lock: RedLock, rows: Iterable[SabotageResult]) -> RedLock:
+    """Have ``lock`` take in checks that it did not know and that were turned red on another subject.
+
+    Whether a sabotage is noticed on the project's own subject is not known by that.
+    """
+    for row in sorted(rows, key=lambda each: each.id):
+        for each in row.checks:
+            if each.killed and each.form and not lock.by(each.nodeid, each.form):
+                lock.checks[each.nodeid] = Seen(form=each.form, sabotage=row.id)
     return lock
 
 

@@ -37,11 +37,11 @@ def unpacked(data: bytes, name: str = "") -> Iterator[Member]:
     elif data.startswith(PACK):
         yield from ((name, each) for each in _packed(data))
     else:
-        inner = _expanded(data, name)
+        inner = _expanded(data)
         yield from _tarred(inner) if inner[TAR] == b"ustar" else [(SUFFIX.sub("", name), inner)]
 
 
-def _expanded(data: bytes, name: str) -> bytes:
+def _expanded(data: bytes) -> bytes:
     if data.startswith(BZIP2):
         return _until_damaged(bz2.BZ2Decompressor().decompress, data)
     if data.startswith(XZ):
@@ -102,7 +102,7 @@ def _packed(data: bytes) -> Iterator[bytes]:
 
 
 def _inflated(data: bytes, at: int, most: int) -> tuple[bytes, int]:
-    """Return what the stream of zlib at ``at`` holds and where it ends, 0 for one that is damaged or too large.
+    """Return what the stream of zlib at ``at`` holds and where it ends; 0 for one damaged or too large.
 
     It is fed in pieces, as what is left over of a piece is copied.
     """

@@ -119,6 +119,14 @@ def test_what_was_seen_red_is_learnt_and_what_no_longer_is_forgotten() -> None:
     assert (lock.checks, lock.sabotages) == ({}, {})
 
 
+def test_on_another_subject_a_check_is_learnt_and_nothing_is_forgotten() -> None:
+    elsewhere = row(ran("refuted"), ran("proven"))
+    known = Seen(form=FORM, sabotage=ONE.id)
+    lock = kill_table.learn_elsewhere(RedLock({"t.py::proven": known}), [elsewhere])
+    assert lock.checks == {"t.py::proven": known, "t.py::refuted": known}
+    assert lock.sabotages == {}, "whether our own subject notices it is not known"
+
+
 @pytest.mark.parametrize(
     ("verdicts", "code"),
     [(["refuted"], 0), (["refuted", "proven"], 1), (["refuted", "blocked"], 3), (["unproven"], 4), ([], 4)],

@@ -86,7 +86,7 @@ def test_a_token_is_found_in_the_history_of_a_repository_loose_or_packed(tmp_pat
     assert FOUND in _of_all(tmp_path)
     _git(tmp_path, "gc", "-q", "--aggressive", "--prune=now")
     assert len(list(tmp_path.rglob("*.pack"))) == 1
-    assert not [each for each in tmp_path.rglob("objects/??/*")]
+    assert not list(tmp_path.rglob("objects/??/*"))
     assert FOUND in _of_all(tmp_path)
 
 
