@@ -121,6 +121,16 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def unit(session: nox.Session) -> None:
+    """Run those of the tests that start no whole runs: what one runs while one writes."""
+    install(session)
+    quick = ["-m", "not integration"]
+    session.run(
+        "python", "-m", "pytest", "tests", *quick, "-n", "auto", "--dist", "worksteal", *session.posargs
+    )
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Run ruff, mypy strict and the import rules."""
     install(session)

@@ -20,6 +20,8 @@ from boxproof.core.settings import ROOT
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
 
+pytestmark = pytest.mark.integration
+
 NOX = """
 import os, sys
 print(os.environ["NOX_DEFAULT_VENV_BACKEND"], *sys.argv[1:])

@@ -13,6 +13,8 @@ from pytest_claims.reports import kill_table, results
 from tests.support.bad_input import told
 from tests.support.commands import Ended, boxproof
 
+pytestmark = pytest.mark.integration
+
 CLAIMS = """
 area = "TILL"
 title = "The till"

@@ -14,6 +14,8 @@ import pytest
 
 from boxproof.core.settings import ROOT
 
+pytestmark = pytest.mark.integration
+
 BUILD = "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
 LEFT_OUT = (".venv", ".nox", ".git", "build", "*.egg-info", "__pycache__", ".*_cache")
 

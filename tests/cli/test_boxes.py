@@ -20,6 +20,8 @@ from boxproof.subject import model, parts
 from pytest_claims.faults import UsageError
 from tests.support.commands import boxproof
 
+pytestmark = pytest.mark.integration
+
 BOXES = ROOT / "examples/boxes"
 DEFECTS = tomllib.loads((BOXES / "defects.toml").read_text())
 ASCII = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -16,6 +16,8 @@ from pytest_claims.faults import ExitCode
 from pytest_claims.waiting import until
 from tests.support import registries
 
+pytestmark = pytest.mark.integration
+
 NOXFILE = """
 import importlib.util, sys
 import nox

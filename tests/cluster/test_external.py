@@ -18,6 +18,8 @@ from boxproof.cluster.contexts import Context
 from boxproof.core.settings import ROOT, Settings
 from pytest_claims.faults import EnvironmentFault, UsageError
 
+pytestmark = pytest.mark.integration
+
 NODE = {
     "metadata": {"name": "w"},
     "status": {"nodeInfo": {"containerRuntimeVersion": "containerd://2.1.4", "kernelVersion": "6.1"}},

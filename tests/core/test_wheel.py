@@ -12,6 +12,8 @@ import pytest
 
 from boxproof.core.settings import ROOT
 
+pytestmark = pytest.mark.integration
+
 PACKAGES = ("boxproof", "pytest_claims")
 BUILD = "from setuptools import build_meta; build_meta.build_wheel('dist')"
 

@@ -32,6 +32,8 @@ from boxproof.stubs import certificates
 from pytest_claims.waiting import until
 from tests.support.proof_fixtures import Ran
 
+pytestmark = pytest.mark.integration
+
 SERVE = (
     "import signal, sys; from boxproof.stubs.server import stub;"
     " signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT});"

@@ -17,6 +17,8 @@ from boxproof.core.settings import ROOT
 from boxproof.host import process_table
 from pytest_claims.waiting import until
 
+pytestmark = pytest.mark.integration
+
 STARTER = """
 import sys
 sys.path.insert(0, {root!r})

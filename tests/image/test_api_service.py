@@ -18,6 +18,8 @@ import pytest
 
 from boxproof.core.settings import ROOT
 
+pytestmark = pytest.mark.integration
+
 API = ROOT / "image/rootfs/usr/local/lib/box/api.py"
 RESULT = '{"type": "result", "result": "done", "is_error": false}'
 # what the prompt names is what it writes

@@ -14,6 +14,8 @@ from boxproof.core.process import Result, run, started
 from boxproof.core.settings import ROOT
 from pytest_claims.waiting import until
 
+pytestmark = pytest.mark.integration
+
 ROOTFS = ROOT / "image/rootfs/usr/local"
 SUPERVISE = ROOTFS / "lib/box/supervise.py"
 SCOPES = ["user:inference", "user:sessions:claude_code"]

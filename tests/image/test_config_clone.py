@@ -22,6 +22,8 @@ from boxproof.core.settings import ROOT
 from boxproof.stubs.anthropic import Repository, Stub
 from tests.support import stubs
 
+pytestmark = pytest.mark.integration
+
 PROGRAM = ROOT / "image/rootfs/usr/local/lib/box/config_clone.py"
 TOKEN = "canary-token-of-the-repository"
 SKILL = "skills/a/SKILL.md"

@@ -16,6 +16,8 @@ from boxproof.operations.backups import Volume
 from boxproof.operations.volume_settings import Places
 from pytest_claims.faults import EnvironmentFault, UsageError
 
+pytestmark = pytest.mark.integration
+
 
 class OnThisMachine:
     """A volume whose pod is this machine: ``top`` is the volume, commands are run here."""

@@ -23,6 +23,8 @@ from boxproof.probes.process.processes import bits, descended, named, parse, pro
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 
+pytestmark = pytest.mark.integration
+
 START = "from boxproof.probes.program_files.probe import main; import sys; sys.exit(main())"
 
 

@@ -14,6 +14,8 @@ from boxproof.core.process import Result, run
 from boxproof.core.settings import ROOT
 from tests.support import bytecode
 
+pytestmark = pytest.mark.integration
+
 PLUGIN = ("-p", "pytest_claims.plugin", "-p", "no:allure_pytest")  # as where it is installed
 
 

@@ -10,6 +10,8 @@ import pytest
 from boxproof.core.own_project import OURS
 from pytest_claims.recording import records
 
+pytestmark = pytest.mark.integration
+
 Suite = Callable[..., Any]
 PROVEN = """
 BOUND = require("it is bound", lambda phase: phase == "Bound")

@@ -11,6 +11,8 @@ from pytest_claims.controls import ControlFailed, require
 from pytest_claims.faults import NotHeld
 from pytest_claims.recording import observations
 
+pytestmark = pytest.mark.integration
+
 Suite = Callable[..., Any]
 BOUND = """
 BOUND = require("it is bound", lambda phase: phase == "Bound")

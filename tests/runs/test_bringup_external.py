@@ -22,6 +22,8 @@ from boxproof.subject.image import image_build
 from boxproof.subject.supply_chain import scan
 from pytest_claims.faults import EnvironmentFault
 
+pytestmark = pytest.mark.integration
+
 ENGINE = EngineInfo(way="user", host="unix:///nowhere", version="1", client="true")
 IMAGE = ImageInfo(reference="box:1", config_digest="sha256:1", nonce="n")
 

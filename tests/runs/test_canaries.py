@@ -27,6 +27,8 @@ from pytest_claims.recording.redaction import Redactor
 from pytest_claims.recording.secret_shapes import without_shapes
 from tests.support import engines
 
+pytestmark = pytest.mark.integration
+
 CANARY = "zz-canary:" + "Zq8Xk2/Lm9 " + 'Pw4"Rt6'
 FORMS = {
     "plain": CANARY,

@@ -20,6 +20,8 @@ from pytest_claims.reports import history, results
 from tests.support.commands import Ended, boxproof
 from tests.test_own_claims import FILES
 
+pytestmark = pytest.mark.integration
+
 OURS = (
     "boxproof/x.py", "pytest_claims/x.py", "claims/x.toml", "suites/x.py", "sabotage/x.py", "cluster/x.toml",
 )  # fmt: skip

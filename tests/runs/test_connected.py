@@ -23,6 +23,8 @@ from boxproof.subject.model import Subject
 from tests.support import releases
 from tests.support.releases import Releases
 
+pytestmark = pytest.mark.integration
+
 UNPINNED = {"helm", "nerdctl"}  # no sum of these archives in two unrelated files
 LISTING = "image/tools.toml"
 READ = cells.catalogue

@@ -24,10 +24,13 @@ from pytest_claims.faults import EnvironmentFault, ExitCode
 from tests.support import archives, registries
 from tests.support.registries import Registries
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("go", "npm", "apt-get", "dpkg-deb"))),
-    reason="no go, npm, apt-get and dpkg-deb",
-)
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        not all(map(shutil.which, ("go", "npm", "apt-get", "dpkg-deb"))),
+        reason="no go, npm, apt-get and dpkg-deb",
+    ),
+]
 NPM = {
     "npm_config_fetch_timeout": "60000", "npm_config_fetch_retries": "1",
     "npm_config_fetch_retry_mintimeout": "50", "npm_config_fetch_retry_maxtimeout": "100",

@@ -22,6 +22,8 @@ from pytest_claims.recording import records
 from pytest_claims.reports import html, pages, results
 from pytest_claims.reports.schema import Results
 
+pytestmark = pytest.mark.integration
+
 FULL = """
 import sys
 from dataclasses import replace

@@ -6,10 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
 from boxproof.subject import copies, model
 from pytest_claims.sabotages import SubjectSabotage
+
+pytestmark = pytest.mark.integration
 
 EDITS = {key: each.subject for key, each in OURS.sabotages().items() if isinstance(each, SubjectSabotage)}
 

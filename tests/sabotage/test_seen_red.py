@@ -12,6 +12,8 @@ from boxproof.runs import suite_runner
 from boxproof.runs.suite_runner import Listed
 from pytest_claims.recording import red_lock
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def checks() -> dict[str, Listed]:

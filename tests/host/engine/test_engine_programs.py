@@ -20,9 +20,12 @@ from boxproof.host.fetch.apt import Apt
 from pytest_claims.faults import EnvironmentFault, ExitCode
 from tests.support import archives, registries
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("apt-get") or not shutil.which("dpkg-deb"), reason="no apt-get and dpkg-deb"
-)
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        not shutil.which("apt-get") or not shutil.which("dpkg-deb"), reason="no apt-get and dpkg-deb"
+    ),
+]
 ENGINE, RUNTIME = archives.ENGINE, archives.RUNTIME
 
 

@@ -18,6 +18,8 @@ from boxproof.host.engine import engine_choice
 from pytest_claims.faults import EnvironmentFault
 from tests.support.commands import boxproof
 
+pytestmark = pytest.mark.integration
+
 PODMAN: dict[str, Any] = {
     "version": {
         "Version": "4.9.3", "ApiVersion": "1.41", "MinAPIVersion": "1.24",

@@ -19,6 +19,8 @@ from pytest_claims.faults import EnvironmentFault, ExitCode, SubjectFault
 from tests.support import registries as standin
 from tests.support.registries import Registries
 
+pytestmark = pytest.mark.integration
+
 needs_go = pytest.mark.skipif(not shutil.which("go"), reason="no go in PATH")
 needs_npm = pytest.mark.skipif(not shutil.which("npm"), reason="no npm in PATH")
 NPM = {

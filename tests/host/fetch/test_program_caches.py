@@ -23,6 +23,8 @@ from pytest_claims.faults import EnvironmentFault, UsageError
 from tests.support import oci, registries
 from tests.support.oci import Registry
 
+pytestmark = pytest.mark.integration
+
 KEY, OTHER = "tool-0123456789abcdef", "other-tool-00000000000000ff"
 SCRIPT = b"#!/bin/sh\necho works\n"
 

@@ -22,6 +22,8 @@ from boxproof.subject.supply_chain import lock_check, package_lock
 from pytest_claims.faults import EnvironmentFault, UsageError
 from tests.support.subject_fixtures import Archive
 
+pytestmark = pytest.mark.integration
+
 ENGINE = EngineInfo(way="embedded", host="unix:///nowhere", version="1", client="/bin/false")
 LOCKED = {"jq": "1.6-2", "perf": "1:6.1-2"}
 STOCK = {name: [version] for name, version in LOCKED.items()} | {"gcc": ["12"], "libgcc": ["12"]}
