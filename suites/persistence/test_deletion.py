@@ -67,6 +67,15 @@ def with_session(box: Box, docker: Any, subject: Subject) -> str:
     return beside
 
 
+def sessions_of(box: Box, subject: Subject) -> dict[str, str]:
+    """Return where the agent has the sessions of its prompts, below its directory, each with ""."""
+    if "box" not in subject.profiles:
+        return {}
+    found = box.exec(["find", subject.config_dir, "-name", "*.jsonl"]).stdout.split()
+    assert found, "the prompt left no session"
+    return {each.removeprefix(f"{subject.config_dir}/"): "" for each in found}
+
+
 @claim("pvc-survives-pod-deletion")
 def test_files_outlive_the_pod(
     make_box: MakeBox, kube: Kube, docker: Any, subject: Subject, session: Session
@@ -78,14 +87,15 @@ def test_files_outlive_the_pod(
     visitor = visit(
         kube, box.workload, box.container, image=session.probe_image, uid=subject.uid, node=box.node
     )
+    sessions = sessions_of(box, subject)
     before = visitor.tree(subject.config_dir)
-    prompted = any(each.endswith(".jsonl") for each in before)
-    assert prompted or "box" not in subject.profiles, "no session of the prompt is on the volume"
     after_deletion(kube, box.namespace, selector(box.workload))
     box.wait_ready()
     inside = Inside(docker, box.pod_object(), box.container)
     with control("what was written beside the volume went with the pod"):
         NOTHING_LOST.fails(lost("beside", {beside: text}, {beside: inside.read(beside)}))
+    here = {each: "" if each in before else None for each in sessions}
+    NOTHING_LOST(lost("sessions, from the volume", sessions, here))
     NOTHING_LOST(lost("on the volume, by a pod of ours", before, visitor.tree(subject.config_dir)))
     seen = {each: inside.read(f"{subject.config_dir}/{each}") for each in (login.FILE, "..hidden")}
     NOTHING_LOST(
