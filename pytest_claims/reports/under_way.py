@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
-from pytest_claims import progress
+from pytest_claims import progress, waivers
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import one_line
 from pytest_claims.project import RunContext
@@ -60,6 +60,7 @@ class Following:
         waits = records.later(self.context.directory).get(claim, "")
         if waits and verdict is Verdict.PROVEN:  # a check of it is left to a later run
             verdict, reason = Verdict.UNPROVEN, waits
+        told = "waived" if self._is_waived(claim, verdict, own, reason) else str(verdict)
         ids = {name for claims in checks.values() for name in claims}
         still = {name for each, claims in checks.items() if each not in self.found for name in claims}
         place = f"{len(ids) - len(still):{len(str(len(ids)))}}/{len(ids)}"
@@ -67,7 +68,17 @@ class Following:
         wait = f" ({progress.duration(left)} left)" if left and still else ""
         why = f": {reason}" if reason and verdict is not Verdict.PROVEN else ""
         line = one_line(f"{claim}{why}", limit=WIDTH - len(wait) - len(place))
-        progress.say(f"{place} {verdict!s:8} {line}{wait}", style=STYLES.get(verdict))
+        style = None if told == "waived" else STYLES.get(verdict)
+        progress.say(f"{place} {told:8} {line}{wait}", style=style)
+
+    def _is_waived(self, claim: str, verdict: Verdict, own: Sequence[str], reason: str) -> bool:
+        """Return whether a waiver covers what its checks came to, as it does in the report."""
+        waiver = waivers.load(self.context.waivers, self.context.project.claims()).get(claim)
+        if waiver is None:
+            return False
+        all_reasons = ((each, *self.found[each]) for each in own)
+        left = [f"{each}: {why}" for each, found, why in all_reasons if found is not Verdict.PROVEN]
+        return not waiver.refusal(verdict, left or [reason], date.today())
 
     def write_page(self, checks: Mapping[str, Sequence[str]]) -> None:
         """Write the page as far as it is, unless the run has its report already."""

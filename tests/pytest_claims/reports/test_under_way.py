@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,22 @@ def test_a_claim_is_said_once_all_its_checks_have_ended(
     assert "1/2 refuted  pvc-bound: no volume (60 s left)" in said
     following.ended("t.py::c", Verdict.PROVEN, "")
     assert "2/2 proven   rbac-no-secrets\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [('expects = "no volume"', "waived  "), ('expects = "another"', "refuted "), ("", "waived  ")],
+)
+def test_what_a_waiver_covers_is_said_to_be_waived(
+    context: RunContext, capsys: pytest.CaptureFixture[str], more: str, told: str
+) -> None:
+    day = date.today() + timedelta(days=1)
+    (context.waivers / "waivers.toml").write_text(
+        f'[[waiver]]\nclaim = "rbac-no-secrets"\nreason = "x"\nowner = "y"\nexpires = {day}\n'
+        f"covers_refuted = true\n{more}\n"
+    )
+    Following(context, [], datetime.now(UTC)).ended("t.py::c", Verdict.REFUTED, "no volume")
+    assert f"1/2 {told} rbac-no-secrets: no volume" in capsys.readouterr().err
 
 
 def test_a_claim_with_a_check_for_a_later_run_is_not_said_to_be_proven(
