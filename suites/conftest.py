@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import probes_namespace
 from boxproof.fixtures.agent_modes import Headless, Modes
 from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.compose_project import Composed
 from boxproof.fixtures.factories import Containers
 from boxproof.kube import pod_status
 from boxproof.kube.client import Kube, Object
@@ -43,6 +45,18 @@ def compose_services(subject: Subject) -> dict[str, Any]:
     path = subject.path(subject.compose.file)
     found = yaml.safe_load(path.read_text()) if path else None
     return dict((found or {}).get("services") or {})
+
+
+@pytest.fixture
+def composed(
+    session: Session, engine: EngineInfo, docker: Any, subject: Subject, tmp_path: Path
+) -> Iterator[Composed]:
+    """``composed(…)``: a project of the subject's Compose file."""
+    if not subject.compose.file:
+        pytest.skip("subject.toml names no Compose file")
+    made = Composed(session, engine, docker, subject, tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from boxproof.core.session import EngineInfo, Session
+from boxproof.core.session import Session
 from boxproof.fixtures.applied_objects import Applied, Conformity
-from boxproof.fixtures.compose_project import Composed
 from boxproof.fixtures.helm_release import Charts, Release
 from boxproof.kube.client import Kube
 from boxproof.probes.network.reach import Outside
@@ -44,18 +43,6 @@ def conformity(session: Session, kube: Kube, tmp_path: Path) -> Conformity:
 def fresh(session: Session, kube: Kube) -> Iterator[Applied]:
     """``fresh(asked)``: the base applied with kubectl where nothing of it is."""
     made = Applied(session, kube)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def composed(
-    session: Session, engine: EngineInfo, docker: Any, subject: Subject, tmp_path: Path
-) -> Iterator[Composed]:
-    """``composed(…)``: a project of the subject's Compose file."""
-    if not subject.compose.file:
-        pytest.skip("subject.toml names no Compose file")
-    made = Composed(session, engine, docker, subject, tmp_path)
     yield made
     made.close()
 

@@ -10,7 +10,7 @@ from boxproof.core.process import Result as ExecResult
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import rendered
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.fixtures.compose_project import Documented, bytes_of_logs
+from boxproof.fixtures.compose_project import Composed, Documented, bytes_of_logs
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.probe_pods import INSIDE
@@ -138,6 +138,29 @@ def test_the_documented_tmp_is_bounded_and_cannot_be_run_from(
     ended = ExecResult(tuple(FILL), code, "", (error or b"").decode(), 0)
     FULL(filled("documented", ended))
     MOUNTED_WITH(options("documented", made))
+
+
+@claim("tmp-bounded")
+@scope("image")
+@needs("compose")
+def test_so_is_that_of_the_compose_file(composed: Composed, container: Containers) -> None:
+    def options(asked: str, made: Any) -> list[str]:
+        mounts = made.exec_run(["cat", "/proc/mounts"]).output.decode()
+        return observe("options of /tmp", asked, mount_options(mounts))
+
+    def burst(asked: str, made: Any) -> str:
+        code, (_, error) = made.exec_run([*FILL, "of=/tmp/burst"], demux=True)
+        return filled(asked, ExecResult(tuple(FILL), code, "", (error or b"").decode(), 0))
+
+    with control("without the options a program in /tmp runs, and the burst is written"):
+        free = container(entrypoint=["sleep", "3600"]).made
+        NOT_RUN.fails(observe("program in /tmp", "no options", runs_from_tmp(free)))
+        MOUNTED_WITH.fails(options("no options", free))
+        FULL.fails(burst("no options", free))
+    made = composed().up().made
+    NOT_RUN(observe("program in /tmp", "the Compose file", runs_from_tmp(made)))
+    MOUNTED_WITH(options("the Compose file", made))
+    FULL(burst("the Compose file", made))
 
 
 def runs_from_tmp(made: Any) -> int:
