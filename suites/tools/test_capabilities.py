@@ -14,7 +14,7 @@ from boxproof.fixtures.box_fixtures import MakeBox, Tier
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods import helper_pods
-from boxproof.probes.process.processes import capabilities, descended
+from boxproof.probes.process.processes import capabilities_of, descended
 from boxproof.subject.manifests.pod_specs import added_capabilities, containers
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
@@ -111,12 +111,11 @@ def test_the_default_pod_has_no_capability(box: Box, tier: Tier) -> None:
 
 def raw_sets(box: Box) -> dict[str, list[str]]:
     """Return the capabilities that any process of the agent's container has or can get; an observation."""
-    beside, found = box.beside(box.container), {}
-    for each in descended(box.processes()):
-        seen = capabilities(beside, each.pid)
+    every, found = {each.pid: each for each in descended(box.processes())}, {}
+    for pid, seen in capabilities_of(box.beside(box.container), every).items():
         sets = seen.effective | seen.permitted | seen.inheritable | seen.ambient | seen.bounding
         if sets:
-            found[f"{each.comm} ({each.pid})"] = sorted(sets)
+            found[f"{every[pid].comm} ({pid})"] = sorted(sets)
     return observe("capabilities of every process", box.pod, found)
 
 

@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,15 @@ import pytest
 from boxproof.core.process import Result, run
 from boxproof.probes.network.reach import DENIED, TIMEOUT, UNREACHABLE, Listener, Reach, listen, lookup, reach
 from boxproof.probes.probe_protocol import ask
-from boxproof.probes.process.processes import bits, descended, named, parse, processes
+from boxproof.probes.process.processes import (
+    bits,
+    capabilities,
+    capabilities_of,
+    descended,
+    named,
+    parse,
+    processes,
+)
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 
@@ -91,8 +100,14 @@ def test_what_is_reached_is_recorded(here: Here) -> None:
 def test_a_broken_probe_is_a_fault_of_the_environment(here: Here) -> None:
     with pytest.raises(EnvironmentFault, match="the probe in here broke"):
         ask(here, "nonesuch")
-    with pytest.raises(EnvironmentFault, match="FileNotFoundError"):
-        ask(here, "capabilities", "0")
+
+
+def test_a_process_that_has_ended_is_left_out_of_many_and_a_fault_alone(here: Here) -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    assert set(capabilities_of(here, [os.getpid(), child.pid])) == {os.getpid()}
+    with pytest.raises(EnvironmentFault, match=f"process {child.pid} of here has ended"):
+        capabilities(here, child.pid)
 
 
 def answer_with(query: bytes, rcode: int, *addresses: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +65,7 @@ def processes(source: Prober) -> list[Process]:
 
 def uids(source: Prober, pid: int = 1) -> set[int]:
     """Return real, effective, saved and file system uid of a process; raises EnvironmentFault."""
-    answer = ask(source, "capabilities", str(pid))
-    found = {int(each) for each in answer["status"]["Uid"].split()}
+    found = {int(each) for each in _status(source, pid)["Uid"].split()}
     record("uids", f"{source.label}: process {pid}", found)
     return found
 
@@ -171,10 +170,32 @@ class Capabilities:
 
 def capabilities(source: Prober, pid: int = 1) -> Capabilities:
     """Return the capability sets of process ``pid`` as ``source`` sees it; raises EnvironmentFault."""
-    answer = ask(source, "capabilities", str(pid))
-    found = parse({str(key): str(value) for key, value in answer["status"].items()})
+    found = parse(_status(source, pid))
     record("capabilities", f"{source.label}: process {pid}", found)
     return found
+
+
+def capabilities_of(source: Prober, pids: Iterable[int]) -> dict[int, Capabilities]:
+    """Return the capability sets of processes by pid, without those that have ended."""
+    found = {pid: parse(each) for pid, each in _statuses(source, pids).items()}
+    record("capabilities", f"{source.label}: processes {', '.join(map(str, found))}", list(found.values()))
+    return found
+
+
+def _status(source: Prober, pid: int) -> dict[str, str]:
+    try:
+        return _statuses(source, [pid])[pid]
+    except KeyError:
+        raise EnvironmentFault(f"process {pid} of {source.label} has ended") from None
+
+
+def _statuses(source: Prober, pids: Iterable[int]) -> dict[int, dict[str, str]]:
+    """Return the fields of /proc/PID/status by pid, without those of processes that have ended."""
+    answer = ask(source, "capabilities", *map(str, pids))
+    return {
+        int(pid): {str(key): str(value) for key, value in each.items()}
+        for pid, each in answer["status"].items()
+    }
 
 
 def parse(status: dict[str, str]) -> Capabilities:

@@ -11,6 +11,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -175,8 +176,12 @@ def status(pid: int) -> dict[str, str]:
 
 
 def capabilities(asked: argparse.Namespace) -> Answer:
-    """Return the status fields of one process."""
-    return {"status": status(asked.pid)}
+    """Return the status fields of processes by pid; one that is gone is left out."""
+    found = {}
+    for each in asked.pid:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found[each] = status(each)
+    return {"status": found}
 
 
 def orphans(asked: argparse.Namespace) -> Answer:
@@ -255,7 +260,7 @@ def parser() -> argparse.ArgumentParser:
     command(expose, ("ports", {"type": int, "nargs": "+"}), token)
     command(sweep, ("targets", {"nargs": "+"}), within, ("--source-port", {"type": int, "default": 0}))
     command(processes)
-    command(capabilities, ("pid", {"type": int}))
+    command(capabilities, ("pid", {"type": int, "nargs": "+"}))
     command(orphans, ("number", {"type": int}), ("--within", {"type": float, "default": 2.0}))
     command(kill, ("pids", {"type": int, "nargs": "+"}))
     return made
