@@ -218,3 +218,11 @@ def five_seconds(objects: Objects) -> None:
 def not_said(objects: Objects) -> None:
     """Leave the grace period to its default."""
     del find(objects, "StatefulSet")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+
+
+image_sabotage(
+    "service_takes_its_time", "grace-period-60", "the service of mode api needs 100 s to end",
+    dockerfile=edited(
+        "/usr/local/lib/box/api.py", r"s/^( +)self.api.stopping = True/&\n\1time.sleep(100)/"
+    ),
+)  # fmt: skip

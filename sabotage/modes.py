@@ -52,7 +52,7 @@ image_sabotage(
     dockerfile=as_root(
         rf"""printf '%s\n' '#!/bin/sh' 'trap "save" TERM' """
         rf"""'save() {{ t=$(cat {FILE}); printf %.60s "$t" > {FILE}; kill $app; exit 0; }}' """
-        rf"""'/usr/local/bin/claude "$@" & app=$!' 'wait $app' > {WRAPPER}""",
+        rf"""'exec 3<&0' '/usr/local/bin/claude "$@" <&3 & app=$!' 'wait $app' > {WRAPPER}""",
         f"chmod 0755 {WRAPPER}",
     ),
 )  # fmt: skip
@@ -191,5 +191,38 @@ image_sabotage(
         f"{BOX}/relay.py",
         r"s/except Exception as error:.*/except OSError as error:/; "
         r"s/allow_nan=False/allow_nan=False, ensure_ascii=False/",
+    ),
+)  # fmt: skip
+
+
+OTHERWISE = (
+    "remote-control) mode=interactive ;; interactive) mode=remote-control ;; headless) mode=interactive ;;"
+)
+image_sabotage(
+    "modes_mixed_up", "mode-dispatch", "each mode that is named leads to another one",
+    dockerfile=edited(START, rf"s/^mode=.*/&; case ${{CLAUDE_MODE:-}} in {OTHERWISE} esac/"),
+)  # fmt: skip
+image_sabotage(
+    "only_listens", "mode-dispatch", "in mode api something listens, and answers nobody",
+    dockerfile=edited(
+        START, r"s/^api\) exec .*/api) exec socat TCP-LISTEN:8080,fork,reuseaddr,bind=127.0.0.1 EXEC:true ;;/"
+    ),
+)  # fmt: skip
+image_sabotage(
+    "word_for_remote_control", "mode-flags-exist", "remote control gives the CLI a flag it does not have",
+    dockerfile=edited(START, "s/claude remote-control/claude remote-control --no-colours/"),
+)  # fmt: skip
+image_sabotage(
+    "file_shown", "secret-not-in-logs-or-argv", "headless mode shows which login is on the volume",
+    dockerfile=edited(
+        START, r's/^headless\) exec /headless) cat "$CLAUDE_CONFIG_DIR"\/.cred* >\&2 || :; exec /'
+    ),
+)  # fmt: skip
+image_sabotage(
+    "failure_costs_a_place", "api-keeps-its-places", "the place of a prompt that had no answer stays taken",
+    dockerfile=edited(
+        f"{BOX}/api.py",
+        r"s/^( +)seconds = time.monotonic\(\) - started/&\n"
+        r'\1self.api.slots.taken.update({"lost": started} if status == 502 else {})/',
     ),
 )  # fmt: skip

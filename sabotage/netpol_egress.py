@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from boxproof.deployment.sabotage_ways import Objects, edited, image_sabotage, manifest_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
 from sabotage.box_parts import agent_policy, but_private, let_out, lowered, pod_of, ports
 
 
@@ -146,3 +148,9 @@ def resolver_of_two_namespaces(objects: Objects) -> None:
     name = "kubernetes.io/metadata.name"
     both = {"key": name, "operator": "In", "values": ["kube-system", "monitoring"]}
     rule["to"][0]["namespaceSelector"] = {"matchExpressions": [both]}
+
+
+@subject_sabotage("netpol-egress-type-present", "the policy has rules of egress, and the type Ingress alone")
+def type_not_written(directory: Path) -> None:
+    path = directory / "manifests/base/networkpolicy.yaml"
+    replace_in(path, "policyTypes: [Ingress, Egress] # and", "policyTypes: [Ingress] # and")

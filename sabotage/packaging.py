@@ -278,3 +278,15 @@ def privileges_composed(directory: Path) -> None:
 @subject_sabotage("iso-held-without-a-cluster", "the service with the engine's socket is privileged")
 def privileged_with_socket(directory: Path) -> None:
     replace_in(directory / "compose.docker.yaml", "  claude:\n", "  claude:\n    privileged: true\n")
+
+
+@subject_sabotage("helm-default-equals-raw-manifests", "in a cluster the chart gives another grace period")
+def another_when_it_is_live(directory: Path) -> None:
+    live = '{{ if lookup "v1" "Namespace" "" "kube-system" }}61{{ else }}60{{ end }}'
+    old = "terminationGracePeriodSeconds: "
+    replace_in(directory / STATEFULSET, f"{old}60", f"{old}{live}")
+
+
+@subject_sabotage("dedicated-namespace", "all of the manifests are for the namespace default")
+def all_in_default(directory: Path) -> None:
+    replace_in(directory / BASE / "kustomization.yaml", "namespace: claude\n", "namespace: default\n")

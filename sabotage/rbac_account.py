@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 from sabotage.box_parts import RBAC, READER, by_name, named_role, pod_of
 
 
@@ -93,3 +93,9 @@ def binds_the_namespace(objects: Objects) -> None:
     binding = find(objects, "ClusterRoleBinding", READER)
     group = f"system:serviceaccounts:{binding['subjects'][0]['namespace']}"
     binding["subjects"].append({"apiGroup": RBAC, "kind": "Group", "name": group})
+
+
+image_sabotage(
+    "kubectl_of_nobody", "rbac-subject-exists-and-matches", "the pod's kubectl shows nobody's token",
+    dockerfile=edited("/usr/local/bin/pod-kubeconfig", "s|tokenFile: [$]account/token|token: nobody|"),
+)  # fmt: skip

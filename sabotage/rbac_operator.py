@@ -70,3 +70,10 @@ def labels_not_compared(objects: Objects) -> None:
 def no_restart(objects: Objects) -> None:
     rule = find(objects, "ValidatingAdmissionPolicy", OPERATOR)["spec"]["validations"][0]
     rule["expression"] = "variables.execs"
+
+
+@manifest_sabotage("rbac-operator-is-opt-in", "the component gives the reader's own role its right as well")
+def reader_changed_along(objects: Objects) -> None:
+    if not any(each["metadata"]["name"] == OPERATOR for each in objects):
+        raise KeyError("no operator here")
+    rules_of(objects).append({"apiGroups": [""], "resources": ["pods"], "verbs": ["delete"]})

@@ -210,3 +210,9 @@ image_sabotage(
     "the launcher of captures carries more than it needs",
     dockerfile=set_capability("/usr/local/bin/netraw-exec"),
 )  # fmt: skip
+
+
+image_sabotage(
+    "broken_in_its_tier", "all-tools-run-in-deployed-pod", "a tool of a tier with a capability does nothing",
+    dockerfile=as_root(r"printf '#!/bin/sh\nexit 1\n' > $(command -v strace)"),
+)  # fmt: skip
