@@ -80,7 +80,8 @@ def main(
                 bringup.session(run, subject)
             followed, home = baseline(run, {each.claim for each in chosen})
             seen = {name: each.verdict for name, each in records.load(home).items()}
-            try_all(run, chosen, followed, seen, rows, listed if ours else {})
+            spared = try_all(run, chosen, followed, seen, rows, listed if ours else {})
+            chosen = [each for each in chosen if each.id not in spared]
     finally:
         bringup.tidy(run)
     if run.interrupted:  # what was under way was cut short: it has shown nothing
@@ -203,11 +204,12 @@ def try_all(
     checks: Mapping[str, Verdict],
     rows: list[SabotageResult],
     listed: Mapping[str, Listed],
-) -> None:
+) -> set[str]:
     """Try every sabotage and add each to ``rows`` as it ends: side by side, then those that are alone.
 
     The first of every claim comes before the second of any: a run that is ended early has tried most claims.
     ``checks`` are the verdicts of all checks in the run that is followed; of ``listed`` some need not run.
+    Returns those that were left out, as others had shown meanwhile what they could show.
     """
     verdicts = {each.id: each.verdict for each in followed.claims}
     alone = [each for each in chosen if each.scope == "cluster"]
@@ -215,9 +217,15 @@ def try_all(
     beside = scheduling.slowest_first(
         beside, lambda each: each.id, scheduling.known(run.settings.state, OURS.durations_dir)
     )
+    lock = OURS.red_lock()
+    beside.sort(key=lambda each: lock.sabotages.get(each.id) == sabotages.form(each))
     beside = scheduling.in_turn(beside, lambda each: each.claim)
+    spared: set[str] = set()
 
     def one(sabotage: Sabotage) -> None:
+        if listed and not stale([sabotage], listed):
+            spared.add(sabotage.id)
+            return
         row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks, listed)
         mark = "killed" if row.killed else f"NOT KILLED ({row.verdict}: {row.reason})"
         progress.say(f"{sabotage.id}: {mark}, {row.seconds:.0f} s")
@@ -231,6 +239,7 @@ def try_all(
         for each in alone:
             one(each)
             bringup.canary_of(run.session)
+    return spared
 
 
 def attempt(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -14,12 +16,14 @@ from boxproof.core.process import Result
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings
 from boxproof.runs import suite_runner
+from boxproof.runs.run_life import Run
 from boxproof.runs.suite_runner import Listed
 from pytest_claims import sabotages
 from pytest_claims.recording import records, red_lock
 from pytest_claims.recording.records import Record
 from pytest_claims.recording.red_lock import RedLock, Seen
-from pytest_claims.reports.schema import CheckUnderSabotage, SabotageResult
+from pytest_claims.reports.schema import CheckUnderSabotage, Results, SabotageResult
+from pytest_claims.sabotages import Sabotage
 from pytest_claims.verdicts import Verdict
 from tests.support.proof_fixtures import run_directory, session
 
@@ -147,3 +151,33 @@ def test_what_was_killed_is_noted_at_once(lock: RedLock, tmp_path: Path) -> None
     )  # fmt: skip
     sabotage.remember([row], tmp_path / "state")
     assert red_lock.read(tmp_path).by("t.py::b", NOW) == one.id
+
+
+def test_what_is_not_known_comes_first_and_what_it_showed_is_not_tried_again(
+    lock: RedLock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = "pvc-survives-pod-deletion"
+    *known, last = sabotage.select(Settings(claims=(claim,)))
+    lock.sabotages = {each.id: sabotages.form(each) for each in known}
+    red_lock.write(tmp_path, lock)
+    tried: list[str] = []
+
+    def pretend(_: Run, one: Sabotage, *__: object) -> SabotageResult:
+        tried.append(one.id)
+        red = CheckUnderSabotage(
+            nodeid="t.py::of-it", before=Verdict.PROVEN, verdict=Verdict.REFUTED, killed=True, form=NOW
+        )
+        return SabotageResult(
+            id=one.id, claim=claim, sentence="x", diff="", baseline=Verdict.PROVEN, verdict=Verdict.REFUTED,
+            reason="", killed=True, form=sabotages.form(one), checks=(red,),
+        )  # fmt: skip
+
+    monkeypatch.setattr(sabotage, "attempt", pretend)
+    monkeypatch.setattr(sabotage, "SIDE_BY_SIDE", 1)
+    run = cast("Run", SimpleNamespace(settings=Settings(state=tmp_path / "state")))
+    followed = cast("Results", SimpleNamespace(claims=()))
+    checks = {"t.py::of-it": Listed((claim,), NOW)}
+    rows: list[SabotageResult] = []
+    spared = sabotage.try_all(run, [*known, last], followed, {}, rows, checks)
+    assert tried == [last.id] == [each.id for each in rows]
+    assert spared == {each.id for each in known}
