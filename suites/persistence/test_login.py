@@ -10,9 +10,13 @@ from boxproof.agent.login import FILE, NO_TOKEN, PROMPT, Login
 from boxproof.core.session import Session
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
+from boxproof.kube.client import NotFound
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.pods.volumes import after_deletion
+from boxproof.probes.pressure import eventually
 from boxproof.stubs.anthropic import Stub
+from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from suites.shipped_box import Shipped
@@ -72,6 +76,10 @@ def test_the_box_as_shipped_starts_without_another_login(shipped: Shipped) -> No
     box.wait_ready()
     shipped.called(box)
     STARTED(calls(), 1)
-    box.delete_pod()
-    shipped.called(box, times=2)
+    after_deletion(box.kube, box.namespace, selector(box.workload))
+    shipped.running(box)
+    eventually(
+        lambda: len(shipped.calls(box)) >= 2, timeout=90, transient=(NotFound,),
+        what="the CLI is started in the next pod",
+    )  # fmt: skip
     STARTED(calls(), 2)
