@@ -108,6 +108,15 @@ def read_only_in_the_home(objects: Objects) -> None:
     pod_of(objects)["containers"][0]["volumeMounts"].append(mount)
 
 
+def volume_of_its_own(subject: Path) -> None:
+    """Give the pod of the backup another volume than the agent's, with a file on it: a backup it is."""
+    path = subject / "manifests/backup/pod.yaml"
+    claimed = "      persistentVolumeClaim:\n        claimName: home-claude-agent-0\n"
+    replace_in(path, claimed, "      emptyDir: {}\n")
+    begun = '[/usr/bin/tini, --, sh, -c, "date > /volume/begun; exec sleep infinity"]'
+    replace_in(path, "[/usr/bin/tini, --, sleep, infinity]", begun)
+
+
 @subject_sabotage("rec-backup-restore-drill", "no document says how long a restore takes")
 def no_time_documented(subject: Path) -> None:
     replace_in(subject / "docs/configuration.md", "plan for ten minutes", "it takes what it takes")
@@ -115,11 +124,7 @@ def no_time_documented(subject: Path) -> None:
 
 @subject_sabotage("pv-reclaim-retain-and-class", "a backup leaves the login out")
 def backup_without_login(subject: Path) -> None:
-    replace_in(
-        subject / "manifests/backup/pod.yaml",
-        "      persistentVolumeClaim:\n        claimName: home-claude-agent-0\n",
-        "      emptyDir: {}\n",
-    )
+    volume_of_its_own(subject)
 
 
 @manifest_sabotage("pvc-survives-pod-deletion", "an emptyDir in place of the claim")
@@ -221,11 +226,7 @@ def home_not_mounted(objects: Objects) -> None:
 
 
 @subject_sabotage(
-    "rec-backup-restore-drill", "the pod of the backup has an empty volume in place of the agent's"
+    "rec-backup-restore-drill", "the pod of the backup has a volume of its own in place of the agent's"
 )
 def empty_backup(subject: Path) -> None:
-    replace_in(
-        subject / "manifests/backup/pod.yaml",
-        "      persistentVolumeClaim:\n        claimName: home-claude-agent-0\n",
-        "      emptyDir: {}\n",
-    )
+    volume_of_its_own(subject)
