@@ -17,6 +17,7 @@ from pytest_claims.verdicts import Verdict, worst
 STYLES = {Verdict.PROVEN: "green", Verdict.REFUTED: "red", Verdict.BLOCKED: "yellow"}
 EVERY = 15.0  # seconds between two pages
 SHARE = 0.03  # of the time that the pages may take
+ENOUGH = 120.0  # seconds that earlier runs took for what has ended, until the two are compared
 WIDTH = 140  # characters of a line
 
 
@@ -47,9 +48,16 @@ class Following:
             self.ready = time.monotonic() + max(EVERY, took / SHARE)
 
     def left(self, checks: Mapping[str, Sequence[str]]) -> float | None:
-        """Return the seconds until the last check has ended, as far as earlier runs tell."""
-        open_ones = [each for each in checks if each not in self.found]
-        return scheduling.left(open_ones, scheduling.read(self.context.directory), self.hands)
+        """Return the seconds until the last check has ended, as far as earlier runs tell.
+
+        What this run has done so far says how much slower or faster than they it is.
+        """
+        known = scheduling.read(self.context.directory)
+        ended, ahead = ([one for one in checks if (one in self.found) is done] for done in (True, False))
+        told, done = (scheduling.left(each, known, self.hands) for each in (ahead, ended))
+        if told is None or done is None or done < ENOUGH:
+            return told
+        return told * (time.monotonic() - self.begun) / done
 
     def _say(self, claim: str, checks: Mapping[str, Sequence[str]]) -> None:
         own = [each for each, claims in checks.items() if claim in claims]

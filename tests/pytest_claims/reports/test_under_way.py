@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -78,6 +79,19 @@ def test_the_page_of_a_run_under_way_waits_for_what_has_not_ended(context: RunCo
     assert "1 of 3 checks done, about 60 s left" in text
     assert 'data-verdict="waiting"' in text and "What is not proven" in text
     assert (context.directory / results.FILE).read_text() == before, "until the end it says blocked"
+
+
+@pytest.mark.parametrize(("earlier", "left"), [(400.0, 120.0), (100.0, 60.0)])
+def test_the_time_left_follows_how_slow_this_run_is(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, earlier: float, left: float
+) -> None:
+    """Of two checks that took 400 s earlier and take 800 s now, and of too short ones."""
+    scheduling.write(context.directory, {"t.py::a": earlier, "t.py::c": 60.0})
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    following = Following(context, [], datetime.now(UTC))
+    monkeypatch.setattr(time, "monotonic", lambda: 2 * earlier)
+    following.found["t.py::a"] = Verdict.PROVEN, ""
+    assert following.left({"t.py::a": (), "t.py::c": ()}) == left
 
 
 def test_the_time_left_is_not_guessed_from_few() -> None:
