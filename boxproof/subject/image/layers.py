@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -14,6 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
+
+import filelock
 
 from boxproof.core.process import piped
 from boxproof.core.session import EngineInfo
@@ -59,9 +62,11 @@ def layers(engine: EngineInfo | None, reference: str, *, suspects: bool = False)
     digests: list[str] = json.loads(answer) or []
     known = Settings.load().cache / "layers"
     known.mkdir(parents=True, exist_ok=True)
-    if not all(_read_before(_record(known, each), suspects) for each in digests):
-        with progress.step(f"reading the layers of {reference}"):
-            _read_image(engine, reference, digests, known, suspects)
+    mine = hashlib.sha256(" ".join(digests).encode()).hexdigest()[:16]
+    with filelock.FileLock(known / f"{mine}.lock"):  # each check of an image would read all of it
+        if not all(_read_before(_record(known, each), suspects) for each in digests):
+            with progress.step(f"reading the layers of {reference}"):
+                _read_image(engine, reference, digests, known, suspects)
     return [_read_again(_record(known, each)) for each in digests]
 
 
