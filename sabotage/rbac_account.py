@@ -97,5 +97,5 @@ def binds_the_namespace(objects: Objects) -> None:
 
 image_sabotage(
     "kubectl_of_nobody", "rbac-subject-exists-and-matches", "the pod's kubectl shows nobody's token",
-    dockerfile=edited("/usr/local/bin/pod-kubeconfig", "s|tokenFile: [$]account/token|token: nobody|"),
+    dockerfile=edited("/usr/local/bin/kubectl", 's|box/kubectl "[$]@"|box/kubectl --token=nobody "$@"|'),
 )  # fmt: skip
