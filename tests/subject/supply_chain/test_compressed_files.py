@@ -50,13 +50,16 @@ def _tar(mode: str) -> bytes:
         (_tar("w:gz"), "opt/all.tgz"),
         (_tar("w:xz"), "opt/all.tar.xz"),
     ],
+    ids=["gzip", "gzip without a suffix", "bzip2", "xz", "zlib of git", "zip", "tar in gzip", "tar in xz"],
 )
 def test_a_token_is_found_in_what_is_compressed(data: bytes, name: str) -> None:
     assert TOKEN.strip() not in data
     assert secret_scan.in_file(io.BytesIO(data), name) == FOUND
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, lambda _: _zip()])
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, bz2.compress, lzma.compress, lambda _: _zip()], ids=["gzip", "bzip2", "xz", "zip"]
+)
 def test_what_is_damaged_is_no_error_and_no_secret(pack: Callable[[bytes], bytes]) -> None:
     whole = pack(b"nothing here")
     damaged = whole[: len(whole) // 2]
