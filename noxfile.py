@@ -113,21 +113,23 @@ def interrupts(session: nox.Session) -> None:
     boxproof(session, "interrupts")
 
 
+def run_tests(session: nox.Session, *words: str) -> None:
+    """Run the harness's own tests, of them what ``words`` for pytest leave."""
+    install(session)
+    shared = ["-n", "auto", "--dist", "worksteal"]
+    session.run("python", "-m", "pytest", "tests", *words, *shared, *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the harness's own tests (no Docker, about four minutes on two cores)."""
-    install(session)
-    session.run("python", "-m", "pytest", "tests", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    run_tests(session)
 
 
 @nox.session
 def unit(session: nox.Session) -> None:
     """Run those of the tests that start no whole runs: what one runs while one writes."""
-    install(session)
-    quick = ["-m", "not integration"]
-    session.run(
-        "python", "-m", "pytest", "tests", *quick, "-n", "auto", "--dist", "worksteal", *session.posargs
-    )
+    run_tests(session, "-m", "not integration")
 
 
 @nox.session

@@ -87,8 +87,8 @@ image_sabotage(
 )  # fmt: skip
 
 
-@subject_sabotage("iso-held-without-a-cluster", "the Compose file of the engine's socket is privileged")
-def privileged_with_the_socket(directory: Path) -> None:
+@subject_sabotage("iso-held-without-a-cluster", "the Compose file of the engine's socket adds a capability")
+def capability_with_the_socket(directory: Path) -> None:
     """It is merged with the other one, whose settings do not hold then."""
     replace_in(directory / "compose.docker.yaml", "  claude:\n", "  claude:\n    cap_add: [SYS_ADMIN]\n")
 

@@ -130,12 +130,13 @@ def stale(
     unseen = {claim for name, each in checks.items() if not lock.by(name, each.form) for claim in each.claims}
     known = {claim for each in checks.values() for claim in each.claims}
     return [
-        each
-        for each in chosen
-        if each.claim in unseen
-        or each.claim not in known
-        or lock.sabotages.get(each.id) != sabotages.form(each)
+        each for each in chosen if each.claim in unseen or each.claim not in known or not is_known(lock, each)
     ]
+
+
+def is_known(lock: RedLock, sabotage: Sabotage) -> bool:
+    """Return whether a sabotage was killed as it is."""
+    return lock.sabotages.get(sabotage.id) == sabotages.form(sabotage)
 
 
 def of_claims(home: Path, chosen: Sequence[Sabotage]) -> dict[str, Record]:
@@ -218,7 +219,7 @@ def try_all(
         beside, lambda each: each.id, scheduling.known(run.settings.state, OURS.durations_dir)
     )
     lock = OURS.red_lock()
-    beside.sort(key=lambda each: lock.sabotages.get(each.id) == sabotages.form(each))
+    beside.sort(key=lambda each: is_known(lock, each))
     beside = scheduling.in_turn(beside, lambda each: each.claim)
     spared: set[str] = set()
 

@@ -31,6 +31,7 @@ class Following:
         self.selected = selected
         self.started = started
         self.hands = hands
+        self.waivers = waivers.load(context.waivers, context.project.claims())
         self.found: dict[str, tuple[Verdict, str]] = {}
         self.ready = time.monotonic() + EVERY
         self.begun = time.monotonic()
@@ -81,7 +82,7 @@ class Following:
 
     def _is_waived(self, claim: str, verdict: Verdict, own: Sequence[str], reason: str) -> bool:
         """Return whether a waiver covers what its checks came to, as it does in the report."""
-        waiver = waivers.load(self.context.waivers, self.context.project.claims()).get(claim)
+        waiver = self.waivers.get(claim)
         if waiver is None:
             return False
         all_reasons = ((each, *self.found[each]) for each in own)

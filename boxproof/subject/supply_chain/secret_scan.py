@@ -190,6 +190,7 @@ KNOWN = (
     ENCODED,
     WHOLE,
     compressed_files.MOST,
+    compressed_files.SIGNS,
     WIDE,
 )
 VERSION = hashlib.sha256(repr(KNOWN).encode()).hexdigest()[:8]
@@ -267,13 +268,14 @@ def _labelled(said: Any) -> bool:
 def in_file(content: IO[bytes], name: str = "") -> list[str]:
     """Return the kinds of secrets in a file of any size, each once.
 
-    ``name`` tells a file of variables, and a document, which shows how a login looks. Compressed files and
-    archives are looked into.
+    ``name`` tells a file of variables, and a document, which shows how a login looks. What may be compressed
+    is looked at as it is and into.
     """
     data = content.read(CHUNK)
-    if compressed_files.is_compressed(data, name):
-        return _inside(data + content.read(compressed_files.MOST), name)
-    return _in_plain(data, content, name)
+    if not compressed_files.is_compressed(data, name):
+        return _in_plain(data, content, name)
+    data += content.read(compressed_files.MOST)
+    return [*_inside(data, name), *_in_plain(data, content, name)]
 
 
 def _in_plain(data: bytes, content: IO[bytes], name: str) -> list[str]:

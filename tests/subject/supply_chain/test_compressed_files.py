@@ -67,6 +67,13 @@ def test_what_is_damaged_is_no_error_and_no_secret(pack: Callable[[bytes], bytes
     assert not any(b"nothing here" in held for _, held in compressed_files.unpacked(damaged))
 
 
+@pytest.mark.parametrize(
+    ("begins", "name"), [(b"PACKAGES=all\n", "opt/a"), (b"BZh\n", "opt/a"), (b"", LOOSE)]
+)
+def test_what_only_looks_compressed_is_read_as_it_is(begins: bytes, name: str) -> None:
+    assert secret_scan.in_file(io.BytesIO(begins + TOKEN), name) == ["Anthropic token"]
+
+
 def test_no_file_becomes_larger_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compressed_files, "MOST", 1000)
     held = [each for _, each in compressed_files.unpacked(gzip.compress(bytes(100_000)))]
