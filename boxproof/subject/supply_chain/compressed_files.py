@@ -13,12 +13,6 @@ from collections.abc import Callable, Iterator
 
 GZIP, BZIP2, XZ, ZIP, PACK = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"PK\x03\x04", b"PACK\0\0\0"
 SIGNS = (GZIP, BZIP2, XZ, ZIP, PACK)  # the last with its version: a text may begin with its word
-    GZIP,
-    BZIP2,
-    XZ,
-    ZIP,
-    PACK,
-)  # the last with its version, a number of four bytes: a text may begin alike
 PIECE = 64 << 10  # bytes
 MOST = 64 << 20  # bytes that one file may become; a larger one is no file of settings
 LOOSE = re.compile(r"(^|/)objects/[0-9a-f]{2}/[0-9a-f]{38,62}$")  # git keeps an object of its own so, in zlib
