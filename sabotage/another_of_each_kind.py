@@ -21,14 +21,12 @@ from sabotage.secrets import FAKE, layers_as_root
 START = "/usr/local/bin/entrypoint"
 
 
-@manifest_sabotage("netpol-unlisted-hosts-blocked", "a policy for all pods of the box opens one range")
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "a policy for all pods of the namespace opens one range")
 def one_range_for_all_pods(objects: Objects) -> None:
     """Policies add up: the agent's own does not take back what another gives."""
     space = find(objects, "StatefulSet")["metadata"]["namespace"]
     rule = {"to": [{"ipBlock": {"cidr": "198.18.0.0/15"}}], "ports": ports(443, "TCP")}
-    own = {"key": "app", "operator": "Exists"}
-    selected = {"matchExpressions": [own]}
-    spec = {"podSelector": selected, "policyTypes": ["Egress"], "egress": [rule]}
+    spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "egress": [rule]}
     meta = {"name": "everyone", "namespace": space}
     objects.append(
         {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec}

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from boxproof.core.session import ClusterInfo, EngineInfo, Session
+from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo, Session
 from boxproof.deployment import deploy
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
 from boxproof.probes.network import public_addresses
-from boxproof.probes.network.enforcement import CANARY, Barrier, becomes, deny_all
+from boxproof.probes.network.enforcement import CANARY, Barrier, allow_all, becomes, deny_all
 from boxproof.probes.network.reach import DENIED, Listener, Outside, Reach, listen, reached
 from boxproof.probes.pods.probe_pods import Twin
 from pytest_claims.faults import EnvironmentFault
@@ -78,6 +79,22 @@ def muted(kube: Kube, twin: Twins, aside: str, listener: Listeners) -> Iterator[
     if reached(twin(), target) is not Reach.OPEN:
         raise EnvironmentFault("the listener is not reached by another pod either")
     yield made
+
+
+@pytest.fixture
+def neighbour(kube: Kube, twin: Twins, session: Session) -> Iterator[Callable[..., Twin]]:
+    """``neighbour(namespace, labels)``: a twin there which not even a policy for all pods holds."""
+    made, free = [], {"boxproof.dev/free": secrets.token_hex(4)}
+
+    def beside(namespace: str, labels: Mapping[str, str] | None = None, **options: Any) -> Twin:
+        policy = allow_all(namespace, free, f"free-{free['boxproof.dev/free']}")
+        policy["metadata"]["labels"] = {RUN_LABEL: session.run}
+        kube.apply([policy])
+        made.append(policy)
+        return twin(namespace=namespace, labels={**(labels or {}), **free}, **options)
+
+    yield beside
+    kube.delete(made)
 
 
 @pytest.fixture

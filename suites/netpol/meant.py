@@ -79,12 +79,11 @@ def beyond(
     policies: Sequence[Object],
     port: int = NO_PORT,
     *,
-    labels: Mapping[str, str] | None = None,
     but: Sequence[int] = (),
 ) -> list[str]:
     """Return what policies open to the agent beyond what is meant (on one port, where given); an observation.
 
-    ``labels`` are those of the pod, by default the agent's; openings of the ports ``but`` are left out.
+    Openings of the ports ``but`` are left out.
     """
     servers, proxy = api_servers(kube), proxy_of(box)
 
@@ -98,7 +97,7 @@ def beyond(
             or covered(opening, servers.networks, servers.ports)
         )
 
-    found = openings(policies, box.namespace, dict(labels if labels is not None else box.labels), "Egress")
+    found = openings(policies, box.namespace, dict(box.labels), "Egress")
     return _shown("beyond what is meant", found, meant, port)
 
 

@@ -84,7 +84,7 @@ def test_the_port_is_open_to_the_api_server_alone(
     listener: Listeners,
     kube: Kube,
 ) -> None:
-    other, targets = twin(namespace=agent.namespace), [*everywhere(PORT), listener.on(twin(), PORT)]
+    other, targets = twin(), [*everywhere(PORT), listener.on(twin(), PORT)]
     host, port = str(api_servers(kube).networks[0].network_address), api_servers(kube).ports[-1]
     with control(
         "a pod that no policy selects gets to the same port elsewhere, one that is denied all to none"

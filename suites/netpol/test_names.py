@@ -126,7 +126,7 @@ def test_names_that_are_not_listed_are_refused(agent: Box, twin: Twins, authorit
     with control(
         "a pod that no policy selects gets an answer under that name, the proxy lets another name by"
     ):
-        DENIED_DIRECTLY.fails(answered(twin(namespace=agent.namespace), name, authority=authority))
+        DENIED_DIRECTLY.fails(answered(twin(), name, authority=authority))
         if agent.proxy:
             FORBIDDEN_NAME.fails(answered(agent, API, authority=authority, via=agent.proxy))
     if agent.proxy:
@@ -142,7 +142,7 @@ def test_an_address_outside_is_refused(
     targets = everywhere(443)
     with control("a pod that no policy selects gets to the same listeners; the proxy lets a listed name by"):
         for each in targets:
-            SHUT.fails(reached(twin(namespace=agent.namespace), each))
+            SHUT.fails(reached(twin(), each))
         if agent.proxy:
             FORBIDDEN_NAME.fails(answered(agent, API, authority=authority, via=agent.proxy))
     for each in targets:
@@ -169,7 +169,7 @@ def test_the_metadata_address_is_refused(
         with control(
             "a pod that no policy selects gets to the listener there; the proxy lets a listed name by"
         ):
-            SHUT.fails(reached(twin(namespace=agent.namespace, node=node), target))
+            SHUT.fails(reached(twin(node=node), target))
             if agent.proxy:
                 FORBIDDEN_NAME.fails(answered(agent, API, authority=authority, via=agent.proxy))
         SHUT(reach(agent, target, within=1))

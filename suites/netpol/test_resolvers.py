@@ -34,7 +34,7 @@ def answers(agent: Box, other: Prober, *, tcp: bool) -> bool:
 def test_no_resolver_outside_is_reached(
     agent: Box, twin: Twins, muted: Twin, everywhere: Callable[..., list[Listener]], udp: bool
 ) -> None:
-    other = twin(namespace=agent.namespace)
+    other = twin()
     targets = everywhere(DNS, udp=udp)
     with control(
         "a pod that no policy selects gets to the same port there; one under a policy to no resolver"
@@ -53,10 +53,16 @@ def test_no_resolver_outside_is_reached(
 @pytest.mark.parametrize("udp", [True, False], ids=["udp", "tcp"])
 @pytest.mark.parametrize("where", ["another namespace", "its own namespace"])
 def test_a_pod_that_is_labelled_like_the_resolver_is_not_reached(
-    agent: Box, twin: Twins, listener: Listeners, where: str, udp: bool
+    agent: Box,
+    twin: Twins,
+    neighbour: Callable[..., Twin],
+    aside: str,
+    listener: Listeners,
+    where: str,
+    udp: bool,
 ) -> None:
-    space = agent.namespace if where == "its own namespace" else None
-    target = listener.on(twin(namespace=space, labels=RESOLVER, spec=LOW_PORTS), DNS, udp=udp)
+    space = agent.namespace if where == "its own namespace" else aside
+    target = listener.on(neighbour(space, RESOLVER, spec=LOW_PORTS), DNS, udp=udp)
     with control("a pod that no policy selects gets to the same port there"):
-        SHUT.fails(reached(twin(namespace=agent.namespace), target))
+        SHUT.fails(reached(twin(), target))
     SHUT(reach(agent, target, within=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Callable
 
 import pytest
 
@@ -60,10 +61,10 @@ CONFIGURED = require("the answer is under the user's configuration", lambda skil
 
 @claim("http-wrapper-works-and-is-scoped")
 def test_the_client_is_answered_under_its_users_configuration(
-    served: Box, settled: Settled, twin: Twins, stub: Stub, password: str
+    served: Box, settled: Settled, neighbour: Callable[..., Twin], stub: Stub, password: str
 ) -> None:
     settled(served)
-    client, other = twin(namespace=served.namespace, labels=CLIENT), twin(namespace=served.namespace)
+    client, other = neighbour(served.namespace, CLIENT), neighbour(served.namespace)
     opens_to_the_client(client, served, other)
     url = f"http://{served.object('Service', 'claude-api')['metadata']['name']}:{PORT}/v1/prompt"
 
@@ -81,17 +82,17 @@ def test_the_client_is_answered_under_its_users_configuration(
 
 @claim("http-wrapper-works-and-is-scoped")
 def test_nobody_but_the_client_gets_through(
-    served: Box, settled: Settled, twin: Twins, listener: Listeners
+    served: Box, settled: Settled, twin: Twins, neighbour: Callable[..., Twin], listener: Listeners
 ) -> None:
     settled(served)
-    client, other = twin(namespace=served.namespace, labels=CLIENT), twin(namespace=served.namespace)
+    client, other = neighbour(served.namespace, CLIENT), neighbour(served.namespace)
     opens_to_the_client(client, served, other)
     strangers: dict[str, Prober] = {
         "no label": other,
         "the client's label, in another namespace": twin(labels=CLIENT),
-        "another value of the label": twin(namespace=served.namespace, labels=dict.fromkeys(CLIENT, "false")),
+        "another value of the label": neighbour(served.namespace, dict.fromkeys(CLIENT, "false")),
     }
-    elsewhere = twin(namespace=served.namespace, labels={"role": "listens"})
+    elsewhere = neighbour(served.namespace, {"role": "listens"})
     with control("the client gets to the service, and to a listener of another pod"):
         SHUT.fails(reach(client, service(served)))
         NOTHING_ELSE.fails(reached(client, listener.on(elsewhere)))

@@ -128,9 +128,9 @@ def spots(
     own = {each["metadata"]["name"]: labels(each) for each in empty.objects if pod_spec(each)}
     wanted = [(name, empty.namespace, labels) for name, labels in own.items()]
     wanted.append((NEIGHBOUR, empty.namespace, {"role": NEIGHBOUR}))
-    # each has all but the namespace of those whom a policy names
-    doubles = [(f"double of {name}", aside, labels) for name, labels in own.items()]
-    doubles.append(("double of the resolver", aside, dict(RESOLVER_LABELS)))
+    # each has all but the namespace of those whom a policy names, and no policy of the box selects it
+    doubles = [(double_of(name), aside, labels) for name, labels in own.items()]
+    doubles.append((double_of("the resolver"), aside, dict(RESOLVER_LABELS)))
     outside, public = Outside(docker, session.probe_image, session.run), public_addresses.chosen(1)
     with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
         stack.callback(outside.remove)
@@ -157,6 +157,11 @@ def taken(request: pytest.FixtureRequest, session: Session, kube: Kube) -> Taken
         return truth_table.take(request.getfixturevalue("spots"), request.getfixturevalue("policies"), kube)
 
     return truth_table.shared(Path(session.directory) / "tables" / "netpol.json", made)
+
+
+def double_of(name: str) -> str:
+    """Return the role of a pod's double, which stands in another namespace."""
+    return f"double of {name}"
 
 
 def of(role: str, place: str) -> bool:
@@ -209,8 +214,8 @@ def test_the_agent_gets_to_what_is_meant_and_nowhere_else(
         assert own, f"no row of the table begins at {role}"
         return [each for each in own if not meant(each) and each.port not in claimed_elsewhere(subject)]
 
-    with control("a pod that no policy selects gets further"):
-        NOWHERE_ELSE.fails(opened("from a neighbour", beyond(NEIGHBOUR)))
+    with control("its double in another namespace, which no policy selects, gets further"):
+        NOWHERE_ELSE.fails(opened("from its double", beyond(double_of(box_applied.name))))
     NOWHERE_ELSE(opened("from the agent, beyond what is meant", beyond(box_applied.name)))
 
 
@@ -227,8 +232,8 @@ def test_nothing_gets_into_the_agent_on_any_port(taken: Taken, box_applied: Box)
         assert own, f"no row of the table ends at {role}"
         return own
 
-    with control("a neighbour is reached from the same places"):
-        NOBODY_IN.fails(opened("into a neighbour", into(NEIGHBOUR)))
+    with control("its double in another namespace is reached from the same places"):
+        NOBODY_IN.fails(opened("into its double", into(double_of(box_applied.name))))
     NOBODY_IN(opened("into the agent", into(box_applied.name)))
 
 
@@ -249,8 +254,8 @@ def test_the_proxys_own_packets_go_where_it_is_there_for(taken: Taken, box_appli
         ]
 
     assert any(of(PROXY, each.source) for each in taken.lines), "no row of the table begins at the proxy"
-    with control("a pod that no policy selects gets further, and others get to it"):
-        PROXY_SHUT_IN.fails(opened("from a neighbour", beyond(NEIGHBOUR)))
-        PROXY_SERVES_ONE.fails(opened("into a neighbour", into(NEIGHBOUR)))
+    with control("its double, which no policy selects, gets further, and others get to that"):
+        PROXY_SHUT_IN.fails(opened("from its double", beyond(double_of(PROXY))))
+        PROXY_SERVES_ONE.fails(opened("into its double", into(double_of(PROXY))))
     PROXY_SHUT_IN(opened("from the proxy, beyond what it is there for", beyond(PROXY)))
     PROXY_SERVES_ONE(opened("into the proxy", into(PROXY)))

@@ -82,7 +82,7 @@ def test_other_ports_are_denied(
     where: str,
 ) -> None:  # fmt: skip
     drawn = random.choice([each for each in range(1024, 32768) if each not in MEANT])  # below ephemeral ones
-    other = twin(namespace=agent.namespace)
+    other = twin()
     if where == "inside":
         neighbour = twin(spec=LOW_PORTS)
         targets = [listener.on(neighbour, port) for port in (*UNLISTED, drawn)]
@@ -98,9 +98,11 @@ def test_other_ports_are_denied(
 
 @claim("netpol-ingress-denied-nothing-listens")
 @pytest.mark.parametrize("udp", [False, True], ids=["tcp", "udp"])
-def test_nothing_gets_in(agent: Box, twin: Twins, outside: Outside, listener: Listeners, udp: bool) -> None:
-    other = twin(namespace=agent.namespace, labels={"role": "other"})
-    sources = twin(namespace=agent.namespace), twin(), twin(labels=dict(agent.labels))
+def test_nothing_gets_in(
+    agent: Box, twin: Twins, neighbour: Callable[..., Twin], listener: Listeners, udp: bool
+) -> None:
+    other = neighbour(agent.namespace, {"role": "other"})
+    sources = neighbour(agent.namespace), twin(), twin(labels=dict(agent.labels))
     with control("another pod of the namespace is reached from the same places"):
         for source in sources:
             SHUT.fails(reached(source, listener.on(other, udp=udp)))

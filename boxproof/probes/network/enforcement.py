@@ -147,6 +147,13 @@ def deny_all(namespace: str, labels: Mapping[str, str], name: str = "deny-all") 
     }
 
 
+def allow_all(namespace: str, labels: Mapping[str, str], name: str) -> dict[str, Any]:
+    """Return a policy that allows the pods with ``labels`` everything, both ways: policies add up."""
+    policy = deny_all(namespace, labels, name)
+    policy["spec"] |= {"ingress": [{}], "egress": [{}]}
+    return policy
+
+
 def selecting(kube: Kube, namespace: str, labels: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the policies of ``namespace`` that select a pod with ``labels``: name -> directions."""
     found = of_pod(kube.list("NetworkPolicy", namespace), labels)
