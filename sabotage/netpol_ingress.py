@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
-from sabotage.box_parts import agent_policy, ports
+from sabotage.box_parts import agent_of, agent_policy, ports
 
 
 @manifest_sabotage("netpol-ingress-denied-nothing-listens", "one port is open over UDP")
@@ -45,6 +45,12 @@ def agents_of_every_namespace(objects: Objects) -> None:
     agent_policy(objects)["ingress"] = [{"from": [{"namespaceSelector": {}, "podSelector": labels}]}]
 
 
+@manifest_sabotage("http-wrapper-works-and-is-scoped", "the service answers under nobody's configuration")
+def configuration_of_nobody(objects: Objects) -> None:
+    """The volume is mounted where it was; the CLI looks elsewhere."""
+    agent_of(objects).setdefault("env", []).append({"name": "CLAUDE_CONFIG_DIR", "value": "/tmp/claude"})
+
+
 @manifest_sabotage("http-wrapper-works-and-is-scoped", "clients of every namespace are served")
 def clients_of_every_namespace(objects: Objects) -> None:
     find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["from"][0]["namespaceSelector"] = {}
@@ -64,5 +70,5 @@ image_sabotage(
 )  # fmt: skip
 image_sabotage(
     "listens_over_udp", "netpol-ingress-denied-nothing-listens", "something in the box listens over UDP",
-    dockerfile=edited("/usr/local/bin/entrypoint", "2i socat UDP-RECV:9000 /dev/null \\&"),
+    dockerfile=edited("/usr/local/bin/entrypoint", "2i socat -u UDP-RECV:9000 /dev/null \\&"),
 )  # fmt: skip
