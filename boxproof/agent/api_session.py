@@ -10,10 +10,11 @@ from typing import Any
 from boxproof.core.process import Result
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods.probe_pods import Twin
+from boxproof.probes.pressure import awaited
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
-from pytest_claims.waiting import holds, until
+from pytest_claims.waiting import holds
 
 NOTES = "notes"
 WORK = f"echo step >> {NOTES}"  # what the stub has the agent do, relative to its work directory
@@ -34,9 +35,9 @@ class Left:
 
 
 def serve(box: LocalContainer) -> LocalContainer:
-    """Start a box in api mode and wait until it answers."""
+    """Start a box in api mode and wait until it answers; raises SubjectFault where it does not."""
     box.start()
-    until(lambda: box.exec(LISTENS).ok, timeout=60, every=0.3, what="the box listens")
+    awaited(lambda: box.exec(LISTENS).ok, timeout=60, every=0.3, what="the box answers in mode api")
     return box
 
 

@@ -154,6 +154,11 @@ class LocalContainer:
         return self
 
     @property
+    def _ours(self) -> bool:
+        """Whether it is of the probe image, and so no box."""
+        return bool(self.made.attrs["Config"]["Image"] == self.probe_image)
+
+    @property
     def running(self) -> bool:
         """Whether it runs."""
         _engine(self.made.reload)
@@ -174,8 +179,7 @@ class LocalContainer:
             in_time, code = signals.awaited(self.made, deadline)
             late = "" if in_time else f"no end within {deadline}"
             if late and not may_go_on:
-                ours = self.made.attrs["Config"]["Image"] == self.probe_image
-                fault = DeadlineExceeded if ours else SubjectFault
+                fault = DeadlineExceeded if self._ours else SubjectFault
                 raise fault(f"{late}; last output: {self.logs()[-300:]}")
             found = Run(code if in_time else None, self.logs(), late)
         observations.record("run", " ".join(self.made.attrs["Config"].get("Cmd") or ()), found)
@@ -189,9 +193,17 @@ class LocalContainer:
         return found
 
     def exec(self, argv: Sequence[str], **options: Any) -> Result:
-        """Run ``argv`` in it; ``options`` are those of the docker SDK's ``exec_run``."""
+        """Run ``argv`` in it; ``options`` are those of the docker SDK's ``exec_run``.
+
+        Raises SubjectFault where it is a box that has ended.
+        """
         started = time.monotonic()
-        code, (out, err) = _engine(lambda: self.made.exec_run(list(argv), demux=True, **options))
+        try:
+            code, (out, err) = _engine(lambda: self.made.exec_run(list(argv), demux=True, **options))
+        except EnvironmentFault as fault:
+            if self._ours or self.running:
+                raise
+            raise SubjectFault(f"the box has ended; last output: {self.logs()[-300:]}") from fault
         shown = [(each or b"").decode(errors="replace") for each in (out, err)]
         return Result(tuple(argv), int(code), shown[0], shown[1], time.monotonic() - started)
 

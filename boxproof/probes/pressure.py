@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from boxproof.core.process import run
 from pytest_claims import pace, progress
-from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
 from pytest_claims.own_process import PROCESS
 from pytest_claims.waiting import until
 
@@ -52,6 +52,19 @@ def doubt(what: str) -> None:
     """
     if not PROCESS.get(Look).last or start_seconds() > QUICK:
         raise Unjudged(what)
+
+
+def awaited(look: Callable[[], T | None], *, timeout: float, what: str, every: float = 0.25) -> T:
+    """Wait, as ``until`` does, for what the subject has to do by itself.
+
+    Raises SubjectFault where it does not, and DeadlineExceeded on a machine that may be why.
+    """
+    try:
+        return until(look, timeout=timeout, what=what, every=every)
+    except DeadlineExceeded as late:
+        if pace.slowest() >= HOPELESS or start_seconds() > QUICK:
+            raise
+        raise SubjectFault(late.message) from late
 
 
 def start_seconds() -> float:

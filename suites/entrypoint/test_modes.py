@@ -9,7 +9,9 @@ import pytest
 from boxproof.agent import api_session
 from boxproof.agent.api_session import ask
 from boxproof.fixtures.agent_modes import Modes, calls
+from boxproof.probes.containers import LocalContainer
 from pytest_claims import claim, control, observe, require, scope
+from pytest_claims.faults import SubjectFault
 
 IS_MODE = require("the box is in mode {}", lambda found, mode: found == mode)
 REFUSED = require(
@@ -34,13 +36,20 @@ def seen_mode(modes: Modes, mode: str | None) -> str:
     """Return which mode the box is in when CLAUDE_MODE is ``mode``, by what it does; an observation."""
     box = modes(mode, stays=False, start=False, tty=mode == "interactive")
     if mode == "api":
-        served = ask(api_session.serve(box), "say ok").status
-        return observe("mode", "api", "api" if served else "none")
+        return observe("mode", "api", "api" if serves(box) else "none")
     box.run()
     argv = calls(box)[-1].argv
     kinds = {"remote-control": argv[:1] == ("remote-control",), "headless": bool(PRINTS & set(argv))}
     found = next((name for name, fits in kinds.items() if fits), "interactive")
     return observe("mode", str(mode), found)
+
+
+def serves(box: LocalContainer) -> bool:
+    """Start a box and return whether it answers in its service; one that does not, or has ended, does not."""
+    try:
+        return ask(api_session.serve(box), "say ok").status != 0
+    except SubjectFault:
+        return False
 
 
 @claim("mode-dispatch")

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from docker.errors import DockerException
 
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.process import signals
-from pytest_claims.faults import DeadlineExceeded, SubjectFault
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
 
 DEAF = "print(flush=True); import time; time.sleep(60)"
 HEARS = f"import signal; signal.signal(signal.SIGTERM, lambda *_: None); {DEAF}"
@@ -62,3 +63,19 @@ def test_one_that_goes_on_has_no_end_unless_that_is_an_answer(
     found = LocalContainer(None, made, "probe").run(timeout=0, may_go_on=True)
     assert (found.code, found.output) == (None, "still here")
     assert "no end" in found.error
+
+
+@pytest.mark.parametrize(
+    ("image", "runs", "fault"),
+    [("box", False, SubjectFault), ("box", True, EnvironmentFault), ("probe", False, EnvironmentFault)],
+)
+def test_who_is_why_nothing_can_be_run_in_it(image: str, runs: bool, fault: type[Exception]) -> None:
+    def refuses(*_: object, **_more: object) -> None:
+        raise DockerException("container is not running")
+
+    attrs = {"Config": {"Image": image}, "State": {"Running": runs}}
+    made: Any = SimpleNamespace(
+        attrs=attrs, exec_run=refuses, reload=lambda: None, logs=lambda **_: b"and that is that"
+    )
+    with pytest.raises(fault):
+        LocalContainer(None, made, "probe").exec(["true"])

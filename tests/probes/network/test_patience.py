@@ -22,10 +22,10 @@ from boxproof.core.process import Result
 from boxproof.kube.access_reviews import Answer, Question, review
 from boxproof.kube.client import ApiError, Kube, Late
 from boxproof.probes.network.reach import Listener, Reach, listen, reach, reached, resolved
-from boxproof.probes.pressure import Unjudged, demand_speed, eventually, judged
+from boxproof.probes.pressure import Unjudged, awaited, demand_speed, eventually, judged
 from boxproof.probes.process.signals import KILLED, stop
 from pytest_claims import pace
-from pytest_claims.faults import EnvironmentFault
+from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
 from pytest_claims.own_process import PROCESS
 from tests.kernel import Kernel
 from tests.probes.test_probe_protocol import Here
@@ -154,6 +154,14 @@ def test_what_a_subject_times_itself_is_excused_on_a_hopeless_machine_alone(kern
     slow = pytest.raises(Unjudged, match="not told, on a machine 8 times slower")
     with PROCESS.having(pace.Meter(kernel.machine)), slow:
         judged(lambda: demand_speed("not told"))
+
+
+def test_what_a_subject_never_does_is_its_fault_but_on_a_hopeless_machine(kernel: Kernel) -> None:
+    with PROCESS.having(pace.Meter(kernel.machine)), pytest.raises(SubjectFault, match="it answers"):
+        awaited(lambda: False, timeout=0.01, what="it answers")
+    kernel.slowed(8)
+    with PROCESS.having(pace.Meter(kernel.machine)), pytest.raises(DeadlineExceeded, match="it answers"):
+        awaited(lambda: False, timeout=0.01, what="it answers")
 
 
 def test_what_every_fresh_subject_does_where_programs_start_quickly_is_its_own_doing(kernel: Kernel) -> None:
