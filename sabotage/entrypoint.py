@@ -164,6 +164,10 @@ image_sabotage(
     ),
 )  # fmt: skip
 image_sabotage(
+    "served_once_more", "container-exits-with-app", "in mode api a shell starts the service once more",
+    dockerfile=edited(START, r"s/^api\) exec (.*) ;;/api) while :; do \1 || :; done ;;/"),
+)  # fmt: skip
+image_sabotage(
     "no_arm_for_the_rest", "mode-dispatch", "an unknown mode falls through",
     dockerfile=as_root(f"sed -i '/Unknown mode/d' {START}"),
 )  # fmt: skip

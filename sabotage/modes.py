@@ -61,6 +61,10 @@ image_sabotage(
     dockerfile=edited(START, "s/if ! login; then/if false; then/"),
 )  # fmt: skip
 image_sabotage(
+    "no_guard_without_a_terminal", "auth-missing-fails-fast", "mode interactive begins without a terminal",
+    dockerfile=edited(START, r"s/^ *\[ -t 0 \] .*/:/"),
+)  # fmt: skip
+image_sabotage(
     "waits_everywhere", "auth-missing-fails-fast", "it waits for a login where nobody will come",
     dockerfile="ENV CLAUDE_WAIT_FOR_LOGIN=1",
 )  # fmt: skip

@@ -214,6 +214,19 @@ def skills_hidden(objects: Objects) -> None:
     pod_of(objects)["containers"][0]["volumeMounts"].append(mount)
 
 
+@manifest_sabotage("no-volume-shadowing", "the image's skills are copied to the volume once, and used there")
+def skills_copied_once(objects: Objects) -> None:
+    spec, place, volume = pod_of(objects), "/etc/claude-code/.claude", _volume(objects)
+    agent = spec["containers"][0]
+    copied = {key: agent[key] for key in ("image", "resources", "securityContext")} | {
+        "name": "copied",
+        "command": ["sh", "-c", f"mkdir -p /kept/skills && cp -rn {place}/. /kept/skills"],
+        "volumeMounts": [{"name": volume, "mountPath": "/kept"}],
+    }
+    spec["initContainers"].append(copied)
+    agent["volumeMounts"].append({"name": volume, "mountPath": place, "subPath": "skills"})
+
+
 @manifest_sabotage("home-and-workdir-writable", "the work directory is mounted to be read only")
 def read_only_workdir(objects: Objects) -> None:
     _mounted_at(objects, "/workspace")["readOnly"] = True

@@ -40,6 +40,16 @@ def one_way(directory: Path) -> None:
     )
 
 
+@subject_sabotage("sbx-auth-writable-and-refresh-reaches-host", "linked, the sandbox has a copy of the login")
+def linked_to_a_copy(directory: Path) -> None:
+    copied = '    __import__("shutil").copytree(store_directory(), store_directory() + "-kept")\n'
+    edit(directory, "login", ("    Sync().settle()\n", f"    Sync().settle()\n{copied}"))
+    bound = '"--bind", f"{safely.top()}/auth/store", AUTH'
+    kept = 'f"{safely.top()}/auth/store-kept"'
+    either = f'{kept} if os.path.isdir({kept}) else f"{{safely.top()}}/auth/store"'
+    edit(directory, "plan", (bound, f'"--bind", {either}, AUTH'))
+
+
 @subject_sabotage("sbx-only-auth-is-shared", "a descriptor of the caller is left open for the command")
 def descriptor_left_open(directory: Path) -> None:
     """One alone: with those of the launcher's own nothing would see an end."""

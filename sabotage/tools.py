@@ -214,5 +214,10 @@ image_sabotage(
 
 image_sabotage(
     "broken_in_its_tier", "all-tools-run-in-deployed-pod", "a tool of a tier with a capability does nothing",
-    dockerfile=as_root(r"printf '#!/bin/sh\nexit 1\n' > $(command -v strace)"),
+    dockerfile=as_root(
+        "place=$(command -v iptables)",
+        "rm $place",
+        r"printf '#!/bin/sh\nexit 0\n' > $place",
+        "chmod 755 $place",
+    ),
 )  # fmt: skip
