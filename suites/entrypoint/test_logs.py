@@ -14,7 +14,7 @@ from boxproof.agent.api_session import ask
 from boxproof.agent.login import credentials
 from boxproof.core.secret_values import holds_secret
 from boxproof.deployment.box import Box
-from boxproof.fixtures.agent_modes import Headless, Modes, started
+from boxproof.fixtures.agent_modes import TOKEN, Headless, Modes, started
 from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import Kube
 from boxproof.probes.containers import LocalContainer
@@ -208,17 +208,55 @@ def test_no_secret_is_in_sight_of_what_stays(
 
 
 @claim("secret-not-in-logs-or-argv")
+@scope("image")
+@pytest.mark.parametrize("mode", [None, "interactive"])
+def test_no_login_on_the_volume_is_in_sight(modes: Modes, container: Containers, mode: str | None) -> None:
+    with control("what a shell is told and says is found"):
+        show_both(container, TOKEN)
+    level = {"BOX_LOG_LEVEL": "debug"}
+    box = started(modes(mode, environment=level, tty=mode == "interactive"))
+    OUT_OF_SIGHT(places(box, [TOKEN], log=box.logs()))
+    stop(box.made, timeout=60)
+    OUT_OF_SIGHT(in_log(box, TOKEN))
+
+
+@claim("secret-not-in-logs-or-argv")
+def test_no_login_of_the_box_as_shipped_is_in_sight(
+    shipped: Shipped, kube: Kube, container: Containers
+) -> None:
+    """By the pod that was logged in to, and by the next one, which starts with that login."""
+    secret = helper_pods.unique("login")
+    with control("what a shell is told and says is found"):
+        show_both(container, secret)
+    box = shipped(logged_in=False)
+    shipped.log_in(box, secret)
+    box.wait_ready()
+    OUT_OF_SIGHT(told_by(box, kube, [secret]))
+    box.delete_pod()
+    OUT_OF_SIGHT(told_by(box, kube, [secret]))
+
+
+def told_by(box: Box, kube: Kube, secrets: list[str]) -> list[str]:
+    """Return where a pod tells a secret: in logs of its containers, events, or arguments; an observation."""
+    texts = told_in(box, kube) | {"events": json.dumps(kube.list("Event", box.namespace))}
+    return places(box.beside(box.container), secrets, **texts)
+
+
+def told_in(box: Box, kube: Kube) -> dict[str, str]:
+    """Return the logs of all containers of a pod."""
+    names = [each["name"] for kind in ("initContainers", "containers") for each in box.spec.get(kind, ())]
+    return {f"log of {each}": kube.logs(box.namespace, box.pod, each) for each in names}
+
+
+@claim("secret-not-in-logs-or-argv")
 @needs("token")
 def test_no_secret_of_the_pod_is_in_sight(
     box: Box, kube: Kube, container: Containers, subject: Subject
 ) -> None:
     with control("what a shell is told and says is found"):
         show_both(container, box.token)
-    spec = box.spec
-    names = [each["name"] for kind in ("initContainers", "containers") for each in spec.get(kind, ())]
-    logs = {f"log of {each}": kube.logs(box.namespace, box.pod, each) for each in names}
-    assert any(logs.values()) or "box" not in subject.profiles, "no container of the pod logs anything"
-    events = json.dumps(kube.list("Event", box.namespace))
-    beside = box.beside(box.container)
+    if "box" in subject.profiles:
+        assert any(told_in(box, kube).values()), "no container of the pod logs anything"
+    box.beside(box.container)  # made before nobody else may look
     with box.alone():  # what other checks run there is no process of the pod's
-        OUT_OF_SIGHT(places(beside, [box.token], **logs, events=events))
+        OUT_OF_SIGHT(told_by(box, kube, [box.token]))
