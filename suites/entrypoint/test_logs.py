@@ -257,6 +257,6 @@ def test_no_secret_of_the_pod_is_in_sight(
         show_both(container, box.token)
     if "box" in subject.profiles:
         assert any(told_in(box, kube).values()), "no container of the pod logs anything"
-    box.beside(box.container)  # made before nobody else may look
+    box.beside(box.container)  # it takes a while to start: not while others are kept waiting
     with box.alone():  # what other checks run there is no process of the pod's
         OUT_OF_SIGHT(told_by(box, kube, [box.token]))
