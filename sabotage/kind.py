@@ -114,6 +114,16 @@ def recovery_without_deletion(directory: Path) -> None:
     path.write_text("".join(kept))
 
 
+@subject_sabotage("stale-image-recovery-works", "the documented recovery loads nothing")
+def recovery_without_load(directory: Path) -> None:
+    path = directory / "subject.toml"
+    replace_in(
+        path,
+        'recovery = [\n    ["kind", "load", "docker-image", "{image}", "--name", "{cluster}"],\n',
+        "recovery = [\n",
+    )
+
+
 DEPLOY = 'deploy = ["inv", "deploy", "--suffix={suffix}", "--timeout={timeout}"]'
 EXPLAINED = "code=int(error.exit_code)"
 WAITS = "found.wait_rolled_out(seconds)"
