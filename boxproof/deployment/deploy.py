@@ -241,13 +241,13 @@ def deploy(
         session, namespace=namespace, suffix=suffix, components=components, objects=objects, token=token,
         sabotaged=sabotaged,
     )  # fmt: skip
-    _load_variant(session)
+    load_variant(session)
     _apply(kube, namespace, objects)
     box = _box(session, record, kube)
     return box.wait_rolled_out(START) if wait else box
 
 
-def _load_variant(session: Session) -> None:
+def load_variant(session: Session) -> None:
     """Bring a sabotaged image to the nodes now that a check really deploys it; most never do."""
     from boxproof.cluster.images import load
 

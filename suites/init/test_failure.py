@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from boxproof.core.session import ImageInfo
+from boxproof.deployment import deploy
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import Edit
 from boxproof.fixtures.private_config import FILES, SKILL_FILE, Clones
@@ -41,8 +43,11 @@ GIVES_UP = 3  # starts of one pod that end although the server answers
 SHARES = (0.1, 0.5, 0.9)  # of a pack that come before the crash
 
 
-def left_to_itself(clones: Clones, namespace: str, repository: Repository) -> tuple[str, Outcome]:
-    """Return how an init container of ours gets on that runs git as it is, on a terminal without a token."""
+def left_to_itself(
+    clones: Clones, namespace: str, image: ImageInfo, repository: Repository
+) -> tuple[str, Outcome]:
+    """Return how an init container on a terminal gets on that runs git as it is, without a token."""
+    deploy.load_variant(clones.session)
     name = helper_pods.unique("asking")
     container = clones.subject.config_clone.container
     pod = helper_pods.pod(name, namespace, clones.session.probe_image, helper_pods.IDLE)
@@ -50,7 +55,7 @@ def left_to_itself(clones: Clones, namespace: str, repository: Repository) -> tu
     pod["spec"]["initContainers"] = [
         {
             "name": container,
-            "image": clones.session.probe_image, "imagePullPolicy": "IfNotPresent",
+            "image": image.reference, "imagePullPolicy": "IfNotPresent",
             "command": ["git", "clone", repository.url, "/tmp/clone"], "env": environment,
             "tty": True, "stdin": True,
         }
@@ -96,11 +101,11 @@ def _time(text: str) -> float:
 
 @claim("init-never-prompts")
 def test_a_token_that_does_not_fit_fails_and_nobody_is_asked(
-    clones: Clones, repository: Repository, terminal: Edit, aside: str
+    clones: Clones, repository: Repository, terminal: Edit, aside: str, image: ImageInfo
 ) -> None:
     container = clones.subject.config_clone.container
     with control("git left to itself, on a terminal and without a token, asks for a name"):
-        name, seen = left_to_itself(clones, aside, repository)
+        name, seen = left_to_itself(clones, aside, image, repository)
         FAILS_AT_ONCE.fails(observe("failure", name, Failure(seen.state, seen.said, 0.0)), "")
     asked = "terminal prompts disabled"
     for token, reason in (("wrong", "Authentication failed"), ("", asked), (None, asked)):
