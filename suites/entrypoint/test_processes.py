@@ -145,7 +145,9 @@ def test_the_container_ends_with_its_cli(
         mode == "api"
     ):  # there the CLI comes and goes with each prompt: what must not be missing is the service
         box = api_session.serve(modes(mode, start=False))
-        kill(box, [each for each in processes(box) if each.ppid == 1 and not each.zombie])
+        every = [each for each in processes(box) if not each.zombie]
+        started_others = {each.ppid for each in every}
+        kill(box, [each for each in every if each.pid not in {1, *started_others}])
     else:
         box = started(modes(mode, tty=mode == "interactive"))
         kill_program(program, box)
