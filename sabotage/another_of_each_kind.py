@@ -57,6 +57,11 @@ image_sabotage(
     ),
 )  # fmt: skip
 image_sabotage(
+    "login_shown_at_each_start", "secret-not-in-logs-or-argv",
+    "whatever its mode, the box shows at its start the login that is on the volume",
+    dockerfile=edited(START, '2i cat "$CLAUDE_CONFIG_DIR"/.cred* >\\&2 || :'),
+)  # fmt: skip
+image_sabotage(
     "waits_before_it_fails", "auth-missing-fails-fast", "without a credential it waits 45 s for one",
     dockerfile=edited(START, r"s/= 1 \] \|\| exit 1$/= 1 ] || { sleep 45; exit 1; }/"),
 )  # fmt: skip
