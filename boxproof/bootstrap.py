@@ -135,18 +135,20 @@ def install(venv: Path, lock: IO[bytes]) -> None:
     venv.mkdir()
     mark = venv / MARK
     mark.write_text(UNFINISHED)
-    python = venv / "bin" / "python"
+    python, temporary = venv / "bin" / "python", venv / "tmp"
+    temporary.mkdir()  # what venv and pip leave where they are killed goes with it
     steps: tuple[list[str | Path], ...] = (
         [sys.executable, "-m", "venv", venv],
         [python, *PIP, "--require-hashes", "-r", LOCK],
         [python, *PIP, "--no-deps", "--no-build-isolation", "-e", "."],
     )
     for argv in steps:  # each holds the lock too: should we be killed, the next start waits for its end
-        where, env = venv.parent, {"PIP_USER": "0"}
+        where, env = venv.parent, {"PIP_USER": "0", "TMPDIR": str(temporary)}
         result = process.run(argv, timeout=TIMEOUT, cwd=where, env=env, stdin=lock, check=False)
         if not result.ok:
             message, hint = explained(result.stdout + result.stderr)
             raise EnvironmentFault(message, hint=hint)
+    shutil.rmtree(temporary)
     mark.write_text(key(venv.parent))
 
 

@@ -109,12 +109,16 @@ def test_an_interrupt_leaves_nothing_nor_does_one_before_it(clone: Path, number:
     half_made.mkdir()
     (half_made / ".boxproof").write_text("unfinished")
     (half_made / "left").touch()
-    nox = subprocess.Popen([clone / "nox", "-l"], env=surroundings(clone), stderr=subprocess.PIPE, text=True)
+    temporary = clone.parent / "temporary"
+    temporary.mkdir()
+    env = surroundings(clone, TMPDIR=str(temporary))
+    nox = subprocess.Popen([clone / "nox", "-l"], env=env, stderr=subprocess.PIPE, text=True)
     until((half_made / "pyvenv.cfg").exists, timeout=300, what="the new environment's start")
     left = (half_made / "left").exists()
     nox.send_signal(number)
     _, errors = nox.communicate()
     assert (nox.returncode, left, half_made.exists()) == (130, False, False)
+    assert list(temporary.iterdir()) == []
     assert errors.splitlines()[-1] == "boxproof: interrupted"
 
 
