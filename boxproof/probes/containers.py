@@ -164,6 +164,11 @@ class LocalContainer:
         _engine(self.made.reload)
         return bool(self.made.attrs["State"]["Running"])
 
+    def demand_running(self) -> None:
+        """Raise SubjectFault where it has ended."""
+        if not self.running:
+            raise SubjectFault(f"it has ended; last output: {self.logs()[-300:]}")
+
     def run(self, *, timeout: float = RUN, may_go_on: bool = False) -> Run:
         """Start it, wait for its end and return that; ``timeout`` is seconds, more on a slow machine.
 
@@ -200,10 +205,10 @@ class LocalContainer:
         started = time.monotonic()
         try:
             code, (out, err) = _engine(lambda: self.made.exec_run(list(argv), demux=True, **options))
-        except EnvironmentFault as fault:
-            if self._ours or self.running:
-                raise
-            raise SubjectFault(f"the box has ended; last output: {self.logs()[-300:]}") from fault
+        except EnvironmentFault:
+            if not self._ours:
+                self.demand_running()
+            raise
         shown = [(each or b"").decode(errors="replace") for each in (out, err)]
         return Result(tuple(argv), int(code), shown[0], shown[1], time.monotonic() - started)
 
