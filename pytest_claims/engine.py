@@ -115,7 +115,7 @@ class Watcher:
         if self.report is not None:
             verdict, page = self.report
             terminalreporter.ensure_newline()
-            for line in not_proven.lines(page.parent, "pytest --claims"):
+            for line in not_proven.lines(page.parent, "pytest --claims", "pytest --kill-table --claims"):
                 terminalreporter.write_line(line)
             terminalreporter.write_line(f"{verdict}: {page}")
 

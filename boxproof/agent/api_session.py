@@ -12,7 +12,7 @@ from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods.probe_pods import Twin
 from boxproof.probes.pressure import awaited
 from pytest_claims import pace
-from pytest_claims.faults import EnvironmentFault
+from pytest_claims.faults import EnvironmentFault, SubjectFault
 from pytest_claims.recording import observations
 from pytest_claims.waiting import holds
 
@@ -39,6 +39,14 @@ def serve(box: LocalContainer) -> LocalContainer:
     box.start()
     awaited(lambda: box.exec(LISTENS).ok, timeout=60, every=0.3, what="the box answers in mode api")
     return box
+
+
+def listens(box: LocalContainer) -> bool:
+    """Return whether a box in api mode answers at all; one that has ended does not."""
+    try:
+        return box.exec(LISTENS).ok
+    except SubjectFault:
+        return False
 
 
 def work(box: LocalContainer) -> dict[str, Any]:

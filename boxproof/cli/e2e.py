@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from boxproof.cli import shards
-from boxproof.cli.report import again, tell_ci
+from boxproof.cli.report import TURN_RED, again, tell_ci
 from boxproof.cluster import cells, cluster_info
 from boxproof.core import foreign_subject, own_project, secret_values
 from boxproof.core.own_project import context, of
@@ -75,7 +75,7 @@ def prove(settings: Settings, *, latest: bool = True, carry: bool = False) -> Re
     finally:
         if not run.tidied:
             bringup.tidy(run)
-    for line in not_proven.told(found, run.directory, again(settings.subject)):
+    for line in not_proven.told(found, run.directory, again(settings.subject), TURN_RED):
         progress.say(line)
     progress.say(f"{found.summary()}; report: {run.directory / 'index.html'}")
     tell_ci(run.directory, found)

@@ -16,6 +16,7 @@ from pytest_claims.reports.exports import ci_summary
 from pytest_claims.reports.schema import Results
 
 AGAIN = "nox -s e2e -- --claims"  # a claim
+TURN_RED = "nox -s sabotage -- --claims"
 
 
 def again(subject: Path) -> str:
@@ -65,7 +66,7 @@ def _told(latest: Path) -> str:
         raise EnvironmentFault(f"the report {latest} cannot be read: {one_line(error)}") from error
     if found.fault == placeholder.UNDER_WAY:
         return f"run {found.run} is under way, or was ended before it could report\n{page}"
-    return "\n".join([*not_proven.told(found, latest, AGAIN), found.summary(), str(page)])
+    return "\n".join([*not_proven.told(found, latest, AGAIN, TURN_RED), found.summary(), str(page)])
 
 
 def _none() -> EnvironmentFault:

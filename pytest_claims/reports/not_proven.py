@@ -15,15 +15,18 @@ NAMED = 6  # claims of one cause
 LINE = 160  # characters of a reason
 
 
-def lines(run: Path, again: str) -> list[str]:
-    """Return the lines about a run's directory, none where all is proven; ``again`` takes claim ids."""
+def lines(run: Path, again: str, turn_red: str) -> list[str]:
+    """Return the lines about a run's directory, none where all is proven; both commands take claim ids."""
     if not (run / results.FILE).is_file():
         return []
-    return told(results.read(run / results.FILE), run, again)
+    return told(results.read(run / results.FILE), run, again, turn_red)
 
 
-def told(found: Results, run: Path, again: str) -> list[str]:
-    """Return a few lines for each cause, the worst first, and what is to be known of the run as a whole."""
+def told(found: Results, run: Path, again: str, turn_red: str) -> list[str]:
+    """Return a few lines for each cause, the worst first, and what is to be known of the run as a whole.
+
+    ``again`` is the command that proves claims, ``turn_red`` that which tries their sabotages.
+    """
     causes = html.causes(view(each) for each in found.claims)
     if not causes:
         return [found.fault] if found.fault else []
@@ -43,7 +46,8 @@ def told(found: Results, run: Path, again: str) -> list[str]:
         failures = [each for each in paths if "failure" in each] or paths
         if failures:
             rows.append(f"            evidence: {run / failures[0]}")
-        rows.append(f"            again:    {again} {','.join(ids[:NAMED])}")
+        command = turn_red if cause.reason.startswith(results.NOT_SEEN_RED) else again
+        rows.append(f"            again:    {command} {','.join(ids[:NAMED])}")
     if len(causes) > MOST:
         rows.append(f"  … and {len(causes) - MOST} more causes, on the page")
     return [*rows, ""]

@@ -35,6 +35,7 @@ from pytest_claims.verdicts import OF_THE_SUBJECT, Verdict, worst
 from pytest_claims.waivers import Waiver
 
 FILE = "results.json"
+NOT_SEEN_RED = "not seen red since it was"
 SEEN_ELSEWHERE = "its checks were seen to turn red on another subject, not on this one"
 LONGEST_ANSWER = 400  # characters of an answer in results.json
 
@@ -243,7 +244,7 @@ def _held_to(lock: RedLock, record: Record) -> Record:
     if record.verdict is not Verdict.PROVEN or lock.by(record.nodeid, record.form):
         return record
     why = "changed" if record.nodeid in lock.checks else "written"
-    reason = f"not seen red since it was {why}: {record.nodeid.rpartition('::')[2]}"
+    reason = f"{NOT_SEEN_RED} {why}: {record.nodeid.rpartition('::')[2]}"
     return record.model_copy(update={"verdict": Verdict.UNPROVEN, "reason": reason})
 
 

@@ -131,7 +131,7 @@ def test_the_api_is_not_served_to_others_without_a_token(headless: Headless, tok
     def starts(**environment: str) -> bool:
         box = headless(env=token, environment={"CLAUDE_MODE": "api"} | environment).start()
         until(
-            lambda: not box.running or box.exec(api_session.LISTENS).ok, timeout=60, every=0.3,
+            lambda: not box.running or api_session.listens(box), timeout=60, every=0.3,
             what="it listens, or ends", transient=(EnvironmentFault,),  # it may end in between
         )  # fmt: skip
         serves = box.running

@@ -9,7 +9,8 @@ import pytest
 
 from boxproof.cli.main import main
 from pytest_claims.faults import ExitCode
-from pytest_claims.reports import history, results
+from pytest_claims.reports import history, not_proven, results
+from pytest_claims.verdicts import Verdict
 from tests.support.report_samples import sample
 
 
@@ -35,6 +36,16 @@ def test_it_says_what_is_not_proven_why_and_how_to_try_again(
     assert "in 2 runs in a row" in said
     assert max(map(len, said.splitlines())) < 250
     assert said.splitlines()[-1].endswith("latest/index.html")
+
+
+def test_a_check_that_was_not_seen_red_is_tried_by_its_sabotages(run: Path) -> None:
+    found = results.read(run / results.FILE)
+    judged = tuple(
+        each.model_copy(update={"verdict": Verdict.UNPROVEN, "reason": f"{results.NOT_SEEN_RED} changed: x"})
+        for each in found.claims[:2]
+    )
+    told = "\n".join(not_proven.told(found.model_copy(update={"claims": judged}), run, "AGAIN", "RED"))
+    assert f"again:    RED {','.join(each.id for each in judged)}" in told and "AGAIN" not in told
 
 
 def test_the_history_is_a_line_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from docker.errors import DockerException
 
+from boxproof.agent import api_session
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.process import signals
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
@@ -77,5 +78,11 @@ def test_who_is_why_nothing_can_be_run_in_it(image: str, runs: bool, fault: type
     made: Any = SimpleNamespace(
         attrs=attrs, exec_run=refuses, reload=lambda: None, logs=lambda **_: b"and that is that"
     )
+    box = LocalContainer(None, made, "probe")
     with pytest.raises(fault):
-        LocalContainer(None, made, "probe").exec(["true"])
+        box.exec(["true"])
+    if fault is SubjectFault:
+        assert not api_session.listens(box)
+        return
+    with pytest.raises(fault):
+        api_session.listens(box)
