@@ -84,7 +84,7 @@ LOCK = "packages.lock"  # as it was in force, beside results.json
 def of(subject: Path) -> Project:
     """Return our project in the words of the subject in a directory, with the claims it brings of its own.
 
-    The checks of our own box must have been seen red as they are; about another box the report says where they were.
+    Those about our own box must have been seen red as they are; of another the report says where they were.
     Raises UsageError for a table ``proof`` of its subject.toml that is not as it must be.
     """
     told = foreign_subject.proof_table(subject)
