@@ -169,9 +169,18 @@ image_sabotage(
 )  # fmt: skip
 image_sabotage(
     "stays_apart", "api-leaves-nothing-running", "what leaves the CLI's process group is not looked for",
+    dockerfile=edited(f"{BOX}/prompts.py", r"s/^( +)found = \[\] if self\.starting .*/\1found = []/"),
+)  # fmt: skip
+image_sabotage(
+    "known_by_its_environment", "api-leaves-nothing-running", "what clears its environment is not looked for",
     dockerfile=edited(
-        f"{BOX}/prompts.py", r's/^( +)for each in Path\("\/proc"\)\.iterdir\(\):/\1for each in ():/'
+        f"{BOX}/prompts.py",
+        r's/if each\.state not in DEAD:/if Path(f"\/proc\/{each.pid}\/environ").read_bytes():/',
     ),
+)  # fmt: skip
+image_sabotage(
+    "known_by_its_parents", "api-leaves-nothing-running", "what has lost its parent is not looked for",
+    dockerfile=edited(f"{BOX}/prompts.py", "s/if not take_orphans\\(\\):/if False:/"),
 )  # fmt: skip
 image_sabotage(
     "any_type", "api-not-for-web-pages", "a request is read as JSON, whatever it says it is",

@@ -19,11 +19,13 @@ from suites.entrypoint.test_api_survives import API, RESULT, SAYS
 
 OWN, TAKES = "127.0.0.1:8080", "application/json"
 STAYS = "3607"  # seconds that what a prompt starts would run on; what names it
-# one in the group of the CLI, one in a group of its own
+# in the group of the CLI; in a group of its own; with no environment; and with nobody of the CLI's above it
 STARTS = f"""#!/bin/sh
 read -r prompt
 sleep {STAYS} &
 setsid sleep {STAYS} &
+env -i setsid sleep {STAYS} &
+(env -i setsid sleep {STAYS} &)
 case $prompt in hangs) exec sleep 900 ;; esac
 cat <<'END'
 {RESULT.decode().strip()}
@@ -78,9 +80,9 @@ def test_what_a_prompt_starts_ends_with_it(headless: Headless, token: str) -> No
         found = [" ".join(each.cmdline) for each in processes(box) if STAYS in each.cmdline]
         return observe("what it started", asked, sorted(found))
 
-    with control("while a prompt is worked on both run"):
+    with control("while a prompt is worked on all of them run"):
         box.made.exec_run(words("hangs", seconds=900), detach=True)
-        until(lambda: len(left("while it hangs")) == 2, timeout=60, what="what the prompt starts")
+        until(lambda: len(left("while it hangs")) == 4, timeout=60, what="what the prompt starts")
         GONE.fails(left("while it hangs"))
         assert box.exec(["pkill", "--exact", "curl"]).ok  # its client goes
         until(lambda: ask(box, "next").status == 200, timeout=60, what="the place is given back")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import hashlib
 import importlib
 import json
+import subprocess
 import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ from boxproof.core.process import run
 from boxproof.core.settings import ROOT
 
 BOX = ROOT / "image/rootfs/usr/local/lib/box"
-NAMES = ("limits", "logs", "login", "metrics", "prompts", "relay", "service", "slots")
+NAMES = ("health", "limits", "logs", "login", "metrics", "prompts", "reaper", "relay", "service", "slots")
 
 
 @pytest.fixture(scope="module")
@@ -151,12 +153,16 @@ def test_the_metrics_are_cumulative_and_end(box: dict[str, Any]) -> None:
 
 
 CLI = """#!/bin/sh
+started() { echo "{\\"type\\": \\"child\\", \\"pid\\": $1}"; }
 prompt=$(cat)
 echo "{\\"type\\": \\"system\\", \\"token\\": \\"$BOX_API_TOKEN\\"}"
 case $prompt in
 fails) echo broken >&2; exit 3 ;;
-hangs) sleep 30 & echo "{\\"type\\": \\"child\\", \\"pid\\": $!}"; wait ;;
-leaves) setsid sleep 30 & echo "{\\"type\\": \\"child\\", \\"pid\\": $!}"; wait ;;
+hangs) sleep 30 & started $!; wait ;;
+leaves) setsid sleep 30 & started $!; wait ;;
+clears) env -i setsid sleep 30 & started $!; wait ;;
+orphans) started "$(env -i setsid sh -c 'sleep 30 >&- 2>&- & echo $!')"; sleep 30 ;;
+alone) kill -9 $PPID; env -i setsid sleep 30 & started $!; wait ;;
 closes) exec >&- 2>&-; exec sleep 30 ;;
 esac
 echo "{\\"type\\": \\"result\\", \\"result\\": \\"$prompt\\"}"
@@ -164,20 +170,17 @@ echo "{\\"type\\": \\"result\\", \\"result\\": \\"$prompt\\"}"
 
 
 @pytest.fixture
-def children(box: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What runs a stand-in for the CLI."""
+def children(box: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What runs a stand-in for the CLI; meanwhile this process takes orphans, as the service does."""
     cli = tmp_path / "claude"
     cli.write_text(CLI)
     cli.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("BOX_API_TOKEN", "stub-client")
     prompts = box["prompts"]
-    made, end, kill = prompts.Children(), prompts.end, prompts.kill
-    made.told, made.killed = [], []
     monkeypatch.setattr(prompts, "KILL_AFTER", 0.2)
-    monkeypatch.setattr(prompts, "end", lambda child, mark: (made.told.append(child), end(child, mark)))
-    monkeypatch.setattr(prompts, "kill", lambda child, mark: (kill(child, mark), made.killed.append(child)))
-    return made
+    yield prompts.Children()
+    ctypes.CDLL(None).prctl(box["reaper"].PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 async def never() -> None:
@@ -191,10 +194,8 @@ def carried_out(children: Any, work: Coroutine[Any, Any, Any]) -> Any:
         try:
             return await work
         finally:
-            while len(children.killed) < len(children.told):
+            while children.running:
                 await asyncio.sleep(0.02)
-            for child in children.killed:
-                await child.wait()
             await asyncio.sleep(0.02)  # the pipes are closed by the loop
 
     return asyncio.run(whole())
@@ -231,7 +232,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("prompt", ["hangs", "leaves"])
+@pytest.mark.parametrize("prompt", ["hangs", "leaves", "clears", "orphans", "alone"])
 @pytest.mark.parametrize("why", ["Gone", "TooLong"])
 def test_a_prompt_nobody_waits_for_ends_with_all_it_started(
     box: dict[str, Any], children: Any, why: str, prompt: str
@@ -255,6 +256,56 @@ def test_a_prompt_nobody_waits_for_ends_with_all_it_started(
     assert carried_out(children, cut_short())
 
 
+@pytest.mark.parametrize("prompt", ["hangs", "leaves", "clears", "orphans"])
+def test_what_another_prompt_has_started_outlasts_the_end_of_one(
+    box: dict[str, Any], children: Any, prompt: str
+) -> None:
+    async def beside() -> None:
+        over, pid = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+        async def tell(event: dict[str, Any] | None) -> None:
+            if event and "pid" in event:
+                pid.set_result(event["pid"])
+
+        work = children.work("other", prompt, over.wait(), tell, timeout=30, parts=False)
+        other = asyncio.ensure_future(work)
+        found = await pid
+        await said(children, "hello")
+        while len(children.running) > 1:  # what the first one left is not cleared away yet
+            await asyncio.sleep(0.02)
+        assert runs(found)
+        over.set()
+        with pytest.raises(box["prompts"].Gone):
+            await other
+        while runs(found):
+            await asyncio.sleep(0.02)
+
+    carried_out(children, beside())
+
+
+@pytest.mark.usefixtures("children")
+def test_what_was_there_before_any_prompt_is_left_alone(box: dict[str, Any]) -> None:
+    with subprocess.Popen(["sleep", "30"]) as before:
+        try:
+            made = box["prompts"].Children()
+            carried_out(made, said(made, "hello"))
+            assert runs(before.pid)
+        finally:
+            before.kill()
+
+
+def test_a_cli_that_is_not_there_is_told(box: dict[str, Any], children: Any, tmp_path: Path) -> None:
+    (tmp_path / "claude").unlink()
+    with pytest.raises(box["prompts"].Failed, match="cannot be started"):
+        carried_out(children, said(children, "hello"))
+
+
+def test_the_end_of_a_cli_is_that_of_its_reaper(box: dict[str, Any]) -> None:
+    for script, code in (("exit 3", 3), ("kill -9 $$", 137), ("trap 'exit 5' TERM; kill 0; exit 6", 5)):
+        argv = [sys.executable, "-IS", str(BOX / "reaper.py"), "name", "sh", "-c", script]
+        assert subprocess.run(argv, check=False, start_new_session=True).returncode == code
+
+
 @pytest.mark.parametrize("prompt", ["closes", "x" * 3_000_000, "hangs"])
 def test_whatever_is_waited_for_the_time_ends(
     box: dict[str, Any], children: Any, tmp_path: Path, prompt: str
@@ -265,7 +316,6 @@ def test_whatever_is_waited_for_the_time_ends(
     async def cut_short() -> None:
         with pytest.raises(box["prompts"].TooLong):
             await said(children, prompt, timeout=1)
-        assert not children.running
 
     carried_out(children, cut_short())
 

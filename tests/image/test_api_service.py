@@ -44,6 +44,7 @@ if prompt == "hangs": time.sleep(600)
 if prompt == "much":
     while True: line('{{"type": "text", "x": "' + "y" * 60000 + '"}}')
 if prompt == "fails": sys.exit(3)
+if prompt == "leaves": os.system("env -i setsid sleep 3608.5 >/dev/null 2>&1 &")
 line({RESULT!r})
 """
 ODD = ["surrogate", "surrogate result", "deep", "deep result", "not a number", "infinite result", "bytes",
@@ -136,6 +137,16 @@ def test_no_event_of_the_cli_costs_a_place(service: Service) -> None:
         assert text.endswith(b"0\r\n\r\n"), prompt
         assert service.get("/readyz")[0] == 200
     assert service.prompt("ok")[1]["result"] == "done"
+
+
+def test_nothing_that_a_prompt_leaves_behind_runs_on(service: Service) -> None:
+    def left() -> list[str]:
+        every = Path("/proc").glob("[0-9]*/cmdline")
+        return [each.parent.name for each in every if each.read_bytes() == b"sleep\x003608.5\x00"]
+
+    assert service.prompt("leaves")[0] == 200
+    service.until(lambda: not left())
+    assert service.prompt("ok")[0] == 200
 
 
 def test_no_event_of_the_cli_makes_another(service: Service) -> None:

@@ -4,23 +4,29 @@ import asyncio
 import json
 import os
 import signal
+import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import limits
+from health import DEAD, Process, processes
 from logs import log
+from reaper import take_orphans
 from service import TOKEN, TOKEN_FILE
 
+REAPER = (sys.executable, "-IS", str(Path(__file__).with_name("reaper.py")))
 ARGV = ("claude", "-p", "--output-format", "stream-json", "--verbose")
 PARTS = "--include-partial-messages"  # the answer word by word
 LINE = 32 << 20  # bytes of one event at most: a tool's result can be long
 READ = 1 << 16  # bytes
 KILL_AFTER = 3.0  # seconds
+AGAIN = 0.05  # seconds between two looks for what is left of a prompt
 SAVES = 5.0  # seconds that the CLI has after its result to write down the session
 KEEP_ALIVE = 15.0  # seconds of silence until a stream gives a sign of life, for the proxies on its way
-MARK = "BOX_PROMPT"  # in the environment of all that a prompt starts
+Child = asyncio.subprocess.Process
 Event = dict[str, Any]
 Tell = Callable[[Event | None], Awaitable[None]]
 
@@ -38,36 +44,85 @@ class Failed(Exception):
 
 
 class Children:
-    """The CLIs that run."""
+    """The CLIs that run, each below a reaper: what one leaves behind comes to this process when it has ended.
+
+    It has nothing to do with children that this process had before.
+    """
 
     def __init__(self, flags: Sequence[str] = ()) -> None:
         self.flags = tuple(flags)
-        self.running: dict[asyncio.subprocess.Process, str] = {}
+        self.running: set[Child] = set()  # until nothing is left of them
+        self.starting = 0
+        self.others = {each.pid for each in processes() if each.parent == os.getpid()}
+        if not take_orphans():
+            log("what leaves the process group of a prompt cannot be ended with it here", "warning")
 
     def end_all(self) -> None:
         """Have every one end."""
-        for child, mark in list(self.running.items()):
-            end(child, mark)
+        for child in list(self.running):
+            self.end(child)
 
     @asynccontextmanager
-    async def start(self, name: str, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Start the CLI, in a group of its own, with what it starts; end all of them with the block."""
-        pipe, mark = asyncio.subprocess.PIPE, f"{MARK}={name}"
+    async def start(self, name: str, *words: str) -> AsyncIterator[Child]:
+        """Start the CLI, in a group of its own, with what it starts; end all of them with the block.
+
+        ``name`` is what tells it from others for who looks at the processes.
+        """
+        pipe = asyncio.subprocess.PIPE
         # the token that clients send is no business of the agent's
         env = {key: value for key, value in limits.environment().items() if key not in (TOKEN, TOKEN_FILE)}
+        self.starting += 1
         try:
             child = await asyncio.create_subprocess_exec(
-                *ARGV, *words, *self.flags, stdin=pipe, stdout=pipe, stderr=pipe, env=env | {MARK: name},
+                *REAPER, name, *ARGV, *words, *self.flags, stdin=pipe, stdout=pipe, stderr=pipe, env=env,
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise Failed(f"the CLI cannot be started: {error}") from error
-        self.running[child] = mark
+        finally:
+            self.starting -= 1
+        self.running.add(child)
         try:
             yield child
         finally:
-            self.running.pop(child, None)
-            end(child, mark)
+            self.end(child)
+
+    def end(self, child: Child) -> None:
+        """Have a CLI and what it started end: TERM, and KILL if that does not help."""
+        _signal(child.pid, signal.SIGTERM)
+        asyncio.get_running_loop().call_later(KILL_AFTER, self.kill, child)
+
+    def kill(self, child: Child) -> None:
+        """Kill what is left of a prompt: its group, with the reaper, and then what comes here from below."""
+        _signal(child.pid, signal.SIGKILL)
+        # pipes that nobody reads any more would stay open; asyncio has no other way to close them
+        child._transport.close()  # type: ignore[attr-defined]
+        self.clear(child)
+
+    def clear(self, child: Child) -> None:
+        """Kill what is left of prompts that are over, until ``child`` has ended and nothing is left."""
+        found = [] if self.starting else self.left()  # a reaper that is just being started is not known yet
+        for each in found:
+            with suppress(OSError):  # it has ended meanwhile
+                if each.state not in DEAD:
+                    os.kill(each.pid, signal.SIGKILL)
+                elif each.parent == os.getpid():
+                    os.waitpid(each.pid, os.WNOHANG)
+        if found or self.starting or child.returncode is None:
+            asyncio.get_running_loop().call_later(AGAIN, self.clear, child)
+        else:
+            self.running.discard(child)
+
+    def left(self) -> list[Process]:
+        """Return what has no reaper any more, and all below it."""
+        below: dict[int, list[Process]] = defaultdict(list)
+        for each in processes():
+            below[each.parent].append(each)
+        kept = {each.pid for each in self.running if each.returncode is None}
+        found = [each for each in below[os.getpid()] if each.pid not in kept | self.others]
+        for each in found:  # it grows meanwhile
+            found += below[each.pid]
+        return found
 
     async def work(
         self, name: str, prompt: str, gone: Awaitable[object], tell: Tell, *, timeout: float, parts: bool
@@ -94,9 +149,7 @@ class Children:
             left.cancel()
 
 
-async def _result(
-    child: asyncio.subprocess.Process, prompt: str, left: "asyncio.Future[object]", tell: Tell
-) -> Event:
+async def _result(child: Child, prompt: str, left: "asyncio.Future[object]", tell: Tell) -> Event:
     last = asyncio.ensure_future(_last_words(child))
     why = ""
     try:
@@ -116,9 +169,7 @@ async def _result(
         last.cancel()
 
 
-async def _lines(
-    child: asyncio.subprocess.Process, left: "asyncio.Future[object]"
-) -> AsyncIterator[bytes | None]:
+async def _lines(child: Child, left: "asyncio.Future[object]") -> AsyncIterator[bytes | None]:
     """Yield what the CLI writes, None for a while of silence, b"" for a line that is too long."""
     assert child.stdout is not None
     lines = whole_lines(child.stdout)
@@ -175,7 +226,7 @@ def event(line: bytes) -> Event | None:
     return None
 
 
-async def _hand_over(child: asyncio.subprocess.Process, prompt: str) -> None:
+async def _hand_over(child: Child, prompt: str) -> None:
     """Hand the prompt over: by standard input, since arguments can be seen by everybody in the container."""
     assert child.stdin is not None
     try:
@@ -187,30 +238,13 @@ async def _hand_over(child: asyncio.subprocess.Process, prompt: str) -> None:
         child.stdin.close()
 
 
-async def _last_words(child: asyncio.subprocess.Process) -> str:
+async def _last_words(child: Child) -> str:
     """Read standard error to its end and return the last of it."""
     assert child.stderr is not None
     kept = b""
     while part := await child.stderr.read(4096):
         kept = (kept + part)[-500:]
     return kept.decode(errors="replace").strip()
-
-
-def end(child: asyncio.subprocess.Process, mark: str) -> None:
-    """Have a CLI and what it started end: TERM, and KILL if that does not help."""
-    _signal(child.pid, signal.SIGTERM)
-    asyncio.get_running_loop().call_later(KILL_AFTER, kill, child, mark)
-
-
-def kill(child: asyncio.subprocess.Process, mark: str) -> None:
-    """Kill what is left of a prompt: its group, and what left that and still has the mark."""
-    _signal(child.pid, signal.SIGKILL)
-    # pipes that nobody reads any more would stay open; asyncio has no other way to close them
-    child._transport.close()  # type: ignore[attr-defined]
-    for each in Path("/proc").iterdir():
-        with suppress(OSError):  # it ended, or is no process
-            if each.name.isdigit() and mark.encode() in (each / "environ").read_bytes().split(b"\0"):
-                os.kill(int(each.name), signal.SIGKILL)
 
 
 def _signal(group: int, number: signal.Signals) -> None:
