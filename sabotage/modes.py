@@ -191,6 +191,26 @@ image_sabotage(
     dockerfile=edited(f"{BOX}/service.py", r"s/if not _loopback\(name\):/if False:/"),
 )  # fmt: skip
 image_sabotage(
+    "every_page_is_let_to", "api-not-for-web-pages", "a page of any origin is told that it may send JSON",
+    dockerfile=edited(
+        f"{BOX}/api.py",
+        r"s/^from starlette\.applications.*/&\nfrom starlette.middleware import Middleware\n"
+        r"from starlette.middleware.cors import CORSMiddleware/; "
+        r's/^( +)lifespan=watched,/\1middleware=[Middleware(CORSMiddleware, allow_origins=["*"], '
+        r'allow_methods=["POST"], allow_headers=["*"])],\n&/',
+    ),
+)  # fmt: skip
+image_sabotage(
+    "asked_by_a_link", "api-not-for-web-pages", "the address may hold the prompt, for sources of events",
+    dockerfile=edited(
+        f"{BOX}/api.py",
+        r's/methods=\["POST"\]/methods=["POST", "GET"]/; '
+        r's/request\.headers\.get\("content-type", ""\)/'
+        r'"application\/json" if request.method == "GET" else &/; '
+        r"s/body = await whole\(request\)/& or json.dumps(dict(request.query_params)).encode()/",
+    ),
+)  # fmt: skip
+image_sabotage(
     "relay_dies", "log-outlives-any-line", "brackets that go too deep end the thread that reads the CLI",
     dockerfile=edited(
         f"{BOX}/relay.py",
