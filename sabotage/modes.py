@@ -77,6 +77,22 @@ image_sabotage(
     dockerfile=edited(f"{BOX}/login.py", "s/Failed to authenticate/Was not let in/"),
 )  # fmt: skip
 image_sabotage(
+    "told_at_its_end", "auth-401-message", "a refusal is told once the CLI has ended, in every mode",
+    dockerfile=edited(
+        f"{BOX}/supervise.py",
+        r's/^( +)if mode\(\) != "headless":/\1if False:/; '
+        r's/ and self\.refused and mode\(\) == "headless":/ and self.refused:/',
+    ),
+)  # fmt: skip
+image_sabotage(
+    "deaf_to_errors", "auth-401-message", "what the CLI writes to its standard error is not looked at",
+    dockerfile=edited(
+        f"{BOX}/supervise.py",
+        r"s/relay\.Relay\(source, sink, self\.refuse\)/"
+        r"relay.Relay(source, sink, self.refuse if source is self.process.stdout else str)/",
+    ),
+)  # fmt: skip
+image_sabotage(
     "no_preflight", "token-kind-matches-mode", "remote control takes every login",
     dockerfile=edited(f"{BOX}/login.py", "s/if mode == .remote-control. and/if False and/"),
 )  # fmt: skip

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from boxproof.deployment.sabotage_ways import Objects, as_root, edited, image_sabotage, manifest_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
 from sabotage.box_parts import agent_of
 
 PROBE = "/usr/local/bin/healthcheck"
@@ -80,6 +83,22 @@ def ready_when_alive(objects: Objects) -> None:
     agent["readinessProbe"]["exec"] = agent["livenessProbe"]["exec"]
 
 
+image_sabotage(
+    "refused_is_ready", "readiness-reflects-auth", "in the default mode a refusal leaves the box ready",
+    dockerfile=edited(SUPERVISE, r's/^( +)if mode\(\) != "headless":/\1if False:/'),
+)  # fmt: skip
+image_sabotage(
+    "refused_for_ever", "readiness-reflects-auth", "once a login was refused, no other makes the box ready",
+    dockerfile=edited(HEALTH, "s/if refused == now.mark:/if refused is not None:/"),
+)  # fmt: skip
+
+
+@manifest_sabotage("readiness-reflects-auth", "the readiness probe forgives a hundred failures")
+def patient_readiness(objects: Objects) -> None:
+    """Raise the number."""
+    agent_of(objects)["readinessProbe"]["failureThreshold"] = 100
+
+
 @manifest_sabotage("probes-hold-under-load", "a probe has no time to start its program on a busy machine")
 def no_time(objects: Objects) -> None:
     """Have it sleep for its whole second."""
@@ -96,3 +115,29 @@ image_sabotage(
     "forty_failures_forgiven", "docker-healthcheck-works", "the engine forgives forty failures in a row",
     dockerfile='HEALTHCHECK --interval=30s --retries=40 CMD ["/usr/local/bin/healthcheck", "live"]',
 )  # fmt: skip
+
+
+@subject_sabotage("docker-healthcheck-works", "the Compose file turns the health check off")
+def off_in_compose(directory: Path) -> None:
+    """Disable it."""
+    replace_in(
+        directory / "compose.yaml", "    restart: unless-stopped\n",
+        "    restart: unless-stopped\n    healthcheck: {disable: true}\n",
+    )  # fmt: skip
+
+
+@subject_sabotage("docker-healthcheck-works", "with the engine's socket the box is asked once an hour")
+def seldom_with_the_socket(directory: Path) -> None:
+    """Lengthen the interval in the file that is laid over the first."""
+    replace_in(
+        directory / "compose.docker.yaml", "    group_add:", "    healthcheck: {interval: 1h}\n    group_add:"
+    )
+
+
+@subject_sabotage("docker-healthcheck-works", "the documented command turns the health check off")
+def off_in_the_command(directory: Path) -> None:
+    """Add the option."""
+    replace_in(
+        directory / "subject.toml", '"docker", "run", "--cap-drop"',
+        '"docker", "run", "--no-healthcheck", "--cap-drop"',
+    )  # fmt: skip

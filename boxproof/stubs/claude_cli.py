@@ -20,6 +20,12 @@ wait $!
 """.encode()
 
 
+def saying(line: str, stream: int = 1) -> bytes:
+    """Return the stand-in that stays, and says ``line`` on one of its streams once it was called."""
+    said = f"cat >&{stream} <<'END'\n{line}\nEND\n"
+    return STAYS.replace(b"sleep 3600 &\n", f"{said}sleep 3600 &\n".encode())
+
+
 @dataclass(frozen=True)
 class Call:
     """One start of the stand-in: its arguments, and whether TERM reached it."""

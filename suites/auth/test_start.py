@@ -8,10 +8,10 @@ import pytest
 
 from boxproof.agent.api_session import ask, serve
 from boxproof.agent.login import credentials
-from boxproof.fixtures.agent_modes import Headless, Modes, calls
+from boxproof.fixtures.agent_modes import Headless, Modes, calls, started
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.pressure import demand_speed, judged
+from boxproof.probes.pressure import demand_speed, eventually, judged
 from boxproof.stubs import claude_cli
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
@@ -39,6 +39,17 @@ TOLD_TO_CLIENT = require(
     "the client is told what to do, and so is the log",
     lambda found: found == {"status": 502, "client": True, "log": True},
 )
+TOLD_MEANWHILE = require(
+    "it goes on, and its log says what to do", lambda found: found == {"goes on": True, "told": True}
+)
+RAW = 'API Error: 401 {"type":"error","error":{"type":"authentication_error","message":"revoked"}}'
+SAID = (  # by the CLI of a token or a login that is refused, and on which of its streams
+    (RAW, 1),
+    (RAW, 2),
+    ("Failed to authenticate. API Error: 401 Invalid bearer token", 1),
+    ("Not logged in · Please run /login", 1),
+)
+NOTHING_SAID = "Everything is fine: nobody is logged out."
 NOT_ACCEPTED = require(
     "the CLI is not started, and the box says that this serves inference only",
     lambda found: found == {"called": False, "ended": "not well", "told": True},
@@ -107,6 +118,30 @@ def test_a_refused_login_ends_with_what_to_do(
         assert TOLD_WHY.fails(said()) == (False, False)
     mine.behave("401")
     TOLD_WHY(said())
+
+
+@claim("auth-401-message")
+@scope("image")
+def test_a_refusal_is_told_while_the_cli_of_the_default_mode_goes_on(modes: Modes, subject: Subject) -> None:
+    """There the CLI does not end with it: what is said at its end comes when nobody waits any more."""
+
+    def told(line: str, stream: int) -> dict[str, bool]:
+        """Return whether the box goes on and says what to do once its CLI has said ``line``."""
+        box = modes(None, start=False)
+        box.put({subject.image.cli: (claude_cli.saying(line, stream), 0o755)})
+        started(box.start())
+        signs, within = (EXPIRED, *REMEDIES), 60.0 if line != NOTHING_SAID else 0.0
+        box.wait_log(line, timeout=60)
+        found = eventually(
+            lambda: all(each in box.logs() for each in signs), timeout=within, what="what to do is told"
+        )
+        return observe("told meanwhile", f"{line} on {stream}", {"goes on": box.running, "told": found})
+
+    with control("a CLI that is not refused is not complained about"):
+        for stream in (1, 2):
+            assert TOLD_MEANWHILE.fails(told(NOTHING_SAID, stream)) == {"goes on": True, "told": False}
+    for line, stream in SAID:
+        TOLD_MEANWHILE(told(line, stream))
 
 
 @claim("auth-401-message")

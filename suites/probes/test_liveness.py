@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from boxproof.core.session import ImageInfo, Session
+from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import rendered
 from boxproof.fixtures.agent_modes import (
@@ -24,13 +25,14 @@ from boxproof.fixtures.agent_modes import (
     to_clis_of_pod,
 )
 from boxproof.fixtures.box_fixtures import MakeBox
+from boxproof.fixtures.compose_project import Composed, Documented, socket_of
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.image.bad_images import config_of, configured
 from boxproof.subject.manifests.pod_specs import pod_spec, workload
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import holds, until
 from suites.shipped_box import Shipped
@@ -42,6 +44,10 @@ NOT_SATISFIED = require("the probe is not satisfied", lambda found: not found.ok
 NEVER = require("no value of any variable satisfies the probe", lambda values: values == [])
 UNHEALTHY = require("the engine sees that it is unhealthy", lambda health: health == "unhealthy")
 HEALTHY = require("the engine sees that it is healthy", lambda health: health == "healthy")
+ASKS = require(
+    "the engine asks what the image says, and a dead CLI is noticed within {1} s",
+    lambda found, test, most: found.test == test and found.seconds <= most,
+)
 SOON = require("a program that is dead or hung is noticed within {} s", lambda seconds, most: seconds <= most)
 NOTICED = 120  # seconds: what a user waits for an agent that does not answer before going to look
 RESTARTED = 60.0  # seconds; two failures a second apart, 5 s to end, 10 s of back-off, a slow machine
@@ -227,3 +233,64 @@ def health(box: LocalContainer, wanted: str) -> str:
     with suppress(DeadlineExceeded):
         until(lambda: now() in (wanted, "none"), timeout=60, every=0.5, what=f"health {wanted}")
     return str(observe("health", wanted, now()))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the engine asks a container, and the seconds until failures add up to unhealthy."""
+
+    test: tuple[str, ...]
+    seconds: float
+
+
+def asked(label: str, box: LocalContainer) -> Asked:
+    """Return what the engine asks a container, whatever its image says; an observation."""
+    box.made.reload()
+    found = box.made.attrs["Config"].get("Healthcheck") or {}
+    spans = {"Interval": 30e9, "Timeout": 30e9, "StartPeriod": 0}
+    interval, timeout, grace = ((found.get(each) or usual) / 1e9 for each, usual in spans.items())
+    test = tuple(found.get("Test") or ())
+    seconds = grace + interval * (found.get("Retries") or 3) + timeout
+    return observe("asked", label, Asked(test, seconds if test[:1] not in ((), ("NONE",)) else float("inf")))
+
+
+@claim("docker-healthcheck-works")
+@scope("image")
+@needs("compose")
+def test_no_compose_file_keeps_the_engine_from_asking(
+    composed: Composed, container: Containers, engine: EngineInfo, subject: Subject,
+    image_config: dict[str, Any],
+) -> None:  # fmt: skip
+    test = tuple((image_config.get("Healthcheck") or {}).get("Test") or ())
+    others = {
+        "turned off": {"test": ["NONE"]},
+        "another question": {"test": ["CMD", "true"]},
+        "asked once an hour": {"interval": 3600 * 10**9},
+        "let off for an hour": {"start_period": 3600 * 10**9},
+    }
+    with control("a container that is asked something else, nothing, or seldom"):
+        for label, healthcheck in others.items():
+            other = container(entrypoint=["sleep", "3600"], healthcheck=healthcheck, start=False)
+            ASKS.fails(asked(label, other), test, NOTICED)
+    ASKS(asked(subject.compose.file, composed().created()), test, NOTICED)
+    if subject.compose.socket:
+        env = {"DOCKER_SOCKET": socket_of(engine), "DOCKER_GID": "1"}
+        ASKS(asked(subject.compose.socket, composed(socket=True, env=env).created()), test, NOTICED)
+
+
+@claim("docker-healthcheck-works")
+@scope("image")
+def test_nor_does_the_documented_command(
+    documented: Documented, docker: Any, session: Session, image_config: dict[str, Any]
+) -> None:
+    def run(*options: str) -> LocalContainer:
+        """Return the container of the documented command, with more ``options``."""
+        bare = [*documented.command[2:], *options] if options else None
+        name = documented("3600", entrypoint="sleep", bare=bare)
+        return LocalContainer(docker, docker.containers.get(name), session.probe_image)
+
+    test = tuple((image_config.get("Healthcheck") or {}).get("Test") or ())
+    with control("with one option more it is not asked, or once an hour"):
+        for option in ("--no-healthcheck", "--health-interval=1h"):
+            ASKS.fails(asked(option, run(option)), test, NOTICED)
+    ASKS(asked("as documented", run()), test, NOTICED)

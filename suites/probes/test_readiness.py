@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 from boxproof.agent.api_session import SEND
 from boxproof.agent.login import FILE, credentials
+from boxproof.core.session import Session
 from boxproof.deployment.box import Box
-from boxproof.fixtures.agent_modes import LIVE, READY, Hanging, Modes, probe_often, probed
+from boxproof.deployment.deploy import rendered
+from boxproof.fixtures.agent_modes import LIVE, READY, Hanging, Modes, probe_often, probed, started
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
 from boxproof.kube import pod_status
+from boxproof.probes.containers import LocalContainer
+from boxproof.probes.pressure import eventually
+from boxproof.stubs import claude_cli
 from boxproof.stubs.anthropic import Stub
+from boxproof.subject.manifests.pod_specs import pod_spec, workload
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded
@@ -22,6 +29,10 @@ READY_NOW = require("the pod is Ready", lambda ready: ready)
 NOT_READY = require("the pod is not Ready", lambda ready: not ready)
 LIVES = require("it is alive", lambda found: found.ok)
 NOT_LET_WORK = require("it is not ready", lambda found: not found.ok)
+LET_WORK = require("it is ready", lambda found: found.ok)
+FOLLOWS = require("a change of the login is followed within {} s", lambda seconds, most: seconds <= most)
+FOLLOWED = 60  # seconds: how long clients are sent to an agent that cannot work, or kept from one that can
+REFUSED = 'API Error: 401 {"type":"error","error":{"type":"authentication_error","message":"revoked"}}'
 SEEN = 30.0  # seconds until the pod's condition has followed two probes a second apart, on a slow machine
 
 
@@ -93,3 +104,55 @@ def test_without_a_login_it_lives_and_is_not_ready(
     until(lambda: waits.exec(LIVE).ok, timeout=60, what="it lives")
     LIVES(probed("live, no login", waits.exec(LIVE)))
     NOT_LET_WORK(probed("ready, no login", waits.exec(READY)))
+
+
+@claim("readiness-reflects-auth")
+@scope("image")
+def test_a_refusal_in_the_default_mode_is_not_ready_until_another_login_comes(
+    modes: Modes, subject: Subject
+) -> None:
+    """There the CLI goes on, and the file still holds the login: only what it says tells of the refusal."""
+
+    def saying(line: str) -> LocalContainer:
+        """Return the box once its CLI has said ``line`` and it lives."""
+        box = modes(None, start=False)
+        box.put({subject.image.cli: (claude_cli.saying(line), 0o755)})
+        started(box.start()).wait_log(line, timeout=60)
+        until(lambda: box.exec(LIVE).ok, timeout=60, what="it lives")
+        return box
+
+    with control("as long as the CLI does not speak of a refusal it is ready"):
+        other = saying("All is well.")
+        until(lambda: other.exec(READY).ok, timeout=60, what="it is ready")
+        NOT_LET_WORK.fails(probed("ready, accepted", other.exec(READY)))
+    box = saying(REFUSED)
+    eventually(lambda: not box.exec(READY).ok, timeout=60, what="it is not ready")
+    found = NOT_LET_WORK(probed("ready, refused", box.exec(READY)))
+    with control("while the login is the one that was refused it is not"):
+        LET_WORK.fails(observe("probe", "ready, refused", found))
+    text = credentials("another-stub-token", scopes=list(FULL))
+    box.put({f"{subject.config_dir}/{FILE}": (text.encode(), 0o644)})
+    eventually(lambda: box.exec(READY).ok, timeout=60, what="it is ready again")
+    LET_WORK(probed("ready, another login", box.exec(READY)))
+
+
+def until_followed(asked: str, probe: dict[str, Any]) -> float:
+    """Return the seconds until looks add up to a change, for ever without a probe; an observation."""
+    looks = max(probe.get("failureThreshold", 3), probe.get("successThreshold", 1))
+    seconds = probe.get("periodSeconds", 10) * looks + probe.get("timeoutSeconds", 1)
+    seconds += probe.get("initialDelaySeconds", 0)
+    return observe("seconds until it is followed", asked, float(seconds) if probe else float("inf"))
+
+
+@claim("readiness-reflects-auth")
+def test_the_readiness_probe_looks_often_enough(session: Session, subject: Subject) -> None:
+    """What is probed every second elsewhere is probed as the manifests say here."""
+    with control("no probe, one that forgives a hundred failures, and one that wants as many successes"):
+        FOLLOWS.fails(until_followed("no probe", {}), FOLLOWED)
+        for each in ("failureThreshold", "successThreshold"):
+            FOLLOWS.fails(until_followed(each, {"periodSeconds": 5, each: 100}), FOLLOWED)
+    for name, components in (subject.tiers or {"default": ()}).items():
+        objects, _ = rendered(session, components=components)
+        pod = pod_spec(workload(objects, subject.workload)) or {}
+        agent = next(each for each in pod["containers"] if each["name"] == subject.container)
+        FOLLOWS(until_followed(f"tier {name}", agent.get("readinessProbe") or {}), FOLLOWED)
