@@ -248,6 +248,23 @@ OTHERWISE = (
     "remote-control) mode=interactive ;; interactive) mode=remote-control ;; headless) mode=interactive ;;"
 )
 image_sabotage(
+    "talks_on_a_terminal", "mode-dispatch", "without CLAUDE_MODE, on a terminal, it is interactive",
+    dockerfile=edited(
+        START,
+        "s/^mode=.*/usual=remote-control; [ ! -t 0 ] || usual=interactive; mode=${CLAUDE_MODE:-$usual}/",
+    ),
+)  # fmt: skip
+image_sabotage(
+    "serves_where_it_could", "mode-dispatch", "without CLAUDE_MODE, with a token for clients, it is the api",
+    dockerfile=edited(
+        START, "s/^mode=.*/mode=${CLAUDE_MODE:-${BOX_API_TOKEN:+api}}; mode=${mode:-remote-control}/"
+    ),
+)  # fmt: skip
+image_sabotage(
+    "any_mode_on_a_terminal", "mode-dispatch", "on a terminal an unknown mode is the interactive one",
+    dockerfile=edited(START, r's/^\*\) stop "Unknown/*) [ ! -t 0 ] || exec claude "$@"; stop "Unknown/'),
+)  # fmt: skip
+image_sabotage(
     "modes_mixed_up", "mode-dispatch", "each mode that is named leads to another one",
     dockerfile=edited(START, rf"s/^mode=.*/&; case ${{CLAUDE_MODE:-}} in {OTHERWISE} esac/"),
 )  # fmt: skip

@@ -37,6 +37,14 @@ image_sabotage(
     dockerfile=edited(SUPERVISE, r's/works\(process\(self.process.pid\), "the CLI"\)/None/'),
 )  # fmt: skip
 image_sabotage(
+    "stopped_on_a_terminal", "liveness-detects-dead-or-hung", "in mode interactive a stopped CLI is alive",
+    dockerfile=edited(HEALTH, r"/^    works\(min\(found/d"),
+)  # fmt: skip
+image_sabotage(
+    "stopped_service", "liveness-detects-dead-or-hung", "in mode api a service that is there is alive",
+    dockerfile=asked_first('[ "$CLAUDE_MODE" != api ] || exec pgrep -f api.py'),
+)  # fmt: skip
+image_sabotage(
     "last_words_hold_for_an_hour", "liveness-detects-dead-or-hung",
     "what the supervisor said holds for an hour",
     dockerfile=edited(SUPERVISE, "s/^HOLDS = .*/HOLDS = 3600.0/"),

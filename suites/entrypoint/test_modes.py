@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,18 @@ REFUSED = require(
 )
 PRINTS = frozenset({"-p", "--print"})
 OTHERS = {"remote-control": "headless", "headless": "interactive", "interactive": "api", "api": "headless"}
+# what else a box could choose by where nobody names a mode, or beside the one that is named
+BESIDE: dict[str, dict[str, Any]] = {
+    "a terminal": {"tty": True},
+    "no terminal": {"tty": False},
+    "settings of the api": {"environment": {"BOX_API_HOST": "127.0.0.1", "BOX_API_TOKEN": "stub-client"}},
+}
+CASES = [(None, "settings of the api")] + [
+    (mode, beside)
+    for mode in (None, "remote-control", "interactive", "headless", "api")
+    for beside in ("a terminal", "no terminal")
+    if (mode, beside) != ("interactive", "no terminal")  # it needs one
+]
 UNKNOWN = ("bogus", "headless2", "remote", "Headless", "api ", "*", "headless|api", "--help")
 
 
@@ -32,16 +45,25 @@ class End:
     called: bool
 
 
-def seen_mode(modes: Modes, mode: str | None) -> str:
-    """Return which mode the box is in when CLAUDE_MODE is ``mode``, by what it does; an observation."""
-    box = modes(mode, stays=False, start=False, tty=mode == "interactive")
+def seen_mode(modes: Modes, mode: str | None, beside: str = "") -> str:
+    """Return which mode the box is in when CLAUDE_MODE is ``mode``, by what it does; an observation.
+
+    By default it has a terminal in the mode that needs one.
+    """
+    given = BESIDE[beside or ("a terminal" if mode == "interactive" else "no terminal")]
+    box = modes(mode, stays=False, start=False, **given)
+    asked = f"{mode}, {beside}"
     if mode == "api":
-        return observe("mode", "api", "api" if serves(box) else "none")
-    box.run()
-    argv = calls(box)[-1].argv
-    kinds = {"remote-control": argv[:1] == ("remote-control",), "headless": bool(PRINTS & set(argv))}
-    found = next((name for name, fits in kinds.items() if fits), "interactive")
-    return observe("mode", str(mode), found)
+        return observe("mode", asked, "api" if serves(box) else "none")
+    box.run(may_go_on=True)
+    called = calls(box)
+    argv = called[-1].argv if called else ()
+    kinds = {
+        "remote-control": argv[:1] == ("remote-control",),
+        "headless": bool(PRINTS & set(argv)),
+        "interactive": bool(called),
+    }
+    return observe("mode", asked, next((name for name, fits in kinds.items() if fits), "none"))
 
 
 def serves(box: LocalContainer) -> bool:
@@ -54,29 +76,29 @@ def serves(box: LocalContainer) -> bool:
 
 @claim("mode-dispatch")
 @scope("image")
-@pytest.mark.parametrize("mode", [None, "remote-control", "interactive", "headless", "api"])
-def test_the_mode_decides_what_the_cli_is_told(modes: Modes, mode: str | None) -> None:
+@pytest.mark.parametrize(("mode", "beside"), CASES)
+def test_the_mode_decides_what_the_cli_is_told(modes: Modes, mode: str | None, beside: str) -> None:
     wanted = mode or "remote-control"  # the claim's own word for when it is unset
     with control("in another mode it is seen to be in that one"):
         IS_MODE.fails(seen_mode(modes, OTHERS[wanted]), wanted)
-    IS_MODE(seen_mode(modes, mode), wanted)
+    IS_MODE(seen_mode(modes, mode, beside), wanted)
 
 
-def ended(modes: Modes, mode: str, *, login: bool) -> End:
+def ended(modes: Modes, mode: str, *, login: bool, tty: bool) -> End:
     """Return how the box ends in a mode; an observation."""
-    box = modes(mode, stays=False, start=False, login=login)
+    box = modes(mode, stays=False, start=False, login=login, tty=tty)
     found = box.run(may_go_on=True)
     told = f"'{mode}'" in found.output and "mode" in found.output.lower()
-    return observe(
-        "end", f"{mode}, {'a login' if login else 'no login'}", End(found.code, told, bool(calls(box)))
-    )
+    asked = f"{mode}, {'a' if login else 'no'} login, {'a' if tty else 'no'} terminal"
+    return observe("end", asked, End(found.code, told, bool(calls(box))))
 
 
 @claim("mode-dispatch")
 @scope("image")
+@pytest.mark.parametrize("tty", [True, False])
 @pytest.mark.parametrize("login", [True, False])
-def test_an_unknown_mode_is_refused_with_a_message(modes: Modes, login: bool) -> None:
+def test_an_unknown_mode_is_refused_with_a_message(modes: Modes, login: bool, tty: bool) -> None:
     with control("a known mode calls the CLI and ends with 0"):
-        REFUSED.fails(ended(modes, "remote-control", login=True))
+        REFUSED.fails(ended(modes, "remote-control", login=True, tty=tty))
     for each in UNKNOWN:
-        REFUSED(ended(modes, each, login=login))
+        REFUSED(ended(modes, each, login=login, tty=tty))

@@ -28,6 +28,8 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.compose_project import Composed, Documented, socket_of
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
+from boxproof.probes.pressure import eventually
+from boxproof.probes.process.processes import processes
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.image.bad_images import config_of, configured
 from boxproof.subject.manifests.pod_specs import pod_spec, workload
@@ -53,6 +55,8 @@ NOTICED = 120  # seconds: what a user waits for an agent that does not answer be
 RESTARTED = 60.0  # seconds; two failures a second apart, 5 s to end, 10 s of back-off, a slow machine
 USUAL = ("CLAUDE_TEST_MODE", "TEST_MODE", "CI", "DEBUG", "HEALTHCHECK_DISABLED", "SKIP_HEALTHCHECK")
 SUPERVISOR = "/usr/local/lib/box/supervise.py"
+SERVICE = "api.py"  # in mode api the CLI comes and goes: what must not hang is what starts it
+SCRIPT = 3  # words of a command among which a script's name is
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 READ = "cat /usr/local/bin/healthcheck /usr/local/lib/box/*.py; env | cut -d= -f1"
 ADDRESS = {"BOX_API_HOST", "BOX_API_PORT"}
@@ -113,6 +117,30 @@ def test_a_supervisor_that_hangs_is_noticed(hanging: Hanging) -> None:
     with suppress(DeadlineExceeded):
         until(lambda: not box.exec(LIVE).ok, timeout=NOTICED, every=1, what="the probe fails")
     NOT_SATISFIED(probed("the supervisor is stopped", box.exec(LIVE)))
+
+
+@claim("liveness-detects-dead-or-hung")
+@scope("image")
+@pytest.mark.parametrize("mode", ["remote-control", "headless", "interactive", "api"])
+def test_what_is_stopped_fails_the_probe_in_every_mode(
+    hanging: Hanging, modes: Modes, subject: Subject, mode: str
+) -> None:
+    # remote control needs an account: there a stand-in is what the box has started
+    box = started(modes(mode)) if mode == "remote-control" else hanging(mode)
+    until(lambda: box.exec(LIVE).ok, timeout=60, what="the probe is satisfied")
+    with control("while it runs the probe is satisfied"):
+        NOT_SATISFIED.fails(probed(f"{mode}, it runs", box.exec(LIVE)))
+    name = SERVICE if mode == "api" else subject.image.cli.rpartition("/")[2]
+    pids = [str(each.pid) for each in processes(box) if name in called(each.cmdline)]
+    assert pids, f"no process is called {name}"
+    assert box.exec(["sh", "-c", 'kill -s STOP "$@"', "stop", *pids]).ok, "it cannot be stopped"
+    eventually(lambda: not box.exec(LIVE).ok, timeout=60, every=1, what="the probe fails")
+    NOT_SATISFIED(probed(f"{mode}, stopped", box.exec(LIVE)))
+
+
+def called(cmdline: tuple[str, ...]) -> list[str]:
+    """Return the names by which a process may be known: a script's is that of an argument."""
+    return [each.rpartition("/")[2] for each in cmdline[:SCRIPT]]
 
 
 @claim("liveness-detects-dead-or-hung")
