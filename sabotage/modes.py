@@ -184,6 +184,14 @@ image_sabotage(
     ),
 )  # fmt: skip
 image_sabotage(
+    "hidden_from_its_environment_alone", "api-token-out-of-sight",
+    "with the token in a file the memory of the service can be read",
+    dockerfile=edited(
+        f"{BOX}/api.py",
+        r"s/^    service\.keep_to_itself\(\)/    if settings.token:\n        service.keep_to_itself()/",
+    ),
+)  # fmt: skip
+image_sabotage(
     "stays_apart", "api-leaves-nothing-running", "what leaves the CLI's process group is not looked for",
     dockerfile=edited(f"{BOX}/prompts.py", r"s/^( +)found = \[\] if self\.starting .*/\1found = []/"),
 )  # fmt: skip

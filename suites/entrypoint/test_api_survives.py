@@ -12,6 +12,7 @@ from boxproof.agent import api_session
 from boxproof.agent.api_session import Reply, ask, words
 from boxproof.fixtures.agent_modes import Headless
 from boxproof.probes.containers import LocalContainer
+from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until
 
@@ -38,6 +39,17 @@ EVENTS = require(
     "no event has another name than those that were sent", lambda names: names == ["message", "result"]
 )
 UNSEEN = require("nothing that the agent can read holds the token", lambda places: places == [])
+NOT_ITS_OWN = require("the memory of the service is not its user's to read", lambda owner, uid: owner != uid)
+SERVICE = "/lib/box/api.py"
+GIVEN = "/etc/client-token"
+WAYS = {"variable": {}, "file": {"BOX_API_TOKEN_FILE": GIVEN}}  # in which the service is told of its clients
+HOLDS = """
+import ctypes, sys, time
+PR_SET_PTRACER, ANYBODY = 0x59616D61, ctypes.c_ulong(-1)  # a kernel with Yama keeps others out by itself
+ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYBODY, 0, 0, 0)
+kept = sys.argv[1][::-1]
+time.sleep(3600)
+"""
 # the token comes reversed, so that this very process does not hold it
 LOOK = """
 import glob, os, sys
@@ -110,20 +122,47 @@ def test_the_cli_forges_no_event(served: LocalContainer) -> None:
     EVENTS(names(FORGED))
 
 
+def owner(box: LocalContainer, words: str) -> int:
+    """Return whose the memory of the first process with ``words`` in its arguments is; an observation.
+
+    It is root's where a process keeps others of its user out, and its user's else, whatever more a kernel
+    forbids.
+    """
+    pid = box.exec(["pgrep", "--oldest", "--full", words]).stdout.strip()
+    shown = box.exec(["stat", "--format=%u", f"/proc/{pid}/mem"])
+    assert shown.ok, shown.stderr
+    return observe("owner of memory", words, int(shown.stdout))
+
+
 @claim("api-token-out-of-sight")
 @scope("image")
-def test_the_agent_finds_the_clients_token_nowhere(headless: Headless, token: str) -> None:
-    def places(client: str, given: str) -> list[str]:
-        """Return where the token of the clients is seen, once one was answered; an observation."""
-        made = headless(env=token, environment=API | {"BOX_API_TOKEN": given})
-        made.put({headless.subject.image.cli: (SAYS, 0o755)})
+@pytest.mark.parametrize("way", WAYS)
+def test_the_agent_finds_the_clients_token_nowhere(
+    headless: Headless, token: str, subject: Subject, way: str
+) -> None:
+    def served_with(given: str) -> LocalContainer:
+        """Return the box that was told of its clients in this way, and has answered one."""
+        made = headless(env=token, environment=API | (WAYS[way] or {"BOX_API_TOKEN": given}))
+        made.put({subject.image.cli: (SAYS, 0o755), GIVEN: (given.encode() if WAYS[way] else b"", 0o444)})
         box = api_session.serve(made)
         assert ask(box, base64.b64encode(RESULT).decode(), token=client).status == 200, box.logs()
-        looked = box.exec(["python3", "-c", LOOK, client[::-1]])
+        return box
+
+    def places(box: LocalContainer, asked: str) -> list[str]:
+        looked = box.exec(["python3", "-c", LOOK, backwards])
         assert looked.ok, looked.stderr
-        return observe("where the token is seen", f"given {given.partition(':')[0]}", looked.stdout.split())
+        return observe("where the token is seen", asked, looked.stdout.split())
 
     client = f"client-{secrets.token_hex(12)}"
-    with control("given the token itself, it stands in the environment"):
-        UNSEEN.fails(places(client, client))
-    UNSEEN(places(client, "sha256:" + hashlib.sha256(client.encode()).hexdigest()))
+    backwards = client[::-1]
+    with control("given the token itself, it stands where it was given"):
+        found = UNSEEN.fails(places(served_with(client), f"the token itself, {way}"))
+        assert ("file" if WAYS[way] else "environ") in found, found
+    box = served_with("sha256:" + hashlib.sha256(client.encode()).hexdigest())
+    UNSEEN(places(box, f"its hash, {way}"))
+    NOT_ITS_OWN(owner(box, SERVICE), subject.uid)
+    with control("a process that has it and keeps nobody out is seen, by its memory alone"):
+        box.made.exec_run(["python3", "-c", HOLDS, backwards], detach=True)
+        until(lambda: "memory" in places(box, "another holds it"), timeout=60, what="it is in its memory")
+        assert UNSEEN.fails(places(box, "another holds it")) == ["memory"]
+        NOT_ITS_OWN.fails(owner(box, backwards), subject.uid)
