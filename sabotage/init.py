@@ -103,6 +103,35 @@ def token_in_the_log(objects: Objects) -> None:
     _script(objects, f"cat {SECRET}/token; exec {RUN}")
 
 
+@manifest_sabotage("init-pat-does-not-linger", "from the second start on the token is in .git/config")
+def token_in_the_remote_later(objects: Objects) -> None:
+    address = f"https://$(cat {SECRET}/token)@github.com/x.git"
+    later = f'git -C {CLONE} config remote.origin.url "{address}"'
+    _script(objects, f'had=$(ls -d {CLONE}/.git 2>/dev/null); {RUN} && {{ [ -z "$had" ] || {later}; }}')
+
+
+image_sabotage(
+    "token_in_the_update",
+    "init-pat-does-not-linger",
+    "an update is fetched from an address with the token in it",
+    dockerfile=edited(
+        PROGRAM,
+        r's#"--prune", self\.url, self\.branch#"--prune", '
+        r'self.url.replace("://", "://" + USERNAME + ":" + secret("token") + "@"), self.branch#',
+    ),
+)
+image_sabotage(
+    "kept_beside_the_clone",
+    "init-pat-does-not-linger",
+    "git keeps the token in a file beside the clone",
+    dockerfile=edited(
+        PROGRAM,
+        r's#^( +)\("credential\.helper", ""\),.*#&\n'
+        r'\1("credential.helper", f"store --file={DEFAULTS[CLONE]}/credentials"),#',
+    ),
+)
+
+
 @manifest_sabotage("init-failure-blocks-main", "a failed clone is not taken for a failure")
 def failure_swallowed(objects: Objects) -> None:
     _script(objects, f"{RUN} || true")

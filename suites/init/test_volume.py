@@ -19,7 +19,7 @@ from boxproof.kube import pod_status
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.init_container import seen_in_processes
-from boxproof.probes.pods.volume_reader import roots_volume
+from boxproof.probes.pods.volume_reader import Visitor, claims, roots_volume
 from boxproof.stubs.anthropic import Repository
 from boxproof.subject.manifests.pod_specs import holders
 from boxproof.subject.model import Subject
@@ -90,57 +90,91 @@ def test_all_of_it_is_the_agents_own_on_a_volume_that_began_as_roots(
         ITS_OWN(observe("owned", "fsGroup", Owned(state, owners, wanted, written, mode)))
 
 
+def sought(token: str) -> tuple[str, ...]:
+    """Return the token in its forms, also as a header of basic authentication holds it."""
+    pairs = (f"{name}:{token}".encode() for name in ("x-access-token", "x", ""))
+    return (*forms(token), *(base64.b64encode(each).decode() for each in pairs))
+
+
+class Looks:
+    """Where the token is seen of one instance; every look is an observation."""
+
+    def __init__(self, clones: Clones, docker: Any, words: tuple[str, ...]) -> None:
+        self.clones = clones
+        self.docker = docker
+        self.words = words
+
+    def in_processes(self, node: str) -> list[str]:
+        """Return where of the processes of a node."""
+        return observe("places", f"processes of {node}", seen_in_processes(self.docker, node, *self.words))
+
+    def on_volume(self, found: Visitor, place: str) -> list[str]:
+        """Return in which files below a directory."""
+        return observe("places", place, found.holding(place, *self.words))
+
+    def told(self, box: Box, token: str) -> list[str]:
+        """Return in which of the logs, or whether in the pod's status."""
+        said = {
+            "log of init": self.clones.outcome(box).said,
+            "log": box.logs(),
+            "status": json.dumps(box.pod_object()),
+        }
+        return observe("places", "what is told", [each for each in said if holds_secret(said[each], token)])
+
+
+def update(box: Box, repository: Repository, looks: Looks) -> None:
+    """Start the pod anew, look at its processes while the clone is updated, and wait until it is Ready."""
+    repository.commit({SKILL_FILE: "newer", "big": 1_000_000})
+    repository.stall(0.5)
+    before, old = len(repository.sent()), box.delete_pod(wait=False)
+    until(lambda: len(repository.sent()) > before, timeout=180, what="an update")
+    NOWHERE(looks.in_processes(box.node))
+    repository.flow()
+    box.wait_ready(180, after=old)
+
+
+def out_of_sight(box: Box, subject: Subject) -> None:
+    """Show that no container but the one that clones gets anything of the Secret."""
+    container, name = subject.config_clone.container, subject.config_clone.secret
+    spec = box.pod_object()["spec"]
+    with control("of a pod that has it in its environment too, two containers are found"):
+        doctored = copy.deepcopy(spec)
+        doctored["containers"][0].setdefault("envFrom", []).append({"secretRef": {"name": name}})
+        FOR_INIT_ALONE.fails(observe("holders", "doctored", holders(doctored, name)), container)
+    FOR_INIT_ALONE(observe("holders", box.pod, holders(spec, name)), container)
+
+
 @claim("init-pat-does-not-linger")
 def test_the_token_is_in_no_process_file_log_or_sight_of_the_agent(
     clones: Clones, repository: Repository, docker: Any, twin: Twins, subject: Subject
 ) -> None:
     token = repository.token
-    words = forms(token)
-    for name in ("x-access-token", "x", ""):  # as a header of basic authentication holds it
-        words += (base64.b64encode(f"{name}:{token}".encode()).decode(),)
-
-    def in_processes(node: str) -> list[str]:
-        return observe("places", f"processes of {node}", seen_in_processes(docker, node, *words))
-
+    looks = Looks(clones, docker, sought(token))
     with control("a process with it in its arguments and its environment is seen"):
         argv = ["env", f"TOKEN={token}", "sh", "-c", "sleep 600; :", token]
         planted = twin(command=argv, fresh=True)
-        assert NOWHERE.fails(in_processes(planted.node)) == ["cmdline", "environ"]
+        assert NOWHERE.fails(looks.in_processes(planted.node)) == ["cmdline", "environ"]
     planted.remove()
     pod_status.gone(planted.kube, "Pod", planted.name, planted.namespace)
     repository.commit({"big": 1_000_000})
     repository.stall(0.5)
     box = clones(repository, ready=False)
     until(repository.sent, timeout=120, what="a transfer")
-    NOWHERE(in_processes(box.node))  # while it is cloned
+    NOWHERE(looks.in_processes(box.node))  # while it is cloned
     repository.flow()
     box.wait_ready()
-    NOWHERE(in_processes(box.node))  # while the agent runs
     found = clones.visitor(box)
-    for place in (subject.config_dir, subject.config_clone.directory):
-        NOWHERE(observe("places", place, found.holding(place, *words)))
-        with control("a file that holds it is found, be it in base64"):
-            for text in (f"https://{token}@host/", words[-1]):
+    places = tuple(claims(box.workload, subject.config_clone.container))  # the whole of each volume
+    for later in (False, True):
+        if later:
+            update(box, repository, looks)
+        NOWHERE(looks.in_processes(box.node))  # while the agent runs
+        NOWHERE(looks.told(box, token))
+        for place in places:
+            NOWHERE(looks.on_volume(found, place))
+    with control("a file that holds it is found, be it in base64"):
+        for place in places:
+            for text in (f"https://{token}@host/", looks.words[-1]):
                 found.write(f"{place}/planted", text)
-                assert NOWHERE.fails(observe("places", place, found.holding(place, *words))) == [
-                    f"{place}/planted"
-                ]
-    told = {
-        "log of init": clones.outcome(box).said,
-        "log": box.logs(),
-        "status": json.dumps(box.pod_object()),
-    }
-    NOWHERE(
-        observe("places", "what is told", [name for name, text in told.items() if holds_secret(text, token)])
-    )
-    container = subject.config_clone.container
-    with control("of a pod that has it in its environment too, two containers are found"):
-        spec = copy.deepcopy(box.pod_object()["spec"])
-        secret = {"secretRef": {"name": subject.config_clone.secret}}
-        spec["containers"][0].setdefault("envFrom", []).append(secret)
-        FOR_INIT_ALONE.fails(
-            observe("holders", "doctored", holders(spec, subject.config_clone.secret)), container
-        )
-    FOR_INIT_ALONE(
-        observe("holders", box.pod, holders(box.pod_object()["spec"], subject.config_clone.secret)), container
-    )
+                assert NOWHERE.fails(looks.on_volume(found, place)) == [f"{place}/planted"]
+    out_of_sight(box, subject)
