@@ -131,14 +131,14 @@ def test_what_is_stopped_fails_the_probe_in_every_mode(
     with control("while it runs the probe is satisfied"):
         NOT_SATISFIED.fails(probed(f"{mode}, it runs", box.exec(LIVE)))
     name = SERVICE if mode == "api" else subject.image.cli.rpartition("/")[2]
-    pids = [str(each.pid) for each in processes(box) if name in called(each.cmdline)]
+    pids = [str(each.pid) for each in processes(box) if name in names_of(each.cmdline)]
     assert pids, f"no process is called {name}"
     assert box.exec(["sh", "-c", 'kill -s STOP "$@"', "stop", *pids]).ok, "it cannot be stopped"
     eventually(lambda: not box.exec(LIVE).ok, timeout=60, every=1, what="the probe fails")
     NOT_SATISFIED(probed(f"{mode}, stopped", box.exec(LIVE)))
 
 
-def called(cmdline: tuple[str, ...]) -> list[str]:
+def names_of(cmdline: tuple[str, ...]) -> list[str]:
     """Return the names by which a process may be known: a script's is that of an argument."""
     return [each.rpartition("/")[2] for each in cmdline[:SCRIPT]]
 
@@ -271,7 +271,7 @@ class Asked:
     seconds: float
 
 
-def asked(label: str, box: LocalContainer) -> Asked:
+def asked_of(label: str, box: LocalContainer) -> Asked:
     """Return what the engine asks a container, whatever its image says; an observation."""
     box.made.reload()
     found = box.made.attrs["Config"].get("Healthcheck") or {}
@@ -299,11 +299,11 @@ def test_no_compose_file_keeps_the_engine_from_asking(
     with control("a container that is asked something else, nothing, or seldom"):
         for label, healthcheck in others.items():
             other = container(entrypoint=["sleep", "3600"], healthcheck=healthcheck, start=False)
-            ASKS.fails(asked(label, other), test, NOTICED)
-    ASKS(asked(subject.compose.file, composed().created()), test, NOTICED)
+            ASKS.fails(asked_of(label, other), test, NOTICED)
+    ASKS(asked_of(subject.compose.file, composed().created()), test, NOTICED)
     if subject.compose.socket:
         env = {"DOCKER_SOCKET": socket_of(engine), "DOCKER_GID": "1"}
-        ASKS(asked(subject.compose.socket, composed(socket=True, env=env).created()), test, NOTICED)
+        ASKS(asked_of(subject.compose.socket, composed(socket=True, env=env).created()), test, NOTICED)
 
 
 @claim("docker-healthcheck-works")
@@ -320,5 +320,5 @@ def test_nor_does_the_documented_command(
     test = tuple((image_config.get("Healthcheck") or {}).get("Test") or ())
     with control("with one option more it is not asked, or once an hour"):
         for option in ("--no-healthcheck", "--health-interval=1h"):
-            ASKS.fails(asked(option, run(option)), test, NOTICED)
-    ASKS(asked("as documented", run()), test, NOTICED)
+            ASKS.fails(asked_of(option, run(option)), test, NOTICED)
+    ASKS(asked_of("as documented", run()), test, NOTICED)
