@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
 from pytest_claims.sabotages import SabotageError
 from sabotage.box_parts import OPERATOR, RBAC, bind, by_name, named_role, rule_about, rules_of
@@ -77,3 +79,62 @@ def reader_changed_along(objects: Objects) -> None:
     if not any(each["metadata"]["name"] == OPERATOR for each in objects):
         raise KeyError("no operator here")
     rules_of(objects).append({"apiGroups": [""], "resources": ["pods"], "verbs": ["delete"]})
+
+
+def _policy(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = find(objects, "ValidatingAdmissionPolicy", OPERATOR)["spec"]
+    return spec
+
+
+def _variable(objects: Objects, name: str) -> dict[str, Any]:
+    return next(each for each in _policy(objects)["variables"] if each["name"] == name)
+
+
+@manifest_sabotage(
+    "rbac-operator-restarts-only", "the policy is about Deployments, the role about more kinds"
+)
+def policy_for_one_kind(objects: Objects) -> None:
+    rules = _policy(objects)["matchConstraints"]["resourceRules"]
+    next(each for each in rules if each["apiGroups"] == ["apps"])["resources"] = ["deployments"]
+
+
+@manifest_sabotage("rbac-operator-restarts-only", "of a workload's spec that of its pods alone is compared")
+def spec_of_pods_alone(objects: Objects) -> None:
+    _variable(objects, "rest")["expression"] = "object.spec.template.spec == oldObject.spec.template.spec"
+
+
+@manifest_sabotage(
+    "rbac-operator-restarts-only", "the pods may be given any note, not that of a restart alone"
+)
+def any_note_on_pods(objects: Objects) -> None:
+    rule = _policy(objects)["validations"][0]
+    rule["expression"] = rule["expression"].replace("variables.restart &&", "")
+
+
+@manifest_sabotage("rbac-operator-restarts-only", "a workload may be given an owner, with which it goes")
+def any_owner(objects: Objects) -> None:
+    both = "(has({0}.metadata.finalizers) ? {0}.metadata.finalizers : [])"
+    said = " == ".join(both.format(each) for each in ("object", "oldObject"))
+    _variable(objects, "life")["expression"] = said
+
+
+@manifest_sabotage("rbac-operator-restarts-only", "a workload may be restarted and not scaled")
+def no_scale(objects: Objects) -> None:
+    rest = _variable(objects, "rest")
+    rest["expression"] = rest["expression"].replace('["replicas", "template"]', '["template"]')
+
+
+@manifest_sabotage(
+    "rbac-operator-restarts-only", "no DaemonSet is restarted: its templates are counted in a note"
+)
+def no_restart_of_a_daemonset(objects: Objects) -> None:
+    annotations = _variable(objects, "annotations")
+    annotations["expression"] = "variables.notes == variables.before"
+
+
+@manifest_sabotage(
+    "netpol-unlisted-hosts-blocked", "the operator enters its proxy: the rule has an older name"
+)
+def proxy_entered(objects: Objects) -> None:
+    rule = _policy(objects)["validations"][1]
+    rule["expression"] = rule["expression"].replace("claude-egress-", "claude-proxy-")
