@@ -188,3 +188,26 @@ image_sabotage(
         "s/if shown != name:/if shown and shown != name:/",
     ),
 )  # fmt: skip
+
+
+@subject_sabotage("netpol-fqdn-allowlist-cilium", "the policy for Cilium selects no pod")
+def cilium_selects_nothing(directory: Path) -> None:
+    """A typing error in the label of the agent."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(policy, "      app: claude-agent\n", "      app: claude-agnet\n")
+
+
+@subject_sabotage("netpol-fqdn-allowlist-cilium", "the policy for Cilium selects every pod, the proxy's too")
+def cilium_selects_everybody(directory: Path) -> None:
+    """Without a label it is about the whole namespace."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(policy, "\n    matchLabels:\n      app: claude-agent\n", " {}\n")
+
+
+@subject_sabotage(
+    "netpol-fqdn-allowlist-cilium", "the policy for Cilium looks for the resolver by another label"
+)
+def cilium_misses_the_resolver(directory: Path) -> None:
+    """The program is called so, its pods are not."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(policy, "k8s:k8s-app: kube-dns", "k8s:k8s-app: coredns")
