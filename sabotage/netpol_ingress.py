@@ -87,3 +87,13 @@ def watched_from_everywhere(objects: Objects) -> None:
     """The policy of that tier is about all pods of the namespace."""
     spec = find(objects, "NetworkPolicy", "claude-token-watch")["spec"]
     spec |= {"podSelector": {}, "ingress": [{"ports": ports(9464, "TCP")}]}
+
+
+image_sabotage(
+    "listens_by_default", "netpol-ingress-denied-nothing-listens", "what starts the CLI listens as well",
+    dockerfile=edited(
+        "/usr/local/lib/box/supervise.py",
+        r's/^    logs\.install\(\)/&\n    import socket\n'
+        r'    threading.Thread(target=socket.create_server(("", 9464)).accept, daemon=True).start()/',
+    ),
+)  # fmt: skip
