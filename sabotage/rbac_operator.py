@@ -138,3 +138,26 @@ def no_restart_of_a_daemonset(objects: Objects) -> None:
 def proxy_entered(objects: Objects) -> None:
     rule = _policy(objects)["validations"][1]
     rule["expression"] = rule["expression"].replace("claude-egress-", "claude-proxy-")
+
+
+@manifest_sabotage("rbac-dedicated-sa", "the operator is bound to the namespace's default account too")
+def operator_is_the_default(objects: Objects) -> None:
+    subjects = find(objects, "RoleBinding", OPERATOR)["subjects"]
+    subjects.append(subjects[0] | {"name": "default"})
+
+
+@manifest_sabotage("rbac-subject-exists-and-matches", "the operator's binding has a typing error")
+def operator_misspelt(objects: Objects) -> None:
+    find(objects, "RoleBinding", OPERATOR)["subjects"][0]["name"] = "claude-agnet"
+
+
+@manifest_sabotage("rbac-nobody-elses-rights", "the operator's rules become part of the cluster's role edit")
+def operator_feeds_edit(objects: Objects) -> None:
+    meta = find(objects, "ClusterRole", OPERATOR)["metadata"]
+    meta.setdefault("labels", {})[f"{RBAC}/aggregate-to-edit"] = "true"
+
+
+@manifest_sabotage("rbac-golden-audit", "the component that serves it brings a right that nobody reviewed")
+def right_of_a_component(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-api")  # in that tier alone
+    named_role(objects, "claude-api", by_name("", "secrets", ["get"], "claude-api"))

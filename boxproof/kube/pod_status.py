@@ -274,8 +274,8 @@ def started(pod: Mapping[str, Any]) -> list[str]:
 def secrets_of(spec: Mapping[str, Any], container: Mapping[str, Any]) -> list[str]:
     """Return what a container is given of Secrets and of the account's token; an observation.
 
-    A volume that outlives the pod counts, also by its claim's template: the agent's login is on one. In a spec
-    as written the token counts too, which the API server mounts wherever nothing else is in its place.
+    A volume that outlives the pod counts, by its claim's template too: the agent's login is on one. In a spec
+    as written the token counts, which the API server mounts wherever nothing else is in its place.
     """
     found = [f"env {each['name']}" for each in container.get("env") or [] if "secretKeyRef" in _from(each)]
     found += [f"env from {each['secretRef']['name']}" for each in _all(container) if "secretRef" in each]
