@@ -50,7 +50,8 @@ def astray(
 
 
 def _near(policy: Mapping[str, Any], namespace: str) -> bool:
-    return policy["kind"] == CLUSTERWIDE or policy["metadata"].get("namespace") == namespace
+    here = policy["metadata"].get("namespace") == namespace
+    return bool(here or policy["kind"] == CLUSTERWIDE)
 
 
 def _selector(policy: Mapping[str, Any]) -> dict[str, Any]:
