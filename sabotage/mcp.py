@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 
 CONFIG, KEY = "claude-mcp", "mcp.json"
+FORBIDDEN = "/usr/local/lib/box/forbidden.py"
 
 
 def _server(objects: Objects, edit: Callable[[dict[str, Any]], None]) -> None:
@@ -46,6 +47,14 @@ def may_create(objects: Objects) -> None:
 image_sabotage(
     "no_launcher", "rbac-forbidden-hint", "kubectl is itself again, without the launcher before it",
     dockerfile="USER root\nRUN ln -sf ../libexec/box/kubectl /usr/local/bin/kubectl\nUSER 1000:1000",
+)  # fmt: skip
+image_sabotage(
+    "no_hint_for_subresources", "rbac-forbidden-hint", "what is below a resource is not translated",
+    dockerfile=edited(FORBIDDEN, r's/\?P<resource>\[\^"\]\+/?P<resource>\\w+/'),
+)  # fmt: skip
+image_sabotage(
+    "no_hint_for_paths", "rbac-forbidden-hint", "an address that is no resource is not translated",
+    dockerfile=edited(FORBIDDEN, r's/\|path "\(\?P<path>/|no path "(?P<path>/'),
 )  # fmt: skip
 image_sabotage(
     "no_skill", "mcp-server-starts-in-cluster", "the skill was written where the CLI does not look",

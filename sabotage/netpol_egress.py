@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from boxproof.deployment.sabotage_ways import Objects, edited, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 from pytest_claims.sabotages import replace_in, subject_sabotage
 from sabotage.box_parts import agent_policy, but_private, let_out, lowered, pod_of, ports
 
@@ -154,3 +154,37 @@ def resolver_of_two_namespaces(objects: Objects) -> None:
 def type_not_written(directory: Path) -> None:
     path = directory / "manifests/base/networkpolicy.yaml"
     replace_in(path, "policyTypes: [Ingress, Egress] # and", "policyTypes: [Ingress] # and")
+
+
+def _served_and_let_out(objects: Objects, rule: dict[str, Any]) -> None:
+    """Have the policy of the service, which one tier has alone, let the agent out as well."""
+    spec = find(objects, "NetworkPolicy", "claude-api")["spec"]
+    spec["policyTypes"], spec["egress"] = ["Ingress", "Egress"], [rule]
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "served over HTTP, the agent gets to every site on 443")
+def served_and_let_out(objects: Objects) -> None:
+    _served_and_let_out(objects, but_private(443))
+
+
+@manifest_sabotage(
+    "netpol-other-ports-blocked", "served over HTTP, the agent gets to the pods of its clients"
+)
+def served_and_calling_back(objects: Objects) -> None:
+    client = {"podSelector": {"matchLabels": {"claude-api-client": "true"}}}
+    _served_and_let_out(objects, {"to": [client], "ports": ports(8080, "TCP")})
+
+
+@manifest_sabotage("netpol-dns-only-to-kube-dns", "served over HTTP, the agent has every resolver there is")
+def served_with_any_resolver(objects: Objects) -> None:
+    _served_and_let_out(objects, but_private(53, "UDP", "TCP"))
+
+
+@manifest_sabotage("netpol-6443-not-world", "served over HTTP, the agent has every API server there is")
+def served_with_any_api_server(objects: Objects) -> None:
+    _served_and_let_out(objects, but_private(6443))
+
+
+@manifest_sabotage("netpol-no-ipv6-way-out", "served over HTTP, the agent gets out over IPv6")
+def served_over_ipv6(objects: Objects) -> None:
+    _served_and_let_out(objects, {"to": [{"ipBlock": {"cidr": "::/0"}}], "ports": ports(443, "TCP")})

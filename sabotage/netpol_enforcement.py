@@ -110,6 +110,12 @@ def gate_with_a_token(objects: Objects) -> None:
     del pod_of(objects)["initContainers"][0]["volumeMounts"]
 
 
+@manifest_sabotage("netpol-effective-from-first-packet", "the gate is given the volume that has the login")
+def gate_with_the_volume(objects: Objects) -> None:
+    mount = {"name": "home", "mountPath": "/home/claude/.claude"}
+    pod_of(objects)["initContainers"][0]["volumeMounts"].append(mount)
+
+
 @manifest_sabotage("netpol-effective-from-first-packet", "the gate gives up after half a minute")
 def gate_that_gives_up(objects: Objects) -> None:
     gate = pod_of(objects)["initContainers"][0]

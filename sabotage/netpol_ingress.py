@@ -72,3 +72,28 @@ image_sabotage(
     "listens_over_udp", "netpol-ingress-denied-nothing-listens", "something in the box listens over UDP",
     dockerfile=edited("/usr/local/bin/entrypoint", "2i socat -u UDP-RECV:9000 /dev/null \\&"),
 )  # fmt: skip
+
+
+@manifest_sabotage("http-wrapper-works-and-is-scoped", "one namespace of others is served as well")
+def served_to_one_namespace(objects: Objects) -> None:
+    there = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}
+    find(objects, "NetworkPolicy", "claude-api")["spec"]["ingress"][0]["from"].append(there)
+
+
+@manifest_sabotage(
+    "netpol-ingress-denied-nothing-listens", "with the watch of its token the agent is open on one port"
+)
+def watched_from_everywhere(objects: Objects) -> None:
+    """The policy of that tier is about all pods of the namespace."""
+    spec = find(objects, "NetworkPolicy", "claude-token-watch")["spec"]
+    spec |= {"podSelector": {}, "ingress": [{"ports": ports(9464, "TCP")}]}
+
+
+image_sabotage(
+    "listens_by_default", "netpol-ingress-denied-nothing-listens", "what starts the CLI listens as well",
+    dockerfile=edited(
+        "/usr/local/lib/box/supervise.py",
+        r's/^    logs\.install\(\)/&\n    import socket\n'
+        r'    threading.Thread(target=socket.create_server(("", 9464)).accept, daemon=True).start()/',
+    ),
+)  # fmt: skip

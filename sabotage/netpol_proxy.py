@@ -146,3 +146,68 @@ image_sabotage(
 )
 def behind_a_translator(objects: Objects) -> None:
     let_out(objects, {"to": [{"ipBlock": {"cidr": "64:ff9b::/96"}}], "ports": ports(443, "TCP")})
+
+
+@manifest_sabotage("netpol-proxy-confined", "the proxy gets out over IPv6, to link-local addresses as well")
+def proxy_over_ipv6(objects: Objects) -> None:
+    rule = next(each for each in _proxy_policy(objects)["egress"] if each["ports"][0]["port"] == 443)
+    rule["to"].append({"ipBlock": {"cidr": "::/0"}})
+
+
+@manifest_sabotage("netpol-proxy-confined", "where a configuration is cloned, its proxy gets out on port 22")
+def proxy_on_another_port(objects: Objects) -> None:
+    find(objects, "PersistentVolumeClaim", "claude-config-clone")  # in that tier alone
+    _proxy_policy(objects)["egress"].append(but_private(22))
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "a line lets by what ends like a host of the login")
+def login_host_not_anchored(objects: Objects) -> None:
+    _proxy_config(objects, "allowed", "\nclaude.com\n", "\n*claude.com\n")
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "where a configuration is cloned, its line lets more by")
+def clone_host_not_anchored(objects: Objects) -> None:
+    _proxy_config(objects, "allowed-config-clone", "github.com", "*github.com")
+
+
+image_sabotage(
+    "dots_mean_anything", "netpol-unlisted-hosts-blocked", "a dot of the list stands for any character",
+    dockerfile=edited(
+        PROXY, r's/fnmatch\.fnmatchcase\(name, each\)/re.fullmatch(each.replace("*", ".*"), name)/'
+    ),
+)  # fmt: skip
+image_sabotage(
+    "a_name_below", "netpol-proxy-one-name-per-tunnel", "a hello may show what ends like the name asked for",
+    dockerfile=edited(PROXY, "s/if shown != name:/if not shown.endswith(name):/"),
+)  # fmt: skip
+image_sabotage(
+    "gives_up_looking", "netpol-proxy-one-name-per-tunnel", "a tunnel without a hello is open after a while",
+    dockerfile=edited(
+        PROXY,
+        r's/raise NoHello\("there was none in time"\) from None/return kept, ""/; '
+        "s/if shown != name:/if shown and shown != name:/",
+    ),
+)  # fmt: skip
+
+
+@subject_sabotage("netpol-fqdn-allowlist-cilium", "the policy for Cilium selects no pod")
+def cilium_selects_nothing(directory: Path) -> None:
+    """A typing error in the label of the agent."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(policy, "      app: claude-agent\n", "      app: claude-agnet\n")
+
+
+@subject_sabotage("netpol-fqdn-allowlist-cilium", "the policy for Cilium selects every pod, the proxy's too")
+def cilium_selects_everybody(directory: Path) -> None:
+    """Without a label it is about the whole namespace."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(policy, "\n    matchLabels:\n      app: claude-agent\n", " {}\n")
+
+
+@subject_sabotage(
+    "netpol-fqdn-allowlist-cilium", "the policy for Cilium looks for the resolver by another label"
+)
+def cilium_misses_the_resolver(directory: Path) -> None:
+    """The program is called so, its pods are not."""
+    policy = directory / "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+    replace_in(policy, "k8s:k8s-app: kube-dns", "k8s:k8s-app: coredns")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
 from sabotage.box_parts import RBAC, READER, by_name, named_role, pod_of
 
 
@@ -99,3 +102,13 @@ image_sabotage(
     "kubectl_of_nobody", "rbac-subject-exists-and-matches", "the pod's kubectl shows nobody's token",
     dockerfile=edited("/usr/local/bin/kubectl", 's|box/kubectl "[$]@"|box/kubectl --token=nobody "$@"|'),
 )  # fmt: skip
+
+
+@subject_sabotage("rbac-namespaced-mode", "the Role lacks what the ClusterRole has, and was reviewed so")
+def role_left_behind(directory: Path) -> None:
+    rule = "  - apiGroups: [apps]\n    resources: [daemonsets, deployments, replicasets, statefulsets]\n"
+    rule += "    verbs: [get, list, watch]\n"
+    replace_in(directory / "manifests/components/namespaced/rbac-namespaced.yaml", rule, "")
+    golden = directory / "manifests/golden/namespaced.txt"
+    kept = [each for each in golden.read_text().splitlines(keepends=True) if ".apps [" not in each]
+    golden.write_text("".join(kept))

@@ -206,3 +206,12 @@ def forwarded_to_services(objects: Objects) -> None:
 )
 def forwarded_to_one_pod(objects: Objects) -> None:
     named_role(objects, "claude-forwarded", by_name("", "pods/proxy", ["get", "create"], "claude-egress-0"))
+
+
+image_sabotage(
+    "marks_its_pod", "rbac-no-forbidden-lines", "the box as shipped writes a note on its pod",
+    dockerfile=edited(
+        "/usr/local/bin/entrypoint",
+        r's/^remote-control\) exec /remote-control) kubectl annotate pod "$HOSTNAME" up=1 || :; exec /',
+    ),
+)  # fmt: skip

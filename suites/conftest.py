@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from boxproof.agent import login
 from boxproof.agent.agent_tools import Exec
 from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.deployment import cluster_requirements
-from boxproof.deployment.box import Box
-from boxproof.deployment.deploy import probes_namespace
+from boxproof.deployment.box import Box, workload_of
+from boxproof.deployment.deploy import COMPONENTS, probes_namespace, rendered
 from boxproof.fixtures.agent_modes import Headless, Modes
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.compose_project import Composed
@@ -107,6 +107,27 @@ def default_tier(session: Session) -> Iterator[Box]:
         yield box
     finally:
         make_box.close()
+
+
+@pytest.fixture(scope="session")
+def tiers_as_rendered(session: Session, subject: Subject, kube: Kube) -> Mapping[str, Box]:
+    """Each tier by its name, and by its own each component that is in none; rendered, and not applied."""
+    below = subject.path(subject.manifests.components)
+    named = sorted(each.name for each in below.iterdir()) if below is not None else []
+    every = {"default": (), **subject.tiers}
+    used = {each for components in every.values() for each in components} | set(COMPONENTS)
+    every |= {name: (name,) for name in named if name not in used}
+    return {name: as_rendered(session, subject, kube, components) for name, components in every.items()}
+
+
+def as_rendered(session: Session, subject: Subject, kube: Kube, components: tuple[str, ...]) -> Box:
+    """Return what the objects with some components would make, for looks at the objects."""
+    objects = rendered(session, components=(*COMPONENTS, *components))[0]
+    space = str(workload_of(objects, subject)["metadata"]["namespace"])
+    return Box(
+        session=session, kube=kube, namespace=space, suffix="", components=components, objects=objects,
+        token="",
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ UNSCHEDULABLE_LOOKS = 16  # in a row before "unschedulable" is believed
 UNBOUND_LOOKS = 120  # the same for want of a volume: on a busy machine a provisioner was seen to need 20 s
 REFUSED_LOOKS = 6  # in a row before a pod that the API server will not have is believed
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+# volumes that are empty at first, or whose content is no secret by itself
+HARMLESS = frozenset({"emptyDir", "ephemeral", "configMap", "downwardAPI", "projected", "image"})
 
 
 class Ended(Exception):
@@ -272,8 +274,8 @@ def started(pod: Mapping[str, Any]) -> list[str]:
 def secrets_of(spec: Mapping[str, Any], container: Mapping[str, Any]) -> list[str]:
     """Return what a container is given of Secrets and of the account's token; an observation.
 
-    In a spec as written the token counts too, which the API server mounts wherever nothing else is in its
-    place.
+    A volume that outlives the pod counts, by its claim's template too: the agent's login is on one. In a spec
+    as written the token counts, which the API server mounts wherever nothing else is in its place.
     """
     found = [f"env {each['name']}" for each in container.get("env") or [] if "secretKeyRef" in _from(each)]
     found += [f"env from {each['secretRef']['name']}" for each in _all(container) if "secretRef" in each]
@@ -283,6 +285,8 @@ def secrets_of(spec: Mapping[str, Any], container: Mapping[str, Any]) -> list[st
         for each in spec.get("volumes") or []
         if each["name"] in mounts and _is_secret(each)
     ]
+    known = {each["name"] for each in spec.get("volumes") or []}
+    found += [f"volume {each}, by a claim's template" for each in mounts if each not in known]
     if spec.get("automountServiceAccountToken", True) and ACCOUNT not in mounts.values():
         found.append("the account's token")
     record("secrets of a container", str(container["name"]), found, decides=bool(found))
@@ -308,5 +312,7 @@ def _all(container: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_secret(volume: Mapping[str, Any]) -> bool:
+    """Return whether a volume may hold a secret: any but those that are empty at first, or are no secrets."""
     parts = (volume.get("projected") or {}).get("sources") or []
-    return "secret" in volume or any("secret" in each or "serviceAccountToken" in each for each in parts)
+    projected = any("secret" in each or "serviceAccountToken" in each for each in parts)
+    return projected or not set(volume) & HARMLESS

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from boxproof.kube.network_policies import demands, matches
+
 KIND = "CiliumNetworkPolicy"
+CLUSTERWIDE = "CiliumClusterwideNetworkPolicy"
 SPACE = "k8s:io.kubernetes.pod.namespace"
+SOURCES = ("k8s:", "any:")  # what a label's name may begin with
+SAID = {"description", "endpointSelector", "egress"}
 DNS, HTTPS = "53", "443"
 BOTH = {"TCP", "UDP"}
+RESOLVER = {"io.kubernetes.pod.namespace": "kube-system", "k8s-app": "kube-dns"}
 
 
 def problems(policy: Mapping[str, Any], names: Collection[str]) -> list[str]:
@@ -19,6 +25,45 @@ def problems(policy: Mapping[str, Any], names: Collection[str]) -> list[str]:
     """
     rules = list(policy["spec"].get("egress") or [])
     return [*_dns(rules), *_https(rules, names)]
+
+
+def astray(
+    policies: Iterable[Mapping[str, Any]], namespace: str, labels: Mapping[str, str], own: Mapping[str, str]
+) -> list[str]:
+    """Return why policies are not about one pod alone, or about more of it than where it gets.
+
+    ``labels`` are all of the pod's, ``own`` those that only pods of its workload have.
+    """
+    found, endpoint = [], {**labels, _plain(SPACE): namespace}
+    every = list(policies)
+    selected = [each for each in every if matches(_selector(each), endpoint) and _near(each, namespace)]
+    for each in selected:
+        here = {_plain(SPACE): namespace} if each["kind"] == CLUSTERWIDE else {}
+        if not demands(_selector(each), {**own, **here}):
+            found.append("it is about other pods too")
+    if not selected:
+        found.append("none of them is about the pod")
+    for each in every:
+        more = sorted(set(each.get("spec") or {}) - SAID) + (["specs"] if each.get("specs") else [])
+        found += [f"it says more than where the pod gets: {more}"] if more else []
+    return found
+
+
+def _near(policy: Mapping[str, Any], namespace: str) -> bool:
+    here = policy["metadata"].get("namespace") == namespace
+    return bool(here or policy["kind"] == CLUSTERWIDE)
+
+
+def _selector(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whom a policy is about, as any other selector: no source before the names of labels."""
+    given = (policy.get("spec") or {}).get("endpointSelector") or {}
+    exact = {_plain(key): value for key, value in (given.get("matchLabels") or {}).items()}
+    others = [each | {"key": _plain(each["key"])} for each in given.get("matchExpressions") or []]
+    return {"matchLabels": exact, "matchExpressions": others}
+
+
+def _plain(key: str) -> str:
+    return next((key.removeprefix(each) for each in SOURCES if key.startswith(each)), key)
 
 
 def listed(policy: Mapping[str, Any]) -> set[str]:
@@ -33,10 +78,9 @@ def _dns(rules: list[dict[str, Any]]) -> Iterator[str]:
         yield "no rule allows DNS"
     for rule in found:
         places = [each.get("matchLabels") or {} for each in rule.get("toEndpoints") or []]
-        if not places or any(each.get(SPACE) != "kube-system" for each in places):
-            yield "the DNS rule does not name the namespace kube-system"
-        if any("k8s:k8s-app" not in each for each in places):
-            yield "the DNS rule is about more than the resolver"
+        named = [{_plain(key): value for key, value in each.items()} for each in places]
+        if not places or any(each != RESOLVER for each in named):
+            yield "the DNS rule is not about the resolver in kube-system alone"
         if _ports(rule)[DNS] != BOTH:
             yield "the DNS rule is not about both UDP and TCP"
         asked = [each.get("matchPattern") for part in rule["toPorts"] for each in _queries(part)]

@@ -21,6 +21,8 @@ NAMES = {DNS: frozenset({"TCP", "UDP"})}
 HTTPS = 443
 NO_PORT = 0
 LINK_LOCAL = ipaddress.ip_network("169.254.0.0/16")
+LINK_LOCAL_SIX = ipaddress.ip_network("fe80::/10")
+LISTED = "allowed"  # what the names of the proxy's lists begin with
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 
 
@@ -65,6 +67,21 @@ def proxy_of(box: Box) -> Proxy:
     return Proxy(labels, _number(port.get("targetPort", port["port"]), workload), workload)
 
 
+def lists(box: Box, via: Proxy | None = None) -> list[str]:
+    """Return the lines of the lists that the box's proxy is given; ``via`` is as in ``beyond``."""
+    volumes = (pod_spec((via or proxy_of(box)).workload or {}) or {}).get("volumes") or ()
+    maps = {each["configMap"]["name"] for each in volumes if "configMap" in each}
+    texts = [
+        text
+        for each in box.objects
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"] in maps
+        for key, text in sorted(each["data"].items())
+        if key.startswith(LISTED)
+    ]
+    lines = (line.strip() for text in texts for line in text.splitlines())
+    return [each for each in lines if each and not each.startswith("#")]
+
+
 def _number(port: int | str, workload: Object | None) -> int:
     if isinstance(port, int) or workload is None:
         return int(port)
@@ -80,12 +97,13 @@ def beyond(
     port: int = NO_PORT,
     *,
     but: Sequence[int] = (),
+    via: Proxy | None = None,
 ) -> list[str]:
     """Return what policies open to the agent beyond what is meant (on one port, where given); an observation.
 
-    Openings of the ports ``but`` are left out.
+    Openings of the ports ``but`` are left out. ``via`` is the proxy, where the box is not told to use it.
     """
-    servers, proxy = api_servers(kube), proxy_of(box)
+    servers, proxy = api_servers(kube), via or proxy_of(box)
 
     def meant(opening: Opening) -> bool:
         if opening.ports[0] == opening.ports[1] and opening.ports[0] in but:
@@ -101,12 +119,14 @@ def beyond(
     return _shown("beyond what is meant", found, meant, port)
 
 
-def of_the_proxy(box: Box, kube: Kube, policies: Sequence[Object], direction: Direction) -> list[str]:
+def of_the_proxy(
+    box: Box, kube: Kube, policies: Sequence[Object], direction: Direction, via: Proxy | None = None
+) -> list[str]:
     """Return what policies open to the proxy, or to it, beyond what it is there for; an observation.
 
-    Out: the cluster's resolver, and 443 outside the cluster. In: the agent alone.
+    Out: the cluster's resolver, and 443 outside the cluster. In: the agent alone. ``via``: as in ``beyond``.
     """
-    proxy, inner = proxy_of(box), inside(kube)
+    proxy, inner = via or proxy_of(box), inside(kube)
 
     def meant(opening: Opening) -> bool:
         if direction == "Ingress":
@@ -125,7 +145,7 @@ def inside(kube: Kube) -> list[Network]:
     ranges = [cidr for each in kube.list("Node") for cidr in each["spec"].get("podCIDRs") or ()]
     services = [cidr for each in kube.list("Service") for cidr in each["spec"].get("clusterIPs") or ()]
     found = {ipaddress.ip_network(each) for each in (*ranges, *services) if each != "None"}
-    return [*sorted(found, key=str), LINK_LOCAL]
+    return [*sorted(found, key=str), LINK_LOCAL, LINK_LOCAL_SIX]
 
 
 def _shown(kind: str, found: Iterable[Opening], meant: Callable[[Opening], bool], port: int) -> list[str]:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from boxproof.core.session import ClusterInfo, Session
+from boxproof.deployment.box import workload_of
 from boxproof.deployment.deploy import rendered
+from boxproof.subject.manifests.pod_specs import labels
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from suites.netpol import cilium
@@ -73,6 +75,74 @@ SPOILT: dict[str, Callable[[list[dict[str, Any]]], None]] = {
     "the resolver is looked for in its own namespace": its_own_namespace,
     "443 is allowed to the world": everything_on_443,
     "a block of addresses is allowed": any_port,
+}
+
+
+Policies = list[dict[str, Any]]
+ABOUT_THE_AGENT = require(
+    "the policies are about the agent alone, about its ways out alone, and about the resolver that there is",
+    lambda found: found == [],
+)
+
+
+@claim("netpol-fqdn-allowlist-cilium")
+def test_the_policy_is_about_the_agent_alone(objects: Policies, subject: Subject) -> None:
+    workload = workload_of(objects, subject)
+    space, own = workload["metadata"]["namespace"], workload["spec"]["selector"]["matchLabels"]
+    policies = [each for each in objects if each["kind"] in (cilium.KIND, cilium.CLUSTERWIDE)]
+    names = allowed(objects)
+
+    def problems(found: Policies, asked: str) -> list[str]:
+        every = [*cilium.astray(found, space, labels(workload), own)]
+        every += [one for each in found for one in cilium.problems(each, names)]
+        return observe("problems of all policies", asked, every)
+
+    for what, spoil in ASTRAY.items():
+        with control(f"{what}: it is seen"):
+            wrong = copy.deepcopy(policies)
+            spoil(wrong)
+            ABOUT_THE_AGENT.fails(problems(wrong, what))
+    ABOUT_THE_AGENT(problems(policies, COMPONENT))
+
+
+def another_pod(policies: Policies) -> None:
+    """Misspell the pod's label."""
+    policies[0]["spec"]["endpointSelector"] = {"matchLabels": {"app": "claude"}}
+
+
+def every_pod(policies: Policies) -> None:
+    """Select all pods of the namespace."""
+    policies[0]["spec"]["endpointSelector"] = {}
+
+
+def another_namespace(policies: Policies) -> None:
+    """Have it where no agent is."""
+    policies[0]["metadata"]["namespace"] = "default"
+
+
+def another_resolver(policies: Policies) -> None:
+    """Look for the resolver by a label that it does not have."""
+    policies[0]["spec"]["egress"][0]["toEndpoints"][0]["matchLabels"]["k8s:k8s-app"] = "coredns"
+
+
+def somebody_gets_in(policies: Policies) -> None:
+    """Let everybody in."""
+    policies[0]["spec"]["ingress"] = [{"fromEntities": ["all"]}]
+
+
+def one_policy_more(policies: Policies) -> None:
+    """Allow everything by another policy."""
+    policies.append(copy.deepcopy(policies[0]))
+    policies[-1]["spec"]["egress"] = [{"toEntities": ["all"]}]
+
+
+ASTRAY: dict[str, Callable[[Policies], None]] = {
+    "another pod is selected": another_pod,
+    "every pod is selected": every_pod,
+    "it stands in another namespace": another_namespace,
+    "the resolver has another label": another_resolver,
+    "somebody gets in": somebody_gets_in,
+    "a second policy allows everything": one_policy_more,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -21,9 +21,10 @@ from boxproof.probes.probe_protocol import Prober
 from boxproof.stubs import certificates
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from suites.netpol import login_hosts
 from suites.netpol.https_requests import FORBIDDEN, Https, answered, https, named, proxied, right
+from suites.netpol.meant import lists
 from suites.netpol.test_traffic import NOBODY
 
 API = "api.anthropic.com"
@@ -133,6 +134,35 @@ def test_names_that_are_not_listed_are_refused(agent: Box, twin: Twins, authorit
         require.expected(FORBIDDEN_NAME)
         FORBIDDEN_NAME(answered(agent, name, once=proxied, authority=authority, via=agent.proxy))
     DENIED_DIRECTLY(answered(agent, name, once=named, authority=authority))
+
+
+def near(name: str) -> Iterator[str]:
+    """Yield names that may be taken for a listed one: longer, shorter, above, below, a dot that is none."""
+    yield from (f"x{name}", f"x-{name}", f"x.{name}", f"{name}x", f"{name}.exfil.example")
+    yield from (name[1:], name[:-1])
+    for at in (at for at, letter in enumerate(name) if letter == "."):
+        yield name[at + 1 :]
+        yield from (f"{name[:at]}{other}{name[at + 1 :]}" for other in "x-")
+
+
+@claim("netpol-unlisted-hosts-blocked")
+@needs("box", "proxy")
+def test_no_name_that_looks_like_a_listed_one_is_let_by(agent: Box, authority: str) -> None:
+    """The proxy answers before it looks for an address: the names need not be anybody's."""
+    lines = lists(agent)
+    names = [each for each in lines if "*" not in each]
+    below = tuple(each.removeprefix("*") for each in lines if each.startswith("*."))
+    alike = {one for each in lines for one in near(each.lstrip("*."))} - set(names)
+
+    def proxy_said(name: str) -> Https:
+        return answered(agent, name, once=proxied, authority=authority, via=agent.proxy)
+
+    for each in names:
+        with control(f"{each}, which is listed, is let by"):
+            assert FORBIDDEN_NAME.fails(proxy_said(each)).proxy, "the proxy does not answer"
+    for each in sorted(alike):
+        if not each.endswith(below):
+            FORBIDDEN_NAME(proxy_said(each))
 
 
 @claim("netpol-unlisted-hosts-blocked")

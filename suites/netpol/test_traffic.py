@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
+from boxproof.agent import api_session
 from boxproof.agent.agent_tools import kubectl
-from boxproof.core.session import ClusterInfo
+from boxproof.core.process import Result
+from boxproof.core.session import ClusterInfo, Session
 from boxproof.deployment.box import Box
+from boxproof.fixtures.agent_modes import Modes, started
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.fixtures.factories import Listeners, Twins
+from boxproof.fixtures.factories import Containers, Listeners, Twins
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.exec import exec_in
 from boxproof.kube.network_policies import of_pod
@@ -19,8 +23,9 @@ from boxproof.kube.pod_status import is_ready
 from boxproof.probes.network.enforcement import becomes, beside, opens
 from boxproof.probes.network.reach import DENIED, Listener, Outside, Reach, lookup, reach, reached, resolved
 from boxproof.probes.pods.probe_pods import Twin
-from pytest_claims import claim, control, needs, observe, require
-from pytest_claims.waiting import holds
+from pytest_claims import claim, control, needs, observe, require, scope
+from pytest_claims.faults import EnvironmentFault
+from pytest_claims.waiting import holds, until
 from suites.netpol.conftest import LOW_PORTS, Settled
 from suites.netpol.meant import api_servers
 
@@ -138,6 +143,52 @@ def listening(output: str) -> list[str]:
     """Return the addresses beyond loopback in the output of ``ss -ltnH`` or ``ss -lunH``."""
     locals_ = (line.split()[3] for line in output.splitlines() if line.strip())
     return sorted(each for each in locals_ if not each.startswith(("127.", "[::1]")))
+
+
+CLOSED = require("it listens nowhere beyond loopback", lambda found: found == [])
+LISTEN = """
+import socket, time
+both = socket.create_server(("", 9000)), socket.socket(type=socket.SOCK_DGRAM)
+both[1].bind(("", 9000))
+time.sleep(3600)
+"""
+
+
+def sockets(run: Callable[[list[str]], Result], label: str) -> list[str]:
+    """Return the addresses beyond loopback on which something listens where ``run`` runs; an observation."""
+    told = [run(["ss", flags]) for flags in SOCKETS]
+    if broken := [each.stderr for each in told if not each.ok]:
+        raise EnvironmentFault(f"no look at the sockets of {label}: {broken[0][-200:]}")
+    found = sorted({each for one in told for each in listening(one.stdout)})
+    return observe("sockets beyond loopback", label, found)
+
+
+@claim("netpol-ingress-denied-nothing-listens")
+def test_the_pod_as_shipped_listens_nowhere(shipped_once: Box, twin: Twins, listener: Listeners) -> None:
+    other = twin(labels={"role": "listens"}, fresh=True)
+    listener.on(other)
+    listener.on(other, udp=True)
+    with control("a pod that listens over TCP and UDP is seen to, twice"):
+        assert len(CLOSED.fails(sockets(other.exec, other.label))) == 2
+    CLOSED(sockets(shipped_once.beside().exec, shipped_once.label))
+
+
+@claim("netpol-ingress-denied-nothing-listens")
+@scope("image")
+@pytest.mark.parametrize("mode", ["remote-control", "interactive", "headless", "api"])
+def test_no_mode_listens_anywhere(modes: Modes, container: Containers, session: Session, mode: str) -> None:
+    if mode == "api":
+        box = api_session.serve(modes(mode, start=False))
+    else:
+        box = started(modes(mode, tty=mode == "interactive"))
+    network = f"container:{box.made.id}"
+    beside = container(image=session.probe_image, entrypoint=["sleep", "3600"], network_mode=network)
+    CLOSED(sockets(beside.exec, f"the box in mode {mode}"))
+    with control("what listens in the very same network is seen, over TCP and UDP"):
+        beside.made.exec_run(["python3", "-c", LISTEN], detach=True)
+        look = partial(sockets, beside.exec, f"the box in mode {mode}, and listeners")
+        until(lambda: len(look()) == 2, timeout=30, what="both listeners are there")
+        CLOSED.fails(look())
 
 
 @claim("netpol-pod-stays-healthy-and-rollback")

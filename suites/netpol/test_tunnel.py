@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from boxproof.deployment.box import Box
-from pytest_claims import claim, control, needs, observe, pace, require
+from boxproof.fixtures.factories import Containers
+from pytest_claims import claim, control, needs, observe, pace, require, scope
 from pytest_claims.faults import EnvironmentFault
+from suites.netpol import tls_hellos
 from suites.netpol.test_names import API, LOOKALIKES
+from suites.netpol.tls_hellos import hello, no_hello, with_names
 
 WITHIN = 30.0  # seconds for each step, more on a slow machine
 NOT_OPENED = require("no tunnel is opened", lambda status: 400 <= status < 500)
@@ -93,3 +98,55 @@ def test_a_tunnel_carries_nothing_for_another_name(box: Box) -> None:
         NOTHING_HEARD.fails(heard("its name", API))
     for what, shown in SHOWN.items():
         NOTHING_HEARD(heard(what, shown))
+
+
+PATIENCE = 45.0  # seconds that a client is silent: longer than a proxy waits for what it has begun
+PROXY = ("python3", "-I", "/usr/local/lib/box/proxy.py")
+LISTENS = 3128
+LOW = {"net.ipv4.ip_unprivileged_port_start": "0"}
+SILENT = require("a tunnel that was shown no such hello carries nothing", lambda told: told == "nothing")
+
+
+def untold(other: str) -> dict[str, list[bytes]]:
+    """Return what shows another name than the tunnel's, or none: the parts of each, silence between them."""
+    late = hello(other)
+    return {
+        "a name below it": [hello(f"x.{API}")],
+        "a longer name": [hello(f"not{API}")],
+        "a name that begins like it": [hello(f"{API}.exfil.example")],
+        "a name above it": [hello(API.partition(".")[2])],
+        "its name and another": [with_names(API, other)],
+        "another name and its own": [with_names(other, API)],
+        "its name in no hello": [no_hello(API)],
+        "no TLS": [b"SSH-2.0-x\r\n"],
+        "HTTP": [f"GET / HTTP/1.1\r\nHost: {API}\r\n\r\n".encode()],
+        "half of a hello, then the rest": [late[:60], late[60:]],
+        "silence, then no TLS": [b"", b"SSH-2.0-x\r\n"],
+    }
+
+
+def tunnels(container: Containers, clients: Mapping[str, Sequence[bytes]]) -> dict[str, str]:
+    """Return what each client hears in a tunnel of its own through the image's proxy."""
+    box = container.idle(extra_hosts={API: "127.0.0.1"}, sysctls=LOW)
+    parts = [[base64.b64encode(each).decode() for each in said] for said in clients.values()]
+    asked = json.dumps([parts, PROXY, LISTENS, API, pace.stretched(PATIENCE)])
+    ended = box.exec(["python3", "-I", "-c", tls_hellos.TRY, asked])
+    if not ended.ok:
+        raise EnvironmentFault(f"the clients of the proxy broke: {ended.stderr[-300:]}")
+    return dict(zip(clients, json.loads(ended.stdout), strict=True))
+
+
+@claim("netpol-proxy-one-name-per-tunnel")
+@scope("image")
+@needs("box", "proxy")
+def test_a_tunnel_carries_nothing_before_a_hello_of_its_name(container: Containers) -> None:
+    wrong, right = untold(LOOKALIKES[0]), "its name"
+    found = tunnels(container, wrong | {right: [hello(API)]})
+
+    def told(what: str) -> str:
+        return observe("told", f"a client that shows {what}", found[what])
+
+    with control("who shows its name is answered"):
+        SILENT.fails(told(right))
+    for what in wrong:
+        SILENT(told(what))

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from boxproof.kube.access_reviews import Answer, Audit, Question, audit, discover, questions_of, reviewed
+from boxproof.kube.access_reviews import (
+    Answer,
+    Audit,
+    Question,
+    audit,
+    discover,
+    groups_of,
+    listing,
+    questions_of,
+    reviewed,
+)
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rules import derived, given, grants, places
+from boxproof.kube.rules import among, derived, given, grants, places
 from pytest_claims import observe
 from pytest_claims.faults import EnvironmentFault
 
@@ -21,6 +31,18 @@ def spaces(kube: Kube) -> list[str]:
 def from_rules(kube: Kube, user: str, objects: Sequence[Object] = ()) -> list[Question]:
     """Return what the rules that the subject answers for give ``user``, as questions."""
     return derived(given(grants(kube, user), objects), discover(kube))
+
+
+def brought(kube: Kube, user: str, objects: Sequence[Object]) -> list[Question]:
+    """Return what the bindings among ``objects`` would give ``user``, as questions; none of it is applied."""
+    own = [*kube.list("ClusterRole"), *objects]  # a binding may be to a role of the cluster's
+    return derived(among(own, user, groups_of(user)), discover(kube))
+
+
+def lines(questions: Sequence[Question], namespace: str) -> list[str]:
+    """Return rights as the lines of a golden file; ``namespace`` is the account's own."""
+    found = Audit(asked=len(questions), unclear=(), beyond=frozenset(questions), seconds=0.0)
+    return listing(found, namespace)
 
 
 def allowed(

@@ -165,3 +165,20 @@ def test_the_box_runs_into_no_missing_right(
         twin(namespace=box.namespace, labels={"role": "complains"}, command=words, fresh=True)
         eventually(lambda: complaints(box), timeout=30, what="its line is in the log")
         SAYS_NOTHING.fails(complaints(box))
+
+
+AS_SHIPPED_SAYS_NOTHING = require(
+    "as it is shipped, no line of its logs says that the account is forbidden something",
+    lambda lines: lines == [],
+)
+
+
+@claim("rbac-no-forbidden-lines")
+def test_the_box_as_shipped_runs_into_no_missing_right(shipped_once: Box, twin: Twins) -> None:
+    """In its default mode it starts another program than the mode that answers prompts here."""
+    AS_SHIPPED_SAYS_NOTHING(complaints(shipped_once))
+    with control("a container of the namespace that logs such a line is seen"):
+        words = ["sh", "-c", 'echo "$0"; exec sleep 3600', REFUSED.format(shipped_once.user)]
+        twin(namespace=shipped_once.namespace, labels={"role": "complains"}, command=words, fresh=True)
+        eventually(lambda: complaints(shipped_once), timeout=30, what="its line is in the log")
+        AS_SHIPPED_SAYS_NOTHING.fails(complaints(shipped_once))

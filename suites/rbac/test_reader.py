@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 
 import pytest
 
@@ -15,9 +16,10 @@ from boxproof.kube.access_reviews import READS, Answer, Question, reviewed
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.rules import STREAMS, about, authority, kubeconfig
 from boxproof.probes.pods.helper_pods import unique
-from boxproof.probes.pods.probe_pods import INSIDE
+from boxproof.probes.pods.probe_pods import CONTAINER, INSIDE
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
+from pytest_claims.waiting import until
 from suites.rbac.conftest import Bound, lent
 from suites.rbac.rights import allowed, from_rules, spaces
 
@@ -72,8 +74,9 @@ def test_the_kubectl_in_the_pod_reads_everywhere(box: Box) -> None:
 
 
 @claim("rbac-pods-log")
-def test_the_kubectl_in_the_pod_reads_logs(box: Box, kube: Kube, bound: Bound) -> None:
+def test_the_kubectl_in_the_pod_reads_logs(box: Box, kube: Kube, bound: Bound, twin: Twins) -> None:
     own = ("-n", box.namespace, box.pod, "-c", box.container)
+    elsewhere = twin(command=["sh", "-c", "echo here; exec sleep 3600"])
 
     def printed(*words: str, env: dict[str, str] | None = None) -> str:
         return came_of(kubectl(box, "logs", "--tail=1", *words, env=env), " ".join(["logs", *words]))
@@ -81,8 +84,10 @@ def test_the_kubectl_in_the_pod_reads_logs(box: Box, kube: Kube, bound: Bound) -
     with control("as an account that may read pods there and no logs, the same command fails"):
         other = bound("", "pods", tuple(READS), (), box.namespace)
         PRINTED.fails(printed(*own, env=lent(box, kube, other)))
+        log = partial(kube.logs, elsewhere.namespace, elsewhere.name, CONTAINER)
+        until(log, timeout=30, what=f"{elsewhere.label} has a log")
     PRINTED(printed(*own))
-    PRINTED(printed("-n", "kube-system", "-l", "k8s-app=kube-dns"))
+    PRINTED(printed("-n", elsewhere.namespace, elsewhere.name))
 
 
 def events_shown(box: Box, kind: str, name: str) -> int:

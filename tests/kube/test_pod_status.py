@@ -469,3 +469,25 @@ def test_a_new_revision_whose_pod_is_refused_is_left_to_the_judge_of_pods() -> N
     late = Refused(VIOLATES)
     with pytest.raises(DeadlineExceeded):
         pod_status.rolled_to(late, "StatefulSet", "p", "n", "p-0", timeout=0.3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [
+        {"secret": {"secretName": "x"}},
+        {"persistentVolumeClaim": {"claimName": "x"}},
+        {"csi": {"driver": "x"}},
+        {"projected": {"sources": [{"configMap": {"name": "x"}}, {"secret": {"name": "x"}}]}},
+        {},  # of a claim's template
+    ],
+)
+def test_what_may_hold_a_secret_counts_as_one(volume: dict[str, Any]) -> None:
+    container = {"name": "gate", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    spec = {"automountServiceAccountToken": False, "volumes": [{"name": "v"} | volume] if volume else []}
+    assert len(pod_status.secrets_of(spec, container)) == 1
+
+
+@pytest.mark.parametrize("kind", ["emptyDir", "configMap", "downwardAPI"])
+def test_what_holds_no_secret_does_not(kind: str) -> None:
+    container = {"name": "gate", "volumeMounts": [{"name": "v", "mountPath": pod_status.ACCOUNT}]}
+    assert pod_status.secrets_of({"volumes": [{"name": "v", kind: {}}]}, container) == []
