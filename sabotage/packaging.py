@@ -290,3 +290,20 @@ def another_when_it_is_live(directory: Path) -> None:
 @subject_sabotage("dedicated-namespace", "all of the manifests are for the namespace default")
 def all_in_default(directory: Path) -> None:
     replace_in(directory / BASE / "kustomization.yaml", "namespace: claude\n", "namespace: default\n")
+
+
+@subject_sabotage("helm-config-restarts-its-readers", "an MCP server alone restarts nothing")
+def managed_without_checksum(directory: Path) -> None:
+    line = "        checksum/managed: {{ print .values.mcp .values.managedSettings | sha256sum }}\n"
+    replace_in(directory / STATEFULSET, line, "")
+
+
+@subject_sabotage("helm-config-restarts-its-readers", "any value at all restarts the agent")
+def restarted_by_any_value(directory: Path) -> None:
+    replace_in(directory / STATEFULSET, 'include "box.config" . | sha256sum', "toJson .values | sha256sum")
+
+
+@subject_sabotage("helm-config-restarts-its-readers", "a kubeconfig that no pod has restarts the agent")
+def restarted_by_an_unused_kubeconfig(directory: Path) -> None:
+    both = "if and .values.kubeconfig.enabled .values.kubeconfig.content }}\n        checksum"
+    replace_in(directory / STATEFULSET, both, "if .values.kubeconfig.content }}\n        checksum")
