@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import (
+    Objects,
+    as_root,
+    edited,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+)
 from boxproof.subject.image import tools
 from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 from sabotage.box_parts import lowered
@@ -339,4 +346,8 @@ image_sabotage(
     "package_nobody_asked_for", "apt-no-install-recommends", "a package that nothing asked for is installed",
     dockerfile="USER root\nRUN printf '\\nPackage: nobody-asked\\nStatus: install ok installed\\n"
     "Version: 1\\nArchitecture: all\\n' >> /var/lib/dpkg/status\nUSER 1000:1000",
+)  # fmt: skip
+image_sabotage(
+    "headers_of_a_library", "multistage-no-build-tools", "the final stage has the headers of one library",
+    dockerfile=as_root("mkdir -p /usr/include/openssl", "echo > /usr/include/openssl/ssl.h"),
 )  # fmt: skip
