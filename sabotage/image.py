@@ -351,3 +351,8 @@ image_sabotage(
     "headers_of_a_library", "multistage-no-build-tools", "the final stage has the headers of one library",
     dockerfile=as_root("mkdir -p /usr/include/openssl", "echo > /usr/include/openssl/ssl.h"),
 )  # fmt: skip
+image_sabotage(
+    "user_directory_first_in_the_entrypoint", "claude-autoupdate-off",
+    "the entrypoint has what it starts look into the user's home first",
+    dockerfile=edited("/usr/local/bin/entrypoint", r'2i export PATH="$HOME/.local/bin:$PATH"'),
+)  # fmt: skip
