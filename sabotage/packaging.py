@@ -307,3 +307,16 @@ def restarted_by_any_value(directory: Path) -> None:
 def restarted_by_an_unused_kubeconfig(directory: Path) -> None:
     both = "if and .values.kubeconfig.enabled .values.kubeconfig.content }}\n        checksum"
     replace_in(directory / STATEFULSET, both, "if .values.kubeconfig.content }}\n        checksum")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "the page leaves out what the proven command has")
+def page_without_the_options(directory: Path) -> None:
+    options = "--cap-drop ALL --security-opt no-new-privileges "
+    replace_in(directory / "docs/running.md", options, "")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "another page gives a bare command, for the login alone")
+def bare_command_on_another_page(directory: Path) -> None:
+    command = "docker run -it -e CLAUDE_MODE=interactive -v claude:/home/claude/.claude IMAGE /login"
+    page = directory / "docs/authentication.md"
+    page.write_text(f"{page.read_text()}\n```\n{command}\n```\n")

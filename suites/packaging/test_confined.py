@@ -15,6 +15,7 @@ from boxproof.probes.process.processes import capabilities
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
+from suites.packaging import given_commands
 
 pytestmark = scope("image")
 
@@ -26,6 +27,10 @@ HELD = require(
 )
 NOTHING_GIVEN = require(
     "no Compose file gives a service of the box what confines it", lambda found: found == []
+)
+TOLD = require(
+    "a page has the command, and whatever gives one gives just its options",
+    lambda found: found["given"] and found["others"] == [],
 )
 
 
@@ -66,6 +71,25 @@ def test_the_documented_command_holds_the_box(documented: Documented, docker: An
         bare = named(docker, session, documented("3600", entrypoint="sleep", bare=()))
         HELD.fails(kept("no options", bare))
     HELD(kept("documented", named(docker, session, documented("3600", entrypoint="sleep"))))
+
+
+@claim("iso-held-without-a-cluster")
+@needs("box")
+def test_no_page_and_no_program_tells_of_another_command(subject: Subject) -> None:
+    """What is carried out in these checks is what subject.toml says: users have it from the documents."""
+    image, proven = subject.image.name, given_commands.options(subject.commands.run[2:])
+
+    def told(asked: str, texts: Mapping[str, str]) -> dict[str, Any]:
+        given = given_commands.given(texts, image)
+        others = sorted(where for where, options in given.items() if options != proven)
+        return observe("commands that are given", asked, {"given": sorted(given), "others": others})
+
+    words = " ".join(subject.commands.run)
+    with control("no command, one without the options, and one with another beside them, are seen"):
+        TOLD.fails(told("no command", {"a.md": words}))
+        TOLD.fails(told("a bare command", {"a.md": f"docker run -it {image}:TAG"}))
+        TOLD.fails(told("a privileged one", {"a.md": f"{words} --privileged {image}:TAG"}))
+    TOLD(told("documents, scripts, programs", given_commands.texts(subject)))
 
 
 @claim("iso-held-without-a-cluster")
