@@ -213,3 +213,8 @@ image_sabotage(
         r's/exec claude "\$@"/exec claude "${CLAUDE_PROMPT:-}" "$@"/',
     ),
 )  # fmt: skip
+
+
+@subject_sabotage("iso-pod-is-bounded", "with the engine's socket it may have any number of processes")
+def any_number_with_socket(directory: Path) -> None:
+    replace_in(directory / "compose.docker.yaml", "  claude:\n", "  claude:\n    pids_limit: -1\n")

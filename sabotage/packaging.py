@@ -320,3 +320,14 @@ def bare_command_on_another_page(directory: Path) -> None:
     command = "docker run -it -e CLAUDE_MODE=interactive -v claude:/home/claude/.claude IMAGE /login"
     page = directory / "docs/authentication.md"
     page.write_text(f"{page.read_text()}\n```\n{command}\n```\n")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "with the engine's socket the service may gain privileges")
+def privileges_taken_back(directory: Path) -> None:
+    option = '    security_opt: ["no-new-privileges=false"]\n'
+    replace_in(directory / "compose.docker.yaml", "  claude:\n", f"  claude:\n{option}")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "with the engine's socket the service keeps its capabilities")
+def capabilities_reset(directory: Path) -> None:
+    replace_in(directory / "compose.docker.yaml", "  claude:\n", "  claude:\n    cap_drop: !reset []\n")
