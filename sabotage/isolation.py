@@ -218,3 +218,12 @@ image_sabotage(
 @subject_sabotage("iso-pod-is-bounded", "with the engine's socket it may have any number of processes")
 def any_number_with_socket(directory: Path) -> None:
     replace_in(directory / "compose.docker.yaml", "  claude:\n", "  claude:\n    pids_limit: -1\n")
+
+
+image_sabotage(
+    "permissions_left_out_in_the_image", "iso-settings-are-managed",
+    "the image's managed settings let a session leave out permissions",
+    dockerfile=edited(
+        "/etc/box/mcp/managed-settings.json", r's/("disableBypassPermissionsMode": )"disable"/\1"allow"/'
+    ),
+)  # fmt: skip
