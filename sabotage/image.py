@@ -356,3 +356,26 @@ image_sabotage(
     "the entrypoint has what it starts look into the user's home first",
     dockerfile=edited("/usr/local/bin/entrypoint", r'2i export PATH="$HOME/.local/bin:$PATH"'),
 )  # fmt: skip
+
+
+def _pip_as_a_module(directory: Path) -> None:
+    line = "RUN python3 -m pip install --quiet --no-cache-dir --break-system-packages mcp"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{line}\n\1")
+
+
+@subject_sabotage(
+    "ci-reproducible-build", "a RUN brings what Python's index has that day, by pip as a module"
+)
+def index_of_the_day(directory: Path) -> None:
+    _pip_as_a_module(directory)
+
+
+@subject_sabotage("tool-versions-pinned", "a tool comes of Python's index, by pip as a module")
+def fetched_by_a_module(directory: Path) -> None:
+    _pip_as_a_module(directory)
+
+
+@subject_sabotage("tool-versions-pinned", "a tool comes of npm's registry, started by another program")
+def fetched_behind_another_program(directory: Path) -> None:
+    line = "RUN env CI=1 timeout 600 npm install --global mcp-tool"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{line}\n\1")
