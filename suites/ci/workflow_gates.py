@@ -44,7 +44,7 @@ NO = ("", "0", "false", "none")
 
 def load(directory: Path) -> dict[str, Workflow]:
     """Return the workflows of a directory by file name; raises SubjectFault for one that is no YAML."""
-    found = {}
+    found: dict[str, Workflow] = {}
     for path in sorted((directory / ".github" / "workflows").glob("*.y*ml")):
         found[path.name] = _read(path)
     return found
