@@ -227,3 +227,8 @@ image_sabotage(
         "/etc/box/mcp/managed-settings.json", r's/("disableBypassPermissionsMode": )"disable"/\1"allow"/'
     ),
 )  # fmt: skip
+
+
+@manifest_sabotage("iso-no-identity-of-root", "an init container has root's group for its own")
+def roots_group_first(objects: Objects) -> None:
+    pod_of(objects)["initContainers"][0]["securityContext"]["runAsGroup"] = 0
