@@ -39,8 +39,8 @@ FORM = 2  # of the records: those of another form are read anew
 class Layer:
     """One layer; ``files`` maps paths to bytes: 0 for what holds none, whiteouts by their own names.
 
-    ``suspects`` are the files that look like secrets, or hold some: path -> kinds. ``hollow`` are links, empty
-    files, and what else holds no bytes and is no directory.
+    ``suspects`` are the files that look like secrets, or hold some: path -> kinds. ``hollow`` is what holds
+    no bytes and is no directory: links, empty files.
     """
 
     digest: str
