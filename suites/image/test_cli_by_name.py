@@ -15,7 +15,7 @@ from boxproof.probes.process.processes import processes
 from boxproof.stubs import claude_cli
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
-from pytest_claims.faults import SubjectFault
+from pytest_claims.faults import EnvironmentFault, SubjectFault
 
 ITS_OWN = require("what runs by the CLI's name is {} and no other", lambda found, cli: set(found) == {cli})
 NOT_BEFORE = require("no directory that the user may write is looked into before it", lambda dirs: dirs == [])
@@ -63,6 +63,8 @@ def looked_up(asked: str, box: LocalContainer, cli: str) -> tuple[list[str], lis
         raise SubjectFault(f"nothing runs by the name {name}; last output: {box.logs()[-300:]}")
     environment = box.exec(["cat", f"/proc/{next(iter(running))}/environ"]).stdout.split("\0")
     path = next((each.partition("=")[2] for each in environment if each.startswith("PATH=")), "")
+    if not path:
+        raise EnvironmentFault(f"the environment of {name} in {box.label} cannot be read")
     before = takewhile(lambda each: each != str(PurePosixPath(cli).parent), path.split(":"))
     words = [each if each.startswith("/") else f"./{each}" for each in before]
     first = box.exec(["sh", "-c", WRITABLE, "look", *words]).stdout.split()

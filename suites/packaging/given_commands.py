@@ -26,7 +26,7 @@ def texts(subject: Subject) -> dict[str, str]:
     return {
         str(each.relative_to(subject.directory)): each.read_text(errors="replace")
         for each in found
-        if each.is_file()
+        if each.is_file() and each.parent.name != "__pycache__"
     }
 
 
