@@ -47,6 +47,21 @@ def stops_at_once(directory: Path) -> None:
     replace_in(directory / DEBUG / "remove.sh", '--timeout "${3:-60}"', "--timeout 0")
 
 
+@subject_sabotage("dbg-crictl-stop-before-rm", "unless it is told a time the script gives none")
+def no_time_by_default(directory: Path) -> None:
+    replace_in(directory / DEBUG / "remove.sh", '--timeout "${3:-60}"', '${3:+--timeout "$3"}')
+
+
+@subject_sabotage("dbg-crictl-stop-before-rm", "by itself the script gives a second, which is no time to end")
+def a_second_by_default(directory: Path) -> None:
+    replace_in(directory / DEBUG / "remove.sh", '"${3:-60}"', '"${3:-1}"')
+
+
+@subject_sabotage("dbg-crictl-stop-before-rm", "a runbook stops without a time-out, which is none")
+def no_timeout_in_the_page(directory: Path) -> None:
+    replace_in(directory / "docs/debugging.md", "crictl stop --timeout 60 ID", "crictl stop ID")
+
+
 @subject_sabotage("dbg-crictl-stop-before-rm", "a runbook removes by force")
 def runbook_by_force(directory: Path) -> None:
     with (directory / "docs/debugging.md").open("a") as file:
