@@ -92,3 +92,9 @@ def cost_not_told(directory: Path) -> None:
     path = directory / "docs/debugging.md"
     text = path.read_text()
     path.write_text("\n\n".join(each for each in text.split("\n\n") if "strace -c" not in each))
+
+
+@subject_sabotage("dbg-tracing-low-overhead", "another page than the runbook recommends strace -c as cheap")
+def cheap_on_another_page(directory: Path) -> None:
+    with (directory / "docs/tiers.md").open("a") as file:
+        file.write("\n`strace -c` only counts the calls of a process, which costs next to nothing.\n")
