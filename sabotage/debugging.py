@@ -79,6 +79,11 @@ def other_spelling(directory: Path) -> None:
     replace_in(directory / DEBUG / "oom.sh", "index($0, plain) || index($0, systemd)", 'index($0, "none")')
 
 
+@subject_sabotage("dbg-oom-evidence-from-node", "it takes the pods of that name of every namespace")
+def any_namespace(directory: Path) -> None:
+    replace_in(directory / DEBUG / "oom.sh", '--label "io.kubernetes.pod.namespace=${1%%/*}" ', "")
+
+
 @subject_sabotage("dbg-crictl-stop-before-rm", "a runbook takes force for a graceful deletion")
 def forced_deletion(directory: Path) -> None:
     with (directory / "docs/debugging.md").open("a") as file:
