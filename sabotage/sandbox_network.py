@@ -60,6 +60,34 @@ def link_local_forgotten(directory: Path) -> None:
     edit(directory, "network", ('"169.254.0.0/16", ', ""))
 
 
+@subject_sabotage("sbx-lan-blocked-internet-works", "the rules end TCP connections alone: datagrams get out")
+def datagrams_to_the_lan(directory: Path) -> None:
+    edit(
+        directory,
+        "network",
+        ("@denied reject with icmpx type admin-prohibited", "@denied reject with tcp reset"),
+    )
+
+
+@subject_sabotage("sbx-lan-blocked-internet-works", "of 172.16.0.0/12 the first sixteenth is denied")
+def a_part_of_a_range(directory: Path) -> None:
+    edit(directory, "network", ('"172.16.0.0/12"', '"172.16.0.0/16"'))
+
+
+@subject_sabotage("sbx-lan-blocked-internet-works", "this machine's own addresses and LANs are not denied")
+def own_addresses_left_out(directory: Path) -> None:
+    edit(
+        directory,
+        "plan",
+        ("networks.rules(made.inside, networks.own_addresses())", "networks.rules(made.inside, ())"),
+    )
+
+
+@subject_sabotage("sbx-lan-blocked-internet-works", "the port of names is open, whoever serves there")
+def any_resolver(directory: Path) -> None:
+    edit(directory, "network", ("    ip daddr {inside.dns} meta l4proto", "    meta l4proto"))
+
+
 @subject_sabotage("sbx-lan-blocked-internet-works", "the offline tier is on the host's network, with its LAN")
 def offline_on_the_lan(directory: Path) -> None:
     edit(directory, "plan", ('if tier != "full":\n        yield', 'if tier == "internet":\n        yield'))
