@@ -77,6 +77,14 @@ def current_directory_hashed(directory: Path) -> None:
     )
 
 
+@subject_sabotage(
+    "sbx-worktrees-and-subdirs-share-instance",
+    "a session has the instance of its worktree, whatever is printed",
+)
+def instance_of_the_worktree(directory: Path) -> None:
+    edit(directory, "plan", ("instances.of(project.root)", "instances.of(project.workdir)"))
+
+
 @subject_sabotage("sbx-worktrees-and-subdirs-share-instance", "the repository's hooks can be written inside")
 def hooks_writable(directory: Path) -> None:
     edit(directory, "plan", ("        for name in projects.RUNS_CODE:", "        for name in ():"))

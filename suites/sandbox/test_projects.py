@@ -92,6 +92,46 @@ def test_a_repository_has_one_instance(sandbox: Sandbox, stage: Stage, git: Git)
     ONE(observe("instances", "a repository, its subdirectories and worktrees", len(found)))
 
 
+ONE_BOUND = require(
+    "sessions everywhere in it have one configuration, that of the instance which is named",
+    lambda found: len(found) == 1 and "" not in found,
+)
+CONFIGURED = 'stat -c %d:%i "$CLAUDE_CONFIG_DIR"; touch "$CLAUDE_CONFIG_DIR/zz-session"'
+
+
+@claim("sbx-worktrees-and-subdirs-share-instance")
+@scope("host")
+def test_the_sessions_of_a_repository_have_one_configuration(
+    sandbox: Sandbox, stage: Stage, git: Git
+) -> None:
+    """Where a session writes, in each tier: what the launcher prints it works out by itself."""
+    repo = repository(git, stage.home / "repo")
+    git(repo, "worktree", "add", "-q", str(stage.home / "wt"))
+    git(repo, "worktree", "add", "-q", str(repo / ".worktrees/f"))
+    plain = stage.home / "plain"
+    (plain / "sub").mkdir(parents=True)
+
+    def bound(place: Path, tier: str) -> str:
+        """Return which directory a session there has, "" unless it is in the instance that is printed."""
+        said = sandbox.sh(CONFIGURED, tier, cwd=place)
+        assert said.ok, said.describe()
+        marks = list(Path(sandbox.instance(place)).rglob("zz-session"))
+        own = {f"{each.parent.stat().st_dev}:{each.parent.stat().st_ino}" for each in marks}
+        for each in marks:
+            each.unlink()
+        return said.stdout.strip() if own == {said.stdout.strip()} else ""
+
+    def found(asked: str, *places: Path, tier: str = "offline") -> list[str]:
+        return observe("configurations", asked, sorted({bound(each, tier) for each in places}))
+
+    with control("outside a repository a subdirectory is a project of its own"):
+        ONE_BOUND.fails(found("a directory and one in it", plain, plain / "sub"))
+    places = [repo, repo / "sub", stage.home / "wt", stage.home / "wt/sub", repo / ".worktrees/f"]
+    ONE_BOUND(found("a repository", *places))
+    for tier in ("full", "internet"):
+        ONE_BOUND(found(tier, repo / "sub", stage.home / "wt/sub", tier=tier))
+
+
 @claim("sbx-worktrees-and-subdirs-share-instance")
 @scope("host")
 def test_git_works_in_a_worktree_and_its_hooks_are_not_to_be_written(
