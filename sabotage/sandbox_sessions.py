@@ -85,6 +85,11 @@ def instance_of_the_worktree(directory: Path) -> None:
     edit(directory, "plan", ("instances.of(project.root)", "instances.of(project.workdir)"))
 
 
+@subject_sabotage("sbx-worktrees-and-subdirs-share-instance", "a session begins at the top of its repository")
+def begins_at_the_top(directory: Path) -> None:
+    edit(directory, "plan", ('"--chdir", project.cwd', '"--chdir", project.workdir'))
+
+
 @subject_sabotage("sbx-worktrees-and-subdirs-share-instance", "the repository's hooks can be written inside")
 def hooks_writable(directory: Path) -> None:
     edit(directory, "plan", ("        for name in projects.RUNS_CODE:", "        for name in ():"))

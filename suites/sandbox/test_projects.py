@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.core.process import Started
-from boxproof.fixtures.sandboxed import Sandbox
+from boxproof.agent import login
+from boxproof.core.process import Result, Started
+from boxproof.fixtures.sandboxed import Api, Sandbox
+from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.stage import Stage
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
@@ -130,6 +132,57 @@ def test_the_sessions_of_a_repository_have_one_configuration(
     ONE_BOUND(found("a repository", *places))
     for tier in ("full", "internet"):
         ONE_BOUND(found(tier, repo / "sub", stage.home / "wt/sub", tier=tier))
+
+
+AS_OUTSIDE = require(
+    "the CLI inside names the histories of a directory as it does outside",
+    lambda named: named["inside"] == named["outside"] != [],
+)
+PROMPT = ("-p", "Say hello.", "--output-format", "json")
+TRUSTED = 'variables = ["NODE_EXTRA_CA_CERTS"]\n[[mounts]]\nsource = "{ca}"\n'
+
+
+@claim("sbx-worktrees-and-subdirs-share-instance")
+@scope("host")
+def test_the_cli_has_its_own_name_for_a_project(
+    sandbox: Sandbox, stage: Stage, git: Git, api: Api, cli: Path, profile: Callable[[str, str], Path]
+) -> None:
+    """Its key of a project is made of where it runs: elsewhere it would not find its histories again."""
+    profile("api", TRUSTED.format(ca=api.ca))
+    host = stage.home / ".claude"
+    host.mkdir(mode=0o700)
+    (host / login.FILE).write_text(login.credentials(unique("stub-token")))
+    (host / login.FILE).chmod(0o600)
+    repo = repository(git, stage.home / "repo")
+    git(repo, "worktree", "add", "-q", str(stage.home / "wt"))
+
+    def histories(top: Path) -> set[Path]:
+        return set(top.rglob("projects/*/*.jsonl"))
+
+    def named(asked: str, top: Path, run: Callable[[], Result]) -> list[str]:
+        """Return the keys of the projects in which a prompt leaves a history."""
+        before, said = histories(top), run()
+        assert said.ok, f"{asked}: {said.describe()}"
+        return sorted({each.parent.name for each in histories(top) - before})
+
+    def outside(place: Path) -> list[str]:
+        return named(
+            "outside", host, lambda: stage.as_user([str(cli), *PROMPT], cwd=place, env=api.env, timeout=120)
+        )
+
+    def inside(place: Path) -> list[str]:
+        given = {"arguments": PROMPT, "profile": "api", "env": api.env}
+        own = Path(sandbox.instance(place))
+        return named("inside", own, lambda: sandbox.run((), "internet", cwd=place, timeout=120, **given))
+
+    def both(asked: str, within: list[str], without: list[str]) -> dict[str, list[str]]:
+        return observe("keys of a project", asked, {"inside": within, "outside": without})
+
+    places = {each: (inside(each), outside(each)) for each in (repo, repo / "sub", stage.home / "wt/sub")}
+    with control("another directory has another name"):
+        AS_OUTSIDE.fails(both("two directories", places[repo][0], outside(stage.project)))
+    for place, (within, without) in places.items():
+        AS_OUTSIDE(both(place.name, within, without))
 
 
 @claim("sbx-worktrees-and-subdirs-share-instance")
