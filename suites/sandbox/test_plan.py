@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from boxproof.core.process import Started
+from boxproof.core.process import Result, Started
 from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.host.sandbox_tools import behind
 from boxproof.probes.stage import Stage
 from pytest_claims import SubjectFault, claim, control, observe, require, scope
 from pytest_claims.waiting import until
+from suites.sandbox import asked_outside
 
 STAY = ["sh", "-c", "echo started; read -r word"]
 UNSHARED = require("the network is not shared", lambda flags: "--unshare-net" in flags)
@@ -153,6 +155,36 @@ def _agrees(sandbox: Sandbox, shown: dict[str, str], inside: str) -> None:
     with control("an audit that names no variable leaves one unsaid"):
         NOTHING_UNSAID.fails(observe("unsaid", "an empty audit", sorted(names - ours)))
     NOTHING_UNSAID(observe("unsaid", "the audit", sorted(each for each in names - ours if each not in said)))
+
+
+@claim("sbx-audit-shows-everything")
+@scope("host")
+def test_no_variable_of_the_caller_comes_in_unsaid(
+    sandbox: Sandbox, stage: Stage, profile: Callable[[str, str], Path]
+) -> None:
+    """Whatever is set outside that a launcher could hand on, in each tier, to a command and to the CLI."""
+    profile("one", 'variables = ["FIRST_NAME"]\n')
+    mark, cli = stage.home / "zz-unasked", stage.home / ".local/bin/claude"
+    for each in (mark, cli.parent):  # a directory, for variables that name one
+        each.mkdir(parents=True)
+    cli.write_text('#!/bin/sh\nexec "$@"\n')
+    cli.chmod(0o755)
+    names = {"FIRST_NAME", *asked_outside.variables(sandbox.source())}
+    env = dict.fromkeys(names, str(mark)) | {"PATH": f"{cli.parent}:{stage.path}"}
+
+    def unsaid(asked: str, ended: Result, said: str) -> list[str]:
+        inside = {line.partition("=")[0] for line in ended.stdout.splitlines() if mark.name in line}
+        return observe("unsaid", asked, sorted(inside - set(re.findall(r"\w+", said))))
+
+    for tier in EXPECTED:
+        command = sandbox.run(["env"], tier, profile="one", env=env)
+        instead = sandbox.run((), tier, arguments=["env"], profile="one", env=env)
+        for name, ended in (("a command", command), ("the CLI", instead)):
+            assert ended.ok, ended.describe()
+            with control("an audit that names no variable leaves that of the profile unsaid"):
+                assert "FIRST_NAME" in NOTHING_UNSAID.fails(unsaid("an empty audit", ended, ""))
+            said = sections(ended.stderr).get("variables", "")
+            NOTHING_UNSAID(unsaid(f"{tier}: {name}", ended, said))
 
 
 def _lacking(shown: dict[str, str]) -> list[str]:
