@@ -29,6 +29,19 @@ def network_not_unshared(directory: Path) -> None:
     )
 
 
+@subject_sabotage("sbx-dry-run-flags-per-tier", "slirp4netns is not confined itself")
+def helper_not_confined(directory: Path) -> None:
+    old = '"--disable-host-loopback", "--enable-seccomp",\n        "--enable-sandbox", *cidr'
+    edit(directory, "network", (old, '"--disable-host-loopback", *cidr'))
+
+
+@subject_sabotage("sbx-dry-run-flags-per-tier", "the isolated tiers share the machine's name and its IPC")
+def less_unshared(directory: Path) -> None:
+    old = 'yield from ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")'
+    full = 'yield from ("--unshare-ipc", "--unshare-uts") if tier == "full" else ()'
+    edit(directory, "plan", (old, f'yield from ("--unshare-pid", "--unshare-cgroup-try")\n    {full}'))
+
+
 @subject_sabotage("sbx-dry-run-flags-per-tier", "the launch leaves out an option that the dry run shows")
 def launched_otherwise(directory: Path) -> None:
     shown = "            self.plan.bwrap, self.plan.env,"

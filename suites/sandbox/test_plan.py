@@ -94,6 +94,38 @@ def test_each_tier_has_its_flags(sandbox: Sandbox) -> None:
             UNSHARED(flags(tier))
 
 
+CLOSES = {
+    "bwrap": {
+        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+        "--cap-drop", "--die-with-parent", "--seccomp",
+    },
+    "slirp4netns": {"--disable-host-loopback", "--enable-sandbox", "--enable-seccomp"},
+}  # fmt: skip
+HAS_ALL = require("{} has all flags that close it", lambda flags, program: set(flags) >= CLOSES[program])
+
+
+@claim("sbx-dry-run-flags-per-tier")
+@scope("host")
+def test_each_program_has_all_flags_that_close_it(sandbox: Sandbox) -> None:
+    """The sandbox in every tier alike, and the helper that has the network's other end."""
+    found = {tier: sandbox.shown(tier, ["true"]) for tier in EXPECTED}
+
+    def flags(tier: str, program: str) -> list[str]:
+        """Return the options from the program's name on, without their values."""
+        argv = found[tier][-1 if program == "slirp4netns" else 0]
+        begin = next((at for at, word in enumerate(argv) if Path(word).name == program), len(argv))
+        words = {each.partition("=")[0] for each in argv[begin:] if each.startswith("--")}
+        same = {"--unshare-cgroup-try"} if "--unshare-cgroup" in words else set()
+        return observe("flags of a program", f"{tier}: {program}", sorted(words | same))
+
+    with control("neither program has those of the other"):
+        HAS_ALL.fails(flags("internet", "slirp4netns"), "bwrap")
+        HAS_ALL.fails(flags("internet", "bwrap"), "slirp4netns")
+    HAS_ALL(flags("internet", "slirp4netns"), "slirp4netns")
+    for tier in EXPECTED:
+        HAS_ALL(flags(tier, "bwrap"), "bwrap")
+
+
 @claim("sbx-dry-run-flags-per-tier")
 @scope("host")
 def test_what_runs_is_what_was_shown(sandbox: Sandbox, stage: Stage) -> None:
