@@ -23,6 +23,13 @@ def temporary_file(directory: Path) -> None:
     edit(directory, "launch", (start, '    __import__("tempfile").mkstemp()\n' + start))
 
 
+@subject_sabotage("sbx-slirp-cleanup", "each session leaves the file of a socket in its instance")
+def socket_in_the_instance(directory: Path) -> None:
+    start = "    processes.become_subreaper()\n    processes.leave_keyring()\n"
+    left = '    open(f"{plan.instance.path}/{os.getpid()}.sock", "w").close()\n'
+    edit(directory, "launch", (start, left + start))
+
+
 @subject_sabotage("sbx-slirp-cleanup", "Ctrl-C reaches bwrap, which kills a payload that is shutting down")
 def interrupt_kills(directory: Path) -> None:
     edit(directory, "guard", ("group=self.group, ignored=processes.ENDING", "group=self.group"))
