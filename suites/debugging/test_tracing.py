@@ -125,7 +125,8 @@ def test_no_document_names_it_without_its_cost(subject: Subject) -> None:
         found = {name for name, _ in said} - {name for name, cost in said if cost}
         return observe("documents that name it without its cost", asked, sorted(found))
 
-    pages = {str(each): each.read_text() for each in shipped.files(subject, "*.md")}
+    files = shipped.files(subject, "*.md")
+    pages = {str(each.relative_to(subject.directory)): each.read_text() for each in files}
     with control("another page that recommends it as cheap is seen"):
         more = {"another.md": "Use `strace -c`: it is cheap.\n\nA debugger stops the process."}
         assert "another.md" in NONE_SILENT.fails(silent("with another", pages | more))
