@@ -171,9 +171,12 @@ def test_the_cli_has_its_own_name_for_a_project(
         )
 
     def inside(place: Path) -> list[str]:
-        given = {"arguments": PROMPT, "profile": "api", "env": api.env}
-        own = Path(sandbox.instance(place))
-        return named("inside", own, lambda: sandbox.run((), "internet", cwd=place, timeout=120, **given))
+        def run() -> Result:
+            return sandbox.run(
+                (), "internet", cwd=place, timeout=120, arguments=PROMPT, profile="api", env=api.env
+            )
+
+        return named("inside", Path(sandbox.instance(place)), run)
 
     def both(asked: str, within: list[str], without: list[str]) -> dict[str, list[str]]:
         return observe("keys of a project", asked, {"inside": within, "outside": without})
