@@ -142,6 +142,22 @@ PROMPT = ("-p", "Say hello.", "--output-format", "json")
 TRUSTED = 'variables = ["NODE_EXTRA_CA_CERTS"]\n[[mounts]]\nsource = "{ca}"\n'
 
 
+def keys_of(top: Path, run: Callable[[], Result]) -> list[str]:
+    """Return the keys of the projects below a directory in which a prompt leaves a history."""
+    before, said = set(top.rglob("projects/*/*.jsonl")), run()
+    assert said.ok, said.describe()
+    return sorted({each.parent.name for each in set(top.rglob("projects/*/*.jsonl")) - before})
+
+
+def logged_in(stage: Stage) -> Path:
+    """Return the directory of the host's own CLI, with a login in it."""
+    host = stage.home / ".claude"
+    host.mkdir(mode=0o700)
+    (host / login.FILE).write_text(login.credentials(unique("stub-token")))
+    (host / login.FILE).chmod(0o600)
+    return host
+
+
 @claim("sbx-worktrees-and-subdirs-share-instance")
 @scope("host")
 def test_the_cli_has_its_own_name_for_a_project(
@@ -149,42 +165,31 @@ def test_the_cli_has_its_own_name_for_a_project(
 ) -> None:
     """Its key of a project is made of where it runs: elsewhere it would not find its histories again."""
     profile("api", TRUSTED.format(ca=api.ca))
-    host = stage.home / ".claude"
-    host.mkdir(mode=0o700)
-    (host / login.FILE).write_text(login.credentials(unique("stub-token")))
-    (host / login.FILE).chmod(0o600)
-    repo = repository(git, stage.home / "repo")
+    host, repo = logged_in(stage), repository(git, stage.home / "repo")
     git(repo, "worktree", "add", "-q", str(stage.home / "wt"))
 
-    def histories(top: Path) -> set[Path]:
-        return set(top.rglob("projects/*/*.jsonl"))
-
-    def named(asked: str, top: Path, run: Callable[[], Result]) -> list[str]:
-        """Return the keys of the projects in which a prompt leaves a history."""
-        before, said = histories(top), run()
-        assert said.ok, f"{asked}: {said.describe()}"
-        return sorted({each.parent.name for each in histories(top) - before})
-
     def outside(place: Path) -> list[str]:
-        return named(
-            "outside", host, lambda: stage.as_user([str(cli), *PROMPT], cwd=place, env=api.env, timeout=120)
-        )
+        words = [str(cli), *PROMPT]
+        return keys_of(host, lambda: stage.as_user(words, cwd=place, env=api.env, timeout=120))
 
     def inside(place: Path) -> list[str]:
         def run() -> Result:
             return sandbox.run(
-                (), "internet", cwd=place, timeout=120, arguments=PROMPT, profile="api", env=api.env
+                (), "internet", cwd=place, env=api.env, timeout=120, arguments=PROMPT, profile="api"
             )
 
-        return named("inside", Path(sandbox.instance(place)), run)
+        return keys_of(Path(sandbox.instance(place)), run)
 
     def both(asked: str, within: list[str], without: list[str]) -> dict[str, list[str]]:
         return observe("keys of a project", asked, {"inside": within, "outside": without})
 
-    places = {each: (inside(each), outside(each)) for each in (repo, repo / "sub", stage.home / "wt/sub")}
+    places = (repo, repo / "sub", stage.home / "wt/sub")
+    found = [inside(each) for each in places]
     with control("another directory has another name"):
-        AS_OUTSIDE.fails(both("two directories", places[repo][0], outside(stage.project)))
-    for place, (within, without) in places.items():
+        wanted = [outside(each) for each in places]
+        assert all(wanted), "the CLI outside keeps no history"
+        AS_OUTSIDE.fails(both("two directories", found[0], outside(stage.project)))
+    for place, within, without in zip(places, found, wanted, strict=True):
         AS_OUTSIDE(both(place.name, within, without))
 
 
