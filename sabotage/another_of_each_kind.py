@@ -88,6 +88,10 @@ image_sabotage(
         r's/^exec -a "\$0" (\S+) "\$@"/exec -a "$0" \1 $(printf "%s\\n" "$@" | grep -vxe --read-only)/',
     ),
 )  # fmt: skip
+image_sabotage(
+    "may_write_without_a_cluster", "mcp-read-only-enforced", "the file in the image lacks --read-only",
+    dockerfile=edited("/etc/box/mcp/mcp.json", r's/"--read-only"//'),
+)  # fmt: skip
 
 
 @subject_sabotage("iso-held-without-a-cluster", "the Compose file of the engine's socket adds a capability")

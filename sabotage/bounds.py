@@ -64,6 +64,33 @@ def no_compose_options(directory: Path) -> None:
     replace_in(directory / "compose.yaml", "        max-size: 10m\n", "")
 
 
+@subject_sabotage("logs-bounded-in-crash-loop", "the documented command lets logs take thirty gigabytes")
+def logs_beyond_any_disk(directory: Path) -> None:
+    """Give a bound that bounds nothing."""
+    replace_in(directory / "subject.toml", "max-size=10m", "max-size=10g")
+
+
+@subject_sabotage("logs-bounded-in-crash-loop", "a service of the Compose file lets logs take 150 gigabytes")
+def compose_logs_beyond_any_disk(directory: Path) -> None:
+    """Give a driver that has a bound by itself another one."""
+    old = '      driver: json-file\n      options:\n        max-size: 10m\n        max-file: "3"\n'
+    new = '      driver: local\n      options:\n        max-size: 50g\n        max-file: "3"\n'
+    replace_in(directory / "compose.yaml", old, new)
+
+
+@subject_sabotage("logs-bounded-in-crash-loop", "the page leaves out options that subject.toml says it has")
+def page_without_log_options(directory: Path) -> None:
+    """Remove the line."""
+    old = "    --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 \\\n"
+    replace_in(directory / "docs/running.md", old, "")
+
+
+@subject_sabotage("tmp-bounded", "the page leaves out the option that subject.toml says it has")
+def page_without_tmpfs(directory: Path) -> None:
+    """Remove the words."""
+    replace_in(directory / "docs/running.md", " --tmpfs /tmp:rw,noexec,nosuid,nodev,size=256m", "")
+
+
 @subject_sabotage("logs-bounded-in-crash-loop", "no document says what bounds logs in a cluster")
 def not_documented(directory: Path) -> None:
     """Remove the words."""

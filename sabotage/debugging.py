@@ -47,6 +47,21 @@ def stops_at_once(directory: Path) -> None:
     replace_in(directory / DEBUG / "remove.sh", '--timeout "${3:-60}"', "--timeout 0")
 
 
+@subject_sabotage("dbg-crictl-stop-before-rm", "unless it is told a time the script gives none")
+def no_time_by_default(directory: Path) -> None:
+    replace_in(directory / DEBUG / "remove.sh", '--timeout "${3:-60}"', '${3:+--timeout "$3"}')
+
+
+@subject_sabotage("dbg-crictl-stop-before-rm", "by itself the script gives a second, which is no time to end")
+def a_second_by_default(directory: Path) -> None:
+    replace_in(directory / DEBUG / "remove.sh", '"${3:-60}"', '"${3:-1}"')
+
+
+@subject_sabotage("dbg-crictl-stop-before-rm", "a runbook stops without a time-out, which is none")
+def no_timeout_in_the_page(directory: Path) -> None:
+    replace_in(directory / "docs/debugging.md", "crictl stop --timeout 60 ID", "crictl stop ID")
+
+
 @subject_sabotage("dbg-crictl-stop-before-rm", "a runbook removes by force")
 def runbook_by_force(directory: Path) -> None:
     with (directory / "docs/debugging.md").open("a") as file:
@@ -64,6 +79,11 @@ def other_spelling(directory: Path) -> None:
     replace_in(directory / DEBUG / "oom.sh", "index($0, plain) || index($0, systemd)", 'index($0, "none")')
 
 
+@subject_sabotage("dbg-oom-evidence-from-node", "it takes the pods of that name of every namespace")
+def any_namespace(directory: Path) -> None:
+    replace_in(directory / DEBUG / "oom.sh", '--label "io.kubernetes.pod.namespace=${1%%/*}" ', "")
+
+
 @subject_sabotage("dbg-crictl-stop-before-rm", "a runbook takes force for a graceful deletion")
 def forced_deletion(directory: Path) -> None:
     with (directory / "docs/debugging.md").open("a") as file:
@@ -77,3 +97,9 @@ def cost_not_told(directory: Path) -> None:
     path = directory / "docs/debugging.md"
     text = path.read_text()
     path.write_text("\n\n".join(each for each in text.split("\n\n") if "strace -c" not in each))
+
+
+@subject_sabotage("dbg-tracing-low-overhead", "another page than the runbook recommends strace -c as cheap")
+def cheap_on_another_page(directory: Path) -> None:
+    with (directory / "docs/tiers.md").open("a") as file:
+        file.write("\n`strace -c` only counts the calls of a process, which costs next to nothing.\n")

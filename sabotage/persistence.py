@@ -140,6 +140,14 @@ def when_deleted_delete(objects: Objects) -> None:
     }
 
 
+@manifest_sabotage("statefulset-stable-identity", "the claim goes when it is scaled down")
+def when_scaled_delete(objects: Objects) -> None:
+    _statefulset(objects)["persistentVolumeClaimRetentionPolicy"] = {
+        "whenDeleted": "Retain",
+        "whenScaled": "Delete",
+    }
+
+
 @manifest_sabotage(
     "statefulset-stable-identity", "a Deployment with a named claim in place of the StatefulSet"
 )

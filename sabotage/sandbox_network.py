@@ -29,6 +29,19 @@ def network_not_unshared(directory: Path) -> None:
     )
 
 
+@subject_sabotage("sbx-dry-run-flags-per-tier", "slirp4netns is not confined itself")
+def helper_not_confined(directory: Path) -> None:
+    old = '"--disable-host-loopback", "--enable-seccomp",\n        "--enable-sandbox", *cidr'
+    edit(directory, "network", (old, '"--disable-host-loopback", *cidr'))
+
+
+@subject_sabotage("sbx-dry-run-flags-per-tier", "the isolated tiers share the machine's name and its IPC")
+def less_unshared(directory: Path) -> None:
+    old = 'yield from ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")'
+    full = 'yield from ("--unshare-ipc", "--unshare-uts") if tier == "full" else ()'
+    edit(directory, "plan", (old, f'yield from ("--unshare-pid", "--unshare-cgroup-try")\n    {full}'))
+
+
 @subject_sabotage("sbx-dry-run-flags-per-tier", "the launch leaves out an option that the dry run shows")
 def launched_otherwise(directory: Path) -> None:
     shown = "            self.plan.bwrap, self.plan.env,"
@@ -58,6 +71,34 @@ def no_rules(directory: Path) -> None:
 @subject_sabotage("sbx-lan-blocked-internet-works", "only the usual private ranges are denied")
 def link_local_forgotten(directory: Path) -> None:
     edit(directory, "network", ('"169.254.0.0/16", ', ""))
+
+
+@subject_sabotage("sbx-lan-blocked-internet-works", "the rules end TCP connections alone: datagrams get out")
+def datagrams_to_the_lan(directory: Path) -> None:
+    edit(
+        directory,
+        "network",
+        ("@denied reject with icmpx type admin-prohibited", "@denied reject with tcp reset"),
+    )
+
+
+@subject_sabotage("sbx-lan-blocked-internet-works", "of 172.16.0.0/12 the first sixteenth is denied")
+def a_part_of_a_range(directory: Path) -> None:
+    edit(directory, "network", ('"172.16.0.0/12"', '"172.16.0.0/16"'))
+
+
+@subject_sabotage("sbx-lan-blocked-internet-works", "this machine's own addresses and LANs are not denied")
+def own_addresses_left_out(directory: Path) -> None:
+    edit(
+        directory,
+        "plan",
+        ("networks.rules(made.inside, networks.own_addresses())", "networks.rules(made.inside, ())"),
+    )
+
+
+@subject_sabotage("sbx-lan-blocked-internet-works", "the port of names is open, whoever serves there")
+def any_resolver(directory: Path) -> None:
+    edit(directory, "network", ("    ip daddr {inside.dns} meta l4proto", "    meta l4proto"))
 
 
 @subject_sabotage("sbx-lan-blocked-internet-works", "the offline tier is on the host's network, with its LAN")

@@ -32,6 +32,16 @@ def lock_not_in_key(directory: Path) -> None:
     edit(directory, "packages", ('for each in ("flake.lock", "flake.nix")', 'for each in ("flake.nix",)'))
 
 
+@subject_sabotage("sbx-package-cache", "a changed channel does not empty the cache")
+def channel_not_in_key(directory: Path) -> None:
+    edit(directory, "packages", ("    files += [os.path.expanduser(each) for each in CHANNELS]\n", ""))
+
+
+@subject_sabotage("sbx-package-cache", "of channels their generation does not count")
+def generation_not_in_key(directory: Path) -> None:
+    edit(directory, "packages", ('    "~/.nix-defexpr/channels",\n', ""))
+
+
 @subject_sabotage("sbx-offline-blocks-but-nix-works", "the offline tier keeps the host's network")
 def offline_not_unshared(directory: Path) -> None:
     edit(directory, "plan", ('if tier != "full":\n        yield', 'if tier == "internet":\n        yield'))

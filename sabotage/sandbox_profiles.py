@@ -91,6 +91,20 @@ def variable_not_shown(directory: Path) -> None:
     )
 
 
+@subject_sabotage("sbx-audit-shows-everything", "a proxy's variables come in where they are set, unsaid")
+def proxy_not_shown(directory: Path) -> None:
+    line = "for name in VARIABLES if name in outer}"
+    edit(
+        directory, "plan", (line, 'for name in (*VARIABLES, "HTTPS_PROXY", "https_proxy") if name in outer}')
+    )
+
+
+@subject_sabotage("sbx-audit-shows-everything", "a token of the CLI's comes in where it is set, unsaid")
+def token_not_shown(directory: Path) -> None:
+    line = "for name in VARIABLES if name in outer}"
+    edit(directory, "plan", (line, 'for name in (*VARIABLES, "CLAUDE_CODE_OAUTH_TOKEN") if name in outer}'))
+
+
 @subject_sabotage("sbx-audit-highlights-secret-mounts", "a source is compared as it is written")
 def compared_as_written(directory: Path) -> None:
     edit(

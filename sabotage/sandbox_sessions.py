@@ -23,6 +23,13 @@ def temporary_file(directory: Path) -> None:
     edit(directory, "launch", (start, '    __import__("tempfile").mkstemp()\n' + start))
 
 
+@subject_sabotage("sbx-slirp-cleanup", "each session leaves the file of a socket in its instance")
+def socket_in_the_instance(directory: Path) -> None:
+    start = "    processes.become_subreaper()\n    processes.leave_keyring()\n"
+    left = '    open(f"{plan.instance.path}/{os.getpid()}.sock", "w").close()\n'
+    edit(directory, "launch", (start, left + start))
+
+
 @subject_sabotage("sbx-slirp-cleanup", "Ctrl-C reaches bwrap, which kills a payload that is shutting down")
 def interrupt_kills(directory: Path) -> None:
     edit(directory, "guard", ("group=self.group, ignored=processes.ENDING", "group=self.group"))
@@ -75,6 +82,19 @@ def current_directory_hashed(directory: Path) -> None:
         "cli",
         ("os.getcwd(), safely.home()).root)\n        sys", "os.getcwd(), safely.home()).cwd)\n        sys"),
     )
+
+
+@subject_sabotage(
+    "sbx-worktrees-and-subdirs-share-instance",
+    "a session has the instance of its worktree, whatever is printed",
+)
+def instance_of_the_worktree(directory: Path) -> None:
+    edit(directory, "plan", ("instances.of(project.root)", "instances.of(project.workdir)"))
+
+
+@subject_sabotage("sbx-worktrees-and-subdirs-share-instance", "a session begins at the top of its repository")
+def begins_at_the_top(directory: Path) -> None:
+    edit(directory, "plan", ('"--chdir", project.cwd', '"--chdir", project.workdir'))
 
 
 @subject_sabotage("sbx-worktrees-and-subdirs-share-instance", "the repository's hooks can be written inside")

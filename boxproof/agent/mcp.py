@@ -106,12 +106,17 @@ def command(box: Any, config: str, server: str) -> list[str]:
     Whether there is such a program shows when it is started.
     """
     done = box.exec(["cat", config])
+    return argv_of(done.stdout, config, server, said=done.stderr[-200:])
+
+
+def argv_of(text: str, config: str, server: str, *, said: str = "") -> list[str]:
+    """Return the argv of a server by the text of the configuration ``config``; errors as ``command``."""
     try:
-        found = json.loads(done.stdout)["mcpServers"][server]
+        found = json.loads(text)["mcpServers"][server]
         argv = [found["command"], *found.get("args", [])]
         kind = found.get("type", "stdio")
     except (ValueError, KeyError, TypeError) as error:
-        raise SubjectFault(f"{config} names no server {server!r}: {done.stderr[-200:]}{error!r}") from error
+        raise SubjectFault(f"{config} names no server {server!r}: {said}{error!r}") from error
     if kind != "stdio":
         raise SubjectFault(f"the server {server!r} of {config} is of type {kind}, not stdio")
     return [str(each) for each in argv]

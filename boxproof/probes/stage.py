@@ -28,6 +28,17 @@ NEIGHBOUR = "192.168.77.1"
 METADATA = "169.254.169.254"
 CARRIER = "100.64.0.7"
 PRIVATE = ("10.44.0.1", "172.16.9.9", "192.168.200.9", "198.18.0.9")
+# the first, a middle and the last part of each range that is nobody's on the internet
+RANGES = (
+    "10.0.0.9", "10.128.0.9", "10.255.255.9", "172.16.0.9", "172.23.255.9", "172.31.255.9", "192.168.0.9",
+    "192.168.128.9", "192.168.255.9", "100.96.0.9", "100.127.255.9", "169.254.7.9", "169.254.255.9",
+    "198.18.255.9", "198.19.255.9",
+)  # fmt: skip
+COMMON_PORTS = (22, 53, 80, 123, 443, 5353)
+PUBLIC_LAN = (
+    "198.51.100.2",
+    "198.51.100.1",
+)  # the machine's own address, and its neighbour's, as on campuses
 API, FORGE, CACHE = "160.79.104.10", "140.82.112.4", "151.101.2.132"
 RESOLVER = "127.0.0.53"
 NAMES = {
@@ -50,6 +61,10 @@ ip link set lo up
 ip addr add {address}/24 dev eth0
 ip link set eth0 up
 ip route add default via {neighbour}
+"""
+WIDENED = """set -e
+ip addr add {neighbour}/24 dev lan0
+for each in {others}; do ip addr add "$each/32" dev lo; done
 """
 NIX_PACKAGES = ("nix-bin", "libboost-context1.74.0", "libcpuid16", "libgc1", "libsodium23")
 NIX_CONF = """sandbox = false
@@ -124,6 +139,18 @@ class Stage:
             self._host, {"tcp": host, "abstract": [(ABSTRACT, ABSTRACT)], "names": {RESOLVER: NAMES}}
         )
         return self
+
+    def widen(self) -> None:
+        """Have parts of all private ranges, a LAN of public addresses, UDP everywhere, and common ports."""
+        own, neighbour = PUBLIC_LAN
+        self.in_world(["sh", "-c", WIDENED.format(neighbour=neighbour, others=" ".join(RANGES))])
+        self.on_host(["ip", "addr", "add", f"{own}/24", "dev", "eth0"])
+        more = [(each, PORT, each) for each in (neighbour, *RANGES)]
+        more += [(NEIGHBOUR, each, NEIGHBOUR) for each in COMMON_PORTS]
+        known = [(each, PORT, each) for each in (NEIGHBOUR, METADATA, CARRIER, *PRIVATE)]
+        self._serves(self._world, {"tcp": more, "udp": [*more, *known]})
+        here = [(own, PORT, own)]
+        self._serves(self._host, {"tcp": here, "udp": [*here, (HOST, PORT, HOST)]})
 
     def close(self) -> None:
         """End everything that runs on the stage."""

@@ -17,12 +17,19 @@ FORCED = (
     re.compile(r"\bkubectl\b[^|;&#\n]*\bdelete\b[^|;&#\n]*\s(?:--force\b|--now\b|--grace-period[ =]0\b)"),
     re.compile(r"\bkubectl\b[^|;&#\n]*\breplace\b[^|;&#\n]*\s--force\b"),
     re.compile(r"\bcrictl\b[^|;&#\n]*\bstopp?\b[^|;&#\n]*\s(?:-t|--timeout)[ =]0\b"),
+    # its own time-out is 0, and that of a pod's sandbox always
+    re.compile(r"\bcrictl\b[^|;&#\n]*\bstop\b(?![^|;&#\n]*[\s\"'](?:-\w*t|--timeout)\b)"),
+    re.compile(r"\bcrictl\b[^|;&#\n]*\bstopp\b"),
 )
 EXAMPLES = (
     "crictl stop a && crictl rm -f a",
     "crictl rm --force a",
     "crictl rmp -fa",
     "crictl stop --timeout 0 a",
+    "crictl stop a && crictl rm a",
+    "crictl --timeout 9s stop a",
+    'crictl stop ${1:+--timeout "$1"} a',
+    "crictl stopp a && crictl rmp a",
     "kubectl delete --grace-period=0 --force pod a",
     "kubectl delete pod a --now",
     "kubectl -n claude delete pod a \\\n  --grace-period 0",
@@ -31,7 +38,7 @@ EXAMPLES = (
     "nerdctl rm -f a",
 )
 GRACEFUL = re.compile(r"\bkubectl\b.*\bdelete\b.*\bpod\b")
-BY_HAND = re.compile(r"crictl stop|remove\.sh|inv remove-container")
+BY_HAND = re.compile(r"crictl\b[^|;&#\n]*\bstopp?\b|remove\.sh|inv remove-container")
 DOCUMENTS, SCRIPTS = ("*.md", "*.rst", "*.txt"), ("*.sh", "Makefile", "*.mk", "justfile", "tasks.py")
 PLACES = ("docs", "manifests", "chart", "runbooks", "scripts")
 

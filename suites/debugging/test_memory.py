@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.core.process import Result as ExecResult
-from boxproof.core.session import Session
+from boxproof.core.session import RUN_LABEL, Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
-from boxproof.kube.client import Object
-from boxproof.probes.pods.probe_pods import Twin
+from boxproof.kube.client import Kube, Object
+from boxproof.probes.pods import probe_pods
+from boxproof.probes.pods.probe_pods import CONFINED, Twin
 from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import NotYet, until
 
@@ -95,3 +96,37 @@ def killed(pod: Twin) -> dict[str, Any]:
     return until(
         lambda: container_of(pod.kube.get("Pod", pod.name, pod.namespace)), timeout=60, what="the kill"
     )
+
+
+NO_LINE = require("it shows no line about a kill", lambda lines: lines == 0)
+
+
+@claim("dbg-oom-evidence-from-node")
+def test_the_script_shows_nothing_of_another_pod_of_that_name(
+    twin: Twins, box: Box, session: Session, kube: Kube, script: Callable[..., ExecResult]
+) -> None:
+    """A name is one of its namespace's: the agents of a fleet have the same."""
+
+    def lines(label: str, pod: Twin) -> int:
+        done = script("oom.sh", f"{pod.namespace}/{pod.name}")
+        assert done.ok, done.stderr
+        return observe("lines about a kill", label, len(done.stdout.splitlines()))
+
+    pod = hungry(twin, box, session)
+    container = {
+        "name": "probe", "image": session.probe_image, "imagePullPolicy": "Never",
+        "command": ["python3", "-c", HUNGRY], "resources": {"limits": {"memory": "64Mi"}},
+        "securityContext": dict(CONFINED),
+    }  # fmt: skip
+    spec, labels = {"containers": [container]}, {RUN_LABEL: session.run}
+    manifest = probe_pods.manifest(
+        pod.name, box.namespace, session.probe_image, labels=labels, node=box.node, spec=spec
+    )
+    namesake = probe_pods.start(kube, manifest)
+    try:
+        killed(namesake)
+        with control("it shows the kill in the other namespace to who asks for that one"):
+            NO_LINE.fails(lines("the one that was killed", namesake))
+        NO_LINE(lines("the other one", pod))
+    finally:
+        namesake.remove()

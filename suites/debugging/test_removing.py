@@ -21,13 +21,13 @@ ENDED_ITSELF = require("the container ended by itself before it was removed", la
 NO_MISTAKE = require("nothing removes by force, and kubectl comes first", lambda mistakes: mistakes == [])
 WORKER = "worker"
 SLOW_END = (
-    "trap 'echo told >/said/1; sleep 1; echo ended >/said/2; exit 0' TERM; "
+    "trap 'echo told >/said/1; sleep 5; echo ended >/said/2; exit 0' TERM; "
     "echo ready >/said/0; while :; do sleep 0.2; done"
 )
 
 
 def worker(twin: Twins, box: Box, session: Session) -> Twin:
-    """Return a pod beside the box on its node, whose second container needs a second to end."""
+    """Return a pod beside the box on its node, whose second container needs some seconds to end."""
     common: dict[str, Any] = {"image": session.probe_image, "imagePullPolicy": "Never"}
     common["volumeMounts"] = [{"name": "said", "mountPath": "/said"}]
     containers = [
@@ -64,14 +64,15 @@ def test_the_script_lets_a_container_end_before_it_removes_it(
         done = node()(["crictl", "rm", "--force", identity(node(), forced)])
         assert done.ok, done.stderr
         ENDED_ITSELF.fails(ended(forced, "crictl rm --force"))
-    told = worker(twin, box, session)
-    first = identity(node(), told)
-    plain = node()(["crictl", "rm", first])
-    assert not plain.ok, "a running container was removed without a flag"
-    done = script("remove.sh", f"{told.namespace}/{told.name}", WORKER, "120")
-    ENDED_ITSELF(ended(told, "remove.sh"))
-    assert done.ok, done.stderr
-    assert first not in identity(node(), told).split()  # the kubelet may have started another
+    for words in (("120",), ()):  # as long as it is told, and by itself
+        told = worker(twin, box, session)
+        first = identity(node(), told)
+        plain = node()(["crictl", "rm", first])
+        assert not plain.ok, "a running container was removed without a flag"
+        done = script("remove.sh", f"{told.namespace}/{told.name}", WORKER, *words)
+        ENDED_ITSELF(ended(told, " ".join(("remove.sh", *words))))
+        assert done.ok, done.stderr
+        assert first not in identity(node(), told).split()  # the kubelet may have started another
 
 
 @claim("dbg-crictl-stop-before-rm")
@@ -88,7 +89,7 @@ def test_no_runbook_removes_by_force_and_kubectl_comes_first(subject: Subject, t
             assert len(NO_MISTAKE.fails(found)) == 2, text
             file.unlink()
             (tmp_path / "manifests" / "debug" / f"remove-{number}.sh").unlink()
-        file.write_text("```\ncrictl stop a\ncrictl rm a\nkubectl delete pod a\n```\n")
+        file.write_text("```\ncrictl stop --timeout 60 a\ncrictl rm a\nkubectl delete pod a\n```\n")
         NO_MISTAKE.fails(observe("mistakes", "kubectl comes last", runbook_commands.mistakes(tmp_path)))
     NO_MISTAKE(observe("mistakes", "the subject's runbooks", runbook_commands.mistakes(subject.directory)))
     assert runbook_commands.removing(subject.directory), "no runbook says how to remove a container"

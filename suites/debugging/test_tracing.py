@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from boxproof.agent.agent_tools import Exec
@@ -12,6 +12,7 @@ from boxproof.core.process import Result as ExecResult
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.probes.pods.probe_pods import Twin
+from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.pace import stretched
@@ -104,3 +105,29 @@ def test_the_runbook_says_what_strace_costs(subject: Subject) -> None:
         TOLD.fails(says("another text", "Use `strace -c`: it is cheap.\n\nA debugger stops the process."))
     documents = sorted((subject.directory / "docs").glob("*.md"))
     TOLD(says("the documents", "\n\n".join(each.read_text() for each in documents)))
+
+
+NONE_SILENT = require("each document that names strace -c says what it costs", lambda silent: silent == [])
+
+
+@claim("dbg-tracing-low-overhead")
+@scope("image")
+def test_no_document_names_it_without_its_cost(subject: Subject) -> None:
+    """That one page says so is no use to a reader of another one."""
+
+    def silent(asked: str, documents: Mapping[str, str]) -> list[str]:
+        said = [
+            (name, COSTS.search(each))
+            for name, text in documents.items()
+            for each in re.split(r"\n\s*\n", text)
+            if STRACE.search(each)
+        ]
+        found = {name for name, _ in said} - {name for name, cost in said if cost}
+        return observe("documents that name it without its cost", asked, sorted(found))
+
+    files = shipped.files(subject, "*.md")
+    pages = {str(each.relative_to(subject.directory)): each.read_text() for each in files}
+    with control("another page that recommends it as cheap is seen"):
+        more = {"another.md": "Use `strace -c`: it is cheap.\n\nA debugger stops the process."}
+        assert "another.md" in NONE_SILENT.fails(silent("with another", pages | more))
+    NONE_SILENT(silent("the documents", pages))

@@ -10,6 +10,7 @@ from boxproof.agent import login
 from boxproof.agent.api_session import SEND
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
+from boxproof.deployment.deploy import rendered
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube, NotFound
 from boxproof.probes.pods import helper_pods, volumes
@@ -17,7 +18,7 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pods.volume_reader import visit
 from boxproof.probes.pods.volumes import Member, after_deletion
 from boxproof.probes.pressure import eventually
-from boxproof.subject.manifests.pod_specs import selector
+from boxproof.subject.manifests.pod_specs import selector, workload
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import holds
@@ -183,3 +184,22 @@ def test_the_pod_comes_back_as_the_same(make_box: MakeBox, aside: str, kube: Kub
     for _ in range(2):
         LASTING(returned("the box", after_deletion(kube, box.namespace, selector(box.workload))), wanted)
     ONE_OF_A_SET(live(box.workload["kind"], box.name, box.namespace))
+
+
+NOT_DELETED = require("scaling it down deletes no claim", lambda policy: policy != "Delete")
+
+
+@claim("statefulset-stable-identity")
+def test_scaling_down_deletes_no_claim(session: Session, subject: Subject) -> None:
+    """In every tier: scaled to none and back, the pod of that name would have an empty volume."""
+
+    def policy(asked: str, spec: Mapping[str, Any]) -> str:
+        said = (spec.get("persistentVolumeClaimRetentionPolicy") or {}).get("whenScaled", "Retain")
+        return observe("claims when it is scaled down", asked, str(said))
+
+    with control("one that says whenScaled: Delete is seen"):
+        doctored = {"persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"}}
+        NOT_DELETED.fails(policy("doctored", doctored))
+    for name, components in (subject.tiers or {"default": ()}).items():
+        objects, _ = rendered(session, components=components)
+        NOT_DELETED(policy(f"tier {name}", workload(objects, subject.workload)["spec"]))

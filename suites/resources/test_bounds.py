@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,21 +13,21 @@ from boxproof.fixtures.compose_project import Composed, Documented, bytes_of_log
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.probe_pods import INSIDE
+from boxproof.subject import documented_commands
+from boxproof.subject.documented_commands import Run
 from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.recording import observations
 from pytest_claims.waiting import NotYet, until
+from suites.resources.option_bounds import MOST_LOGS, compose_bound, log_bound, tmp_is_tight
 
 MIB = 1 << 20
 BURST = 300  # MiB
 FILL = ["dd", "if=/dev/zero", "bs=1M", f"count={BURST}", "status=none"]
 PRINTED, CRASHES = 16, 4  # MiB a life of the container prints, and lives
 LINE = "x" * 1000
-CRASH = f"yes {LINE} | head -c {PRINTED * MIB}; exit 1"
 OVERSHOOT = 1.01  # files are changed after the line that exceeds their size
-SIZES = {"k": 10**3, "m": 10**6, "g": 10**9}
-
 
 KUBELET = ("containerLogMaxSize", "containerLogMaxFiles")
 FULL = require("the burst does not fit: no space", lambda found: found == "no space")
@@ -38,10 +37,9 @@ MOUNTED_WITH = require(
     "it is mounted with noexec and nosuid", lambda options: {"noexec", "nosuid"} <= set(options)
 )
 BOUNDED = require("no service has logs without an upper size", lambda services: services == [])
-HAS_BOUND = require("the command bounds the logs", lambda size: size > 0)
+HAS_BOUND = require("the command bounds the logs, at a gigabyte or less", lambda size: 0 < size <= MOST_LOGS)
 STAYS_BELOW = require(
-    "the logs take some of what was printed, and at most {} bytes",
-    lambda size, bound: PRINTED * MIB / 2 < size <= bound * OVERSHOOT,
+    "the logs take some space, and at most {} bytes", lambda size, bound: 0 < size <= bound * OVERSHOOT
 )
 DOCUMENTED = require("the documents say what bounds logs in a cluster", lambda words: words == set(KUBELET))
 NO_OTHER = require("no container may fill a /tmp without a bound", lambda found: found == [])
@@ -180,15 +178,18 @@ def mount_options(mounts: str) -> list[str]:
 def test_the_documented_logs_of_a_crash_loop_are_bounded(
     documented: Documented, docker: Any, session: Session, subject: Subject
 ) -> None:
-    with control("a command without options does not bound them"):
+    bare = ("--log-driver", "json-file", "--log-opt", "max-size=10g")
+    with control("a command without options does not bound them, and no disk has ten gigabytes to spare"):
         HAS_BOUND.fails(observe("bytes at most", "no options", log_bound(())))
+        HAS_BOUND.fails(observe("bytes at most", "ten gigabytes", log_bound(bare)))
     bound = observe("bytes at most", "the documented command", log_bound(subject.commands.run))
     HAS_BOUND(bound)
+    # all lives together print more than the bound
+    crash = f"yes {LINE} | head -c {max(PRINTED * MIB, bound // CRASHES)}; exit 1"
     with control("without the options the same crashes leave more than the bound"):
-        bare = ("--log-driver", "json-file", "--log-opt", "max-size=10g")
-        loop = crashed(docker, documented("-c", CRASH, entrypoint="sh", restart=True, bare=bare))
+        loop = crashed(docker, documented("-c", crash, entrypoint="sh", restart=True, bare=bare))
         STAYS_BELOW.fails(bytes_of_logs(docker, loop, session.probe_image), bound)
-    loop = crashed(docker, documented("-c", CRASH, entrypoint="sh", restart=True))
+    loop = crashed(docker, documented("-c", crash, entrypoint="sh", restart=True))
     STAYS_BELOW(bytes_of_logs(docker, loop, session.probe_image), bound)
 
 
@@ -201,26 +202,12 @@ def test_the_logs_of_every_service_of_the_compose_file_are_bounded(
         found = [name for name, each in services.items() if not compose_bound(each.get("logging") or {})]
         return observe("services", asked, found)
 
-    with control("a service that names no driver, and one whose driver has no size"):
+    with control("a service that names no driver, one whose driver has no size, and one of a vast size"):
         doctored = {"a": {}, "b": {"logging": {"driver": "json-file", "options": {"max-file": "3"}}}}
-        assert BOUNDED.fails(unbounded("doctored", doctored)) == ["a", "b"]
+        doctored["c"] = {"logging": {"driver": "local", "options": {"max-size": "50g"}}}
+        assert BOUNDED.fails(unbounded("doctored", doctored)) == ["a", "b", "c"]
     assert compose_services, "the Compose file has no service"
     BOUNDED(unbounded("the Compose file", compose_services))
-
-
-def compose_bound(logging: Mapping[str, Any]) -> bool:
-    """Return whether a service's logs have an upper size of 100 MB at most."""
-    options = logging.get("options") or {}
-    words = tuple(
-        f"max-{each}={options[f'max-{each}']}" for each in ("size", "file") if f"max-{each}" in options
-    )
-    return logging.get("driver") in ("json-file", "local") and 0 < log_bound(words) <= 100 * SIZES["m"]
-
-
-def log_bound(words: tuple[str, ...]) -> int:
-    """Return the most bytes that the options of ``docker run`` let logs take, 0 for no bound."""
-    size, files = (re.search(rf"\bmax-{each}=(\d+)([kmg]?)", " ".join(words)) for each in ("size", "file"))
-    return int(size[1]) * SIZES.get(size[2], 1) * int(files[1] if files else 1) if size else 0
 
 
 def crashed(docker: Any, name: str) -> str:
@@ -248,3 +235,48 @@ def test_the_documents_say_what_bounds_logs_in_a_cluster(own_documents: str) -> 
     with control("a text that speaks of logs alone names none"):
         DOCUMENTED.fails(named("another text", "Logs of pods are the kubelet's."))
     DOCUMENTED(named("the documents", own_documents))
+
+
+PAGES_BOUND = require("each command of the documents that runs it bounds the logs", lambda bare: bare == [])
+PAGES_TMP = require(
+    "each command of the documents that runs it gives /tmp a size, noexec and nosuid", lambda bare: bare == []
+)
+
+
+def otherwise(asked: str, runs: Sequence[Run], good: Callable[[Sequence[str]], bool]) -> list[str]:
+    """Return where documents run the box otherwise than is good, or that none does; an observation."""
+    found = [f"{each.page}: {' '.join(each.options)}" for each in runs if not good(each.options)]
+    return observe("commands of the documents", asked, found if runs else ["no document runs it"])
+
+
+def doctored_runs(subject: Subject, *options: str) -> list[Run]:
+    """Return the commands of a page that runs the box with these options in the place of its own."""
+    text = f"docker run {' '.join(options)} -it {subject.image.name}:TAG\n"
+    return documented_commands.runs_in({"doctored.md": text}, subject.image.name)
+
+
+@claim("logs-bounded-in-crash-loop")
+@needs("command:run")
+@scope("image")
+def test_each_command_of_the_documents_bounds_the_logs(subject: Subject) -> None:
+    """What people copy is the page; subject.toml only says what stands there."""
+
+    def bounded(options: Sequence[str]) -> bool:
+        return 0 < log_bound(options) <= MOST_LOGS
+
+    with control("a page that runs it without the options, with files and no size, and no page at all"):
+        for options in ((), ("--log-driver", "json-file", "--log-opt", "max-file=3")):
+            PAGES_BOUND.fails(otherwise("doctored", doctored_runs(subject, *options), bounded))
+        PAGES_BOUND.fails(otherwise("no page", [], bounded))
+    PAGES_BOUND(otherwise("the documents", documented_commands.runs(subject), bounded))
+
+
+@claim("tmp-bounded")
+@needs("command:run")
+@scope("image")
+def test_each_command_of_the_documents_bounds_tmp(subject: Subject) -> None:
+    """What people copy is the page; subject.toml only says what stands there."""
+    with control("a page that runs it without the option, without a size, and so that programs run there"):
+        for options in ((), ("--tmpfs", "/tmp:rw,noexec"), ("--tmpfs", "/tmp:rw,exec,size=1g")):
+            PAGES_TMP.fails(otherwise("doctored", doctored_runs(subject, *options), tmp_is_tight))
+    PAGES_TMP(otherwise("the documents", documented_commands.runs(subject), tmp_is_tight))

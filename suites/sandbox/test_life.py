@@ -116,6 +116,40 @@ def test_nothing_is_left_after_ten_sessions(sandbox: Sandbox, stage: Stage) -> N
     NO_FILE(files(stage, before, "after ten sessions"))
 
 
+NOTHING_MORE = require("nothing is in the home that was not before the session", lambda more: more == [])
+
+
+@claim("sbx-slirp-cleanup")
+@scope("host")
+def test_no_end_leaves_a_file_or_socket_in_the_home(sandbox: Sandbox, stage: Stage) -> None:
+    """Where the launcher keeps its own things, beside the temporary files of the machine."""
+    assert sandbox.run(["true"], "internet").ok  # what is kept for good is there from then on
+
+    def names() -> set[str]:
+        return {str(each.relative_to(stage.home)) for each in stage.home.rglob("*")}
+
+    def more(asked: str) -> list[str]:
+        return observe("more in the home", asked, sorted(names() - before))
+
+    before = names()
+    with control("a file that is left is seen"):
+        left = sandbox.state / "zz-left"
+        left.write_text("")
+        NOTHING_MORE.fails(more("a file of ours"))
+        left.unlink()
+    for way in ("exit", "int", "term"):
+        payload = STAY if way == "exit" else SLOWLY
+        with sandbox.background(payload, "internet", terminal=way == "int") as process:
+            begun(process)
+            if way == "term":
+                process.send(signal.SIGTERM)
+            else:
+                process.write("\x03" if way == "int" else "end\n")
+            process.wait(LAST)
+        assert stage.left() == []
+        NOTHING_MORE(more(f"after {way}"))
+
+
 @claim("sbx-slirp-dies-on-sigkill")
 @scope("host")
 def test_a_killed_launcher_takes_everything_along(sandbox: Sandbox, stage: Stage) -> None:

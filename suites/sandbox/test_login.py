@@ -16,6 +16,7 @@ from boxproof.probes.stage import Stage
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import until
+from suites.sandbox import asked_outside
 
 MESSAGES = "/v1/messages"
 PROMPT = ("-p", "Say hello.", "--output-format", "json")
@@ -193,6 +194,36 @@ def test_only_the_login_is_shared(sandbox: Sandbox, stage: Stage, host_file: Pat
     assert (stage.home / ".claude/settings.json").read_text() == "zz-secret\n"
     own = Path(sandbox.instance(stage.project))
     assert list(own.rglob("projects/y/b.jsonl")), "the instance has no history"
+
+
+MARK = "zz-of-the-home"
+PLACES = "/etc /run /tmp /mnt /media /opt /srv /var /root"
+NOT_INSIDE = require("no file of the home is there, but for the login", lambda found: found == [])
+
+
+@claim("sbx-only-auth-is-shared")
+@scope("host")
+def test_no_file_of_the_home_comes_in(sandbox: Sandbox, stage: Stage, host_file: Path) -> None:
+    """Whatever is there that a launcher could take along, wherever it would put it, in each tier."""
+    put(host_file, login.credentials("shared"))
+    own = f"{sandbox.part.state}/"
+    names = [each for each in asked_outside.files(sandbox.source()) if not f"{each}/".startswith(own)]
+    for each in names:
+        (stage.home / each).parent.mkdir(parents=True, exist_ok=True)
+        (stage.home / each).write_text(f"{MARK}\n")
+    look = f"grep -rlsa {MARK} "
+
+    def found(asked: str, said: str) -> list[str]:
+        return observe("files of the home", asked, sorted(said.split()))
+
+    with control("outside each of them is found"):
+        outside = stage.as_user(["sh", "-c", f'{look} "$HOME"'])
+        assert len(NOT_INSIDE.fails(found("outside", outside.stdout))) == len(names)
+    for tier in sandbox.part.tiers:
+        done = sandbox.sh(f'{look} "$HOME" {PLACES}; cat {FILE}', tier)
+        said, brace, _ = done.stdout.partition("{")
+        assert brace, f"no session had its login: {done.describe()}"
+        NOT_INSIDE(found(tier, said))
 
 
 @claim("sbx-only-auth-is-shared")

@@ -9,6 +9,7 @@ from boxproof.probes.network.reach import Listener, Reach, reach
 from boxproof.probes.stage import (
     ABSTRACT,
     CARRIER,
+    COMMON_PORTS,
     FORGE,
     HOST,
     LOOPBACK_PORT,
@@ -16,6 +17,8 @@ from boxproof.probes.stage import (
     NEIGHBOUR,
     PORT,
     PRIVATE,
+    PUBLIC_LAN,
+    RANGES,
     RESOLVER,
     Stage,
 )
@@ -129,6 +132,24 @@ def test_the_internet_is_reached_and_the_lan_is_not(sandbox: Sandbox) -> None:
             UNREACHED(reach(inside, listener(each)))
         for name, port in public:
             REACHED(reach(inside, name, port))
+
+
+ENDS = [(each, PORT) for each in (NEIGHBOUR, HOST, METADATA, CARRIER, *PRIVATE, *RANGES, *PUBLIC_LAN)]
+ENDS += [(NEIGHBOUR, each) for each in COMMON_PORTS]
+
+
+@claim("sbx-lan-blocked-internet-works")
+@scope("host")
+def test_no_protocol_port_or_part_of_a_range_leads_into_the_lan(sandbox: Sandbox, stage: Stage) -> None:
+    """Nor does an address of this machine's, or of its LAN, that is in no private range."""
+    stage.widen()
+    ends = [Listener(address, port, address, udp) for address, port in ENDS for udp in (False, True)]
+    with control("in the full tier each is reached, over TCP and UDP"), sandbox.session("full") as full:
+        for each in ends:
+            UNREACHED.fails(reach(full, each))
+    with sandbox.session("internet") as inside:
+        for each in ends:
+            UNREACHED(reach(inside, each))
 
 
 @claim("sbx-lan-blocked-internet-works")

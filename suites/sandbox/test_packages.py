@@ -162,3 +162,37 @@ def test_a_second_launch_calls_no_nix(
     CALLED(observe("calls of nix", "after a change of the lock", counted.calls()))
     launched()
     NO_CALL(observe("calls of nix", "after that", counted.calls()))
+
+
+@claim("sbx-package-cache")
+@scope("host")
+def test_a_changed_channel_calls_nix_again(
+    sandbox: Sandbox, stage: Stage, nix: Nix, counted: Counted, profile: Profile
+) -> None:
+    """The user's registry of flakes, and the link to the generation of the channels in force."""
+    profile("known", nix.profile("hello"))
+    registry, channels = stage.home / ".config/nix/registry.json", stage.home / ".nix-defexpr/channels"
+    generations = [stage.home / f"generations/{number}" for number in (1, 2)]
+    for each in (registry.parent, channels.parent, *generations):
+        each.mkdir(parents=True)
+    registry.write_text('{"flakes": [], "version": 2}\n')
+    channels.symlink_to(generations[0])
+
+    def calls(asked: str) -> int:
+        result = sandbox.run(["hello"], "offline", profile="known", env=counted.env)
+        assert result.ok and result.stdout == "said by hello\n", result.describe()
+        return observe("calls of nix", asked, counted.calls())
+
+    def another_registry() -> None:
+        registry.write_text('{"version": 2, "flakes": []}\n')
+
+    def another_generation() -> None:
+        channels.unlink()
+        channels.symlink_to(generations[1])
+
+    calls("the first launch")
+    for name, change in (("registry", another_registry), ("generation", another_generation)):
+        with control("unless something changes nix is not called again"):
+            CALLED.fails(calls(f"before another {name}"))
+        change()
+        CALLED(calls(f"after another {name}"))

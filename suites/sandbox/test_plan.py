@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from boxproof.core.process import Started
+from boxproof.core.process import Result, Started
 from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.host.sandbox_tools import behind
 from boxproof.probes.stage import Stage
 from pytest_claims import SubjectFault, claim, control, observe, require, scope
 from pytest_claims.waiting import until
+from suites.sandbox import asked_outside
 
 STAY = ["sh", "-c", "echo started; read -r word"]
 UNSHARED = require("the network is not shared", lambda flags: "--unshare-net" in flags)
@@ -92,6 +94,38 @@ def test_each_tier_has_its_flags(sandbox: Sandbox) -> None:
             UNSHARED(flags(tier))
 
 
+CLOSES = {
+    "bwrap": {
+        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+        "--cap-drop", "--die-with-parent", "--seccomp",
+    },
+    "slirp4netns": {"--disable-host-loopback", "--enable-sandbox", "--enable-seccomp"},
+}  # fmt: skip
+HAS_ALL = require("{} has all flags that close it", lambda flags, program: set(flags) >= CLOSES[program])
+
+
+@claim("sbx-dry-run-flags-per-tier")
+@scope("host")
+def test_each_program_has_all_flags_that_close_it(sandbox: Sandbox) -> None:
+    """The sandbox in every tier alike, and the helper that has the network's other end."""
+    found = {tier: sandbox.shown(tier, ["true"]) for tier in EXPECTED}
+
+    def flags(tier: str, program: str) -> list[str]:
+        """Return the options from the program's name on, without their values."""
+        argv = found[tier][-1 if program == "slirp4netns" else 0]
+        begin = next((at for at, word in enumerate(argv) if Path(word).name == program), len(argv))
+        words = {each.partition("=")[0] for each in argv[begin:] if each.startswith("--")}
+        same = {"--unshare-cgroup-try"} if "--unshare-cgroup" in words else set()
+        return observe("flags of a program", f"{tier}: {program}", sorted(words | same))
+
+    with control("neither program has those of the other"):
+        HAS_ALL.fails(flags("internet", "slirp4netns"), "bwrap")
+        HAS_ALL.fails(flags("internet", "bwrap"), "slirp4netns")
+    HAS_ALL(flags("internet", "slirp4netns"), "slirp4netns")
+    for tier in EXPECTED:
+        HAS_ALL(flags(tier, "bwrap"), "bwrap")
+
+
 @claim("sbx-dry-run-flags-per-tier")
 @scope("host")
 def test_what_runs_is_what_was_shown(sandbox: Sandbox, stage: Stage) -> None:
@@ -153,6 +187,36 @@ def _agrees(sandbox: Sandbox, shown: dict[str, str], inside: str) -> None:
     with control("an audit that names no variable leaves one unsaid"):
         NOTHING_UNSAID.fails(observe("unsaid", "an empty audit", sorted(names - ours)))
     NOTHING_UNSAID(observe("unsaid", "the audit", sorted(each for each in names - ours if each not in said)))
+
+
+@claim("sbx-audit-shows-everything")
+@scope("host")
+def test_no_variable_of_the_caller_comes_in_unsaid(
+    sandbox: Sandbox, stage: Stage, profile: Callable[[str, str], Path]
+) -> None:
+    """Whatever is set outside that a launcher could hand on, in each tier, to a command and to the CLI."""
+    profile("one", 'variables = ["FIRST_NAME"]\n')
+    mark, cli = stage.home / "zz-unasked", stage.home / ".local/bin/claude"
+    for each in (mark, cli.parent):  # a directory, for variables that name one
+        each.mkdir(parents=True)
+    cli.write_text('#!/bin/sh\nexec "$@"\n')
+    cli.chmod(0o755)
+    names = {"FIRST_NAME", *asked_outside.variables(sandbox.source())}
+    env = dict.fromkeys(names, str(mark)) | {"PATH": f"{cli.parent}:{stage.path}"}
+
+    def unsaid(asked: str, ended: Result, said: str) -> list[str]:
+        inside = {line.partition("=")[0] for line in ended.stdout.splitlines() if mark.name in line}
+        return observe("unsaid", asked, sorted(inside - set(re.findall(r"\w+", said))))
+
+    for tier in EXPECTED:
+        command = sandbox.run(["env"], tier, profile="one", env=env)
+        instead = sandbox.run((), tier, arguments=["env"], profile="one", env=env)
+        for name, ended in (("a command", command), ("the CLI", instead)):
+            assert ended.ok, ended.describe()
+            with control("an audit that names no variable leaves that of the profile unsaid"):
+                assert "FIRST_NAME" in NOTHING_UNSAID.fails(unsaid("an empty audit", ended, ""))
+            said = sections(ended.stderr).get("variables", "")
+            NOTHING_UNSAID(unsaid(f"{tier}: {name}", ended, said))
 
 
 def _lacking(shown: dict[str, str]) -> list[str]:

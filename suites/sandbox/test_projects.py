@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.core.process import Started
-from boxproof.fixtures.sandboxed import Sandbox
+from boxproof.agent import login
+from boxproof.core.process import Result, Started
+from boxproof.fixtures.sandboxed import Api, Sandbox
+from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.stage import Stage
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
@@ -90,6 +92,105 @@ def test_a_repository_has_one_instance(sandbox: Sandbox, stage: Stage, git: Git)
     places = [repo, repo / "sub", stage.home / "wt", stage.home / "wt/sub", repo / ".worktrees/f"]
     found = {sandbox.instance(each) for each in places}
     ONE(observe("instances", "a repository, its subdirectories and worktrees", len(found)))
+
+
+ONE_BOUND = require(
+    "sessions everywhere in it have one configuration, that of the instance which is named",
+    lambda found: len(found) == 1 and "" not in found,
+)
+CONFIGURED = 'stat -c %d:%i "$CLAUDE_CONFIG_DIR"; touch "$CLAUDE_CONFIG_DIR/zz-session"'
+
+
+@claim("sbx-worktrees-and-subdirs-share-instance")
+@scope("host")
+def test_the_sessions_of_a_repository_have_one_configuration(
+    sandbox: Sandbox, stage: Stage, git: Git
+) -> None:
+    """Where a session writes, in each tier: what the launcher prints it works out by itself."""
+    repo = repository(git, stage.home / "repo")
+    git(repo, "worktree", "add", "-q", str(stage.home / "wt"))
+    git(repo, "worktree", "add", "-q", str(repo / ".worktrees/f"))
+    plain = stage.home / "plain"
+    (plain / "sub").mkdir(parents=True)
+
+    def bound(place: Path, tier: str) -> str:
+        """Return which directory a session there has, "" unless it is in the instance that is printed."""
+        said = sandbox.sh(CONFIGURED, tier, cwd=place)
+        assert said.ok, said.describe()
+        marks = list(Path(sandbox.instance(place)).rglob("zz-session"))
+        own = {f"{each.parent.stat().st_dev}:{each.parent.stat().st_ino}" for each in marks}
+        for each in marks:
+            each.unlink()
+        return said.stdout.strip() if own == {said.stdout.strip()} else ""
+
+    def found(asked: str, *places: Path, tier: str = "offline") -> list[str]:
+        return observe("configurations", asked, sorted({bound(each, tier) for each in places}))
+
+    with control("outside a repository a subdirectory is a project of its own"):
+        ONE_BOUND.fails(found("a directory and one in it", plain, plain / "sub"))
+    places = [repo, repo / "sub", stage.home / "wt", stage.home / "wt/sub", repo / ".worktrees/f"]
+    ONE_BOUND(found("a repository", *places))
+    for tier in ("full", "internet"):
+        ONE_BOUND(found(tier, repo / "sub", stage.home / "wt/sub", tier=tier))
+
+
+AS_OUTSIDE = require(
+    "the CLI inside names the histories of a directory as it does outside",
+    lambda named: named["inside"] == named["outside"] != [],
+)
+PROMPT = ("-p", "Say hello.", "--output-format", "json")
+TRUSTED = 'variables = ["NODE_EXTRA_CA_CERTS"]\n[[mounts]]\nsource = "{ca}"\n'
+
+
+def keys_of(top: Path, run: Callable[[], Result]) -> list[str]:
+    """Return the keys of the projects below a directory in which a prompt leaves a history."""
+    before, said = set(top.rglob("projects/*/*.jsonl")), run()
+    assert said.ok, said.describe()
+    return sorted({each.parent.name for each in set(top.rglob("projects/*/*.jsonl")) - before})
+
+
+def logged_in(stage: Stage) -> Path:
+    """Return the directory of the host's own CLI, with a login in it."""
+    host = stage.home / ".claude"
+    host.mkdir(mode=0o700)
+    (host / login.FILE).write_text(login.credentials(unique("stub-token")))
+    (host / login.FILE).chmod(0o600)
+    return host
+
+
+@claim("sbx-worktrees-and-subdirs-share-instance")
+@scope("host")
+def test_the_cli_has_its_own_name_for_a_project(
+    sandbox: Sandbox, stage: Stage, git: Git, api: Api, cli: Path, profile: Callable[[str, str], Path]
+) -> None:
+    """Its key of a project is made of where it runs: elsewhere it would not find its histories again."""
+    profile("api", TRUSTED.format(ca=api.ca))
+    host, repo = logged_in(stage), repository(git, stage.home / "repo")
+    git(repo, "worktree", "add", "-q", str(stage.home / "wt"))
+
+    def outside(place: Path) -> list[str]:
+        words = [str(cli), *PROMPT]
+        return keys_of(host, lambda: stage.as_user(words, cwd=place, env=api.env, timeout=120))
+
+    def inside(place: Path) -> list[str]:
+        def run() -> Result:
+            return sandbox.run(
+                (), "internet", cwd=place, env=api.env, timeout=120, arguments=PROMPT, profile="api"
+            )
+
+        return keys_of(Path(sandbox.instance(place)), run)
+
+    def both(asked: str, within: list[str], without: list[str]) -> dict[str, list[str]]:
+        return observe("keys of a project", asked, {"inside": within, "outside": without})
+
+    places = (repo, repo / "sub", stage.home / "wt/sub")
+    found = [inside(each) for each in places]
+    with control("another directory has another name"):
+        wanted = [outside(each) for each in places]
+        assert all(wanted), "the CLI outside keeps no history"
+        AS_OUTSIDE.fails(both("two directories", found[0], outside(stage.project)))
+    for place, within, without in zip(places, found, wanted, strict=True):
+        AS_OUTSIDE(both(place.name, within, without))
 
 
 @claim("sbx-worktrees-and-subdirs-share-instance")

@@ -9,6 +9,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 
@@ -16,6 +17,20 @@ def tcp(address: str, port: int, token: str) -> None:
     """Listen, and answer each connection with ``token``."""
     server = socket.create_server((address, port), backlog=64)
     background(lambda: answer(server, token))
+
+
+def udp(address: str, port: int, token: str) -> None:
+    """Answer each datagram with ``token``."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind((address, port))
+
+    def work() -> None:
+        while True:
+            _, peer = server.recvfrom(2048)
+            with suppress(OSError):
+                server.sendto(f"{token}\n".encode(), peer)
+
+    background(work)
 
 
 def abstract(name: str, token: str) -> None:
@@ -39,14 +54,14 @@ def answer(server: socket.socket, token: str) -> None:
 
 def names(address: str, table: dict[str, str]) -> None:
     """Answer name queries over UDP and TCP from ``table``; all other names do not exist."""
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind((address, 53))
+    datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagram.bind((address, 53))
     stream = socket.create_server((address, 53))
 
     def datagrams() -> None:
         while True:
-            query, peer = udp.recvfrom(2048)
-            udp.sendto(reply(query, table), peer)
+            query, peer = datagram.recvfrom(2048)
+            datagram.sendto(reply(query, table), peer)
 
     def streams() -> None:
         while True:
@@ -90,6 +105,8 @@ def main(asked: dict[str, Any]) -> None:
     """Serve what was asked for until standard input ends."""
     for address, port, token in asked.get("tcp", ()):
         tcp(address, int(port), token)
+    for address, port, token in asked.get("udp", ()):
+        udp(address, int(port), token)
     for name, token in asked.get("abstract", ()):
         abstract(name, token)
     for address, table in asked.get("names", {}).items():

@@ -1,0 +1,96 @@
+"""The commands by which a subject's own documents and scripts run its image without a cluster."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from boxproof.subject.manifests import shipped, starting
+from boxproof.subject.model import Subject
+
+CONTINUED = re.compile(r"\\\n\s*")
+BEGUN = re.compile(r"\b(?:docker|podman|nerdctl)(?: +container)? +run +(?P<rest>[^\n]*)")
+ENDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1"})
+FILLED_IN = re.compile(r"\$?\{?[A-Z_]*IMAGE[A-Z_]*\}?$")  # what the reader is to put there is the box
+PLAIN = frozenset(
+    {
+        "--detach", "--disable-content-trust", "--env-host", "--init", "--interactive", "--no-healthcheck",
+        "--no-hosts", "--oom-kill-disable", "--privileged", "--publish-all", "--quiet", "--read-only",
+        "--replace", "--rm", "--rmi", "--sig-proxy", "--tty",
+    }
+)  # fmt: skip
+LETTERS = frozenset("ditPq")  # short options without a value, which may stand together
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command: the document or script it stands in, its options, and the words after the image."""
+
+    page: str
+    options: tuple[str, ...]
+    words: tuple[str, ...] = ()
+
+
+def runs(subject: Subject) -> list[Run]:
+    """Return each command of the subject's documents and scripts that runs its image, in order."""
+    return runs_in(shipped.commands(subject), subject.image.name)
+
+
+def runs_in(pages: Mapping[str, str], image: str) -> list[Run]:
+    """Return those of texts by their names; ``image`` is the box's, without registry and tag."""
+    return [each for page, text in pages.items() for each in _of_page(page, text, image)]
+
+
+def values(options: Sequence[str], *names: str) -> list[str]:
+    """Return the values of an option (by all its names), in order, as "--NAME VALUE" or "--NAME=VALUE"."""
+    found = []
+    for at, word in enumerate(options):
+        name, equals, value = word.partition("=")
+        if name in names:
+            found.append(value if equals else next(iter(options[at + 1 : at + 2]), ""))
+    return found
+
+
+def _of_page(page: str, text: str, image: str) -> Iterator[Run]:
+    for line in CONTINUED.sub(" ", text).splitlines():
+        if line.lstrip().startswith("#"):
+            continue
+        for begun in BEGUN.finditer(line):
+            words = _words(begun["rest"])
+            options = words[: _length(words)]
+            named, after = words[len(options) : len(options) + 1], words[len(options) + 1 :]
+            if named and (_name(named[0]) == _name(image) or FILLED_IN.match(named[0])):
+                yield Run(page, tuple(options), tuple(after))
+
+
+def _name(reference: str) -> str:
+    return PurePosixPath(starting.repository(reference)).name
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a command up to its end; what is no shell is parted at its spaces."""
+    try:
+        words = shlex.split(text, comments=True)
+    except ValueError:
+        words = text.split()
+    end = next((at for at, word in enumerate(words) if word in ENDS), len(words))
+    return words[:end]
+
+
+def _length(words: Sequence[str]) -> int:
+    """Return how many of the words are options and their values: the one after them is the image."""
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] != "-":
+        alone = "=" in words[at] or words[at] in PLAIN or _together(words[at])
+        at += 1 if alone else 2
+    return at
+
+
+def _together(word: str) -> bool:
+    """Return whether a short option has no value, or has it in the same word."""
+    if word.startswith("--"):
+        return False
+    return set(word[1:]) <= LETTERS or len(word) > 2

@@ -1,0 +1,43 @@
+"""What bounds logs and /tmp, by the options of a container that an engine runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from boxproof.subject.documented_commands import values
+
+SIZES = {"k": 10**3, "m": 10**6, "g": 10**9}
+MOST_LOGS = SIZES["g"]  # bytes of one container that still fill no disk
+KEPT = {"json-file": (0, 1), "local": (20 * SIZES["m"], 5)}  # size (0: any) and files where nothing is said
+
+
+def compose_bound(logging: Mapping[str, Any]) -> bool:
+    """Return whether a service names a driver whose logs have an upper size that fills no disk."""
+    driver = str(logging.get("driver"))
+    words = [f"--log-opt={name}={value}" for name, value in (logging.get("options") or {}).items()]
+    return driver in KEPT and 0 < log_bound((f"--log-driver={driver}", *words)) <= MOST_LOGS
+
+
+def log_bound(words: Sequence[str]) -> int:
+    """Return the most bytes that the options of ``docker run`` let logs take, 0 for no bound."""
+    driver = (values(words, "--log-driver") or ["json-file"])[-1]
+    given = dict(each.partition("=")[::2] for each in values(words, "--log-opt"))
+    least, files = KEPT.get(driver, (0, 0))
+    size = re.fullmatch(r"(\d+)([kmg]?)b?", given.get("max-size", str(least)).lower())
+    count = re.fullmatch(r"\d+", given.get("max-file", str(files)))
+    return int(size[1]) * SIZES.get(size[2], 1) * int(count[0]) if size and count and least | files else 0
+
+
+def tmp_is_tight(options: Sequence[str]) -> bool:
+    """Return whether options mount a tmpfs of a size at /tmp; noexec and nosuid are the engine's default."""
+    mounts = [each.partition(":")[::2] for each in values(options, "--tmpfs")]
+    for each in values(options, "--mount"):
+        field = dict(one.partition("=")[::2] for one in each.split(","))
+        place = next((field[name] for name in ("destination", "dst", "target") if name in field), "")
+        if field.get("type") == "tmpfs":
+            mounts.append((place, f"size={field.get('tmpfs-size', '')}"))
+    said = [set(words.split(",")) for place, words in mounts if place.rstrip("/") == "/tmp"]
+    words = said[-1] if said else set()
+    return any(re.match(r"size=[1-9]", each) for each in words) and not words & {"exec", "suid"}

@@ -1,0 +1,45 @@
+"""The commands that run the box are found in documents and scripts, their options apart from the image."""
+
+from __future__ import annotations
+
+import pytest
+
+from boxproof.core.settings import ROOT
+from boxproof.subject import documented_commands, model
+from boxproof.subject.documented_commands import Run, runs_in, values
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "words"),
+    [
+        ("docker run -it box:TAG", ["-it"], []),
+        ("$ sudo docker run --rm -eA=b -v box:/x -m4g h:5000/x/box@sha256:a -p hi | tee x",
+         ["--rm", "-eA=b", "-v", "box:/x", "-m4g"], ["-p", "hi"]),
+        ('docker run -d --memory=4g \\\n  --rm "$IMAGE" ls', ["-d", "--memory=4g", "--rm"], ["ls"]),
+        ("podman container run --cap-drop ALL box # comment", ["--cap-drop", "ALL"], []),
+        ("nerdctl run box && echo done", [], []),
+    ],
+)  # fmt: skip
+def test_a_command_is_parted(line: str, options: list[str], words: list[str]) -> None:
+    assert runs_in({"a.md": f"one\n{line}\n"}, "box") == [Run("a.md", tuple(options), tuple(words))]
+
+
+@pytest.mark.parametrize(
+    "line", ["docker run registry:2", "# docker run box", "docker running box", "docker exec box run box"]
+)
+def test_what_runs_another_image_is_left_out(line: str) -> None:
+    assert runs_in({"a.md": line}, "box") == []
+
+
+def test_values_are_read_in_both_forms() -> None:
+    words = ["--tmpfs", "/a", "-v", "x:/y", "--tmpfs=/b:size=1m", "--volume=z:/z"]
+    assert values(words, "--tmpfs") == ["/a", "/b:size=1m"]
+    assert values(words, "-v", "--volume") == ["x:/y", "z:/z"]
+
+
+def test_our_own_documents_run_it_as_subject_toml_says() -> None:
+    subject = model.load(ROOT)
+    found = documented_commands.runs(subject)
+    judged = subject.commands.run[2:]
+    assert found
+    assert all(each.options[: len(judged)] == judged for each in found)
