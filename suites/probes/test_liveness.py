@@ -263,6 +263,14 @@ def health(box: LocalContainer, wanted: str) -> str:
     return str(observe("health", wanted, now()))
 
 
+SELDOM_ASKED = {
+    "turned off": {"test": ["NONE"]},
+    "another question": {"test": ["CMD", "true"]},
+    "asked once an hour": {"interval": 3600 * 10**9},
+    "let off for an hour": {"start_period": 3600 * 10**9},
+}
+
+
 @dataclass(frozen=True)
 class Asked:
     """What the engine asks a container, and the seconds until failures add up to unhealthy."""
@@ -290,14 +298,8 @@ def test_no_compose_file_keeps_the_engine_from_asking(
     image_config: dict[str, Any],
 ) -> None:  # fmt: skip
     test = tuple((image_config.get("Healthcheck") or {}).get("Test") or ())
-    others = {
-        "turned off": {"test": ["NONE"]},
-        "another question": {"test": ["CMD", "true"]},
-        "asked once an hour": {"interval": 3600 * 10**9},
-        "let off for an hour": {"start_period": 3600 * 10**9},
-    }
     with control("a container that is asked something else, nothing, or seldom"):
-        for label, healthcheck in others.items():
+        for label, healthcheck in SELDOM_ASKED.items():
             other = container(entrypoint=["sleep", "3600"], healthcheck=healthcheck, start=False)
             ASKS.fails(asked_of(label, other), test, NOTICED)
     ASKS(asked_of(subject.compose.file, composed().created()), test, NOTICED)
@@ -309,16 +311,13 @@ def test_no_compose_file_keeps_the_engine_from_asking(
 @claim("docker-healthcheck-works")
 @scope("image")
 def test_nor_does_the_documented_command(
-    documented: Documented, docker: Any, session: Session, image_config: dict[str, Any]
-) -> None:
-    def run(*options: str) -> LocalContainer:
-        """Return the container of the documented command, with more ``options``."""
-        bare = [*documented.command[2:], *options] if options else None
-        name = documented("3600", entrypoint="sleep", bare=bare)
-        return LocalContainer(docker, docker.containers.get(name), session.probe_image)
-
+    documented: Documented, container: Containers, docker: Any, session: Session,
+    image_config: dict[str, Any],
+) -> None:  # fmt: skip
     test = tuple((image_config.get("Healthcheck") or {}).get("Test") or ())
-    with control("with one option more it is not asked, or once an hour"):
-        for option in ("--no-healthcheck", "--health-interval=1h"):
-            ASKS.fails(asked_of(option, run(option)), test, NOTICED)
-    ASKS(asked_of("as documented", run()), test, NOTICED)
+    with control("a container that is asked something else, nothing, or seldom"):
+        for label, healthcheck in SELDOM_ASKED.items():
+            other = container(entrypoint=["sleep", "3600"], healthcheck=healthcheck, start=False)
+            ASKS.fails(asked_of(label, other), test, NOTICED)
+    made = docker.containers.get(documented("3600", entrypoint="sleep"))
+    ASKS(asked_of("as documented", LocalContainer(docker, made, session.probe_image)), test, NOTICED)
