@@ -149,7 +149,7 @@ CLOSED = require("it listens nowhere beyond loopback", lambda found: found == []
 LISTEN = """
 import socket, time
 both = socket.create_server(("", 9000)), socket.socket(type=socket.SOCK_DGRAM)
-both[1].bind(("", 9000))
+both[1].bind(("", 9001))
 time.sleep(3600)
 """
 
