@@ -52,6 +52,11 @@ def in_utf8() -> None:
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
 
 
+def given(name: str) -> str:
+    """Return a variable of another program, for who comes before settings can be read; "" without it."""
+    return os.environ.get(name, "")
+
+
 def owned_by(name: str) -> None:
     """Mark every command from now on, daemons apart, as started by the run ``name``."""
     PROCESS.get(Passed)[OWNER] = name
