@@ -66,6 +66,13 @@ def test_the_end_of_a_process_is_noticed_and_of_one_that_was_gone_before() -> No
     assert two.wait(30)
 
 
+@pytest.mark.parametrize("marked", ["", "abc", "1", "1:", "1:x", "²:1", "9" * 5000])
+def test_what_is_no_mark_is_nobody_to_wait_for(marked: str) -> None:
+    before = threading.active_count()
+    parents.watch(marked, lambda: None)
+    assert threading.active_count() == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_what_runs_in_the_foreground_cleans_up_and_ends_with_its_starter(
     tmp_path: Path, number: signal.Signals
