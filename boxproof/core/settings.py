@@ -21,7 +21,10 @@ PLACE = "share/boxproof"  # of the files beside the packages, below a prefix (se
 OWNER = "subject.toml"  # what only a checkout has, or the installed copy of its files
 PREFIX = "BOXPROOF_"
 REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
-SNAPSHOT = re.compile(r"(\d{8}T\d{6}Z|(https?|file)://\S+)?")
+SNAPSHOT = re.compile(
+    r"([0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z"
+    r"|https?://(\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[^\s/\[\]]+)(/\S*)?|file://\S+)?"
+)
 CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")  # what kind takes
 VERSION = re.compile(r"v?[0-9]{1,6}(\.[0-9]{1,6}){0,3}([-+.][0-9A-Za-z.-]{1,40})?")
 ENGINE = re.compile(r"auto|user|embedded")
