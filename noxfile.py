@@ -71,10 +71,15 @@ def exit_with(code: int) -> None:
 def boxproof(session: nox.Session, command: str) -> None:
     """Run one of boxproof's commands and end with its exit code."""
     install(session)
+    own_program(session, "boxproof", command)
+
+
+def own_program(session: nox.Session, module: str, *words: str) -> None:
+    """Run a program of ours with the session's words and end with its exit code: nox's own would be 1."""
     if only_installs(session):
         return
     python = Path(session.bin_paths[0]) / "python" if session.bin_paths else Path(sys.executable)
-    exit_with(foreground([python, "-m", "boxproof", command, *session.posargs], cwd=ROOT))
+    exit_with(foreground([python, "-m", module, *words, *session.posargs], cwd=ROOT))
 
 
 @nox.session
@@ -145,21 +150,21 @@ def lint(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Feed what reads others' words with what nobody means; ``-- --help`` says how long."""
     install(session)
-    session.run("python", "-m", "tests.fuzz", *session.posargs)
+    own_program(session, "tests.fuzz")
 
 
 @nox.session
 def workflows(session: nox.Session) -> None:
     """Check the CI workflows with actionlint."""
     install(session)
-    session.run("python", "-m", "boxproof.cli.lint_workflows")
+    own_program(session, "boxproof.cli.lint_workflows")
 
 
 @nox.session
 def fresh(session: nox.Session) -> None:
     """Try README's two commands in fresh roots of Debian or Ubuntu suites: git and Python, nothing else."""
     install(session)
-    session.run("python", "-m", "boxproof.cli.fresh", *session.posargs)
+    own_program(session, "boxproof.cli.fresh")
 
 
 @nox.session

@@ -15,7 +15,7 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -42,6 +42,15 @@ noxfile parallel python pythons report reuse-existing-virtualenvs reuse-venv scr
 script-venv-backend session sessions stop-on-first-error tags usage verbose version
 """
 NOX_OPTIONS = frozenset(NOX_WORDS.split())
+MANY_FOLLOW = """
+-s -e --session --sessions -p --python --pythons -t --tags -P --force-python --force-pythons --extra-python
+--extra-pythons
+"""
+ONE_FOLLOWS = """
+-k --keywords -f --noxfile -j --parallel -db --default-venv-backend -fb --force-venv-backend --reuse-venv
+--envdir --report --usage --download-python --script-mode --script-venv-backend
+"""
+TAKEN = dict.fromkeys(MANY_FOLLOW.split(), float("inf")) | dict.fromkeys(ONE_FOLLOWS.split(), 1.0)
 SESSION = re.compile(r"^@nox\.session.*\ndef (\w+)", re.MULTILINE)
 NETWORK = (
     "connection broken", "ConnectionError", "NewConnectionError", "Failed to establish",
@@ -187,30 +196,43 @@ def ensure(root: Path) -> Path:
 
 
 def check_words(words: Sequence[str], *, called: str = "./nox") -> None:
-    """Raise UsageError for an option that is a session's, not nox's, and for a session that is not there."""
+    """Raise UsageError for a word that is a session's, not nox's, and for a session that is not there."""
     own = list(words[: words.index("--")] if "--" in words else words)
+    known = SESSION.findall((ROOT / "noxfile.py").read_text())
     for place, word in enumerate(own):
         name, _, _ = word.removeprefix("--").partition("=")
         if word.startswith("--") and name not in NOX_OPTIONS:
             given = " ".join([called, *own[:place], "--", *map(shlex.quote, [*own[place:]])])
             raise UsageError(f"{word} is no option of nox", hint=f"a session's own come after --: {given}")
-    for word in sessions(own):
-        known = SESSION.findall((ROOT / "noxfile.py").read_text())
+    parsed = list(parse(own))
+    for word in (word for option, word in parsed if not option):
+        hint = (
+            f"{called} -s {word}"
+            if word in known
+            else f"a session's own come after --: {called} -s NAME -- …"
+        )
+        raise UsageError(f"{word!r} is no option of nox", hint=hint)
+    chosen = [word for option, word in parsed if option in ("-s", "-e", "--session", "--sessions")]
+    for word in chosen or filter(None, map(str.strip, process.given("NOXSESSION").split(","))):
         if word not in known:
             raise UsageError(f"no session {word!r}", hint=nearest(word, known))
 
 
-def sessions(words: Sequence[str]) -> Iterator[str]:
-    """Yield the sessions that nox is asked for."""
-    taking = False
+def parse(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each word beside nox's options with the option it is given to, "" where it is given to none."""
+    option, left = "", 0.0
     for word in words:
-        if word.startswith("-"):
-            name, equals, value = word.partition("=")
-            taking = name in ("-s", "-e", "--session", "--sessions") and not equals
-            if equals and name in ("--session", "--sessions"):
-                yield value
-        elif taking:
-            yield word
+        if not word.startswith("-") or word == "-":
+            yield option if left else "", word
+            left = max(left - 1, 0)
+            continue
+        option, equals, value = word.partition("=")
+        if option not in TAKEN and not word.startswith("--"):  # -rs is -r -s, and -se2e is -s e2e
+            place = next((at for at, letter in enumerate(word) if f"-{letter}" in TAKEN), len(word))
+            option, value = f"-{word[place : place + 1]}", word[place + 1 :]
+        if value:
+            yield option, value
+        left = 0 if value or equals else TAKEN.get(option, 0)
 
 
 def main(words: Sequence[str]) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pytest_claims.faults import UsageError, one_line
+from pytest_claims.faults import UsageError, mistakes
 from pytest_claims.recording import redaction
 from pytest_claims.selection import read_toml
 
@@ -22,10 +22,10 @@ class Claim(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)
     number: int = 0  # those without one come last, in the order of the files
     area: str
-    says: str
+    says: str = Field(min_length=1)
     source: str = ""
     flags: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()  # what it is called in public catalogues: "PSS restricted", "OWASP-LLM06"
@@ -59,7 +59,9 @@ def load(directory: Path) -> Mapping[str, Claim]:
             area = Area.model_validate(read_toml(path))
             made = [_claim(area, each) for each in area.claim]
         except ValidationError as error:
-            raise UsageError(f"{path.name}: {one_line(error)}") from error
+            kind = Area if error.title == Area.__name__ else Claim
+            hint = "see claims/README.md"
+            raise UsageError(f"{path.name}: {mistakes(error.errors(), kind)}", hint=hint) from error
         for each in made:
             if each.id in found:
                 raise UsageError(f"{path.name}: claim {each.id!r} is defined twice")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
-from typing import Any
+from typing import Any, get_args
 
 from pytest_claims.recording import redaction
 
@@ -76,12 +77,13 @@ def _fields_at(model: Any, place: Iterable[Any]) -> list[str]:
     """Return the names that are known at a place of a model; none where any may be."""
     for step in place:
         field = getattr(model, "model_fields", {}).get(step)
-        model = getattr(field, "annotation", None)
+        told = getattr(field, "annotation", None)
+        model = next((each for each in (told, *get_args(told)) if hasattr(each, "model_fields")), None)
     return list(getattr(model, "model_fields", ()))
 
 
 def _mistake(error: Mapping[str, Any], known: list[str]) -> str:
-    where, kind = ".".join(map(str, error["loc"])), str(error["type"])
+    where, kind = one_line(".".join(map(str, error["loc"])), 80), str(error["type"])
     if kind == "extra_forbidden":
         return f"unknown {where!r}: {nearest(str(error['loc'][-1]), known)}"
     if kind == "missing":
@@ -99,6 +101,24 @@ def one_line(error: BaseException | str, limit: int = 300) -> str:
     text = redaction.text(str(error).strip() or type(error).__name__)  # before it is cut
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def unread(error: BaseException) -> str:
+    """Return why a file of JSON could not be read, of all that pydantic found wrong the first."""
+    told = getattr(error, "errors", None)
+    if told is None:
+        return one_line(error.strerror or error) if isinstance(error, OSError) else one_line(error)
+    first = told()[0]
+    where, value = ".".join(map(str, first["loc"])), first.get("input")
+    shown = f"={one_line(repr(value), 60)}" if isinstance(value, str | int | float | bool) else ""
+    if first["type"] == "literal_error" and where == "schema":
+        return f"schema{shown}: this version reads {first['ctx']['expected']}"
+    return f"{where or 'it'}{shown}: {first['msg'].replace('Input should', 'must')}"
+
+
+def no_room(error: OSError) -> bool:
+    """Return whether a disk was full, or a quota: that is nobody's wrong usage."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class EnvironmentFault(BoxproofError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from pytest_claims.recording import redaction
 if TYPE_CHECKING:
     from rich.console import Console
 
+LONG = 500  # characters of an error, and of its hint
 TOLD = 20.0  # seconds: of a step that takes longer it is said how long it took the last time
 
 
@@ -212,13 +214,34 @@ def _plain() -> tuple[Callable[[str], None], Callable[[], None]]:
 
 
 def fail(message: str, hint: str = "") -> None:
-    """Print a one-line error, with the next step in brackets."""
+    """Print a one-line error, with the next step in brackets; nowhere else where standard error is closed."""
+    told = f"boxproof: {_shown(message)}" + (f" ({_shown(hint)})" if hint else "")
     try:
-        told = f"boxproof: {message}" + (f" ({hint})" if hint else "")
-        print(redaction.text(told), file=sys.stderr, flush=True)
+        if sys.stderr:
+            print(told, file=sys.stderr, flush=True)
     except OSError:
         if not PROCESS.get(Progress).unread:
             raise
+
+
+def _shown(text: str) -> str:
+    """Return a text without secrets, in one line whatever names are in it, and no longer than one reads."""
+    clean = redaction.text(text)  # before it is cut
+    line = "".join(each if each.isprintable() else repr(each)[1:-1] for each in clean)
+    return line if len(line) <= LONG else f"{line[:LONG]}…"
+
+
+def answer(text: str) -> None:
+    """Print what was asked for on standard output; a reader who has seen enough is no fault.
+
+    What the encoding there has no character for is escaped. Raises OSError, of a full disk too.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = text.encode(encoding, "backslashreplace").decode(encoding)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def unread_is_fine() -> None:

@@ -18,7 +18,7 @@ from types import ModuleType
 
 from pytest_claims import selection
 from pytest_claims.concurrency.scopes import Scope
-from pytest_claims.faults import UsageError
+from pytest_claims.faults import UsageError, one_line
 from pytest_claims.own_process import PROCESS
 from pytest_claims.recording import redaction, source_forms
 from pytest_claims.recording.records import Record
@@ -141,9 +141,20 @@ def _loaded(directory: Path) -> Mapping[str, Sabotage]:
     with collecting() as found:
         _open_package(directory)
         for path in sorted(directory.glob("*.py")):
-            importlib.import_module(PACKAGE if path.stem == "__init__" else f"{PACKAGE}.{path.stem}")
+            _import(path)
     redaction.keep(*found)
     return found
+
+
+def _import(path: Path) -> None:
+    """Import a file of sabotages; raises SabotageError for one that cannot be, or that ends the program."""
+    try:
+        importlib.import_module(PACKAGE if path.stem == "__init__" else f"{PACKAGE}.{path.stem}")
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        told = one_line(f"{type(error).__name__}: {error}")
+        raise SabotageError(f"{path} cannot be imported: {told}", hint="python FILE shows where") from error
 
 
 def _open_package(directory: Path) -> None:

@@ -51,6 +51,7 @@ def ids(directory: Path) -> list[str]:
     found: list[str] = []
     for path in sorted(directory.glob("*.toml")):
         listed = read_toml(path).get("claim", ())
+        listed = listed if isinstance(listed, list) else ()  # what is wrong with it is told by who checks it
         found += [str(each.get("id", "")) for each in listed if isinstance(each, dict)]
     return found
 

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
 
-from pytest_claims.faults import UsageError, mistakes
-from pytest_claims.selection import read_toml, there, unknown
+from pytest_claims.faults import WANTED, UsageError, mistakes
+from pytest_claims.selection import read_toml, short, there, unknown
 from pytest_claims.verdicts import Verdict
 
 FILE, PLANNED = "waivers.toml", "planned.toml"
@@ -30,8 +30,16 @@ class Waiver(BaseModel):
     reason: str = Field(min_length=1)
     owner: str = Field(min_length=1)
     expires: date
-    covers_refuted: bool = False
+    covers_refuted: StrictBool = False
     expects: str = ""
+
+    @field_validator("expires", mode="before")
+    @classmethod
+    def _written_as_a_date(cls, value: object) -> object:
+        """Refuse a number, which pydantic takes for seconds since 1970."""
+        if isinstance(value, int | float):
+            raise ValueError(WANTED["date_"])
+        return value
 
     @property
     def broad(self) -> bool:
@@ -65,7 +73,7 @@ def load(directory: Path, known: Iterable[str], today: date | None = None) -> di
     ids, now = list(known), today or date.today()
     found: dict[str, Waiver] = {}
     for number, raw in enumerate(listed, 1):
-        shown = f"{path.name}: waiver {number} ({raw.get('claim', 'no claim')})"
+        shown = f"{path.name}: waiver {number} ({short(str(raw.get('claim', 'no claim')))})"
         try:
             waiver = Waiver.model_validate(raw)
         except ValidationError as error:

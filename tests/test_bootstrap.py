@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ import pytest
 from boxproof import bootstrap
 from boxproof.core import process
 from boxproof.core.settings import ROOT
-from pytest_claims.faults import EnvironmentFault
+from pytest_claims.faults import EnvironmentFault, UsageError
 from pytest_claims.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -208,6 +209,12 @@ def test_a_full_disk_is_seen_before_anything_is_begun(
         ("-s e2", "no session 'e2' (did you mean 'e2e'?)"),
         ("--session=e2", "no session 'e2'"),
         ("-s lint e2e -s tets", "no session 'tets' (did you mean 'tests'?)"),
+        ("e2e", "'e2e' is no option of nox (./nox -s e2e)"),
+        ("-r e2e", "(./nox -s e2e)"),
+        ("--session=e2e x", "'x' is no option of nox (a session's own come after --: ./nox -s NAME"),
+        ("-k x y", "'y' is no option of nox"),
+        ("-se2", "no session 'e2'"),
+        ("-rse2", "no session 'e2'"),
     ],
 )
 def test_what_is_meant_for_a_session_is_told_in_one_line(
@@ -219,8 +226,10 @@ def test_what_is_meant_for_a_session_is_told_in_one_line(
 
 
 @pytest.mark.parametrize(
-    "words", ["-s e2e -- --claims x", "-s lint tests", "-l", "--install-only -s e2e", "-rs tests"]
-)
+    "words",
+    ["-s e2e -- --claims x", "-s lint tests", "-l", "--install-only -s e2e", "-rs tests", "-se2e",
+     "-j 2 -s e2e", "-t a b", "-k x -l", "--usage e2e", "-db none -s e2e", "-p 3.12 3.13 -s e2e -- x"],
+)  # fmt: skip
 def test_what_nox_takes_is_left_to_it(words: str) -> None:
     bootstrap.check_words(words.split())
 
@@ -228,6 +237,32 @@ def test_what_nox_takes_is_left_to_it(words: str) -> None:
 def test_the_options_of_nox_are_known() -> None:
     done = process.run([sys.executable, "-m", "nox", "--help"], timeout=60, env={"COLUMNS": "200"})
     assert set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", done.stdout)) <= bootstrap.NOX_OPTIONS
+
+
+def test_it_is_known_which_options_of_nox_take_words() -> None:
+    done = process.run([sys.executable, "-m", "nox", "--help"], timeout=60, env={"COLUMNS": "200"})
+    lines = [line for line in done.stdout.splitlines() if re.match(r"  -", line)]
+    shown = {
+        each: (math.inf if "..." in line else 1)
+        for line in lines
+        for each in re.findall(r"(?:^ |,) (--?[A-Za-z][a-z-]*)(?= [A-Z{[])", line)
+    }
+    assert len(shown) > 20
+    assert shown == bootstrap.TAKEN
+
+
+@pytest.mark.parametrize(("words", "code"), [("", 2), ("-l", 2), ("-s lint", 0)])
+def test_a_session_that_the_environment_names_is_looked_at_unless_another_is_asked_for(
+    words: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOXSESSION", "lint, tets")
+    try:
+        bootstrap.check_words(words.split())
+        found = 0
+    except UsageError as fault:
+        found = int(fault.exit_code)
+        assert "no session 'tets'" in str(fault)
+    assert found == code
 
 
 def test_nox_itself_says_in_one_line_that_a_session_is_not_there() -> None:

@@ -13,6 +13,7 @@ from boxproof.host.survey import Need, Survey
 from boxproof.runs import inputs, run_steps
 from boxproof.subject import model
 from boxproof.subject.model import Subject
+from pytest_claims import progress
 from pytest_claims.faults import ExitCode
 
 EACH_TIME = 3.0  # minutes on two quiet processors, timed: what each run does before its checks
@@ -33,11 +34,11 @@ def main(settings: Settings, *, as_json: bool = False) -> int:
     questions = inputs.survey(settings, subject) if subject else {}
     survey = doctor.survey(settings, questions)
     if as_json:
-        print(survey.model_dump_json(indent=1))
+        progress.answer(survey.model_dump_json(indent=1))
     else:
         doctor.show(survey)
         for line in first_run(settings, subject, survey).lines() if subject else ():
-            print(line)
+            progress.answer(line)
     return int(ExitCode.ACCEPTED if survey.ready else ExitCode.BLOCKED)
 
 

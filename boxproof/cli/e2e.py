@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from boxproof.cli import shards
+from boxproof.cli import box_files, shards
 from boxproof.cli.report import TURN_RED, again, tell_ci
 from boxproof.cluster import cells, cluster_info
 from boxproof.core import foreign_subject, own_project, secret_values
@@ -24,7 +24,8 @@ from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import BoxproofError, UsageError, one_line
 from pytest_claims.recording import records, redaction
 from pytest_claims.reports import history, not_proven, pages, placeholder, results
-from pytest_claims.reports.schema import Results
+from pytest_claims.reports.schema import Counts, Results
+from pytest_claims.verdicts import Verdict
 
 
 def main(
@@ -127,6 +128,8 @@ def checked(settings: Settings) -> model.Subject:
     of(settings.subject).select(settings.claims)
     cells.check(settings)
     of(settings.subject).sabotages()
+    of(settings.subject).red_lock()
+    of(settings.subject).titles()
     waivers.planned(settings.subject, of(settings.subject).claims())
     for each in waivers.load(settings.subject, of(settings.subject).claims()).values():
         if each.expires < date.today():
@@ -135,7 +138,19 @@ def checked(settings: Settings) -> model.Subject:
             )
     subject = model.load(settings.subject)
     model.demand_parts(subject)
+    with box_files.reading(subject.directory, "mend it, or what subject.toml says"):
+        parts.absent(subject)
+    secret_values.demand_apart(_our_words(settings))
     return subject
+
+
+def _our_words(settings: Settings) -> Iterator[str]:
+    """Yield what a report and what the workers read would be nothing without."""
+    yield from map(str, (settings.subject, settings.reports, settings.state, settings.cache))
+    yield from of(settings.subject).claims()
+    for each in (Results, Counts, records.Record):
+        yield from each.model_fields
+    yield from (*Verdict, "accepted")
 
 
 def report(run: Run, *, latest: bool = True) -> Results:

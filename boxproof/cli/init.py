@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from boxproof.cli import box_files
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import Settings
 from boxproof.subject import detection, model, parts
 from boxproof.subject.detection import Detected
 from pytest_claims import progress
-from pytest_claims.faults import ExitCode, UsageError
+from pytest_claims.faults import ExitCode, UsageError, no_room, one_line
 
 HEAD = "# Written by `boxproof init`: each line says what shows it. Paths are relative to this file."
 SHOWN = 16  # reasons
@@ -22,26 +25,54 @@ ORDER = ("", "image", "manifests", "chart", "compose", "start")
 def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
     """Write DIR/subject.toml and say what was found; raises UsageError where there is one, or no box."""
     path = directory / model.FILE
-    if not directory.is_dir():
+    if not os.path.isdir(directory):  # noqa: PTH112  (Path raises for a name too long)
         raise UsageError(f"no directory {directory}", hint="give the top of the box's repository")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise UsageError(f"{path} is there already", hint="--force overwrites it")
-    found = detection.detect(directory)
+    if os.path.lexists(path) and not path.is_file():
+        raise UsageError(f"{path} is no file", hint="move away what is in its place")
+    with box_files.reading(directory, "mend it, or move it away"):
+        found = detection.detect(directory)
     if not any(each.table for each in found.facts):
         hint = "it looks for Dockerfiles, Compose files, charts and objects in YAML"
         raise UsageError(f"{directory} shows no box", hint=hint)
-    before = path.read_text() if path.exists() else None
-    path.write_text(text(found))
-    try:
-        subject = model.load(directory)
-    except UsageError:
-        path.unlink() if before is None else path.write_text(before)
-        raise
+    subject = _written(path, text(found))
     absent = parts.absent(subject)
     lacks = [absent[need] for each in OURS.claims().values() for need in each.needs if need in absent]
     for line in told(directory, found, Counter(lacks)):
         progress.say(line)
     return int(ExitCode.ACCEPTED)
+
+
+def _written(path: Path, content: str) -> model.Subject:
+    """Write the file and return the subject it makes; raises UsageError, and then all is as it was."""
+    try:
+        before = path.read_bytes() if path.is_file() else None
+        _put(path, content.encode())
+    except OSError as error:
+        if no_room(error):
+            raise
+        hint = "give a directory that you may write to"
+        raise UsageError(f"{path}: {error.strerror}", hint=hint) from error
+    except UnicodeEncodeError as error:
+        told = f"{path.parent} has a name that is not UTF-8: {content[error.start - 40 : error.end + 40]!r}"
+        raise UsageError(told, hint="rename it") from error
+    try:
+        return model.load(path.parent)
+    except UsageError as error:
+        path.unlink() if before is None else _put(path, before)
+        told = f"what is in {path.parent} makes no {path.name}: {one_line(error)}"
+        raise UsageError(told, hint="rename what it names") from error
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file at once: where there is no room for it the one before stays."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def text(found: Detected) -> str:
@@ -90,4 +121,4 @@ def told(directory: Path, found: Detected, lacking: Mapping[str, int]) -> Iterat
         yield from (f"  {count:3} claims: {why}" for why, count in rows[:SHOWN])
         if rows[SHOWN:]:
             yield f"  and {len(rows) - SHOWN} more reasons, each beside its claims in the report"
-    yield f"next: boxproof e2e --subject {directory} --stage static"
+    yield f"next: boxproof e2e --subject {shlex.quote(str(directory))} --stage static"

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from boxproof.cli import e2e
 from boxproof.core.process import Process, daemon
 from boxproof.core.settings import ROOT, Settings, path_after, whole_number
 from boxproof.reports import interrupt_results
@@ -82,11 +83,13 @@ def main(
     """Interrupt runs and write ``reports/interrupts``; 0 when all was clean, 1 when something was left."""
     number, chance = whole_number("N", count, MOST), whole_number("--seed", seed, 1 << 31)
     until_then = time.monotonic() + 60 * whole_number("--minutes", minutes, 6000)
-    chosen = [each for each in ACTIONS if each in only.split(",")] if only else list(ACTIONS)
-    for each in filter(None, only.split(",")):
+    wanted = [each.strip() for each in only.split(",")] if only else list(ACTIONS)
+    for each in wanted:
         if each not in ACTIONS:
             raise UsageError(f"--only={each}", hint=nearest(each, ACTIONS))
+    chosen = [each for each in ACTIONS if each in wanted]
     settings = settings if settings.claims else replace(settings, claims=CLAIMS)
+    e2e.checked(settings)
     campaign = Campaign(settings, chance)
     try:
         campaign.warm_up()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import boxproof
 from boxproof.cli.options import COMMANDS, asked
@@ -16,7 +16,7 @@ from boxproof.core import foreign_subject, parents
 from boxproof.core.process import ENDING, in_utf8, tell, when_told
 from boxproof.core.settings import ROOT, starter
 from pytest_claims import progress, selection
-from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest, one_line
+from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest, no_room, one_line
 from pytest_claims.recording import redaction
 
 LONGEST = 9.0  # seconds from the first signal to the end; nox kills after ten
@@ -36,7 +36,6 @@ def overview() -> str:
     return "\n".join([f"usage: boxproof COMMAND …\n\n{boxproof.__doc__}\n", *lines, "", *told])
 
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 SHOWN: dict[str, Callable[[], str]] = {
     "--help": overview,
     "help": overview,
@@ -77,8 +76,12 @@ def _end_in_time(noticed: int) -> None:
 
 def main(words: Sequence[str]) -> int:
     """Run one command and return its exit code (docs/contracts.md); nothing is raised, whatever happens."""
-    interrupt_once()
-    code = explained(lambda: _written(command(words)))
+
+    def work() -> int:
+        interrupt_once()  # in here: a signal may come at once
+        return _written(command(words))
+
+    code = explained(work)
     for each in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed
         try:
             each.flush()
@@ -88,9 +91,10 @@ def main(words: Sequence[str]) -> int:
 
 
 def _written(code: int) -> int:
-    """Return a code once all that was printed has gone out; raises OSError."""
-    if sys.stdout:
-        sys.stdout.flush()
+    """Return a code once all that was printed has gone out; raises OSError, none where its reader is gone."""
+    with suppress(BrokenPipeError):
+        if sys.stdout:
+            sys.stdout.flush()
     return code
 
 
@@ -105,8 +109,8 @@ def explained(work: Callable[[], int]) -> int:
         return _ended(error.exit_code, error.message, error.hint)
     except KeyboardInterrupt:
         return _ended(ExitCode.INTERRUPTED, "interrupted")
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in NO_ROOM:
+    except (Exception, SystemExit) as error:  # nobody but we says how this ends
+        if isinstance(error, OSError) and no_room(error):
             where = error.filename or "standard output"
             return _ended(ExitCode.BLOCKED, f"{where}: {error.strerror}", "make room")
         return _ended(ExitCode.BLOCKED, defect(error))
@@ -119,7 +123,7 @@ def _ended(code: ExitCode, message: str, hint: str = "") -> int:
     return int(code)
 
 
-def defect(error: Exception) -> str:
+def defect(error: BaseException) -> str:
     """Return the line about an error that nobody foresaw; its traceback goes into a file."""
     from boxproof.core import secret_values
 
@@ -131,7 +135,7 @@ def defect(error: Exception) -> str:
 def command(words: Sequence[str]) -> int:
     """Do what ``words`` ask for and return the exit code; raises BoxproofError."""
     if words and words[0] in SHOWN:
-        print(SHOWN[words[0]]())
+        progress.answer(SHOWN[words[0]]())
         return int(ExitCode.ACCEPTED)
     if not words or words[0] not in COMMANDS:
         shown = words[0] if words else ""
@@ -140,7 +144,10 @@ def command(words: Sequence[str]) -> int:
     from boxproof.core import secret_values
 
     redaction.add(*secret_values.at_hand())
-    settings, own = asked(words[1:], words[0], COMMANDS[words[0]])
+    try:
+        settings, own = asked(words[1:], words[0], COMMANDS[words[0]])
+    except SystemExit:  # of argparse, once it has shown the help
+        return int(ExitCode.ACCEPTED)
     if words[0] not in ("doctor", "report") and not CLAIMS.is_dir():
         hint = "it proves from a clone of the repository: git clone, then ./nox"
         raise UsageError(f"this boxproof was installed without claims ({CLAIMS})", hint=hint)

@@ -79,7 +79,7 @@ def main(
     if shard and not chosen:
         raise UsageError(f"--shard {shard} has no cell", hint="give a smaller N")
     if list_json:
-        print(json.dumps({"include": [_line(each) for each in chosen]}))
+        progress.answer(json.dumps({"include": [_line(each) for each in chosen]}))
         return int(ExitCode.ACCEPTED)
     if merge:
         return join(settings, merge, chosen if complete or cell or every else ())
@@ -227,8 +227,12 @@ def unfinished(settings: Settings, key: str) -> Path | None:
     for path in sorted(settings.reports.glob(f"*/{PROGRESS}"), reverse=True):
         if path.parent.is_symlink():
             continue
-        told = json.loads(path.read_text())
-        if told["key"] == key and not told["finished"]:
+        try:
+            told = json.loads(path.read_text())
+            mine = told["key"] == key and not told["finished"]
+        except (OSError, ValueError, RecursionError, KeyError, TypeError):  # of nobody we could go on with
+            continue
+        if mine:
             return path.parent
     return None
 

@@ -238,14 +238,17 @@ MORE = {
 
 
 def _values(words: Sequence[str]) -> None:
-    """Raise UsageError for an option that is given nothing: it is not the same as no option."""
+    """Raise UsageError for an option, or a word, that is given nothing: it is not the same as none."""
     for before, word in zip(["", *words], words, strict=False):
         name, equals, value = word.partition("=")
         if name.startswith("--") and equals:
             empty = not value.strip() or "\0" in value
         else:
             name, value = before, word
-            empty = before.startswith("--") and (not word.strip() or "\0" in word)
+            empty = not word.strip() or "\0" in word
+        if empty and not name.startswith("--"):
+            hint = 'leave it out, as a shell does with ${X:+"$X"} where X is empty'
+            raise UsageError(f"an argument is {selection.short(value)!r}", hint=hint)
         if empty:
             told = f"{selection.short(name)}={selection.short(value)!r}"
             raise UsageError(told, hint="give a value, or leave the option out")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from boxproof.core.settings import ROOT, Settings, step_summary
 from boxproof.reports import matrix_results
-from pytest_claims.faults import EnvironmentFault, ExitCode, one_line
+from pytest_claims import progress
+from pytest_claims.faults import EnvironmentFault, ExitCode, UsageError, unread
 from pytest_claims.recording import writing
 from pytest_claims.reports import history, html, not_proven, placeholder, results
 from pytest_claims.reports.exports import ci_summary
@@ -32,38 +33,47 @@ def main(settings: Settings, *, past: bool = False, opened: bool = False, as_jso
     With ``past`` the runs before instead, with ``opened`` the page in a browser too. Raises EnvironmentFault
     where there is no report.
     """
+    if past and opened:
+        raise UsageError("--history and --open exclude each other", hint="give one of them")
     if past:
         lines = history.read(settings.state / history.LINES)
         if not lines:
             raise EnvironmentFault("there is no run yet", hint="nox -s e2e")
         told = [each.model_dump(mode="json", by_alias=True) for each in lines]
-        print(json.dumps(told, indent=1) if as_json else "\n".join(history.told(lines)))
+        progress.answer(json.dumps(told, indent=1) if as_json else "\n".join(history.told(lines)))
         return int(ExitCode.ACCEPTED)
     latest = settings.reports / "latest"
     page = latest / html.FILE
-    print((_as_json if as_json else _told)(latest))
+    progress.answer((_as_json if as_json else _told)(latest))
+    if opened and not page.is_file():
+        raise EnvironmentFault(f"there is no page {page}", hint="nox -s e2e")
     if opened and not webbrowser.open(page.resolve().as_uri()):
         raise EnvironmentFault(f"no browser to open {page} with", hint="open it by hand")
     return int(ExitCode.ACCEPTED)
 
 
-def _as_json(latest: Path) -> str:
-    for name in (matrix_results.FILE, results.FILE):
-        if (latest / name).is_file():
-            return (latest / name).read_text().rstrip()
+def _read(latest: Path) -> tuple[Path, matrix_results.Matrix | Results]:
+    """Return the file of the report and what it says; raises EnvironmentFault where it is none."""
+    try:
+        if (latest / matrix_results.FILE).is_file():
+            return latest / matrix_results.FILE, matrix_results.read(latest)
+        if (latest / results.FILE).is_file():
+            return latest / results.FILE, results.read(latest / results.FILE)
+    except (OSError, ValueError, RecursionError) as error:
+        hint = "nox -s e2e makes a new one"
+        raise EnvironmentFault(f"the report {latest} cannot be read: {unread(error)}", hint=hint) from error
     raise _none()
+
+
+def _as_json(latest: Path) -> str:
+    return _read(latest)[0].read_text().rstrip()
 
 
 def _told(latest: Path) -> str:
     page = latest / html.FILE
-    try:
-        if (latest / matrix_results.FILE).is_file():
-            return f"{matrix_results.read(latest).summary()}\n{page}"
-        if not (latest / results.FILE).is_file():
-            raise _none()
-        found = results.read(latest / results.FILE)
-    except (OSError, ValueError, RecursionError) as error:
-        raise EnvironmentFault(f"the report {latest} cannot be read: {one_line(error)}") from error
+    _, found = _read(latest)
+    if isinstance(found, matrix_results.Matrix):
+        return f"{found.summary()}\n{page}"
     if found.fault == placeholder.UNDER_WAY:
         return f"run {found.run} is under way, or was ended before it could report\n{page}"
     return "\n".join([*not_proven.told(found, latest, AGAIN, TURN_RED), found.summary(), str(page)])
@@ -78,6 +88,9 @@ def tell_ci(directory: Path, found: Results) -> None:
     summary = step_summary()
     if summary is None:
         return
-    writing.append_text(summary, ci_summary.markdown(directory, found))
+    try:
+        writing.append_text(summary, ci_summary.markdown(directory, found))
+    except OSError as error:  # the verdict is what it is
+        progress.say(f"no step summary: {summary}: {error.strerror}", style="yellow")
     for line in ci_summary.commands(found):
-        print(line, flush=True)
+        progress.answer(line)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +16,16 @@ from boxproof.core.settings import Settings
 from boxproof.runs import run_life
 from pytest_claims import progress
 from pytest_claims.concurrency import scheduling
-from pytest_claims.faults import UsageError
+from pytest_claims.faults import UsageError, unread
+from pytest_claims.recording import records
 from pytest_claims.reports import joining, kill_table, pages, results
 from pytest_claims.reports.schema import Results
+from pytest_claims.selection import short
 
 T = TypeVar("T")
 UNKNOWN = 10.0  # seconds of what was never timed: about the median of the checks
 MOST = 64  # shards of one run
+SHARD = re.compile(r"([0-9]{1,3})/([0-9]{1,3})")
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,11 @@ class Shard:
 
 def parse(text: str) -> Shard:
     """Return the shard "I/N"; raises UsageError."""
-    first, _, second = text.partition("/")
-    if first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second) <= MOST:
-        return Shard(int(first), int(second))
+    found = SHARD.fullmatch(text)
+    if found and 1 <= int(found[1]) <= int(found[2]) <= MOST:
+        return Shard(int(found[1]), int(found[2]))
     hint = f"allowed: I/N, which part of how many, for example 1/3; N up to {MOST}"
-    raise UsageError(f"--shard {text!r}", hint=hint)
+    raise UsageError(f"--shard {short(text)!r}", hint=hint)
 
 
 def part(shard: Shard, items: Sequence[T], name: Callable[[T], str], seconds: Mapping[str, float]) -> list[T]:
@@ -87,6 +93,15 @@ def of_sabotages(settings: Settings, shard: str) -> Settings:
     return _one(settings, shard, sorted(seconds), seconds, "claims with sabotages")
 
 
+WHOLE = "give whole report directories, as a run of this version left them"
+JOINED: Mapping[str, Callable[[Path], object]] = {  # how each file is read that is joined, of a run's
+    results.FILE: lambda run: results.read(run / results.FILE),
+    records.COLLECTED: records.collected,
+    kill_table.FILE: kill_table.read,
+    records.CHECKS: records.load,
+}
+
+
 def merge(settings: Settings, directories: Sequence[Path]) -> int:
     """Write one report of the shards of an e2e, or of a kill table, and return the exit code of its verdict.
 
@@ -103,7 +118,8 @@ def merge(settings: Settings, directories: Sequence[Path]) -> int:
         raise
     results.point_latest(home)
     said = kill_table.summary(table) if table else joined.summary()
-    progress.say(f"{len(found)} shards: {said}; report: {home / 'index.html'}")
+    shown = "1 shard" if len(found) == 1 else f"{len(found)} shards"
+    progress.say(f"{shown}: {said}; report: {home / 'index.html'}")
     return int(kill_table.exit_code(table) if table else joined.exit_code)
 
 
@@ -111,7 +127,10 @@ def _homes(directories: Iterable[Path]) -> list[Path]:
     """Return the run directories in or below ``directories``, each once, whatever links lead there."""
     found: dict[Path, None] = {}
     for directory in directories:
-        below = [path.parent.resolve() for path in sorted(directory.glob(f"**/{results.FILE}"))]
+        try:
+            below = [path.parent.resolve() for path in sorted(directory.glob(f"**/{results.FILE}"))]
+        except OSError as error:
+            raise UsageError(f"--merge {directory}: {error.strerror}", hint=WHOLE) from error
         if not below:
             hint = f"give the report directories of shards: those with {results.FILE} in them, or above"
             raise UsageError(f"--merge {directory}: no {results.FILE} in it", hint=hint)
@@ -120,11 +139,28 @@ def _homes(directories: Iterable[Path]) -> list[Path]:
 
 
 def _read(home: Path) -> Results:
-    try:
-        return results.read(home / results.FILE)
-    except (OSError, ValueError) as error:
-        why = str(error).splitlines()[0]
-        raise UsageError(f"--merge {home.name}: {results.FILE} cannot be read: {why}") from error
+    """Return a report all of whose files can be joined; raises UsageError that names the one that cannot.
+
+    So what fails after it is no fault of theirs.
+    """
+    for name in dict.fromkeys((*JOINED, *joining.LEFT)):
+        try:
+            _demand_plain(home / name)
+            JOINED.get(name, Path.exists)(home)
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            told = f"--merge {home}: {name} cannot be read: {unread(error)}"
+            raise UsageError(told, hint=WHOLE) from error
+    return results.read(home / results.FILE)
+
+
+def _demand_plain(path: Path) -> None:
+    """Raise OSError for a file or a directory in the place of the other, and for what neither is in it."""
+    if os.path.lexists(path) and bool(path.suffix) == path.is_dir():
+        raise OSError(errno.EINVAL, f"it is no {'file' if path.suffix else 'directory'}", str(path))
+    for each in (path, *path.rglob("*")) if os.path.lexists(path) else ():
+        plain = (each.is_dir() and not each.is_symlink()) or (each.is_file() and os.access(each, os.R_OK))
+        if not plain:
+            raise OSError(errno.EINVAL, f"{each.name} is no file that can be read", str(each))
 
 
 def checked(shard: str, merged: Sequence[Path] | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from boxproof.core.settings import credential_variables
 from pytest_claims.faults import EnvironmentFault, UsageError, nearest
 
 Entry = dict[str, Any]
+ADDRESS = re.compile(r"https?://(\[[^\s\]]+\]|[^\s/\[\]:]+)(:[0-9]{1,5})?(/\S*)?")
 PATHS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 
 
@@ -87,7 +89,14 @@ def chosen(files: Sequence[Path], name: str) -> Context:
         raise UsageError(
             f"the context {name!r} names the cluster {told.get('cluster')!r}, which is not there", hint=hint
         )
-    return Context(name, dict(cluster.get("cluster") or {}), dict(user.get("user") or {}))
+    parts = {"cluster": cluster.get("cluster") or {}, "user": user.get("user") or {}}
+    odd = [part for part, each in parts.items() if not isinstance(each, dict)]
+    if odd or not ADDRESS.fullmatch(str(parts["cluster"].get("server", ""))):
+        told = f"its {odd[0]} is no table" if odd else "its cluster has no server, https://HOST[:PORT]"
+        raise UsageError(
+            f"the context {name!r} in {shown}: {told}", hint=f"kubectl config view --context {name}"
+        )
+    return Context(name, dict(parts["cluster"]), dict(parts["user"]))
 
 
 def write(context: Context, target: Path, namespace: str) -> Path:
@@ -130,7 +139,7 @@ def _entries(path: Path, kind: str) -> Iterator[Entry]:
         if not isinstance(data, dict):
             raise ValueError("it is no mapping of YAML")
         entries = [dict(each) for each in data.get(kind) or []]
-    except (OSError, ValueError, yaml.YAMLError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError, TypeError) as error:
         why = (str(error) or type(error).__name__).splitlines()[0]
         raise UsageError(
             f"{path} is no kubeconfig: {why}", hint="name another with --kubeconfig FILE"

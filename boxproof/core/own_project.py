@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from boxproof.core import foreign_subject
 from boxproof.core.process import run
@@ -21,6 +23,7 @@ from pytest_claims.recording import content_keys, red_lock, source_forms
 from pytest_claims.recording.red_lock import RedLock
 from pytest_claims.reports.drawings import Picture
 from pytest_claims.reports.schema import Cell, Image, KeyPart, MovedPackage, Packages, SubjectPart
+from pytest_claims.selection import short
 
 SOURCES = {  # claims/README.md has them too
     "A": Source(
@@ -56,7 +59,9 @@ PICTURES = (
 def _red_required() -> bool:
     """Return what the ini says: whether a check must have been seen red in its present form."""
     path = ROOT / "pyproject.toml"
-    ini = tomllib.loads(path.read_text())["tool"]["pytest"]["ini_options"] if path.is_file() else {}
+    ini: dict[str, Any] = tomllib.loads(path.read_text()) if path.is_file() else {}
+    for table in ("tool", "pytest", "ini_options"):
+        ini = ini.get(table, {})
     return ini.get("claims_seen_red") != "reported"
 
 
@@ -89,7 +94,7 @@ def of(subject: Path) -> Project:
     """
     told = foreign_subject.proof_table(subject)
     more = (_extension(subject, told),) if told else ()
-    required = _red_required() and subject.resolve() == ROOT
+    required = _red_required() and os.path.realpath(subject) == str(ROOT)
     return replace(OURS, extensions=more, words=foreign_subject.words_of(subject), red_required=required)
 
 
@@ -97,13 +102,11 @@ def _extension(subject: Path, told: Mapping[str, object]) -> Extension:
     prefix = told.get("prefix", "")
     if not isinstance(prefix, str) or not PREFIX.fullmatch(prefix):
         hint = "allowed: lower-case letters, digits and dashes, ending with a dash, for example till-"
-        raise UsageError(f"{OWNER}: proof.prefix={prefix!r}", hint=hint)
+        raise UsageError(f"{OWNER}: proof.prefix={short(repr(prefix))}", hint=hint)
     directories = {name: subject / str(told.get(name, f"proof/{name}")) for name in ("claims", "suites")}
     for name, directory in directories.items():
-        if not directory.is_dir():
-            raise UsageError(
-                f"{OWNER}: proof.{name}: there is no {directory}", hint="paths are relative to it"
-            )
+        if not os.path.isdir(directory):  # noqa: PTH112  (Path raises for a name too long)
+            raise UsageError(f"{OWNER}: proof.{name}: there is no {directory}", hint=RELATIVE)
     sabotage = subject / str(told.get("sabotage", "proof/sabotage"))
     if "sabotage" in told and not sabotage.is_dir():
         raise UsageError(f"{OWNER}: proof.sabotage: there is no {sabotage}", hint=RELATIVE)

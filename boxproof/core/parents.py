@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import select
 import signal
 import sys
@@ -18,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 PARENT = "BOXPROOF_PARENT"  # "PID:START", in the environment of what is to end with that process
+MARK = re.compile(r"[0-9]{1,9}:[0-9]{1,20}")
 PROC = Path("/proc")
 START_TIME = 19  # field 22 of stat, counted after the name in brackets
 LOOK = 0.5  # seconds between two looks where the kernel gives no descriptor of a process
@@ -53,7 +55,7 @@ def alive(marked: str) -> bool:
 
 def watch(marked: str, gone: Callable[[], None]) -> None:
     """Call ``gone`` once, in a thread of its own, when the process of a ``mark`` ends; "" is none."""
-    if marked:
+    if MARK.fullmatch(marked):
         threading.Thread(target=_watch, args=(marked, gone), name="parent", daemon=True).start()
 
 

@@ -7,7 +7,6 @@ that a defect leaves in a file, without secrets.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import tempfile
@@ -19,6 +18,8 @@ from urllib.parse import quote
 
 from boxproof.core import settings
 from boxproof.core.process import temporary_root
+from pytest_claims import selection
+from pytest_claims.faults import UsageError
 from pytest_claims.recording import redaction, writing
 
 SECRET_NAME = re.compile(
@@ -57,6 +58,17 @@ def environment(variables: Mapping[str, str]) -> Iterator[str]:
             yield value
 
 
+def demand_apart(texts: Iterable[str]) -> None:
+    """Raise UsageError where a secret variable's value stands in texts of ours: it would be taken out."""
+    ours = list(texts)
+    for name, value in settings.every_variable().items():
+        secrets = [each.strip() for each in environment({name: value})]
+        known = [each for each in secrets if len(each) >= redaction.SHORTEST]
+        if any(secret in each for secret in known for each in ours):
+            told = f"the secret in {name} is in a directory, a claim or a word of reports too"
+            raise UsageError(told, hint=f"it would be taken out there: change it, or env -u {name} …")
+
+
 def logins(path: Path) -> Iterator[str]:
     """Yield the logins of docker's config.json."""
     found = _json(path).get("auths")
@@ -73,22 +85,34 @@ def users(path: Path) -> Iterator[str]:
     import yaml
 
     try:
-        parsed = yaml.safe_load(path.read_text())
+        parsed = yaml.safe_load(_text(path))
         listed = [each["user"] for each in parsed["users"]]
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, KeyError, TypeError):
         return
-    for user in filter(None, listed):
-        yield from _of_user(user)
+    for user in listed:
+        yield from _of_user(_table(user))
+
+
+def _text(path: Path) -> str:
+    """Return the text of a plain file that people write; raises ValueError for any other."""
+    if not path.is_file() or path.stat().st_size > selection.LARGEST:
+        raise ValueError(f"{path} is no file, or too large")
+    return path.read_text()
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _of_user(user: Mapping[str, Any]) -> Iterator[str]:
-    provider = (user.get("auth-provider") or {}).get("config") or {}
+    provider = _table(_table(user.get("auth-provider")).get("config"))
     for key, value in {**provider, **user}.items():
         if key in IN_USER and isinstance(value, str):
             yield value
             yield from _clear(value) if key == "client-key-data" else ()
-    given = (user.get("exec") or {}).get("env") or ()
-    yield from environment({str(each.get("name")): str(each.get("value", "")) for each in given})
+    given = _table(user.get("exec")).get("env")
+    listed = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+    yield from environment({str(each.get("name")): str(each.get("value", "")) for each in listed})
 
 
 def learn_object(item: Any) -> None:
@@ -124,7 +148,7 @@ def _clear(value: str) -> Iterator[str]:
     """Yield the text behind base64, and for a login its password alone."""
     try:
         text = base64.b64decode(value).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, no ASCII or no UTF-8
         return
     yield text
     user, colon, password = text.partition(":")
@@ -134,8 +158,8 @@ def _clear(value: str) -> Iterator[str]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        found = json.loads(_text(path))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -21,7 +21,10 @@ PLACE = "share/boxproof"  # of the files beside the packages, below a prefix (se
 OWNER = "subject.toml"  # what only a checkout has, or the installed copy of its files
 PREFIX = "BOXPROOF_"
 REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
-SNAPSHOT = re.compile(r"(\d{8}T\d{6}Z|(https?|file)://\S+)?")
+SNAPSHOT = re.compile(
+    r"([0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z"
+    r"|https?://(\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[^\s/\[\]]+)(/\S*)?|file://\S+)?"
+)
 CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")  # what kind takes
 VERSION = re.compile(r"v?[0-9]{1,6}(\.[0-9]{1,6}){0,3}([-+.][0-9A-Za-z.-]{1,40})?")
 ENGINE = re.compile(r"auto|user|embedded")
@@ -108,7 +111,8 @@ class Settings:
                 continue
             if key not in known:
                 raise UsageError(f"unknown option --{key}", hint=nearest(key, known))
-            chosen[key], shown[key] = _convert(f"--{key}", key, option), f"--{key}"
+            shown[key] = f"--{key.replace('_', '-')}"
+            chosen[key] = _convert(shown[key], key, option)
         return cls(**_existing_cluster(chosen, shown))  # type: ignore[arg-type]
 
     def own_cluster(self) -> None:
@@ -147,8 +151,7 @@ def starter() -> str:
 def kubeconfig_files(given: str = "") -> list[Path]:
     """Return the kubeconfigs in force: the ``given`` one, else KUBECONFIG's, else that of the home."""
     paths = [given] if given else os.environ.get("KUBECONFIG", "").split(os.pathsep)
-    found = [Path(each).expanduser() for each in paths if each]
-    return found or [Path("~/.kube/config").expanduser()]
+    return [_at_home(each) for each in paths if each] or [_at_home("~/.kube/config")]
 
 
 def credential_variables() -> dict[str, str]:
@@ -163,7 +166,7 @@ def every_variable() -> dict[str, str]:
 
 def docker_config() -> Path:
     """Return the file in which the user's docker client keeps its logins."""
-    return Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
+    return _at_home(os.environ.get("DOCKER_CONFIG") or "~/.docker") / "config.json"
 
 
 def docker_host() -> str:
@@ -194,7 +197,8 @@ def path_after(first: Path) -> str:
 def users_own() -> frozenset[int]:
     """Return the users whose files are ours: this process's, and the one who called sudo."""
     caller = os.environ.get("SUDO_UID", "")
-    return frozenset({os.geteuid(), *([int(caller)] if caller.isascii() and caller.isdecimal() else [])})
+    known = caller.isascii() and caller.isdecimal() and len(caller) < 12
+    return frozenset({os.geteuid(), *([int(caller)] if known else [])})
 
 
 def step_summary() -> Path | None:
@@ -232,13 +236,28 @@ def whole_number(shown: str, text: str, most: int) -> int:
     return int(text)
 
 
-def _resolved(value: str) -> Path:
-    """Return an absolute path, of a loop of links or of a user who does not exist too: Path raises there."""
-    return Path(os.path.realpath(os.path.expanduser(value)))  # noqa: PTH111
+def _at_home(value: str) -> Path:
+    """Return a path with the home in the place of ~; for a user who has none ~ stays: Path raises there."""
+    return Path(os.path.expanduser(value))  # noqa: PTH111
+
+
+def _resolved(shown: str, value: str) -> Path:
+    """Return an absolute path, of a loop of links too; raises UsageError for one that cannot be told."""
+    try:
+        found = os.path.realpath(_at_home(value))
+        found.encode()  # it stands in files that are UTF-8
+    except UnicodeEncodeError as error:
+        hint = "its name is not UTF-8: rename it, or give a link to it"
+        raise UsageError(f"{shown}={short(value)!r}", hint=hint) from error
+    except OSError as error:  # of the working directory, once that is removed
+        where = error.filename or "the working directory"
+        told = f"{shown}={short(value)!r}: {where}: {error.strerror}"
+        raise UsageError(told, hint="give another") from error
+    return Path(found)
 
 
 def _existing(shown: str, value: str, hint: str) -> str:
-    path = _resolved(value)
+    path = _resolved(shown, value)
     if not os.path.isfile(path):  # noqa: PTH113  (Path raises for a name too long)
         raise UsageError(f"{shown}={short(value)!r}", hint=hint)
     return str(path)
@@ -251,7 +270,7 @@ def _convert(shown: str, key: str, value: object) -> object:
     if "\0" in value or (not value.strip() and not (variable and key in UNSET)):
         raise UsageError(f"{shown}={short(value)!r}", hint="give a value, or leave the option out")
     if key in {"subject", "reports", "cache", "state"}:
-        return _resolved(value)
+        return _resolved(shown, value)
     if key in FORMS and value:
         form, allowed = FORMS[key]
         if not form.fullmatch(value):
@@ -263,8 +282,9 @@ def _convert(shown: str, key: str, value: object) -> object:
         return _existing(shown, value, "give a kubeconfig, a file as kubectl takes it")
     if key == "claims":
         words = tuple(each.strip() for each in value.split(",") if each.strip())
-        if not words and shown.startswith("--"):
-            raise UsageError("--claims selects nothing", hint="give ids or globs, for example 'netpol-*'")
+        if not words:
+            told = f"{shown}={short(value)!r} selects nothing"
+            raise UsageError(told, hint="give ids or globs, for example 'netpol-*'")
         return words
     if key in {"keep", "trust_subject"}:
         if value.lower() not in {"1", "0", "true", "false", "yes", "no"}:

@@ -6,6 +6,7 @@ Matrices of many machines are joined into one; its page has each cell, and the c
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pydantic import Field
 from boxproof.cluster import cells
 from boxproof.cluster.cells import Combination, Impossible, impossible
 from boxproof.core.own_project import OURS
-from pytest_claims.faults import ExitCode, UsageError, one_line
+from pytest_claims.faults import ExitCode, UsageError, one_line, unread
 from pytest_claims.recording import writing
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import html, results
@@ -259,10 +260,13 @@ def merge(directories: Iterable[Path], into: Path, required: Sequence[Combinatio
 def found_matrices(directories: Iterable[Path]) -> Iterator[Path]:
     """Yield the directories with a matrix.json: those given, or those directly below them."""
     for directory in directories:
-        if (directory / FILE).is_file():
+        if os.path.isfile(directory / FILE):  # noqa: PTH113  (Path raises for a name too long)
             yield directory
             continue
-        below = sorted({path.parent.resolve() for path in directory.glob(f"*/{FILE}")})
+        try:
+            below = sorted({path.parent.resolve() for path in directory.glob(f"*/{FILE}")})
+        except OSError as error:
+            raise UsageError(f"--merge {directory}: {error.strerror}", hint=HINT) from error
         if not below:
             raise UsageError(f"no {FILE} in {directory}", hint=HINT)
         yield from below
@@ -273,7 +277,7 @@ def _read(home: Path) -> tuple[Matrix, dict[str, Outcome], dict[str, Results]]:
         outcomes = read_outcomes(home)
         return read(home), outcomes, read_runs(home, outcomes)
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{home}: {str(error).splitlines()[0]}", hint=HINT) from error
+        raise UsageError(f"{home}: {unread(error)}", hint=HINT) from error
 
 
 @dataclass(frozen=True)

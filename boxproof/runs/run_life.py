@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import os
 import re
 import secrets
 import shutil
@@ -80,7 +81,12 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
         absent=dict(absent or {}),
         extra=extra,
     )
-    run = Run(settings, session, ownership.claim_run(settings, name), started)
+    try:
+        record = ownership.claim_run(settings, name)
+    except BoxproofError:
+        directory.rmdir()
+        raise
+    run = Run(settings, session, record, started)
     atexit.register(run.held.close)  # where nobody comes to tidy up
     run.held.enter_context(guarded(ownership.mark(settings, run.record)))
     place = temporary_root() / f"{OWN_TEMPORARY}{name}-{secrets.token_hex(3)}"
@@ -128,6 +134,10 @@ def new_directory(parent: Path, started: datetime | None = None, *, shared: bool
     It is named by its second; where another began in that second, or may elsewhere as it is ``shared``, by
     six digits more.
     """
+    latest = parent / "latest"
+    if os.path.isdir(latest) and not os.path.islink(latest):  # noqa: PTH112, PTH114  (as a copied artifact has it)
+        hint = f"move it away: mv {latest} {latest}-old"
+        raise EnvironmentFault(f"{latest} is a directory, not our link to the latest report", hint=hint)
     moment = (started or datetime.now(UTC)).strftime(STAMP)
     own = parent / f"{moment}-{secrets.token_hex(3)}"
     try:

@@ -17,6 +17,7 @@ from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.manifests.pod_specs import KINDS, pod_spec
 from boxproof.subject.manifests.sources import BUILDERS, KIND, KUSTOMIZATION
 from pytest_claims.faults import SubjectFault
+from pytest_claims.selection import LARGEST
 
 SKIPPED = frozenset(
     {".git", ".github", ".venv", "node_modules", "vendor", "reports", "__pycache__", "testdata"}
@@ -85,7 +86,7 @@ class Directory:
         found = []
         for top, names, files in os.walk(self.root):
             names[:] = sorted(name for name in names if name not in SKIPPED)
-            found += [Path(top, name).relative_to(self.root) for name in files]
+            found += [Path(top, name).relative_to(self.root) for name in files if _may_say(Path(top, name))]
         return sorted(found, key=lambda path: (len(path.parts), str(path)))
 
     @cached_property
@@ -137,10 +138,15 @@ class Directory:
         return found[-1] if found else 1
 
 
+def _may_say(path: Path) -> bool:
+    """Return whether it is a plain file of a size that people write: no pipe, and no link to nowhere."""
+    return path.is_file() and path.stat().st_size <= LARGEST
+
+
 def _parsed(text: str) -> object:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return None
 
 

@@ -11,9 +11,9 @@ from boxproof.core.settings import ROOT
 from pytest_claims import selection
 from pytest_claims.faults import UsageError, nearest
 
-ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+ID = re.compile(r"(?=.{3,100}$)[a-z0-9]+(-[a-z0-9]+)+")
 SUITES = {"health": "probes"}  # whose directory is not called as the file of claims is
-FORM = "lower-case words with dashes, at least two: pvc-survives-a-drain"
+FORM = "lower-case words with dashes, at least two, 100 characters at most: pvc-survives-a-drain"
 
 SENTENCE = """
 [[claim]]
@@ -84,15 +84,16 @@ def frame(area: str, claim: str, says: str, root: Path = ROOT) -> list[Path]:
     known = areas(root)
     where = known.get(area.lower())
     if where is None:
-        raise UsageError(f"area {area!r}", hint=nearest(area.lower(), known))
+        raise UsageError(f"area {selection.short(area)!r}", hint=nearest(area.lower(), known))
     name = claim.replace("-", "_")
     if not ID.fullmatch(claim) or keyword.iskeyword(name):
-        raise UsageError(f"claim {claim!r}", hint=f"allowed: {FORM}")
+        raise UsageError(f"claim {selection.short(claim)!r}", hint=f"allowed: {FORM}")
     if claim in selection.ids(root / "claims"):
         raise UsageError(f"claim {claim!r} is there already", hint=f"see {where.claims.name}")
     says = says or "Say what must hold, in one sentence."
     if '"' in says or "\\" in says or not says.isprintable():
-        raise UsageError(f"the sentence {says!r}", hint="one line, without quotation marks and backslashes")
+        hint = "one line, without quotation marks and backslashes"
+        raise UsageError(f"the sentence {selection.short(says)!r}", hint=hint)
     check, sabotage = where.suites / f"test_{name}.py", root / "sabotage" / f"{name}.py"
     for each in (check, sabotage):
         if each.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import tarfile
@@ -30,6 +31,7 @@ from pytest_claims.selection import short
 
 SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 CONTAINER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LARGEST_TOKEN = 1 << 16  # bytes
 GONE = 120.0  # seconds for a namespace to go
 
 
@@ -129,7 +131,12 @@ def _read(file: str) -> str:
     if file == "-":
         return sys.stdin.read()
     try:
-        return Path(file).expanduser().read_text()
+        path = _file(file)
+        if path.is_file() and path.stat().st_size > LARGEST_TOKEN:
+            raise ValueError(f"it has more than {LARGEST_TOKEN} bytes")
+        if path.is_fifo() and not path.is_symlink():  # <(…) of a shell is a link to one
+            raise ValueError("it is a pipe that waits for who writes into it")
+        return path.read_text()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or one_line(error)
         hint = "give a readable file, or - for standard input"
@@ -151,7 +158,11 @@ def volume(suffix: str = "") -> backups.Volume:
 def backup(file: str, suffix: str = "") -> None:
     """Write the content of the agent's volume into a file; raises UsageError for one that cannot be."""
     path = _file(file)
-    if path.is_dir() or not path.parent.is_dir():
+    try:
+        fits = not path.is_dir() and path.parent.is_dir()
+    except OSError:  # of a name too long
+        fits = False
+    if not fits:
         raise UsageError(f"--file={short(file)!r}", hint="give a file in a directory that there is")
     found = volume(suffix)
     with progress.step("backup"):
@@ -162,7 +173,11 @@ def backup(file: str, suffix: str = "") -> None:
 def restore(file: str, *, replace: bool, suffix: str = "") -> None:
     """Bring a backup into a new claim and start the agent on it; raises UsageError for what is no backup."""
     path = _file(file)
-    if not path.is_file() or not tarfile.is_tarfile(path):
+    try:
+        whole = path.is_file() and tarfile.is_tarfile(path)
+    except OSError as error:
+        raise UsageError(f"--file={short(file)!r}: {error.strerror}", hint="give a readable file") from error
+    if not whole:
         raise UsageError(f"--file={short(file)!r}", hint="give a tar that `inv backup` wrote")
     found = volume(suffix)
     with progress.step("restore"):
@@ -220,7 +235,11 @@ def _as_text(found: volume_settings.Settings, done: bool) -> str:
 def _file(text: str) -> Path:
     if not text.strip() or "\0" in text:
         raise UsageError(f"--file={text!r}", hint="give a file")
-    return Path(text).expanduser().absolute()
+    try:
+        return Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111  (Path raises: no such user)
+    except OSError as error:
+        told = f"--file={short(text)!r}: the working directory: {error.strerror}"
+        raise UsageError(told, hint="give a whole path") from error
 
 
 def checked(suffix: str) -> str:

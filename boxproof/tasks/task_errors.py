@@ -17,6 +17,8 @@ from boxproof.core.settings import variable
 from pytest_claims.faults import BoxproofError, ExitCode, nearest, one_line
 from pytest_claims.selection import short
 
+FORMATS = ("flat", "json", "nested")
+TAKES_WORDS = {"exec"}
 GROUPS: dict[str, tuple[str, ...]] = {
     "look at the machine": ("doctor", "preflight"),
     "make the box": ("build", "lock", "chart", "sbom", "binaries", "harness"),
@@ -33,18 +35,38 @@ def parse_in_one_line() -> None:
 
     It knows no other way: its program prints an error of its parser, and ends with 1.
     """
-    plain = Program.parse_tasks
+    plain, cleanup = Program.parse_tasks, Program.parse_cleanup
+
+    def listing(self: Program) -> None:
+        shown = self.args["list-format"].value
+        if shown not in FORMATS:
+            hint = nearest(str(shown), FORMATS)
+            raise Exit(f"boxproof: --list-format={short(shown)!r} ({hint})", code=int(ExitCode.USAGE))
+        try:
+            cleanup(self)
+        except ParseError as error:  # inv --help of a task that is not there
+            raise Exit(f"boxproof: {_told(error, self)}", code=int(ExitCode.USAGE)) from None
 
     def parse(self: Program) -> None:
         try:
             plain(self)
         except ParseError as error:
             raise Exit(f"boxproof: {_told(error, self)}", code=int(ExitCode.USAGE)) from None
-        nothing = next(_empty(self), "")
+        nothing = next(_empty(self), "") or _left_over(self)
         if nothing:
             raise Exit(f"boxproof: {nothing}", code=int(ExitCode.USAGE))
 
-    setattr(Program, plain.__name__, parse)
+    for name, mine in ((plain.__name__, parse), (cleanup.__name__, listing)):
+        setattr(Program, name, mine)
+
+
+def _left_over(program: Program) -> str:
+    """Return a line about words after -- that no task of those called takes, "" if there are none."""
+    words, names = program.core.remainder, [str(each.name) for each in program.tasks]
+    if not words or TAKES_WORDS & set(names):
+        return ""
+    hint = f"inv {' '.join(names)} {words}" if words.startswith("-") else f"inv --help {names[-1]}"
+    return f"inv {names[-1]} takes no words after --: {short(words)!r} ({hint})"
 
 
 def _empty(program: Program) -> Iterator[str]:

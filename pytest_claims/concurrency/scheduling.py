@@ -42,11 +42,18 @@ def dealt(sorted_items: Sequence[T], hands: int) -> list[T]:
 
 def read(directory: Path) -> dict[str, float]:
     """Return the seconds by name kept in ``directory``; nothing known is no fault, it only costs time."""
+    path = directory / FILE
     try:
-        kept = json.loads((directory / FILE).read_text())
-    except (OSError, ValueError):
+        kept = json.loads(path.read_text()) if path.is_file() else {}
+    except (OSError, ValueError, RecursionError):
         return {}
-    return {str(name): float(value) for name, value in kept.items()} if isinstance(kept, dict) else {}
+    told = kept.items() if isinstance(kept, dict) else ()
+    return {name: float(value) for name, value in told if _seconds(value)}
+
+
+def _seconds(value: object) -> bool:
+    """Return whether something may be how long a thing took: a day at most."""
+    return isinstance(value, int | float) and 0 <= value <= 86_400
 
 
 def known(state: Path, shipped: Path) -> dict[str, float]:

@@ -130,7 +130,7 @@ def save_collected(run: Path, checks: Mapping[str, Iterable[str]]) -> None:
 
 def collected(run: Path) -> dict[str, list[str]]:
     """Return the collected checks with their claims; none before collection."""
-    return dict(_read(run / COLLECTED, {}))
+    return {str(key): list(value) for key, value in dict(_read(run / COLLECTED, {})).items()}
 
 
 def save_faults(run: Path, faults: Iterable[str]) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pytest_claims.faults import UsageError
+from pytest_claims.faults import UsageError, unread
 
 FILE = "seen_red.json"
 FORM = r"^[0-9a-f]{16}$"
@@ -73,15 +73,15 @@ class RedLock:
 def read(directory: Path) -> RedLock:
     """Return the lock in ``directory``, an empty one where there is none; raises UsageError for a bad one."""
     path = directory / FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return RedLock()
+    hint = "take it from version control, or remove it and try every sabotage"
+    if not path.is_file():
+        raise UsageError(f"{path} is no file", hint=hint)
     try:
         found = _File.model_validate_json(path.read_text())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ": ".join(str(each) for each in first["loc"])
-        hint = "take it from version control, or remove it and try every sabotage"
-        raise UsageError(f"{path.name}: {where}: {first['msg']}", hint=hint) from error
+    except (OSError, ValueError) as error:  # pydantic's among them
+        raise UsageError(f"{path}: {unread(error)}", hint=hint) from error
     return RedLock(found.checks, found.sabotages)
 
 

@@ -33,7 +33,7 @@ class Redactor:
 
     def add(self, *values: str) -> None:
         """Take these out from now on, too; values of less than six characters occur by chance."""
-        told = {value.strip() for value in values}
+        told = {as_read(value).strip() for value in values}
         forms = {form for value in told if SHORTEST <= len(value) <= LONGEST for form in forms_of(value)}
         with self._lock:
             if not forms <= set(self.values):
@@ -74,6 +74,15 @@ class Redactor:
         shown = json.dumps({key: clean}, ensure_ascii=False)
         redacted = self.text(shown)
         return clean if redacted == shown else MARK
+
+
+def as_read(value: str) -> str:
+    """Return a value as it is read from a file or an output: bytes that are not UTF-8 are replaced."""
+    try:
+        raw = value.encode(errors="surrogateescape")  # of a variable
+    except UnicodeEncodeError:
+        raw = value.encode(errors="replace")
+    return raw.decode(errors="replace")
 
 
 def forms_of(value: str) -> Iterator[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 import filelock
-from pydantic import Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from pytest_claims import progress
+from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import writing
 from pytest_claims.reports.schema import Counts, Part, Results, RunVerdict
 from pytest_claims.verdicts import Verdict
@@ -29,9 +30,9 @@ class Line(Part):
     """One run in history.jsonl: ``claims`` are their statuses (verdict or "waived"), ``took`` seconds."""
 
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
-    run: str
-    started: datetime
-    finished: datetime
+    run: str = Field(pattern=r"^[\w.-]+$")
+    started: AwareDatetime
+    finished: AwareDatetime
     verdict: RunVerdict
     narrowed: bool = False
     interrupted: bool = False
@@ -122,11 +123,14 @@ def line(found: Results) -> Line:
 
 def read(path: Path) -> list[Line]:
     """Return the runs, oldest first, each once; a line that nobody can read is said and left out."""
-    if not path.is_file():
-        return []
+    try:
+        lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+    except OSError as error:
+        hint = "give it to your user, or set BOXPROOF_STATE"
+        raise EnvironmentFault(f"{path} cannot be read: {error.strerror}", hint=hint) from error
     found: dict[str, Line] = {}
     odd = []
-    for number, text in enumerate(path.read_text(errors="replace").splitlines(), 1):
+    for number, text in enumerate(lines, 1):
         try:
             made = Line.model_validate(json.loads(text))
         except (ValidationError, ValueError, RecursionError):

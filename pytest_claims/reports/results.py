@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -321,6 +322,8 @@ def write(path: Path, model: BaseModel) -> None:
 
 def read(path: Path) -> Results:
     """Read results.json, of this version or the one before; raises OSError or pydantic's ValidationError."""
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "no plain file", str(path))
     data = json.loads(path.read_text())
     if isinstance(data, dict) and data.get("schema") == 1:  # it knew no claim that is not applicable
         data["schema"] = 2

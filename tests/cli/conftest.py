@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     made = ("STATE", "CACHE", "REPORTS")
     for name in made:
         monkeypatch.setenv(f"BOXPROOF_{name}", str(tmp_path / name.lower()))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # for tracebacks
     monkeypatch.setattr(run_life, "begin", None)  # a run that begins is a defect of the harness, code 3
     monkeypatch.setattr(engine_choice, "ensure", None)  # so is an engine that is asked for
     yield tmp_path

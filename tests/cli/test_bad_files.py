@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from boxproof.cli.main import main
 from boxproof.cluster import cells
+from boxproof.core import own_project
 from boxproof.subject import model
 from boxproof.subject.image import tools
+from boxproof.subject.manifests import sources
 from boxproof.subject.supply_chain import scan
 from pytest_claims.faults import SubjectFault, UsageError
 from tests.support.bad_input import NAMED, told
+from tests.support.report_samples import sample
 
 pytestmark = pytest.mark.usefixtures("places")
+FILES = b"name = 'x'\n[manifests]\nfiles = [%s]"
 WAIVER = b"[[waiver]]\nclaim = '%s'\nreason = 'x'\nowner = 'x'\nexpires = %s"
 
 
@@ -47,6 +55,15 @@ WAIVER = b"[[waiver]]\nclaim = '%s'\nreason = 'x'\nowner = 'x'\nexpires = %s"
         ("waivers.toml", WAIVER % (b"netpol-*", b"2000-01-01"), "no globs"),
         ("waivers.toml", WAIVER % (b"pvc-bond", b"2000-01-01"), "pvc-bound"),
         ("waivers.toml", WAIVER % (b"pvc-bound", b"'x'"), "expires='x'"),
+        ("waivers.toml", WAIVER % (b"pvc-bound", b"1767139200"), "expires=1767139200: must be a date"),
+        ("waivers.toml", WAIVER % (b"pvc-bound", b"2999-01-01\ncovers_refuted = 'yes'"), "true or false"),
+        ("waivers.toml", WAIVER % (b"pvc-bound", b"2999-01-01\ncovers_refuted = 1"), "true or false"),
+        ("waivers.toml", b'[[waiver]]\nclaim = "a\\nb"', r"(a\nb)"),
+        ("subject.toml", FILES % b"'no.yml'", "'no.yml' names no file"),
+        ("subject.toml", FILES % b"'*.yml'", "'*.yml' names no file"),
+        ("subject.toml", FILES % b"''", "cannot be read"),
+        ("subject.toml", FILES % b"'/etc/*'", "cannot be read"),
+        ("subject.toml", b"name = 'x'\n[proof]\nprefix = 'x-'\nclaims = 'a\\nb'", "proof.claims"),
         ("planned.toml", b"planned = 5", "no list of ids"),
         ("planned.toml", b"planned = [5]", "no list of ids"),
         ("planned.toml", b"planned = ['foo']", "unknown claim 'foo' in planned.toml"),
@@ -106,6 +123,7 @@ CONTENTS = (
     bytes(range(256)), b"\x7fELF\x02\x01\x01\0", b"a = '\0'", b"a = " + b"[" * 5000 + b"]" * 5000,
     b"a = " + b"9" * 5000, b"a = 1\na = 2", b"a = 1979-13-45", b"\xef\xbb\xbf[", b"\r", b"= 1", b"[[]]",
 )  # fmt: skip
+JSON = (b"", b'{"schema": 1, ', b"<<<<<<< HEAD\n{}", b"\xff", b"[1]", b"[" * 100_000, b'{"schema": 9}')
 IN_ITS_PLACE: tuple[Callable[[Path], object], ...] = (
     a_directory, a_loop, a_dangling_link, a_pipe, a_device, a_huge_file,
     *(lambda path, content=content: path.write_bytes(content) for content in CONTENTS),
@@ -185,6 +203,25 @@ def test_lists_that_are_no_toml_are_told(tmp_path: Path, put: Callable[[Path], o
         scan.suppressions(tmp_path / "list.toml")
 
 
+@pytest.mark.parametrize(
+    "put",
+    [
+        a_directory, a_loop, a_dangling_link, a_pipe, a_device,
+        *(lambda path, content=content: path.write_bytes(content) for content in JSON),
+    ],
+)  # fmt: skip
+def test_a_lock_of_what_was_seen_red_that_cannot_be_read_is_told_at_once(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    put: Callable[[Path], object],
+) -> None:
+    put(tmp_path / "seen_red.json")
+    monkeypatch.setattr(own_project, "OURS", replace(own_project.OURS, sabotage_dir=tmp_path))
+    code, line = told(capsys, ["e2e", "--stage", "static"])
+    assert (code, "seen_red.json" in line, "http" in line) == (2, True, False), line
+
+
 @pytest.mark.parametrize("value", ["5", "'x'", "[5]", "['x']", "{a = 1}", "[{name = 5}]", "[[]]", "nan"])
 def test_a_list_of_another_type_is_told(tmp_path: Path, value: str) -> None:
     path = tmp_path / "list.toml"
@@ -197,16 +234,186 @@ def test_a_list_of_another_type_is_told(tmp_path: Path, value: str) -> None:
         scan.suppressions(path)
 
 
-@pytest.mark.parametrize("content", [b"\x80", b"[1]", b"{}", b"[" * 5000, b"9" * 5000, b"", b"null"])
+@pytest.mark.parametrize(
+    "content",
+    [b"\x80", b"[1]", b"{}", b"[" * 5000, b"9" * 5000, b"", b"null", b'{"schema": 9}', b'{"schema": 2, '],
+)
 @pytest.mark.parametrize("name", ["results.json", "matrix.json"])
+@pytest.mark.parametrize("words", [["report"], ["report", "--json"]], ids=" ".join)
 def test_a_report_that_cannot_be_read_is_named(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes, name: str
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], content: bytes, name: str
 ) -> None:
     latest = tmp_path / "reports/latest"
     latest.mkdir(parents=True)
     (latest / name).write_bytes(content)
-    code, line = told(capsys, ["report"])
-    assert (code, str(latest) in line) == (3, True), line
+    code, line = told(capsys, words)
+    assert (code, str(latest) in line, "http" in line) == (3, True, False), line
     (latest / name).unlink()
     latest.rmdir()
     latest.parent.rmdir()
+
+
+OWN = {  # of a box with a claim of its own
+    "subject.toml": "name = 'x'\n[proof]\nprefix = 'x-'\n",
+    "proof/claims/a.toml": "area = 'XX'\ntitle = 't'\n[[claim]]\nid = 'x-a'\nsays = 's'\n",
+    "proof/suites/test_a.py": "",
+}
+OTHER = "area = 'PVC'\ntitle = 'another'\n[[claim]]\nid = 'x-b'\nsays = 's'\n"
+HEAD = "area = 'XX'\ntitle = 't'\n"
+MANIFEST = {"subject.toml": "name = 'x'\n[manifests]\nfiles = ['m.yml']\n"}
+BASE = {"subject.toml": "name = 'x'\n[manifests]\nbase = 'base'\n", "base/a.yaml": "kind: Pod\n"}
+BUILT = {"subject.toml": "name = 'x'\n[manifests]\nkustomize = 'k'\n"}
+CHART = {"subject.toml": "name = 'x'\n[chart]\ndirectory = 'c'\n", "c/templates/a.yaml": "kind: Pod\n"}
+SABOTAGE = "proof/sabotage/b.py"
+Content = str | bytes | Callable[[Path], None]
+
+
+def box(root: Path, files: Mapping[str, Content]) -> Path:
+    """Write a box of these files, each a text, bytes, or what is put in its place."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if callable(content):
+            content(path)
+        else:
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("files", "file", "content", "says"),
+    [
+        (OWN, "subject.toml", f"{OWN['subject.toml']}zzz = 1", "unknown 'proof.zzz': allowed: claims"),
+        (OWN, SABOTAGE, "import sys\nsys.exit(0)", "b.py cannot be imported: SystemExit: 0"),
+        (OWN, SABOTAGE, "1 / 0", "b.py cannot be imported: ZeroDivisionError"),
+        (OWN, SABOTAGE, "def", "b.py cannot be imported: SyntaxError"),
+        (OWN, SABOTAGE, "import no_such_module", "b.py cannot be imported: ModuleNotFoundError"),
+        (OWN, "proof/sabotage/a.b.py", "", "a.b.py cannot be imported"),
+        (OWN, "proof/sabotage/c.py", a_directory, "c.py cannot be imported"),
+        (OWN, "proof/claims/b.toml", OTHER, "'PVC' has the title 'another'"),
+        (OWN, "proof/claims/b.toml", "claim = 5", "b.toml: "),
+        (OWN, "proof/claims/b.toml", f"{HEAD}[[claim]]\nid = 'x-b'\nsays = ''", "says='': must not be empty"),
+        *(
+            (OWN, "proof/claims/b.toml", f"{HEAD}[[claim]]\nid = {name!r}\nsays = 's'", "lower-case letters")
+            for name in ("", "a b", "x-../../c", "x-a,b", "x-*", "x-A", "x-a\n")
+        ),
+        (MANIFEST, "m.yml", "a: [", "m.yml is no YAML"),
+        (MANIFEST, "m.yml", b"\xff", "m.yml is no YAML"),
+        (MANIFEST, "m.yml", a_pipe, "names no file"),
+        (MANIFEST, "m.yml", "kind: [a]", "cannot be read"),
+        (MANIFEST, "m.yml", "kind: List\nitems: [1]", "cannot be read"),
+        (MANIFEST, "m.yml", "kind: Pod\nmetadata: x\nspec: y", "cannot be read"),
+        (BASE, "base/b.yaml", a_pipe, "b.yaml is no plain file"),
+        (BASE, "base/b.yaml", a_dangling_link, "b.yaml is no plain file"),
+        (BASE, "base/b.yaml", a_directory, "b.yaml is no plain file"),
+        (CHART, "c/templates/b.yaml", a_pipe, "b.yaml is no plain file"),
+        (CHART, "c/templates/b.yaml", b"\xff", "cannot be read"),
+        (BUILT, "k/kustomization.yaml", "[a]", "cannot be read"),
+        (BUILT, "k/kustomization.yaml", "a: [", "cannot be read"),
+        (BUILT, "k/kustomization.yaml", b"\xff", "cannot be read"),
+        (BUILT, "k/kustomization.yaml", "resources: 5", "cannot be read"),
+        (BUILT, "k/kustomization.yaml", "resources: ['.']", "cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("words", [["e2e", "--stage", "static"], ["sabotage"]], ids=["e2e", "sabotage"])
+def test_a_wrong_file_that_a_subject_names_is_told_before_anything_is_made(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    words: list[str],
+    files: Mapping[str, Content],
+    file: str,
+    content: Content,
+    says: str,
+) -> None:
+    subject = box(tmp_path / "subject", {**files, file: content})
+    code, line = told(capsys, [*words, "--subject", str(subject)])
+    assert (code, says in line) == (2, True), line
+
+
+@pytest.mark.parametrize("files", [BASE, CHART], ids=["base", "chart"])
+def test_the_lock_of_an_editor_is_no_file_of_the_box(tmp_path: Path, files: Mapping[str, Content]) -> None:
+    (beside,) = (Path(name) for name in files if name.endswith("a.yaml"))
+    subject = model.load(box(tmp_path, {**files, str(beside.with_name(".#a.yaml")): a_dangling_link}))
+    assert sources.kinds(subject) == {"Pod"}
+
+
+BOX = {"Dockerfile": "FROM alpine:3.20\nUSER 1000\n"}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("a\udcff/Dockerfile", "FROM alpine:3.20\nUSER 1000\n", "UTF-8"),
+        ("a.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: x", "cannot be read"),
+        ("a.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: x}", "cannot be read"),
+        ("compose.yaml", "services: {a: x}", "cannot be read"),
+        ("subject.toml", a_directory, "subject.toml is no file"),
+        ("subject.toml", a_loop, "subject.toml is no file"),
+        ("subject.toml", a_pipe, "subject.toml is no file"),
+    ],
+)
+def test_a_box_that_no_file_can_be_written_for_keeps_the_one_it_has(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, file: str, content: Content, says: str
+) -> None:
+    home = box(tmp_path / "box", {"subject.toml": NAMED, **BOX} if file != "subject.toml" else BOX)
+    box(home, {file: content})
+    before = sorted(home.iterdir())
+    code, line = told(capsys, ["init", "--force", str(home)])
+    assert (code, says in line) == (2, True), line
+    assert sorted(home.iterdir()) == before
+    assert file == "subject.toml" or (home / "subject.toml").read_text() == NAMED
+
+
+@pytest.mark.parametrize("put", [a_pipe, a_loop, a_dangling_link, a_device, a_huge_file])
+@pytest.mark.parametrize("file", ["b.yaml", "b/Dockerfile", ".#a.yaml"])
+def test_what_is_no_file_that_people_write_says_nothing_of_a_box(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, file: str, put: Callable[[Path], None]
+) -> None:
+    home = box(tmp_path / "a box", {**BOX, file: put})
+    assert main(["init", str(home)]) == 0
+    assert f"--subject '{home}' --stage" in capsys.readouterr().err
+    assert model.load(home).image.dockerfile == "Dockerfile"
+
+
+def test_a_full_disk_is_no_wrong_usage_and_leaves_the_file_there_was(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    home = box(tmp_path / "box", {"subject.toml": NAMED, **BOX})
+    monkeypatch.setattr(Path, "write_bytes", full)
+    code, line = told(capsys, ["init", "--force", str(home)])
+    assert (code, "make room" in line) == (3, True), line
+    assert (home / "subject.toml").read_text() == NAMED
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        *(
+            (file, content)
+            for file in ("results.json", "collected.json", "sabotage.json", "checks/a.json")
+            for content in ("{", "", "[1]", b"\xff", "\ufeff{}", "[" * 100_000, '{"schema": 9}', a_directory)
+            if (file, content) != ("collected.json", "")
+        ),
+        ("collected.json", '{"a": 5}'),
+        ("checks", "a file"),
+        ("sabotage.json", a_pipe),
+        ("checks/a.json", a_pipe),
+        ("evidence/a/b", a_pipe),
+        ("evidence/a/b", a_dangling_link),
+        ("evidence/a/b", lambda path: path.symlink_to("..")),
+    ],
+)
+def test_what_cannot_be_joined_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, file: str, content: Content
+) -> None:
+    found, _ = sample(tmp_path / "sample", refuted=0, number=12)
+    shard = tmp_path / "shard"
+    shard.mkdir()
+    shutil.copyfile(found / "results.json", shard / "results.json")
+    (shard / file).unlink(missing_ok=True)
+    box(shard, {file: content})
+    code, line = told(capsys, ["e2e", "--merge", str(shard)])
+    assert (code, file.split("/", maxsplit=1)[0] in line, "http" in line) == (2, True, False), line

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 
 from boxproof.core.process import run
 from boxproof.core.settings import ROOT
+from pytest_claims.own_process import PROCESS
+from pytest_claims.recording import redaction
 from tests.support.bad_input import told
 
 pytestmark = pytest.mark.usefixtures("places")
@@ -98,6 +102,23 @@ def test_what_is_generated_is_wrong_usage(capsys: pytest.CaptureFixture[str], wo
         (["release", "--registry", "h", "--vulnerability-db", "/nonexistent"], "/nonexistent"),
         (["release", "--registry", "h", "--vulnerability_db", "/x"], "did you mean '--vulnerability-db'?"),
         (["doctor", "--jason"], "did you mean '--json'?"),
+        (["e2e", ""], "an argument is ''"),
+        (["report", "  "], "an argument is '  '"),
+        (["matrix", "\t"], "an argument is '\\t'"),
+        (["init", ""], "an argument is ''"),
+        (["e2e", "--merge", "/tmp", ""], "an argument is ''"),
+        (["e2e", "--merge", "x" * 300], "--merge xxx"),
+        (["matrix", "--merge", "x" * 300], "--merge xxx"),
+        (["e2e", "--shard", f"1/{'9' * 5000}"], "--shard '1/999"),
+        (["e2e", "--shard", "٣/٣"], "--shard '٣/٣'"),
+        (["e2e", "--subject", "/a\nb\x1b[1m"], r"/a\nb\x1b[1m"),
+        (["init", "x" * 300], "no directory xxx"),
+        (["init", "/a\nb"], r"no directory /a\nb"),
+        (["interrupts", "--only", ","], "--only="),
+        (["interrupts", "--only", "int,"], "--only="),
+        (["interrupts", "--subject", "/nonexistent"], "/nonexistent"),
+        (["release", "--registry", "h", "--vulnerability-db", "."], "--vulnerability-db='.'"),
+        (["report", "--history", "--open"], "exclude each other"),
     ],
     ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else "",
 )  # fmt: skip
@@ -123,6 +144,9 @@ def test_what_is_wrong_is_named_with_what_to_do(
         ("REGISTRY", "https://x", "BOXPROOF_REGISTRY='https://x'"),
         ("KIND", "new", "BOXPROOF_KIND='new'"),
         ("CLAIMS", "pvc-bond", "did you mean 'pvc-bound'?"),
+        ("CLAIMS", ",", "BOXPROOF_CLAIMS=',' selects nothing"),
+        ("STATE", "/tmp/\udcff", "not UTF-8"),
+        ("REPORTS", "/tmp/\udcff", "not UTF-8"),
         ("KUBECONFIG", "/nonexistent", "BOXPROOF_KUBECONFIG"),
     ],
 )
@@ -167,7 +191,15 @@ def test_a_path_that_leads_nowhere_is_named(
 
 
 @pytest.mark.parametrize(
-    ("words", "code"), [("e2e --claims pvc-bond 2>/dev/full", 2), ("--help >/dev/full", 3), ("--help >&-", 0)]
+    ("words", "code"),
+    [
+        ("e2e --claims pvc-bond 2>/dev/full", 2),
+        ("e2e --claims pvc-bond 2>&-", 2),
+        ("--help >/dev/full", 3),
+        ("--help >&-", 0),
+        ("e2e --help >/dev/full", 3),
+        ("matrix --list-json >/dev/full", 3),
+    ],
 )
 def test_a_code_is_right_where_nothing_can_be_said(words: str, code: int) -> None:
     done = run(
@@ -175,6 +207,49 @@ def test_a_code_is_right_where_nothing_can_be_said(words: str, code: int) -> Non
     )
     assert (done.code, done.stdout) == (code, "")
     assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("words", [["--help"], ["e2e", "--help"], ["matrix", "--list-json"]])
+def test_a_reader_may_go_before_it_has_read_all(words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "boxproof", *words],
+        check=False,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_encoding_that_is_asked_for_is_not_asked_about_for_ever() -> None:
+    words = [sys.executable, "-X", "utf8=0", "-m", "boxproof", "--version"]
+    assert run(words, timeout=60, cwd=ROOT, env={"LC_ALL": "C"}).stdout.startswith("boxproof ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_PASSWORD", "claims"),
+        ("X_TOKEN", "accepted"),
+        ("X_TOKEN", "proven "),
+        ("X_SECRET", "schema"),
+        ("X_TOKEN", "pvc-bound"),
+        ("DB_PASSWORD", "a-place-of-ours"),
+        ("X_URL", "https://user:pvc-bound@host/"),
+    ],
+    ids=lambda value: value.replace(":", ""),
+)
+def test_a_secret_that_is_a_word_of_ours_is_told_with_its_variable(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    with PROCESS.having(redaction.Redactor()):
+        monkeypatch.setenv("BOXPROOF_STATE", "/nonexistent/a-place-of-ours")
+        monkeypatch.setenv(name, value)
+        code, line = told(capsys, ["e2e", "--stage", "static"])
+    assert (code, f"the secret in {name} is" in line) == (2, True), line
 
 
 def test_a_suite_that_pytest_is_called_on_by_hand_says_how_it_is_run() -> None:

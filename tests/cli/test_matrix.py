@@ -185,6 +185,13 @@ def test_another_content_starts_anew(settings: Settings, runs: Runs, changed: st
     assert len(runs.run) == len(cells)
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"key": ', "5", "[" * 5000])
+def test_what_another_left_of_a_matrix_is_passed_over(settings: Settings, text: str) -> None:
+    (settings.reports / "20300101T000000").mkdir(parents=True)
+    (settings.reports / "20300101T000000" / matrix.PROGRESS).write_text(text)
+    assert matrix.unfinished(settings, "key") is None
+
+
 def test_a_complete_matrix_is_not_gone_on_with(settings: Settings, runs: Runs) -> None:
     matrix.run(settings, CELLS)
     shutil.move(sorted(settings.reports.glob("2*"))[0], settings.reports / "20200101T000000")

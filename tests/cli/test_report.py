@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.cli import report
 from boxproof.cli.main import main
 from pytest_claims.faults import ExitCode
 from pytest_claims.reports import history, not_proven, results
@@ -72,3 +73,34 @@ def test_without_a_report_it_says_what_to_do(
     for words in (["report"], ["report", "--history"], ["report", "--json"]):
         assert main(words) == ExitCode.BLOCKED
         assert "nox -s e2e" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["/nonexistent/x", "/tmp", "/dev/full"])
+def test_a_summary_that_cannot_be_written_is_said_and_changes_no_verdict(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", place)
+    report.tell_ci(run, results.read(run / results.FILE))
+    said = capsys.readouterr()
+    assert f"no step summary: {place}: " in said.err
+    assert said.out.startswith("::")
+
+
+def test_a_page_that_is_not_there_is_not_opened(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "index.html").unlink()
+    assert main(["report", "--open"]) == ExitCode.BLOCKED
+    assert "there is no page" in capsys.readouterr().err
+
+
+def test_a_time_without_its_zone_is_a_line_that_nobody_can_read(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = run.parent.parent / history.LINES
+    before = len(history.read(lines))
+    first, *others = lines.read_text().splitlines()
+    told = json.loads(first)
+    told["started"] = told["started"].removesuffix("Z").removesuffix("+00:00")
+    lines.write_text("\n".join([json.dumps(told), *others]))
+    assert main(["report", "--history"]) == ExitCode.ACCEPTED
+    assert "line 1 is no run and left out" in capsys.readouterr().err
+    assert len(history.read(lines)) == before - 1

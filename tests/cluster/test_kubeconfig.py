@@ -57,6 +57,45 @@ def test_no_file_and_no_kubeconfig_are_one_line_each(tmp_path: Path) -> None:
     assert "\n" not in str(found.value)
 
 
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ({"cluster": "x"}, "its cluster is no table"),
+        ({"user": ["x"]}, "its user is no table"),
+        *(
+            ({"cluster": {"server": server}}, "its cluster has no server")
+            for server in (
+                5,
+                "",
+                "https://",
+                "https://[",
+                "https://a b",
+                "https://h:123456",
+                "file:///x",
+                "h",
+            )
+        ),
+        ({"cluster": {}}, "its cluster has no server"),
+    ],
+)
+def test_what_no_cluster_is_reached_by_is_named(tmp_path: Path, part: dict[str, object], says: str) -> None:
+    data = {
+        "contexts": [{"name": "a", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": part.get("cluster", {"server": "https://h"})}],
+        "users": [{"name": "u", "user": part.get("user", {})}],
+    }
+    (tmp_path / "config").write_text(yaml.safe_dump(data))
+    with pytest.raises(UsageError, match=f"the context 'a' in .*: {says}"):
+        contexts.chosen([tmp_path / "config"], "a")
+
+
+@pytest.mark.parametrize(
+    "server", ["http://127.0.0.1:8080", "https://[::1]:6443", "https://[fe80::1%eth0]", "https://h/k8s/c/1"]
+)
+def test_servers_of_every_form_are_taken(tmp_path: Path, server: str) -> None:
+    assert contexts.chosen([write(tmp_path / "one", "a", server)], "a").server == server
+
+
 def test_a_context_without_its_cluster_is_named(tmp_path: Path) -> None:
     data = {"contexts": [{"name": "a", "context": {"cluster": "gone", "user": "u"}}]}
     (tmp_path / "config").write_text(yaml.safe_dump(data))

@@ -66,6 +66,13 @@ def test_the_end_of_a_process_is_noticed_and_of_one_that_was_gone_before() -> No
     assert two.wait(30)
 
 
+@pytest.mark.parametrize("marked", ["", "abc", "1", "1:", "1:x", "²:1", "9" * 5000])
+def test_what_is_no_mark_is_nobody_to_wait_for(marked: str) -> None:
+    before = threading.active_count()
+    parents.watch(marked, lambda: None)
+    assert threading.active_count() == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_what_runs_in_the_foreground_cleans_up_and_ends_with_its_starter(
     tmp_path: Path, number: signal.Signals
@@ -83,20 +90,18 @@ def test_what_runs_in_the_foreground_cleans_up_and_ends_with_its_starter(
 
 
 STUCK = """
-import ctypes, pathlib, sys
+import ctypes, sys
 sys.path.insert(0, {root!r})
 from boxproof.cli import main as cli
 cli.LONGEST = 0.5
 cli.interrupt_once()
-pathlib.Path({place!r}, "started").write_text("")
-library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
-library.pthread_mutex_lock(mutex)
-library.pthread_mutex_lock(mutex)  # for ever, and no handler runs meanwhile
+# in C, as long as this process is there: no handler runs meanwhile, and none before it says so
+ctypes.CDLL(None).system(b": >{place}/started; while kill -0 $PPID; do sleep 0.1; done 2>/dev/null")
 """
 
 
 def test_a_main_thread_that_sees_no_signal_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    stuck = subprocess.Popen([sys.executable, "-c", STUCK.format(root=str(ROOT), place=str(tmp_path))])
+    stuck = subprocess.Popen([sys.executable, "-c", STUCK.format(root=str(ROOT), place=tmp_path)])
     until((tmp_path / "started").exists, timeout=60, what="start")
     stuck.terminate()
     assert stuck.wait(60) == 130

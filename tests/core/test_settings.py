@@ -37,7 +37,13 @@ def test_a_bad_number_of_workers_is_refused(value: str) -> None:
         Settings.load({"workers": value})
 
 
-@pytest.mark.parametrize("value", ["yesterday", "2026-01-31", "20260131", "ftp://x/debian", "http://a b"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "yesterday", "2026-01-31", "20260131", "ftp://x/debian", "http://a b", "https://[", "https://",
+        "20269999T999999Z", "٢0260131T120000Z",
+    ],
+)  # fmt: skip
 def test_a_snapshot_is_a_moment_or_a_url(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOXPROOF_SNAPSHOT", value)
     with pytest.raises(UsageError, match=r"BOXPROOF_SNAPSHOT=.*allowed: a moment, 20260131T120000Z, or"):
@@ -45,7 +51,8 @@ def test_a_snapshot_is_a_moment_or_a_url(value: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "value", ["", "20260131T120000Z", "https://x.example/debian/1", "file:///srv/debian"]
+    "value",
+    ["", "20260131T120000Z", "https://x.example:8/debian/1", "http://[::1]:8/d", "file:///srv/debian"],
 )
 def test_snapshots_of_either_form_are_taken(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOXPROOF_SNAPSHOT", value)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from pytest_claims import progress
+from pytest_claims.own_process import PROCESS
+from pytest_claims.recording import redaction
 
 
 @pytest.mark.parametrize(
@@ -67,3 +73,32 @@ def test_a_step_that_fails_says_so_with_its_number(capsys: pytest.CaptureFixture
     progress.plan([])
     said = capsys.readouterr().err.splitlines()
     assert said[-1][9:].startswith("step 1 of 1: inputs: failed after 0.")
+
+
+def test_an_error_is_one_line_without_secrets_however_long(capsys: pytest.CaptureFixture[str]) -> None:
+    secret = "Zq8Xk2Lm9" + "Pw4Rt6"
+    with PROCESS.having(redaction.Redactor([secret])):
+        progress.fail("a\nb\x1b[1m\udcff " + "x" * (progress.LONG - 20) + secret, "y\r" * 5000)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(r"boxproof: a\nb\x1b[1m")
+    assert len(line) < 2 * progress.LONG + 50 and secret[:6] not in line
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", rb"a \u2026"), ("utf-8", "a …".encode())])
+def test_an_answer_has_what_its_encoding_lacks_escaped(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, shown: bytes
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+    progress.answer("a …")
+    assert raw.getvalue() == shown + b"\n"
+
+
+def test_an_answer_that_finds_no_room_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(OSError, match="No space left"):
+            progress.answer("a")
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()

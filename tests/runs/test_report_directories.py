@@ -41,6 +41,22 @@ def names(settings: Settings) -> list[str]:
     )
 
 
+def test_a_directory_in_the_place_of_the_link_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "latest").mkdir()
+    with pytest.raises(EnvironmentFault, match="is a directory, not our link"):
+        run_life.new_directory(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["latest"]
+
+
+@pytest.mark.parametrize("state", ["file/state", "x" * 300])
+def test_a_state_that_cannot_be_written_leaves_no_report(tmp_path: Path, state: str) -> None:
+    (tmp_path / "file").write_text("")
+    made = Settings(reports=tmp_path / "reports", state=tmp_path / state)
+    with pytest.raises(EnvironmentFault):
+        run_life.begin(made, "x")
+    assert list(made.reports.iterdir()) == []
+
+
 def test_by_number_but_never_the_last_accepted(settings: Settings) -> None:
     assert len(run_life.prune_directories(settings, NOW)) == 5
     assert names(settings) == ["01", "07", "08", "09", "10", "bench", "latest"]

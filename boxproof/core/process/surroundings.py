@@ -47,9 +47,15 @@ def in_utf8() -> None:
 
     Files are UTF-8 on any machine, and what is printed has more than ASCII. What it starts has the mode too.
     """
-    if sys.flags.utf8_mode or locale.getencoding().lower().replace("-", "") == "utf8":
+    begun = os.environ.get("PYTHONUTF8") == "1"  # already: -X utf8=0 says no to it
+    if begun or sys.flags.utf8_mode or locale.getencoding().lower().replace("-", "") == "utf8":
         return
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
+
+
+def given(name: str) -> str:
+    """Return a variable of another program, for who comes before settings can be read; "" without it."""
+    return os.environ.get(name, "")
 
 
 def owned_by(name: str) -> None:

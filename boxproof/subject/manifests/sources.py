@@ -34,9 +34,18 @@ def paths(subject: Subject) -> list[Path]:
     ways = {
         "files": lambda: _matched(subject.directory, subject.manifests.files),
         "kustomize": lambda: list(dict.fromkeys(_followed(subject.directory / subject.manifests.kustomize))),
-        "base": lambda: sorted((subject.directory / subject.manifests.base).rglob("*.yaml")),
+        "base": lambda: _plain((subject.directory / subject.manifests.base).rglob("*.yaml")),
     }
     return ways[subject.source]() if subject.source in ways else []
+
+
+def _plain(paths: Iterable[Path]) -> list[Path]:
+    """Return paths, all of files; raises SubjectFault for another but an editor's lock, a link to nowhere."""
+    found = sorted(path for path in paths if path.is_file() or not path.name.startswith(".#"))
+    odd = next((path for path in found if not path.is_file()), None)
+    if odd:
+        raise SubjectFault(f"{odd} is no plain file", hint="put a file in its place, or take it away")
+    return found
 
 
 def _matched(directory: Path, patterns: Iterable[str]) -> list[Path]:
@@ -86,5 +95,5 @@ def kinds(subject: Subject, objects: Sequence[Mapping[str, Any]] | None = None) 
         return frozenset(str(each["kind"]) for each in objects)
     if subject.source == "chart":
         templates = (subject.directory / subject.chart.directory / "templates").rglob("*.yaml")
-        return frozenset(kind for path in templates for kind in KIND.findall(path.read_text()))
+        return frozenset(kind for path in _plain(templates) for kind in KIND.findall(path.read_text()))
     return frozenset(str(each["kind"]) for each in literal(subject))

@@ -65,7 +65,8 @@ def test_what_is_learnt_adds_up_and_a_broken_file_is_no_fault(tmp_path: Path) ->
     scheduling.learn(tmp_path / "state", {"b": 3})
     assert scheduling.read(tmp_path / "state") == {"a": 1.5, "b": 3}
     assert [each.name for each in (tmp_path / "state").iterdir()] == [scheduling.FILE]
-    for text in ("{", "[]"):
+    odd = ("null", '"x"', "[1]", "9" * 400, "1e999", "-1", "1e308", "NaN")
+    for text in ("{", "[]", "[" * 5000, *(f'{{"a": {each}}}' for each in odd)):
         (tmp_path / scheduling.FILE).write_text(text)
         assert scheduling.read(tmp_path) == {}
 
