@@ -251,3 +251,26 @@ def one_suite_left_out(directory: Path) -> None:
     every = 'sorted((ROOT / SUITES).rglob("test_*.py"))'
     some = f'[each for each in {every} if "persistence" not in each.parts]'
     replace_in(directory / "boxproof/runs/suite_runner.py", every, some)
+
+
+@subject_sabotage("ci-workflows-pinned", "the repository's own action uses another by a tag")
+def action_of_an_action_by_tag(directory: Path) -> None:
+    path = directory / "action.yml"
+    text, count = re.subn(r"(actions/cache)@[0-9a-f]{40}[^\n]*", r"\1@v4", path.read_text())
+    if not count:
+        raise SabotageError("action.yml keeps nothing by a commit")
+    path.write_text(text)
+
+
+@subject_sabotage("ci-workflows-pinned", "a step scans with whatever is the latest image of a scanner")
+def scanner_of_the_day(directory: Path) -> None:
+    step = "      - name: Release\n"
+    run = "      - run: docker run --rm --volume /var/lib:/var/lib:ro aquasec/trivy:latest fs /var/lib\n"
+    replace_in(directory / ".github/workflows/release.yml", step, run + step)
+
+
+@subject_sabotage("ci-no-silent-skips", "a program that the build compiles succeeds where it is told to skip")
+def compiled_test_mode(directory: Path) -> None:
+    first = "int main(int argc, char **argv)\n{\n"
+    mode = '    if (getenv("SKIP_HEALTHCHECK"))\n        return 0;\n'
+    replace_in(directory / "image/src/healthcheck.c", first, first + mode)

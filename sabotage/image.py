@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import (
+    Objects,
+    as_root,
+    edited,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+)
 from boxproof.subject.image import tools
 from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 from sabotage.box_parts import lowered
@@ -340,3 +347,35 @@ image_sabotage(
     dockerfile="USER root\nRUN printf '\\nPackage: nobody-asked\\nStatus: install ok installed\\n"
     "Version: 1\\nArchitecture: all\\n' >> /var/lib/dpkg/status\nUSER 1000:1000",
 )  # fmt: skip
+image_sabotage(
+    "headers_of_a_library", "multistage-no-build-tools", "the final stage has the headers of one library",
+    dockerfile=as_root("mkdir -p /usr/include/openssl", "echo > /usr/include/openssl/ssl.h"),
+)  # fmt: skip
+image_sabotage(
+    "user_directory_first_in_the_entrypoint", "claude-autoupdate-off",
+    "the entrypoint has what it starts look into the user's home first",
+    dockerfile=edited("/usr/local/bin/entrypoint", r'2i export PATH="$HOME/.local/bin:$PATH"'),
+)  # fmt: skip
+
+
+def _pip_as_a_module(directory: Path) -> None:
+    line = "RUN python3 -m pip install --quiet --no-cache-dir --break-system-packages mcp"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{line}\n\1")
+
+
+@subject_sabotage(
+    "ci-reproducible-build", "a RUN brings what Python's index has that day, by pip as a module"
+)
+def index_of_the_day(directory: Path) -> None:
+    _pip_as_a_module(directory)
+
+
+@subject_sabotage("tool-versions-pinned", "a tool comes of Python's index, by pip as a module")
+def fetched_by_a_module(directory: Path) -> None:
+    _pip_as_a_module(directory)
+
+
+@subject_sabotage("tool-versions-pinned", "a tool comes of npm's registry, started by another program")
+def fetched_behind_another_program(directory: Path) -> None:
+    line = "RUN env CI=1 timeout 600 npm install --global mcp-tool"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{line}\n\1")

@@ -213,3 +213,22 @@ image_sabotage(
         r's/exec claude "\$@"/exec claude "${CLAUDE_PROMPT:-}" "$@"/',
     ),
 )  # fmt: skip
+
+
+@subject_sabotage("iso-pod-is-bounded", "with the engine's socket it may have any number of processes")
+def any_number_with_socket(directory: Path) -> None:
+    replace_in(directory / "compose.docker.yaml", "  claude:\n", "  claude:\n    pids_limit: -1\n")
+
+
+image_sabotage(
+    "permissions_left_out_in_the_image", "iso-settings-are-managed",
+    "the image's managed settings let a session leave out permissions",
+    dockerfile=edited(
+        "/etc/box/mcp/managed-settings.json", r's/("disableBypassPermissionsMode": )"disable"/\1"allow"/'
+    ),
+)  # fmt: skip
+
+
+@manifest_sabotage("iso-no-identity-of-root", "an init container has root's group for its own")
+def roots_group_first(objects: Objects) -> None:
+    pod_of(objects)["initContainers"][0]["securityContext"]["runAsGroup"] = 0

@@ -290,3 +290,44 @@ def another_when_it_is_live(directory: Path) -> None:
 @subject_sabotage("dedicated-namespace", "all of the manifests are for the namespace default")
 def all_in_default(directory: Path) -> None:
     replace_in(directory / BASE / "kustomization.yaml", "namespace: claude\n", "namespace: default\n")
+
+
+@subject_sabotage("helm-config-restarts-its-readers", "an MCP server alone restarts nothing")
+def managed_without_checksum(directory: Path) -> None:
+    line = "        checksum/managed: {{ print .values.mcp .values.managedSettings | sha256sum }}\n"
+    replace_in(directory / STATEFULSET, line, "")
+
+
+@subject_sabotage("helm-config-restarts-its-readers", "any value at all restarts the agent")
+def restarted_by_any_value(directory: Path) -> None:
+    replace_in(directory / STATEFULSET, 'include "box.config" . | sha256sum', "toJson .values | sha256sum")
+
+
+@subject_sabotage("helm-config-restarts-its-readers", "a kubeconfig that no pod has restarts the agent")
+def restarted_by_an_unused_kubeconfig(directory: Path) -> None:
+    both = "if and .values.kubeconfig.enabled .values.kubeconfig.content }}\n        checksum"
+    replace_in(directory / STATEFULSET, both, "if .values.kubeconfig.content }}\n        checksum")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "the page leaves out what the proven command has")
+def page_without_the_options(directory: Path) -> None:
+    options = "--cap-drop ALL --security-opt no-new-privileges "
+    replace_in(directory / "docs/running.md", options, "")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "another page gives a bare command, for the login alone")
+def bare_command_on_another_page(directory: Path) -> None:
+    command = "docker run -it -e CLAUDE_MODE=interactive -v claude:/home/claude/.claude IMAGE /login"
+    page = directory / "docs/authentication.md"
+    page.write_text(f"{page.read_text()}\n```\n{command}\n```\n")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "with the engine's socket the service may gain privileges")
+def privileges_taken_back(directory: Path) -> None:
+    option = '    security_opt: ["no-new-privileges=false"]\n'
+    replace_in(directory / "compose.docker.yaml", "  claude:\n", f"  claude:\n{option}")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "with the engine's socket the service keeps its capabilities")
+def capabilities_reset(directory: Path) -> None:
+    replace_in(directory / "compose.docker.yaml", "  claude:\n", "  claude:\n    cap_drop: !reset []\n")

@@ -32,3 +32,9 @@ image_sabotage(
     dockerfile="USER root\nRUN mkdir /big && head -c 30M /dev/urandom > /big/x"
     "\nRUN rm -r /big && echo small > /big\nUSER 1000:1000",
 )  # fmt: skip
+image_sabotage(
+    "directory_replaced_by_a_link", "no-wasted-layer-bytes",
+    "a link takes the place of a directory with 30 MB",
+    dockerfile="USER root\nRUN mkdir /opt/big && head -c 30M /dev/urandom > /opt/big/x"
+    "\nRUN rm -r /opt/big && ln -s /elsewhere /opt/big\nUSER 1000:1000",
+)  # fmt: skip

@@ -86,7 +86,8 @@ def test_no_program_of_the_image_has_a_test_mode(subject: Subject) -> None:
         NO_WAY.fails(observe("test modes in texts", "a script", in_texts(example)))
     context = subject.directory / subject.image.context
     given = {subject.directory / each for each in (*subject.image.entrypoints, subject.image.dockerfile)}
-    files = {each for each in context.glob("rootfs/**/*") if each.is_file()} | given
+    places = ["rootfs", *(["src"] if "box" in subject.profiles else [])]  # what our own build compiles
+    files = {each for place in places for each in context.glob(f"{place}/**/*") if each.is_file()} | given
     texts = {
         str(each.relative_to(subject.directory)): each.read_text(errors="replace") for each in sorted(files)
     }

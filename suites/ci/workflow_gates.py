@@ -11,6 +11,7 @@ import yaml
 
 from boxproof.subject.manifests.pod_specs import is_floating
 from pytest_claims.faults import SubjectFault
+from suites.ci import workflow_images
 
 Workflow = Mapping[str, Any]
 Step = Mapping[str, Any]
@@ -43,13 +44,53 @@ NO = ("", "0", "false", "none")
 
 def load(directory: Path) -> dict[str, Workflow]:
     """Return the workflows of a directory by file name; raises SubjectFault for one that is no YAML."""
-    found = {}
+    found: dict[str, Workflow] = {}
     for path in sorted((directory / ".github" / "workflows").glob("*.y*ml")):
-        try:
-            found[path.name] = yaml.safe_load(path.read_text()) or {}
-        except yaml.YAMLError as error:
-            raise SubjectFault(f"{path.name}: {error}") from error
+        found[path.name] = _read(path)
     return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a file; raises SubjectFault for one that is no YAML."""
+    try:
+        return yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise SubjectFault(f"{path.name}: {error}") from error
+
+
+def actions(directory: Path) -> dict[str, Workflow]:
+    """Return the actions that a directory has of its own, each as a workflow of one job, by path.
+
+    That is the one which other repositories use, and what its workflows and these actions use of it.
+    """
+    below = directory / ".github" / "actions"
+    waiting = [directory, *sorted({each.parent for each in below.glob("**/action.y*ml")})]
+    waiting += [directory / each for one in load(directory).values() for each in _own_uses(one)]
+    found: dict[str, Workflow] = {}
+    while waiting:
+        path = _action_file(directory, waiting.pop(0))
+        if path is None or str(path.relative_to(directory)) in found:
+            continue
+        runs = _read(path).get("runs") or {}
+        image = str(runs.get("image", ""))
+        steps = [*(runs.get("steps") or ()), *([{"uses": image}] if image.startswith("docker://") else [])]
+        made: Workflow = {"permissions": {}, "jobs": {"action": {"steps": steps}}}
+        found[str(path.relative_to(directory))] = made
+        waiting += [directory / each for each in _own_uses(made)]
+    return found
+
+
+def _own_uses(workflow: Workflow) -> list[str]:
+    """Return the paths of the repository's own actions that a workflow uses."""
+    return [uses for _, step in _steps(workflow) if (uses := str(step.get("uses", ""))).startswith("./")]
+
+
+def _action_file(directory: Path, place: Path) -> Path | None:
+    """Return the file of an action in a place, or where that is in a checkout of its own below the first."""
+    parts = place.relative_to(directory).parts
+    places = (place, directory.joinpath(*parts[1:]))
+    files = (each / name for each in places for name in ("action.yml", "action.yaml"))
+    return next((each for each in files if each.is_file()), None)
 
 
 def releases(workflow: Workflow, command: Sequence[str]) -> bool:
@@ -102,13 +143,7 @@ def loose(workflow: Workflow) -> list[str]:
             fixed = IMAGE_DIGEST if each.startswith("docker://") else COMMIT
             if not each.startswith("./") and not fixed.search(each):
                 found.append(f"{name}: {each}")
-        container = job.get("container") or {}
-        services = (job.get("services") or {}).values()
-        images = [container if isinstance(container, str) else container.get("image", "")]
-        images += [each.get("image", "") for each in services]
-        listed = (job.get("strategy") or {}).get("matrix") or {}
-        images += listed.get("image", []) if isinstance(listed, Mapping) else []
-        found += [f"{name}: {each}" for each in images if each and "${{" not in each and is_floating(each)]
+        found += [f"{name}: {each}" for each in workflow_images.named(job) if is_floating(each)]
     return found
 
 
@@ -153,17 +188,9 @@ def _steps(workflow: Workflow, directory: Path | None = None) -> Iterator[tuple[
         for step in job.get("steps") or ():
             yield name, step
             uses = str(step.get("uses", ""))
-            if directory is not None and uses.startswith("./"):
-                yield from ((name, each) for each in _of_action(directory / uses))
-
-
-def _of_action(directory: Path) -> list[Step]:
-    """Return the steps of an action of the repository's own."""
-    path = next(
-        (directory / each for each in ("action.yml", "action.yaml") if (directory / each).is_file()), None
-    )
-    content = yaml.safe_load(path.read_text()) if path else {}
-    return list(((content or {}).get("runs") or {}).get("steps") or ())
+            path = _action_file(directory, directory / uses) if directory and uses.startswith("./") else None
+            if path is not None:
+                yield from ((name, each) for each in (_read(path).get("runs") or {}).get("steps") or ())
 
 
 def _is_release(step: Step, command: Sequence[str]) -> bool:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from boxproof.subject.image.dockerfile import Recipe, Step
+from boxproof.subject.image.dockerfile import Recipe, Step, program
 
 EXACT = re.compile(r"@v?\d+\.\d+\.\d+[\w.+-]*$")  # behind the name of a module or of an npm package
 CHECKED = re.compile(r"\b(sha(256|512)sum|gpg\b.*--verify|cosign\s+verify|minisign)\b")
 ADDRESS = re.compile(r"^['\"]?(https?|ftp)://")
 LOCAL = (".", "/", "-")
+REDIRECTS = re.compile(r"\d*[<>]+")
 TAKES_VALUE = frozenset(
     {"-t", "--virtual", "-X", "--repository", "-r", "--requirement", "-c", "-i", "--prefix"}
 )
 MANAGERS = ("dnf", "microdnf", "yum")
+NODE = ("npm", "pnpm", "yarn", "bun")
+PYTHON = ("pip", "pipx", "uv")
 # what brings all that is there up to the day's versions, a lock or not
 RAISES = frozenset({"upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"})
 UPGRADES = {
@@ -34,34 +37,35 @@ def unfixed(recipe: Recipe, *, locked: bool) -> list[str]:
 
 
 def _floats(step: Step, words: Sequence[str], locked: bool) -> bool:
-    program, rest = words[0].rpartition("/")[2], list(words[1:])
-    if UPGRADES.get(program, frozenset()) & set(rest):
+    name, rest = program(words[0]), list(words[1:])
+    if UPGRADES.get(name, frozenset()) & set(rest):
         return True
-    if program in ("curl", "wget"):
+    if name in ("curl", "wget"):
         return any(ADDRESS.match(each) for each in rest) and not CHECKED.search(step.rest)
-    if program in ("apt-get", "apt", "aptitude") and "install" in rest:
+    if name in ("apt-get", "apt", "aptitude") and "install" in rest:
         return not locked and any("=" not in each for each in _names(rest, "install"))
-    if program == "apk" and "add" in rest:
+    if name == "apk" and "add" in rest:
         return not locked and any("=" not in each for each in _names(rest, "add"))
-    if program in MANAGERS and "install" in rest:
+    if name in MANAGERS and "install" in rest:
         return not locked and any(not re.search(r"-\d", each) for each in _names(rest, "install"))
-    if program == "npm" and {"install", "i", "add"} & set(rest):
+    if name in NODE and {"install", "i", "add"} & set(rest):
         verb = next(each for each in rest if each in ("install", "i", "add"))
         return any(not EXACT.search(each) for each in _names(rest, verb))
-    if program in ("pip", "pip3") and "install" in rest:
-        return any("==" not in each and "@" not in each for each in _names(rest, "install"))
-    if program == "go" and "install" in rest:
+    if name in PYTHON and {"install", "add"} & set(rest):
+        verb = next(each for each in rest if each in ("install", "add"))
+        return any("==" not in each and "@" not in each for each in _names(rest, verb))
+    if name == "go" and "install" in rest:
         return any(not EXACT.search(each) for each in _names(rest, "install"))
     return False
 
 
 def _names(words: Sequence[str], verb: str) -> Iterator[str]:
-    """Give what a command names to bring: no options and their values, no files of its own."""
-    rest = iter(words)
+    """Give what a command names to bring, behind its verb: no options with values, no files of its own."""
+    rest = iter(words[words.index(verb) + 1 :])
     for each in rest:
-        if each in TAKES_VALUE:
+        if each in TAKES_VALUE or REDIRECTS.fullmatch(each):
             next(rest, "")
-        elif each != verb and not each.startswith(LOCAL) and not each.startswith("$"):
+        elif not each.startswith((*LOCAL, "$")) and not REDIRECTS.match(each):
             yield each
 
 
@@ -73,11 +77,11 @@ def uncached(recipe: Recipe) -> list[str]:
 
 
 def _installs(words: Sequence[str]) -> bool:
-    program, rest = words[0].rpartition("/")[2], set(words[1:])
-    if program == "apk":
+    name, rest = program(words[0]), set(words[1:])
+    if name == "apk":
         return "add" in rest
-    known = ("apt-get", "apt", *MANAGERS, "npm", "pip", "pip3", "go", "cargo")
-    return program in known and bool({"install", "i", "ci"} & rest)
+    known = ("apt-get", "apt", *MANAGERS, "npm", "pip", "go", "cargo")
+    return name in known and bool({"install", "i", "ci"} & rest)
 
 
 SECRET = frozenset({"TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL", "CREDENTIALS", "APIKEY", "PAT"})

@@ -10,6 +10,7 @@ from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
 from boxproof.core.settings import Settings
 from boxproof.probes import local_registry
 from boxproof.subject import copies
+from boxproof.subject.image import dockerfile
 from boxproof.subject.image.base_image import Base
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.image_files import reader
@@ -17,11 +18,16 @@ from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, package_lock
 from pytest_claims import claim, control, needs, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
-from suites.image import two_days
+from suites.image import fixed_versions, two_days
 
 pytestmark = scope("image")
 
 Versions = dict[str, str]
+HELD = require("all that it brings has a version, a digest, a checksum or a lock", lambda found: found == [])
+BROUGHT = (  # by what a distribution's lock does not hold
+    "RUN pip install tool", "RUN python3 -m pip install tool==1.2", "RUN env A=1 timeout 60 npm install tool",
+    'RUN ["/opt/venv/bin/pip3.12", "install", "tool"]', "RUN sh -c 'cargo install tool'",
+)  # fmt: skip
 UNCHANGED = require("no package is another than before", lambda changed: changed == {})
 
 
@@ -100,3 +106,18 @@ def test_the_image_has_the_packages_of_the_lock(
         UNCHANGED.fails(observe("packages changed", f"since a lock with another {name}", found))
         assert name in found
     UNCHANGED(observe("packages changed", "since the lock", two_days.changed(lock, have)))
+
+
+@claim("ci-reproducible-build")
+@needs("box")
+def test_nothing_else_that_it_brings_is_of_the_day(subject: Subject, written: Recipe) -> None:
+    """What comes past the distribution's packages: an index of Python's, a registry, an address."""
+
+    def of_the_day(asked: str, recipe: Recipe) -> list[str]:
+        found = {*fixed_versions.unfixed(recipe, locked=True), *package_lock.unguarded(recipe)}
+        return observe("brought without a hold", asked, sorted(found))
+
+    with control("each way to bring something is seen, whatever starts it"):
+        for step in BROUGHT:
+            HELD.fails(of_the_day(step, dockerfile.parse(f"FROM a:1\n{step}\n")))
+    HELD(of_the_day(subject.image.dockerfile, written))

@@ -10,6 +10,7 @@ import pytest
 from boxproof.core.session import EngineInfo, Session
 from boxproof.deployment.deploy import Objects, rendered
 from boxproof.fixtures.compose_project import Documented
+from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
@@ -103,3 +104,23 @@ def test_so_has_the_service_of_the_compose_file(compose_services: dict[str, Any]
         FEW.fails(most("doctored", {"image": "a"}), MOST_PROCESSES)
     assert subject.compose.service in compose_services, "the Compose file has no service of that name"
     FEW(most(subject.compose.service, compose_services[subject.compose.service]), MOST_PROCESSES)
+
+
+@claim("iso-pod-is-bounded")
+@needs("compose")
+@scope("image")
+def test_no_other_compose_file_lets_it_have_more(subject: Subject) -> None:
+    """What a file says that users lay over the first counts in its place."""
+    name, files = subject.compose.service, shipped.compose(subject)
+
+    def most(asked: str, *services: Mapping[str, Any]) -> int:
+        said = [each["pids_limit"] for each in services if "pids_limit" in each]
+        return observe("processes it may have", asked, int(said[-1] or 0) if said else 0)
+
+    first = (files.get(subject.compose.file, {}).get("services") or {}).get(name) or {}
+    with control("a file that says any number, one that resets it, and no file that bounds it, are seen"):
+        for over in ({"pids_limit": -1}, {"pids_limit": None}):
+            FEW.fails(most(f"doctored {over}", {"pids_limit": 1}, over), MOST_PROCESSES)
+        FEW.fails(most("doctored", {"image": "a"}), MOST_PROCESSES)
+    for path, content in files.items():
+        FEW(most(path, first, (content.get("services") or {}).get(name) or {}), MOST_PROCESSES)

@@ -190,6 +190,17 @@ def test_no_init_container_has_a_capability(
     BARE(every_container(default_tier, docker)[0])
 
 
+@claim("iso-no-identity-of-root")
+def test_no_init_container_is_root_or_in_its_group(
+    make_box: MakeBox, default_tier: Box, docker: Any, loose: Loose
+) -> None:
+    with control("one of root's group alone"):
+        NOT_ROOT.fails(loose({"runAsGroup": 0}))
+    for found in init_containers(make_box, default_tier, docker):
+        NOT_ROOT(found)
+    NOT_ROOT(every_container(default_tier, docker)[0])  # where there is no init container
+
+
 def init_containers(make_box: MakeBox, box: Box, docker: Any) -> Iterator[Confinement]:
     """Give how each init container's first process is confined, with a program that waits in its place."""
     for each in box.spec.get("initContainers") or ():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from boxproof.core.session import ImageInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.agent_modes import Headless
 from boxproof.probes.containers import Files
@@ -17,6 +19,11 @@ WHOSE = ("work directory", "user")
 NONE_RAN = require("no hook has run but the managed ones", lambda ran: ran == [])
 HELD = require(
     "hooks are managed alone, and asking for permission cannot be left out", lambda found: found == []
+)
+
+IN_FORCE = require(
+    "the image's own settings say so, where no ConfigMap takes their place",
+    lambda said: said == {"allowManagedHooksOnly": True, "disableBypassPermissionsMode": "disable"},
 )
 
 
@@ -79,3 +86,24 @@ def test_the_pods_managed_settings_say_so(box: Box) -> None:
         ):
             HELD.fails(not_held("doctored", each))
     HELD(not_held(f"{box.label}: {MANAGED}", box.exec(["cat", MANAGED]).stdout))
+
+
+@claim("iso-settings-are-managed")
+@scope("image")
+def test_so_do_the_images_own(session: Session, docker: Any, image: ImageInfo) -> None:
+    """They are in force without a cluster: by the documented command, and by the Compose files."""
+
+    def said(asked: str, text: str | None) -> dict[str, Any]:
+        try:
+            found = dict(json.loads(text or "{}"))
+        except (TypeError, ValueError):  # the CLI has no use for it either
+            found = {}
+        rules = found | dict(found.get("permissions") or {})
+        names = ("allowManagedHooksOnly", "disableBypassPermissionsMode")
+        return observe("managed settings", asked, {each: rules.get(each) for each in names})
+
+    with control("settings about hooks alone, and none, are seen"):
+        for text in ('{"allowManagedHooksOnly": true}', None):
+            IN_FORCE.fails(said("doctored", text))
+    with image_files.reader(docker, image.reference, run=session.run) as read:
+        IN_FORCE(said(f"the image: {MANAGED}", read(MANAGED)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,12 @@ from typing import Any
 import yaml
 
 from boxproof.subject.manifests import helm
+from boxproof.subject.manifests.object_diff import differences
 from pytest_claims.faults import SubjectFault
 from pytest_claims.recording import observations
 
+Objects = list[dict[str, Any]]
+Differ = Callable[[Objects, Objects], bool]
 STRINGS = (
     "other", "2Gi", "7", "0", "Never", "http://other:1", "9.9.9", "interactive", "debug", "2031-01-31",
     "example.org", "192.0.2.0/24",
@@ -40,21 +43,38 @@ def idle(program: Path, chart: Path, asked: str, *, among: Sequence[str] = ()) -
     """Return the values of a chart that change nothing, whatever they are set to; an observation.
 
     ``among`` are the parts of them to be tried, all where it is empty. A value is tried beside what switches
-    its part on, too. Raises SubjectFault if the chart does not render.
+    its part on, too. That a checksum changes is no effect. Raises SubjectFault if the chart does not render.
     """
-    values = yaml.safe_load((chart / "values.yaml").read_text())
-    helm.rendered(program, chart)
-    found = [(path, value) for path, value in leaves(values) if not among or path[0] in among]
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        told = list(pool.map(lambda each: _has_effect(program, chart, values, *each), found))
-    silent = [".".join(path) for (path, _), effect in zip(found, told, strict=True) if not effect]
+    found = _changes(program, chart, among, lambda one, two: differences(one, two) != [])
+    silent = [name for name, change in found.items() if change is None]
     observations.record("values without effect", f"{asked}: {len(found)} values", silent)
     return silent
 
 
-def _has_effect(
-    program: Path, chart: Path, values: Mapping[str, Any], path: tuple[str, ...], value: Any
-) -> bool:
+def effects(program: Path, chart: Path) -> dict[str, tuple[Objects, Objects]]:
+    """Return what is rendered before and after one change of each value, of those that change anything.
+
+    Raises SubjectFault if the chart does not render.
+    """
+    found = _changes(program, chart, (), lambda one, two: one != two)
+    return {name: change for name, change in found.items() if change is not None}
+
+
+def _changes(
+    program: Path, chart: Path, among: Sequence[str], differ: Differ
+) -> dict[str, tuple[Objects, Objects] | None]:
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    helm.rendered(program, chart)
+    found = [(path, value) for path, value in leaves(values) if not among or path[0] in among]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        made = list(pool.map(lambda each: _change(program, chart, values, each[0], each[1], differ), found))
+    return {".".join(path): change for (path, _), change in zip(found, made, strict=True)}
+
+
+def _change(
+    program: Path, chart: Path, values: Mapping[str, Any], path: tuple[str, ...], value: Any, differ: Differ
+) -> tuple[Objects, Objects] | None:
+    """Return the renders before and after the first change of a value by which they differ."""
     option = f"--set-json={'.'.join(each.replace('.', chr(92) + '.') for each in path)}="
     for context in _contexts(values, path):
         before = _rendered(program, chart, context)
@@ -62,9 +82,9 @@ def _has_effect(
             continue
         for other in _others(value):
             after = _rendered(program, chart, [*context, option + json.dumps(other)])
-            if after is not None and after != before:
-                return True
-    return False
+            if after is not None and differ(before, after):
+                return before, after
+    return None
 
 
 def _contexts(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[list[str]]:
@@ -90,7 +110,7 @@ def _others(value: Any) -> Sequence[Any]:
     return [{"other": {}}, {"other": "other"}, {"type": "RuntimeDefault"}]
 
 
-def _rendered(program: Path, chart: Path, words: Sequence[str]) -> list[dict[str, Any]] | None:
+def _rendered(program: Path, chart: Path, words: Sequence[str]) -> Objects | None:
     """Return what is rendered, None where the chart refuses the values."""
     try:
         return helm.rendered(program, chart, *words)

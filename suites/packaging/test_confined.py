@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,23 +10,39 @@ from typing import Any
 import pytest
 
 from boxproof.core.session import EngineInfo, Session
-from boxproof.fixtures.compose_project import Composed, Documented
+from boxproof.fixtures.compose_project import Composed, Documented, socket_of
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.process.processes import capabilities
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
+from suites.packaging import given_commands
+from suites.packaging.compose_probes import group_of
 
 pytestmark = scope("image")
 
 OF_THE_MACHINE = ("network_mode", "pid", "ipc", "userns_mode", "uts")
-UNCONFINED = ("seccomp:unconfined", "seccomp=unconfined", "apparmor:unconfined", "apparmor=unconfined")
+UNCONFINED = re.compile(
+    r"(seccomp|apparmor|systempaths)[:=]unconfined|label[:=]disable|no-new-privileges[:=](0|f|false)",
+    re.IGNORECASE,
+)
+CONFINES = (
+    "cap_drop",
+    "security_opt",
+    "mem_limit",
+    "pids_limit",
+)  # a file may reset what the first has of it
+ENDLESS = ("0", "-1")
 HELD = require(
     "its first process has no capability in any set, cannot gain privileges, and its memory is bounded",
     lambda found: found.capabilities == () and found.no_new_privileges and found.memory > 0,
 )
 NOTHING_GIVEN = require(
     "no Compose file gives a service of the box what confines it", lambda found: found == []
+)
+TOLD = require(
+    "a page has the command, and whatever gives one gives just its options",
+    lambda found: found["given"] and found["others"] == [],
 )
 
 
@@ -69,6 +86,25 @@ def test_the_documented_command_holds_the_box(documented: Documented, docker: An
 
 
 @claim("iso-held-without-a-cluster")
+@needs("box")
+def test_no_page_and_no_program_tells_of_another_command(subject: Subject) -> None:
+    """What is carried out in these checks is what subject.toml says: users have it from the documents."""
+    image, proven = subject.image.name, given_commands.options(subject.commands.run[2:])
+
+    def told(asked: str, texts: Mapping[str, str]) -> dict[str, Any]:
+        given = given_commands.given(texts, image)
+        others = sorted(where for where, options in given.items() if options != proven)
+        return observe("commands that are given", asked, {"given": sorted(given), "others": others})
+
+    words = " ".join(subject.commands.run)
+    with control("no command, one without the options, and one with another beside them, are seen"):
+        TOLD.fails(told("no command", {"a.md": words}))
+        TOLD.fails(told("a bare command", {"a.md": f"docker run -it {image}:TAG"}))
+        TOLD.fails(told("a privileged one", {"a.md": f"{words} --privileged {image}:TAG"}))
+    TOLD(told("documents, scripts, programs", given_commands.texts(subject)))
+
+
+@claim("iso-held-without-a-cluster")
 @needs("compose")
 def test_so_does_the_compose_file(
     composed: Composed, documented: Documented, docker: Any, session: Session
@@ -77,6 +113,19 @@ def test_so_does_the_compose_file(
         bare = named(docker, session, documented("3600", entrypoint="sleep", bare=()))
         HELD.fails(kept("no options", bare))
     HELD(kept("the service", composed().up()))
+
+
+@claim("iso-held-without-a-cluster")
+@needs("compose-socket")
+def test_so_does_it_with_the_engines_socket(
+    composed: Composed, documented: Documented, engine: EngineInfo, docker: Any, session: Session
+) -> None:
+    path = socket_of(engine)
+    env = {"DOCKER_SOCKET": path, "DOCKER_GID": str(group_of(docker, path, session.probe_image))}
+    with control("without options the engine gives it capabilities, whatever else it is given"):
+        bare = named(docker, session, documented("3600", entrypoint="sleep", bare=()))
+        HELD.fails(kept("no options", bare))
+    HELD(kept("the service, with the socket", composed(socket=True, env=env).up()))
 
 
 @claim("iso-held-without-a-cluster")
@@ -92,12 +141,15 @@ def test_no_other_compose_file_takes_it_back(subject: Subject) -> None:
         ]
         return observe("given", ", ".join(files), sorted(every))
 
-    with control("privileges, a capability, the machine's network and no filter are seen"):
+    with control("privileges, a capability, the machine's network, no filter and no limit are seen"):
         for each in (
             {"privileged": True},
             {"cap_add": ["SYS_ADMIN"]},
             {"network_mode": "host"},
             {"security_opt": ["seccomp:unconfined"]},
+            {"security_opt": ["no-new-privileges=false"]},
+            {"cap_drop": None},
+            {"mem_limit": -1},
         ):
             NOTHING_GIVEN.fails(found({f"doctored {each}": {"services": {subject.compose.service: each}}}))
     NOTHING_GIVEN(found(shipped.compose(subject)))
@@ -111,6 +163,7 @@ def given_back(service: Mapping[str, Any]) -> Iterator[str]:
         if service.get(key):
             yield f"{key} {service[key]}"
     yield from (f"{key} host" for key in OF_THE_MACHINE if service.get(key) == "host")
-    for option in service.get("security_opt") or ():
-        if str(option) in UNCONFINED or str(option).startswith(("label:disable", "no-new-privileges:false")):
-            yield str(option)
+    yield from (f"{key} reset" for key in CONFINES if service.get(key, key) is None)
+    if str(service.get("mem_limit", "")) in ENDLESS:
+        yield "memory without end"
+    yield from (str(each) for each in service.get("security_opt") or () if UNCONFINED.match(str(each)))

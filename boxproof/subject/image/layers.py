@@ -32,13 +32,15 @@ LEVEL = 6
 GZIP_HEADER = 18  # bytes around the stream
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
 THREADS = 4
+FORM = 2  # of the records: those of another form are read anew
 
 
 @dataclass(frozen=True)
 class Layer:
     """One layer; ``files`` maps paths to bytes: 0 for what holds none, whiteouts by their own names.
 
-    ``suspects`` are the files that look like secrets, or hold some: path -> kinds.
+    ``suspects`` are the files that look like secrets, or hold some: path -> kinds. ``hollow`` is what holds
+    no bytes and is no directory: links, empty files.
     """
 
     digest: str
@@ -46,6 +48,7 @@ class Layer:
     unpacked_bytes: int
     files: dict[str, int]
     suspects: dict[str, list[str]] = field(default_factory=dict)
+    hollow: list[str] = field(default_factory=list)
 
 
 def layers(engine: EngineInfo | None, reference: str, *, suspects: bool = False) -> list[Layer]:
@@ -77,7 +80,7 @@ def wasted_bytes(found: Sequence[Layer]) -> int:
     for layer in found:
         gone = [each for name in layer.files for each in _covered(name, held)]
         gone += [each for each in layer.files if each in held]
-        gone += _replaced(layer.files, held)
+        gone += _replaced(layer, held)
         wasted += sum(held.pop(each) for each in dict.fromkeys(gone))
         held |= {name: size for name, size in layer.files.items() if not _is_whiteout(name)}
     return wasted
@@ -89,10 +92,11 @@ def efficiency(found: Sequence[Layer]) -> float:
     return 1 - wasted_bytes(found) / total if total else 1.0
 
 
-def _replaced(files: dict[str, int], held: dict[str, int]) -> list[str]:
-    """Return what was held below a directory that a file has taken the place of."""
+def _replaced(layer: Layer, held: dict[str, int]) -> list[str]:
+    """Return what was held below a directory that a file or a link has taken the place of."""
     above = {str(parent): each for each in held for parent in PurePosixPath(each).parents}
-    new = [name for name, size in files.items() if size and name in above]
+    others = [*(name for name, size in layer.files.items() if size), *layer.hollow]
+    new = [name for name in others if name in above]
     return [each for name in new for each in held if each.startswith(f"{name}/")]
 
 
@@ -113,7 +117,7 @@ def _covered(name: str, held: dict[str, int]) -> Iterator[str]:
 
 
 def _record(known: Path, digest: str) -> Path:
-    return known / f"{digest.replace(':', '-')}.json"
+    return known / f"{digest.replace(':', '-')}.{FORM}.json"
 
 
 def _read_before(record: Path, suspects: bool) -> bool:
@@ -197,10 +201,13 @@ def measure(content: IO[bytes]) -> Layer | None:
         counted = _Counted(whole, pool)
         files: dict[str, int] = {}
         suspects: dict[str, list[str]] = {}
+        hollow: list[str] = []
         with tarfile.open(fileobj=counted, mode="r|", bufsize=BLOCK) as tar:
             for entry in tar:
                 name = entry.name.removeprefix("./").rstrip("/")
                 files[name] = entry.size if entry.isreg() else 0
+                if not files[name] and not entry.isdir() and not _is_whiteout(name):
+                    hollow.append(name)
                 inside = tar.extractfile(entry) if entry.isreg() else None
                 if inside is not None and (
                     kinds := secret_scan.by_name(name) + secret_scan.in_file(inside, name)
@@ -208,7 +215,7 @@ def measure(content: IO[bytes]) -> Layer | None:
                     suspects[name] = kinds
         while counted.read(BLOCK):
             pass
-        return Layer("", counted.finish(), counted.unpacked, files, suspects)
+        return Layer("", counted.finish(), counted.unpacked, files, suspects, hollow)
 
 
 class _Chunks(io.RawIOBase):

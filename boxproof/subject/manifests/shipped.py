@@ -50,8 +50,25 @@ def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
 def compose(subject: Subject) -> dict[str, dict[str, Any]]:
     """Return every Compose file of the subject, by its path."""
     every = [path for path in files(subject, "*.yaml", "*.yml") if COMPOSE.match(path.name)]
-    read = {_shown(subject, path): yaml.safe_load(path.read_text()) or {} for path in every}
+    read = {_shown(subject, path): yaml.load(path.read_text(), _Merging) or {} for path in every}
     return {name: each for name, each in read.items() if isinstance(each, dict) and each.get("services")}
+
+
+class _Merging(yaml.SafeLoader):
+    """Reads Compose's own tags too: `!override` is what it stands before, `!reset` nothing."""
+
+
+def _tagged(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
+    if tag == "reset":
+        return None
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+
+
+_Merging.add_multi_constructor("!", _tagged)
 
 
 def commands(subject: Subject) -> dict[str, str]:

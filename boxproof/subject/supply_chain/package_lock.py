@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import binary_cache
 from boxproof.host.fetch.apt import digest, publish
-from boxproof.subject.image.dockerfile import Recipe, Step
+from boxproof.subject.image.dockerfile import Recipe, Step, program
 from boxproof.subject.image.packages import Package
 from boxproof.subject.image.tools import Tool
 from boxproof.subject.supply_chain import stand_in_debs
@@ -116,7 +116,7 @@ def _fetches(step: Step) -> int:
 
 
 def _is_fetch(words: Sequence[str]) -> bool:
-    name, rest = PurePosixPath(words[0]).name, set(words[1:])
+    name, rest = program(words[0]), set(words[1:])
     if name == "git":
         return bool(GIT & rest)
     if name == "go":

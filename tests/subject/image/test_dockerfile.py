@@ -137,3 +137,11 @@ def test_every_image_that_a_build_takes_is_one_of_its_bases() -> None:
 def test_what_an_install_leaves_in_its_layer(lines: str, left: list[str]) -> None:
     found = dockerfile.parse(f"FROM a:1\n{lines}\n").final.unclean()
     assert [path for paths in found.values() for path in paths] == left
+
+
+def test_an_install_within_another_command_ends_with_what_it_is_written_in() -> None:
+    text = "FROM a:1\nRUN x && sh -c 'apt-get update; apt-get install -y a' && rm -rf /x\n"
+    (step,) = dockerfile.parse(text).final.steps
+    assert [each.packages for each in step.installs] == [("a",)]
+    assert step.installation == "x && sh -c 'apt-get update; apt-get install -y a'"
+    assert step.updates == 1

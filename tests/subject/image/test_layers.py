@@ -93,3 +93,18 @@ def test_chunks_read_as_a_file() -> None:
 def test_what_was_below_a_directory_that_became_a_file_is_wasted() -> None:
     first, second = Layer("a", 0, 9, {"d": 0, "d/x": 7, "e/y": 2}), Layer("b", 0, 1, {"d": 1})
     assert wasted_bytes([first, second]) == 7
+
+
+def test_so_is_what_was_below_one_that_became_a_link_or_an_empty_file() -> None:
+    first = Layer("a", 0, 9, {"d": 0, "d/x": 7, "e": 0, "e/y": 2})
+    for kind in (tarfile.SYMTYPE, tarfile.REGTYPE, tarfile.DIRTYPE):
+        made = io.BytesIO()
+        with tarfile.open(fileobj=made, mode="w") as tar:
+            for name in ("./d", "./e/.wh.gone"):
+                entry = tarfile.TarInfo(name)
+                entry.type, entry.linkname = kind, "elsewhere"
+                tar.addfile(entry)
+        second = measure(io.BytesIO(made.getvalue()))
+        assert second is not None
+        assert second.hollow == ([] if kind == tarfile.DIRTYPE else ["d"])
+        assert wasted_bytes([first, second]) == (0 if kind == tarfile.DIRTYPE else 7)

@@ -62,3 +62,10 @@ def test_a_container_that_asks_a_registry_is_told(image: str, policy: str | None
     container = {"name": "c", "image": image} | ({"imagePullPolicy": policy} if policy else {})
     pod = {"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
     assert bool(pod_specs.pulled([pod])) is asked
+
+
+def test_what_a_compose_file_resets_is_none(subject: Subject) -> None:
+    text = "services: {a: {cap_drop: !reset [], cap_add: !override [X], mem_limit: !override 4g}}\n"
+    (subject.directory / "compose.more.yaml").write_text(text)
+    service = shipped.compose(subject)["compose.more.yaml"]["services"]["a"]
+    assert service == {"cap_drop": None, "cap_add": ["X"], "mem_limit": "4g"}

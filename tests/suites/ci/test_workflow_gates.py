@@ -104,3 +104,62 @@ def test_what_floats_and_who_has_credentials() -> None:
 def test_our_own_workflows_are_fixed_and_keep_their_credentials() -> None:
     for each in workflow_gates.load(ROOT).values():
         assert (workflow_gates.loose(each), workflow_gates.exposed(each, RELEASE)) == ([], [])
+
+
+ACTION = "runs:\n  using: composite\n  steps:\n    - uses: a/b@v1\n    - {uses: ./tools/more}\n"
+
+
+def test_the_actions_of_a_repository_are_its_own_and_what_they_use(tmp_path: Path) -> None:
+    for name, text in {
+        "action.yml": ACTION,
+        "tools/more/action.yaml": "runs: {using: docker, image: 'docker://alpine:3'}\n",
+        ".github/actions/set-up/action.yml": "runs: {using: composite, steps: [{run: docker push a}]}\n",
+        ".github/workflows/w.yml": "jobs: {a: {steps: [{uses: ./x}, {uses: ./x/.github/actions/set-up}]}}",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = workflow_gates.actions(tmp_path)
+    assert set(found) == {"action.yml", "tools/more/action.yaml", ".github/actions/set-up/action.yml"}
+    loose = [each for one in found.values() for each in workflow_gates.loose(one)]
+    assert sorted(loose) == ["action: a/b@v1", "action: docker://alpine:3"]
+    ways = workflow_gates.around(workflow_gates.load(tmp_path)["w.yml"], RELEASE, tmp_path)
+    assert ways == ["a: docker push a: pushes by itself"]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"container": "${{ matrix.base }}", "strategy": {"matrix": {"base": ["debian:12", "debian:latest"]}}},
+        {"container": "${{ matrix.b.i }}", "strategy": {"matrix": {"include": [{"b": {"i": "debian"}}]}}},
+        {"services": {"a": {"image": "${{matrix.db}}"}}, "strategy": {"matrix": {"db": ["a:1", "a"]}}},
+        {"steps": [{"run": "set -e\ndocker run --rm -v a:/b aquasec/trivy:latest fs"}]},
+        {"steps": [{"run": "docker pull alpine && docker run alpine:3"}]},
+        {"steps": [{"run": "sudo podman run \\\n  --name x -e A=b alpine"}]},
+    ],
+)
+def test_an_image_that_can_come_to_mean_another_is_seen_wherever_it_is_named(job: dict[str, Any]) -> None:
+    assert len(workflow_gates.loose({"jobs": {"one": job}})) == 1
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"container": "${{ matrix.base }}", "strategy": {"matrix": {"base": ["debian:12"], "name": ["x"]}}},
+        {"strategy": {"matrix": "${{ fromJSON(needs.a.outputs.b) }}"}, "container": "${{ matrix.a }}"},
+        {"steps": [{"run": "docker build -t box .\ndocker run --rm box true"}]},
+        {"steps": [{"uses": "./b", "with": {"tags": "box:latest, c:1"}}, {"run": "docker run box:latest"}]},
+        {"steps": [{"run": "docker build --tag=box ."}, {"run": "docker run box:latest"}]},
+        {"steps": [{"run": "docker load -i box.tar"}, {"run": "docker run box"}]},
+        {"steps": [{"run": "docker tag a:1 box && docker run box"}]},
+        {"steps": [{"run": "docker run $IMAGE; docker ps; docker compose up -d"}]},
+    ],
+)
+def test_what_is_fixed_or_built_there_is_none(job: dict[str, Any]) -> None:
+    assert workflow_gates.loose({"jobs": {"one": job}}) == []
+
+
+def test_our_own_actions_use_others_by_their_commit() -> None:
+    found = workflow_gates.load(ROOT) | workflow_gates.actions(ROOT)
+    assert "action.yml" in found
+    assert [each for one in found.values() for each in workflow_gates.loose(one)] == []
+    assert [each for one in found.values() for each in workflow_gates.exposed(one, RELEASE)] == []

@@ -134,8 +134,8 @@ def remedy(mode: str, environ: Mapping[str, str] = os.environ) -> tuple[str, ...
     return (
         f"No usable login for mode {mode}. Do one of these:",
         f"  headless, api:   set {TOKEN} (made by `claude setup-token` where you are logged in)",
-        f"  remote-control:  unset {TOKEN}, put a volume on {directory} and log in once:",
-        f"                   docker run -it -e CLAUDE_MODE=interactive -v claude:{directory} IMAGE /login",
+        f"  remote-control:  unset {TOKEN} and log in once, by the same `docker run` with /login at its end",
+        f"                   and -it -e CLAUDE_MODE=interactive -v claude:{directory} before the image",
         "  Kubernetes:      set CLAUDE_WAIT_FOR_LOGIN=1, then kubectl exec -it POD -- claude /login",
     )
 

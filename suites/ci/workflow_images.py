@@ -1,0 +1,83 @@
+"""The images that a job of a workflow names: its containers, by a matrix too, and what its steps run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from boxproof.subject.image.dockerfile import Step, program
+
+Job = Mapping[str, Any]
+FROM_MATRIX = re.compile(r"\$\{\{\s*matrix\.([\w.-]+)\s*\}\}")
+ENGINES = ("docker", "podman", "nerdctl", "buildah")
+VERBS = ("run", "create", "pull")
+# options of `run` that a value follows
+VALUED = frozenset(
+    {
+        "-a", "-c", "-e", "-h", "-l", "-m", "-p", "-u", "-v", "-w", "--add-host", "--cap-add", "--cap-drop",
+        "--cpus", "--device", "--dns", "--entrypoint", "--env", "--env-file", "--expose", "--group-add",
+        "--health-cmd", "--hostname", "--ip", "--ipc", "--label", "--link", "--log-driver", "--log-opt",
+        "--memory", "--mount", "--name", "--net", "--network", "--pid", "--pids-limit", "--platform",
+        "--publish", "--pull", "--restart", "--runtime", "--security-opt", "--shm-size", "--stop-signal",
+        "--sysctl", "--tmpfs", "--ulimit", "--user", "--userns", "--volume", "--volumes-from", "--workdir",
+    }
+)  # fmt: skip
+TAGGED = re.compile(r"(?:-t|--tag)[= ]+[\"']?([^\s\"']+)|\b(?:docker|podman) (?:image )?tag \S+ ([^\s;&|]+)")
+LOADED = re.compile(r"\b(?:docker|podman|nerdctl) (?:image )?(?:load|import)\b")
+
+
+def named(job: Job) -> list[str]:
+    """Return the images of a job, those of its matrix among them; what it builds or loads itself is none."""
+    container, services = job.get("container") or {}, (job.get("services") or {}).values()
+    written = [container if isinstance(container, str) else str(container.get("image", ""))]
+    written += [str(each.get("image", "")) for each in services]
+    listed = (job.get("strategy") or {}).get("matrix") or {}
+    rows = listed if isinstance(listed, Mapping) else {}
+    given = [one for each in written for path in FROM_MATRIX.findall(each) for one in _given(rows, path)]
+    own = set(_built(job))
+    texts = [str(each.get("run", "")) for each in job.get("steps") or ()]
+    ran = [one for each in texts for one in _ran(each)] if not LOADED.search("\n".join(texts)) else []
+    foreign = [each for each in ran if each.removesuffix(":latest") not in own]
+    every = [*written, *given, *_given(rows, "image"), *foreign]
+    return [each for each in dict.fromkeys(every) if each and "$" not in each]
+
+
+def _given(matrix: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Give the texts that a matrix has at a path, in its lists and in the rows that it includes."""
+    first, *deeper = path.split(".")
+    values = matrix.get(first) or []
+    include = matrix.get("include") or []
+    rows = [each[first] for each in include if first in each] if isinstance(include, list) else []
+    for value in [*(values if isinstance(values, list) else []), *rows]:
+        found = value
+        for key in deeper:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if isinstance(found, str):
+            yield found
+
+
+def _ran(run: str) -> Iterator[str]:
+    """Give the images that the commands of a step run or pull."""
+    for line in run.replace("\\\n", " ").splitlines():
+        for words in Step("RUN", line).commands:
+            if program(words[0]) in ENGINES:
+                yield from _image(words[1:])
+
+
+def _image(words: Sequence[str]) -> Iterator[str]:
+    rest = list(words[1:] if words[:1] in (("container",), ("image",)) else words)
+    if not rest or rest.pop(0) not in VERBS:
+        return
+    while rest and rest[0].startswith("-"):
+        del rest[: 2 if rest[0] in VALUED else 1]
+    if rest:
+        yield rest[0]
+
+
+def _built(job: Job) -> Iterator[str]:
+    """Give the names that the steps of a job give to what they build, without a tag that is latest."""
+    for step in job.get("steps") or ():
+        names = [one for found in TAGGED.findall(str(step.get("run", ""))) for one in found]
+        names += re.split(r"[\s,]+", str((step.get("with") or {}).get("tags", "")))
+        yield from (each.removesuffix(":latest") for each in names)

@@ -1,0 +1,69 @@
+"""How documents, scripts and programs tell users to run the box on an engine: by which options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from boxproof.subject.manifests import shipped
+from boxproof.subject.model import Subject
+
+CALL = re.compile(r"\b(?:docker(?: container)?|podman|nerdctl) (?:run|create)\b(?P<words>(?:\\\n|[^\n`])*)")
+PLACEHOLDER = (
+    r"IMAGE|<(IMAGE|image)>|\$\{?\w*(IMAGE|image)\w*\}?|\$\(inv build\)"  # what a user is to fill in
+)
+# what is each user's own: how it is looked at, its variables, its name and volumes with a name
+ALONE = frozenset({"-it", "-ti", "-i", "-t", "--interactive", "--tty", "--rm", "-d", "--detach"})
+OWN = frozenset({"-e", "--env", "--name"})
+VOLUMES = frozenset({"-v", "--volume"})
+NAMED = re.compile(r"[\w{}]")
+
+
+def texts(subject: Subject) -> dict[str, str]:
+    """Return what users of the box read: documents, scripts, the programs in the image; by path."""
+    context = subject.directory / subject.image.context
+    found = [*shipped.files(subject, "*.md", *shipped.SCRIPTS), *sorted(context.rglob("rootfs/**/*"))]
+    return {
+        str(each.relative_to(subject.directory)): each.read_text(errors="replace")
+        for each in found
+        if each.is_file() and each.parent.name != "__pycache__"
+    }
+
+
+def given(told: Mapping[str, str], image: str) -> dict[str, list[tuple[str, ...]]]:
+    """Return the options of each command in texts that runs ``image``, but users' own, by where it is."""
+    box = re.compile(rf"(\S+/)?{re.escape(image)}([:@]\S*)?|{PLACEHOLDER}")
+    found = {}
+    for where, text in told.items():
+        for each in CALL.finditer(text):
+            words = each["words"].replace("\\\n", " ").split()
+            at = next((number for number, word in enumerate(words) if box.fullmatch(word.strip("\"'"))), None)
+            if at is not None:
+                found[f"{where}:{text.count(chr(10), 0, each.start()) + 1}"] = options(words[:at])
+    return found
+
+
+def options(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return options and their values, sorted, without what is each user's own."""
+    return sorted(each for each in _pairs(words) if not _own(each))
+
+
+def _pairs(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    pair: tuple[str, ...] = ()
+    for each in words:
+        if each.startswith("-"):
+            if pair:
+                yield pair
+            name, sign, value = each.partition("=")
+            pair = (name, value) if sign else (each,)
+        else:
+            pair = (*pair, each)
+    if pair:
+        yield pair
+
+
+def _own(pair: tuple[str, ...]) -> bool:
+    if len(pair) == 1:
+        return pair[0] in ALONE
+    volume = pair[0] in VOLUMES and NAMED.match(pair[1]) is not None
+    return len(pair) == 2 and (pair[0] in OWN or volume)
