@@ -35,7 +35,8 @@ class Part(BaseModel):
 class ImagePart(Part):
     """The image recipe; paths are relative to the subject.
 
-    ``reference`` is an image that exists, in the place of a recipe.
+    ``reference`` is an image that exists, in the place of a recipe. ``target`` is the stage that is built,
+    the last one without it.
     """
 
     name: str = "box"
@@ -46,6 +47,7 @@ class ImagePart(Part):
     cli: str = "/usr/local/bin/claude"
     entrypoints: tuple[str, ...] = ()
     args: dict[str, str] = Field(default_factory=dict)
+    target: str = ""
     base: str = ""
 
 

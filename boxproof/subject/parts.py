@@ -117,7 +117,11 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     yield "dockerfile", bool(text), f"{why} (image.dockerfile)"
     yield "apt", bool(APT.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing with apt"
     yield "installs", bool(INSTALLS.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing"
-    yield "system-base", _base(text) in SYSTEMS, "its base is no distribution's own image"
+    yield (
+        "system-base",
+        _base(text, subject.image.target) in SYSTEMS,
+        "its base is no distribution's own image",
+    )
     yield "stages", len(re.findall(r"(?im)^\s*FROM\s", text)) > 1, "its Dockerfile has a single stage"
     tools = subject.path(subject.image.tools) is not None
     yield "tools", tools, "it has no list of its tools (image.tools)"
@@ -130,9 +134,11 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     yield "lock", lock, "its packages are not locked (packages.lock in image.context)"
 
 
-def _base(dockerfile: str) -> str:
-    """Return the name, without registry and tag, of the image that the last stage begins with at last."""
+def _base(dockerfile: str, target: str) -> str:
+    """Return the name, without registry and tag, of the image that the stage to build begins with at last."""
     stages = FROM.findall(dockerfile)
+    built = [at for at, (_, alias) in enumerate(stages, 1) if target and alias.lower() == target.lower()]
+    stages = stages[: built[0]] if built else stages
     named = {alias: taken for taken, alias in stages if alias}
     told = {f"${{{name}}}": value for name, value in ARG.findall(dockerfile)}
     found = stages[-1][0] if stages else ""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from boxproof.subject.image.dockerfile import Step, program
+from boxproof.subject.image.dockerfile import Step
+from boxproof.subject.image.shell_commands import program
 
 Job = Mapping[str, Any]
 FROM_MATRIX = re.compile(r"\$\{\{\s*matrix\.([\w.-]+)\s*\}\}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from boxproof.subject.image.dockerfile import Recipe, Step, program
+from boxproof.subject.image.dockerfile import Recipe, Step
+from boxproof.subject.image.shell_commands import program
 
 EXACT = re.compile(r"@v?\d+\.\d+\.\d+[\w.+-]*$")  # behind the name of a module or of an npm package
 CHECKED = re.compile(r"\b(sha(256|512)sum|gpg\b.*--verify|cosign\s+verify|minisign)\b")
