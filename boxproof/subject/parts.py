@@ -33,7 +33,8 @@ COMMANDS = ("run", "load", "capture", "private", "test", "scan", "release", "up"
 TIERS = ("operator", "netraw", "multicluster", "netadmin", "served", "ptrace", "namespaced", "watch")
 APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\b")
 INSTALLS = re.compile(
-    r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget)\b"
+    r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget"
+    r"|(npm|yarn|pnpm|bun|pipx|uv)(\s+[\w-]+)*\s+(i|add|install)|git(\s+-\S+)*\s+clone|ADD(\s+--\S+)*\s+https?:)\b"
 )
 FROM = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?")
 ARG = re.compile(r"(?m)^\s*ARG\s+(\w+)=(\S+)")

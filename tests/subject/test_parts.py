@@ -58,6 +58,9 @@ def test_a_base_is_a_systems_own_by_its_name(tmp_path: Path, recipe: str, there:
     [
         ("apk add --no-cache jq", True),
         ("apt-get -qy install jq", True),
+        ("yarn global add tool", True),
+        ("uv tool install tool", True),
+        ("git clone https://example.com/x", True),
         ("curl -O x", True),
         ("useradd x", False),
     ],
