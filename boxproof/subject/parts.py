@@ -39,6 +39,7 @@ INSTALLS = re.compile(
 FROM = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?")
 ARG = re.compile(r"(?m)^\s*ARG\s+(\w+)=(\S+)")
 SYSTEMS = ("alpine", "debian", "fedora", "ubuntu")  # images that are a distribution and no more
+PLACE = re.compile(r"(?m)^\s*namespace:(?!.*\.Release\.Namespace)\s*\S")  # that one is the user's choice
 WORKFLOWS = ".github/workflows"
 NOWHERE = Path("/nonexistent")
 VOLUMES = ("persistentVolumeClaim", "ephemeral")
@@ -179,8 +180,7 @@ def _of_manifests(
     written = sources.literal(subject) if subject.source == "files" else []  # rendered ones were placed by us
     spaced = not written or any((each.get("metadata") or {}).get("namespace") for each in written)
     if subject.source == "chart":
-        templates = (subject.directory / subject.chart.directory / "templates").rglob("*.yaml")
-        spaced = any("namespace:" in each.read_text(errors="replace") for each in templates)
+        spaced = any(PLACE.search(path.read_text(errors="replace")) for path in sources.templates(subject))
     yield "namespace", spaced and bool(kinds), "its objects name no namespace: whoever applies them chooses"
     kustomize, scripts = subject.manifests.components, subject.manifests.node_scripts
     yield (

@@ -126,3 +126,21 @@ def test_objects_that_name_no_namespace_leave_it_to_whoever_applies_them(tmp_pat
     assert "namespace" in parts.absent(subject)
     (tmp_path / "a.yaml").write_text("kind: Pod\nmetadata: {name: a, namespace: default}\n")
     assert "namespace" not in parts.absent(subject)
+
+
+@pytest.mark.parametrize(
+    ("line", "there"),
+    [
+        ("namespace: {{ .Release.Namespace }}", False),
+        ("namespace: {{ .Release.Namespace | quote }}", False),
+        ("namespace: agents", True),
+        ("namespace: {{ .Values.namespace }}", True),
+    ],
+)
+def test_the_namespace_of_a_release_is_the_choice_of_whoever_installs(
+    tmp_path: Path, line: str, there: bool
+) -> None:
+    (tmp_path / "chart/templates").mkdir(parents=True)
+    (tmp_path / "chart/templates/a.yml").write_text(f"kind: Deployment\nmetadata:\n  {line}\n")
+    subject = write(tmp_path, '[chart]\ndirectory = "chart"\n')
+    assert ("namespace" not in parts.absent(subject)) is there
