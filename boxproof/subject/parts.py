@@ -158,6 +158,8 @@ def _of_manifests(
         bool(kinds & set(sources.WORKLOADS) or subject.pod_selector),
         "it has no manifests of a workload",
     )
+    by_any = bool(kinds & set(sources.WORKLOADS) or subject.pod_selector or subject.compose.file)
+    yield "deployed", by_any, "it has neither manifests of a workload nor a Compose file"
     run_alone = not (kinds & set(sources.WORKLOADS) or subject.pod_selector)
     yield "no-workload", run_alone, "its manifests say as whom it runs: that is proven in its pod"
     kept = bool(subject.uid) or not run_alone

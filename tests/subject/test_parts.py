@@ -144,3 +144,11 @@ def test_the_namespace_of_a_release_is_the_choice_of_whoever_installs(
     (tmp_path / "chart/templates/a.yml").write_text(f"kind: Deployment\nmetadata:\n  {line}\n")
     subject = write(tmp_path, '[chart]\ndirectory = "chart"\n')
     assert ("namespace" not in parts.absent(subject)) is there
+
+
+def test_a_compose_file_is_deployed_as_a_workload_is(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: x}}\n")
+    assert "deployed" not in parts.absent(
+        write(tmp_path, '[compose]\nfile = "compose.yaml"\nservice = "a"\n')
+    )
+    assert "deployed" in parts.absent(write(tmp_path, ""))

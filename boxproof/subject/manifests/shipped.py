@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from boxproof.subject.manifests import pod_specs, sources, starting
+from boxproof.subject.manifests import compose_file, pod_specs, sources, starting
 from boxproof.subject.model import Subject
 
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "templates"})  # tests hold mistakes on purpose
@@ -37,11 +35,25 @@ def files(subject: Subject, *patterns: str) -> list[Path]:
     )
 
 
+def applied_by_hand(subject: Subject) -> list[Path]:
+    """Return the files of the objects with what lies beside them, of the chart, and of Compose.
+
+    Patches and what a generator reads lie beside the objects; hidden files are a user's own.
+    """
+    places = {path.parent for path in sources.paths(subject)}
+    places |= {subject.directory / each for each in (subject.manifests.kustomize,) if each}
+    chart = subject.path(subject.chart.directory)
+    found = [each for place in places for each in place.iterdir() if not each.name.startswith(".")]
+    found += chart.rglob("*") if chart else ()
+    found += [subject.directory / each for each in (*subject.chart.values, subject.compose.file) if each]
+    return sorted({each for each in found if each.is_file()})
+
+
 def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
     """Return the objects of every YAML file with some, as they stand there, by the file's path."""
     found = {}
     for path in files(subject, "*.yaml", "*.yml"):
-        every = [each for each in _documents(path) if "apiVersion" in each and "kind" in each]
+        every = [each for each in compose_file.documents(path) if "apiVersion" in each and "kind" in each]
         made = [each for each in sources.flat(every) if sources.named(each)]
         if made:
             found[_shown(subject, path)] = made
@@ -49,27 +61,14 @@ def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
 
 
 def compose(subject: Subject) -> dict[str, dict[str, Any]]:
-    """Return every Compose file of the subject, by its path."""
+    """Return every Compose file of the subject, by its path, its services as Compose reads them."""
     every = [path for path in files(subject, "*.yaml", "*.yml") if COMPOSE.match(path.name)]
-    read = {_shown(subject, path): next(_documents(path), {}) for path in every}
-    return {name: each for name, each in read.items() if isinstance(each.get("services"), dict)}
-
-
-class _Tolerant(sources.LOADER):  # type: ignore[misc,name-defined]
-    """Reads others' tags too: Compose's `!override` is what it stands before, its `!reset` nothing."""
-
-
-def _tagged(loader: Any, tag: str, node: yaml.Node) -> Any:
-    if tag == "reset":
-        return None
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
-
-
-_Tolerant.add_multi_constructor("!", _tagged)
+    read = {path: next(compose_file.documents(path), {}) for path in every}
+    return {
+        _shown(subject, path): {**content, "services": compose_file.services(path)}
+        for path, content in read.items()
+        if isinstance(content.get("services"), dict)
+    }
 
 
 def commands(subject: Subject) -> dict[str, str]:
@@ -98,7 +97,7 @@ def images(subject: Subject) -> dict[str, str]:
             if image and not pod_specs.is_filled_in(image) and starting.repository(image) not in chosen
         }
     for path in files(subject, "*.yaml", "*.yml"):
-        for each in _documents(path):
+        for each in compose_file.documents(path):
             if "apiVersion" not in each:  # values of a chart
                 found |= {f"{_shown(subject, path)}: {where}": image for where, image in _valued(each)}
     for name, content in compose(subject).items():
@@ -122,7 +121,10 @@ def _chosen(subject: Subject, path: Path) -> set[str]:
     found = set()
     for each in files(subject, *sources.KUSTOMIZATION):
         listed = [
-            one for made in _documents(each) for one in made.get("images") or () if isinstance(one, dict)
+            one
+            for made in compose_file.documents(each)
+            for one in made.get("images") or ()
+            if isinstance(one, dict)
         ]
         given = [one for one in listed if one.get("digest") or one.get("newTag") not in (None, "", "latest")]
         if given and path.resolve() in sources.followed(each.parent):
@@ -143,13 +145,6 @@ def _valued(values: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, str]
         if key == "image" and isinstance(each.get("tag"), str) and each["tag"]:
             yield f"{at}{key}", f"{each.get('repository') or 'the-box'}:{each['tag']}"
         yield from _valued(each, f"{at}{key}.")
-
-
-def _documents(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        yield from (each for each in yaml.load_all(path.read_text(), _Tolerant) if isinstance(each, dict))
-    except (yaml.YAMLError, ValueError, RecursionError):  # a template, or no YAML at all
-        return
 
 
 def _left_out(path: Path) -> bool:

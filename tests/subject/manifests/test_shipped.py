@@ -139,3 +139,20 @@ def test_files_with_tags_of_others_or_no_yaml_at_all_are_read_as_far_as_can_be(t
         (tmp_path / name).write_text(text)
     about = Subject(directory=tmp_path, name="x")
     assert (shipped.compose(about), shipped.objects(about), shipped.images(about)) == ({}, {}, {})
+
+
+def test_what_is_applied_by_hand_is_what_the_subject_names(tmp_path: Path) -> None:
+    for name in ("k8s/kustomization.yaml", "k8s/patch.yaml", "k8s/.env", "charts/a/values.yaml",
+                 "charts/a/templates/c.yaml", "compose.yaml", "elsewhere/x.yaml"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}\n")
+    tables = {
+        "manifests": {"kustomize": "k8s"},
+        "chart": {"directory": "charts/a"},
+        "compose": {"file": "compose.yaml"},
+    }
+    found = shipped.applied_by_hand(Subject(directory=tmp_path, name="x", **tables))  # type: ignore[arg-type]
+    names = {str(path.relative_to(tmp_path)) for path in found}
+    assert names == {"k8s/kustomization.yaml", "k8s/patch.yaml", "charts/a/values.yaml",
+                     "charts/a/templates/c.yaml", "compose.yaml"}  # fmt: skip
+    assert shipped.applied_by_hand(Subject(directory=tmp_path, name="x")) == []
