@@ -22,15 +22,22 @@ NO_NODE = "boxproof.dev/no-node"  # a label that no node has
 def pod_spec(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the pod spec in an object, whatever workload wraps it; None where it makes no pod.
 
-    It is the object's own: what is set in it is set in the object.
+    It is the object's own: what is set in it is set in the object. Of the two names of its
+    account it has the newer.
     """
     spec: dict[str, Any] = manifest.get("spec") or {}
     if manifest.get("kind") == "Pod":
-        return spec
+        return _renamed(spec)
     job = (spec.get("jobTemplate") or {}).get("spec", spec)
     template = job.get("template")
     found: dict[str, Any] | None = template.get("spec") if isinstance(template, dict) else None
-    return found or None
+    return _renamed(found) if found else None
+
+
+def _renamed(spec: dict[str, Any]) -> dict[str, Any]:
+    if spec.get("serviceAccount"):
+        spec.setdefault("serviceAccountName", spec["serviceAccount"])
+    return spec
 
 
 def containers(
