@@ -23,7 +23,8 @@ PATHS = {  # what names a file or directory of the subject, by table
     "storage": ("pod",),
 }
 Whole = Annotated[int, Field(strict=True, ge=0)]
-Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+Label = Annotated[str, Field(pattern=LABEL)]
 
 
 class Part(BaseModel):
