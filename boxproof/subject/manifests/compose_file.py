@@ -14,7 +14,7 @@ Service = dict[str, Any]
 DEEPEST = 8  # files and services that one after another extends
 
 
-class Tolerant(sources.LOADER):  # type: ignore[misc,name-defined]
+class Tolerant(sources.LOADER):  # type: ignore[misc,valid-type]
     """Reads others' tags too: Compose's `!override` is what it stands before, its `!reset` nothing."""
 
 
@@ -59,7 +59,7 @@ def _whole(path: Path, name: str, depth: int) -> Service:
     if not isinstance(told, dict) or not depth:
         return service
     other = path.parent / str(told["file"]) if told.get("file") else path
-    return _over(_whole(other, str(told.get("service", "")), depth - 1), service)
+    return dict(_over(_whole(other, str(told.get("service", "")), depth - 1), service))
 
 
 def _over(first: Any, then: Any) -> Any:
