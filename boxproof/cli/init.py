@@ -10,7 +10,7 @@ from pathlib import Path
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import Settings
 from boxproof.subject import model, parts
-from boxproof.subject.detection import box
+from boxproof.subject.detection import signs
 from boxproof.subject.detection.findings import Detected
 from pytest_claims import progress
 from pytest_claims.faults import ExitCode, UsageError
@@ -27,7 +27,7 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
         raise UsageError(f"no directory {directory}", hint="give the top of the box's repository")
     if path.exists() and not force:
         raise UsageError(f"{path} is there already", hint="--force overwrites it")
-    found = box.detect(directory)
+    found = signs.detect(directory)
     if not any(each.table for each in found.facts):
         hint = "it looks for Dockerfiles, Compose files, charts and objects in YAML"
         raise UsageError(f"{directory} shows no box", hint=hint)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.subject.detection import box
+from boxproof.subject.detection import signs
 
 TEMPLATE = """{{- if .Values.enabled }}
 apiVersion: apps/v1
@@ -74,12 +74,12 @@ def chart(root: Path, template: str) -> Path:
 def test_a_user_is_found_by_its_name_or_its_number(
     tmp_path: Path, lines: str, uid: int, home: str | None
 ) -> None:
-    found = box.detect(write(tmp_path, Dockerfile=f"FROM debian:12\n{lines}\n"))
+    found = signs.detect(write(tmp_path, Dockerfile=f"FROM debian:12\n{lines}\n"))
     assert (found.get("uid"), found.get("home")) == (uid, home)
 
 
 def test_a_chart_tells_what_it_says_whatever_its_values_are(tmp_path: Path) -> None:
-    found = box.detect(chart(tmp_path, TEMPLATE))
+    found = signs.detect(chart(tmp_path, TEMPLATE))
     wanted = {
         "kind": "Deployment", "container": "agent", "config_dir": "/var/lib/agent",
         "start.token_env": "AGENT_API_KEY", "service_account": None, "workload": None,
@@ -90,7 +90,7 @@ def test_a_chart_tells_what_it_says_whatever_its_values_are(tmp_path: Path) -> N
 
 def test_a_template_that_is_no_yaml_without_its_values_tells_its_kind_alone(tmp_path: Path) -> None:
     text = "kind: Deployment\nspec:\n{{ toYaml .Values.spec | indent 2 }}\n   a: {b\n"
-    found = box.detect(chart(tmp_path, text))
+    found = signs.detect(chart(tmp_path, text))
     assert (found.get("kind"), found.get("container")) == ("Deployment", None)
 
 
@@ -114,7 +114,7 @@ def test_the_volume_of_a_name_in_a_compose_file_keeps_the_state(
     tmp_path: Path, volumes: str, kept: str | None
 ) -> None:
     write(tmp_path, **{"compose.yaml": COMPOSE.replace("{volumes}", volumes)})
-    assert box.detect(tmp_path).get("config_dir") == kept
+    assert signs.detect(tmp_path).get("config_dir") == kept
 
 
 def test_other_kustomize_directories_are_told(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_other_kustomize_directories_are_told(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "kustomization.yaml").write_text(text)
     (tmp_path / "base/a.yaml").write_text(workload)
-    found = box.detect(tmp_path)
+    found = signs.detect(tmp_path)
     assert found.get("manifests.kustomize") == "base"
     assert [each for each in found.remarks if "overlays/dev" in each]
 
@@ -146,7 +146,7 @@ def test_the_agent_runs_what_is_built_or_is_no_helper_by_its_name(
     tmp_path: Path, workloads: list[tuple[str, str, str]], chosen: str
 ) -> None:
     files = {f"k8s/{at}.yaml": workload(*each) for at, each in enumerate(workloads)}
-    found = box.detect(write(tmp_path / "mine", Dockerfile="FROM a:1\n", **files))
+    found = signs.detect(write(tmp_path / "mine", Dockerfile="FROM a:1\n", **files))
     assert found.get("workload") == chosen
     told = [each for each in found.remarks if each.startswith("kind, workload: others are")]
     assert len(told) == (len(workloads) > 1)
@@ -154,7 +154,7 @@ def test_the_agent_runs_what_is_built_or_is_no_helper_by_its_name(
 
 def test_a_workload_that_runs_something_else_is_told(tmp_path: Path) -> None:
     write(tmp_path / "mine", Dockerfile="FROM a:1\n", **{"k8s/a.yaml": workload("dev", "ubuntu:22.04")})
-    assert [each for each in box.detect(tmp_path / "mine").remarks if "runs ubuntu:22.04" in each]
+    assert [each for each in signs.detect(tmp_path / "mine").remarks if "runs ubuntu:22.04" in each]
 
 
 PARTS = {
@@ -170,6 +170,7 @@ PARTS = {
     ("place", "files"),
     [
         ("k8s/deployments", ["k8s/deployments/*.yaml", "k8s/rbac/*.yaml"]),
+        ("k8s/rbac/deeper", ["k8s/rbac/deeper/*.yaml", "k8s/rbac/*.yaml"]),
         ("k8s", ["k8s/*.yaml", "k8s/rbac/*.yaml"]),
         ("deploy/app", ["deploy/app/*.yaml"]),
     ],
@@ -177,14 +178,14 @@ PARTS = {
 def test_objects_in_directories_by_their_kind_belong_together(
     tmp_path: Path, place: str, files: list[str]
 ) -> None:
-    found = box.detect(write(tmp_path, **PARTS, **{f"{place}/agent.yaml": workload("agent")}))
+    found = signs.detect(write(tmp_path, **PARTS, **{f"{place}/agent.yaml": workload("agent")}))
     assert found.get("manifests.files") == files
     assert [each for each in found.remarks if "left out" in each and "docs" in each]
 
 
 def test_settings_beside_the_objects_are_none_of_them(tmp_path: Path) -> None:
     kind = "apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\n"
-    found = box.detect(write(tmp_path, **{"k/a.yaml": workload("a"), "k/kind.yaml": kind}))
+    found = signs.detect(write(tmp_path, **{"k/a.yaml": workload("a"), "k/kind.yaml": kind}))
     assert found.get("manifests.files") == ["k/a.yaml"]
 
 
@@ -208,7 +209,7 @@ SANDBOX = "apiVersion: x.io/v1\nkind: Sandbox\nmetadata: {name: s}\nspec: {t: {s
 def test_lists_json_custom_resources_and_made_up_names_are_read(
     tmp_path: Path, name: str, text: str, kind: str | None
 ) -> None:
-    found = box.detect(write(tmp_path, **{f"k/{name}": text}))
+    found = signs.detect(write(tmp_path, **{f"k/{name}": text}))
     assert found.get("kind") == kind
     assert kind or [each for each in found.remarks if "no workload among them" in each]
 
@@ -224,12 +225,13 @@ def test_what_has_nothing_to_do_with_the_box_is_no_fault(tmp_path: Path) -> None
         },
     )
     (tmp_path / "gone.yaml").symlink_to("nowhere")
-    assert box.detect(tmp_path).get("image.dockerfile") == "Dockerfile"
+    (tmp_path / "latin1.yaml").write_bytes(workload("caf\u00e9").encode("latin-1"))
+    assert signs.detect(tmp_path).get("image.dockerfile") == "Dockerfile"
 
 
 def test_a_namespace_that_somebody_fills_in_is_told(tmp_path: Path) -> None:
     text = workload("a").replace("{name: a}", "{name: a, namespace: '${NAMESPACE}'}")
-    found = box.detect(write(tmp_path, **{"k/a.yaml": text}))
+    found = signs.detect(write(tmp_path, **{"k/a.yaml": text}))
     assert found.get("namespace") is None
     assert [each for each in found.remarks if "${NAMESPACE}" in each]
 
@@ -246,14 +248,14 @@ def test_the_dockerfile_is_one_that_can_be_read_and_none_that_is_hidden(
     tmp_path: Path, names: list[str], chosen: str
 ) -> None:
     write(tmp_path, **dict.fromkeys(names, "FROM a:1\n"))
-    assert box.detect(tmp_path).get("image.dockerfile") == chosen
+    assert signs.detect(tmp_path).get("image.dockerfile") == chosen
 
 
 def test_a_home_or_user_by_arguments_is_filled_in(tmp_path: Path) -> None:
     text = "FROM a:1\nARG UID=1000\nENV HOME=/home/${UID}\nUSER ${UID}:${GID}\n"
-    found = box.detect(write(tmp_path, Dockerfile=text))
+    found = signs.detect(write(tmp_path, Dockerfile=text))
     assert (found.get("uid"), found.get("home")) == (1000, "/home/1000")
-    found = box.detect(write(tmp_path, Dockerfile="FROM a:1\nENV HOME=/home/$WHO\n"))
+    found = signs.detect(write(tmp_path, Dockerfile="FROM a:1\nENV HOME=/home/$WHO\n"))
     assert found.get("home") is None
 
 
@@ -282,17 +284,17 @@ def test_the_compose_file_its_service_and_how_that_is_built(
     tmp_path: Path, files: dict[str, str], wanted: dict[str, object]
 ) -> None:
     recipe = "FROM a:1 AS run\nUSER 7\nFROM run AS dev\nUSER 0\n"
-    found = box.detect(write(tmp_path, Dockerfile=recipe, **files))
+    found = signs.detect(write(tmp_path, Dockerfile=recipe, **files))
     assert {name: found.get(name) for name in wanted} == wanted
 
 
 def test_a_recipe_inline_is_told(tmp_path: Path) -> None:
     write(tmp_path, **{"compose.yaml": "services: {a: {build: {dockerfile_inline: 'FROM a:1'}}}"})
-    assert [each for each in box.detect(tmp_path).remarks if "inline" in each]
+    assert [each for each in signs.detect(tmp_path).remarks if "inline" in each]
 
 
 def test_of_several_charts_it_is_the_one_called_as_the_box(tmp_path: Path) -> None:
     write(tmp_path / "mine", **{"helm/apprise/Chart.yaml": "", "helm/mine/Chart.yaml": ""})
-    found = box.detect(tmp_path / "mine")
+    found = signs.detect(tmp_path / "mine")
     assert found.get("chart.directory") == "helm/mine"
     assert [each for each in found.remarks if "helm/apprise" in each]

@@ -75,7 +75,10 @@ class Directory:
 
     def _objects_in(self, path: Path) -> Iterator[Placed]:
         line = 1
-        whole = self.text(path)
+        try:
+            whole = (self.root / path).read_text()
+        except UnicodeDecodeError:  # kubectl refuses it too
+            return
         for text in re.split(r"(?m)^---.*$", whole) if OBJECT.search(whole) else ():
             made = parsed(text)
             listed = [made] if isinstance(made, dict) and made.get("kind") and made.get("apiVersion") else []

@@ -103,9 +103,9 @@ def _sources(here: Directory, found: Detected, chosen: Placed, placed: list[Plac
 
 
 def _beside(here: Directory, place: Path, placed: list[Placed]) -> list[Path]:
-    """Return the directories below the workload's and beside it that hold objects and no other workload."""
+    """Return the directories above, beside and below the workload's with objects and no other workload."""
     above = place.parent if place.parent.parts else place
-    every = sorted({each.path.parent for each in placed if above in each.path.parents} - {place, above})
+    every = sorted({each.path.parent for each in placed if above in each.path.parents} - {place})
     working = {each.path.parent for each in placed if pod_spec(each.item) or _holds_containers(each.item)}
     return [
         each
