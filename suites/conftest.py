@@ -26,6 +26,7 @@ from boxproof.kube.client import Kube, Object
 from boxproof.kube.exec import exec_in
 from boxproof.probes.pods import helper_pods
 from boxproof.stubs.anthropic import Stub
+from boxproof.subject.manifests import compose_file
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
 from suites import shipped_box
@@ -41,10 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def compose_services(subject: Subject) -> dict[str, Any]:
-    """The services of the subject's Compose file, as they stand there."""
+    """The services of the subject's Compose file, with what they extend."""
     path = subject.path(subject.compose.file)
-    found = yaml.safe_load(path.read_text()) if path else None
-    return dict((found or {}).get("services") or {})
+    return dict(compose_file.services(path)) if path else {}
 
 
 @pytest.fixture

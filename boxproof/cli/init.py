@@ -12,8 +12,9 @@ from pathlib import Path
 from boxproof.cli import box_files
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import Settings
-from boxproof.subject import detection, model, parts
-from boxproof.subject.detection import Detected
+from boxproof.subject import model, parts
+from boxproof.subject.detection import signs
+from boxproof.subject.detection.findings import Detected
 from pytest_claims import progress
 from pytest_claims.faults import ExitCode, UsageError, no_room, one_line
 
@@ -32,7 +33,7 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
     if os.path.lexists(path) and not path.is_file():
         raise UsageError(f"{path} is no file", hint="move away what is in its place")
     with box_files.reading(directory, "mend it, or move it away"):
-        found = detection.detect(directory)
+        found = signs.detect(directory)
     if not any(each.table for each in found.facts):
         hint = "it looks for Dockerfiles, Compose files, charts and objects in YAML"
         raise UsageError(f"{directory} shows no box", hint=hint)

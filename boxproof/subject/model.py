@@ -23,7 +23,8 @@ PATHS = {  # what names a file or directory of the subject, by table
     "storage": ("pod",),
 }
 Whole = Annotated[int, Field(strict=True, ge=0)]
-Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+Label = Annotated[str, Field(pattern=LABEL)]
 
 
 class Part(BaseModel):
@@ -35,7 +36,8 @@ class Part(BaseModel):
 class ImagePart(Part):
     """The image recipe; paths are relative to the subject.
 
-    ``reference`` is an image that exists, in the place of a recipe.
+    ``reference`` is an image that exists, in the place of a recipe. ``target`` is the stage that is built,
+    the last one without it.
     """
 
     name: str = "box"
@@ -46,6 +48,7 @@ class ImagePart(Part):
     cli: str = "/usr/local/bin/claude"
     entrypoints: tuple[str, ...] = ()
     args: dict[str, str] = Field(default_factory=dict)
+    target: str = ""
     base: str = ""
 
 

@@ -33,11 +33,13 @@ COMMANDS = ("run", "load", "capture", "private", "test", "scan", "release", "up"
 TIERS = ("operator", "netraw", "multicluster", "netadmin", "served", "ptrace", "namespaced", "watch")
 APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\b")
 INSTALLS = re.compile(
-    r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget)\b"
+    r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget"
+    r"|(npm|yarn|pnpm|bun|pipx|uv)(\s+[\w-]+)*\s+(i|add|install)|git(\s+-\S+)*\s+clone|ADD(\s+--\S+)*\s+https?:)\b"
 )
 FROM = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?")
 ARG = re.compile(r"(?m)^\s*ARG\s+(\w+)=(\S+)")
 SYSTEMS = ("alpine", "debian", "fedora", "ubuntu")  # images that are a distribution and no more
+PLACE = re.compile(r"(?m)^\s*namespace:(?!.*\.Release\.Namespace)\s*\S")  # that one is the user's choice
 WORKFLOWS = ".github/workflows"
 NOWHERE = Path("/nonexistent")
 VOLUMES = ("persistentVolumeClaim", "ephemeral")
@@ -117,7 +119,11 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     yield "dockerfile", bool(text), f"{why} (image.dockerfile)"
     yield "apt", bool(APT.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing with apt"
     yield "installs", bool(INSTALLS.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing"
-    yield "system-base", _base(text) in SYSTEMS, "its base is no distribution's own image"
+    yield (
+        "system-base",
+        _base(text, subject.image.target) in SYSTEMS,
+        "its base is no distribution's own image",
+    )
     yield "stages", len(re.findall(r"(?im)^\s*FROM\s", text)) > 1, "its Dockerfile has a single stage"
     tools = subject.path(subject.image.tools) is not None
     yield "tools", tools, "it has no list of its tools (image.tools)"
@@ -130,9 +136,11 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     yield "lock", lock, "its packages are not locked (packages.lock in image.context)"
 
 
-def _base(dockerfile: str) -> str:
-    """Return the name, without registry and tag, of the image that the last stage begins with at last."""
+def _base(dockerfile: str, target: str) -> str:
+    """Return the name, without registry and tag, of the image that the stage to build begins with at last."""
     stages = FROM.findall(dockerfile)
+    built = [at for at, (_, alias) in enumerate(stages, 1) if target and alias.lower() == target.lower()]
+    stages = stages[: built[0]] if built else stages
     named = {alias: taken for taken, alias in stages if alias}
     told = {f"${{{name}}}": value for name, value in ARG.findall(dockerfile)}
     found = stages[-1][0] if stages else ""
@@ -150,6 +158,8 @@ def _of_manifests(
         bool(kinds & set(sources.WORKLOADS) or subject.pod_selector),
         "it has no manifests of a workload",
     )
+    by_any = bool(kinds & set(sources.WORKLOADS) or subject.pod_selector or subject.compose.file)
+    yield "deployed", by_any, "it has neither manifests of a workload nor a Compose file"
     run_alone = not (kinds & set(sources.WORKLOADS) or subject.pod_selector)
     yield "no-workload", run_alone, "its manifests say as whom it runs: that is proven in its pod"
     kept = bool(subject.uid) or not run_alone
@@ -172,8 +182,7 @@ def _of_manifests(
     written = sources.literal(subject) if subject.source == "files" else []  # rendered ones were placed by us
     spaced = not written or any((each.get("metadata") or {}).get("namespace") for each in written)
     if subject.source == "chart":
-        templates = (subject.directory / subject.chart.directory / "templates").rglob("*.yaml")
-        spaced = any("namespace:" in each.read_text(errors="replace") for each in templates)
+        spaced = any(PLACE.search(path.read_text(errors="replace")) for path in sources.templates(subject))
     yield "namespace", spaced and bool(kinds), "its objects name no namespace: whoever applies them chooses"
     kustomize, scripts = subject.manifests.components, subject.manifests.node_scripts
     yield (

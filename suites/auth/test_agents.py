@@ -195,14 +195,14 @@ def test_the_documented_start_mounts_a_named_volume(
 
 
 @claim("no-cross-platform-credential-share")
+@needs("deployed")
 @scope("image")
-def test_nothing_mounts_a_home_of_the_host(
-    subject: Subject, rendered: list[dict[str, Any]], session: Session
-) -> None:
+def test_nothing_mounts_a_home_of_the_host(subject: Subject, session: Session) -> None:
     with control("a mount of the host's home is seen as one"):
         found = NO_HOME.fails(homes(EXAMPLE_PODS, EXAMPLE_SERVICES, "examples"))
         assert found == ["/Users/me/.claude", "~/.claude"]
-    objects = [*rendered, *every_tier(session, subject)]
+    base = rendered_with(session)[0] if subject.source else []  # else a Compose file is all there is
+    objects = [*base, *every_tier(session, subject)]
     pods = [spec for spec in (pod_spec(each) for each in objects) if spec]
     files = shipped.compose(subject).values()
     services = [each for file in files for each in file["services"].values() if each]

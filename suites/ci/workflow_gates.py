@@ -157,7 +157,8 @@ def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
     found += [f"the workflow may {each}" for each in _written(workflow.get("permissions"))]
     for name, job in (workflow.get("jobs") or {}).items():
         steps = job.get("steps") or ()
-        publishes = any(_is_release(each, command) for each in steps)
+        # without a documented release, the job that publishes is the one that pushes
+        publishes = any(_is_release(each, command) if command else _pushes(each) for each in steps)
         if not publishes:
             found += [f"{name} may {each}" for each in _written(job.get("permissions"))]
         for step in steps:
@@ -195,7 +196,7 @@ def _steps(workflow: Workflow, directory: Path | None = None) -> Iterator[tuple[
 
 def _is_release(step: Step, command: Sequence[str]) -> bool:
     fixed = [each for each in command if "{" not in each]
-    return " ".join(fixed) in " ".join(str(step.get("run", "")).split())
+    return bool(fixed) and " ".join(fixed) in " ".join(str(step.get("run", "")).split())
 
 
 def _pushes(step: Step) -> bool:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from boxproof.subject.image.dockerfile import Step, program
+from boxproof.subject.image.dockerfile import Step
+from boxproof.subject.image.shell_commands import program
 
 Job = Mapping[str, Any]
 FROM_MATRIX = re.compile(r"\$\{\{\s*matrix\.([\w.-]+)\s*\}\}")
+RUNS_IT = re.compile(r"\b(?:docker|podman|nerdctl)\b[^\n]*\b(?:run|create|pull)\b.*\$\{\{\s*matrix\.image\b")
 ENGINES = ("docker", "podman", "nerdctl", "buildah")
 VERBS = ("run", "create", "pull")
 # options of `run` that a value follows
@@ -39,8 +41,17 @@ def named(job: Job) -> list[str]:
     texts = [str(each.get("run", "")) for each in job.get("steps") or ()]
     ran = [one for each in texts for one in _ran(each)] if not LOADED.search("\n".join(texts)) else []
     foreign = [each for each in ran if each.removesuffix(":latest") not in own]
-    every = [*written, *given, *_given(rows, "image"), *foreign]
+    every = [*written, *given, *_listed(rows, texts), *foreign]
     return [each for each in dict.fromkeys(every) if each and "$" not in each]
+
+
+def _listed(matrix: Mapping[str, Any], texts: Sequence[str]) -> Iterator[str]:
+    """Give what a matrix calls an image: references with a tag, any name where an engine runs or pulls it.
+
+    Else a name there may be that of a directory, of a job or of what is built.
+    """
+    ran = any(RUNS_IT.search(each) for each in texts)
+    yield from (each for each in _given(matrix, "image") if ran or ":" in each)
 
 
 def _given(matrix: Mapping[str, Any], path: str) -> Iterator[str]:

@@ -23,7 +23,7 @@ from boxproof.probes.process.signals import Stop, stop
 from boxproof.stubs import claude_cli
 from boxproof.subject.image.entrypoint import SOUND, Trap, fate, scripts
 from boxproof.subject.image.image_files import reader
-from boxproof.subject.manifests.pod_specs import pod_spec, workload
+from boxproof.subject.manifests.pod_specs import agent, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.waiting import holds
@@ -173,7 +173,7 @@ def test_so_is_that_of_every_tier(session: Session, subject: Subject) -> None:
     for name, components in (subject.tiers or {"default": ()}).items():
         for each in (components, (*COMPONENTS, *components)):
             objects, _ = rendered(session, components=each)
-            LONG_GRACE(grace(f"tier {name}", pod_spec(workload(objects, subject.workload)) or {}))
+            LONG_GRACE(grace(f"tier {name}", pod_spec(agent(objects, subject)) or {}))
 
 
 @claim("grace-period-60")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from boxproof.subject.image.dockerfile import Recipe, Step, program
+from boxproof.subject.image.dockerfile import Recipe, Step
+from boxproof.subject.image.shell_commands import program
 
 EXACT = re.compile(r"@v?\d+\.\d+\.\d+[\w.+-]*$")  # behind the name of a module or of an npm package
 CHECKED = re.compile(r"\b(sha(256|512)sum|gpg\b.*--verify|cosign\s+verify|minisign)\b")
@@ -13,8 +14,16 @@ ADDRESS = re.compile(r"^['\"]?(https?|ftp)://")
 LOCAL = (".", "/", "-")
 REDIRECTS = re.compile(r"\d*[<>]+")
 TAKES_VALUE = frozenset(
-    {"-t", "--virtual", "-X", "--repository", "-r", "--requirement", "-c", "-i", "--prefix"}
-)
+    {
+        "-t", "--virtual", "-X", "--repository", "-r", "--requirement", "-c", "-i", "--prefix", "--registry",
+        "--loglevel", "--cache", "--index-url", "--extra-index-url", "--find-links", "--target", "--python",
+        "--platform", "--python-version", "--only-binary", "--no-binary", "--workspace", "--root",
+        "--target-release", "--features",
+    }
+)  # fmt: skip
+OWN = (".tgz", ".tar.gz", ".whl", ".deb", ".rpm", ".apk", ".gem")  # files that were copied, or checked before
+COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
+VERSIONS = {"cargo": ("--version", "--vers", "--rev"), "gem": ("-v", "--version")}  # of all that it names
 MANAGERS = ("dnf", "microdnf", "yum")
 NODE = ("npm", "pnpm", "yarn", "bun")
 PYTHON = ("pip", "pipx", "uv")
@@ -32,8 +41,17 @@ def unfixed(recipe: Recipe, *, locked: bool) -> list[str]:
 
     ``locked`` says that a lock holds the distribution's packages.
     """
-    steps = (step for stage in recipe.stages for step in stage.steps if step.word == "RUN")
-    return [" ".join(words) for step in steps for words in step.commands if _floats(step, words, locked)]
+    steps = [step for stage in recipe.stages for step in stage.steps]
+    added = [f"ADD {step.rest}" for step in steps if _adds(step)]
+    ran = [step for step in steps if step.word == "RUN"]
+    carried_out = [" ".join(words) for step in ran for words in step.commands if _floats(step, words, locked)]
+    return [*dict.fromkeys(carried_out), *added]
+
+
+def _adds(step: Step) -> bool:
+    """Return whether an ADD brings something of the net that neither a checksum nor a commit holds."""
+    named = [each for each in step.rest.split()[:-1] if ADDRESS.match(each)]
+    return step.word == "ADD" and not step.option("checksum") and not all(map(COMMIT.search, named))
 
 
 def _floats(step: Step, words: Sequence[str], locked: bool) -> bool:
@@ -56,7 +74,17 @@ def _floats(step: Step, words: Sequence[str], locked: bool) -> bool:
         return any("==" not in each and "@" not in each for each in _names(rest, verb))
     if name == "go" and "install" in rest:
         return any(not EXACT.search(each) for each in _names(rest, "install"))
+    if name in VERSIONS and "install" in rest:
+        return _unversioned(name, rest)
+    if name == "git" and "clone" in rest:
+        return not COMMIT.search(step.rest)
     return False
+
+
+def _unversioned(name: str, rest: Sequence[str]) -> bool:
+    """Return whether what cargo or gem installs is of no version, by its name or by an option."""
+    told = [each for each in rest if each.partition("=")[0] in VERSIONS[name]]
+    return not told and any(not re.search(r"[@:]=?v?\d", each) for each in _names(rest, "install"))
 
 
 def _names(words: Sequence[str], verb: str) -> Iterator[str]:
@@ -65,6 +93,8 @@ def _names(words: Sequence[str], verb: str) -> Iterator[str]:
     for each in rest:
         if each in TAKES_VALUE or REDIRECTS.fullmatch(each):
             next(rest, "")
+        elif each.endswith(OWN) and not ADDRESS.match(each):
+            continue
         elif not each.startswith((*LOCAL, "$")) and not REDIRECTS.match(each):
             yield each
 
@@ -84,17 +114,27 @@ def _installs(words: Sequence[str]) -> bool:
     return name in known and bool({"install", "i", "ci"} & rest)
 
 
+PLAIN = re.compile(r"[/~.][\w./{}$-]*|\d+[smhd]?|true|false|yes|no|on|off|none", re.IGNORECASE)
 SECRET = frozenset({"TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL", "CREDENTIALS", "APIKEY", "PAT"})
 KEYS = ("API_KEY", "PRIVATE_KEY", "ACCESS_KEY", "SECRET_KEY")
 
 
 def secrets_in_words(recipe: Recipe) -> list[str]:
-    """Return the arguments, and the variables with a value, of a recipe that are secrets by their names."""
+    """Return the arguments, and the variables with a value, of a recipe that are secrets by their names.
+
+    What is about one and has a path, a number or a switch is none: TOKEN_FILE=/run/token, TOKEN_TTL=3600.
+    """
     steps = (step for stage in recipe.stages for step in stage.steps)
     named = [pair for step in steps if step.word in ("ARG", "ENV") for pair in _pairs(step)]
     return sorted(
-        {f"{word} {name}" for word, name, value in named if _is_secret(name) and (word == "ARG" or value)}
+        {f"{word} {name}" for word, name, value in named if _is_secret(name) and _may_hold(word, name, value)}
     )
+
+
+def _may_hold(word: str, name: str, value: str) -> bool:
+    """Return whether what has a secret's name may be one, as an argument without a value may by its user."""
+    about = name.upper().rpartition("_")[2] not in SECRET and not name.upper().endswith(KEYS)
+    return bool(value and not (about and PLAIN.fullmatch(value))) or (word == "ARG" and not value)
 
 
 def _pairs(step: Step) -> Iterator[tuple[str, str, str]]:

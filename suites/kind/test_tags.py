@@ -110,7 +110,16 @@ def test_the_box_starts_from_what_the_nodes_have(
 @claim("pull-policy-local")
 @pytest.mark.scope("image")
 @needs("default-tier")
-def test_no_container_of_any_tier_asks_for_a_pull(session: Session, subject: Subject) -> None:
+def test_no_container_of_any_tier_asks_for_a_pull(
+    session: Session, subject: Subject, image: ImageInfo
+) -> None:
+    """Of another box only what runs the image at hand: what its helpers run was not loaded."""
+
+    def loaded(objects: list[dict[str, Any]]) -> dict[str, str]:
+        named, ours = pod_specs.images(objects), "box" in subject.profiles
+        every = pod_specs.pulled(objects).items()
+        return {where: why for where, why in every if ours or named[where] == image.reference}
+
     with control("Always, and what is left to a tag that means Always, are seen"):
         pods = [
             helper_pods.pod(f"p{at}", "n", image, [], imagePullPolicy=each)
@@ -123,7 +132,7 @@ def test_no_container_of_any_tier_asks_for_a_pull(session: Session, subject: Sub
     for name in ("", *names):
         chosen = tuple(dict.fromkeys((*deploy.COMPONENTS, *filter(None, [name]))))
         objects, _ = deploy.rendered(session, components=chosen)
-        LOCAL(observe("pulled", name or "the base", pod_specs.pulled(objects)))
+        LOCAL(observe("pulled", name or "the base", loaded(objects)))
     beside = str(Path(subject.manifests.base).parent)
     for path, objects in shipped.objects(subject).items():
         named = [each for each in objects if path.startswith(beside) and pod_specs.images([each])]

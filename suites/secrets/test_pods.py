@@ -21,7 +21,7 @@ from boxproof.kube.client import Kube, Object
 from boxproof.kube.rules import authority, kubeconfig, token
 from boxproof.probes.pods.helper_pods import applied, unique
 from boxproof.stubs.api_server import PORT, USER, Elsewhere
-from boxproof.subject.manifests import sources
+from boxproof.subject.manifests.shipped import applied_by_hand
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import secret_scan
 from pytest_claims import claim, control, needs, observe, require, scope
@@ -124,9 +124,10 @@ def test_no_file_that_ships_has_a_token(subject: Subject, tmp_path: Path) -> Non
         for name, text in {"plain": token, "encoded": b64encode(token.encode()).decode()}.items():
             (tmp_path / f"chart/{name}.yaml").write_text(f"credentials:\n  anything: {text}\n")
         assert len(NO_TOKEN_SHIPS.fails(suspects(tmp_path))) == 2
-    own = [path for path in sources.paths(subject) if path not in shipped(subject.directory)]
-    assert [*shipped(subject.directory), *own], "nothing ships"
-    NO_TOKEN_SHIPS(suspects(subject.directory, own))
+    applied = applied_by_hand(subject)
+    assert applied, "nothing ships"
+    known = shipped(subject.directory)
+    NO_TOKEN_SHIPS(suspects(subject.directory, [path for path in applied if path not in known]))
 
 
 NO_TOKEN_SHIPS = require("no file that ships has what looks like a token", lambda found: found == [])

@@ -58,6 +58,9 @@ def test_a_base_is_a_systems_own_by_its_name(tmp_path: Path, recipe: str, there:
     [
         ("apk add --no-cache jq", True),
         ("apt-get -qy install jq", True),
+        ("yarn global add tool", True),
+        ("uv tool install tool", True),
+        ("git clone https://example.com/x", True),
         ("curl -O x", True),
         ("useradd x", False),
     ],
@@ -123,3 +126,29 @@ def test_objects_that_name_no_namespace_leave_it_to_whoever_applies_them(tmp_pat
     assert "namespace" in parts.absent(subject)
     (tmp_path / "a.yaml").write_text("kind: Pod\nmetadata: {name: a, namespace: default}\n")
     assert "namespace" not in parts.absent(subject)
+
+
+@pytest.mark.parametrize(
+    ("line", "there"),
+    [
+        ("namespace: {{ .Release.Namespace }}", False),
+        ("namespace: {{ .Release.Namespace | quote }}", False),
+        ("namespace: agents", True),
+        ("namespace: {{ .Values.namespace }}", True),
+    ],
+)
+def test_the_namespace_of_a_release_is_the_choice_of_whoever_installs(
+    tmp_path: Path, line: str, there: bool
+) -> None:
+    (tmp_path / "chart/templates").mkdir(parents=True)
+    (tmp_path / "chart/templates/a.yml").write_text(f"kind: Deployment\nmetadata:\n  {line}\n")
+    subject = write(tmp_path, '[chart]\ndirectory = "chart"\n')
+    assert ("namespace" not in parts.absent(subject)) is there
+
+
+def test_a_compose_file_is_deployed_as_a_workload_is(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: x}}\n")
+    assert "deployed" not in parts.absent(
+        write(tmp_path, '[compose]\nfile = "compose.yaml"\nservice = "a"\n')
+    )
+    assert "deployed" in parts.absent(write(tmp_path, ""))

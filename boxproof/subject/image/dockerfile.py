@@ -3,71 +3,58 @@
 from __future__ import annotations
 
 import io
-import json
 import re
-import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import PurePosixPath
 
 from dockerfile_parse import DockerfileParser
 
+from boxproof.subject.image import here_documents, shell_commands
+from boxproof.subject.image.build_values import Values
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 SYNTAX = re.compile(r"^#\s*syntax\s*=\s*(\S+)\s*$", re.IGNORECASE)
-HEREDOC = re.compile(
-    r"^(?P<head>[ \t]*(?P<word>RUN|COPY|ADD)\b[^\n]*?)<<-?[ \t]*(?P<quote>[\"']?)(?P<end>\w+)(?P=quote)"
-    r"(?P<tail>[^\n]*)\n(?P<body>.*?)^[ \t]*(?P=end)[ \t]*$",
-    re.MULTILINE | re.DOTALL | re.IGNORECASE,
-)
 CONTEXTS = frozenset({"tools"})  # build contexts that a build here is given: no images
+NO_RECOMMENDS = re.compile(r"""APT::Install-Recommends["'\\\s=]+(0|false|no)\b""", re.IGNORECASE)
 HOOK = "docker-clean"  # by which Debian's and Ubuntu's images empty the archives after each install
 FILES = ("Dockerfile", "*.Dockerfile", "Dockerfile.*", "Containerfile")
 LISTS, ARCHIVES = "/var/lib/apt/lists", "/var/cache/apt"
 CLEANED = (LISTS, ARCHIVES)
 TAKES_VALUE = frozenset({"-o", "-c", "-t", "--option", "--config-file", "--target-release"})
-CONTROL = frozenset({"!", "if", "elif", "then", "else", "while", "until", "do", "exec", "("})
-# programs that start another: their options that take a value, and how many words stand before the other
-STARTERS: Mapping[str, tuple[frozenset[str], int]] = {
-    name: (frozenset(valued.split()), before)
-    for name, valued, before in (
-        ("env", "-u -C --unset --chdir", 0), ("sudo", "-u -g -h -p -C -U -r -t", 0), ("doas", "-u -C", 0),
-        ("command", "", 0), ("builtin", "", 0), ("nohup", "", 0), ("setsid", "", 0), ("eatmydata", "", 0),
-        ("nice", "-n --adjustment", 0), ("ionice", "-c -n -p", 0), ("time", "-f -o", 0),
-        ("stdbuf", "-i -o -e", 0), ("xargs", "-n -P -I -L -a -d -s -E", 0), ("flock", "-w -E", 1),
-        ("timeout", "-k -s --kill-after --signal", 1), ("gosu", "", 1), ("su-exec", "", 1), ("chroot", "", 1),
-        ("runuser", "-u -g -G", 0), ("setpriv", "--reuid --regid --groups", 0), ("chpst", "-u -U", 0),
-    )
-}  # fmt: skip
-SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "su"})
-PYTHON = re.compile(r"(?:.*/)?(?:python|pypy)[\d.]*")
-PIP = re.compile(r"pip[\d.]+")
 
 
 @dataclass(frozen=True)
 class Install:
-    """One ``apt-get install``: its options, its packages, and all of it as it is written."""
+    """One ``apt-get install``: its options, its packages, and all of it as it is written.
+
+    ``settled`` says that apt's own settings in the image leave recommended packages out.
+    """
 
     options: tuple[str, ...]
     packages: tuple[str, ...]
     text: str
+    settled: bool = False
 
     @property
     def recommends(self) -> bool:
         """Whether it also takes what packages only recommend."""
-        off = {"--no-install-recommends", "APT::Install-Recommends=0", "APT::Install-Recommends=false"}
-        return not off & {each.replace('"', "") for each in self.options}
+        told = "--no-install-recommends" in self.options or NO_RECOMMENDS.search(" ".join(self.options))
+        return not told and not self.settled
 
 
 @dataclass(frozen=True)
 class Step:
-    """One instruction of a stage: ``word`` in capitals, ``value`` on one line."""
+    """One instruction of a stage: ``word`` in capitals, ``value`` on one line.
+
+    ``settled`` says that an earlier one has told apt to leave recommended packages out.
+    """
 
     word: str
     value: str
+    settled: bool = False
 
     @cached_property
     def flags(self) -> tuple[str, ...]:
@@ -98,17 +85,23 @@ class Step:
     def _written(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         if self.word != "RUN":
             return ()
-        words = _exec_form(self.rest)
-        if words and not _script(words):
-            return ((self.rest, _started(words)),)
-        return tuple(_commands(_script(words) if words else self.rest))
+        words = shell_commands.exec_form(self.rest)
+        if words and not shell_commands.script(words):
+            return ((self.rest, shell_commands.started(words)),)
+        return tuple(shell_commands.commands(shell_commands.script(words) if words else self.rest))
 
     @cached_property
     def installs(self) -> tuple[Install, ...]:
         """Every ``apt-get install`` of a RUN."""
-        return tuple(
+        written = (
             _install(text, words) for text, words in self._written if _apt(words) and "install" in words
         )
+        return tuple(replace(each, settled=self.settled) for each in written)
+
+    @property
+    def settles(self) -> bool:
+        """Whether a RUN tells apt, in a file of its settings, to leave recommended packages out."""
+        return self.word == "RUN" and "apt.conf" in self.rest and bool(NO_RECOMMENDS.search(self.rest))
 
     @property
     def installation(self) -> str:
@@ -192,17 +185,17 @@ class Recipe:
         stages = {each.name for each in self.stages} | {str(each) for each in range(len(self.stages))}
         for stage in self.stages:
             for step in stage.steps:
-                if step.image and step.image not in stages | CONTEXTS:
+                if step.image and step.image.lower() not in stages | CONTEXTS:
                     found[f"{stage.name}, {step.word} from"] = step.image
         return found | ({"syntax": self.syntax} if self.syntax else {})
 
     def untagged(self) -> dict[str, str]:
-        """Return the bases without an explicit tag other than ``latest``."""
-        return {stage: base for stage, base in self.bases.items() if tag_of(base) in ("", "latest")}
+        """Return the bases without an explicit tag other than ``latest``; "" is one that the user gives."""
+        return {stage: base for stage, base in self.bases.items() if base and tag_of(base) in ("", "latest")}
 
     def undigested(self) -> dict[str, str]:
         """Return the bases without a digest."""
-        return {stage: base for stage, base in self.bases.items() if not DIGEST.search(base)}
+        return {stage: base for stage, base in self.bases.items() if base and not DIGEST.search(base)}
 
 
 def of(subject: Subject) -> Recipe:
@@ -210,26 +203,56 @@ def of(subject: Subject) -> Recipe:
     path = subject.path(subject.image.dockerfile)
     if path is None:
         raise SubjectFault(f"no Dockerfile at {subject.image.dockerfile}")
-    return parse(path.read_text(), subject.image.args)
+    return parse(path.read_text(), subject.image.args, subject.image.target)
 
 
-def parse(text: str, args: Mapping[str, str] | None = None) -> Recipe:
-    """Return the recipe in a Dockerfile's text, with build arguments; raises SubjectFault for no FROM."""
-    told = SYNTAX.match(text.splitlines()[0] if text.strip() else "")
-    text = HEREDOC.sub(_unfolded, text)
-    parser = DockerfileParser(fileobj=io.BytesIO(text.encode()), build_args=dict(args or {}))
-    resolved = iter(parser.parent_images)
+def parse(text: str, args: Mapping[str, str] | None = None, target: str = "") -> Recipe:
+    """Return the recipe in a Dockerfile's text, with build arguments, up to the stage ``target``.
+
+    Raises SubjectFault for no FROM, or no such stage.
+    """
+    syntax = SYNTAX.match(text.splitlines()[0] if text.strip() else "")
+    text = here_documents.unfolded(text)
+    parser = DockerfileParser(fileobj=io.BytesIO(text.encode()))
+    values = Values(dict(args or {}))
     stages: list[Stage] = []
+    known: dict[str, dict[str, str]] = {}  # the variables that each stage leaves
     for each in parser.structure:
         word, value = each["instruction"].upper(), each["value"]
         if word == "FROM":
-            stages.append(_stage(value, str(next(resolved)), stages))
-        elif word != "COMMENT" and stages:
-            last = stages[-1]
-            stages[-1] = Stage(last.name, last.base, last.external, (*last.steps, Step(word, value)))
+            values.ahead |= {} if stages else values.arguments
+            stages.append(_stage(value, values.base(value), stages))
+            values.enter(known.get(stages[-1].base, {}))
+        elif word == "ARG":
+            values.argue(value)
+        elif word != "COMMENT":
+            value = values.filled(value, word)
+        if word == "ENV":
+            values.vary(value)
+        if word not in ("FROM", "COMMENT") and stages:
+            stages[-1] = _with_step(stages, word, value)
+            known[stages[-1].name] = values.variables
     if not stages:
         raise SubjectFault("the Dockerfile has no FROM")
-    return Recipe(tuple(stages), told[1] if told else "")
+    return Recipe(_up_to(stages, target), syntax[1] if syntax else "")
+
+
+def _with_step(stages: list[Stage], word: str, value: str) -> Stage:
+    """Return the last stage with one more step, for which holds what was settled in it or where it begins."""
+    last = stages[-1]
+    earlier = [*(step for each in stages[:-1] if each.name == last.base for step in each.steps), *last.steps]
+    settled = any(each.settles or each.settled for each in earlier)
+    return replace(last, steps=(*last.steps, Step(word, value, settled)))
+
+
+def _up_to(stages: list[Stage], target: str) -> tuple[Stage, ...]:
+    """Return the stages up to the one that is built, the last without a target."""
+    names = [each.name for each in stages]
+    if target.lower() in names:
+        return tuple(stages[: names.index(target.lower()) + 1])
+    if target and not (target.isdigit() and int(target) < len(stages)):
+        raise SubjectFault(f"the Dockerfile has no stage {target!r}", hint=f"there are: {', '.join(names)}")
+    return tuple(stages[: int(target) + 1] if target else stages)
 
 
 def of_all(subject: Subject) -> dict[str, Recipe]:
@@ -244,13 +267,6 @@ def of_all(subject: Subject) -> dict[str, Recipe]:
     }
 
 
-def _unfolded(found: re.Match[str]) -> str:
-    """Return an instruction with its here-document on its own line, as a shell would carry it out."""
-    lines = (each.strip() for each in found["body"].replace("\\\n", " ").splitlines())
-    body = "; ".join(each for each in lines if each and not each.startswith("#"))
-    return f"{found['head']}{body if found['word'].upper() == 'RUN' else 'inline'} {found['tail'].strip()}"
-
-
 def tag_of(reference: str) -> str:
     """Return the tag a reference names, "" where it names none."""
     return reference.partition("@")[0].rpartition("/")[2].partition(":")[2]
@@ -259,111 +275,12 @@ def tag_of(reference: str) -> str:
 def _stage(value: str, base: str, earlier: list[Stage]) -> Stage:
     named = re.search(r"\s+AS\s+(\S+)\s*$", value, re.IGNORECASE)
     known = {each.name for each in earlier} | {"scratch"}
-    return Stage(named[1] if named else str(len(earlier)), base, base not in known, ())
-
-
-def simple_commands(line: str) -> list[str]:
-    """Return the commands of a shell line that it does not nest in quotes or ``$(…)``."""
-    found = [""]
-    quote, depth = "", 0
-    for each in line:
-        if quote:
-            quote = "" if each == quote else quote
-        elif each in "'\"":
-            quote = each
-        depth += {"(": 1, ")": -1}.get(each, 0)
-        if not quote and depth <= 0 and each in "&|;{}\n":
-            found.append("")
-        else:
-            found[-1] += each
-    return [each.strip() for each in found if each.strip()]
-
-
-def program(word: str) -> str:
-    """Return the name of a command's program, without its directory; pip3.12 is pip."""
-    name = PurePosixPath(word).name
-    return "pip" if PIP.fullmatch(name) else name
-
-
-def _commands(line: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Give each command of a shell line in words, and the part of the line that it is written in.
-
-    Those of a subshell, of `$(…)` and of a shell that is given a text are in the part around them.
-    """
-    for text in simple_commands(line):
-        if text.startswith("(") and text.endswith(")"):
-            inside = [text[1:-1]]
-        else:
-            words = _words(text)
-            if words:
-                yield text, words
-            inside = [*_substituted(text), _script(words)]
-        yield from ((text, words) for each in inside if each for _, words in _commands(each))
-
-
-def _substituted(text: str) -> Iterator[str]:
-    """Give what stands in each `$(…)` of a command."""
-    at = text.find("$(")
-    while at >= 0:
-        depth, end = 1, at + 2
-        while end < len(text) and depth:
-            depth += {"(": 1, ")": -1}.get(text[end], 0)
-            end += 1
-        yield text[at + 2 : end - 1 if not depth else end]
-        at = text.find("$(", end)
-
-
-def _script(words: tuple[str, ...]) -> str:
-    """Return the text that a shell is given to carry out, "" where the command is none such."""
-    if not words or PurePosixPath(words[0]).name not in SHELLS:
-        return ""
-    given = next((at for at, each in enumerate(words) if re.fullmatch(r"-[a-z]*c|--command", each)), 0)
-    return words[given + 1] if given and given + 1 < len(words) else ""
-
-
-def _exec_form(text: str) -> tuple[str, ...]:
-    """Return the words of a RUN that is written as a list, () for a line of the shell."""
-    if not text.startswith("["):
-        return ()
-    try:
-        words = json.loads(text)
-    except ValueError:
-        return ()
-    return tuple(str(each) for each in words)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    try:
-        words = shlex.split(text)
-    except ValueError:  # half of a quoted text: no command of a package manager
-        words = text.split()
-    return _started(tuple(words))
-
-
-def _started(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words from the program on that a command is about: past what starts it."""
-    while words:
-        name = PurePosixPath(words[0]).name
-        if words[0] in CONTROL or "=" in words[0]:
-            words = words[1:]
-        elif name in STARTERS and words[1:2] not in (("-v",), ("-V",)):
-            words = _past(words[1:], *STARTERS[name])
-        elif PYTHON.fullmatch(words[0]) and "-m" in words[1:]:
-            words = words[words.index("-m") + 1 :]  # python3 -I -m pip is pip
-        else:
-            return words
-    return ()
-
-
-def _past(words: tuple[str, ...], valued: frozenset[str], before: int) -> tuple[str, ...]:
-    """Return the words behind options, their values, and what stands before a program."""
-    while words and words[0].startswith("-"):
-        words = words[2 if words[0] in valued else 1 :]
-    return words[before:]
+    base = base.lower() if base.lower() in known else base  # a stage's name is the same in capitals
+    return Stage(named[1].lower() if named else str(len(earlier)), base, base not in known, ())
 
 
 def _apt(words: tuple[str, ...]) -> bool:
-    return program(words[0]) in ("apt-get", "apt", "aptitude")
+    return shell_commands.program(words[0]) in ("apt-get", "apt", "aptitude")
 
 
 def _install(text: str, words: tuple[str, ...]) -> Install:

@@ -50,7 +50,8 @@ def tag(subject: Subject, base: str = "", lock: LockInfo | None = None) -> str:
     ]
     listed = subject.path(subject.image.tools)
     listing = _content(listed) if listed else ""
-    return digest("box", files, _content(recipe), listing, sorted(subject.image.args.items()), base)
+    told = [sorted(subject.image.args.items()), *([subject.image.target] if subject.image.target else [])]
+    return digest("box", files, _content(recipe), listing, *told, base)
 
 
 def lock_of(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInfo | None:
@@ -200,7 +201,8 @@ def _build(
     built = reference if own else f"{reference}-recipe"
     with options(settings, subject, base, nonce, lock) as words, context_of(subject, lock) as context:
         lent = [] if base else _substituted(settings, engine, subject)
-        named = [f"--tag={built}", f"--file={recipe}"]
+        target = [f"--target={subject.image.target}"] if subject.image.target else []
+        named = [f"--tag={built}", f"--file={recipe}", *target]
         metadata = _buildx(
             engine, [*named, *words, *lent, str(context)], heard, base.reference if base else ""
         )

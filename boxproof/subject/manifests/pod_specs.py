@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +14,30 @@ if TYPE_CHECKING:
 
 KINDS = ("StatefulSet", "Deployment", "DaemonSet", "Pod", "ReplicaSet", "Job", "CronJob")
 GROUPS = ("initContainers", "containers", "ephemeralContainers")
+DEFAULTED = re.compile(r"\$\{\w+:?-([^}]*)\}")
+PLACEHOLDER = re.compile(r"\$|\{\{|^(ko|bazel)://|^[A-Z][A-Z0-9_]+$|<[\w-]+>|@@\w+@@")
 NO_NODE = "boxproof.dev/no-node"  # a label that no node has
 
 
 def pod_spec(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the pod spec in an object, whatever workload wraps it; None where it makes no pod.
 
-    It is the object's own: what is set in it is set in the object.
+    It is the object's own: what is set in it is set in the object. Of the two names of its
+    account it has the newer.
     """
     spec: dict[str, Any] = manifest.get("spec") or {}
     if manifest.get("kind") == "Pod":
-        return spec
-    job = spec.get("jobTemplate", {}).get("spec", spec)
-    found: dict[str, Any] | None = job.get("template", {}).get("spec")
-    return found or None
+        return _renamed(spec)
+    job = (spec.get("jobTemplate") or {}).get("spec", spec)
+    template = job.get("template")
+    found: dict[str, Any] | None = template.get("spec") if isinstance(template, dict) else None
+    return _renamed(found) if found else None
+
+
+def _renamed(spec: dict[str, Any]) -> dict[str, Any]:
+    if spec.get("serviceAccount"):
+        spec.setdefault("serviceAccountName", spec["serviceAccount"])
+    return spec
 
 
 def containers(
@@ -53,9 +64,15 @@ def is_floating(reference: str) -> bool:
     return not colon or tag in ("", "latest")
 
 
+def is_filled_in(reference: str) -> bool:
+    """Return whether a tool or the user puts an image in the place of ``reference``: it names none itself."""
+    return bool(PLACEHOLDER.search(DEFAULTED.sub(r"\1", reference)))
+
+
 def floating(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the floating images by the container that names them."""
-    return {where: each for where, each in images(manifests).items() if is_floating(each)}
+    named = {where: DEFAULTED.sub(r"\1", each) for where, each in images(manifests).items()}
+    return {where: each for where, each in named.items() if is_floating(each) and not is_filled_in(each)}
 
 
 def workload(manifests: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any]:
@@ -223,6 +240,6 @@ def pulled(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         policy, image = container.get("imagePullPolicy"), str(container.get("image", ""))
         if policy not in (None, "Never", "IfNotPresent"):
             found[where] = str(policy)
-        elif policy is None and image and is_floating(image):
+        elif policy is None and image and is_floating(image) and not is_filled_in(image):
             found[where] = f"{image} without a policy means Always"
     return found

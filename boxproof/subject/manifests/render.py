@@ -14,10 +14,15 @@ from boxproof.core.process import run
 from boxproof.kube.network_policies import block_of
 from boxproof.subject.manifests import sources, starting
 from boxproof.subject.model import Subject
-from pytest_claims.faults import EnvironmentFault, SubjectFault, nearest
+from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, nearest
 
 Objects = list[dict[str, Any]]
 RELEASE = "agent"  # of a chart that is the source of the objects
+HOOK, INSTALLING = "helm.sh/hook", frozenset({"pre-install", "post-install", "crd-install"})
+WANTS = {  # what may be missing
+    "kustomize": "manifests.kustomize: a directory that needs neither Helm nor the net",
+    "chart": "chart.values, chart.options, or helm dependency build",
+}
 SERVICE = "10.96.0.1:443"  # the first address of kubeadm's default service subnet
 SERVICE_PLACE, ENDPOINT_PLACE = "192.0.2.1/32", "192.0.2.2/32"  # RFC 5737: addresses for documentation
 
@@ -55,18 +60,22 @@ def untouched(
     """Return the objects as the subject's own tools give them, with nothing set.
 
     Of a base that is with ``components``; ``files`` are written beside each that has no file of that name.
-    ``kubectl`` is for kustomize, ``helm`` for a chart. Raises SubjectFault if there are none, or their tool
-    refuses them.
+    ``kubectl`` is for kustomize, ``helm`` for a chart. Raises SubjectFault if there are none, or kustomize
+    refuses a base; Unprovable where a chart, or a directory built in place, wants what is not here: values,
+    other charts, other directories.
     """
     if components and subject.source != "base":
         raise SubjectFault(f"no component {components[0]!r}", hint="only manifests.base has components")
     if subject.source == "files":
         return sources.literal(subject)
-    if subject.source == "kustomize":
+    if subject.source in ("kustomize", "chart"):
         place = subject.directory / subject.manifests.kustomize
-        return _kustomized(kubectl, place, "--load-restrictor=LoadRestrictionsNone")
-    if subject.source == "chart":
-        return _of_chart(subject, helm)
+        try:
+            if subject.source == "chart":
+                return _of_chart(subject, helm)
+            return _kustomized(kubectl, place, "--load-restrictor=LoadRestrictionsNone")
+        except SubjectFault as fault:
+            raise Unprovable(fault.message, hint=WANTS[subject.source]) from fault
     if subject.source != "base":
         raise SubjectFault(
             "the subject has no manifests", hint="manifests.files, manifests.kustomize or chart"
@@ -81,7 +90,15 @@ def _of_chart(subject: Subject, helm: Path | None) -> Objects:
         raise EnvironmentFault("there is no helm to render the chart with")
     values = [f"--values={subject.directory / each}" for each in subject.chart.values]
     words = [*values, *subject.chart.options, f"--namespace={subject.namespace}"]
-    return sources.flat(helms.rendered(helm, helms.chart_of(subject), *words, release=RELEASE))
+    objects = sources.flat(helms.rendered(helm, helms.chart_of(subject), *words, release=RELEASE))
+    return [each for each in objects if _is_installed(each)]
+
+
+def _is_installed(manifest: Mapping[str, Any]) -> bool:
+    """Return whether an installation makes an object: no test of the chart's, and nothing for its removal."""
+    notes = (manifest.get("metadata") or {}).get("annotations") or {}
+    hooks = {each.strip() for each in str(notes.get(HOOK, "")).split(",")} - {""}
+    return not hooks or bool(hooks & INSTALLING)
 
 
 def _of_base(
@@ -104,8 +121,9 @@ def _kustomized(kubectl: str, directory: Path, *options: str) -> Objects:
         raise EnvironmentFault("there is no kubectl to build the kustomize directory with")
     result = run([kubectl, "kustomize", directory, *options], timeout=60, check=False)
     if not result.ok:
-        said = result.stderr.strip().splitlines()[-1:]
-        raise SubjectFault(f"kustomize refuses the manifests: {said[0] if said else result.describe()}")
+        said = [each for each in result.stderr.split("\n") if each.strip(" >`")]  # klog ends with a lone ">"
+        told = " ".join(said[-1].split()) if said else result.describe()
+        raise SubjectFault(f"kustomize refuses the manifests: {told}")
     return sources.flat(each for each in yaml.safe_load_all(result.stdout) if each)
 
 

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from boxproof.subject.manifests import pod_specs
+from boxproof.subject.manifests import compose_file, pod_specs, sources, starting
 from boxproof.subject.model import Subject
 
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "templates"})  # tests hold mistakes on purpose
@@ -19,8 +17,8 @@ FENCE = re.compile(r"^(?P<mark>```+|~~~+)[^\n]*\n(?P<body>.*?)^(?P=mark)", re.MU
 REFERENCE = r"(?P<image>[a-z0-9][\w.-]*(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?)"
 DEFECTS = "defects.toml"  # lists what is wrong on purpose with the box of its directory
 NAMED = re.compile(rf"(?:--image[= ]|^\s*-?\s*image:\s*[\"']?){REFERENCE}(?=[\"'\s]|$)", re.MULTILINE)
+REMOVES = re.compile(r"\b(?:rmi|image\s+rm)\b[^\n;&|]*")  # names images, and starts none
 LATEST = re.compile(r"(?P<image>\b[a-z0-9][\w./-]*:latest\b)")
-DEFAULTED = re.compile(r"\$\{\w+:?-([^}]*)\}")
 GIVEN = re.compile(r"\$\{?\w+")
 
 Object = Mapping[str, Any]
@@ -37,38 +35,40 @@ def files(subject: Subject, *patterns: str) -> list[Path]:
     )
 
 
+def applied_by_hand(subject: Subject) -> list[Path]:
+    """Return the files of the objects with what lies beside them, of the chart, and of Compose.
+
+    Patches and what a generator reads lie beside the objects; hidden files are a user's own.
+    """
+    places = {path.parent for path in sources.paths(subject)}
+    places |= {subject.directory / each for each in (subject.manifests.kustomize,) if each}
+    chart = subject.path(subject.chart.directory)
+    found = [each for place in places for each in place.iterdir() if not each.name.startswith(".")]
+    found += chart.rglob("*") if chart else ()
+    found += [subject.directory / each for each in (*subject.chart.values, subject.compose.file) if each]
+    return sorted({each for each in found if each.is_file()})
+
+
 def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
     """Return the objects of every YAML file with some, as they stand there, by the file's path."""
     found = {}
     for path in files(subject, "*.yaml", "*.yml"):
-        made = [each for each in _documents(path) if "apiVersion" in each and "kind" in each]
+        every = [each for each in compose_file.documents(path) if "apiVersion" in each and "kind" in each]
+        made = [each for each in sources.flat(every) if sources.named(each)]
         if made:
             found[_shown(subject, path)] = made
     return found
 
 
 def compose(subject: Subject) -> dict[str, dict[str, Any]]:
-    """Return every Compose file of the subject, by its path."""
+    """Return every Compose file of the subject, by its path, its services as Compose reads them."""
     every = [path for path in files(subject, "*.yaml", "*.yml") if COMPOSE.match(path.name)]
-    read = {_shown(subject, path): yaml.load(path.read_text(), _Merging) or {} for path in every}
-    return {name: each for name, each in read.items() if isinstance(each, dict) and each.get("services")}
-
-
-class _Merging(yaml.SafeLoader):
-    """Reads Compose's own tags too: `!override` is what it stands before, `!reset` nothing."""
-
-
-def _tagged(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
-    if tag == "reset":
-        return None
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
-
-
-_Merging.add_multi_constructor("!", _tagged)
+    read = {path: next(compose_file.documents(path), {}) for path in every}
+    return {
+        _shown(subject, path): {**content, "services": compose_file.services(path)}
+        for path, content in read.items()
+        if isinstance(content.get("services"), dict)
+    }
 
 
 def commands(subject: Subject) -> dict[str, str]:
@@ -88,26 +88,47 @@ def images(subject: Subject) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, made in objects(subject).items():
-        named = pod_specs.images(
-            each for each in made if "metadata" in each and isinstance(each.get("spec"), dict)
-        )
-        found |= {f"{name}: {where}": image for where, image in named.items() if image}
+        named = pod_specs.images(each for each in made if isinstance(each.get("spec"), dict))
+        chosen = _chosen(subject, subject.directory / name) if named else set()
+        named = {where: pod_specs.DEFAULTED.sub(r"\1", image) for where, image in named.items()}
+        found |= {
+            f"{name}: {where}": image
+            for where, image in named.items()
+            if image and not pod_specs.is_filled_in(image) and starting.repository(image) not in chosen
+        }
     for path in files(subject, "*.yaml", "*.yml"):
-        for each in _documents(path):
+        for each in compose_file.documents(path):
             if "apiVersion" not in each:  # values of a chart
                 found |= {f"{_shown(subject, path)}: {where}": image for where, image in _valued(each)}
     for name, content in compose(subject).items():
         for service, each in content["services"].items():
-            image = DEFAULTED.sub(r"\1", str((each or {}).get("image", "")))
+            image = pod_specs.DEFAULTED.sub(r"\1", str((each or {}).get("image", "")))
             if image and not GIVEN.search(image):
                 found[f"{name}: {service}"] = image
     for name, text in commands(subject).items():
+        kept = REMOVES.sub("", text)
         for pattern in (NAMED, LATEST):
-            found |= {f"{name}: {each['image']}": each["image"] for each in pattern.finditer(text)}
+            found |= {f"{name}: {each['image']}": each["image"] for each in pattern.finditer(kept)}
     for words in _words(subject.commands.model_dump()):
         text = " ".join(words)
         for pattern in (NAMED, LATEST):
             found |= {f"subject.toml: {text}": each["image"] for each in pattern.finditer(text)}
+    return found
+
+
+def _chosen(subject: Subject, path: Path) -> set[str]:
+    """Return the names of images to which a kustomization that has ``path`` gives a tag or a digest."""
+    found = set()
+    for each in files(subject, *sources.KUSTOMIZATION):
+        listed = [
+            one
+            for made in compose_file.documents(each)
+            for one in made.get("images") or ()
+            if isinstance(one, dict)
+        ]
+        given = [one for one in listed if one.get("digest") or one.get("newTag") not in (None, "", "latest")]
+        if given and path.resolve() in sources.followed(each.parent):
+            found |= {str(one.get("name")) for one in given}
     return found
 
 
@@ -124,13 +145,6 @@ def _valued(values: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, str]
         if key == "image" and isinstance(each.get("tag"), str) and each["tag"]:
             yield f"{at}{key}", f"{each.get('repository') or 'the-box'}:{each['tag']}"
         yield from _valued(each, f"{at}{key}.")
-
-
-def _documents(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        yield from (each for each in yaml.safe_load_all(path.read_text()) if isinstance(each, dict))
-    except (yaml.YAMLError, UnicodeDecodeError):  # a template, or no YAML at all
-        return
 
 
 def _left_out(path: Path) -> bool:

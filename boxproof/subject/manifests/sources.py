@@ -26,14 +26,27 @@ KIND = re.compile(r"^kind:\s*[\"']?(\w+)", re.MULTILINE)  # in a template, which
 def literal(subject: Subject) -> Objects:
     """Return every object in the subject's files as it stands there; raises SubjectFault for a broken one."""
     objects = [each for path in paths(subject) for each in read(path)]
-    return [each for each in objects if each.get("kind") not in BUILDERS]
+    return [each for each in objects if each.get("kind") not in BUILDERS and named(each)]
+
+
+def named(item: dict[str, Any]) -> bool:
+    """Return whether an object is a cluster's: the settings of kind, skaffold and the like have no name.
+
+    One whose name the API makes up gets a name in place, since ``kubectl apply`` takes none without.
+    """
+    meta = item.get("metadata")
+    if not isinstance(meta, dict):
+        return False
+    if meta.get("generateName"):
+        meta.setdefault("name", f"{meta['generateName']}0")
+    return bool(meta.get("name"))
 
 
 def paths(subject: Subject) -> list[Path]:
     """Return the files of the subject's objects, in the order of their names; a chart's are none."""
     ways = {
         "files": lambda: _matched(subject.directory, subject.manifests.files),
-        "kustomize": lambda: list(dict.fromkeys(_followed(subject.directory / subject.manifests.kustomize))),
+        "kustomize": lambda: list(dict.fromkeys(followed(subject.directory / subject.manifests.kustomize))),
         "base": lambda: _plain((subject.directory / subject.manifests.base).rglob("*.yaml")),
     }
     return ways[subject.source]() if subject.source in ways else []
@@ -59,16 +72,16 @@ def _matched(directory: Path, patterns: Iterable[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _followed(directory: Path) -> Iterator[Path]:
+def followed(directory: Path) -> Iterator[Path]:
     """Give the files that a kustomize directory refers to, of this machine alone."""
     file = next((directory / name for name in KUSTOMIZATION if (directory / name).is_file()), None)
     if file is None:
         return
-    built = yaml.safe_load(file.read_text()) or {}
+    built = yaml.load(file.read_text(), LOADER) or {}
     for each in (str(entry) for key in LISTS for entry in built.get(key) or ()):
         target = (directory / each).resolve()
-        if target.is_dir():
-            yield from _followed(target)
+        if target.is_dir() and target != directory:
+            yield from followed(target)
         elif target.is_file():
             yield target
 
@@ -89,11 +102,17 @@ def flat(objects: Iterable[dict[str, Any]]) -> Objects:
     ]
 
 
+def templates(subject: Subject) -> list[Path]:
+    """Return the templates of the subject's chart and of the charts within it, but those of its tests."""
+    every = (subject.directory / subject.chart.directory).rglob("templates/**/*.y*ml")
+    return _plain(path for path in every if path.parent.name != "tests")
+
+
 def kinds(subject: Subject, objects: Sequence[Mapping[str, Any]] | None = None) -> frozenset[str]:
     """Return the kinds among the rendered objects, else those that stand in the subject's files."""
     if objects is not None:
         return frozenset(str(each["kind"]) for each in objects)
     if subject.source == "chart":
-        templates = (subject.directory / subject.chart.directory / "templates").rglob("*.yaml")
-        return frozenset(kind for path in _plain(templates) for kind in KIND.findall(path.read_text()))
+        texts = (path.read_text(errors="replace") for path in templates(subject))
+        return frozenset(kind for text in texts for kind in KIND.findall(text))
     return frozenset(str(each["kind"]) for each in literal(subject))

@@ -19,8 +19,9 @@ from pathlib import Path
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import binary_cache
 from boxproof.host.fetch.apt import digest, publish
-from boxproof.subject.image.dockerfile import Recipe, Step, program
+from boxproof.subject.image.dockerfile import Recipe, Step
 from boxproof.subject.image.packages import Package
+from boxproof.subject.image.shell_commands import program
 from boxproof.subject.image.tools import Tool
 from boxproof.subject.supply_chain import stand_in_debs
 from pytest_claims import progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.subject.image import dockerfile
+from boxproof.subject.image import dockerfile, shell_commands
 from pytest_claims.faults import SubjectFault
 
 DIGEST = "@sha256:" + "a" * 64
@@ -77,7 +77,7 @@ def test_a_cache_mount_or_a_removal_keeps_a_path_out_of_the_layer() -> None:
 
 def test_commands_are_not_split_inside_quotes_and_substitutions() -> None:
     line = 'apt-get install -y a "$(x >/dev/null 2>&1 && echo b || echo c)" && { rm -f "/d;e" || true; }'
-    first, second, third = dockerfile.simple_commands(line)
+    first, second, third = shell_commands.simple_commands(line)
     assert first.endswith('echo c)"')
     assert (second, third) == ('rm -f "/d;e"', "true")
     step = dockerfile.Step("RUN", line)
@@ -145,3 +145,123 @@ def test_an_install_within_another_command_ends_with_what_it_is_written_in() -> 
     assert [each.packages for each in step.installs] == [("a",)]
     assert step.installation == "x && sh -c 'apt-get update; apt-get install -y a'"
     assert step.updates == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("ARG V=1.2.3\nRUN npm i a@${V}", "npm i a@1.2.3"),
+        ("ARG V=1\nARG W=${V}.2\nRUN npm i a@$W", "npm i a@1.2"),
+        ("ARG V\nRUN npm i a@${V:-1.2.3}", "npm i a@${V:-1.2.3}"),
+        ("ARG AHEAD\nRUN npm i a@$AHEAD", "npm i a@9"),
+        ("RUN npm i a@$AHEAD", "npm i a@$AHEAD"),  # a stage has to name it
+        ("ARG GIVEN=1\nRUN npm i a@$GIVEN", "npm i a@7"),
+        ("ENV V=1.2 W='a b'\nRUN x $V $W", "x 1.2 a b"),
+        ("ARG V=1\nENV V=2\nRUN x $V", "x 2"),
+        ("ARG V=1\nRUN V=$(curl x) && npm i a@$V", "V=$(curl x) && npm i a@$V"),
+        ("ARG V=1\nRUN for V in a b; do npm i $V; done", "for V in a b; do npm i $V; done"),
+        ("ENV A=it's\nRUN x $B", "x $B"),
+    ],
+)
+def test_the_values_of_a_build_are_filled_in(lines: str, said: str) -> None:
+    found = dockerfile.parse(f"ARG AHEAD=9\nFROM a:1\n{lines}\n", {"GIVEN": "7"})
+    assert found.final.steps[-1].value == said
+
+
+def test_a_stage_has_the_variables_of_the_one_that_it_begins_with() -> None:
+    found = dockerfile.parse("FROM a:1 AS x\nARG U=7\nENV G=8\nFROM x\nUSER ${U}:${G}\n")
+    assert found.final.steps[-1].value == "${U}:8"
+
+
+@pytest.mark.parametrize(
+    ("line", "base"),
+    [
+        ("FROM ${NONE}", ""),
+        ("FROM ${NONE:-debian:12}", "debian:12"),
+        ("FROM --platform=$BUILDPLATFORM ${KNOWN} AS x", "debian:13"),
+        ("FROM node:${NONE}", "node:"),
+    ],
+)
+def test_a_base_may_be_what_the_user_gives(line: str, base: str) -> None:
+    found = dockerfile.parse(f"ARG TAG=13\nARG KNOWN=debian:${{TAG}}\nARG NONE\n{line}\n")
+    assert found.final.base == base
+    assert bool(found.untagged()) == base.endswith("node:")
+
+
+def test_names_of_stages_are_the_same_in_capitals() -> None:
+    found = dockerfile.parse("FROM a:1 AS Build\nFROM build AS Run\nCOPY --from=BUILD /x /x\n")
+    assert (list(found.bases), [each.name for each in found.line]) == (["build"], ["build", "run"])
+
+
+@pytest.mark.parametrize(
+    ("target", "names"), [("", ["a", "b", "2"]), ("B", ["a", "b"]), ("0", ["a"]), ("2", ["a", "b", "2"])]
+)
+def test_a_target_is_what_is_built(target: str, names: list[str]) -> None:
+    found = dockerfile.parse("FROM x:1 AS a\nFROM x:1 AS b\nFROM x:1\n", target=target)
+    assert [each.name for each in found.stages] == names
+
+
+def test_a_target_that_is_not_there_is_the_subjects_fault() -> None:
+    with pytest.raises(SubjectFault, match="no stage 'dev'"):
+        dockerfile.parse("FROM x:1 AS a\n", target="dev")
+
+
+@pytest.mark.parametrize(
+    ("lines", "recommends"),
+    [
+        ("RUN apt-get -oAPT::Install-Recommends=false install -y jq", False),
+        ('RUN apt-get -o APT::Install-Recommends="0" install -y jq', False),
+        ("RUN apt-get -o APT::Install-Recommends=true install -y jq", True),
+        ("RUN apt-get install ${EXTRA} --no-install-recommends jq", False),
+        (
+            "RUN echo 'APT::Install-Recommends \"false\";' >/etc/apt/apt.conf.d/9\nRUN apt-get install jq",
+            False,
+        ),
+        ("RUN apt-get install jq\nRUN echo 'APT::Install-Recommends \"0\";' >/etc/apt/apt.conf.d/9", True),
+        (
+            "RUN echo 'APT::Install-Recommends \"0\";' >/etc/apt/apt.conf\nFROM first\nRUN apt-get install a",
+            False,
+        ),
+        (
+            "RUN echo 'APT::Install-Recommends \"0\";' >/etc/apt/apt.conf\nFROM b:1\nRUN apt-get install a",
+            True,
+        ),
+    ],
+)
+def test_apt_may_be_told_in_other_ways_to_leave_recommended_packages_out(
+    lines: str, recommends: bool
+) -> None:
+    found = dockerfile.parse(f"FROM a:1 AS first\n{lines}\n")
+    installs = [one for stage in found.stages for step in stage.steps for one in step.installs]
+    assert [each.recommends for each in installs] == [recommends]
+
+
+INSTALL = "<<EOF\nnpm install tool\nEOF\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        (f"RUN {INSTALL}", 1),
+        (f"RUN --mount=type=cache,target=/x \\\n  # a remark\n  {INSTALL}", 1),
+        (f"RUN bash -e {INSTALL}", 1),
+        (f"RUN set -e; sudo bash {INSTALL}", 1),
+        ("RUN cat <<EOF | sh -e\nnpm install tool\nEOF\n", 1),
+        ("RUN cat > /x.sh <<EOF && sh /x.sh\nnpm install tool\nEOF\n", 1),
+        ("RUN cat <<EOF > /x.sh && /x.sh\nnpm install tool\nEOF\n", 1),
+        (f"RUN cat > /usr/local/bin/refresh {INSTALL}", 0),
+        ("RUN cat <<EOF > /x.sh && chmod +x /x.sh\nnpm install tool\nEOF\n", 0),
+        (f"RUN python3 - {INSTALL}", 0),
+        ("COPY <<EOF /x.sh\nnpm install tool\nEOF\n", 0),
+    ],
+)
+def test_a_here_document_is_commands_where_a_shell_reads_it(text: str, commands: int) -> None:
+    found = dockerfile.parse(f"FROM a:1\n{text}USER 7\n").final
+    every = [words for step in found.steps for words in step.commands]
+    assert every.count(("npm", "install", "tool")) == commands
+    assert found.steps[-1] == dockerfile.Step("USER", "7")
+
+
+def test_braces_of_a_variable_group_no_commands() -> None:
+    line = "npm i a@${V} && { x; } && (echo ${A}; { y; }) && z ${B:-c}"
+    assert shell_commands.simple_commands(line) == ["npm i a@${V}", "x", "(echo ${A}; { y; })", "z ${B:-c}"]

@@ -97,3 +97,12 @@ def test_pods_of_the_same_labels_are_not_taken_in_meanwhile(kind: str) -> None:
     wanted = made["spec"]["selector"]["matchLabels"]
     assert not wanted.items() <= pod_specs.labels(made).items()
     assert wanted == made["spec"]["template"]["metadata"]["labels"]
+
+
+def test_a_pods_account_has_the_newer_of_its_two_names() -> None:
+    for spec, name in (
+        ({"serviceAccount": "a"}, "a"),
+        ({"serviceAccount": "a", "serviceAccountName": "b"}, "b"),
+    ):
+        found = pod_specs.pod_spec({"kind": "Pod", "metadata": {"name": "p"}, "spec": spec})
+        assert (found or {})["serviceAccountName"] == name

@@ -69,3 +69,90 @@ def test_what_a_compose_file_resets_is_none(subject: Subject) -> None:
     (subject.directory / "compose.more.yaml").write_text(text)
     service = shipped.compose(subject)["compose.more.yaml"]["services"]["a"]
     assert service == {"cap_drop": None, "cap_add": ["X"], "mem_limit": "4g"}
+
+
+@pytest.mark.parametrize(
+    ("image", "named"),
+    [
+        ("acme/x", True),
+        ("${IMAGE}", False),
+        ("acme/x:${TAG}", False),
+        ("acme/x:${TAG:-latest}", True),
+        ("ko://example.com/x", False),
+        ("IMAGE_NAME", False),
+        ("{{ image }}", False),
+        ("<your-image>", False),
+    ],
+)
+def test_what_somebody_fills_in_names_no_image(tmp_path: Path, image: str, named: bool) -> None:
+    (tmp_path / "pod.yaml").write_text(POD % f'"{image}"')
+    found = shipped.floating(shipped.images(Subject(directory=tmp_path, name="x")))
+    assert (bool(found), bool(pod_specs.floating([pod_of(image)]))) == (named, named)
+
+
+def pod_of(image: str) -> dict[str, object]:
+    container = {"name": "c", "image": image}
+    return {"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
+
+
+@pytest.mark.parametrize(
+    ("tag", "floats"),
+    [("newTag: '1'", False), ("digest: sha256:0", False), ("newName: y", True), ("newTag: latest", True)],
+)
+def test_what_a_kustomization_gives_a_tag_does_not_float_where_it_has_the_file(
+    tmp_path: Path, tag: str, floats: bool
+) -> None:
+    for name, text in {
+        "overlay/kustomization.yaml": f"resources: [../base]\nimages: [{{name: x, {tag}}}]\n",
+        "base/kustomization.yaml": "resources: [pod.yaml]\n",
+        "base/pod.yaml": POD % "x",
+        "else/pod.yaml": POD % "x",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = shipped.floating(shipped.images(Subject(directory=tmp_path, name="x")))
+    assert ("base/pod.yaml: Pod/p/c" in found) is floats
+    assert "else/pod.yaml: Pod/p/c" in found
+
+
+@pytest.mark.parametrize(
+    ("line", "floats"),
+    [
+        ("docker rmi acme/x:latest", False),
+        ("docker image rm acme/x:latest; true", False),
+        ("docker rmi x && docker run acme/x:latest", True),
+    ],
+)
+def test_a_command_that_removes_an_image_starts_none(tmp_path: Path, line: str, floats: bool) -> None:
+    (tmp_path / "README.md").write_text(f"```\n{line}\n```\n")
+    assert bool(shipped.images(Subject(directory=tmp_path, name="x"))) is floats
+
+
+def test_files_with_tags_of_others_or_no_yaml_at_all_are_read_as_far_as_can_be(tmp_path: Path) -> None:
+    for name, text in {
+        "compose.tmpl.yaml": "services: {{ range }}\n",
+        "stack.yaml": "Resources: {a: !Ref b, c: !Sub [d, e]}\n",
+        "dates.yaml": "on: 2024-13-45\n",
+        "compose.yaml": "services: [a]\n",
+        "kind.yaml": "apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\nnodes: []\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    about = Subject(directory=tmp_path, name="x")
+    assert (shipped.compose(about), shipped.objects(about), shipped.images(about)) == ({}, {}, {})
+
+
+def test_what_is_applied_by_hand_is_what_the_subject_names(tmp_path: Path) -> None:
+    for name in ("k8s/kustomization.yaml", "k8s/patch.yaml", "k8s/.env", "charts/a/values.yaml",
+                 "charts/a/templates/c.yaml", "compose.yaml", "elsewhere/x.yaml"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}\n")
+    tables = {
+        "manifests": {"kustomize": "k8s"},
+        "chart": {"directory": "charts/a"},
+        "compose": {"file": "compose.yaml"},
+    }
+    found = shipped.applied_by_hand(Subject(directory=tmp_path, name="x", **tables))  # type: ignore[arg-type]
+    names = {str(path.relative_to(tmp_path)) for path in found}
+    assert names == {"k8s/kustomization.yaml", "k8s/patch.yaml", "charts/a/values.yaml",
+                     "charts/a/templates/c.yaml", "compose.yaml"}  # fmt: skip
+    assert shipped.applied_by_hand(Subject(directory=tmp_path, name="x")) == []

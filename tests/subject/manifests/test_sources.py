@@ -11,7 +11,7 @@ import pytest
 from boxproof.subject import model
 from boxproof.subject.manifests import render, sources, starting
 from boxproof.subject.manifests.pod_specs import agent, images
-from pytest_claims.faults import SubjectFault
+from pytest_claims.faults import SubjectFault, Unprovable
 
 Object = dict[str, Any]
 
@@ -202,3 +202,70 @@ def test_the_api_servers_address_is_put_in_as_one_of_its_family(
     [made] = render.render(about, components=(), image="", apiserver=apiserver, kubectl="", files={})
     [rule] = made["spec"]["egress"]
     assert (rule["to"], rule["ports"]) == ([{"ipBlock": {"cidr": block}}], [{"port": 6443}])
+
+
+NAMELESS = "apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\nnodes: []\n"
+MADE_UP = "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: task-}\nspec: {template: }\n"
+
+
+def test_settings_without_a_name_are_no_objects_and_a_made_up_name_is_made_up(tmp_path: Path) -> None:
+    for name, text in {"a.yaml": NAMELESS, "b.yaml": MADE_UP}.items():
+        (tmp_path / name).write_text(text)
+    (found,) = render.untouched(subject(tmp_path, '[manifests]\nfiles = ["*.yaml"]\n'))
+    assert found["metadata"]["name"] == "task-0"
+    assert images([found]) == {}
+
+
+HOOKED = 'kind: Job\nmetadata: {name: a, annotations: {"helm.sh/hook": %s}}\n'
+
+
+@pytest.mark.parametrize(
+    ("hook", "installed"),
+    [("test", False), ("pre-delete", False), ("test-success", False), ("pre-install", True),
+     ('"pre-install,pre-upgrade"', True), ("post-install", True), ('""', True), ("pre-upgrade", False)],
+)  # fmt: skip
+def test_of_a_charts_hooks_those_count_that_an_installation_runs(
+    tmp_path: Path, hook: str, installed: bool
+) -> None:
+    (tmp_path / "chart").mkdir()
+    about = subject(tmp_path, '[chart]\ndirectory = "chart"\n')
+    assert bool(render.untouched(about, helm=helm(tmp_path, HOOKED % hook))) is installed
+
+
+def helm(directory: Path, objects: str, code: int = 0) -> Path:
+    """Return a stand-in for Helm that prints the objects, or fails."""
+    (directory / "objects.yaml").write_text(objects)
+    path = directory / "helm"
+    stream = 2 if code else 1
+    path.write_text(f"#!/bin/sh\ncat {directory}/objects.yaml >&{stream}\nexit {code}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_chart_that_wants_what_is_not_here_is_neither_right_nor_wrong(tmp_path: Path) -> None:
+    (tmp_path / "chart").mkdir()
+    about = subject(tmp_path, '[chart]\ndirectory = "chart"\n')
+    with pytest.raises(Unprovable, match=r"a value is required.*chart\.values"):
+        render.untouched(about, helm=helm(tmp_path, "a value is required\n", 1))
+
+
+def test_a_directory_built_in_place_likewise_and_a_base_of_its_own_is_the_subjects_fault(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "base").mkdir()
+    kubectl = helm(tmp_path, "error: must specify --enable-helm\n>\n", 1)
+    with pytest.raises(Unprovable, match="must specify --enable-helm"):
+        render.untouched(subject(tmp_path, '[manifests]\nkustomize = "base"\n'), kubectl=str(kubectl))
+    with pytest.raises(SubjectFault, match="must specify --enable-helm"):
+        render.untouched(subject(tmp_path, '[manifests]\nbase = "base"\n'), kubectl=str(kubectl))
+
+
+def test_the_templates_of_a_chart_are_those_of_its_charts_too_but_no_tests(tmp_path: Path) -> None:
+    for name, kind in {
+        "chart/templates/a.yml": "Service",
+        "chart/charts/b/templates/deep/b.yaml": "Deployment",
+        "chart/templates/tests/c.yaml": "Pod",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"kind: {kind}\n")
+    assert sources.kinds(subject(tmp_path, '[chart]\ndirectory = "chart"\n')) == {"Service", "Deployment"}

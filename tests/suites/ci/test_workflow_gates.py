@@ -101,6 +101,15 @@ def test_what_floats_and_who_has_credentials() -> None:
     assert workflow_gates.exposed({"permissions": {}, **mine}, RELEASE) == []
 
 
+def test_without_a_documented_release_the_job_that_pushes_publishes() -> None:
+    tests, login = {"run": "make test"}, {"run": "docker login ghcr.io"}
+    assert workflow_gates.releases(of(tests), ()) is False
+    found = workflow_gates.exposed({"permissions": {}, **of(tests, login)}, ())
+    assert found == ["one: logs in and does not publish"]
+    pushes = of(login, {"run": "docker push a"}, permissions={"packages": "write"})
+    assert workflow_gates.exposed({"permissions": {}, **pushes}, ()) == []
+
+
 def test_our_own_workflows_are_fixed_and_keep_their_credentials() -> None:
     for each in workflow_gates.load(ROOT).values():
         assert (workflow_gates.loose(each), workflow_gates.exposed(each, RELEASE)) == ([], [])
@@ -135,6 +144,8 @@ def test_the_actions_of_a_repository_are_its_own_and_what_they_use(tmp_path: Pat
         {"steps": [{"run": "set -e\ndocker run --rm -v a:/b aquasec/trivy:latest fs"}]},
         {"steps": [{"run": "docker pull alpine && docker run alpine:3"}]},
         {"steps": [{"run": "sudo podman run \\\n  --name x -e A=b alpine"}]},
+        {"strategy": {"matrix": {"image": ["a:latest", "b:1"]}}},
+        {"strategy": {"matrix": {"image": ["a"]}}, "steps": [{"run": "docker run ${{ matrix.image }} x"}]},
     ],
 )
 def test_an_image_that_can_come_to_mean_another_is_seen_wherever_it_is_named(job: dict[str, Any]) -> None:
@@ -146,6 +157,12 @@ def test_an_image_that_can_come_to_mean_another_is_seen_wherever_it_is_named(job
     [
         {"container": "${{ matrix.base }}", "strategy": {"matrix": {"base": ["debian:12"], "name": ["x"]}}},
         {"strategy": {"matrix": "${{ fromJSON(needs.a.outputs.b) }}"}, "container": "${{ matrix.a }}"},
+        {
+            "strategy": {"matrix": {"image": ["base", "proxy"]}},
+            "steps": [{"run": "make ${{ matrix.image }}"}],
+        },
+        {"strategy": {"matrix": {"image": [{"name": "a", "file": "b"}]}}},
+        {"strategy": {"matrix": {"image": "${{ fromJSON(needs.a.outputs.b) }}"}}},
         {"steps": [{"run": "docker build -t box .\ndocker run --rm box true"}]},
         {"steps": [{"uses": "./b", "with": {"tags": "box:latest, c:1"}}, {"run": "docker run box:latest"}]},
         {"steps": [{"run": "docker build --tag=box ."}, {"run": "docker run box:latest"}]},

@@ -35,6 +35,21 @@ FLOATING = [
     '["/bin/sh", "-c", "npm install tool"]',
     "yarn global add tool",
     "uv pip install --system tool",
+    "sudo apt-get install -y jq",
+    "uv tool install tool",
+    "pipx install tool",
+    "pnpm add -g tool",
+    "bun add -g tool",
+    "cargo install tool",
+    "cargo install --locked tool",
+    "gem install tool",
+    "git clone https://example.com/x /x",
+    "git clone --depth 1 --branch v1 https://example.com/x /x",
+    'sh -c "$(curl -fsSL https://example.com/install.sh)"',
+    "npm install https://example.com/tool.tgz",
+    "echo ${X} && npm install tool",
+    "npm install -f tool",
+    "pnpm add -w tool",
 ]
 FIXED = [
     "apk add --no-cache tini=0.19.0-r3",
@@ -57,6 +72,16 @@ FIXED = [
     '["useradd", "-m", "agent"]',
     "uv pip install -r requirements.txt",
     "pnpm install --frozen-lockfile",
+    "cargo install tool@1.2.3",
+    "cargo install --locked --version 1.2.3 tool",
+    "cargo install --path .",
+    "gem install tool -v 1.2",
+    "gem install tool:1.2",
+    "git clone https://example.com/x /x && git -C /x checkout " + "a" * 40,
+    "npm install -g --registry https://example.com tool@1.2.3",
+    "pip install --index-url https://example.com/simple tool==1.2",
+    "npm install -g tool.tgz",
+    "apt-get install -y jq=1.6 > /dev/null",
 ]
 
 
@@ -68,6 +93,21 @@ def test_what_names_no_version_floats(command: str) -> None:
 @pytest.mark.parametrize("command", FIXED)
 def test_what_names_one_is_fixed(command: str) -> None:
     assert unfixed(parse(f"FROM a:1\nRUN {command}\n"), locked=False) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "floats"),
+    [
+        ("ADD https://example.com/x /x", True),
+        ("ADD --checksum=sha256:0 https://example.com/x /x", False),
+        ("ADD https://example.com/x.git#" + "a" * 40 + " /x", False),
+        ("ADD https://example.com/x.git#main /x", True),
+        ("ADD x.tar.gz /", False),
+        ("COPY x /", False),
+    ],
+)
+def test_an_add_of_an_address_floats_without_a_checksum(line: str, floats: bool) -> None:
+    assert bool(unfixed(parse(f"FROM a:1\n{line}\n"), locked=False)) is floats
 
 
 def test_a_lock_holds_the_packages_of_the_distribution_alone() -> None:
@@ -87,3 +127,22 @@ def test_a_secret_is_known_by_its_name() -> None:
     text = 'FROM a:1\nARG NPM_TOKEN\nARG TOKENIZER=1\nENV A=1 MY_API_KEY="x"\nENV AGENT_TOKEN=\n'
     text += "ENV DB_PASSWORD x\n"
     assert secrets_in_words(parse(text)) == ["ARG NPM_TOKEN", "ENV DB_PASSWORD", "ENV MY_API_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        ("ENV TOKEN_FILE=/run/token", False),
+        ("ENV PASSWORD_STORE_DIR=~/.store ACCESS_TOKEN_TTL=3600s", False),
+        ("ARG SECRET_SCAN=true", False),
+        ("ENV TOKEN=$GIVEN", True),
+        ("ENV DB_PASSWORD=1234", True),
+        ("ENV API_KEY=true", True),
+        ("ENV TOKEN_FILE=sk-1", True),
+        ("ARG ACCESS_TOKEN", True),
+        ("ARG ACCESS_TOKEN=abc", True),
+        ("ENV TOKEN_FILE=", False),
+    ],
+)
+def test_what_is_about_a_secret_is_none_with_a_path_a_number_or_a_switch(line: str, secret: bool) -> None:
+    assert bool(secrets_in_words(parse(f"FROM a:1\n{line}\n"))) is secret

@@ -1,0 +1,47 @@
+"""What is found of a box: facts for subject.toml with their places, and remarks for a person."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+# what stands beside an agent, by the names of workloads, containers and services
+HELPERS = re.compile(
+    r"redis|valkey|memcached|postgres|mysql|mariadb|mongo|minio|nginx|caddy|traefik|proxy|operator|controller"
+    r"|rabbit|kafka|nats|etcd|elastic|opensearch|qdrant|weaviate|milvus|chroma|neo4j|clickhouse|ollama|vllm|ntfy"
+    r"|prometheus|grafana|loki|otel|fluent|^(db|database|cache|worker|migrate|backup)$|-(db|worker|migrate|backup)$"
+)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of subject.toml: where it stands, its value, and what shows it."""
+
+    table: str
+    key: str
+    value: object
+    source: str
+
+
+@dataclass
+class Detected:
+    """All facts, and remarks on what a person has to say."""
+
+    facts: list[Fact] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def add(self, name: str, value: object, source: str) -> None:
+        """Note a fact, "table.key" or "key", unless it says nothing."""
+        table, _, key = name.rpartition(".")
+        if value not in ("", None, (), [], {}):
+            self.facts.append(Fact(table, key, value, source))
+
+    def drop(self, name: str) -> None:
+        """Take a fact back."""
+        table, _, key = name.rpartition(".")
+        self.facts = [each for each in self.facts if (each.table, each.key) != (table, key)]
+
+    def get(self, name: str) -> object:
+        """Return a fact's value, None where there is none."""
+        table, _, key = name.rpartition(".")
+        return next((each.value for each in self.facts if (each.table, each.key) == (table, key)), None)

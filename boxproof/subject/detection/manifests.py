@@ -1,0 +1,125 @@
+"""Which object is the agent, and which files come with it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from boxproof.subject.detection import charts, workload
+from boxproof.subject.detection.directory import Directory, Placed
+from boxproof.subject.detection.findings import HELPERS, Detected
+from boxproof.subject.manifests.pod_specs import KINDS, pod_spec
+from boxproof.subject.manifests.sources import BUILDERS, KUSTOMIZATION
+from boxproof.subject.manifests.starting import repository
+
+APART = frozenset({"samples", "sample", "examples", "example", "overlays", "test", "tests"})
+BUILT_IN = re.compile(r"^(v1|apps/v1|batch/v1|policy/v1|autoscaling/.*|[\w-]+(\.[\w-]+)*\.k8s\.io/.*)$")
+
+
+def manifests(here: Directory, found: Detected) -> None:
+    """Note the agent's workload and the files of its objects, else the chart that makes them."""
+    placed = [each for each in here.objects if each.item["kind"] not in BUILDERS]
+    pods = [each for each in placed if pod_spec(each.item) and each.item["kind"] in KINDS]
+    custom = _custom(placed, alone=not pods)
+    chosen = custom or _agent(pods, found)
+    if chosen is None:
+        if placed and not here.charts:
+            kinds = ", ".join(sorted({str(each.item["kind"]) for each in placed})[:5])
+            found.remarks.append(f"kind, workload: there are objects ({kinds}), and no workload among them")
+        charts.chart(here, found, alone=True)
+        return
+    others = [each for each in pods if each is not chosen]
+    if others:
+        told = ", ".join(f"{each.item['kind']} {each.item['metadata']['name']}" for each in others[:5])
+        found.remarks.append(f"kind, workload: others are {told}")
+    _sources(here, found, chosen, placed)
+    workload.workload(found, chosen, placed, custom=chosen is custom)
+    if chosen is not custom and found.get("image.dockerfile") and not _runs(chosen.item, found):
+        image = workload.agents_container(pod_spec(chosen.item) or {}).get("image", "")
+        what = (
+            f"{chosen.path}:{chosen.line} runs {image}: is that what {found.get('image.dockerfile')} builds?"
+        )
+        found.remarks.append(f"image: {what}")
+    charts.chart(here, found, alone=False)
+
+
+def _custom(placed: list[Placed], *, alone: bool) -> Placed | None:
+    """Return the custom resource that is defined here; where it is ``alone``, one that holds containers."""
+    every = [each for each in placed if not BUILT_IN.match(str(each.item["apiVersion"]))]
+    definitions = [
+        each.item.get("spec") for each in placed if each.item["kind"] == "CustomResourceDefinition"
+    ]
+    kinds = {(each.get("names") or {}).get("kind") for each in definitions if isinstance(each, dict)}
+    defined = [each for each in every if each.item["kind"] in kinds]
+    holding = [each for each in every if alone and _holds_containers(each.item.get("spec"))]
+    return next(iter([*defined, *holding]), None)
+
+
+def _holds_containers(value: object) -> bool:
+    """Return whether a pod's containers stand anywhere below."""
+    if isinstance(value, list):
+        return any(map(_holds_containers, value))
+    if not isinstance(value, dict):
+        return False
+    listed = value.get("containers")
+    return (isinstance(listed, list) and bool(listed)) or any(map(_holds_containers, value.values()))
+
+
+def _agent(pods: list[Placed], found: Detected) -> Placed | None:
+    """Return the workload that runs what is built here, else one whose name is no helper's, by its kind."""
+    named = [each for each in pods if not HELPERS.search(str(each.item["metadata"]["name"]))]
+    own = [each for each in pods if _runs(each.item, found)]
+    agents = [each for each in own if each in named] or own or named or pods
+    return min(agents, key=lambda each: KINDS.index(each.item["kind"]), default=None)
+
+
+def _runs(item: dict[str, Any], found: Detected) -> bool:
+    """Return whether a workload's image is called as the box or its Compose service, or by words of these."""
+    names = {str(found.get(key) or "").lower() for key in ("name", "image.name", "compose.service")} - {""}
+    words = set("-".join(names).split("-"))
+    images = [str(each.get("image", "")) for each in (pod_spec(item) or {}).get("containers") or ()]
+    called = [repository(each).rpartition("/")[2] for each in images]
+    return any(each in names or ("-" in each and set(each.split("-")) <= words) for each in called)
+
+
+def _sources(here: Directory, found: Detected, chosen: Placed, placed: list[Placed]) -> None:
+    """Note where the objects come from: the kustomize directory of the workload, else the files around it."""
+    place = chosen.path.parent
+    built = [each for each in (place, *place.parents) if _builds(here, each)]
+    if built:
+        found.add("manifests.kustomize", str(built[0]), f"{built[0]}/kustomization.yaml")
+        others = {str(path.parent) for path in here.files if path.name in KUSTOMIZATION} - {str(built[0])}
+        if others:
+            told = f"{', '.join(sorted(others)[:5])} can be built too (names may differ)"
+            found.remarks.append(f"manifests.kustomize: {told}")
+        return
+    taken = [place, *_beside(here, place, placed)]
+    files = [each for directory in taken for each in _patterns(here, directory, placed, chosen.path.suffix)]
+    found.add("manifests.files", files, ", ".join(map(str, taken)))
+    away = sorted({str(each.path.parent) for each in placed} - set(map(str, taken)))
+    if away:
+        found.remarks.append(f"objects elsewhere were left out: {', '.join(away)} (manifests.files)")
+
+
+def _beside(here: Directory, place: Path, placed: list[Placed]) -> list[Path]:
+    """Return the directories above, beside and below the workload's with objects and no other workload."""
+    above = place.parent if place.parent.parts else place
+    every = sorted({each.path.parent for each in placed if above in each.path.parents} - {place})
+    working = {each.path.parent for each in placed if pod_spec(each.item) or _holds_containers(each.item)}
+    return [
+        each
+        for each in every
+        if each not in working and not _builds(here, each) and not APART.intersection(each.parts)
+    ]
+
+
+def _patterns(here: Directory, place: Path, placed: list[Placed], suffix: str) -> list[str]:
+    """Return a glob for a directory whose files all hold objects, else those of them that do."""
+    holding = sorted({each.path for each in placed if each.path.parent == place})
+    every = sorted(path for path in here.files if path.parent == place and path.suffix == suffix)
+    return [str(place / f"*{suffix}")] if holding == every else [str(each) for each in holding]
+
+
+def _builds(here: Directory, directory: Path) -> bool:
+    return any((here.root / directory / name).is_file() for name in KUSTOMIZATION)

@@ -1,0 +1,36 @@
+"""All that a directory shows of a box."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from boxproof.subject.detection import compose, manifests, recipe
+from boxproof.subject.detection.directory import Directory
+from boxproof.subject.detection.findings import Detected
+
+CLAUDE = re.compile(r"@anthropic-ai/claude-code|claude\.ai/install\.sh|CLAUDE_CODE_\w+|CLAUDE_CONFIG_DIR")
+
+
+def detect(root: Path) -> Detected:
+    """Return what the directory shows of a box; asks nothing and makes nothing."""
+    found, here = Detected(), Directory(root)
+    found.add("name", re.sub(r"[^\w.-]+", "-", root.resolve().name), "the name of the directory")
+    compose.compose(here, found)
+    recipe.recipe(here, found)
+    manifests.manifests(here, found)
+    _profiles(here, found)
+    return found
+
+
+def _profiles(here: Directory, found: Detected) -> None:
+    named = [str(each) for each in (found.get("image.dockerfile"),) if each]
+    shown = [(Path(name), CLAUDE.search((here.root / name).read_text(errors="replace"))) for name in named]
+    shown += [(each.path, CLAUDE.search(str(each.item))) for each in here.objects]
+    for path, match in shown:
+        if match:
+            found.add("profiles", ["claude-code"], f"{path}: {match[0]}")
+            return
+    found.remarks.append(
+        'profiles: nothing shows Claude Code; its claims are not applicable (profiles = ["claude-code"])'
+    )

@@ -1,0 +1,100 @@
+"""What the agent's workload shows: container, user, account, volume, and what users make by hand."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from boxproof.subject.detection.directory import Placed
+from boxproof.subject.detection.findings import HELPERS, Detected
+from boxproof.subject.manifests.pod_specs import is_filled_in, pod_spec
+from boxproof.subject.model import LABEL
+
+LOGIN = re.compile(r".*(TOKEN|API_KEY|APIKEY)$")
+
+
+def workload(found: Detected, chosen: Placed, placed: list[Placed], *, custom: bool) -> None:
+    """Note which object is the agent, and what its pod says."""
+    where, item = f"{chosen.path}:{chosen.line}", chosen.item
+    meta = item["metadata"]
+    spaces = [each for each in placed if each.item["kind"] == "Namespace"]
+    space = meta.get("namespace") or (spaces[0].item["metadata"]["name"] if len(spaces) == 1 else "")
+    found.add("kind", item["kind"], where)
+    found.add("workload", meta.get("name", ""), where)
+    if space and not re.fullmatch(LABEL, str(space)):
+        found.remarks.append(f"namespace: {where} has {space}, which somebody fills in")
+        space = ""
+    found.add(
+        "namespace", space, where if meta.get("namespace") else str(spaces[0].path) if spaces else where
+    )
+    if custom:
+        guess = f'pod_selector = "app.kubernetes.io/instance={meta.get("name")}"'
+        told = f"an operator makes the pods of this {item['kind']}: where it is in the cluster, their labels"
+        found.remarks.append(
+            f"{told} say which they are ({guess}); without them the proof ends with the image"
+        )
+        return
+    spec = pod_spec(item) or {}
+    container = agents_container(spec)
+    found.add("container", container.get("name", ""), where)
+    found.add("service_account", spec.get("serviceAccountName", ""), where)
+    runs = (container.get("securityContext") or {}).get(
+        "runAsUser", (spec.get("securityContext") or {}).get("runAsUser")
+    )
+    if runs is not None:
+        found.drop("uid")
+        found.add("uid", runs, f"{where}, runAsUser")
+    config_dir(found, item, spec, container, where)
+    needed(
+        found,
+        spec,
+        container,
+        {each.item["metadata"]["name"] for each in placed if each.item["kind"] == "Secret"},
+        where,
+    )
+    image = str(container.get("image", ""))
+    if found.get("image.dockerfile") is None and image and not is_filled_in(image):
+        found.drop("image.reference")  # a Compose file may run another
+        found.add("image.reference", image, where)
+
+
+def agents_container(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the first container whose name is no helper's, else the first."""
+    every: list[dict[str, Any]] = spec.get("containers") or [{}]
+    return next((each for each in every if not HELPERS.search(str(each.get("name", "")))), every[0])
+
+
+def config_dir(
+    found: Detected, item: dict[str, Any], spec: dict[str, Any], container: dict[str, Any], where: str
+) -> None:
+    """Note the mount of the volume that lasts, where one is mounted and nothing named the directory yet."""
+    lasting = {each.get("name") for each in spec.get("volumes") or () if "persistentVolumeClaim" in each}
+    templates = item["spec"].get("volumeClaimTemplates") or ()
+    lasting |= {(each.get("metadata") or {}).get("name") for each in templates}
+    mounted = [each for each in container.get("volumeMounts") or () if each.get("name") in lasting]
+    mounts = [str(each["mountPath"]) for each in mounted if each.get("mountPath")]
+    hidden = [each for each in mounts if "/." in each] or mounts
+    if found.get("config_dir") is None and hidden:
+        found.add("config_dir", hidden[0], f"{where}, the mount of its volume")
+
+
+def needed(
+    found: Detected, spec: dict[str, Any], container: dict[str, Any], made: set[str], where: str
+) -> None:
+    """Note the login's variable, and the Secrets that users make by hand."""
+    secrets: dict[str, dict[str, str]] = {}
+    for each in container.get("env") or ():
+        reference = (each.get("valueFrom") or {}).get("secretKeyRef") or {}
+        if reference.get("name") and reference["name"] not in made and not reference.get("optional"):
+            secrets.setdefault(str(reference["name"]), {})[str(reference.get("key"))] = "test-value"
+        if LOGIN.fullmatch(str(each.get("name"))) and found.get("start.token_env") is None:
+            found.add("start.token_env", each.get("name"), f"{where}, env")
+    for each in container.get("envFrom") or ():
+        name = (each.get("secretRef") or {}).get("name", "")
+        if name and name not in made:
+            secrets.setdefault(name, {})
+    for each in spec.get("volumes") or ():
+        name = (each.get("secret") or {}).get("secretName", "")
+        if name and name not in made and not each["secret"].get("optional"):
+            secrets.setdefault(name, {}).setdefault("token", "test-value")
+    found.add("start.secrets", secrets, f"{where}, Secrets that no file makes")

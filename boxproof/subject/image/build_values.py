@@ -1,0 +1,72 @@
+"""The values of a build: what its ARG and ENV instructions say, filled in where they are used."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+VARIABLE = re.compile(r"(?<!\\)\$(?:\{(?P<braced>\w+)(?::-(?P<else>[^}]*))?\}|(?P<bare>\w+))")
+SET_IN_SHELL = re.compile(r"(?:(?:^|[\s;&|({])(\w+)\+?=|\bfor\s+(\w+)\s+in\b|\bread\s+(?:-\S+\s+)*(\w+))")
+
+
+@dataclass
+class Values:
+    """What a stage knows: ``told`` by the user, ``ahead`` of the first FROM, its arguments and variables.
+
+    A stage takes an argument that stands ahead of the first FROM by naming it.
+    """
+
+    told: Mapping[str, str]
+    ahead: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def argue(self, value: str) -> None:
+        """Take what an ARG says: the user's value, else its own, else one ahead of the first FROM."""
+        for each in _split(value):
+            name, given, own = each.partition("=")
+            choices = (self.told.get(name), self.filled(own) if given else None, self.ahead.get(name))
+            known = [one for one in choices if one is not None]
+            self.arguments |= {name: known[0]} if known else {}
+
+    def vary(self, value: str) -> None:
+        """Take what an ENV says, which counts before an ARG of the same name."""
+        pairs = [each.partition("=") for each in _split(value)]
+        self.variables |= {name: self.filled(own) for name, given, own in pairs if given}
+
+    def filled(self, text: str, word: str = "") -> str:
+        """Return a text with what is known filled in, but for what a RUN's shell sets itself."""
+        own = (
+            {one for found in SET_IN_SHELL.findall(text) for one in found if one} if word == "RUN" else set()
+        )
+        known = {**self.arguments, **self.variables}
+
+        def value(found: re.Match[str]) -> str:
+            name = found["braced"] or found["bare"]
+            if name in own or name not in known:
+                return found[0]
+            return known[name] or found["else"] or ""
+
+        return VARIABLE.sub(value, text)
+
+    def base(self, text: str) -> str:
+        """Return the image or stage that a FROM names, "" for what only the user can say."""
+        named = next(each for each in text.split() if not each.startswith("--"))
+
+        def value(found: re.Match[str]) -> str:
+            return self.ahead.get(found["braced"] or found["bare"]) or found["else"] or ""
+
+        return VARIABLE.sub(value, named).strip("\"'")
+
+    def enter(self, inherited: Mapping[str, str]) -> None:
+        """Begin a stage, with the variables of the one that it starts from."""
+        self.arguments, self.variables = {}, dict(inherited)
+
+
+def _split(value: str) -> list[str]:
+    try:
+        return shlex.split(value)
+    except ValueError:  # a single quotation mark in a text
+        return value.split()

@@ -1,0 +1,129 @@
+"""The commands of a shell's line: each by itself, past what starts it, and those within another."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+CONTROL = frozenset({"!", "if", "elif", "then", "else", "while", "until", "do", "exec", "("})
+# programs that start another: their options that take a value, and how many words stand before the other
+STARTERS: Mapping[str, tuple[frozenset[str], int]] = {
+    name: (frozenset(valued.split()), before)
+    for name, valued, before in (
+        ("env", "-u -C --unset --chdir", 0), ("sudo", "-u -g -h -p -C -U -r -t", 0), ("doas", "-u -C", 0),
+        ("command", "", 0), ("builtin", "", 0), ("nohup", "", 0), ("setsid", "", 0), ("eatmydata", "", 0),
+        ("nice", "-n --adjustment", 0), ("ionice", "-c -n -p", 0), ("time", "-f -o", 0),
+        ("stdbuf", "-i -o -e", 0), ("xargs", "-n -P -I -L -a -d -s -E", 0), ("flock", "-w -E", 1),
+        ("timeout", "-k -s --kill-after --signal", 1), ("gosu", "", 1), ("su-exec", "", 1), ("chroot", "", 1),
+        ("runuser", "-u -g -G", 0), ("setpriv", "--reuid --regid --groups", 0), ("chpst", "-u -U", 0),
+    )
+}  # fmt: skip
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "su"})
+PYTHON = re.compile(r"(?:.*/)?(?:python|pypy)[\d.]*")
+PIP = re.compile(r"pip[\d.]+")
+
+
+def simple_commands(line: str) -> list[str]:
+    """Return the commands of a shell line that it does not nest in quotes or ``$(…)``."""
+    found = [""]
+    quote, depth, braces = "", 0, 0  # those of a variable, which group no commands
+    for before, each in zip(f" {line}", line, strict=False):
+        opens = before == "$" and each == "{" and quote != "'"
+        closes = each == "}" and braces > 0
+        braces += opens - closes
+        if quote:
+            quote = "" if each == quote else quote
+        elif each in "'\"":
+            quote = each
+        depth += {"(": 1, ")": -1}.get(each, 0)
+        if not quote and depth <= 0 and each in "&|;{}\n" and not (braces or closes):
+            found.append("")
+        else:
+            found[-1] += each
+    return [each.strip() for each in found if each.strip()]
+
+
+def program(word: str) -> str:
+    """Return the name of a command's program, without its directory; pip3.12 is pip."""
+    name = PurePosixPath(word).name
+    return "pip" if PIP.fullmatch(name) else name
+
+
+def commands(line: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Give each command of a shell line in words, and the part of the line that it is written in.
+
+    Those of a subshell, of `$(…)` and of a shell that is given a text are in the part around them.
+    """
+    for text in simple_commands(line):
+        if text.startswith("(") and text.endswith(")"):
+            inside = [text[1:-1]]
+        else:
+            words = _words(text)
+            if words:
+                yield text, words
+            inside = [*_substituted(text), script(words)]
+        yield from ((text, words) for each in inside if each for _, words in commands(each))
+
+
+def _substituted(text: str) -> Iterator[str]:
+    """Give what stands in each `$(…)` of a command."""
+    at = text.find("$(")
+    while at >= 0:
+        depth, end = 1, at + 2
+        while end < len(text) and depth:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        yield text[at + 2 : end - 1 if not depth else end]
+        at = text.find("$(", end)
+
+
+def script(words: tuple[str, ...]) -> str:
+    """Return the text that a shell is given to carry out, "" where the command is none such."""
+    if not words or PurePosixPath(words[0]).name not in SHELLS:
+        return ""
+    given = next((at for at, each in enumerate(words) if re.fullmatch(r"-[a-z]*c|--command", each)), 0)
+    return words[given + 1] if given and given + 1 < len(words) else ""
+
+
+def exec_form(text: str) -> tuple[str, ...]:
+    """Return the words of a RUN that is written as a list, () for a line of the shell."""
+    if not text.startswith("["):
+        return ()
+    try:
+        words = json.loads(text)
+    except ValueError:
+        return ()
+    return tuple(str(each) for each in words)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        words = shlex.split(text)
+    except ValueError:  # half of a quoted text: no command of a package manager
+        words = text.split()
+    return started(tuple(words))
+
+
+def started(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words from the program on that a command is about: past what starts it."""
+    while words:
+        name = PurePosixPath(words[0]).name
+        if words[0] in CONTROL or "=" in words[0]:
+            words = words[1:]
+        elif name in STARTERS and words[1:2] not in (("-v",), ("-V",)):
+            words = _past(words[1:], *STARTERS[name])
+        elif PYTHON.fullmatch(words[0]) and "-m" in words[1:]:
+            words = words[words.index("-m") + 1 :]  # python3 -I -m pip is pip
+        else:
+            return words
+    return ()
+
+
+def _past(words: tuple[str, ...], valued: frozenset[str], before: int) -> tuple[str, ...]:
+    """Return the words behind options, their values, and what stands before a program."""
+    while words and words[0].startswith("-"):
+        words = words[2 if words[0] in valued else 1 :]
+    return words[before:]

@@ -1,0 +1,55 @@
+"""Services as Compose reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxproof.subject.manifests import compose_file
+
+OTHER = "services: {base: {logging: {driver: local}, volumes: [a:/a], image: 'x:1'}, loop: {extends: loop}}\n"
+
+
+@pytest.mark.parametrize(
+    ("service", "wanted"),
+    [
+        ("{extends: {service: first}, cap_add: [X]}", {"image": "y:1", "cap_add": ["X"]}),
+        ("{extends: first, image: 'y:2'}", {"image": "y:2"}),
+        ("{extends: {file: other.yaml, service: base}, volumes: [b:/b]}",
+         {"image": "x:1", "logging": {"driver": "local"}, "volumes": ["a:/a", "b:/b"]}),
+        ("{extends: {file: gone.yaml, service: base}, image: z}", {"image": "z"}),
+        ("{extends: {file: other.yaml, service: loop}, image: z}", {"image": "z"}),
+    ],
+)  # fmt: skip
+def test_a_service_has_what_it_extends(tmp_path: Path, service: str, wanted: dict[str, Any]) -> None:
+    (tmp_path / "other.yaml").write_text(OTHER)
+    path = tmp_path / "compose.yaml"
+    path.write_text(f"services: {{first: {{image: 'y:1'}}, one: {service}, none: }}\n")
+    found = compose_file.services(path)
+    assert {key: each for key, each in found["one"].items() if key != "extends"} == wanted
+    assert found["none"] == {}
+
+
+@pytest.mark.parametrize(
+    ("service", "wanted"),
+    [
+        ("{pids_limit: 7}", 7),
+        ("{pids_limit: '${PIDS:-512}'}", 512),
+        ("{pids_limit: '${PIDS}'}", None),
+        ("{pids_limit: -1}", -1),
+        ("{deploy: {resources: {limits: {pids: 9}}}}", 9),
+        ("{pids_limit: !reset null}", None),
+        ("{image: x}", "none"),
+    ],
+)
+def test_the_bound_of_its_processes_is_in_one_place(tmp_path: Path, service: str, wanted: object) -> None:
+    (tmp_path / "c.yaml").write_text(f"services: {{one: {service}}}\n")
+    assert compose_file.services(tmp_path / "c.yaml")["one"].get("pids_limit", "none") == wanted
+
+
+def test_what_has_no_services_has_none(tmp_path: Path) -> None:
+    for text in ("services: [a]\n", "{{ x }}: [\n", "a: 2024-13-45\n", ""):
+        (tmp_path / "c.yaml").write_text(text)
+        assert compose_file.services(tmp_path / "c.yaml") == {}
