@@ -261,7 +261,10 @@ OWN = {  # of a box with a claim of its own
 OTHER = "area = 'PVC'\ntitle = 'another'\n[[claim]]\nid = 'x-b'\nsays = 's'\n"
 HEAD = "area = 'XX'\ntitle = 't'\n"
 MANIFEST = {"subject.toml": "name = 'x'\n[manifests]\nfiles = ['m.yml']\n"}
-BASE = {"subject.toml": "name = 'x'\n[manifests]\nbase = 'base'\n", "base/a.yaml": "kind: Pod\n"}
+BASE = {
+    "subject.toml": "name = 'x'\n[manifests]\nbase = 'base'\n",
+    "base/a.yaml": "kind: Pod\nmetadata: {name: a}\n",
+}
 BUILT = {"subject.toml": "name = 'x'\n[manifests]\nkustomize = 'k'\n"}
 CHART = {"subject.toml": "name = 'x'\n[chart]\ndirectory = 'c'\n", "c/templates/a.yaml": "kind: Pod\n"}
 SABOTAGE = "proof/sabotage/b.py"
@@ -302,17 +305,14 @@ def box(root: Path, files: Mapping[str, Content]) -> Path:
         (MANIFEST, "m.yml", a_pipe, "names no file"),
         (MANIFEST, "m.yml", "kind: [a]", "cannot be read"),
         (MANIFEST, "m.yml", "kind: List\nitems: [1]", "cannot be read"),
-        (MANIFEST, "m.yml", "kind: Pod\nmetadata: x\nspec: y", "cannot be read"),
         (BASE, "base/b.yaml", a_pipe, "b.yaml is no plain file"),
         (BASE, "base/b.yaml", a_dangling_link, "b.yaml is no plain file"),
         (BASE, "base/b.yaml", a_directory, "b.yaml is no plain file"),
         (CHART, "c/templates/b.yaml", a_pipe, "b.yaml is no plain file"),
-        (CHART, "c/templates/b.yaml", b"\xff", "cannot be read"),
         (BUILT, "k/kustomization.yaml", "[a]", "cannot be read"),
         (BUILT, "k/kustomization.yaml", "a: [", "cannot be read"),
         (BUILT, "k/kustomization.yaml", b"\xff", "cannot be read"),
         (BUILT, "k/kustomization.yaml", "resources: 5", "cannot be read"),
-        (BUILT, "k/kustomization.yaml", "resources: ['.']", "cannot be read"),
     ],
 )
 @pytest.mark.parametrize("words", [["e2e", "--stage", "static"], ["sabotage"]], ids=["e2e", "sabotage"])
@@ -346,7 +346,6 @@ BOX = {"Dockerfile": "FROM alpine:3.20\nUSER 1000\n"}
         ("a\udcff/Dockerfile", "FROM alpine:3.20\nUSER 1000\n", "UTF-8"),
         ("a.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: x", "cannot be read"),
         ("a.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: x}", "cannot be read"),
-        ("compose.yaml", "services: {a: x}", "cannot be read"),
         ("subject.toml", a_directory, "subject.toml is no file"),
         ("subject.toml", a_loop, "subject.toml is no file"),
         ("subject.toml", a_pipe, "subject.toml is no file"),
