@@ -153,14 +153,10 @@ def _base(dockerfile: str, target: str) -> str:
 def _of_manifests(
     subject: Subject, kinds: frozenset[str], objects: Objects
 ) -> Iterator[tuple[str, bool, str]]:
-    yield (
-        "workload",
-        bool(kinds & set(sources.WORKLOADS) or subject.pod_selector),
-        "it has no manifests of a workload",
-    )
-    by_any = bool(kinds & set(sources.WORKLOADS) or subject.pod_selector or subject.compose.file)
-    yield "deployed", by_any, "it has neither manifests of a workload nor a Compose file"
     run_alone = not (kinds & set(sources.WORKLOADS) or subject.pod_selector)
+    yield "workload", not run_alone, "it has no manifests of a workload"
+    composed = bool(subject.compose.file)
+    yield "deployed", composed or not run_alone, "it has neither manifests of a workload nor a Compose file"
     yield "no-workload", run_alone, "its manifests say as whom it runs: that is proven in its pod"
     kept = bool(subject.uid) or not run_alone
     yield "file-modes", kept, "no mode keeps root from a file: it is tried (uid)"

@@ -38,20 +38,14 @@ def workload(found: Detected, chosen: Placed, placed: list[Placed], *, custom: b
     container = agents_container(spec)
     found.add("container", container.get("name", ""), where)
     found.add("service_account", spec.get("serviceAccountName", ""), where)
-    runs = (container.get("securityContext") or {}).get(
-        "runAsUser", (spec.get("securityContext") or {}).get("runAsUser")
-    )
+    own, pods = container.get("securityContext") or {}, spec.get("securityContext") or {}
+    runs = own.get("runAsUser", pods.get("runAsUser"))
     if runs is not None:
         found.drop("uid")
         found.add("uid", runs, f"{where}, runAsUser")
     config_dir(found, item, spec, container, where)
-    needed(
-        found,
-        spec,
-        container,
-        {each.item["metadata"]["name"] for each in placed if each.item["kind"] == "Secret"},
-        where,
-    )
+    made = {each.item["metadata"]["name"] for each in placed if each.item["kind"] == "Secret"}
+    needed(found, spec, container, made, where)
     image = str(container.get("image", ""))
     if found.get("image.dockerfile") is None and image and not is_filled_in(image):
         found.drop("image.reference")  # a Compose file may run another
