@@ -126,6 +126,27 @@ def test_what_was_seen_red_runs_only_until_the_sabotage_is_noticed(
     assert runs == asked
 
 
+def test_what_is_red_for_another_reason_ends_no_search(
+    lock: RedLock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    one = next(each for each in OURS.sabotages().values() if each.claim == CLAIM)
+    lock.checks = {name: Seen(form=NOW, sabotage="another") for name in CHECKS}
+    red_lock.write(tmp_path, lock)
+    runs: list[tuple[str, ...]] = []
+
+    def pretend(_: Session, claim: str, *, checks: Sequence[str] = (), until_red: bool = False) -> Result:
+        runs.append(tuple(checks))
+        for name in checks:
+            ran = name == checks[0]
+            record = Record(nodeid=name, claims=(claim,), state="ended" if ran else sabotage.NOT_NEEDED)
+            records.save(Path(session.directory), record.model_copy(update={"red": "fault" if ran else ""}))
+        return Result(argv=(), code=0, stdout="", stderr="", seconds=0.0)
+
+    monkeypatch.setattr(suite_runner, "prove_quietly", pretend)
+    sabotage.prove(session, one, dict.fromkeys(CHECKS, Verdict.PROVEN), CHECKS)
+    assert runs == [("t.py::a", "t.py::b"), ("t.py::b",)]
+
+
 def test_nothing_to_try_is_accepted_and_brings_nothing_up(
     lock: RedLock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
