@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.parents import PARENT
-from boxproof.core.process import OWN_TEMPORARY, OWNER, temporary_root
+from boxproof.core.process import OWN_TEMPORARY, OWNER
 from boxproof.core.settings import ROOT
 from boxproof.host import process_table
 from pytest_claims.waiting import until
@@ -80,6 +80,8 @@ def test_waits():
 def started(directory: Path, child: str) -> subprocess.Popen[bytes]:
     """Start what stands where nox does, with a run below it that has come to its waiting."""
     own = {"BOXPROOF_STATE": str(directory / "state"), "BOXPROOF_REPORTS": str(directory / "reports")}
+    own["TMPDIR"] = str(directory / "temporary")  # another run may begin in the very same second
+    Path(own["TMPDIR"]).mkdir()
     left_out = {PARENT, OWNER, "BOXPROOF_SESSION"}
     environment = {name: value for name, value in os.environ.items() if name not in left_out} | own
     program = STARTER.format(root=str(ROOT), child=child.format(root=str(ROOT), place=str(directory)))
@@ -118,7 +120,7 @@ def expect_let_go(directory: Path, marked: str) -> None:
     assert not (directory / "went-on").exists()
     name = Path(marked).stem
     until(
-        lambda: not list(temporary_root().glob(f"{OWN_TEMPORARY}{name}-*")),
+        lambda: not list((directory / "temporary").glob(f"{OWN_TEMPORARY}{name}-*")),
         timeout=60,
         what="end of its files",
     )
