@@ -37,6 +37,21 @@ def there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
+def is_file(path: Path) -> bool:
+    """Return whether it is a plain file, as ``Path`` does, which raises for a name too long or a loop."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_directory(path: Path) -> bool:
+    """Return whether it is a directory, whatever somebody has typed for it."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def exists(path: Path) -> bool:
+    """Return whether something is there, at the end of any link, whatever somebody has typed for it."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def _content(path: Path, name: str) -> bytes:
     found = path.stat()
     if stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode):

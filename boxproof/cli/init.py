@@ -17,6 +17,7 @@ from boxproof.subject.detection import signs
 from boxproof.subject.detection.findings import Detected
 from pytest_claims import progress
 from pytest_claims.faults import ExitCode, UsageError, no_room, one_line
+from pytest_claims.selection import is_directory, there
 
 HEAD = "# Written by `boxproof init`: each line says what shows it. Paths are relative to this file."
 SHOWN = 16  # reasons
@@ -26,11 +27,11 @@ ORDER = ("", "image", "manifests", "chart", "compose", "start")
 def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
     """Write DIR/subject.toml and say what was found; raises UsageError where there is one, or no box."""
     path = directory / model.FILE
-    if not os.path.isdir(directory):  # noqa: PTH112  (Path raises for a name too long)
+    if not is_directory(directory):
         raise UsageError(f"no directory {directory}", hint="give the top of the box's repository")
-    if os.path.lexists(path) and not force:
+    if there(path) and not force:
         raise UsageError(f"{path} is there already", hint="--force overwrites it")
-    if os.path.lexists(path) and not path.is_file():
+    if there(path) and not path.is_file():
         raise UsageError(f"{path} is no file", hint="move away what is in its place")
     with box_files.reading(directory, "mend it, or move it away"):
         found = signs.detect(directory)

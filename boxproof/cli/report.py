@@ -7,7 +7,8 @@ import shlex
 import webbrowser
 from pathlib import Path
 
-from boxproof.core.settings import ROOT, Settings, step_summary
+from boxproof.core.own_project import is_ours
+from boxproof.core.settings import Settings, step_summary
 from boxproof.reports import matrix_results
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, ExitCode, UsageError, unread
@@ -22,7 +23,7 @@ TURN_RED = "nox -s sabotage -- --claims"
 
 def again(subject: Path) -> str:
     """Return the command that proves a claim of a subject again, its ids to follow."""
-    if subject.resolve() == ROOT:
+    if is_ours(subject):
         return AGAIN
     return f"boxproof e2e --subject {shlex.quote(str(subject))} --claims"
 

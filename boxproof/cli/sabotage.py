@@ -62,7 +62,7 @@ def main(
     settings = shards.of_sabotages(settings, shard)
     subject = e2e.checked(settings)
     chosen = select(settings)
-    ours = settings.subject.resolve() == ROOT
+    ours = own_project.is_ours(settings.subject)
     lock = OURS.red_lock() if ours else red_lock.read(own_project.seen_here(settings.state, settings.subject))
     listed = {} if every else about(suite_runner.collected(), parts.absent(subject))
     chosen = chosen if every else stale(chosen, listed, lock)
@@ -92,7 +92,7 @@ def main(
     rows += [kill_table.failed(each, Verdict.UNPROVEN, why) for each in chosen if each.id not in tried]
     rows.sort(key=lambda row: [each.id for each in chosen].index(row.id))
     found = kill_table.write(home, rows, OURS.red_lock(), of_claims(home, chosen))
-    if settings.subject.resolve() == ROOT:
+    if own_project.is_ours(settings.subject):
         remember(() if run.interrupted else rows, settings.state, prune=not run.interrupted)
     elif not run.interrupted:
         remember_here(rows, own_project.seen_here(settings.state, settings.subject))
@@ -231,7 +231,7 @@ def try_all(
         mark = "killed" if row.killed else f"NOT KILLED ({row.verdict}: {row.reason})"
         progress.say(f"{sabotage.id}: {mark}, {row.seconds:.0f} s")
         rows.append(row)
-        if row.killed and run.settings.subject.resolve() == ROOT:  # also where the run is ended early
+        if row.killed and own_project.is_ours(run.settings.subject):  # also where the run is ended early
             remember([row], run.settings.state)
 
     with progress.step(f"{len(chosen)} sabotages"):

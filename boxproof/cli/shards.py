@@ -20,7 +20,7 @@ from pytest_claims.faults import UsageError, unread
 from pytest_claims.recording import records
 from pytest_claims.reports import joining, kill_table, pages, results
 from pytest_claims.reports.schema import Results
-from pytest_claims.selection import short
+from pytest_claims.selection import short, there
 
 T = TypeVar("T")
 UNKNOWN = 10.0  # seconds of what was never timed: about the median of the checks
@@ -155,9 +155,9 @@ def _read(home: Path) -> Results:
 
 def _demand_plain(path: Path) -> None:
     """Raise OSError for a file or a directory in the place of the other, and for what neither is in it."""
-    if os.path.lexists(path) and bool(path.suffix) == path.is_dir():
+    if there(path) and bool(path.suffix) == path.is_dir():
         raise OSError(errno.EINVAL, f"it is no {'file' if path.suffix else 'directory'}", str(path))
-    for each in (path, *path.rglob("*")) if os.path.lexists(path) else ():
+    for each in (path, *path.rglob("*")) if there(path) else ():
         plain = (each.is_dir() and not each.is_symlink()) or (each.is_file() and os.access(each, os.R_OK))
         if not plain:
             raise OSError(errno.EINVAL, f"{each.name} is no file that can be read", str(each))

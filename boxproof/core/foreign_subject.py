@@ -43,7 +43,7 @@ def stranger(directory: Path) -> str:
         return ""
     own = settings_module.users_own()
     above = (directory, *directory.parents)
-    tops = [each for each in above if os.path.exists(each / ".git")][:1]  # noqa: PTH110  (Path raises)
+    tops = [each for each in above if selection.exists(each / ".git")][:1]
     found = (_not_own(each, own) for each in dict.fromkeys((directory, directory / OWNER, *tops)))
     return next(filter(None, found), "")
 

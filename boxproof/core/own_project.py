@@ -23,7 +23,7 @@ from pytest_claims.recording import content_keys, red_lock, source_forms
 from pytest_claims.recording.red_lock import RedLock
 from pytest_claims.reports.drawings import Picture
 from pytest_claims.reports.schema import Cell, Image, KeyPart, MovedPackage, Packages, SubjectPart
-from pytest_claims.selection import short
+from pytest_claims.selection import is_directory, short
 
 SOURCES = {  # claims/README.md has them too
     "A": Source(
@@ -86,6 +86,11 @@ PUT_IN = "put-in.json"  # of a run: what was put into the agent's container
 LOCK = "packages.lock"  # as it was in force, beside results.json
 
 
+def is_ours(subject: Path) -> bool:
+    """Return whether the subject in a directory is the harness's own box."""
+    return os.path.realpath(subject) == str(ROOT)  # Path.resolve raises for a loop of links
+
+
 def of(subject: Path) -> Project:
     """Return our project in the words of the subject in a directory, with the claims it brings of its own.
 
@@ -94,7 +99,7 @@ def of(subject: Path) -> Project:
     """
     told = foreign_subject.proof_table(subject)
     more = (_extension(subject, told),) if told else ()
-    required = _red_required() and os.path.realpath(subject) == str(ROOT)
+    required = _red_required() and is_ours(subject)
     return replace(OURS, extensions=more, words=foreign_subject.words_of(subject), red_required=required)
 
 
@@ -105,7 +110,7 @@ def _extension(subject: Path, told: Mapping[str, object]) -> Extension:
         raise UsageError(f"{OWNER}: proof.prefix={short(repr(prefix))}", hint=hint)
     directories = {name: subject / str(told.get(name, f"proof/{name}")) for name in ("claims", "suites")}
     for name, directory in directories.items():
-        if not os.path.isdir(directory):  # noqa: PTH112  (Path raises for a name too long)
+        if not is_directory(directory):
             raise UsageError(f"{OWNER}: proof.{name}: there is no {directory}", hint=RELATIVE)
     sabotage = subject / str(told.get("sabotage", "proof/sabotage"))
     if "sabotage" in told and not sabotage.is_dir():
@@ -145,7 +150,7 @@ def seen_here(state: Path, subject: Path) -> Path:
 def _seen_here(session: Session) -> RedLock | None:
     """Return what was seen red on the subject itself; None for our own box, whose lock is the project's."""
     subject = Path(session.subject)
-    if session.sabotage or subject.resolve() == ROOT:
+    if session.sabotage or is_ours(subject):
         return None
     return red_lock.read(seen_here(Path(session.state), subject))
 

@@ -14,7 +14,7 @@ import platformdirs
 from boxproof.core.parents import PARENT
 from pytest_claims import pace
 from pytest_claims.faults import UsageError, nearest
-from pytest_claims.selection import short
+from pytest_claims.selection import is_file, short
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PLACE = "share/boxproof"  # of the files beside the packages, below a prefix (setup.py)
@@ -258,7 +258,7 @@ def _resolved(shown: str, value: str) -> Path:
 
 def _existing(shown: str, value: str, hint: str) -> str:
     path = _resolved(shown, value)
-    if not os.path.isfile(path):  # noqa: PTH113  (Path raises for a name too long)
+    if not is_file(path):
         raise UsageError(f"{shown}={short(value)!r}", hint=hint)
     return str(path)
 

@@ -6,7 +6,6 @@ Matrices of many machines are joined into one; its page has each cell, and the c
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pydantic import Field
 from boxproof.cluster import cells
 from boxproof.cluster.cells import Combination, Impossible, impossible
 from boxproof.core.own_project import OURS
+from pytest_claims import selection
 from pytest_claims.faults import ExitCode, UsageError, one_line, unread
 from pytest_claims.recording import writing
 from pytest_claims.recording.records import Record
@@ -260,7 +260,7 @@ def merge(directories: Iterable[Path], into: Path, required: Sequence[Combinatio
 def found_matrices(directories: Iterable[Path]) -> Iterator[Path]:
     """Yield the directories with a matrix.json: those given, or those directly below them."""
     for directory in directories:
-        if os.path.isfile(directory / FILE):  # noqa: PTH113  (Path raises for a name too long)
+        if selection.is_file(directory / FILE):
             yield directory
             continue
         try:

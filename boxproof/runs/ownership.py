@@ -19,6 +19,7 @@ from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
 from boxproof.deployment import box_instances
 from boxproof.host import process_table
+from pytest_claims import selection
 from pytest_claims.faults import EnvironmentFault, UsageError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -63,7 +64,7 @@ def claim_run(settings: Settings, run: str) -> RunRecord:
     if not NAME.fullmatch(run):
         raise UsageError(f"run {run!r}", hint="letters, digits, dot, dash, underscore; at most 63")
     path = _path(settings, run)
-    before = _read(path) if os.path.exists(path) else None  # noqa: PTH110  (Path raises for a name too long)
+    before = _read(path) if selection.exists(path) else None
     if before and before.alive and before.pid != os.getpid():
         raise EnvironmentFault(f"run {run} is under way (pid {before.pid})", hint="choose another name")
     pid = os.getpid()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import errno
-import os
 import re
 import secrets
 import shutil
@@ -135,7 +134,7 @@ def new_directory(parent: Path, started: datetime | None = None, *, shared: bool
     six digits more.
     """
     latest = parent / "latest"
-    if os.path.isdir(latest) and not os.path.islink(latest):  # noqa: PTH112, PTH114  (as a copied artifact has it)
+    if latest.is_dir() and not latest.is_symlink():  # as a copied artifact has it
         hint = f"move it away: mv {latest} {latest}-old"
         raise EnvironmentFault(f"{latest} is a directory, not our link to the latest report", hint=hint)
     moment = (started or datetime.now(UTC)).strftime(STAMP)

@@ -12,9 +12,10 @@ from boxproof.subject.manifests import shipped, starting
 from boxproof.subject.model import Subject
 
 CONTINUED = re.compile(r"\\\n\s*")
-BEGUN = re.compile(r"\b(?:docker|podman|nerdctl)(?: +container)? +run +(?P<rest>[^\n]*)")
+BEGUN = re.compile(r"\b(?:docker|podman|nerdctl)(?: +container)? +(?:run|create) +(?P<rest>[^\n`]*)")
 ENDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1"})
-FILLED_IN = re.compile(r"\$?\{?[A-Z_]*IMAGE[A-Z_]*\}?$")  # what the reader is to put there is the box
+# what the reader is to put there is the box
+FILLED_IN = re.compile(r"[A-Z_]*IMAGE[A-Z_]*$|<(IMAGE|image)>$|\$\{?\w*(IMAGE|image)\w*\}?$|\$\(inv$")
 PLAIN = frozenset(
     {
         "--detach", "--disable-content-trust", "--env-host", "--init", "--interactive", "--no-healthcheck",

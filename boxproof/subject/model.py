@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_claims.faults import UsageError, mistakes
-from pytest_claims.selection import read_toml, short, there
+from pytest_claims.selection import exists, is_directory, read_toml, short, there
 
 FILE = "subject.toml"
 PATHS = {  # what names a file or directory of the subject, by table
@@ -279,7 +278,7 @@ class Subject(Part):
     def path(self, relative: str) -> Path | None:
         """Return an existing path of the subject, None if it has none there."""
         found = self.directory / relative
-        return found if relative and os.path.exists(found) else None  # noqa: PTH110  (Path raises)
+        return found if relative and exists(found) else None
 
     @property
     def source(self) -> str:
@@ -302,7 +301,7 @@ class Subject(Part):
 def load(directory: Path) -> Subject:
     """Read ``directory``/subject.toml; raises UsageError that names the file and every mistake in it."""
     path = directory / FILE
-    if not os.path.isdir(directory):  # noqa: PTH112  (Path raises for a name too long)
+    if not is_directory(directory):
         raise UsageError(
             f"no subject at {short(str(directory))}", hint="give a directory that holds a subject.toml"
         )

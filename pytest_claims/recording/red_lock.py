@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pytest_claims import selection
 from pytest_claims.faults import UsageError, unread
 
 FILE = "seen_red.json"
@@ -73,7 +74,7 @@ class RedLock:
 def read(directory: Path) -> RedLock:
     """Return the lock in ``directory``, an empty one where there is none; raises UsageError for a bad one."""
     path = directory / FILE
-    if not os.path.lexists(path):
+    if not selection.there(path):
         return RedLock()
     hint = "take it from version control, or remove it and try every sabotage"
     if not path.is_file():

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from boxproof.subject import documented_commands
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 
-CALL = re.compile(r"\b(?:docker(?: container)?|podman|nerdctl) (?:run|create)\b(?P<words>(?:\\\n|[^\n`])*)")
-PLACEHOLDER = (
-    r"IMAGE|<(IMAGE|image)>|\$\{?\w*(IMAGE|image)\w*\}?|\$\(inv build\)"  # what a user is to fill in
-)
 # what is each user's own: how it is looked at, its variables, its name and volumes with a name
 ALONE = frozenset({"-it", "-ti", "-i", "-t", "--interactive", "--tty", "--rm", "-d", "--detach"})
 OWN = frozenset({"-e", "--env", "--name"})
@@ -32,15 +29,8 @@ def texts(subject: Subject) -> dict[str, str]:
 
 def given(told: Mapping[str, str], image: str) -> dict[str, list[tuple[str, ...]]]:
     """Return the options of each command in texts that runs ``image``, but users' own, by where it is."""
-    box = re.compile(rf"(\S+/)?{re.escape(image)}([:@]\S*)?|{PLACEHOLDER}")
-    found = {}
-    for where, text in told.items():
-        for each in CALL.finditer(text):
-            words = each["words"].replace("\\\n", " ").split()
-            at = next((number for number, word in enumerate(words) if box.fullmatch(word.strip("\"'"))), None)
-            if at is not None:
-                found[f"{where}:{text.count(chr(10), 0, each.start()) + 1}"] = options(words[:at])
-    return found
+    found = documented_commands.runs_in(told, image)
+    return {f"{each.page}: {' '.join(each.options)}": options(each.options) for each in found}
 
 
 def options(words: Sequence[str]) -> list[tuple[str, ...]]:

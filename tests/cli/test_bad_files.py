@@ -305,6 +305,7 @@ def box(root: Path, files: Mapping[str, Content]) -> Path:
         (MANIFEST, "m.yml", a_pipe, "names no file"),
         (MANIFEST, "m.yml", "kind: [a]", "cannot be read"),
         (MANIFEST, "m.yml", "kind: List\nitems: [1]", "cannot be read"),
+        (MANIFEST, "m.yml", "kind: Pod\nmetadata: x\nspec: y", "m.yml has a Pod without a name"),
         (BASE, "base/b.yaml", a_pipe, "b.yaml is no plain file"),
         (BASE, "base/b.yaml", a_dangling_link, "b.yaml is no plain file"),
         (BASE, "base/b.yaml", a_directory, "b.yaml is no plain file"),

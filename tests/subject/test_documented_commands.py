@@ -18,6 +18,9 @@ from boxproof.subject.documented_commands import Run, runs_in, values
         ('docker run -d --memory=4g \\\n  --rm "$IMAGE" ls', ["-d", "--memory=4g", "--rm"], ["ls"]),
         ("podman container run --cap-drop ALL box # comment", ["--cap-drop", "ALL"], []),
         ("nerdctl run box && echo done", [], []),
+        ("start it by `docker create -it box`, and", ["-it"], []),
+        ("docker run -it $(inv build) ls", ["-it"], ["build)", "ls"]),
+        ("docker run -it <image>", ["-it"], []),
     ],
 )  # fmt: skip
 def test_a_command_is_parted(line: str, options: list[str], words: list[str]) -> None:

@@ -29,17 +29,10 @@ def literal(subject: Subject) -> Objects:
     return [each for each in objects if each.get("kind") not in BUILDERS and named(each)]
 
 
-def named(item: dict[str, Any]) -> bool:
-    """Return whether an object is a cluster's: the settings of kind, skaffold and the like have no name.
-
-    One whose name the API makes up gets a name in place, since ``kubectl apply`` takes none without.
-    """
+def named(item: Mapping[str, Any]) -> bool:
+    """Return whether an object is a cluster's: the settings of kind, skaffold and the like have no name."""
     meta = item.get("metadata")
-    if not isinstance(meta, dict):
-        return False
-    if meta.get("generateName"):
-        meta.setdefault("name", f"{meta['generateName']}0")
-    return bool(meta.get("name"))
+    return isinstance(meta, dict) and bool(meta.get("name"))
 
 
 def paths(subject: Subject) -> list[Path]:
@@ -72,16 +65,17 @@ def _matched(directory: Path, patterns: Iterable[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def followed(directory: Path) -> Iterator[Path]:
-    """Give the files that a kustomize directory refers to, of this machine alone."""
+def followed(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Give the files that a kustomize directory refers to, of this machine alone; ``above`` refers to it."""
     file = next((directory / name for name in KUSTOMIZATION if (directory / name).is_file()), None)
     if file is None:
         return
     built = yaml.load(file.read_text(), LOADER) or {}
+    here = (*above, directory.resolve())
     for each in (str(entry) for key in LISTS for entry in built.get(key) or ()):
         target = (directory / each).resolve()
-        if target.is_dir() and target != directory:
-            yield from followed(target)
+        if target.is_dir() and target not in here:
+            yield from followed(target, here)
         elif target.is_file():
             yield target
 
@@ -92,14 +86,30 @@ def read(path: Path) -> Objects:
         documents = [each for each in yaml.load_all(path.read_text(), LOADER) if each]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SubjectFault(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    return flat(each for each in documents if isinstance(each, dict) and each.get("kind"))
+    found = flat(each for each in documents if isinstance(each, dict) and each.get("kind"))
+    nameless = next((each["kind"] for each in found if each["kind"] in WORKLOADS and not named(each)), "")
+    if nameless:
+        raise SubjectFault(f"{path} has a {nameless} without a name", hint="the API server takes none")
+    return found
 
 
 def flat(objects: Iterable[dict[str, Any]]) -> Objects:
-    """Return the objects with each List in the place of what it lists."""
+    """Return the objects with each List in the place of what it lists.
+
+    One whose name the API server would make up has a name: ``kubectl apply`` takes none without.
+    """
     return [
-        item for each in objects for item in (each.get("items") or () if each["kind"] == "List" else [each])
+        _with_name(item)
+        for each in objects
+        for item in (each.get("items") or () if each["kind"] == "List" else [each])
     ]
+
+
+def _with_name(item: dict[str, Any]) -> dict[str, Any]:
+    meta = item.get("metadata")
+    if not isinstance(meta, dict) or not meta.get("generateName") or meta.get("name"):
+        return item
+    return {**item, "metadata": {**meta, "name": f"{meta['generateName']}0"}}
 
 
 def templates(subject: Subject) -> list[Path]:

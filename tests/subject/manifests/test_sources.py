@@ -49,6 +49,14 @@ def test_a_file_that_is_no_yaml_is_the_subjects_fault(tmp_path: Path) -> None:
         render.untouched(subject(tmp_path, '[manifests]\nfiles = ["a.yaml"]\n'))
 
 
+def test_directories_that_refer_to_each_other_end(tmp_path: Path) -> None:
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "kustomization.yaml").write_text(f"resources: [../{other}, x.yaml, .]\n")
+        (tmp_path / name / "x.yaml").write_text("")
+    assert {each.parent.name for each in sources.followed(tmp_path / "a")} == {"a", "b"}
+
+
 def test_a_kustomize_directory_is_followed_wherever_it_leads(tmp_path: Path) -> None:
     for name, text in {
         "overlays/a/kustomization.yaml": "resources: [../../base]\ncomponents: [../../parts/c]\n",
