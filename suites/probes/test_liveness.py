@@ -290,6 +290,16 @@ def asked_of(label: str, box: LocalContainer) -> Asked:
     return observe("asked", label, Asked(test, seconds if test[:1] not in ((), ("NONE",)) else float("inf")))
 
 
+def seen_to_be_asked(container: Containers, image_config: dict[str, Any]) -> tuple[str, ...]:
+    """Return what the image has the engine ask; a container that is asked otherwise is seen to be."""
+    test = tuple((image_config.get("Healthcheck") or {}).get("Test") or ())
+    with control("a container that is asked something else, nothing, or seldom"):
+        for label, healthcheck in SELDOM_ASKED.items():
+            other = container(entrypoint=["sleep", "3600"], healthcheck=healthcheck, start=False)
+            ASKS.fails(asked_of(label, other), test, NOTICED)
+    return test
+
+
 @claim("docker-healthcheck-works")
 @scope("image")
 @needs("compose")
@@ -297,11 +307,7 @@ def test_no_compose_file_keeps_the_engine_from_asking(
     composed: Composed, container: Containers, engine: EngineInfo, subject: Subject,
     image_config: dict[str, Any],
 ) -> None:  # fmt: skip
-    test = tuple((image_config.get("Healthcheck") or {}).get("Test") or ())
-    with control("a container that is asked something else, nothing, or seldom"):
-        for label, healthcheck in SELDOM_ASKED.items():
-            other = container(entrypoint=["sleep", "3600"], healthcheck=healthcheck, start=False)
-            ASKS.fails(asked_of(label, other), test, NOTICED)
+    test = seen_to_be_asked(container, image_config)
     ASKS(asked_of(subject.compose.file, composed().created()), test, NOTICED)
     if subject.compose.socket:
         env = {"DOCKER_SOCKET": socket_of(engine), "DOCKER_GID": "1"}
@@ -314,10 +320,6 @@ def test_nor_does_the_documented_command(
     documented: Documented, container: Containers, docker: Any, session: Session,
     image_config: dict[str, Any],
 ) -> None:  # fmt: skip
-    test = tuple((image_config.get("Healthcheck") or {}).get("Test") or ())
-    with control("a container that is asked something else, nothing, or seldom"):
-        for label, healthcheck in SELDOM_ASKED.items():
-            other = container(entrypoint=["sleep", "3600"], healthcheck=healthcheck, start=False)
-            ASKS.fails(asked_of(label, other), test, NOTICED)
+    test = seen_to_be_asked(container, image_config)
     made = docker.containers.get(documented("3600", entrypoint="sleep"))
     ASKS(asked_of("as documented", LocalContainer(docker, made, session.probe_image)), test, NOTICED)
