@@ -20,6 +20,7 @@ from docker.utils.proxy import ProxyConfig
 from requests.exceptions import RequestException
 
 from boxproof.core import settings
+from boxproof.host.engine.exec_output import Client
 from pytest_claims import pace
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -164,7 +165,7 @@ def _listens(host: str, timeout: float) -> bool:
     return True
 
 
-def connect(host: str, *, timeout: float, certs: str = "", **options: Any) -> docker.DockerClient:
+def connect(host: str, *, timeout: float, certs: str = "", **options: Any) -> Client:
     """Return a client of the engine at ``host``; errors as the docker SDK's.
 
     Neither HTTP_PROXY nor the proxies of the user's docker configuration are used: the first would be asked
@@ -175,7 +176,7 @@ def connect(host: str, *, timeout: float, certs: str = "", **options: Any) -> do
         ca, cert, key = (str(Path(certs) / each) for each in FILES)
         tls = TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
         host = host.replace("tcp://", "https://", 1)
-    client = docker.DockerClient(base_url=host, timeout=timeout, tls=tls or False, **options)
+    client = Client(base_url=host, timeout=timeout, tls=tls or False, **options)
     client.api.trust_env = False
     client.api._proxy_configs = ProxyConfig()
     return client
