@@ -26,6 +26,7 @@ TOLD = require("the documents say what strace -c costs", lambda told: told)
 STRACE = re.compile(r"strace -c\b")
 COSTS = re.compile(r"\b(?:stop|slow|halt|pause)\w*\b", re.IGNORECASE)
 CALLS = 2000  # in a batch
+PAUSE = 0.2  # seconds between two batches: a loop without any would keep a processor busy
 SECONDS = 10  # of tracing; it begins with what the tracer needs to start
 LOOP = f"""
 import json, os, time
@@ -40,6 +41,7 @@ while not os.path.exists('/tmp/stop') and time.monotonic() < end:
     for _ in range({CALLS}):
         os.getppid()
     batches.append((switches() - before, time.monotonic() - began))
+    time.sleep({PAUSE})
 with open('/tmp/told.part', 'w') as file:
     json.dump(batches, file)
 os.rename('/tmp/told.part', '/tmp/told')
