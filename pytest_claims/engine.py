@@ -69,6 +69,8 @@ class Watcher:
         if exitstatus == 0 and any(each is not Verdict.PROVEN for each in self.verdicts):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         config = session.config
+        if self.following is not None:
+            self.following.end()
         if _reports(config) and exitstatus == pytest.ExitCode.USAGE_ERROR:
             standing_alone.withdraw(config.stash[CONTEXT], self.before)
         elif _reports(config):

@@ -162,6 +162,7 @@ def report(run: Run, *, latest: bool = True) -> Results:
     try:
         found = collect(run)
         scheduling.learn(run.settings.state, results.durations(found))
+        scheduling.learn_overhead(run.directory, run.settings.state)
         if not run.fault:
             scheduling.learn_steps(run.settings.state, run.timings)
         history.keep(run.settings.state / history.LINES, found, run.directory)

@@ -12,6 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 FILE = "durations.json"
 STEP = "step: "
+OVERHEAD = "run: seconds of a worker for each second of a check"
 
 
 def slowest_first(each: Sequence[T], name: Callable[[T], str], seconds: Mapping[str, float]) -> list[T]:
@@ -84,6 +85,21 @@ def steps(directory: Path) -> dict[str, float]:
 def learn_steps(directory: Path, timings: Mapping[str, float]) -> None:
     """Add what the steps of a run took to what is kept in ``directory``."""
     learn(directory, {f"{STEP}{name}": seconds for name, seconds in timings.items()})
+
+
+def overhead(seconds: Mapping[str, float]) -> float:
+    """Return how many seconds of a worker a run spends for each second that its checks are known to take.
+
+    What checks share is set up and waited for outside them.
+    """
+    return max(seconds.get(OVERHEAD, 1.0), 1.0)
+
+
+def learn_overhead(run: Path, state: Path) -> None:
+    """Keep in ``state`` what a run found its overhead to be, if it found one."""
+    found = read(run)
+    if OVERHEAD in found:
+        learn(state, {OVERHEAD: found[OVERHEAD]})
 
 
 def left(names: Sequence[str], seconds: Mapping[str, float], hands: int) -> float | None:

@@ -17,7 +17,7 @@ from pytest_claims.verdicts import Verdict, worst
 STYLES = {Verdict.PROVEN: "green", Verdict.REFUTED: "red", Verdict.BLOCKED: "yellow"}
 EVERY = 15.0  # seconds between two pages
 SHARE = 0.03  # of the time that the pages may take
-ENOUGH = 120.0  # seconds that earlier runs took for what has ended, until the two are compared
+ENOUGH = 120.0  # seconds of what has ended that weigh as much as what earlier runs tell of the overhead
 WIDTH = 140  # characters of a line
 
 
@@ -56,9 +56,18 @@ class Following:
         known = scheduling.read(self.context.directory)
         ended, ahead = ([one for one in checks if (one in self.found) is done] for done in (True, False))
         told, done = (scheduling.left(each, known, self.hands) for each in (ahead, ended))
-        if told is None or done is None or done < ENOUGH:
-            return told
-        return told * (time.monotonic() - self.begun) / done
+        if told is None:
+            return None
+        usual, took = scheduling.overhead(known), time.monotonic() - self.begun
+        return told * (took + ENOUGH * usual) / (done + ENOUGH) if done is not None else told * usual
+
+    def end(self) -> None:
+        """Keep what the overhead of the run was, if enough of it is known to tell."""
+        known = scheduling.read(self.context.directory)
+        done = scheduling.left(list(self.found), known, self.hands)
+        if done is not None and done >= ENOUGH:
+            told = (time.monotonic() - self.begun) / done
+            scheduling.learn(self.context.directory, {scheduling.OVERHEAD: round(told, 2)})
 
     def _say(self, claim: str, checks: Mapping[str, Sequence[str]]) -> None:
         own = [each for each, claims in checks.items() if claim in claims]

@@ -81,17 +81,36 @@ def test_the_page_of_a_run_under_way_waits_for_what_has_not_ended(context: RunCo
     assert (context.directory / results.FILE).read_text() == before, "until the end it says blocked"
 
 
-@pytest.mark.parametrize(("earlier", "left"), [(400.0, 120.0), (100.0, 60.0)])
+@pytest.mark.parametrize(("overhead", "left"), [(None, 120.0), (2.0, 120.0), (4.0, 144.0)])
 def test_the_time_left_follows_how_slow_this_run_is(
-    context: RunContext, monkeypatch: pytest.MonkeyPatch, earlier: float, left: float
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, overhead: float | None, left: float
 ) -> None:
-    """Of two checks that took 400 s earlier and take 800 s now, and of too short ones."""
-    scheduling.write(context.directory, {"t.py::a": earlier, "t.py::c": 60.0})
+    """Of two checks, one of which took 480 s earlier and takes 960 s now."""
+    usual = {} if overhead is None else {scheduling.OVERHEAD: overhead}
+    scheduling.write(context.directory, {"t.py::a": 480.0, "t.py::c": 60.0} | usual)
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
     following = Following(context, [], datetime.now(UTC))
-    monkeypatch.setattr(time, "monotonic", lambda: 2 * earlier)
+    assert following.left({"t.py::a": (), "t.py::c": ()}) == 540.0 * (overhead or 1.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 960.0 if overhead else 1080.0)
     following.found["t.py::a"] = Verdict.PROVEN, ""
     assert following.left({"t.py::a": (), "t.py::c": ()}) == left
+
+
+def test_what_a_run_spends_beside_its_checks_is_kept_for_the_next(
+    context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduling.write(context.directory, {"t.py::a": 480.0, "t.py::c": 60.0})
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    following = Following(context, [], datetime.now(UTC), hands=2)
+    monkeypatch.setattr(time, "monotonic", lambda: 960.0)
+    following.found["t.py::c"] = Verdict.PROVEN, ""
+    following.end()
+    scheduling.learn_overhead(context.directory, tmp_path)
+    assert scheduling.read(tmp_path) == {}, "of one minute nothing is told"
+    following.found["t.py::a"] = Verdict.PROVEN, ""
+    following.end()
+    scheduling.learn_overhead(context.directory, tmp_path)
+    assert scheduling.read(tmp_path) == {scheduling.OVERHEAD: 2.0}
 
 
 def test_the_time_left_is_not_guessed_from_few() -> None:
