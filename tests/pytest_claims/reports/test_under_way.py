@@ -40,7 +40,7 @@ def test_a_claim_is_said_once_all_its_checks_have_ended(
     assert capsys.readouterr().err == ""
     following.ended("t.py::a", Verdict.REFUTED, "no volume")
     said = capsys.readouterr().err
-    assert "1/2 refuted  pvc-bound: no volume (60 s left)" in said
+    assert "1/2 refuted  pvc-bound: no volume (45 s left)" in said
     following.ended("t.py::c", Verdict.PROVEN, "")
     assert "2/2 proven   rbac-no-secrets\n" in capsys.readouterr().err
 
@@ -76,7 +76,7 @@ def test_the_page_of_a_run_under_way_waits_for_what_has_not_ended(context: RunCo
     following.ended("t.py::a", Verdict.PROVEN, "")
     following.write_page(records.collected(context.directory))
     text = (context.directory / "index.html").read_text()
-    assert "1 of 3 checks done, about 60 s left" in text
+    assert "1 of 3 checks done, about 55 s left" in text
     assert 'data-verdict="waiting"' in text and "What is not proven" in text
     assert (context.directory / results.FILE).read_text() == before, "until the end it says blocked"
 
