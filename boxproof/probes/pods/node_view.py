@@ -97,10 +97,11 @@ class Inside:
         return home
 
     def mount(self, path: str) -> Mount:
-        """Return what carries ``path`` in the container."""
-        found = max(
-            (each for each in self._mounts() if _holds(each.point, path)), key=lambda each: len(each.point)
-        )
+        """Return what carries ``path`` in the container; raises EnvironmentFault where nothing is told to."""
+        holding = [each for each in self._mounts() if _holds(each.point, path)]
+        if not holding:
+            raise EnvironmentFault(f"the mounts of process {self.pid} on {self.node.name} came without a root")
+        found = max(holding, key=lambda each: len(each.point))
         observations.record("mount", path, found)
         return found
 
