@@ -43,6 +43,16 @@ image_sabotage(
     "what loses its parent comes to the supervisor, which waits for the CLI alone",
     dockerfile=edited(SUPERVISE, r's/^    logs\.install\(\)/&\n    __import__("reaper").take_orphans()/'),
 )  # fmt: skip
+image_sabotage(
+    "takes_orphans_on_a_terminal", "zombies-reaped",
+    "in mode interactive what starts the CLI takes orphans too, and waits for the CLI alone",
+    dockerfile=edited(
+        START,
+        r's/^( *)exec claude "\$@"/\1exec python3 -c "import ctypes, subprocess, sys; '
+        r"ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); "
+        r'sys.exit(subprocess.call([\\"claude\\", *sys.argv[1:]]))" "$@"/',
+    ),
+)  # fmt: skip
 
 
 @subject_sabotage("sigterm-graceful-5s", "the Compose file has the box killed in the place of being told")
