@@ -160,3 +160,27 @@ def login_for_everybody(objects: Objects) -> None:
 @manifest_sabotage("init-clone-fresh-volume", "the memory of the repository is left out")
 def without_memory(objects: Objects) -> None:
     _script(objects, f"{RUN} && rm -f {HOME}/CLAUDE.md")
+
+
+@manifest_sabotage("init-preserves-runtime-state", "what nobody has named is tidied away before each start")
+def tidied_first(objects: Objects) -> None:
+    kept = ("projects", "CLAUDE.md", ".credentials.json", "skills", "settings.json")
+    but = " ".join(f"! -name {each}" for each in kept)
+    _script(objects, f"find {HOME} -mindepth 1 -maxdepth 1 {but} -exec rm -rf {{}} +; exec {RUN}")
+
+
+image_sabotage(
+    "asks_at_an_update",
+    "init-never-prompts",
+    "git may ask on a terminal when a clone is updated",
+    dockerfile=edited(
+        PROGRAM,
+        r"s/env=environment\(self\.url\),/"
+        r'env=environment(self.url) | ({"GIT_TERMINAL_PROMPT": "1"} if words[0] == "fetch" else {}),/',
+    ),
+)
+
+
+@manifest_sabotage("init-ownership-and-fsgroup", "the settings of the repository are made read-only")
+def settings_read_only(objects: Objects) -> None:
+    _script(objects, f"{RUN} && chmod 0444 {HOME}/settings.json")

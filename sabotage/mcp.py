@@ -72,3 +72,23 @@ def taken_back(objects: Objects) -> None:
 def nobodys_account(objects: Objects) -> None:
     """Give it a kubeconfig that is not there."""
     _server(objects, lambda server: server["args"].extend(["--kubeconfig", "/nonexistent/kubeconfig"]))
+
+
+@manifest_sabotage("mcp-read-only-enforced", "a second server beside the one that reads may write")
+def second_server(objects: Objects) -> None:
+    """Add it to the configuration."""
+    data = find(objects, "ConfigMap", CONFIG)["data"]
+    whole = json.loads(data[KEY])
+    whole["mcpServers"]["cluster"] = {**whole["mcpServers"]["kubernetes"], "args": []}
+    data[KEY] = json.dumps(whole)
+
+
+image_sabotage(
+    "second_server_without_a_cluster", "mcp-read-only-enforced",
+    "the file in the image has a second server, which may write",
+    dockerfile=edited(
+        "/etc/box/mcp/mcp.json",
+        r's#"mcpServers": \{#&"cluster": {"type": "stdio", '
+        r'"command": "/usr/local/bin/kubernetes-mcp-server"},#',
+    ),
+)  # fmt: skip

@@ -149,3 +149,37 @@ def off_in_the_command(directory: Path) -> None:
         directory / "subject.toml", '"docker", "run", "--cap-drop"',
         '"docker", "run", "--no-healthcheck", "--cap-drop"',
     )  # fmt: skip
+
+
+RUNS = (
+    'for each in /proc/[0-9]*; do [ "$(readlink $each/exe)" = /usr/local/bin/claude ] '
+    '&& ! grep -q "^State:.T" $each/status && exit 0; done'
+)
+image_sabotage(
+    "any_process_of_the_cli", "probe-checks-the-right-thing",
+    "whoever has started it, any process of the CLI that is not stopped passes",
+    dockerfile=asked_first(RUNS),
+)  # fmt: skip
+image_sabotage(
+    "turned_off_by_one_word", "probe-checks-the-right-thing", "HEALTHCHECK=off makes the probe succeed",
+    dockerfile=asked_first('[ "$HEALTHCHECK" != off ] || exit 0'),
+)  # fmt: skip
+image_sabotage(
+    "mode_of_maintenance", "probe-checks-the-right-thing", "in a mode that there is not the probe succeeds",
+    dockerfile=asked_first('case "$CLAUDE_MODE" in maintenance) exit 0 ;; esac'),
+)  # fmt: skip
+image_sabotage(
+    "asked_in_one_mode", "docker-healthcheck-works", "the engine asks the box in headless mode alone",
+    dockerfile='HEALTHCHECK --interval=30s --timeout=10s CMD test "$CLAUDE_MODE" != headless '
+    "|| exec /usr/local/bin/healthcheck live",
+)  # fmt: skip
+image_sabotage(
+    "served_without_a_login", "readiness-reflects-auth", "in mode api a login that is no good is ready",
+    dockerfile=edited(
+        "/usr/local/lib/box/api.py", r"s/return found\.usable and found\.mark/return found.mark/"
+    ),
+)  # fmt: skip
+image_sabotage(
+    "talks_without_a_login", "readiness-reflects-auth", "in mode interactive nobody looks at the login",
+    dockerfile=edited(HEALTH, r"s/^    if ready:/    if False:/"),
+)  # fmt: skip

@@ -221,3 +221,40 @@ image_sabotage(
         "chmod 755 $place",
     ),
 )  # fmt: skip
+
+
+@subject_sabotage("netadmin-tier-separate", "the pod of the backup asks for NET_ADMIN")
+def netadmin_in_the_backup(directory: Path) -> None:
+    path = directory / "manifests/backup/pod.yaml"
+    replace_in(path, "          drop: [ALL]\n", "          drop: [ALL]\n          add: [NET_ADMIN]\n")
+
+
+@subject_sabotage("netadmin-tier-separate", "the Compose file of the engine's socket asks for NET_ADMIN")
+def netadmin_with_the_socket(directory: Path) -> None:
+    path = directory / "compose.docker.yaml"
+    replace_in(path, "    group_add:", "    cap_add: [CAP_NET_ADMIN]\n    group_add:")
+
+
+image_sabotage(
+    "says_what_is_looked_for", "all-tools-run-in-deployed-pod",
+    "a tool says the word by which it is verified, whatever it is asked",
+    dockerfile=as_root(r"printf '#!/bin/sh\necho LISTEN\n' > /usr/bin/ss"),
+)  # fmt: skip
+image_sabotage(
+    "answers_for_the_address", "all-tools-run-in-deployed-pod",
+    "traceroute names the address that it is asked for, and goes nowhere",
+    dockerfile=as_root(
+        "rm /usr/bin/traceroute",
+        r"""printf '#!/bin/sh\nfor each; do :; done; echo "traceroute to $each ($each), 3 hops max"\n' """
+        "> /usr/bin/traceroute",
+        "chmod 0755 /usr/bin/traceroute",
+    ),
+)  # fmt: skip
+image_sabotage(
+    "no_authorities", "all-tools-run-in-deployed-pod", "the image has no certificates of public authorities",
+    dockerfile=as_root("rm -rf /etc/ssl/certs/*"),
+)  # fmt: skip
+image_sabotage(
+    "locale_not_installed", "all-tools-run-in-deployed-pod", "LANG names a locale that is not installed",
+    dockerfile="ENV LANG=en_US.UTF-8",
+)  # fmt: skip

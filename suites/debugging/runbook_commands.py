@@ -20,6 +20,17 @@ FORCED = (
     # its own time-out is 0, and that of a pod's sandbox always
     re.compile(r"\bcrictl\b[^|;&#\n]*\bstop\b(?![^|;&#\n]*[\s\"'](?:-\w*t|--timeout)\b)"),
     re.compile(r"\bcrictl\b[^|;&#\n]*\bstopp\b"),
+    # an engine without a cluster, and whoever sends the signal by hand
+    re.compile(r"\b(?:docker|podman)(?:\s+-\S+)*(?:\s+container)?\s+rm\b[^|;&#\n]*\s(?:-\w*f\w*|--force)\b"),
+    re.compile(
+        r"\b(?:docker|podman|nerdctl)(?:\s+-\S+)*(?:\s+(?:container|compose))?\s+kill\b"
+        r"(?![^|;&#\n]*\s(?:-s|--signal)[ =](?!(?:SIG)?(?:KILL|9)\b)\w)"
+    ),
+    re.compile(
+        r"\b(?:docker|podman|nerdctl)\b[^|;&#\n]*\s(?:stop|restart|down)\b"
+        r"[^|;&#\n]*\s(?:-t|--time|--timeout)[ =]?0\b"
+    ),
+    re.compile(r"(?<![\w-])(?:pkill|killall|kill)\s+(?:-s\s*|--signal[ =]|-)(?:SIG)?(?:KILL|9)\b"),
 )
 EXAMPLES = (
     "crictl stop a && crictl rm -f a",
@@ -36,6 +47,16 @@ EXAMPLES = (
     "kubectl replace --force -f pod.yaml",
     "ctr -n k8s.io tasks kill --signal SIGKILL a",
     "nerdctl rm -f a",
+    "docker rm --force a",
+    "docker stop a && docker container rm -vf a",
+    "podman rm -f a",
+    "docker kill a",
+    "docker compose kill",
+    "docker kill --signal SIGKILL a",
+    "docker stop --time 0 a",
+    "docker compose down -t 0",
+    "kill -9 $pid",
+    "nsenter --target $pid --all -- pkill -KILL claude",
 )
 GRACEFUL = re.compile(r"\bkubectl\b.*\bdelete\b.*\bpod\b")
 BY_HAND = re.compile(r"crictl\b[^|;&#\n]*\bstopp?\b|remove\.sh|inv remove-container")

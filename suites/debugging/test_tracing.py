@@ -133,3 +133,31 @@ def test_no_document_names_it_without_its_cost(subject: Subject) -> None:
         more = {"another.md": "Use `strace -c`: it is cheap.\n\nA debugger stops the process."}
         assert "another.md" in NONE_SILENT.fails(silent("with another", pages | more))
     NONE_SILENT(silent("the documents", pages))
+
+
+ATTACHES = re.compile(  # or counts, which is attaching too, however the options are written
+    r"\bstrace\b(?=[^`\n|;]*\s(?:-\w*[cCp]\w*|--summary(?:-only)?|--attach)\b)"
+)
+NONE_CHEAP = require("each document that attaches strace says what that costs", lambda silent: silent == [])
+
+
+@claim("dbg-tracing-low-overhead")
+@scope("image")
+def test_no_document_attaches_strace_without_its_cost(subject: Subject) -> None:
+    """Counting is one of several ways to do it, and may be written in many."""
+
+    def silent(asked: str, documents: Mapping[str, str]) -> list[str]:
+        found = []
+        for name, text in documents.items():
+            said = [each for each in re.split(r"\n\s*\n", text) if ATTACHES.search(each)]
+            if said and not any(COSTS.search(each) for each in said):
+                found.append(name)
+        return observe("documents that attach strace without its cost", asked, sorted(found))
+
+    files = shipped.files(subject, "*.md")
+    pages = {str(each.relative_to(subject.directory)): each.read_text() for each in files}
+    with control("another page that does so as if it were cheap is seen"):
+        for words in ("-fcp 1", "-f -p 1", "-C -p 1", "--summary-only --attach=1", "-c ls"):
+            more = {"another.md": f"It is cheap:\n```\nstrace {words}\n```\n\nA debugger stops the process."}
+            assert "another.md" in NONE_CHEAP.fails(silent(words, pages | more)), words
+    NONE_CHEAP(silent("the documents", pages))

@@ -21,6 +21,7 @@ ASLEEP = ("S", "Z")  # states of the kernel: waits for something, or has ended
 ENVIRONMENT = {"BASH_ENV": RECORDER}
 START = 30.0  # seconds for a script to get there
 SCRIPT = f"""trap() {{
+  [ "${{1-}}" != -- ] || shift
   case ${{1-}} in -* | '') builtin trap "$@"; return ;; esac
   local handler=$1 name=$BASHPID
   shift
@@ -32,6 +33,7 @@ FILES = {RECORDER: (SCRIPT.encode(), 0o644)}
 EXAMPLES = {
     "trap 'exit 0' TERM\nexec sleep 3600\n": Trap.DISCARDED,
     "trap 'exit 0' TERM\nsleep 3600\n": Trap.BLOCKED,
+    "trap -- 'exit 0' TERM\nexec sleep 3600\n": Trap.DISCARDED,
     "sleep 3600 &\ntrap 'kill $!; exit 0' TERM\nwait $!\n": Trap.LIVE,
 }
 

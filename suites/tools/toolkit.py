@@ -40,6 +40,10 @@ K9S = (
     " | timeout 50 script -qec 'stty rows 40 cols 160; k9s --readonly --headless --command pods' /dev/null"
     " | grep -q {pod} && echo {word}"
 )
+# of a network without others every address of the machine answers: which one is asked comes from the word
+ADDRESS = "address=127.$((0x$(echo {word} | cut -c2-3) % 250 + 1)).$((0x$(echo {word} | cut -c4-5))).7"
+PORT = "port=$((0x$(echo {word} | cut -c2-4) + 20000))"
+THERE = "for each in $(seq 50); do [ -S {socket} ] && break; sleep 0.2; done"
 # {word} is printed where the tool has done its work, {pod} and {uid} are the box's own, {git} the cluster's
 # version, {service} the address of its API server.
 WORK = {
@@ -75,6 +79,31 @@ WORK = {
     "ip": "ip -o address show lo | grep -q 127.0.0.1 && echo {word}",
     "strace": "strace -f -e trace=execve /bin/echo {word} 2>&1 | grep -q 'execve(.*{word}' && echo {word}",
     "lsof": "file=$(mktemp) && exec 9>$file && lsof -w -t $file | grep -qx $$ && echo {word}",
+    "nc": f"cd $(mktemp -d) && {{{{ nc -l -U s >got & {THERE.format(socket='s')};"
+    " echo {word} | nc -N -U s; wait; cat got; }}",
+    "ss": f"cd $(mktemp -d) && {{{{ nc -l -U {{word}} & {THERE.format(socket='{word}')};"
+    " ss -xlH | grep -om1 {word}; kill $!; }}",
+    "nmap": f"{PORT}; nc -lk 127.0.0.1 $port >/dev/null & {{{{ for each in $(seq 50); do ss -tlnH"
+    " | grep -q :$port && break; sleep 0.2; done; nmap -n -Pn -sT -p $port 127.0.0.1"
+    ' | grep -q "^$port/tcp *open" && echo {word}; kill $!; }}',
+    "mtr": f"{ADDRESS}; mtr --no-dns --report --report-cycles 1 $address"
+    ' | grep -q "$address *0.0%" && echo {word}',
+    "traceroute": f"{ADDRESS}; traceroute -n -m 3 -w 5 $address"
+    ' | grep -q "^ *1  *$address " && echo {word}',
+    "gdb": "timeout 50 gdb -nx -q -batch -ex starti -ex 'info proc' --args /bin/true {word} </dev/null 2>&1"
+    " | grep '^cmdline' | grep -om1 {word}",
+    "less": "file=$(mktemp) && {{ seq 900; echo {word}; }} >$file && {{ sleep 1; printf q; }}"
+    ' | TERM=xterm timeout 50 script -qec "less +G $file" /dev/null | grep -om1 {word}',
+    "tmux": "export TMUX_TMPDIR=$(mktemp -d) && tmux -f /dev/null new-session -d 'echo {word}; sleep 40'"
+    " && for each in $(seq 50); do tmux capture-pane -p | grep -q {word} && break; sleep 0.2; done;"
+    " tmux capture-pane -p | grep -om1 {word}; tmux kill-server",
+    "syft": "cd $(mktemp -d) && echo '{word}==1.2.3' >requirements.txt && SYFT_CHECK_FOR_APP_UPDATE=false"
+    " timeout 50 syft scan dir:. --quiet --output spdx-json"
+    " | jq -r '.packages[] | select(.versionInfo == \"1.2.3\") | .name'",
+    "trivy": "cd $(mktemp -d) && mkdir {word} && printf 'FROM scratch\\nUSER root\\n' >{word}/Dockerfile"
+    " && timeout 50 trivy --quiet --cache-dir cache config --skip-check-update --skip-version-check"
+    ' --format json . | jq -r \'.Results[] | select(any(.Misconfigurations[]?.Title; test("root")))'
+    " | .Target' | grep -om1 {word}",
     "ping": "ping -c1 -W5 127.0.0.1 | grep -q '1 received' && echo {word}",
 }
 NAMED = (

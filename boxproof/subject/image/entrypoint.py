@@ -107,7 +107,7 @@ def _search_path(config: Mapping[str, Any]) -> list[str]:
 
 
 TRAP = re.compile(
-    r"^\s*(?:\S+\s*(?:&&|;)\s*)?trap\s+(?P<handler>'[^']*'|\"[^\"]*\"|[\w-]+)"
+    r"^\s*(?:\S+\s*(?:&&|;)\s*)?trap\s+(?:--\s+)?(?P<handler>'[^']*'|\"[^\"]*\"|[\w-]+)"
     r"(?P<signals>(?:\s+(?:SIG)?[A-Z]+|\s+\d+)+)",
     re.MULTILINE,
 )

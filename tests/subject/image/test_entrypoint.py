@@ -41,6 +41,8 @@ def test_form_looks_behind_the_bracket_and_the_init(words: list[str] | None, exp
         (EXAMPLE % "sleep 9 &\nwait", Trap.UNASSIGNED),
         (EXAMPLE % "sleep 9 &\nCHILD_PID=$!\nwait", Trap.LIVE),
         ("exec >/dev/null 2>&1\nexec claude\n", Trap.NONE),
+        ("trap -- 'kill $child' TERM\nexec claude\n", Trap.DISCARDED),
+        ("trap -- - TERM\nexec claude\n", Trap.NONE),
         ("# trap x TERM\ntrap - TERM\nexec claude\n", Trap.NONE),
         ("trap 'rm /tmp/x' EXIT\nexec 3>&1\nwork\n", Trap.LIVE),
         ("trap 'rm /tmp/x' EXIT\ncase $1 in\n  a) exec work ;;\nesac\n", Trap.DISCARDED),

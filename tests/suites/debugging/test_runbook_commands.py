@@ -26,7 +26,13 @@ def test_a_removal_by_force_is_seen(command: str) -> None:
         '["crictl", "stop", "--timeout", "60", name]',
         "# crictl rm --force a",
         "rm -f file",
-        "docker rm --force registry",
+        "docker stop registry && docker rm registry",
+        "docker image rm --force a",
+        "docker kill --signal TERM a",
+        "docker stop --time 60 a",
+        "docker compose down --timeout 60",
+        "kill -TERM $pid",
+        "kill -0 $pid",
     ],
 )
 def test_what_gives_time_is_no_mistake(command: str) -> None:

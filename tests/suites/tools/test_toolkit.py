@@ -56,3 +56,10 @@ def test_work_is_judged_by_a_word_that_nobody_knows_beforehand() -> None:
 def test_a_command_that_fails_is_told_with_its_words() -> None:
     assert toolkit.failing(answering("no", 1), {"a": "a"}, "x") == {"a": "1: no"}
     assert toolkit.failing(answering(""), {"a": "a"}, "x") == {}
+
+
+def test_nearly_every_tool_of_the_default_tier_has_work_of_our_choosing() -> None:
+    elsewhere = {"claude", "kubernetes-mcp-server"}  # at work in most other checks
+    own = {"dive", "grype", "htop"}  # shown by their own commands alone
+    here = {name for name, tier in toolkit.DECLARED.items() if tier == "default"}
+    assert here - set(toolkit.WORK) == elsewhere | own

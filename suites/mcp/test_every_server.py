@@ -1,0 +1,43 @@
+"""Every MCP server that is configured, and not only the one that subject.toml names."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from boxproof.agent import mcp
+from boxproof.core.session import ImageInfo, Session
+from boxproof.deployment.box import Box
+from boxproof.subject.image.image_files import reader
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, require
+from pytest_claims.faults import SubjectFault
+from suites.mcp.test_shipped import READS_ALONE, powers
+
+
+def configured(where: str, text: str, config: str) -> dict[tuple[str, ...], str]:
+    """Return the servers of a configuration by how they are started, each with where that stands."""
+    try:
+        names = sorted(json.loads(text)["mcpServers"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SubjectFault(f"{config} of {where} lists no servers: {error!r}") from error
+    return {tuple(mcp.argv_of(text, config, each)): f"{each}, {where}" for each in names}
+
+
+@claim("mcp-read-only-enforced")
+def test_so_is_every_server_that_is_configured(
+    box: Box, argv: list[str], docker: Any, session: Session, image: ImageInfo, subject: Subject
+) -> None:
+    """Also one beside it: the CLI starts all of them."""
+    config = subject.mcp.config
+    with reader(docker, image.reference, run=session.run) as read:
+        own = read(config)
+    found = configured("the pod", box.exec(["cat", config]).stdout, config)
+    if own is not None:
+        found = configured("the image", own, config) | found
+    with control("the server without any flag offers tools that change things, and knows them"):
+        free = READS_ALONE.fails(powers(box, "free", argv[:1], ("pods_delete",)))
+        assert free.changing and free.known, "a server without flags has no tool that changes anything"
+    require.expected(READS_ALONE)
+    for words, where in found.items():
+        READS_ALONE(powers(box, where, list(words), free.changing))
