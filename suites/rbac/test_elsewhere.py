@@ -15,12 +15,12 @@ from boxproof.deployment.deploy import COMPONENTS
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.access_reviews import Answer, Question
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rules import becomes, changing
+from boxproof.kube.rules import becomes, changing, in_force
 from boxproof.probes.pods.helper_pods import applied, unique
 from boxproof.subject.manifests.pod_specs import without_pods
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
-from suites.rbac.conftest import Bound
+from suites.rbac.conftest import Bound, decoy
 from suites.rbac.rights import allowed, from_rules, spaces
 from suites.rbac.test_denied import OPERATOR
 from suites.rbac.test_patches import CHANGES, RESTART, made_of, policies_in_force, policy_of_ours, tried
@@ -102,28 +102,44 @@ def test_bound_in_another_namespace_it_changes_no_more_there(
             RESTARTS(patched(own_operator.user, what, body))
 
 
+def other_account(space: str, *places: str) -> list[Object]:
+    """Return an account of a namespace that may patch Deployments in some, and what gives it that."""
+    name = unique("other")
+    account, *_ = decoy(name, space, "apps", "deployments", ("get", PATCH), ())
+    made = [account]
+    for place in places:
+        _, role, binding = decoy(name, place, "apps", "deployments", ("get", PATCH), ())
+        binding["subjects"][0]["namespace"] = space
+        made += [role, binding]
+    return made
+
+
 @claim("rbac-nobody-elses-rights")
 @needs("tier:operator")
 def test_the_policies_of_the_operator_hold_nobody_else(
-    operator: Box, kube: Kube, session: Session, aside: str, bound: Bound
+    operator: Box, kube: Kube, session: Session, aside: str
 ) -> None:
-    """An account of somebody else's changes its workloads as before, beside the agent and elsewhere."""
-    name = unique("patched")
-    paths = {space: kube.path("Deployment", name, space) for space in (operator.namespace, aside)}
-    mine = [made_of("Deployment", name, space, session.probe_image) for space in paths]
+    """Another account changes its workloads as before, beside the agent and elsewhere.
 
-    def patched(user: str, space: str, what: str) -> str:
-        ended = tried(kube, paths[space], user, CHANGES[what])
-        return observe(PATCH, f"{user} in {space}: {what}", ended)
+    It is of the agent's namespace: a further instance's policy is made to be about no others.
+    """
+    name, space = unique("patched"), operator.namespace
+    paths = {each: kube.path("Deployment", name, each) for each in (space, aside)}
+    mine = [made_of("Deployment", name, each, session.probe_image) for each in paths]
+    account = other_account(space, *paths)
+    user = f"system:serviceaccount:{space}:{account[0]['metadata']['name']}"
 
-    others = {space: bound("apps", "deployments", ("get", PATCH), (), space) for space in paths}
-    note = partial(tried, kube, paths[operator.namespace], "")
-    with applied(kube, *mine), policies_in_force(policy_of_ours(name, session.run), note, kube):
+    def patched(who: str, where: str, what: str) -> str:
+        return observe(PATCH, f"{who} in {where}: {what}", tried(kube, paths[where], who, CHANGES[what]))
+
+    note = partial(tried, kube, paths[space], "")
+    with applied(kube, *mine, *account), policies_in_force(policy_of_ours(name, session.run), note, kube):
+        in_force(kube, user)
         for what in ("another image", "labels of its own", "a note"):
             with control(f"{what}: the operator's is refused"):
-                NOT_HELD.fails(patched(operator.user, operator.namespace, what))
-            for space, other in others.items():
-                NOT_HELD(patched(other, space, what))
+                NOT_HELD.fails(patched(operator.user, space, what))
+            for where in paths:
+                NOT_HELD(patched(user, where, what))
 
 
 REFUSES_THEN = require("what no policy can evaluate is refused", lambda found: found == [])
