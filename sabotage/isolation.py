@@ -210,7 +210,7 @@ image_sabotage(
     dockerfile=edited(
         START,
         r's/claude remote-control /claude remote-control "${CLAUDE_PROMPT:-}" /; '
-        r's/exec claude "\$@"/exec claude "${CLAUDE_PROMPT:-}" "$@"/',
+        r's/limits\.py claude "\$@"/limits.py claude "${CLAUDE_PROMPT:-}" "$@"/',
     ),
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from boxproof.deployment.sabotage_ways import Objects, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
 from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
 
 FAKE = "sk-ant-" + "oat01-" + "x" * 40  # has the shape of a token, and is none
@@ -260,3 +260,46 @@ def written_as_they_are(directory: Path) -> None:
     page = directory / "docs/authentication.md"
     old = "      - secretbox: # the first one writes"
     replace_in(page, old, f"      - identity: {{}}\n{old}")
+
+
+@subject_sabotage("per-agent-kubeconfig-from-secret", "the chart gives each agent the kubeconfig of all")
+def kubeconfig_of_all(directory: Path) -> None:
+    """Read the values from the top, where the agent's own do not stand."""
+    path = directory / "chart/templates/kubeconfig.yaml"
+    replace_in(path, "{{ .values.kubeconfig.content |", "{{ $.Values.kubeconfig.content |")
+
+
+image_sabotage(
+    "kubeconfig_shown_at_start", "secret-not-in-logs-or-argv",
+    "the box shows at its start the kubeconfig that it is given",
+    dockerfile=edited(
+        "/usr/local/bin/entrypoint", '2i [ -z "${KUBECONFIG:-}" ] || cat "$KUBECONFIG" >\\&2'
+    ),
+)  # fmt: skip
+
+
+@manifest_sabotage("secret-not-in-logs-or-argv", "the watch of the login shows what it looks at")
+def watch_shows_the_login(objects: Objects) -> None:
+    """Help whoever wonders why it fails."""
+    job = find(objects, "CronJob")["spec"]["jobTemplate"]["spec"]
+    container = job["template"]["spec"]["containers"][0]
+    command = " ".join(container["command"])
+    container["command"] = ["sh", "-c", f"cat /home/claude/.claude/.credentials.json; exec {command}"]
+
+
+@manifest_sabotage("per-agent-kubeconfig-from-secret", "what waits for the policy has the kubeconfig as well")
+def kubeconfig_of_the_gate(objects: Objects) -> None:
+    """Give each container of the pod the same mounts."""
+    find(objects, "Secret", "claude-kubeconfig")  # in that tier alone
+    pod = find(objects, "StatefulSet")["spec"]["template"]["spec"]
+    mounts = pod["containers"][0]["volumeMounts"]
+    mine = next(each for each in mounts if each["name"] == "kubeconfig")
+    pod["initContainers"][0]["volumeMounts"].append(dict(mine))
+
+
+@subject_sabotage("secret-not-in-logs-or-argv", "a page has the token among the words of a command")
+def token_on_the_command_line(directory: Path) -> None:
+    """Give it where whoever lists processes reads it."""
+    page, header = directory / "docs/modes.md", '"Authorization: Bearer $TOKEN"'
+    replace_in(page, "curl -H @- ", f"curl -H {header} ")
+    replace_in(page, f" <<<{header}", "")

@@ -21,6 +21,7 @@ from boxproof.fixtures.agent_modes import Headless, Modes
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.compose_project import Composed
 from boxproof.fixtures.factories import Containers
+from boxproof.fixtures.helm_release import Charts
 from boxproof.kube import pod_status
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.exec import exec_in
@@ -38,6 +39,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tell whoever calls pytest by hand how the suites are run."""
     if not any(str(each).startswith("claim(") for each in config.getini("markers")):
         raise pytest.UsageError("suites are run by `nox -s e2e -- --claims ID` or `inv test --claims ID`")
+
+
+@pytest.fixture
+def charts(session: Session, subject: Subject, tmp_path: Path) -> Charts:
+    """The subject's chart and its kustomize files, to be rendered."""
+    if not subject.chart.directory:
+        pytest.skip("subject.toml names no chart")
+    return Charts(session, subject, tmp_path)
 
 
 @pytest.fixture

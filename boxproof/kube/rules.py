@@ -13,6 +13,7 @@ import yaml
 from boxproof.kube.access_reviews import Answer, Question, groups_of, review
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.discovery import Resource
+from boxproof.kube.network_policies import matches
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.recording.observations import record
 from pytest_claims.waiting import NotYet, until
@@ -88,6 +89,21 @@ def among(objects: Iterable[Object], user: str, groups: Sequence[str]) -> list[G
         if hit:
             made.append(_grant(binding, hit, roles))
     return made
+
+
+def filled(objects: Iterable[Object]) -> list[Object]:
+    """Return the objects, each aggregated ClusterRole with the rules that others among them feed it too."""
+    every = list(objects)
+    return [{**each, "rules": [*(each.get("rules") or ()), *_fed(each, every)]}
+            if each.get("aggregationRule") else each for each in every]  # fmt: skip
+
+
+def _fed(role: Object, every: Iterable[Object]) -> Iterator[Mapping[str, Any]]:
+    selectors = role["aggregationRule"].get("clusterRoleSelectors") or ()
+    for each in every:
+        labels = each["metadata"].get("labels") or {}
+        if each["kind"] == "ClusterRole" and any(matches(one, labels) for one in selectors):
+            yield from each.get("rules") or ()
 
 
 def rules_of(role: Object) -> tuple[Rule, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,20 @@ class Ended:
 
 def run_now(kube: Kube, cronjob: Object, asked: str) -> Ended:
     """Make a Job from a CronJob, wait for its end and remove it; raises DeadlineExceeded without an end."""
+    with ended(kube, cronjob) as (status, pods):
+        meta = status["metadata"]
+        failed = _end(status) == "Failed"
+        seen = Ended(not failed, _words(pods), _warnings(kube, meta, wanted=failed))
+    observations.record("job", asked, seen, decides=seen.succeeded)
+    return seen
+
+
+@contextmanager
+def ended(kube: Kube, cronjob: Object) -> Iterator[tuple[Object, list[Object]]]:
+    """Make a Job from a CronJob and give it, once it has ended, and its pods, for the length of the block.
+
+    Raises DeadlineExceeded without an end.
+    """
     meta = {"name": helper_pods.unique("boxproof-job"), "namespace": cronjob["metadata"]["namespace"]}
     job = {
         "apiVersion": "batch/v1",
@@ -34,13 +49,15 @@ def run_now(kube: Kube, cronjob: Object, asked: str) -> Ended:
         "metadata": meta,
         "spec": cronjob["spec"]["jobTemplate"]["spec"],
     }
+
+    def over() -> Object | None:
+        found = kube.get("Job", meta["name"], meta["namespace"])
+        return found if _end(found) else None
+
     with helper_pods.applied(kube, job):
-        status = until(lambda: _end(kube, meta), timeout=END, what=f"end of the Job {meta['name']}")
-        seen = Ended(
-            status == "Complete", _words(kube, meta), _warnings(kube, meta, wanted=status == "Failed")
-        )
-    observations.record("job", asked, seen, decides=seen.succeeded)
-    return seen
+        status = until(over, timeout=END, what=f"end of the Job {meta['name']}")
+        named = f"batch.kubernetes.io/job-name={meta['name']}"
+        yield status, kube.list("Pod", meta["namespace"], named)
 
 
 def hindrances(spec: dict[str, Any], *, within: int) -> list[str]:
@@ -67,14 +84,13 @@ def longest_gap(minutes: str) -> int:
     return max(after - before for before, after in zip(at, [*at[1:], at[0] + 60], strict=True))
 
 
-def _end(kube: Kube, meta: dict[str, str]) -> str:
-    status: dict[str, Any] = kube.get("Job", meta["name"], meta["namespace"]).get("status", {})
+def _end(job: Object) -> str:
+    status: dict[str, Any] = job.get("status", {})
     true = {each["type"] for each in status.get("conditions") or () if each["status"] == "True"}
     return next((each for each in ("Complete", "Failed") if each in true), "")
 
 
-def _words(kube: Kube, meta: dict[str, str]) -> str:
-    pods = kube.list("Pod", meta["namespace"], f"batch.kubernetes.io/job-name={meta['name']}")
+def _words(pods: list[Object]) -> str:
     states = [each["state"] for pod in pods for each in pod["status"].get("containerStatuses") or ()]
     return " ".join(each.get("terminated", {}).get("message", "") for each in states).strip()
 

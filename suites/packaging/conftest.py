@@ -14,15 +14,6 @@ from boxproof.fixtures.applied_objects import Applied, Conformity
 from boxproof.fixtures.helm_release import Charts, Release
 from boxproof.kube.client import Kube
 from boxproof.probes.network.reach import Outside
-from boxproof.subject.model import Subject
-
-
-@pytest.fixture
-def charts(session: Session, subject: Subject, tmp_path: Path) -> Charts:
-    """The subject's chart and its kustomize files."""
-    if not subject.chart.directory:
-        pytest.skip("subject.toml names no chart")
-    return Charts(session, subject, tmp_path)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from boxproof.kube.access_reviews import (
     reviewed,
 )
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rules import among, derived, given, grants, places
+from boxproof.kube.rules import among, derived, filled, given, grants, places
 from pytest_claims import observe
 from pytest_claims.faults import EnvironmentFault
 
@@ -35,7 +35,7 @@ def from_rules(kube: Kube, user: str, objects: Sequence[Object] = ()) -> list[Qu
 
 def brought(kube: Kube, user: str, objects: Sequence[Object]) -> list[Question]:
     """Return what the bindings among ``objects`` would give ``user``, as questions; none of it is applied."""
-    own = [*kube.list("ClusterRole"), *objects]  # a binding may be to a role of the cluster's
+    own = filled([*kube.list("ClusterRole"), *objects])  # a binding may be to a role of the cluster's
     return derived(among(own, user, groups_of(user)), discover(kube))
 
 

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from boxproof.core.session import EngineInfo, Session
 from boxproof.fixtures.compose_project import Documented
-from boxproof.fixtures.helm_release import Charts
 from boxproof.subject.model import Subject
-
-
-@pytest.fixture
-def charts(session: Session, subject: Subject, tmp_path: Path) -> Charts:
-    """The subject's chart, to be rendered."""
-    return Charts(session, subject, tmp_path)
 
 
 @pytest.fixture

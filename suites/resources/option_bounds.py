@@ -41,3 +41,22 @@ def tmp_is_tight(options: Sequence[str]) -> bool:
     said = [set(words.split(",")) for place, words in mounts if place.rstrip("/") == "/tmp"]
     words = said[-1] if said else set()
     return any(re.match(r"size=[1-9]", each) for each in words) and not words & {"exec", "suid"}
+
+
+def loose_tmp(service: Mapping[str, Any]) -> list[str]:
+    """Return why a service of Compose may fill a disk by way of /tmp, or run programs there."""
+    said = service.get("tmpfs") or ()
+    every = [said] if isinstance(said, str) else [str(each) for each in said]
+    mine = [each for each in every if each.partition(":")[0].rstrip("/") == "/tmp"]
+    places = [_place(each) for each in service.get("volumes") or ()]
+    found = [f"a volume at {each}" for each in places if f"{each}/".startswith("/tmp/")]
+    found += [each for each in mine if not tmp_is_tight(("--tmpfs", each))]
+    return found if mine else [*found, "no tmpfs"]
+
+
+def _place(volume: Any) -> str:
+    """Return where a volume of Compose is mounted."""
+    if isinstance(volume, Mapping):
+        return str(volume.get("target", "")).rstrip("/")
+    parts = str(volume).split(":")
+    return parts[1 if len(parts) > 1 else 0].rstrip("/")

@@ -205,3 +205,23 @@ def test_verify_tools_tries_what_it_is_told(tmp_path: Path, told: str, words: li
 
     assert len(names) == tried
     assert names == (words or told.split() or ["true", "false"])
+
+
+def test_a_program_that_is_started_with_its_limits_keeps_words_and_signals() -> None:
+    script = 'grep SigIgn /proc/self/status; printf "%s|" "$@"'
+    argv = [
+        sys.executable,
+        "-I",
+        str(ROOTFS / "lib/box/limits.py"),
+        "sh",
+        "-c",
+        script,
+        "sh",
+        "--json",
+        "a b",
+    ]
+
+    mask, words = run(argv, timeout=60).stdout.splitlines()
+
+    assert words == "--json|a b|"
+    assert not int(mask.split()[1], 16) & (1 << signal.SIGPIPE - 1)

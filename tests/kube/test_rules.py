@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxproof.kube.access_reviews import Audit, Question, groups_of
-from boxproof.kube.rules import Grant, Rule, among, places, subjects
+from boxproof.kube.rules import Grant, Rule, among, filled, places, subjects
 
 USER = "system:serviceaccount:claude:agent"
 PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
@@ -127,3 +127,17 @@ def test_changes_are_what_is_not_reading() -> None:
     beyond += [Question.of("patch", "deployments.apps/scale")]
     made = Audit(asked=4, unclear=(), beyond=frozenset(beyond), seconds=0.1)
     assert made.changes == {"delete": ["pods"], "patch": ["deployments.apps/scale"]}
+
+
+def test_an_aggregated_role_has_the_rules_that_others_feed_it() -> None:
+    fed = role("ClusterRole", "fed") | {
+        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"feeds": "it"}}]}
+    }
+    feeding, beside = (role("ClusterRole", name, PODS) for name in ("feeding", "beside"))
+    feeding["metadata"]["labels"] = {"feeds": "it"}
+    bound = binding("ClusterRoleBinding", ("ClusterRole", "fed"), account())
+
+    [before], [grant] = found(fed, feeding, beside, bound), found(*filled([fed, feeding, beside, bound]))
+
+    assert before.rules == ()
+    assert grant.rules == (Rule(verbs=("get",), groups=("",), resources=("pods",)),)

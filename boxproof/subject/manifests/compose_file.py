@@ -45,6 +45,24 @@ def services(path: Path) -> dict[str, Service]:
     return {name: _bounded(_whole(path, name, DEEPEST)) if written[name] else {} for name in written}
 
 
+def laid_over(first: Mapping[str, Service], then: Mapping[str, Service]) -> dict[str, Service]:
+    """Return the services that Compose has of two files, the second laid over the first.
+
+    With another driver of logs its options go: they are that driver's.
+    """
+    made: dict[str, Service] = dict(first)
+    for name, each in then.items():
+        before, after = (_mapping(one.get("logging")) for one in (first.get(name) or {}, each or {}))
+        made[name] = dict(_over(first.get(name) or {}, each or {}))
+        if after.get("driver", before.get("driver")) != before.get("driver"):
+            made[name]["logging"] = after
+    return made
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 def _written(path: Path) -> dict[str, Service]:
     found = next(documents(path), {}).get("services")
     every = found if isinstance(found, dict) else {}

@@ -16,6 +16,7 @@ KINDS = ("StatefulSet", "Deployment", "DaemonSet", "Pod", "ReplicaSet", "Job", "
 GROUPS = ("initContainers", "containers", "ephemeralContainers")
 DEFAULTED = re.compile(r"\$\{\w+:?-([^}]*)\}")
 PLACEHOLDER = re.compile(r"\$|\{\{|^(ko|bazel)://|^[A-Z][A-Z0-9_]+$|<[\w-]+>|@@\w+@@")
+NOTHING = re.compile(r"0+(\.0+)?[A-Za-z]*")
 NO_NODE = "boxproof.dev/no-node"  # a label that no node has
 
 
@@ -188,8 +189,15 @@ def missing_resources(manifests: Iterable[Mapping[str, Any]]) -> dict[str, list[
     for where, container in containers(manifests, GROUPS[:2]):  # an ephemeral one cannot have any
         given = container.get("resources") or {}
         wanted = [(kind, name) for kind in ("requests", "limits") for name in ("cpu", "memory")]
-        found[where] = [f"{kind}.{name}" for kind, name in wanted if not (given.get(kind) or {}).get(name)]
+        found[where] = [
+            f"{kind}.{name}" for kind, name in wanted if _is_nothing((given.get(kind) or {}).get(name))
+        ]
     return found
+
+
+def _is_nothing(amount: Any) -> bool:
+    """Return whether an amount is none: to the kubelet a limit of 0 is no limit."""
+    return not amount or bool(NOTHING.fullmatch(str(amount)))
 
 
 def holders(spec: Mapping[str, Any], secret: str) -> list[str]:

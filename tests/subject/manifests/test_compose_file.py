@@ -53,3 +53,19 @@ def test_what_has_no_services_has_none(tmp_path: Path) -> None:
     for text in ("services: [a]\n", "{{ x }}: [\n", "a: 2024-13-45\n", ""):
         (tmp_path / "c.yaml").write_text(text)
         assert compose_file.services(tmp_path / "c.yaml") == {}
+
+
+def test_a_file_is_laid_over_another() -> None:
+    logging = {"driver": "json-file", "options": {"max-size": "1m"}}
+    first = {"one": {"image": "a", "tmpfs": ["/tmp"], "logging": logging}}
+
+    same = compose_file.laid_over(
+        first, {"one": {"tmpfs": ["/run"], "logging": {"options": {"max-file": "2"}}}, "two": {}}
+    )
+    other = compose_file.laid_over(first, {"one": {"tmpfs": None, "logging": {"driver": "local"}}})
+
+    assert same["one"]["tmpfs"] == ["/tmp", "/run"]
+    assert same["one"]["logging"] == {"driver": "json-file", "options": {"max-size": "1m", "max-file": "2"}}
+    assert same["two"] == {}
+    assert other["one"] == {"image": "a", "tmpfs": None, "logging": {"driver": "local"}}
+    assert first == {"one": {"image": "a", "tmpfs": ["/tmp"], "logging": logging}}

@@ -57,6 +57,17 @@ def test_what_a_container_lacks_is_named() -> None:
     assert found == {"Pod/x/b": ["limits.memory"]}
 
 
+@pytest.mark.parametrize(
+    ("amount", "lacks"),
+    [("0", True), (0, True), ("0m", True), ("0.0Gi", True), ("0.5", False), ("100m", False), (2, False)],
+)
+def test_a_limit_of_nothing_is_none(amount: object, lacks: bool) -> None:
+    given = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": amount, "memory": "1Gi"}}
+    spec = {"containers": [{"name": "b", "resources": given}]}
+    found = pod_specs.missing_resources([{"kind": "Pod", "metadata": {"name": "x"}, "spec": spec}])
+    assert found == {"Pod/x/b": ["limits.cpu"] if lacks else []}
+
+
 def test_a_documented_command_is_filled_in_and_an_unknown_name_is_the_subjects_fault() -> None:
     assert fill(["load", "{image}"], {"image": "box:1"}) == ["load", "box:1"]
     with pytest.raises(SubjectFault, match="cluster"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from suites.resources.option_bounds import compose_bound, log_bound, tmp_is_tight
+from suites.resources.option_bounds import compose_bound, log_bound, loose_tmp, tmp_is_tight
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,19 @@ def test_a_service_is_bounded_by_each_driver_that_keeps_a_size() -> None:
 )
 def test_tmp_is_tight_with_a_size_and_without_programs(words: str, tight: bool) -> None:
     assert tmp_is_tight(words.split()) == tight
+
+
+@pytest.mark.parametrize(
+    ("service", "number"),
+    [
+        ({"tmpfs": ["/tmp:rw,noexec,nosuid,size=256m"]}, 0),
+        ({"tmpfs": "/tmp/:size=1m", "volumes": ["home:/home/me", {"type": "bind", "target": "/tmpx"}]}, 0),
+        ({"tmpfs": ["/run:size=1m"]}, 1),
+        ({"tmpfs": ["/tmp:size=1m", "/tmp:exec,size=1m"]}, 1),
+        ({"tmpfs": ["/tmp:size=1m"], "volumes": ["/tmp:/tmp"]}, 1),
+        ({"tmpfs": ["/tmp:size=1m"], "volumes": [{"type": "bind", "source": "/a", "target": "/tmp/a"}]}, 1),
+        ({}, 1),
+    ],
+)
+def test_the_tmp_of_a_service_is_tight(service: dict[str, Any], number: int) -> None:
+    assert len(loose_tmp(service)) == number

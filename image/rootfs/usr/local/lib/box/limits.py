@@ -1,11 +1,14 @@
 """What the control group allows, version 1 or 2: /proc/meminfo and /proc/cpuinfo are about the whole node.
 
-limits.py  print it as JSON
+limits.py         print it as JSON
+limits.py WORDS…  become that program, which is told to keep to it
 """
 
 import json
 import math
 import os
+import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,5 +79,14 @@ def _number(path: Path) -> int | None:
     return int(words[0]) if words and words[0].isdigit() else None
 
 
-if __name__ == "__main__":
+def main(words: list[str]) -> None:
+    """Run as a program."""
+    if words:
+        for each in (signal.SIGPIPE, signal.SIGXFSZ):  # Python does not heed them, and its heirs would not
+            signal.signal(each, signal.SIG_DFL)
+        os.execvpe(words[0], words, environment())
     print(json.dumps(asdict(read())))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,46 @@
+"""What every tier says of the agent's volume and of how many agents there are, as it is rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from boxproof.core.session import Session
+from boxproof.deployment.deploy import rendered
+from boxproof.kube.client import Object
+from boxproof.subject.manifests.pod_specs import workload
+from boxproof.subject.model import Subject
+from pytest_claims import claim, control, needs, observe, require
+
+ONE = require(
+    "the workload of a tier is a StatefulSet of one replica", lambda found: found == ("StatefulSet", 1)
+)
+OUTLIVES = require("no claim of a tier goes with its StatefulSet", lambda policy: policy != "Delete")
+
+
+@claim("statefulset-stable-identity")
+@needs("default-tier")
+def test_every_tier_is_a_statefulset_of_one(session: Session, subject: Subject) -> None:
+    def said(asked: str, item: Object) -> tuple[str, int]:
+        return observe("workload of a tier", asked, (str(item["kind"]), int(item["spec"].get("replicas", 1))))
+
+    with control("two of them, and a Deployment, are seen"):
+        ONE.fails(said("two", {"kind": "StatefulSet", "spec": {"replicas": 2}}))
+        ONE.fails(said("a Deployment", {"kind": "Deployment", "spec": {}}))
+    for name, components in (subject.tiers or {"default": ()}).items():
+        ONE(said(f"tier {name}", workload(rendered(session, components=components)[0], subject.workload)))
+
+
+@claim("pvc-survives-statefulset-deletion")
+@needs("default-tier")
+def test_no_claim_of_any_tier_goes_with_its_statefulset(session: Session, subject: Subject) -> None:
+    def policy(asked: str, spec: Mapping[str, Any]) -> str:
+        said = (spec.get("persistentVolumeClaimRetentionPolicy") or {}).get("whenDeleted", "Retain")
+        return observe("claims when it is deleted", asked, str(said))
+
+    with control("one that says whenDeleted: Delete is seen"):
+        doctored = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}
+        OUTLIVES.fails(policy("doctored", doctored))
+    for name, components in (subject.tiers or {"default": ()}).items():
+        item = workload(rendered(session, components=components)[0], subject.workload)
+        OUTLIVES(policy(f"tier {name}", item["spec"]))
