@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from boxproof.kube.discovery import PREFERRED, Resource, discover
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import redaction
+from pytest_claims.waiting import until
 
 Object = dict[str, Any]
 Objects = list[Object]
@@ -28,6 +30,10 @@ CONNECTIONS = 24  # at most, side by side
 FIRST = ("Namespace", "CustomResourceDefinition", "StorageClass", "PersistentVolume", "ServiceAccount",
          "Secret", "ConfigMap", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding",
          "NetworkPolicy", "PersistentVolumeClaim", "Service")  # fmt: skip
+
+ACCOUNT = 30.0  # seconds until a new namespace has its account "default"
+FORBIDDEN = 403
+NO_ACCOUNT = re.compile(r'error looking up service account \S+/default: serviceaccount "default" not found')
 
 
 class ApiError(EnvironmentFault):
@@ -49,6 +55,10 @@ class NotFound(ApiError):
 
 class Forbidden(ApiError):
     """The caller may not do this (403)."""
+
+
+class AccountAwaited(Forbidden):
+    """A pod came before the account that each new namespace is given a moment later."""
 
 
 class Conflict(ApiError):
@@ -229,7 +239,8 @@ class Kube:
     def create(self, item: Object) -> Object:
         """Create one object; raises Conflict if it exists."""
         where = item["metadata"].get("namespace")
-        return self.post(self.path(item["kind"], "", where, item["apiVersion"]), item)
+        path = self.path(item["kind"], "", where, item["apiVersion"])
+        return _with_account(lambda: self.post(path, item))
 
     def apply(self, objects: Iterable[Object]) -> Objects:
         """Apply objects on the server's side, namespaces and accounts first; returns what is stored."""
@@ -239,7 +250,8 @@ class Kube:
     def _apply(self, item: Object) -> Object:
         meta = item["metadata"]
         path = self.path(item["kind"], meta["name"], meta.get("namespace"), item["apiVersion"])
-        return self.patch(path, item, "apply-patch+yaml", {"fieldManager": MANAGER, "force": "true"})
+        query = {"fieldManager": MANAGER, "force": "true"}
+        return _with_account(lambda: self.patch(path, item, "apply-patch+yaml", query))
 
     def patch(
         self,
@@ -294,6 +306,11 @@ def _events(answer: urllib3.BaseHTTPResponse, path: str) -> Iterator[Object]:
         raise EnvironmentFault(f"the watch of {path} broke: {error}") from error
 
 
+def _with_account(write: Callable[[], Object]) -> Object:
+    """Write an object; one of a new namespace waits for the account that the cluster gives each."""
+    return until(write, timeout=ACCOUNT, what="the account of a new namespace", transient=(AccountAwaited,))
+
+
 def _rank(kind: str) -> int:
     return FIRST.index(kind) if kind in FIRST else len(FIRST)
 
@@ -304,5 +321,7 @@ def _fault(method: str, path: str, status: int, body: bytes) -> ApiError:
         message, reason = str(said.get("message", "")), str(said.get("reason", ""))
     except (ValueError, AttributeError):
         message, reason = body[:200].decode(errors="replace"), ""
-    kind = FAULTS.get(status, ApiError)
+    kind = (
+        AccountAwaited if status == FORBIDDEN and NO_ACCOUNT.search(message) else FAULTS.get(status, ApiError)
+    )
     return kind(status, f"{method} {path}: {status} {message}", reason)

@@ -81,6 +81,9 @@ class Server(BaseHTTPRequestHandler):
             return 200, {"kind": "APIGroupDiscoveryList", "items": groups[path]}
         if path == "/readyz":
             return 200, b"ok"
+        if "newborn" in path and sum("newborn" in each for _, each, _ in self.asked) == 1:
+            told = 'error looking up service account newborn/default: serviceaccount "default" not found'
+            return 403, {"message": f'pods "a" is forbidden: {told}'}
         for status, word in ((404, "gone"), (403, "forbidden"), (409, "taken"), (422, "wrong")):
             if word in path:
                 return status, {"message": f"it is {word}"}
@@ -121,6 +124,16 @@ def kubeconfig(directory: Path, port: int) -> Path:
     }
     path.write_text(yaml.safe_dump({"current-context": "x", "kind": "Config", "apiVersion": "v1"} | named))
     return path
+
+
+@pytest.mark.parametrize("write", ["create", "apply"])
+def test_a_pod_of_a_new_namespace_waits_for_its_account(
+    kube: Kube, asked: list[tuple[str, str, Any]], write: str
+) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "newborn"}}
+    made = kube.create(pod) if write == "create" else kube.apply([pod])[0]
+    assert made == POD
+    assert len([path for _, path, _ in asked if "newborn" in path]) == 2
 
 
 def test_a_proxy_is_not_asked_for_this_machine(

@@ -44,7 +44,9 @@ class Api(docker.APIClient):
             said = list(_frames(response.raw))
         if not demux:
             return b"".join(text for _, text in said)
-        apart = [b"".join(text for number, text in said if (number == STDERR) is err) for err in (False, True)]
+        apart = [
+            b"".join(text for number, text in said if (number == STDERR) is err) for err in (False, True)
+        ]
         return tuple(each or None for each in apart)
 
 

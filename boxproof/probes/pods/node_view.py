@@ -100,7 +100,9 @@ class Inside:
         """Return what carries ``path`` in the container; raises EnvironmentFault where nothing is told to."""
         holding = [each for each in self._mounts() if _holds(each.point, path)]
         if not holding:
-            raise EnvironmentFault(f"the mounts of process {self.pid} on {self.node.name} came without a root")
+            raise EnvironmentFault(
+                f"the mounts of process {self.pid} on {self.node.name} came without a root"
+            )
         found = max(holding, key=lambda each: len(each.point))
         observations.record("mount", path, found)
         return found
