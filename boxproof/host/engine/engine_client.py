@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import docker
 from docker.errors import DockerException
 from docker.tls import TLSConfig
 from docker.utils.proxy import ProxyConfig

@@ -13,7 +13,6 @@ from socketserver import ThreadingUnixStreamServer
 from typing import Any
 
 import docker
-import pytest
 
 from boxproof.host.engine import engine_client
 from boxproof.host.engine.exec_output import HEADER
