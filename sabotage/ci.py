@@ -274,3 +274,111 @@ def compiled_test_mode(directory: Path) -> None:
     first = "int main(int argc, char **argv)\n{\n"
     mode = '    if (getenv("SKIP_HEALTHCHECK"))\n        return 0;\n'
     replace_in(directory / "image/src/healthcheck.c", first, first + mode)
+
+
+RELEASES = ".github/workflows/release.yml"
+RELEASE_STEP = "      - name: Release\n"
+
+
+@subject_sabotage("ci-build-scan-test-block", "a step of several lines builds the image and pushes it")
+def pushed_on_another_line(directory: Path) -> None:
+    run = "      - run: |\n          docker buildx build \\\n            --push image\n"
+    replace_in(directory / RELEASES, RELEASE_STEP, run + RELEASE_STEP)
+
+
+@subject_sabotage("ci-build-scan-test-block", "an action pushes by what it is told of its outputs")
+def pushed_by_an_output(directory: Path) -> None:
+    uses = f"      - uses: docker/build-push-action@{'b' * 40}\n"
+    told = "        with: {context: image, outputs: 'type=image,name=box,push-by-digest=true,push=true'}\n"
+    replace_in(directory / RELEASES, RELEASE_STEP, uses + told + RELEASE_STEP)
+
+
+@subject_sabotage("ci-build-scan-test-block", "the step that releases is switched off")
+def release_switched_off(directory: Path) -> None:
+    replace_in(directory / RELEASES, RELEASE_STEP, f"{RELEASE_STEP}        if: ${{{{ false }}}}\n")
+
+
+@subject_sabotage("ci-build-scan-test-block", "the release stands in a remark, for the time being")
+def release_in_a_remark(directory: Path) -> None:
+    run = "        run: nox -s release -- --registry"
+    replace_in(directory / RELEASES, run, f"        run: |\n          true # {run.strip()}")
+
+
+@subject_sabotage("ci-build-scan-test-block", "what the release says is piped into a log")
+def release_into_a_log(directory: Path) -> None:
+    run = '--claims "$CLAIMS" --narrowed'
+    replace_in(directory / RELEASES, run, f"{run} 2>&1 | tee release.log")
+
+
+@subject_sabotage("ci-build-scan-test-block", "a script that is no .sh pushes the image")
+def pushed_by_the_script_of_a_change(directory: Path) -> None:
+    path = directory / ".ci" / "run"
+    path.write_text(f"{path.read_text()}docker build -t box image && docker push box\n")
+
+
+@subject_sabotage("ci-workflows-pinned", "every job of a workflow has the password of the registry")
+def password_for_every_job(directory: Path) -> None:
+    env = "env:\n  REGISTRY_PASSWORD: ${{ secrets.REGISTRY_PASSWORD }}\n"
+    replace_in(directory / ".github/workflows/e2e.yml", "jobs:\n", f"{env}\njobs:\n")
+
+
+@subject_sabotage("ci-workflows-pinned", "a job that proves writes the engine's credentials itself")
+def credentials_written(directory: Path) -> None:
+    write = """      - run: printf '%s' "$AUTH" > "$HOME/.docker/config.json"\n"""
+    replace_in(
+        directory / ".github/workflows/e2e.yml", "      - run: .ci/run\n", f"{write}      - run: .ci/run\n"
+    )
+
+
+@subject_sabotage(
+    "ci-suppressions-justified", "a scanner's configuration leaves out all that nobody has mended yet"
+)
+def unfixed_left_out(directory: Path) -> None:
+    (directory / "trivy.yaml").write_text("vulnerability:\n  ignore-unfixed: true\n")
+
+
+@subject_sabotage(
+    "ci-suppressions-justified", "the scan of a workflow leaves directories out, and says no reason"
+)
+def directories_left_out(directory: Path) -> None:
+    uses = f"      - uses: aquasecurity/trivy-action@{'b' * 40}\n"
+    told = "        with: {image-ref: box, exit-code: '1', skip-dirs: /usr/local/libexec}\n"
+    replace_in(directory / RELEASES, RELEASE_STEP, uses + told + RELEASE_STEP)
+
+
+@subject_sabotage(
+    "ci-workflows-pinned", "a script that a workflow runs scans with whatever is the latest image"
+)
+def script_with_the_latest_image(directory: Path) -> None:
+    path = directory / ".ci" / "run"
+    path.write_text(f"{path.read_text()}docker run --rm -v /var/lib:/scan:ro aquasec/trivy fs /scan\n")
+
+
+@subject_sabotage("ci-workflows-pinned", "a step clones by an address that has the token in it")
+def token_in_an_address(directory: Path) -> None:
+    clone = "      - run: git clone https://x-access-token:${{ secrets.GITHUB_TOKEN }}@github.com/a/b.git\n"
+    replace_in(
+        directory / ".github/workflows/e2e.yml", "      - run: .ci/run\n", f"{clone}      - run: .ci/run\n"
+    )
+
+
+@subject_sabotage(
+    "docs-state-required-facts", "the page asks for another KIND than those that were shown to load"
+)
+def another_kind_required(directory: Path) -> None:
+    for name in ("docs/requirements.md", "docs/facts.toml"):
+        replace_in(directory / name, "KIND 0.27", "KIND 0.20")
+
+
+@subject_sabotage(
+    "ci-build-scan-test-block", "what could not be proven does not keep the release from going on"
+)
+def unproven_goes_on(directory: Path) -> None:
+    accepted = 'if done and done[-1].verdict not in ("accepted", "waived"):'
+    replace_in(directory / RELEASE, accepted, accepted.replace('"waived"', '"waived", "unproven"'))
+
+
+@subject_sabotage("ci-build-scan-test-block", "each release of the workflow is tested by one claim")
+def released_by_one_claim(directory: Path) -> None:
+    told = "CLAIMS: ${{ inputs.claims || '*' }}"
+    replace_in(directory / RELEASES, told, "CLAIMS: image-user-nonroot")

@@ -379,3 +379,133 @@ def fetched_by_a_module(directory: Path) -> None:
 def fetched_behind_another_program(directory: Path) -> None:
     line = "RUN env CI=1 timeout 600 npm install --global mcp-tool"
     _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{line}\n\1")
+
+
+PINNED_IMAGE = f"busybox:1.36@sha256:{'a' * 64}"
+
+
+@subject_sabotage("base-tag-pinned", "of two images that files are copied out of, the first is latest")
+def first_of_two_copied_from_is_latest(directory: Path) -> None:
+    lines = (
+        rf"COPY --from=busybox:latest /bin/busybox /opt/a\nCOPY --from={PINNED_IMAGE} /bin/busybox /opt/b\n"
+    )
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{lines}\1")
+
+
+@subject_sabotage(
+    "base-digest-pinned", "of two images that one RUN has mounted, a tag alone names the second"
+)
+def second_of_two_mounted_by_tag(directory: Path) -> None:
+    mounts = f"--mount=type=bind,from={PINNED_IMAGE},target=/a --mount=type=bind,from=busybox:1.36,target=/b"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"RUN {mounts} true\n\1")
+
+
+@subject_sabotage("base-digest-pinned", "the frontend is named by a tag, behind another directive")
+def frontend_by_tag(directory: Path) -> None:
+    path = directory / "image" / "Dockerfile"
+    path.write_text(f"# escape=\\\n# syntax=docker/dockerfile:1\n{path.read_text()}")
+
+
+@subject_sabotage("tool-versions-pinned", "a program and its checksum come out of one place, by one command")
+def checksum_of_the_same_place(directory: Path) -> None:
+    fetch = "curl -fsSLO https://example.invalid/x -O https://example.invalid/x.sha256"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"RUN cd /opt && {fetch} && sha256sum -c x.sha256\n\1")
+
+
+@subject_sabotage("buildkit-and-apt-cache-mounts", "the builder alone has no cache mounts")
+def builder_without_mounts(directory: Path) -> None:
+    path = directory / "image" / "Dockerfile"
+    before, builder, rest = path.read_text().partition(" AS builder\n")
+    end = rest.index("\nFROM ")
+    bare = re.sub(r"--mount=type=cache,\S+ ", "", rest[:end])
+    if bare == rest[:end]:
+        raise SabotageError("the builder has no cache mounts")
+    path.write_text(before + builder + bare + rest[end:])
+
+
+@subject_sabotage("buildkit-and-apt-cache-mounts", "pip has the cache mount of npm, and keeps nothing in it")
+def mount_of_another_manager(directory: Path) -> None:
+    mount = "--mount=type=cache,target=/root/.npm"
+    line = f"RUN {mount} pip install --require-hashes -r /opt/requirements.txt"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{line}\n\1")
+
+
+@subject_sabotage(
+    "buildkit-and-apt-cache-mounts", "a stage between the base and the box fetches the lists too"
+)
+def lists_of_two_stages(directory: Path) -> None:
+    mounts = "--mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt"
+    install = "apt-get update -q && apt-get install -qy --no-install-recommends tini"
+    first = f"FROM ${{BASE_IMAGE}} AS first\nRUN {mounts} {install}\n"
+    _dockerfile(directory, r"^FROM \S+ AS box$", rf"{first}\nFROM first AS box")
+
+
+image_sabotage(
+    "downloads_of_npm_deleted_later", "apt-cleanup-same-layer",
+    "one RUN leaves what npm has downloaded, the next removes it",
+    dockerfile="USER root\nRUN mkdir -p /root/.npm/_cacache/v5 && seq 9000 > /root/.npm/_cacache/v5/a"
+    "\nRUN rm -rf /root/.npm\nUSER 1000:1000",
+)  # fmt: skip
+
+
+@subject_sabotage(
+    "image-self-sufficient-offline", "the MCP server of the deployed settings is fetched by npx"
+)
+def deployed_server_by_npx(directory: Path) -> None:
+    path = directory / "manifests" / "base" / "configmap.yaml"
+    replace_in(path, '"command": "/usr/local/bin/kubernetes-mcp-server",', '"command": "npx",')
+    replace_in(path, '"args": ["--read-only"]', '"args": ["-y", "kubernetes-mcp-server@latest"]')
+
+
+@subject_sabotage("image-self-sufficient-offline", "a component's init container installs what it needs")
+def installed_by_a_component(directory: Path) -> None:
+    path = directory / "manifests" / "components" / "config-clone" / "kustomization.yaml"
+    command = "[/usr/bin/tini, --, python3, -I, /usr/local/lib/box/config_clone.py]"
+    installs = "pip install GitPython && exec python3 -I /usr/local/lib/box/config_clone.py"
+    replace_in(path, f"command: {command}", f'command: [/usr/bin/tini, --, sh, -c, "{installs}"]')
+
+
+image_sabotage(
+    "second_cli_of_a_lock_file", "claude-code-version-pinned",
+    "a package of npm brings a second CLI along, of another version",
+    dockerfile=as_root(
+        "mkdir -p /opt/app/node_modules/@anthropic-ai/claude-code",
+        "echo '#!/usr/bin/env node' > /opt/app/node_modules/@anthropic-ai/claude-code/cli.js",
+    ),
+)  # fmt: skip
+image_sabotage(
+    "second_cli_elsewhere", "claude-code-version-pinned", "another program of its name is in another place",
+    dockerfile=as_root("mkdir -p /opt/bin", "echo exit > /opt/bin/claude", "chmod 755 /opt/bin/claude"),
+)  # fmt: skip
+
+
+@subject_sabotage(
+    "dockerignore-keeps-secrets-out", "the ignore file knows a kubeconfig by its usual name alone"
+)
+def kubeconfig_of_another_name(directory: Path) -> None:
+    _ignored(directory, "**/*kubeconfig*.y*ml", "**/*-kubeconfig")
+
+
+@subject_sabotage("dockerignore-keeps-secrets-out", "the ignore file forgets the logins of other programs")
+def logins_of_programs_not_ignored(directory: Path) -> None:
+    _ignored(directory, "**/.config", "**/.vault-token")
+
+
+@subject_sabotage("ci-reproducible-build", "a RUN installs by a list that names packages in no version")
+def list_without_versions(directory: Path) -> None:
+    (directory / "image" / "requirements.txt").write_text("requests\nclick>=8\n")
+    mount = "--mount=type=bind,source=requirements.txt,target=/requirements.txt"
+    line = f"RUN {mount} pip install -r /requirements.txt"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{line}\n\1")
+
+
+@subject_sabotage("claude-autoupdate-off", "the deployed settings switch the auto-updater on again")
+def updater_on_where_it_is_deployed(directory: Path) -> None:
+    path = directory / "manifests" / "base" / "configmap.yaml"
+    replace_in(path, "  BOX_LOG_LEVEL: info\n", '  BOX_LOG_LEVEL: info\n  DISABLE_AUTOUPDATER: "0"\n')
+
+
+@subject_sabotage("claude-autoupdate-off", "the Compose file switches the auto-updater on again")
+def updater_on_where_it_is_composed(directory: Path) -> None:
+    mode = "      CLAUDE_MODE: ${CLAUDE_MODE:-remote-control}\n"
+    replace_in(directory / "compose.yaml", mode, f'{mode}      DISABLE_AUTOUPDATER: "0"\n')

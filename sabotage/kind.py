@@ -350,3 +350,60 @@ def load_takes_its_time(directory: Path) -> None:
     old = 'load = ["kind", "load", "docker-image", "{image}", "--name", "{cluster}"]'
     slow = "sleep 900; kind load docker-image {image} --name {cluster}"
     replace_in(path, old, f'load = ["sh", "-c", "{slow}"]')
+
+
+@subject_sabotage(
+    "cluster-name-and-context-consistent", "a Makefile and a script name two, by a variable and a context"
+)
+def names_by_variable_and_context(directory: Path) -> None:
+    (directory / "Makefile").write_text(
+        "CLUSTER ?= claude-dev\nup:\n\t@kind create cluster --name $(CLUSTER)\n"
+    )
+    (directory / "use.sh").write_text("kubectl config use-context kind-claude\n")
+
+
+@subject_sabotage(
+    "cluster-name-and-context-consistent", "the pipeline makes a cluster of another name than a script"
+)
+def pipeline_with_a_name(directory: Path) -> None:
+    (directory / "up.sh").write_text('name="${1:-claude-dev}"\nkind create cluster --name "$name"\n')
+    path = directory / ".ci" / "run"
+    path.write_text(f"{path.read_text()}kind create cluster --name claude-ci\n")
+
+
+@subject_sabotage(
+    "kind-load-targets-named-cluster", "a runbook loads the image without saying into which cluster"
+)
+def runbook_without_a_name(directory: Path) -> None:
+    replace_in(
+        directory / "docs/runbooks.md",
+        "kind load docker-image IMAGE --name CLUSTER",
+        "kind load docker-image IMAGE",
+    )
+
+
+@subject_sabotage(
+    "kind-load-targets-named-cluster", "a script loads the image without saying into which cluster"
+)
+def script_without_a_name(directory: Path) -> None:
+    (directory / "load.sh").write_text("set -e\ndocker build -t box:1 image\nkind load docker-image box:1\n")
+
+
+@subject_sabotage("kind-containerd-compatible", "the preflight asks for the kind alone")
+def preflight_by_the_kind_alone(directory: Path) -> None:
+    both = "(each.kind, each.containerd) == (asked.kind, asked.containerd)"
+    replace_in(directory / "boxproof/cluster/cells.py", both, "each.kind == asked.kind")
+
+
+@subject_sabotage("kind-containerd-compatible", "the documents list a pair that was never shown")
+def pair_listed_without_showing(directory: Path) -> None:
+    first = "| 0.33.0 | 2.1.9 |\n"
+    replace_in(directory / "docs/matrix.md", first, f"{first}| 0.30.0 | 2.1.9 |\n")
+
+
+@subject_sabotage(
+    "no-latest-in-manifests", "the chart can add a container, whose image its values name by latest"
+)
+def latest_in_the_values(directory: Path) -> None:
+    path = directory / "chart/values.yaml"
+    path.write_text(f"{path.read_text()}\nsidecar:\n  enabled: false\n  image: busybox:latest\n")

@@ -331,3 +331,59 @@ def privileges_taken_back(directory: Path) -> None:
 @subject_sabotage("iso-held-without-a-cluster", "with the engine's socket the service keeps its capabilities")
 def capabilities_reset(directory: Path) -> None:
     replace_in(directory / "compose.docker.yaml", "  claude:\n", "  claude:\n    cap_drop: !reset []\n")
+
+
+@subject_sabotage("helm-toggles-honoured", "the operator's roles come whether roles are wanted or not")
+def operator_without_asking(directory: Path) -> None:
+    path = directory / "chart/templates/rbac-operator.yaml"
+    replace_in(path, "if and .values.rbac.create .values.rbac.operator", "if .values.rbac.operator")
+
+
+@subject_sabotage("helm-toggles-honoured", "the tag of one tier's container stands in the template")
+def tag_in_the_template_of_a_tier(directory: Path) -> None:
+    path = directory / "chart/templates/token-watch.yaml"
+    replace_in(path, "{{ .values.image.tag | default .appVersion }}", "{{ .appVersion }}")
+
+
+@subject_sabotage("helm-toggles-honoured", "what holds the operator back knows one account by its name")
+def account_in_the_policy(directory: Path) -> None:
+    path = directory / "chart/templates/rbac-operator.yaml"
+    told = 'endsWith(":{{ .values.serviceAccount.name }}")'
+    replace_in(path, told, 'endsWith(":claude-agent")')
+
+
+@subject_sabotage("dedicated-namespace", "a component's object is in a namespace of the cluster's own")
+def component_in_kube_system(directory: Path) -> None:
+    path = directory / "manifests/components/api/networkpolicy.yaml"
+    replace_in(path, "namespace: claude", "namespace: kube-system")
+
+
+@subject_sabotage(
+    "dedicated-namespace", "the chart puts what one tier adds into a namespace of its own naming"
+)
+def template_with_a_namespace(directory: Path) -> None:
+    path = directory / "chart/templates/token-watch.yaml"
+    replace_in(path, "namespace: {{ .namespace }}", "namespace: monitoring")
+
+
+@subject_sabotage(
+    "compose-runs-nonroot-and-persists", "a file that Compose takes by itself has the service run as root"
+)
+def root_by_an_override(directory: Path) -> None:
+    (directory / "compose.override.yaml").write_text('services:\n  claude:\n    user: "0:0"\n')
+
+
+@subject_sabotage(
+    "compose-runs-nonroot-and-persists", "a file that Compose takes by itself starts a second service"
+)
+def helper_by_an_override(directory: Path) -> None:
+    text = "services:\n  watch:\n    image: claude-in-a-box:1.0\n    command: [sleep, infinity]\n"
+    (directory / "compose.override.yaml").write_text(text)
+
+
+@subject_sabotage(
+    "docker-socket-opt-in", "a file that Compose takes by itself asks it for the engine's socket"
+)
+def socket_by_an_override(directory: Path) -> None:
+    text = "services:\n  claude:\n    use_api_socket: true\n"
+    (directory / "compose.override.yaml").write_text(text)

@@ -27,6 +27,12 @@ INLINE = re.compile(
     r"(trivy:ignore|tfsec:ignore|checkov:skip|hadolint ignore=|kics-scan ignore|nosemgrep|snyk:ignore"
     r"|ignore-check\.kube-linter\.io/|kubescape:ignore)\S*"
 )
+# findings that an option of a scanner leaves out all at once, in its configuration, a pipeline or a script
+WHOLESALE = re.compile(
+    r"(?:^|[\s{,-])(ignore-unfixed|only-fixed|only-notfixed|ignore-status(?:es)?|ignore-states|skip-dirs|skip-files)\b"
+    r"(?!\s*[:=]\s*(?:[\"']?false|\[\]|\"\"|''))"
+)
+RUN_BY = (".github/**/*.y*ml", ".ci/*", ".gitlab-ci.yml", "*.sh", "Makefile", "makefile", "justfile")
 READ = ("*.yaml", "*.yml", "Dockerfile*", "*.Dockerfile", "*.tf", "*.toml")
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "suites", "sabotage", "__pycache__"})
 
@@ -42,6 +48,9 @@ def unjustified(directory: Path, today: date | None = None) -> list[str]:
     for path in _walk(directory):
         if any(path.match(each) for each in READ):
             found.update(f"{path.name}: {each}" for each in _inline(path, now))
+    told = [each for pattern in RUN_BY for each in directory.glob(pattern) if each.is_file()]
+    told += [each for each in below if each.name in CONFIGURATIONS]
+    found.update(f"{path.name}: {each}" for path in told for each in _wholesale(path, now))
     return sorted(found)
 
 
@@ -62,6 +71,17 @@ def _inline(path: Path, now: date) -> Iterator[str]:
         found = INLINE.search(line)
         if found and (not told or date.fromisoformat(told["until"]) < now):
             yield found[0]
+        above = line
+
+
+def _wholesale(path: Path, now: date) -> Iterator[str]:
+    """Yield the options that leave findings out and do not say why and until when beside them."""
+    above = ""
+    for line in path.read_text(errors="replace").splitlines():
+        covered = REASON.search(line) or REASON.search(above)
+        found = WHOLESALE.search(line.partition(" #")[0]) if not line.lstrip().startswith("#") else None
+        if found and (not covered or date.fromisoformat(covered["until"]) < now):
+            yield found[1]
         above = line
 
 

@@ -13,10 +13,12 @@ from boxproof.core.process import CommandTimedOut, run
 from boxproof.core.session import ImageInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, needs, observe, require, scope
+from pytest_claims.faults import SubjectFault
 from pytest_claims.pace import stretched
 from suites.ci import documented_facts
 from suites.ci.documented_facts import Fact
+from suites.kind import markdown_tables
 
 # What a fact has to say, and what its commands have to show, whatever the subject's own list asks for: words
 # of the text, all of which must be there, and a word of a command that is carried out.
@@ -42,6 +44,12 @@ DOCTORED = {
     "silent": "# Facts\nNET_RAW\n```\ntrue\n```\n",
     "broken": "# Facts\nNET_RAW\n```sh\nfalse\ntrue\n```\n",
 }
+VERSIONS_FACT = "kind-and-docker-versions"
+KIND_NAMED = re.compile(r"(?<![\d.])v?(0\.\d{2,})\b")  # in a line about KIND
+AS_TABLED = require(
+    "the kinds it names are in the table of what loads into what, the oldest and the newest of it among them",
+    lambda kinds: set(kinds["named"]) <= set(kinds["listed"]) and {*kinds["ends"]} <= set(kinds["named"]),
+)
 
 
 @claim("docs-state-required-facts")
@@ -97,3 +105,41 @@ def unsaid(directory: Path, fact: Fact) -> list[str]:
     found = [each for each in words if not re.search(each, flat, re.IGNORECASE)]
     commands = "\n".join(documented_facts.RUN.findall(text or ""))
     return found if re.search(shown, commands) else [*found, f"a command with {shown}"]
+
+
+@claim("docs-state-required-facts")
+@needs("box")
+@scope("image")
+def test_the_required_kinds_are_those_that_are_listed(subject: Subject, tmp_path: Path) -> None:
+    path = subject.path(subject.facts)
+    if path is None:
+        pytest.skip("subject.toml names no list of facts")
+    facts = {each.id: each for each in documented_facts.load(path)}
+    if VERSIONS_FACT not in facts:
+        raise SubjectFault(f"{subject.facts} has no fact {VERSIONS_FACT!r}")
+    fact = facts[VERSIONS_FACT]
+
+    def kinds(asked: str, directory: Path) -> dict[str, list[str]]:
+        page = directory / fact.document
+        text = documented_facts.section(page.read_text(), fact.section) if page.is_file() else None
+        listed = sorted(
+            {kind.rpartition(".")[0] for kind, _ in markdown_tables.pairs(subject.directory)}, key=minor
+        )
+        about = "\n".join(each for each in (text or "").splitlines() if "KIND" in each)
+        named = sorted(set(KIND_NAMED.findall(about)), key=minor)
+        return observe(
+            "kinds", asked, {"named": named, "listed": listed, "ends": [*listed[:1], *listed[-1:]]}
+        )
+
+    page = tmp_path / fact.document
+    page.parent.mkdir(parents=True, exist_ok=True)
+    with control("a page that asks for a kind that was never shown, and one that names none, are seen"):
+        for text in ("KIND 0.20 or later", "any KIND"):
+            page.write_text(f"# {fact.section}\n{text}\n")
+            AS_TABLED.fails(kinds(text, tmp_path))
+    AS_TABLED(kinds(fact.document, subject.directory))
+
+
+def minor(version: str) -> tuple[int, ...]:
+    """Return a version as numbers."""
+    return tuple(map(int, version.split(".")))

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from boxproof.core.session import Session
 from boxproof.fixtures.subject_steps import Ended, Nested
 from boxproof.probes.local_registry import Registry
-from boxproof.subject.copies import BAD, PROVABLE, Miniature
+from boxproof.subject.copies import BAD, PROVABLE, SKIPPED, Miniature
 from boxproof.subject.model import Subject
+from boxproof.subject.supply_chain import vulnerability_db
 from pytest_claims import claim, control, observe, require, scope
 from suites.ci import workflow_gates
 
@@ -57,6 +59,17 @@ jobs:
       - run: nox -s release -- --registry ghcr.io/us || true
         if: always()
 """
+NO_FLOATING = require(
+    "every image that a script of theirs runs has a tag that is not latest", lambda found: found == []
+)
+STOPS_SHORT = require(
+    "{} is the first that is not accepted, and nothing is begun after it",
+    lambda told, step: (
+        [name for name, verdict in told if verdict not in ("accepted", "not run")] == [step]
+        and all(verdict == "not run" for name, verdict in told if STEPS.index(name) > STEPS.index(step))
+    ),
+)
+UNPROVEN = 4
 
 
 @claim("ci-build-scan-test-block")
@@ -136,3 +149,57 @@ def test_every_action_is_fixed_and_sees_no_credentials_it_does_not_need(subject:
     for name, each in {**files, **workflow_gates.actions(subject.directory)}.items():
         PINNED(observe("loose", name, workflow_gates.loose(each)))
         KEPT(observe("exposed", name, workflow_gates.exposed(each, command)))
+
+
+@claim("ci-workflows-pinned")
+@scope("image")
+def test_the_scripts_of_workflows_run_no_floating_image(subject: Subject, tmp_path: Path) -> None:
+    files = {**workflow_gates.load(subject.directory), **workflow_gates.actions(subject.directory)}
+    if not files:
+        pytest.skip("the subject has no workflows")
+
+    def floating(asked: str, workflow: dict[str, Any], directory: Path) -> list[str]:
+        return observe("floating images", asked, workflow_gates.floating_in_scripts(workflow, directory))
+
+    with control("a script that runs what is latest is seen, by whatever name it has"):
+        (tmp_path / "ci").mkdir()
+        (tmp_path / "ci" / "scan").write_text("docker run --rm -v /var/lib:/scan aquasec/trivy fs /scan\n")
+        example = {"jobs": {"scan": {"steps": [{"run": "sh ci/scan"}]}}}
+        assert NO_FLOATING.fails(floating("a script", example, tmp_path)) == ["scan: aquasec/trivy"]
+    for name, each in files.items():
+        NO_FLOATING(floating(name, dict(each), subject.directory))
+
+
+@claim("ci-build-scan-test-block")
+@scope("host")
+def test_a_step_that_proves_nothing_stops_the_release_too(
+    nested: Nested,
+    command: Callable[[str], Sequence[str]],
+    mini: Callable[..., Miniature],
+    served: Registry,
+    session: Session,
+    grype: Path,
+    database: Path,
+    tmp_path: Path,
+) -> None:
+    """A scan without a database that knows anything, and a check that is skipped: no failure, and no pass."""
+    empty = vulnerability_db.archive(grype, tmp_path / "empty", [])
+
+    def release(label: str, known: Path, claims: str) -> Ended:
+        options = ["--claims", claims, "--narrowed", "--vulnerability-db", str(known)]
+        about = mini().write(tmp_path)
+        return nested(
+            command("release"), *options, label=label, about=about, registry=f"{served.address}/{label}"
+        )
+
+    with control("what is pushed is seen, and so are a release that ends well and one that goes on"):
+        served.push(session.probe_image, "pushed", "1")
+        NOTHING.fails(observe("published", "by hand", served.holds("pushed")))
+        ENDS.fails(observe("exit code of a release", "one that ends well", 0), UNPROVEN)
+        went_on = [(name, "unproven" if name == "scan" else "accepted") for name in STEPS]
+        STOPS_SHORT.fails(observe("steps of a release", "one that goes on", went_on), "scan")
+    for step, known, claims in (("scan", empty, PROVABLE), ("test", database, f"{PROVABLE},{SKIPPED}")):
+        ended = release(f"unproven-{step}", known, claims)
+        NOTHING(observe("published", f"{step} is unproven", served.holds(f"unproven-{step}")))
+        ENDS(observe("exit code of a release", f"{step} is unproven", ended.code), UNPROVEN)
+        STOPS_SHORT(told(f"{step} is unproven", ended), step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,20 +10,25 @@ from typing import Any
 
 import yaml
 
+from boxproof.subject.image.shell_commands import simple_commands
 from boxproof.subject.manifests.pod_specs import is_floating
 from pytest_claims.faults import SubjectFault
-from suites.ci import workflow_images
+from suites.ci import workflow_commands, workflow_images
+from suites.ci.workflow_commands import CONTINUED
 
 Workflow = Mapping[str, Any]
 Step = Mapping[str, Any]
+OPTIONS = r"(?:\s+-[-\w]+(?:[= ][^\s-]\S*)?)*"  # between a program and its verb
 PUSHES = re.compile(
-    r"\b((docker|podman|nerdctl|buildah|finch) (image |manifest |compose )?push|docker-compose push"
+    rf"\b((docker|podman|nerdctl|buildah|finch){OPTIONS}(\s+(image|manifest|compose){OPTIONS})?\s+push"
+    rf"|docker-compose{OPTIONS} push"
     r"|buildx (build|bake) [^\n]*(--push|type=registry|push=true)"
-    r"|docker build [^\n]*(--push|type=registry)"
+    r"|docker build [^\n]*(--push|type=registry|push=true)"
     r"|imagetools create|helm push|crane (push|append|copy|cp|mutate)|oras (push|cp|copy)"
     r"|skopeo (copy|sync)|regctl image (copy|import)|ko (build|publish|resolve|apply)|jib:build"
     r"|kaniko/executor)\b"
 )
+PUSHED = re.compile(r"type=registry|push(-by-digest)?=true")  # among the outputs of an action that builds
 PUSHING_ACTIONS = (
     "docker/build-push-action", "docker/bake-action", "redhat-actions/push-to-registry",
     "elgohr/publish-docker",
@@ -33,13 +39,33 @@ LOCAL = re.compile(
 MAKE = re.compile(r"\bmake\b((?:\s+[\w-]+)+)")
 COMMIT = re.compile(r"@[0-9a-f]{40}$")
 IMAGE_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
-LOGINS = re.compile(r"\b(docker|podman|helm registry|crane auth|oras|skopeo|buildah) login\b")
-LOGIN_ACTIONS = ("docker/login-action", "aws-actions/amazon-ecr-login", "redhat-actions/podman-login")
+LOGINS = re.compile(
+    r"\b(docker|podman|nerdctl|helm registry|crane auth|oras|skopeo|buildah|cosign|regctl registry)"
+    rf"{OPTIONS} login\b|\b(ecr get-login|acr login|auth configure-docker)"
+    r"|>\s*\S*(\.docker|DOCKER_CONFIG\}?|containers)/(config|auth)\.json"
+)
+LOGIN_ACTIONS = (
+    "docker/login-action", "aws-actions/amazon-ecr-login", "redhat-actions/podman-login",
+    "azure/docker-login",
+)  # fmt: skip
+# what git writes down with the address that it is given
+TOKEN_IN_ADDRESS = re.compile(
+    r"\bgit\b[^\n]*https://[^\s@/]*(\$\{\{\s*(secrets|github\.token)|\$\{?\w*(TOKEN|PAT|PASSWORD)\w*\}?)[^\n@/]*@"
+    r"|\bgh auth setup-git\b|\bhttp\.\S*extraheader\b"
+)
+SECRET = re.compile(r"\bsecrets\.(\w+)")
+OF_A_REGISTRY = frozenset(  # words of a secret's name
+    {
+        "REGISTRY", "DOCKER", "DOCKERHUB", "GHCR", "QUAY", "HARBOR", "ECR", "GCR", "GAR", "ACR", "PUBLISH",
+        "PUSH", "COSIGN",
+    }
+)  # fmt: skip
 CHECKOUT = "actions/checkout"
 SCANNERS = re.compile(r"trivy|grype|scan-action")
 IGNORED = re.compile(r"\|\|\s*(true|:|exit 0|echo\b)|;\s*(true|:|exit 0)\s*$|set \+e", re.MULTILINE)
 WHATEVER = re.compile(r"\b(always|failure|cancelled)\(\)")  # a step or job that goes on after a failure
 NO = ("", "0", "false", "none")
+LONGEST = 200  # characters of a path
 
 
 def load(directory: Path) -> dict[str, Workflow]:
@@ -94,44 +120,78 @@ def _action_file(directory: Path, place: Path) -> Path | None:
 
 
 def releases(workflow: Workflow, command: Sequence[str]) -> bool:
-    """Return whether a step runs the release."""
-    return any(_is_release(each, command) for _, each in _steps(workflow))
+    """Return whether a step runs the release, and neither it nor a job before it is switched off for good."""
+    jobs = workflow.get("jobs") or {}
+    ran = [(name, each) for name, each in _steps(workflow) if _is_release(each, command)]
+    return any(not workflow_commands.never(each) and _reached(name, jobs) for name, each in ran)
+
+
+def _reached(name: str, jobs: Mapping[str, Any], after: tuple[str, ...] = ()) -> bool:
+    """Return whether a job, and those that it needs, may run at all."""
+    job = jobs.get(name) or {}
+    needs = job.get("needs") or ()
+    ahead = [each for each in ([needs] if isinstance(needs, str) else needs) if each not in after]
+    return not workflow_commands.never(job) and all(_reached(each, jobs, (*after, name)) for each in ahead)
 
 
 def around(workflow: Workflow, command: Sequence[str], directory: Path | None = None) -> list[str]:
     """Return the steps that publish beside the release, or let it or a scan fail without consequences.
 
-    What a step carries out of the ``directory``, a script, a Makefile's target or an action, is read too.
+    A release that some claims alone are proven for is beside it too. What a step carries out of the
+    ``directory``, a script, a Makefile's target or an action, is read as well.
     """
     found = []
-    for job, step in _steps(workflow, directory):
-        name = f"{job}: {step.get('name') or step.get('uses') or str(step.get('run', '')).splitlines()[0]}"
-        gate = _is_release(step, command) or SCANNERS.search(
-            str(step.get("uses", "")) + str(step.get("run", ""))
-        )
-        if _pushes(step) or PUSHES.search(called(step, directory)):
-            found.append(f"{name}: pushes by itself")
-        if gate and _may_fail(step, workflow["jobs"][job]):
-            found.append(f"{name}: may fail without consequences")
-        if _is_release(step, command) and _goes_on(step, workflow["jobs"][job]):
-            found.append(f"{name}: goes on after what failed before it")
+    fixed = [each for each in command if "{" not in each]
+    for name, step in _steps(workflow, directory):
+        job, release = workflow["jobs"][name], _is_release(step, command)
+        shown = f"{name}: {step.get('name') or step.get('uses') or str(step.get('run', '')).splitlines()[0]}"
+        if _pushes(step) or PUSHES.search(CONTINUED.sub(" ", called(step, directory))):
+            found.append(f"{shown}: pushes by itself")
+        if release or SCANNERS.search(str(step.get("uses", "")) + str(step.get("run", ""))):
+            ways = [""] if _may_fail(step, job) else workflow_commands.swallowed(step, job, workflow, fixed)
+            found += [f"{shown}: may fail without consequences {each}".rstrip() for each in ways]
+        some = workflow_commands.narrowed(step, job, workflow) if release else ""
+        found += [f"{shown}: tests {some} alone"] if some else []
+        if release and _goes_on(step, job):
+            found.append(f"{shown}: goes on after what failed before it")
     return found
 
 
 def called(step: Step, directory: Path | None) -> str:
-    """Return the text of the scripts and targets of the directory that a step runs, "" for none."""
+    """Return the text of the scripts and targets of the directory that a step runs, "" for none.
+
+    What these run in their turn is read too.
+    """
     if directory is None:
         return ""
-    run = str(step.get("run", ""))
-    paths = {each.removeprefix("./") for each in LOCAL.findall(run)}
-    texts = [(directory / each).read_text(errors="replace") for each in paths if (directory / each).is_file()]
-    names = ("Makefile", "makefile")
+    texts: dict[str, str] = {}
+    waiting = [str(step.get("run", ""))]
+    while waiting:
+        run = waiting.pop()
+        found = {**_scripts(run, directory), **_targets(run, directory)}
+        waiting += [text for name, text in found.items() if name not in texts]
+        texts = found | texts
+    return "\n".join(texts.values())
+
+
+def _scripts(run: str, directory: Path) -> dict[str, str]:
+    """Return the text of each file of the directory that a shell's lines start, by its path."""
+    words = {word for line in run.splitlines() for each in simple_commands(line) for word in each.split()[:2]}
+    named = {each.removeprefix("./") for each in (*LOCAL.findall(run), *words) if "/" in each}
+    paths = (directory / each for each in named if not each.startswith(("/", "-")) and len(each) < LONGEST)
+    return {str(each): each.read_text(errors="replace") for each in paths if each.is_file()}
+
+
+def _targets(run: str, directory: Path) -> dict[str, str]:
+    """Return the recipe of each target of the directory's Makefile that a shell's lines have made."""
     targets = {target for each in MAKE.findall(run) for target in each.split()}
-    for makefile in (directory / each for each in names if targets and (directory / each).is_file()):
+    found: dict[str, str] = {}
+    for makefile in (directory / each for each in ("Makefile", "makefile") if targets):
+        text = makefile.read_text() if makefile.is_file() else ""
         for target in targets:
             pattern = rf"^{re.escape(target)}\s*:.*\n((?:\t.*\n?)*)"
-            texts += re.findall(pattern, makefile.read_text(), re.MULTILINE)
-    return "\n".join(texts)
+            found |= {f"{makefile} {target}": each for each in re.findall(pattern, text, re.MULTILINE)}
+    return found
 
 
 def loose(workflow: Workflow) -> list[str]:
@@ -147,6 +207,20 @@ def loose(workflow: Workflow) -> list[str]:
     return found
 
 
+def floating_in_scripts(workflow: Workflow, directory: Path) -> list[str]:
+    """Return the images that the scripts which a job's steps carry out run by no fixed tag.
+
+    What the job, or a script of it, builds or loads itself is none.
+    """
+    found = []
+    for name, job in (workflow.get("jobs") or {}).items():
+        steps = [*(job.get("steps") or ())]
+        steps += [{"run": text} for each in steps if (text := called(each, directory))]
+        every = workflow_images.named({"steps": steps})
+        found += [f"{name}: {each}" for each in every if is_floating(each)]
+    return found
+
+
 def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
     """Return what hands credentials to steps that need none.
 
@@ -155,12 +229,16 @@ def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
     """
     found = [] if "permissions" in workflow else ["no permissions are named: those of the repository hold"]
     found += [f"the workflow may {each}" for each in _written(workflow.get("permissions"))]
+    found += [f"every job has the secret {each}" for each in _of_a_registry(workflow.get("env"))]
     for name, job in (workflow.get("jobs") or {}).items():
         steps = job.get("steps") or ()
         # without a documented release, the job that publishes is the one that pushes
         publishes = any(_is_release(each, command) if command else _pushes(each) for each in steps)
         if not publishes:
             found += [f"{name} may {each}" for each in _written(job.get("permissions"))]
+            given = [job.get("env"), *(each.get(key) for each in steps for key in ("env", "with", "run"))]
+            found += [f"{name} has the secret {each}, and does not publish" for each in _of_a_registry(given)]
+            found += [f"{name} hands every secret on"] if job.get("secrets") == "inherit" else []
         for step in steps:
             action = str(step.get("uses", "")).partition("@")[0]
             if (
@@ -168,6 +246,8 @@ def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
                 and str((step.get("with") or {}).get("persist-credentials", "")).lower() != "false"
             ):
                 found.append(f"{name}: a checkout leaves its token behind")
+            if TOKEN_IN_ADDRESS.search(str(step.get("run", ""))):
+                found.append(f"{name}: an address with a token in it leaves that behind")
             if not publishes and (action in LOGIN_ACTIONS or LOGINS.search(str(step.get("run", "")))):
                 found.append(f"{name}: logs in and does not publish")
     return found
@@ -178,6 +258,12 @@ def _written(permissions: object) -> list[str]:
         return [permissions] if permissions == "write-all" else []
     given = permissions if isinstance(permissions, Mapping) else {}
     return [f"write {key}" for key, value in given.items() if value == "write"]
+
+
+def _of_a_registry(given: object) -> list[str]:
+    """Return the secrets, by their names those of a registry, that variables or options are given."""
+    named = dict.fromkeys(SECRET.findall(json.dumps(given, default=str)))
+    return [each for each in named if OF_A_REGISTRY & set(each.upper().split("_"))]
 
 
 def _goes_on(step: Step, job: Mapping[str, Any]) -> bool:
@@ -196,14 +282,17 @@ def _steps(workflow: Workflow, directory: Path | None = None) -> Iterator[tuple[
 
 def _is_release(step: Step, command: Sequence[str]) -> bool:
     fixed = [each for each in command if "{" not in each]
-    return bool(fixed) and " ".join(fixed) in " ".join(str(step.get("run", "")).split())
+    every = (" ".join(each.split()) for each in workflow_commands.lines(step))
+    return bool(fixed) and any(" ".join(fixed) in each for each in every)
 
 
 def _pushes(step: Step) -> bool:
     action = str(step.get("uses", "")).partition("@")[0]
     options = step.get("with") or {}
-    by_action = action in PUSHING_ACTIONS and str(options.get("push", "")).lower() not in NO
-    return by_action or bool(PUSHES.search(str(step.get("run", ""))))
+    told = str(options.get("push", "")).lower() not in NO
+    output = " ".join(str(options.get(each, "")) for each in ("outputs", "set"))
+    by_action = action in PUSHING_ACTIONS and (told or PUSHED.search(output) is not None)
+    return by_action or bool(PUSHES.search(CONTINUED.sub(" ", str(step.get("run", "")))))
 
 
 def _may_fail(step: Step, job: Mapping[str, Any]) -> bool:

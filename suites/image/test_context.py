@@ -41,6 +41,15 @@ SMALL = require("something is sent, and no more than {} bytes", lambda sent, bou
 STAYS = require(
     "no secret of the working tree is sent", lambda sent: sent["secrets"] == [] and sent["files"] > 0
 )
+# what people keep beside their work as well, each by the name that its own program gives it
+OTHER_PLACES = (
+    "prod-kubeconfig.yaml", "rootfs/etc/cluster-kubeconfig", "kube_config_cluster.yml", ".envrc",
+    ".claude.json", ".config/gh/hosts.yml", ".config/gcloud/credentials.db", ".config/containers/auth.json",
+    ".vault-token", ".azure/msal_token_cache.json", ".terraform.d/credentials.tfrc.json",
+    ".cargo/credentials.toml", ".pgpass", ".my.cnf", "service-account.json",
+    "rootfs/srv/gcp-service-account-key.json", "release.jks",
+    ".gnupg/private-keys-v1.d/0.key",
+)  # fmt: skip
 
 
 @claim("dockerignore-keeps-context-small")
@@ -61,6 +70,21 @@ def test_the_context_leaves_out_what_grows(engine: EngineInfo, subject: Subject)
 def test_a_secret_in_the_working_tree_stays_there(engine: EngineInfo, subject: Subject) -> None:
     deep = f"rootfs/{secrets.token_hex(4)}/{secrets.token_hex(4)}"
     planted = SECRETS | {f"{deep}/{each}": CANARY for each in PLACES if "rootfs" not in each}
+
+    def sent(asked: str, found: Mapping[str, int]) -> dict[str, object]:
+        return observe("sent", asked, {"secrets": sorted(set(planted) & set(found)), "files": len(found)})
+
+    with trial_build.planted(subject, planted) as (context, ignore):
+        with control("without an ignore file every one of them reaches the image"):
+            found = STAYS.fails(sent("no ignore file", trial_build.arrived(engine, context, "")))
+            assert found["secrets"] == sorted(planted)
+        STAYS(sent("the subject's ignore file", trial_build.arrived(engine, context, ignore)))
+
+
+@claim("dockerignore-keeps-secrets-out")
+def test_no_other_credential_of_a_working_tree_is_sent(engine: EngineInfo, subject: Subject) -> None:
+    deep = f"rootfs/{secrets.token_hex(4)}"
+    planted = {each: CANARY for one in OTHER_PLACES for each in (one, f"{deep}/{one}")}
 
     def sent(asked: str, found: Mapping[str, int]) -> dict[str, object]:
         return observe("sent", asked, {"secrets": sorted(set(planted) & set(found)), "files": len(found)})

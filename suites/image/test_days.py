@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, package_lock
 from pytest_claims import claim, control, needs, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
-from suites.image import fixed_versions, two_days
+from suites.image import fixed_versions, locked_files, two_days
 
 pytestmark = scope("image")
 
@@ -29,6 +30,10 @@ BROUGHT = (  # by what a distribution's lock does not hold
     'RUN ["/opt/venv/bin/pip3.12", "install", "tool"]', "RUN sh -c 'cargo install tool'",
 )  # fmt: skip
 UNCHANGED = require("no package is another than before", lambda changed: changed == {})
+BY_FILES = require(
+    "each file that it installs by, or a lock beside it, holds the versions", lambda found: found == []
+)
+LISTS = {"RUN pip install -r requirements.txt": "requests\n", "RUN cd /app && npm install": "{}\n"}
 
 
 def found_in(session: Session, docker: Any, reference: str) -> tuple[Versions, str]:
@@ -121,3 +126,16 @@ def test_nothing_else_that_it_brings_is_of_the_day(subject: Subject, written: Re
         for step in BROUGHT:
             HELD.fails(of_the_day(step, dockerfile.parse(f"FROM a:1\n{step}\n")))
     HELD(of_the_day(subject.image.dockerfile, written))
+
+
+@claim("ci-reproducible-build")
+@needs("installs")
+def test_what_it_installs_by_a_file_is_held_there(subject: Subject, written: Recipe, tmp_path: Path) -> None:
+    def unheld(asked: str, recipe: Recipe, context: Path) -> list[str]:
+        return observe("installed by a file without a hold", asked, locked_files.unheld(recipe, context))
+
+    with control("a list without versions, and a project without a lock, are seen"):
+        for step, text in LISTS.items():
+            (tmp_path / "requirements.txt").write_text(text)
+            BY_FILES.fails(unheld(step, dockerfile.parse(f"FROM a:1\n{step}\n"), tmp_path))
+    BY_FILES(unheld("the Dockerfile", written, subject.directory / subject.image.context))

@@ -20,6 +20,7 @@ from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.pace import stretched
+from suites.image import deployed_words
 
 ASKS_A_CLUSTER = re.compile(r"kubernetes\.default|kubectl|pod-kubeconfig|stern|claude -p|mcp-server")
 FETCHES = re.compile(  # as words of a shell or of a list
@@ -52,6 +53,17 @@ contexts: [{name: a, context: {cluster: a, user: a}}]
 current-context: a
 users: [{name: a, user: {token: none}}]
 """
+BRINGS = require("nothing that is deployed has the box fetch programs", lambda found: found == {})
+FETCHED = {  # what each of them starts or reads, by what makes it
+    "servers": {"kind": "ConfigMap", "data": {"mcp.json": '{"mcpServers": {"a": {"command": "npx"}}}'}},
+    "clone": {
+        "kind": "Pod",
+        "spec": {"initContainers": [{"command": ["sh", "-c"], "args": ["pip install a"]}]},
+    },
+    "hook": {"kind": "Pod", "spec": {"containers": [
+        {"lifecycle": {"postStart": {"exec": {"command": ["npm", "install", "-g", "a"]}}}}
+    ]}},
+}  # fmt: skip
 
 
 def works(where: LocalContainer, command: str) -> bool:
@@ -138,3 +150,17 @@ def test_nothing_is_fetched_at_run_time(
 
     WORK(observe("silent", f"{len(commands)} programs without a network", judged(silent)))
     CARRIES(observe("scripts that fetch", "the image's own", fetching(own_scripts(subject))))
+
+
+@claim("image-self-sufficient-offline")
+@needs("template")
+@scope("image")
+def test_nothing_that_is_deployed_fetches_programs(session: Session, subject: Subject) -> None:
+    """What its pods start, and the settings that they read in the place of the image's own."""
+    with control("a server by npx in a ConfigMap, an init container and a hook that install are seen"):
+        for name, each in FETCHED.items():
+            texts = deployed_words.by_object([{**each, "metadata": {"name": name}}])
+            found = BRINGS.fails(observe("fetched where it is deployed", name, fetching(texts)))
+            assert found.keys() == texts.keys()
+    texts = deployed_words.of(session, subject)
+    BRINGS(observe("fetched where it is deployed", f"{len(texts)} objects and services", fetching(texts)))

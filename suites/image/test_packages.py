@@ -24,6 +24,7 @@ from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import SubjectFault, Unprovable
+from suites.image import manager_caches
 
 pytestmark = scope("image")
 
@@ -55,6 +56,10 @@ HARMLESS = (
     "usr/share/bash-completion/completions/gcc", "usr/include/node/node.h",
     "usr/include/python3.12/pyconfig.h", "usr/lib/python3/dist-packages/some/include/some/api.h",
 )  # fmt: skip
+KEPT = (
+    "root/.npm/_cacache/index-v5/a", "root/.cache/pip/http-v2/a", "home/claude/.cache/uv/wheels/a",
+    "root/go/pkg/mod/cache/download/a", "var/cache/dnf/fedora/a",
+)  # fmt: skip
 LIST = "var/lib/apt/lists/mirror_dists_bookworm_main_binary-amd64_Packages"
 ARCHIVE = "var/cache/apt/archives/jq_1.6-2.1_amd64.deb"
 STATUS = "/var/lib/dpkg/status"
@@ -81,6 +86,9 @@ BOUNDED = require(
 LIMITS = require("it bounds the cache, at 50 GB or less", lambda found: 0 < found <= 50 << 30)
 TOLD = require("users are told of the command", bool)
 REMOVED = require("what it removed has to be built anew", bool)
+NO_DOWNLOADS = require(
+    "no layer holds what another package manager has downloaded", lambda found: found == []
+)
 SPACE = re.compile(
     r"--(?:max-used-space|keep-storage|reserved-space)[= ](\d+)\s*([kKmMgGtT]?)i?[bB]?(?:\s|$)"
 )
@@ -153,6 +161,23 @@ def test_no_layer_holds_lists_or_archives(
     CLEAN(observe("left behind", image.reference, packages.left_behind(image_layers)))
     for stage in written.line:
         CLEANS(observe("left in its layer", f"stage {stage.name}", stage.unclean()))
+
+
+@claim("apt-cleanup-same-layer")
+def test_no_layer_holds_what_another_manager_has_downloaded(
+    session: Session, docker: Any, image: ImageInfo, image_layers: list[Layer]
+) -> None:
+    def kept(asked: str, found: list[Layer]) -> list[str]:
+        return observe("left by package managers", asked, manager_caches.left(found))
+
+    gone = {str(Path(each).with_name(f".wh.{Path(each).name}")): b"" for each in KEPT}
+    with (
+        control("what npm, pip, uv, Go and dnf keep is seen, though a later layer deletes it"),
+        layered(docker, [dict.fromkeys(KEPT, b"x"), gone], run=session.run) as made,
+    ):
+        found = NO_DOWNLOADS.fails(kept(made, layers.layers(session.engine, made)))
+        assert found == sorted(KEPT)
+    NO_DOWNLOADS(kept(image.reference, image_layers))
 
 
 @claim("apt-no-install-recommends")

@@ -5,11 +5,22 @@ from __future__ import annotations
 import json
 
 from boxproof.subject.image.dockerfile import Recipe, parse
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import Unprovable
-from suites.image import image_user
+from suites.image import image_user, manager_caches
 
 pytestmark = scope("image")
+IN_ITS_CACHE = require(
+    "each installation, of whatever stage, keeps its downloads in a cache mount of its manager's",
+    lambda found: found == [],
+)
+ONCE = require("its stages, one on the other, fetch the package lists once", lambda updates: updates <= 1)
+CACHE = "RUN --mount=type=cache,target=/root/.npm"
+UNKEPT = (
+    "FROM a:1 AS built\nRUN apt-get update && apt-get install -y gcc\nFROM b:1\nCOPY --from=built /x /x\n",
+    f"FROM a:1\n{CACHE} pip install tool==1.2\n",
+    "FROM a:1\nRUN --mount=type=cache,target=/root/.cache/pip pip install --no-cache-dir tool==1.2\n",
+)
 
 
 def is_array(value: str) -> bool:
@@ -89,3 +100,25 @@ def test_no_install_asks_for_recommended_packages(written: Recipe) -> None:
     with control("an install without the flag is seen"):
         NO_RECOMMENDS.fails(recommending("apt-get install -y jq", parse(WRONG)))
     NO_RECOMMENDS(recommending("the Dockerfile", written))
+
+
+@claim("buildkit-and-apt-cache-mounts")
+@needs("installs")
+def test_every_stage_keeps_what_it_downloads(written: Recipe) -> None:
+    """By its manager's own place: a mount of another's keeps nothing of it."""
+
+    def unkept(asked: str, recipe: Recipe) -> list[str]:
+        return observe("installations that keep nothing", asked, manager_caches.unkept(recipe))
+
+    def updates(asked: str, recipe: Recipe) -> int:
+        return observe("updates of the package lists", asked, manager_caches.updates(recipe))
+
+    with control(
+        "a builder's bare install, a mount of another manager, a cache switched off, and two updates"
+    ):
+        for text in UNKEPT:
+            assert len(IN_ITS_CACHE.fails(unkept(text, parse(text)))) == 1
+        twice = "FROM a:1 AS one\nRUN apt-get update\nFROM one\nRUN apt-get update\n"
+        ONCE.fails(updates(twice, parse(twice)))
+    IN_ITS_CACHE(unkept("the Dockerfile", written))
+    ONCE(updates("the Dockerfile", written))

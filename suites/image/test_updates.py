@@ -9,9 +9,9 @@ from boxproof.core.session import Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.pace import stretched
-from suites.image import update_server
+from suites.image import deployed_words, update_server
 
 CA = "/updates-ca.crt"
 STAYS = require(
@@ -22,6 +22,14 @@ OFF = require(
     "the auto-updater is switched off", lambda variables: variables.get("DISABLE_AUTOUPDATER") == "1"
 )
 HELD = require("the user may write neither the CLI nor where it is", lambda writable: writable == [])
+VARIABLE = "DISABLE_AUTOUPDATER"
+LEFT_OFF = require(
+    "whatever gives the variable leaves the auto-updater off", lambda given: {*given.values()} <= {"1"}
+)
+SWITCHES_ON = (
+    {"kind": "ConfigMap", "data": {VARIABLE: "0"}},
+    {"kind": "Pod", "spec": {"containers": [{"env": [{"name": VARIABLE, "value": ""}]}]}},
+)
 
 
 def writable(where: LocalContainer, *paths: str) -> list[str]:
@@ -78,3 +86,19 @@ def test_an_update_does_not_replace_the_cli(
     STAYS(after_an_update("the box", still, name))
     HELD(writable(still, subject.image.cli, str(PurePosixPath(subject.image.cli).parent)))
     OFF(observe("variables", "the image", given))
+
+
+@claim("claude-autoupdate-off")
+@needs("template")
+@scope("image")
+def test_nothing_that_is_deployed_switches_the_updater_on(session: Session, subject: Subject) -> None:
+    """What a pod or a service is given takes the place of what the image says."""
+    with control("a ConfigMap and a container that switch it on are seen"):
+        for each in SWITCHES_ON:
+            made = deployed_words.settings([{**each, "metadata": {"name": "a"}}], VARIABLE)
+            LEFT_OFF.fails(observe("values of the variable", str(each["kind"]), made))
+    LEFT_OFF(
+        observe(
+            "values of the variable", "what is deployed", deployed_words.given(session, subject, VARIABLE)
+        )
+    )

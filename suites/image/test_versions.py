@@ -18,15 +18,17 @@ from boxproof.core.settings import Settings
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.subject.image import dockerfile, image_build, packages, tools
+from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.image_files import reader
+from boxproof.subject.image.layers import Layer, layers
 from boxproof.subject.image.tools import Tool
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, package_lock
 from pytest_claims import claim, control, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from pytest_claims.pace import stretched
-from suites.image import two_days
+from suites.image import installed_clis, two_days
 
 pytestmark = scope("image")
 
@@ -56,6 +58,11 @@ EXACT = require(
 PINNED = require("the CLI reports version {}", lambda found, version: found == version)
 ONE_CLI = require("no other CLI is installed", lambda steps: steps == [])
 STATUS = "/var/lib/dpkg/status"
+ONE_PLACE = require("the image has one CLI, in one place", lambda places: len(places) == 1)
+A_SECOND = (
+    "usr/local/lib/node_modules/@anthropic-ai/claude-code/cli.js", "opt/bin/claude",
+    "home/claude/.local/share/claude/versions/2.1.0",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -257,3 +264,20 @@ def ways_to(found: Recipe, name: str) -> list[str]:
     """Return the steps of a recipe that install a CLI otherwise than out of the pinned list of tools."""
     steps = (step for stage in found.stages for step in stage.steps if step.word in ("RUN", "ADD"))
     return [step.rest for step in steps if OTHER_CLI.search(step.rest) and not step.option("from")]
+
+
+@claim("claude-code-version-pinned")
+def test_the_image_has_that_cli_and_no_other(
+    session: Session, subject: Subject, docker: Any, image: ImageInfo, image_layers: list[Layer]
+) -> None:
+    """Whatever brought it: a lock file that a RUN installs from names no CLI in the recipe."""
+    cli = subject.image.cli
+
+    def places(asked: str, found: list[Layer]) -> list[str]:
+        return observe("places of a CLI", asked, installed_clis.found(found, cli))
+
+    with control("a second one is seen: an npm package, a program elsewhere, what the installer keeps"):
+        for each in A_SECOND:
+            with layered(docker, [{cli.lstrip("/"): b"x"}, {each: b"x"}], run=session.run) as made:
+                ONE_PLACE.fails(places(each, layers(session.engine, made)))
+    ONE_PLACE(places(image.reference, image_layers))

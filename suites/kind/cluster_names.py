@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,27 @@ SCRIPTS = ("*.sh", "Makefile", "makefile", "*.mk", "justfile", "Taskfile.yml")
 NAME_ALONE = re.compile(r"[a-z0-9][a-z0-9.-]*")  # what is filled in names no cluster
 PREFIX = "kind-"  # of the context that kind makes for a cluster
 LEFT_OUT = frozenset({"node_modules", "__pycache__", "reports"})
+PIPELINES = (".ci/*", ".github/workflows/*.y*ml", ".gitlab-ci.yml")
+# X=a, X ?= a, X: a of a pipeline, X=${1:-a}: what a variable is unless the user says otherwise
+ASSIGNED = re.compile(
+    r"^\s*(?:export\s+|readonly\s+|local\s+)?(?P<name>\w+)\s*(?:[:?]?=|:)\s*[\"']?"
+    r"(?:\$\{\w+:?-)?(?P<value>[a-z0-9][a-z0-9.-]*)\}?[\"']?\s*(?:#.*)?$",
+    re.MULTILINE,
+)
+FILLED = re.compile(r"\$[({]?(?P<name>\w+)(?::?-(?P<value>[^})]*))?[)}]?")
+OF_A_PIPELINE = re.compile(r"\$\{\{\s*(?:env|vars)\.(\w+)\s*\}\}")
+OWN = re.compile(
+    r"^\s*(?:(?:export\s+)?KIND_CLUSTER_NAME\s*[:?]?=|cluster_name:)\s*[\"']?([a-z0-9][a-z0-9.-]*)",
+    re.MULTILINE,
+)
+VARIABLE_ALONE = re.compile(r"\$[({]?(\w+)[)}]?")
+CHOSEN = "use-context"  # of kubectl config, before a context
+CONTINUED = re.compile(r"\\\n\s*")
+LOAD = re.compile(
+    r"^(?!\s*#).*\bkind\s+load\s+(?:docker-image|image-archive)\b(?P<rest>[^\n;&|]*)", re.MULTILINE
+)
+STATES = re.compile(r"\s(?:--name|-n)[= ]\s*\S")
+VARIABLE = "KIND_CLUSTER_NAME"  # by which kind is told, too
 
 
 def named(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
@@ -41,11 +63,54 @@ def named(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def told(directory: Path) -> dict[str, str]:
+    """Return each name that scripts, pipelines and configurations of KIND come to, by where it stands.
+
+    Variables have the value that their file gives them. A context that is no cluster of KIND's names none.
+    """
+    found = named(directory, {})
+    for path in (*_scripts(directory), *pipelines(directory)):
+        text = OF_A_PIPELINE.sub(r"${\1}", CONTINUED.sub(" ", path.read_text(errors="replace")))
+        known = {each["name"]: each["value"] for each in ASSIGNED.finditer(text)}
+        given = [*OWN.findall(text), *(name for line in text.splitlines() for name in _given(line, known))]
+        found |= {f"{path.relative_to(directory)}: {each}": each.removeprefix(PREFIX) for each in given}
+    return found
+
+
+def pipelines(directory: Path) -> list[Path]:
+    """Return the files of a directory that say what its pipelines run."""
+    return sorted(each for pattern in PIPELINES for each in directory.glob(pattern) if each.is_file())
+
+
+def _given(line: str, known: Mapping[str, str]) -> Iterator[str]:
+    """Give the names and the contexts of clusters of KIND in a line, its variables filled in."""
+    words = shell_words(line)
+    chosen = [("--context", after) for before, after in pairwise(words) if before == CHOSEN]
+    for option, value in (*_options(words), *chosen):
+        filled = FILLED.sub(
+            lambda each: known.get(each["name"]) or each["value"] or each[0], value.strip("\"'")
+        )
+        if NAME_ALONE.fullmatch(filled) and (option != "--context" or filled.startswith(PREFIX)):
+            yield filled
+
+
+def nameless(texts: Mapping[str, str]) -> list[str]:
+    """Return the loads of an image, in scripts and documents, that do not say into which cluster."""
+    joined = {name: CONTINUED.sub(" ", text) for name, text in texts.items() if VARIABLE not in text}
+    every = ((name, each) for name, text in joined.items() for each in LOAD.finditer(text))
+    return [f"{name}: {each[0].strip()}" for name, each in every if not STATES.search(each["rest"])]
+
+
 def shell_words(line: str) -> list[str]:
     """Return the words of a line from the first program on that knows clusters, none without one."""
-    words = [each.strip("\"'") for each in line.split()]
-    at = next((number for number, each in enumerate(words) if Path(each).name in PROGRAMS), len(words))
+    words = [each.strip("\"'").lstrip("@") for each in line.split()]  # a Makefile says , and $(KIND)
+    at = next((number for number, each in enumerate(words) if _program(each) in PROGRAMS), len(words))
     return words[at:]
+
+
+def _program(word: str) -> str:
+    variable = VARIABLE_ALONE.fullmatch(word)
+    return variable[1].lower() if variable else Path(word).name
 
 
 def _scripts(directory: Path) -> Iterator[Path]:
@@ -73,7 +138,7 @@ def _flat(value: Any) -> Iterator[Sequence[str]]:
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Give (option, value) for the options that name a cluster, of programs that know clusters."""
-    if not words or Path(words[0]).name not in PROGRAMS:
+    if not words or _program(words[0]) not in PROGRAMS:
         return
     for number, word in enumerate(words):
         option, equals, value = word.partition("=")

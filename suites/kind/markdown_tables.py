@@ -13,3 +13,16 @@ def rows(directory: Path) -> list[set[str]]:
     pages = [directory / "README.md", *sorted((directory / "docs").rglob("*.md"))]
     lines = (line for page in pages if page.is_file() for line in page.read_text().splitlines())
     return [set(WORDS.findall(line)) for line in lines if line.lstrip().startswith("|")]
+
+
+KIND, CONTAINERD = re.compile(r"0\.\d+\.\d+"), re.compile(r"[1-9]\.\d+\.\d+")
+
+
+def pairs(directory: Path) -> set[tuple[str, str]]:
+    """Return the versions of KIND and containerd that stand together in a row of a table."""
+    return {
+        (kind, containerd)
+        for row in rows(directory)
+        for kind in filter(KIND.fullmatch, row)
+        for containerd in filter(CONTAINERD.fullmatch, row)
+    }

@@ -11,7 +11,7 @@ from boxproof.cluster.kind import decoy_cluster
 from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.fixtures.subject_steps import Steps
 from boxproof.subject.copies import carry_out
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.faults import SubjectFault
 from suites.kind import markdown_tables
 
@@ -21,6 +21,9 @@ HAVE_IT = require("every node has the new content", lambda there: there)
 LISTED = require("the pair is in a table of the documents", lambda listed: listed)
 TOO_OLD = ("0.26.0", "0.21.0")
 NEVER = "boxproof-never:loaded"
+AS_LISTED = require(
+    "of the pairs asked for it lets through {}, as documented", lambda let, pairs: let == pairs
+)
 
 
 def saying(directory: Path, version: str, path: str) -> dict[str, str]:
@@ -67,3 +70,24 @@ def test_the_documents_list_the_pairs(steps: Steps, cluster: ClusterInfo) -> Non
     known = impossible(pair)  # it stands in the table of what cannot work, with what it ends in
     words = set(markdown_tables.WORDS.findall(known.symptom)) if known else {pair.kind, pair.containerd}
     LISTED(observe("in a table", " ".join(sorted(words)), any(words <= each for each in documented)))
+
+
+@claim("kind-containerd-compatible")
+@needs("box")
+def test_the_preflight_goes_by_both_versions(steps: Steps, cluster: ClusterInfo, tmp_path: Path) -> None:
+    """A kind that loads into one containerd need not load into another: both kinds of pairs are asked for."""
+    listed = markdown_tables.pairs(steps.subject.directory)
+    kinds = {kind for kind, _ in listed}
+    asked = {(kind, cluster.containerd) for kind in kinds} | listed
+    asked |= {(cluster.kind, containerd) for _, containerd in listed}
+    path = steps.variables()["PATH"]
+    programs = {kind: saying(tmp_path, kind, path) for kind in kinds | {cluster.kind}}
+
+    def passes(kind: str, containerd: str) -> bool:
+        return steps("preflight", env={**programs[kind], "BOXPROOF_CONTAINERD": containerd}).code == 0
+
+    wanted = sorted(asked & listed)
+    with control("a preflight that goes by the kind alone lets through more"):
+        AS_LISTED.fails(observe("pairs let through", "by the kind alone", sorted(asked)), wanted)
+    let = [each for each in sorted(asked) if passes(*each)]
+    AS_LISTED(observe("pairs let through", f"{len(asked)} pairs", let), wanted)

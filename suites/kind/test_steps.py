@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.copies import carry_out
 from boxproof.subject.image.entrypoint import after_init
+from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
-from suites.kind.cluster_names import named
+from suites.kind.cluster_names import named, nameless, pipelines, told
 
 SOON = 20  # seconds for an agent that will never be Ready
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "BOXPROOF_ENGINE": "user"}
@@ -40,6 +42,15 @@ WHOLE = require(
     lambda seen: seen == {"control planes": 1, "workers": 2, "ready": 3},
 )
 LATE = {"exec": {"command": ["true"]}, "periodSeconds": 1, "initialDelaySeconds": 10}
+ONE_AT_MOST = require("no two clusters are named", lambda names: len(names) <= 1)
+EXAMPLE = {
+    "Makefile": "CLUSTER := made\nup:\n\t@kind create cluster --name $(CLUSTER)\n",
+    "down.sh": "kubectl config use-context kind-another\n",
+    ".ci/run": "KIND_CLUSTER_NAME=third\nkind create cluster\n",
+}
+STATES_IT = require(
+    "every load of an image that users are told of says into which cluster", lambda bare: bare == []
+)
 
 
 def holds(docker: Any, box: Box, file: str, mark: str) -> bool:
@@ -180,3 +191,46 @@ def shape(asked: str, nodes: list[dict[str, Any]]) -> dict[str, int]:
 def made(docker: Any, cluster: ClusterInfo) -> dict[str, str]:
     """Return when each node was made."""
     return {each: str(docker.containers.get(each).attrs["Created"]) for each in cluster.nodes}
+
+
+@claim("cluster-name-and-context-consistent")
+@scope("image")
+def test_scripts_and_pipelines_come_to_one_cluster(subject: Subject, tmp_path: Path) -> None:
+    """By variables too, by the context that they choose, and in what a pipeline runs."""
+
+    def names(asked: str, directory: Path) -> list[str]:
+        found = told(directory)
+        observe("where clusters are named", asked, found)
+        return observe("names of clusters", asked, sorted(set(found.values())))
+
+    with control("a variable, a chosen context and a pipeline that name three are seen"):
+        for name, text in EXAMPLE.items():
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        assert ONE_AT_MOST.fails(names("an example", tmp_path)) == ["another", "made", "third"]
+    ONE_AT_MOST(names("the subject's scripts and pipelines", subject.directory))
+
+
+@claim("kind-load-targets-named-cluster")
+@scope("image")
+def test_no_document_and_no_script_loads_without_a_name(subject: Subject) -> None:
+    def bare(asked: str, texts: Mapping[str, str]) -> list[str]:
+        return observe("loads without a name", asked, nameless(texts))
+
+    with control("a load without a name is seen, in a document and in a script"):
+        for each in ("kind load docker-image box:1", "docker save box | kind load image-archive /dev/stdin"):
+            STATES_IT.fails(bare(each, {"an example": each}))
+    texts = shipped.commands(subject)
+    texts |= {each.name: each.read_text(errors="replace") for each in pipelines(subject.directory)}
+    texts |= {f"subject.toml: {name}": text for name, text in documented(subject).items()}
+    STATES_IT(bare(f"{len(texts)} documents, scripts and commands", texts))
+
+
+def documented(subject: Subject) -> dict[str, str]:
+    """Return the commands of subject.toml as lines, by what they are for."""
+    every = subject.commands.model_dump()
+    lists = {
+        name: value if value and not isinstance(value[0], str) else [value] for name, value in every.items()
+    }
+    return {name: "\n".join(" ".join(words) for words in value) for name, value in lists.items()}

@@ -18,6 +18,7 @@ SOCKETS = tuple(
     )
 )  # fmt: skip
 NAMED = re.compile(r"(?:-v|--volume|--mount)[= ](?:type=bind,)?(?:(?:source|src)=)?([^:,\s]+)")
+OWN_KEY = "use_api_socket"  # of a service, by which Compose mounts the socket and the user's credentials
 REMOTE = re.compile(r"\bDOCKER_HOST=\S+")
 
 
@@ -37,6 +38,8 @@ def composed(content: Mapping[str, Any]) -> list[str]:
     """Return the mounts of a Compose file's services that hold an engine's socket."""
     found = []
     for each in (content.get("services") or {}).values():
+        if (each or {}).get(OWN_KEY) not in (None, False):
+            found.append(OWN_KEY)
         for mount in (each or {}).get("volumes") or ():
             source = str(mount.get("source", "")) if isinstance(mount, Mapping) else str(mount).split(":")[0]
             path = re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", source)

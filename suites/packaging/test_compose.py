@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from boxproof.core.session import EngineInfo, Session
@@ -15,7 +17,7 @@ from boxproof.probes.process.processes import uids
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
-from suites.packaging import engine_sockets
+from suites.packaging import compose_overlays, engine_sockets
 from suites.packaging.compose_probes import (
     InNetwork,
     group_of,
@@ -38,6 +40,9 @@ USABLE = require("the engine's socket is of use", lambda found: found.mounted an
 NOT_SHIPPED = require("it mounts no engine's socket", lambda found: found == [])
 WARNS = require("it says that whoever has the socket is root", lambda sentences: sentences != [])
 OTHER = "other"
+AS_THE_FIRST = require(
+    "no file makes the service root's, or brings up another unasked", lambda amiss: amiss == []
+)
 
 
 @claim("compose-runs-nonroot-and-persists")
@@ -132,3 +137,19 @@ def test_the_documents_say_what_the_socket_is_worth(subject: Subject) -> None:
     with control("a page without that sentence does not"):
         WARNS.fails(warnings("another page", "The socket is mounted. Root is nobody here."))
     WARNS(warnings(subject.compose.documented, page.read_text() if page else ""))
+
+
+@claim("compose-runs-nonroot-and-persists")
+@scope("image")
+def test_no_file_that_is_laid_over_it_runs_as_root_or_starts_more(subject: Subject) -> None:
+    """The documented command names no file: what Compose then takes by itself counts like the first."""
+    first, service = subject.compose.file, subject.compose.service
+
+    def amiss(asked: str, files: Mapping[str, Any]) -> list[str]:
+        return observe("amiss", asked, compose_overlays.amiss(files, first, service))
+
+    with control("root in another file, and a service more in what is taken by itself, are seen"):
+        AS_THE_FIRST.fails(amiss("root", {"compose.debug.yaml": {"services": {service: {"user": "0:0"}}}}))
+        override = str(PurePosixPath(first).with_name("compose.override.yaml"))
+        AS_THE_FIRST.fails(amiss("a service more", {override: {"services": {"watch": {"image": "a:1"}}}}))
+    AS_THE_FIRST(amiss("the subject's Compose files", shipped.compose(subject)))

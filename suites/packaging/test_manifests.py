@@ -15,7 +15,7 @@ from boxproof.kube.client import Kube
 from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.object_diff import called
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, observe, require, scope
 
 DEFAULT = re.compile(r"(?:-n|--namespace)[= ]default\b")
 VALID = require("no field is wrong by the schemas", lambda faults: faults == [])
@@ -28,6 +28,7 @@ MADE = require("the namespace {} comes with it", lambda found, namespace: namesp
 PLACED = require("every object names a namespace that is not default", lambda found: found == [])
 NOT_TOLD = require("no command works in the namespace default", lambda found: found == [])
 Objects = list[dict[str, Any]]
+WITH_ITS_OWN = require("all that names a namespace is in one that comes with it", lambda found: found == [])
 
 
 def components_of(subject: Subject) -> list[str]:
@@ -146,3 +147,20 @@ def astray(objects: Objects, kube: Kube) -> list[str]:
     inside = {(each.kind, each.api_version) for each in kube.resources() if each.namespaced}
     mine = [each for each in objects if (each["kind"], each["apiVersion"]) in inside]
     return [called(each) for each in mine if each["metadata"].get("namespace", "default") == "default"]
+
+
+@claim("dedicated-namespace")
+@scope("image")
+def test_every_tier_is_in_the_namespace_that_comes_with_it(charts: Charts, subject: Subject) -> None:
+    def elsewhere(asked: str, objects: Objects) -> list[str]:
+        placed = [each for each in objects if each["metadata"].get("namespace") not in (None, *made(objects))]
+        return observe("in another's namespace", asked, [called(each) for each in placed])
+
+    base = charts.base()
+    stray = {"kind": "Role", "metadata": {"name": "a", "namespace": "kube-system"}}
+    with control("a role in kube-system beside the base is seen"):
+        WITH_ITS_OWN.fails(elsewhere("a role in kube-system", [*base, stray]))
+    for name in ("", *components_of(subject)):
+        WITH_ITS_OWN(elsewhere(name or "the base", charts.base([name] if name else [])))
+    for name in ("", *sorted(subject.chart.components)):
+        WITH_ITS_OWN(elsewhere(f"chart {name}", charts.rendered(components=[name] if name else [])))

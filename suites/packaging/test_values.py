@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from boxproof.fixtures.helm_release import Charts
+from boxproof.subject.manifests.object_diff import called
 from boxproof.subject.manifests.pod_specs import floating, images, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
@@ -16,6 +18,18 @@ from suites.packaging import chart_values
 
 Objects = list[dict[str, Any]]
 ROLES = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+NOTHING_LEFT = require("nothing of what {} switches off is rendered", lambda left, _: left == [])
+TOLD = require("every image has the tag {}, and no other", lambda found, tag: found == [tag])
+ANOTHER = require("whoever is named as the agent's account is {}", lambda found, name: found == [name])
+SWITCHES = {
+    "rbac.create=false": ROLES,
+    "serviceAccount.create=false": {"ServiceAccount"},
+    "network.create=false": {"NetworkPolicy", "CiliumNetworkPolicy"},
+}
+EVERY_TAG, OTHER_ACCOUNT = "1.2.3", "other"
+FLEET = '--set-json=agents={"first": {"rbac": {"operator": true}}, "second": {}}'
+# an account as policies of admission and their expressions name it
+ACCOUNT = re.compile(r"(?:system:serviceaccount:[\w.-]+:|endsWith\([\"']:)([\w.-]+)")
 
 
 def kinds(*wanted: str) -> Callable[[Objects], Any]:
@@ -96,3 +110,50 @@ def test_no_image_of_any_render_can_come_to_mean_another(charts: Charts, subject
         if not name and not any(pod_spec(each) for each in objects):
             raise SubjectFault("the chart renders no agent")
         FIXED(observe("floating", name or "default", floating(objects)))
+
+
+def left(asked: str, objects: Objects, switched_off: Collection[str]) -> list[str]:
+    """Return the objects of some kinds; an observation."""
+    return observe("rendered", asked, [called(each) for each in objects if each["kind"] in switched_off])
+
+
+def named_accounts(asked: str, objects: Objects) -> list[str]:
+    """Return the accounts that pods run as, that bindings name, and that policies ask for; an observation."""
+    texts = [each for one in objects if one["kind"].startswith("Validating") for each in strings(one)]
+    every = {*accounts(objects), *(name for each in texts for name in ACCOUNT.findall(each))}
+    return observe("accounts", asked, sorted(every))
+
+
+def strings(item: Any) -> Iterator[str]:
+    """Give the texts in an object, however deep."""
+    if isinstance(item, str):
+        yield item
+    for each in item.values() if isinstance(item, dict) else item if isinstance(item, list) else ():
+        yield from strings(each)
+
+
+@claim("helm-toggles-honoured")
+@needs("box")
+@scope("image")
+def test_each_value_has_its_effect_beside_others(charts: Charts) -> None:
+    """In each tier and in a fleet: what a tier adds is switched off, named and tagged with the rest."""
+    tag, account = f"--set=image.tag={EVERY_TAG}", f"--set=serviceAccount.name={OTHER_ACCOUNT}"
+    tiers = {name: charts.rendered(components=[name]) for name in sorted(charts.subject.chart.components)}
+    tiers |= {"default": charts.rendered(), "fleet": charts.rendered(FLEET)}
+    with control(
+        "without them each tier has roles, accounts and policies, and the tag and account of before"
+    ):
+        for name, objects in tiers.items():
+            for switch, kinds_of in SWITCHES.items():
+                NOTHING_LEFT.fails(left(f"{name}, {switch} not given", objects, kinds_of), switch)
+            TOLD.fails(observe("tags", name, tags(objects)), EVERY_TAG)
+            ANOTHER.fails(named_accounts(name, objects), OTHER_ACCOUNT)
+    for name in tiers:
+        words = [FLEET] if name == "fleet" else []
+        components = [name] if name in charts.subject.chart.components else []
+        for switch, kinds_of in SWITCHES.items():
+            objects = charts.rendered(*words, f"--set={switch}", components=components)
+            NOTHING_LEFT(left(f"{name}, {switch}", objects, kinds_of), switch)
+        objects = charts.rendered(*words, tag, account, components=components)
+        TOLD(observe("tags", name, tags(objects)), EVERY_TAG)
+        ANOTHER(named_accounts(name, objects), OTHER_ACCOUNT)

@@ -43,7 +43,7 @@ def _context(here: Directory, path: Path, recipe: Recipe | None) -> str:
         word
         for stage in (recipe.stages if recipe else ())
         for step in stage.steps
-        if step.word in ("COPY", "ADD") and not step.image
+        if step.word in ("COPY", "ADD") and not step.images
         for word in step.rest.split()[:-1]
         if not word.startswith(("http", "[", "."))
     ]

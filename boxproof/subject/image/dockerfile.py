@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain, count, takewhile
 
 from dockerfile_parse import DockerfileParser
 
@@ -17,6 +18,7 @@ from pytest_claims.faults import SubjectFault
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 SYNTAX = re.compile(r"^#\s*syntax\s*=\s*(\S+)\s*$", re.IGNORECASE)
+DIRECTIVE = re.compile(r"^#\s*\w+\s*=\s*\S")  # to the builder, ahead of everything else
 CONTEXTS = frozenset({"tools"})  # build contexts that a build here is given: no images
 NO_RECOMMENDS = re.compile(r"""APT::Install-Recommends["'\\\s=]+(0|false|no)\b""", re.IGNORECASE)
 HOOK = "docker-clean"  # by which Debian's and Ubuntu's images empty the archives after each install
@@ -129,12 +131,10 @@ class Step:
         return self.caches(path) or emptied or any(word.startswith(path) for word in removed)
 
     @property
-    def image(self) -> str:
-        """The image a COPY takes files from, or a RUN has mounted; "" where that is none or a stage."""
-        mounted = (each.get("from", "") for each in self.mounts)
-        return (self.option("from") if self.word in ("COPY", "ADD") else "") or next(
-            filter(None, mounted), ""
-        )
+    def images(self) -> tuple[str, ...]:
+        """The images that a COPY or ADD takes files from, or a RUN has mounted; a stage may be among them."""
+        copied = self.option("from") if self.word in ("COPY", "ADD") else ""
+        return tuple(filter(None, (copied, *(each.get("from", "") for each in self.mounts))))
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,8 @@ class Recipe:
         stages = {each.name for each in self.stages} | {str(each) for each in range(len(self.stages))}
         for stage in self.stages:
             for step in stage.steps:
-                if step.image and step.image.lower() not in stages | CONTEXTS:
-                    found[f"{stage.name}, {step.word} from"] = step.image
+                for image in (each for each in step.images if each.lower() not in stages | CONTEXTS):
+                    found[_apart(f"{stage.name}, {step.word} from", image, found)] = image
         return found | ({"syntax": self.syntax} if self.syntax else {})
 
     def untagged(self) -> dict[str, str]:
@@ -211,7 +211,7 @@ def parse(text: str, args: Mapping[str, str] | None = None, target: str = "") ->
 
     Raises SubjectFault for no FROM, or no such stage.
     """
-    syntax = SYNTAX.match(text.splitlines()[0] if text.strip() else "")
+    syntax = _frontend(text)
     text = here_documents.unfolded(text)
     parser = DockerfileParser(fileobj=io.BytesIO(text.encode()))
     values = Values(dict(args or {}))
@@ -234,7 +234,19 @@ def parse(text: str, args: Mapping[str, str] | None = None, target: str = "") ->
             known[stages[-1].name] = values.variables
     if not stages:
         raise SubjectFault("the Dockerfile has no FROM")
-    return Recipe(_up_to(stages, target), syntax[1] if syntax else "")
+    return Recipe(_up_to(stages, target), syntax)
+
+
+def _frontend(text: str) -> str:
+    """Return the image of the frontend that the directives ahead of a recipe name, "" for none."""
+    ahead = takewhile(DIRECTIVE.match, text.splitlines())
+    return next((found[1] for each in ahead if (found := SYNTAX.match(each))), "")
+
+
+def _apart(where: str, image: str, found: Mapping[str, str]) -> str:
+    """Return what a base is called that stands somewhere: of several there, each by another name."""
+    names = chain([where], (f"{where} ({number})" for number in count(2)))
+    return next(each for each in names if found.get(each, image) == image)
 
 
 def _with_step(stages: list[Stage], word: str, value: str) -> Stage:

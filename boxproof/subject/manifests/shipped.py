@@ -15,6 +15,8 @@ COMPOSE = re.compile(r"^(docker-)?compose[\w.-]*\.ya?ml$")
 SCRIPTS = ("*.sh", "Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "*.mk")
 FENCE = re.compile(r"^(?P<mark>```+|~~~+)[^\n]*\n(?P<body>.*?)^(?P=mark)", re.MULTILINE | re.DOTALL)
 REFERENCE = r"(?P<image>[a-z0-9][\w.-]*(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?)"
+WHOLE = re.compile(REFERENCE)
+VALUES = "values"  # how the files begin that Helm takes values of
 DEFECTS = "defects.toml"  # lists what is wrong on purpose with the box of its directory
 NAMED = re.compile(rf"(?:--image[= ]|^\s*-?\s*image:\s*[\"']?){REFERENCE}(?=[\"'\s]|$)", re.MULTILINE)
 REMOVES = re.compile(r"\b(?:rmi|image\s+rm)\b[^\n;&|]*")  # names images, and starts none
@@ -100,6 +102,9 @@ def images(subject: Subject) -> dict[str, str]:
         for each in compose_file.documents(path):
             if "apiVersion" not in each:  # values of a chart
                 found |= {f"{_shown(subject, path)}: {where}": image for where, image in _valued(each)}
+                if path.name.startswith(VALUES):
+                    whole = _plain_valued(each)
+                    found |= {f"{_shown(subject, path)}: {where}": image for where, image in whole}
     for name, content in compose(subject).items():
         for service, each in content["services"].items():
             image = pod_specs.DEFAULTED.sub(r"\1", str((each or {}).get("image", "")))
@@ -145,6 +150,19 @@ def _valued(values: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, str]
         if key == "image" and isinstance(each.get("tag"), str) and each["tag"]:
             yield f"{at}{key}", f"{each.get('repository') or 'the-box'}:{each['tag']}"
         yield from _valued(each, f"{at}{key}.")
+
+
+def _plain_valued(values: Any, at: str = "") -> Iterator[tuple[str, str]]:
+    """Give the images that values of a chart name whole, with a tag, and where they do."""
+    if isinstance(values, list):
+        for number, each in enumerate(values):
+            yield from _plain_valued(each, f"{at}{number}.")
+    for key, each in values.items() if isinstance(values, Mapping) else ():
+        if str(key).lower().endswith("image") and isinstance(each, str):
+            if ":" in each.rpartition("/")[2] and WHOLE.fullmatch(each):
+                yield f"{at}{key}", each
+        else:
+            yield from _plain_valued(each, f"{at}{key}.")
 
 
 def _left_out(path: Path) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 from boxproof.core.settings import Settings
@@ -42,6 +43,8 @@ FETCHERS = frozenset(
 GIT = frozenset({"clone", "fetch", "pull", "submodule", "archive", "ls-remote"})
 HARMLESS = frozenset({"version", "--version", "-v", "-V", "help", "--help", "env", "config", "cache"})
 ADDRESS = re.compile(r"\b(?:https?|ftps?|git|ssh|oci)://|\bgit@[\w.-]+:|/dev/tcp/")
+OUTPUT = re.compile(r"-[a-zA-Z]*[oO]|--output(=.*)?|--remote-name")  # of curl, for each file
+BESIDE = frozenset({"-x", "--proxy", "--preproxy", "-e", "--referer"})  # before an address that is no file
 VERIFIED = re.compile(r"\bsha(?:256|384|512)sum\b[^;&|]*\s(?:-c|--check)\b|--require-hashes\b|\bnpm ci\b")
 DIGEST = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})\b")
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
@@ -112,8 +115,18 @@ def _fetches(step: Step) -> int:
         return len(ADDRESS.findall(step.rest)) or int(step.rest.endswith(".git"))
     if step.word != "RUN":
         return 0
-    asked = sum(1 for each in step.commands if _is_fetch(each))
+    asked = sum(_files(each) for each in step.commands if _is_fetch(each))
     return max(asked, int(ADDRESS.search(step.rest) is not None))
+
+
+def _files(words: Sequence[str]) -> int:
+    """Return how many files a command fetches: of curl and wget one for each address, or each output."""
+    if program(words[0]) not in ("curl", "wget"):
+        return 1
+    pairs = list(pairwise(words))
+    addresses = [each for before, each in pairs if ADDRESS.match(each) and before not in BESIDE]
+    outputs = [each for _, each in pairs if program(words[0]) == "curl" and OUTPUT.fullmatch(each)]
+    return max(1, len(addresses), len(outputs))
 
 
 def _is_fetch(words: Sequence[str]) -> bool:

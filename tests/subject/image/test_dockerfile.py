@@ -122,6 +122,18 @@ def test_every_image_that_a_build_takes_is_one_of_its_bases() -> None:
     assert set(found.untagged()) == {"b, RUN from", "1, COPY from"}
 
 
+def test_each_of_several_images_in_one_place_is_a_base() -> None:
+    text = (
+        "# check=skip=all\n# syntax=docker/dockerfile:latest\nFROM a:1\n"
+        "COPY --from=b:latest /x /x\nCOPY --from=c:1 /y /y\nCOPY --from=c:1 /z /z\n"
+        "RUN --mount=type=bind,from=d:1,target=/d --mount=type=bind,from=e,target=/e true\n"
+    )
+    found = dockerfile.parse(text)
+    assert sorted(found.bases.values()) == ["a:1", "b:latest", "c:1", "d:1", "docker/dockerfile:latest", "e"]
+    assert sorted(found.untagged().values()) == ["b:latest", "docker/dockerfile:latest", "e"]
+    assert dockerfile.parse("FROM a:1\n# syntax=x\n").syntax == ""
+
+
 @pytest.mark.parametrize(
     ("lines", "left"),
     [

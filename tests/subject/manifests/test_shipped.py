@@ -156,3 +156,15 @@ def test_what_is_applied_by_hand_is_what_the_subject_names(tmp_path: Path) -> No
     assert names == {"k8s/kustomization.yaml", "k8s/patch.yaml", "charts/a/values.yaml",
                      "charts/a/templates/c.yaml", "compose.yaml"}  # fmt: skip
     assert shipped.applied_by_hand(Subject(directory=tmp_path, name="x")) == []
+
+
+def test_an_image_that_values_name_whole_is_one(tmp_path: Path) -> None:
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "chart" / "values.yaml").write_text(
+        "image: example/box # and the chart's version\nsidecar: {enabled: false, image: 'busybox:latest'}\n"
+        "extraContainers: [{name: a, initImage: a.example:5000/b:1.2}]\npullPolicy: Always\n"
+    )
+    (tmp_path / "mkdocs.yaml").write_text("logo: {image: 'pictures:latest'}\n")
+    found = shipped.images(Subject(directory=tmp_path, name="example"))
+    assert sorted(found.values()) == ["a.example:5000/b:1.2", "busybox:latest"]
+    assert list(shipped.floating(found).values()) == ["busybox:latest"]

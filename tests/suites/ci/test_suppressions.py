@@ -68,3 +68,32 @@ def test_a_remark_that_hides_a_finding_needs_a_reason_too(tmp_path: Path, line: 
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "Dockerfile").write_text(f"{line}\nFROM a\n")
     assert bool(suppressions.unjustified(tmp_path, TODAY)) is left
+
+
+WHOLESALE = {
+    ".grype.yaml": "only-fixed: true\n",
+    "trivy.yaml": "vulnerability:\n  ignore-unfixed: 'true'\nscan:\n  skip-dirs:\n    - usr/lib\n",
+    ".github/workflows/scan.yml": "with:\n  ignore-unfixed: true\n",
+    ".ci/scan": "trivy image --skip-dirs /opt a\n",
+    "scan.sh": "grype a --only-fixed\n",
+}
+
+
+@pytest.mark.parametrize("name", list(WHOLESALE))
+def test_an_option_that_leaves_findings_out_needs_a_reason_and_a_day(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(WHOLESALE[name])
+    assert suppressions.unjustified(tmp_path, TODAY) != []
+    lines = WHOLESALE[name].splitlines()
+    told = "".join(f"{each} # nobody mends the rest until 2026-07-01\n" for each in lines)
+    path.write_text(told)
+    assert suppressions.unjustified(tmp_path, TODAY) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["ignore-unfixed: false\n", "skip-dirs: []\n", "# ignore-unfixed: true\n", "skip-files: ''\n"]
+)
+def test_an_option_that_leaves_nothing_out_needs_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "trivy.yaml").write_text(text)
+    assert suppressions.unjustified(tmp_path, TODAY) == []

@@ -180,3 +180,165 @@ def test_our_own_actions_use_others_by_their_commit() -> None:
     assert "action.yml" in found
     assert [each for one in found.values() for each in workflow_gates.loose(one)] == []
     assert [each for one in found.values() for each in workflow_gates.exposed(one, RELEASE)] == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"run": "docker buildx build \\\n  --tag a \\\n  --push .\n"},
+        {"run": "docker --context remote push a"},
+        {"run": "docker compose -f compose.yaml push"},
+        {"run": "docker build --output type=image,name=a,push=true ."},
+        {"uses": "docker/build-push-action@v6", "with": {"outputs": "type=image,name=a,push-by-digest=true"}},
+        {"uses": "docker/bake-action@v6", "with": {"set": "*.output=type=registry"}},
+        {"run": "trivy image --exit-code 1 a | tee scan.txt"},
+        {"run": "sudo /usr/bin/grype a -o table | tail -n 20"},
+        {"run": "docker run --rm aquasec/trivy:0.50 image a | tee scan.txt"},
+        {"run": "nox -s release -- --registry b 2>&1 | tee release.log"},
+        {"run": "nox -s release -- --registry b\necho done\n", "shell": "bash {0}"},
+    ],
+)
+def test_other_forms_of_a_way_around_are_seen_too(step: dict[str, Any]) -> None:
+    assert len(workflow_gates.around(of(step), RELEASE)) == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"uses": "docker/build-push-action@v6", "with": {"outputs": "type=docker,dest=/tmp/a.tar"}},
+        {"run": "curl -sfL https://example.invalid/trivy/install.sh | sh"},
+        {"run": "set -euo pipefail\ntrivy image a | tee scan.txt"},
+        {"run": "trivy image a | tee scan.txt", "shell": "bash"},
+        {"run": "nox -s release -- --registry b | tee log", "shell": "bash -eo pipefail {0}"},
+        {"run": "nox -s release -- --registry b", "shell": "bash {0}"},
+        {"run": "docker run --rm a git push"},
+    ],
+)
+def test_what_is_none_of_them_is_not(step: dict[str, Any]) -> None:
+    assert workflow_gates.around(of(step), RELEASE) == []
+
+
+def test_the_shell_of_a_job_and_of_a_workflow_counts() -> None:
+    step, bash = {"run": "trivy image a | tee scan.txt"}, {"run": {"shell": "bash"}}
+    assert workflow_gates.around(of(step, defaults=bash), RELEASE) == []
+    assert workflow_gates.around(of(step) | {"defaults": bash}, RELEASE) == []
+    assert workflow_gates.around(of(step), RELEASE)
+
+
+RELEASING = {"run": "nox -s release -- --registry b"}
+
+
+@pytest.mark.parametrize(
+    ("step", "job"),
+    [
+        ({"run": "# nox -s release -- --registry b"}, {}),
+        ({"run": "true # nox -s release -- --registry b"}, {}),
+        ({"run": "echo nox -s release -- --registry b"}, {}),
+        (RELEASING | {"if": False}, {}),
+        (RELEASING | {"if": "${{ false }}"}, {}),
+        (RELEASING, {"if": "false"}),
+    ],
+)
+def test_a_release_that_never_runs_is_none(step: dict[str, Any], job: dict[str, Any]) -> None:
+    assert not workflow_gates.releases(of(step, **job), RELEASE)
+
+
+def test_neither_is_one_behind_a_job_that_never_runs() -> None:
+    jobs = {"first": {"if": False, "steps": []}, "next": {"needs": "first", "steps": []}}
+    after = {"needs": ["next"], "steps": [RELEASING]}
+    assert not workflow_gates.releases({"jobs": {**jobs, "one": after}}, RELEASE)
+    assert workflow_gates.releases({"jobs": {**jobs, "one": {"steps": [RELEASING]}}}, RELEASE)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "echo a && nox -s release -- --registry b", "nox -s release \\\n  -- \\\n  --registry b",
+        "set -e\n  nox  -s release -- --registry b # all of it",
+    ],
+)  # fmt: skip
+def test_a_release_is_known_however_it_is_written(run: str) -> None:
+    assert workflow_gates.releases(of({"run": run}), RELEASE)
+
+
+def test_scripts_that_scripts_run_are_read_whatever_they_are_called(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / ".ci" / "run").write_text("set -e\nbash .ci/last\n")
+    (tmp_path / ".ci" / "last").write_text("docker build -t a \\\n  --push .\n./.ci/run\n")
+    assert workflow_gates.around(of({"run": ".ci/run"}), RELEASE, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "workflow",
+    [
+        of({"run": "true"}) | {"env": {"PASSWORD": "${{ secrets.REGISTRY_PASSWORD }}"}},
+        of({"run": "true"}, env={"PASSWORD": "${{ secrets.DOCKERHUB_TOKEN }}"}),
+        of({"run": "echo '${{ secrets.GHCR_TOKEN }}' | some-login"}),
+        of({"run": 'printf %s "$A" > "$HOME/.docker/config.json"'}),
+        of({"run": "docker --config /tmp/a login b"}),
+        of({"run": "gcloud auth configure-docker europe-docker.pkg.dev"}),
+        of(uses="./.github/workflows/other.yml", secrets="inherit"),
+    ],
+)
+def test_credentials_of_a_job_that_does_not_publish_are_seen(workflow: dict[str, Any]) -> None:
+    assert len(workflow_gates.exposed({"permissions": {}, **workflow}, RELEASE)) == 1
+
+
+@pytest.mark.parametrize(
+    "workflow",
+    [
+        of(RELEASING | {"env": {"PASSWORD": "${{ secrets.REGISTRY_PASSWORD }}"}}, {"run": "docker login b"}),
+        of({"run": "true", "env": {"KEY": "${{ secrets.ANTHROPIC_API_KEY }}"}}),
+        of({"run": "cat ~/.docker/config.json"}),
+    ],
+)
+def test_what_a_job_may_have_is_not(workflow: dict[str, Any]) -> None:
+    assert workflow_gates.exposed({"permissions": {}, **workflow}, RELEASE) == []
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "git clone https://x-access-token:${{ secrets.GITHUB_TOKEN }}@github.com/a/b.git",
+        "git remote set-url origin https://$GH_TOKEN@github.com/a/b",
+        'git config --global url."https://a:${PAT}@github.com/".insteadOf https://github.com/',
+        "gh auth setup-git",
+    ],
+)
+def test_a_token_in_an_address_is_left_behind(run: str) -> None:
+    assert len(workflow_gates.exposed({"permissions": {}, **of({"run": run})}, RELEASE)) == 1
+
+
+def test_an_address_without_one_leaves_nothing() -> None:
+    run = "git clone https://github.com/a/b.git && curl -H 'Authorization: $TOKEN' https://a@b.c/"
+    assert workflow_gates.exposed({"permissions": {}, **of({"run": run})}, RELEASE) == []
+
+
+def test_images_that_scripts_run_are_named_like_those_of_steps(tmp_path: Path) -> None:
+    (tmp_path / "scan.sh").write_text(
+        "docker run a/scanner:latest x\ndocker run own y\ndocker run b/fixed:1.2 z\n"
+    )
+    steps = [{"run": "docker build -t own ."}, {"run": "./scan.sh"}]
+    assert workflow_gates.floating_in_scripts(of(*steps), tmp_path) == ["one: a/scanner:latest"]
+    assert workflow_gates.floating_in_scripts(of({"run": "true"}), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "some"),
+    [
+        ("--claims pvc-bound --narrowed", {}, True),
+        ("--claims='pvc-*,rbac-*' --narrowed", {}, True),
+        ('--claims "$CLAIMS" --narrowed', {"CLAIMS": "pvc-bound"}, True),
+        ('--claims "$CLAIMS" --narrowed', {"CLAIMS": "${{ inputs.claims || '*' }}"}, False),
+        ('--claims "${CLAIMS}"', {"CLAIMS": "*"}, False),
+        ("--claims '*'", {}, False),
+        ('--claims "$CLAIMS"', {}, False),
+        ("", {}, False),
+    ],
+)
+def test_a_release_of_some_claims_alone_is_a_way_around(
+    options: str, env: dict[str, str], some: bool
+) -> None:
+    step = {"run": f"nox -s release -- --registry b {options}"}
+    for workflow in (of(step | {"env": env}), of(step, env=env), of(step) | {"env": env}):
+        assert bool(workflow_gates.around(workflow, RELEASE)) == some

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from boxproof.core.settings import ROOT
 from boxproof.subject import model
-from suites.kind.cluster_names import named
+from suites.kind.cluster_names import named, nameless, told
 
 
 def test_configurations_of_kind_are_read_and_other_files_are_not(tmp_path: Path) -> None:
@@ -39,3 +39,48 @@ def test_scripts_name_clusters_too(tmp_path: Path) -> None:
     )
     (tmp_path / "fill.sh").write_text("kind load docker-image a --name $CLUSTER\ndocker run --name box a\n")
     assert sorted(named(tmp_path, {}).values()) == ["mine", "other"]
+
+
+def test_variables_have_the_value_that_their_file_gives_them(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(
+        "CLUSTER ?= made # by hand\nup:\n\t@kind create cluster --name $(CLUSTER)\n"
+        "\t$(KUBECTL) --context=kind-${CLUSTER} get pods\n"
+    )
+    (tmp_path / "up.sh").write_text(
+        'name="${1:-scripted}"\nkind create cluster --name "$name"\nkubectl config use-context kind-chosen\n'
+        "kubectl config use-context production\nkind delete cluster --name ${OTHER:-fallen-back}\n"
+        "kind load docker-image a --name $UNKNOWN\n"
+    )
+    assert sorted(set(told(tmp_path).values())) == ["chosen", "fallen-back", "made", "scripted"]
+
+
+def test_pipelines_name_clusters_too(tmp_path: Path) -> None:
+    workflows = tmp_path / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    (workflows / "ci.yml").write_text(
+        "env:\n  CLUSTER: of-env\njobs:\n  a:\n    steps:\n      - uses: helm/kind-action@v1\n        with:\n"
+        "          cluster_name: of-action\n      - run: kind get kubeconfig --name ${{ env.CLUSTER }}\n"
+    )
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / ".ci" / "run").write_text("export KIND_CLUSTER_NAME=of-kind\nkind create cluster\n")
+    assert sorted(set(told(tmp_path).values())) == ["of-action", "of-env", "of-kind"]
+
+
+def test_our_own_scripts_and_pipelines_name_none() -> None:
+    assert told(ROOT) == {}
+
+
+def test_a_load_that_does_not_say_where_to_is_seen() -> None:
+    bare = {
+        "a.md": "kind load docker-image box:1\n",
+        "b.sh": "kind load image-archive box.tar --nodes a\n",
+        "Makefile": "load:\n\tdocker build . && kind load docker-image \\\n\t\tbox:1 && true --name x\n",
+    }
+    assert [each.partition(":")[0] for each in nameless(bare)] == list(bare)
+    fine = {
+        "a.md": "kind load docker-image box:1 --name mine\nkind load docker-image IMAGE --name=CLUSTER\n",
+        "b.sh": "# kind load docker-image box:1\nkind load docker-image box:1 -n $CLUSTER\n",
+        "c.sh": "export KIND_CLUSTER_NAME=mine\nkind load docker-image box:1\n",
+        "Makefile": "load:\n\tkind load docker-image \\\n\t\tbox:1 --name $(CLUSTER)\n",
+    }
+    assert nameless(fine) == []

@@ -30,3 +30,8 @@ def test_a_variable_with_a_default_counts_as_that() -> None:
     mount = {"type": "bind", "source": "${DOCKER_SOCKET:-/var/run/docker.sock}", "target": "/s"}
     assert engine_sockets.composed({"services": {"a": {"volumes": [mount, "home:/home"]}}})
     assert engine_sockets.named("docker run -e DOCKER_HOST=tcp://10.0.0.1:2375 box")
+
+
+def test_a_service_that_asks_compose_for_the_socket_has_it() -> None:
+    assert engine_sockets.composed({"services": {"a": {"use_api_socket": True}}}) == ["use_api_socket"]
+    assert engine_sockets.composed({"services": {"a": {"use_api_socket": False}, "b": None}}) == []

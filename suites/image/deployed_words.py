@@ -1,0 +1,111 @@
+"""What a subject's own objects and Compose files have the box run and read: commands, arguments, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from boxproof.core.session import Session
+from boxproof.deployment.deploy import COMPONENTS, rendered
+from boxproof.subject.manifests import pod_specs, shipped
+from boxproof.subject.model import Subject
+
+Objects = Iterable[Mapping[str, Any]]
+READ = {"ConfigMap": "data", "Secret": "stringData"}  # what pods have of it, as it was written
+STARTED = ("command", "args", "env", "lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+COMPOSED = ("command", "entrypoint", "environment", "healthcheck", "post_start", "pre_stop")
+
+
+def of(session: Session, subject: Subject) -> dict[str, str]:
+    """Return the words of each of the subject's objects and services, by where they are."""
+    found = {
+        f"{where}: {name}": text
+        for where, made in objects(session, subject).items()
+        for name, text in by_object(made).items()
+    }
+    for where, each in services(subject).items():
+        found[where] = "\n".join(_words({key: each.get(key) for key in COMPOSED}))
+    return found
+
+
+def given(session: Session, subject: Subject, variable: str) -> dict[str, str]:
+    """Return the values that the subject's objects and services give a variable, by where they do."""
+    found = {
+        f"{where}: {name}": value
+        for where, made in objects(session, subject).items()
+        for name, value in settings(made, variable).items()
+    }
+    for where, each in services(subject).items():
+        listed = each.get("environment") or {}
+        named = (
+            listed if isinstance(listed, Mapping) else dict(str(one).partition("=")[::2] for one in listed)
+        )
+        if variable in named:
+            found[where] = str(named[variable])
+    return found
+
+
+def settings(made: Objects, variable: str) -> dict[str, str]:
+    """Return the values that containers, and what they read, give a variable, by the object's name."""
+    found = {}
+    for each in made:
+        called = f"{each['kind']} {each['metadata']['name']}"
+        if each["kind"] in READ and variable in (each.get(READ[each["kind"]]) or {}):
+            found[called] = str(each[READ[each["kind"]]][variable])
+        variables = [one for container in _containers(each) for one in container.get("env") or ()]
+        found |= {f"{called}, env": str(one.get("value")) for one in variables if one["name"] == variable}
+    return found
+
+
+def services(subject: Subject) -> dict[str, Mapping[str, Any]]:
+    """Return the services of the subject's Compose files, by where they are."""
+    every = shipped.compose(subject).items()
+    return {
+        f"{path}: {name}": each or {} for path, content in every for name, each in content["services"].items()
+    }
+
+
+def objects(session: Session, subject: Subject) -> dict[str, Objects]:
+    """Return the subject's objects: by file as they are written, and by tier as they are rendered.
+
+    Tiers are rendered where they are made of components, or where a chart makes all of them.
+    """
+    found: dict[str, Objects] = {**shipped.objects(subject)}
+    below = subject.path(subject.manifests.components)
+    names = sorted(each.name for each in below.iterdir()) if below else []
+    for name in ("", *names) if names or subject.source == "chart" else ():
+        chosen = tuple(dict.fromkeys((*COMPONENTS, *filter(None, [name]))))
+        found[name or "rendered"], _ = rendered(session, components=chosen)
+    return found
+
+
+def by_object(made: Objects) -> dict[str, str]:
+    """Return what the containers of each object start, and what its pods read of it, by its name."""
+    found = {}
+    for each in made:
+        read = each.get(READ.get(each["kind"], ""))
+        started = [{key: one.get(key) for key in STARTED} for one in _containers(each)]
+        text = "\n".join(_words([read, started]))
+        if text:
+            found[f"{each['kind']} {each['metadata']['name']}"] = text
+    return found
+
+
+def _containers(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    spec = (pod_specs.pod_spec(item) if isinstance(item.get("spec"), dict) else None) or {}
+    return [one for group in pod_specs.GROUPS for one in spec.get(group) or ()]
+
+
+def _words(item: Any) -> Iterator[str]:
+    """Give the texts in something, however deep; those of one list on one line, as a shell has them."""
+    if isinstance(item, Mapping):
+        for each in item.values():
+            yield from _words(each)
+    elif isinstance(item, list | tuple):
+        if item and all(isinstance(each, str) for each in item):
+            yield " ".join(item)
+        else:
+            for each in item:
+                yield from _words(each)
+    elif isinstance(item, str) and item:
+        yield item

@@ -1,0 +1,68 @@
+"""Where each package manager keeps what it downloads: as a cache mount has it, and as a layer shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from boxproof.subject.image.dockerfile import Recipe, Step
+from boxproof.subject.image.layers import Layer
+from boxproof.subject.image.shell_commands import program
+
+APT = r"/var/cache(/apt(/archives)?)?"
+DNF = r"/var/cache(/(libdnf5?|dnf|yum))?"
+CACHED = r".*/\.cache(/{})?"  # of a home, whoever's it is
+# by the program that installs: what a mount's target is where it keeps what that downloads
+TARGETS: Mapping[str, str] = {
+    "apt-get": APT, "apt": APT, "aptitude": APT, "apk": r"/var/cache(/apk)?|/etc/apk/cache",
+    "dnf": DNF, "microdnf": DNF, "yum": DNF,
+    "npm": r".*/\.npm|.*npm[\w-]*cache.*", "pnpm": r".*pnpm.*", "yarn": r".*yarn.*", "bun": r".*/\.bun.*",
+    "pip": CACHED.format("pip") + r"|.*pip[\w-]*cache.*", "pipx": CACHED.format("pip.*"),
+    "uv": CACHED.format("uv") + r"|.*uv[\w-]*cache.*", "poetry": CACHED.format("pypoetry.*"),
+    "go": r".*/pkg/mod|.*/go|" + CACHED.format("go-build") + r"|.*go[\w-]*cache.*",
+    "cargo": r".*cargo(/registry.*)?",
+}  # fmt: skip
+VERBS: Mapping[str, frozenset[str]] = {
+    "apk": frozenset({"add"}), "go": frozenset({"install", "get", "mod"}),
+    "npm": frozenset({"install", "i", "ci", "add"}), "pnpm": frozenset({"install", "i", "add", "fetch"}),
+    "yarn": frozenset({"install", "add"}), "bun": frozenset({"install", "i", "add"}),
+    "uv": frozenset({"install", "sync", "add"}), "cargo": frozenset({"install", "fetch"}),
+}  # fmt: skip
+INSTALLS = frozenset({"install"})
+SWITCHED_OFF = frozenset({"--no-cache", "--no-cache-dir"})
+OFFLINE = frozenset({"--help", "--version", "--offline", "--no-index", "--dry-run"})
+# what managers leave in a layer of what they have downloaded; apt's own is looked for apart
+LEFT = re.compile(
+    r"(^|/)(\.npm/_cacache|\.cache/(pip|uv|pypoetry|pdm|pipenv|yarn|pnpm|go-build|composer|node-gyp)|\.bun/install/cache"
+    r"|\.local/share/pnpm/store|\.yarn/berry/cache|share/\.cache/yarn|go/pkg/mod/cache|\.?cargo/registry/(cache|index)"
+    r"|\.m2/repository|\.gradle/caches|\.bundle/cache)/"
+    r"|^(var/cache/(apk|dnf|libdnf5?|yum|zypp|pacman/pkg)|var/lib/apk/cache|etc/apk/cache)/"
+)
+
+
+def unkept(recipe: Recipe) -> list[str]:
+    """Return the commands of any stage that install, and keep their downloads in no cache mount of theirs."""
+    ran = (step for stage in recipe.stages for step in stage.steps if step.word == "RUN")
+    return [" ".join(words) for step in ran for words in step.commands if _downloads(words, step)]
+
+
+def _downloads(words: Sequence[str], step: Step) -> bool:
+    """Return whether a command installs something, and its step keeps nothing of what is downloaded."""
+    name, rest = program(words[0]), set(words[1:])
+    if name not in TARGETS or not VERBS.get(name, INSTALLS) & rest or OFFLINE & rest:
+        return False
+    caches = [each for each in step.mounts if each.get("type") == "cache"]
+    targets = [each[key] for each in caches for key in ("target", "dst", "destination") if key in each]
+    kept = any(re.fullmatch(TARGETS[name], each.rstrip("/")) for each in targets)
+    return not kept or bool(SWITCHED_OFF & rest)
+
+
+def updates(recipe: Recipe) -> int:
+    """Return how often the stages that the image is made of, together, fetch the package lists."""
+    return sum(step.updates for stage in recipe.line for step in stage.steps)
+
+
+def left(layers: Iterable[Layer]) -> list[str]:
+    """Return what managers other than apt have left in any layer, also what a later one deletes."""
+    names = {name for layer in layers for name, size in layer.files.items() if size}
+    return sorted(each for each in names if LEFT.search(each))

@@ -1,0 +1,63 @@
+"""Where package managers keep what they download, as a recipe has it mounted and as layers show it."""
+
+from __future__ import annotations
+
+import pytest
+
+from boxproof.subject.image.dockerfile import parse
+from boxproof.subject.image.layers import Layer
+from suites.image import manager_caches
+
+CACHE = "--mount=type=cache,target="
+BARE = [
+    "apt-get install -y jq",
+    "npm ci",
+    f"{CACHE}/root/.npm pip install tool==1.2",
+    f"{CACHE}/tmp/any npm install -g tool@1.2.3",
+    f"{CACHE}/root/.cache/pip pip install --no-cache-dir tool==1.2",
+    f"{CACHE}/var/cache/apk apk add --no-cache tini",
+    f"{CACHE}/root/.cache/pip python3 -m venv /v && env A=1 uv sync",
+    "go mod download",
+]
+KEPT = [
+    f"{CACHE}/var/cache/apt,sharing=locked apt-get install -y jq",
+    f"{CACHE}/var/cache apt-get install -y jq",
+    f"{CACHE}/root/.cache pip install tool==1.2",
+    f"{CACHE}/home/node/.npm/ npm ci",
+    "--mount=type=cache,dst=/root/.cache/uv uv sync --frozen",
+    f"{CACHE}/go/pkg/mod go install example.com/x@v1.2.3",
+    f"{CACHE}/root/.cache/go-build {CACHE}/go/pkg/mod go mod download",
+    f"{CACHE}/root/.local/share/pnpm/store pnpm install --frozen-lockfile",
+    "pip install --no-index --find-links /wheels tool",
+    "apt-get update",
+    "npm run build",
+    "make install",
+]
+
+
+@pytest.mark.parametrize("command", BARE)
+def test_what_keeps_nothing_is_seen(command: str) -> None:
+    assert len(manager_caches.unkept(parse(f"FROM a:1 AS one\nRUN {command}\nFROM b:1\n"))) == 1
+
+
+@pytest.mark.parametrize("command", KEPT)
+def test_what_keeps_its_downloads_or_has_none_is_not(command: str) -> None:
+    assert manager_caches.unkept(parse(f"FROM a:1\nRUN {command}\n")) == []
+
+
+def test_the_stages_that_an_image_is_made_of_are_counted_together() -> None:
+    one = "FROM a:1 AS one\nRUN apt-get update\n"
+    assert manager_caches.updates(parse(f"{one}FROM one\nRUN apt-get update\n")) == 2
+    assert manager_caches.updates(parse(f"{one}FROM b:1\nRUN apt-get update\n")) == 1
+
+
+def test_what_managers_leave_is_told_from_the_rest() -> None:
+    left = [
+        "root/.npm/_cacache/a",
+        "home/x/.cache/pip/http/a",
+        "var/cache/apk/APKINDEX.gz",
+        "go/pkg/mod/cache/a",
+    ]
+    other = ["usr/lib/pip/cache.py", "var/cache/ldconfig/aux-cache", "home/x/.cache/other/a", "go/src/a"]
+    layer = Layer("", 0, 0, dict.fromkeys([*left, *other], 1))
+    assert manager_caches.left([layer]) == sorted(left)
