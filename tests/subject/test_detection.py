@@ -318,3 +318,10 @@ def test_the_agent_of_charts_within_a_chart_is_no_helper_and_runs_as_its_values_
     found = signs.detect(write(tmp_path, Dockerfile="FROM debian:12\n"))
     wanted = {"kind": "Deployment", "workload": "agent", "container": "agent", "uid": 1234}
     assert {name: found.get(name) for name in wanted} == wanted
+
+
+def test_of_several_workloads_of_a_chart_the_agents_container_is_called_as_the_chart(tmp_path: Path) -> None:
+    chart(tmp_path, TEMPLATE.replace("- name: agent\n", "- name: a\n"))
+    (tmp_path / "chart/templates/agent.yaml").rename(tmp_path / "chart/templates/z.yaml")
+    write(tmp_path, **{"chart/templates/api.yaml": TEMPLATE.replace("- name: agent\n", "- name: api\n")})
+    assert signs.detect(tmp_path).get("container") == "a"

@@ -37,7 +37,8 @@ def chart(here: Directory, found: Detected, *, alone: bool) -> None:
     every = [(kind, path) for kind, path in kinds if kind in KINDS[:3]]
     workloads = [each for each in every if not _is_helper(each[1].relative_to(chosen))] or every
     if len({kind for kind, _ in workloads}) == 1:
-        kind, path = workloads[0]
+        names = {chosen.name, _said_name(here, chosen), str(found.get("name"))}
+        kind, path = min(workloads, key=lambda each: not names & _containers(here.text(each[1]), each[0]))
         found.add("kind", kind, str(path))
         template = _untemplated(here.text(path), kind)
         if template:
@@ -50,6 +51,17 @@ def _rank(here: Directory, chart: Path, name: str) -> tuple[bool, bool, bool]:
     said = parsed(here.text(chart / "Chart.yaml"))
     library = isinstance(said, dict) and said.get("type") == "library"
     return library, chart.name != name, _is_helper(Path(chart.name))
+
+
+def _said_name(here: Directory, chart: Path) -> str:
+    said = parsed(here.text(chart / "Chart.yaml"))
+    return str(said.get("name")) if isinstance(said, dict) else ""
+
+
+def _containers(text: str, kind: str) -> set[str]:
+    """Return the names of the containers of a chart's workload that stand there whatever its values are."""
+    spec = pod_spec(_untemplated(text, kind)) or {}
+    return {str(each.get("name")) for each in spec.get("containers") or () if isinstance(each, dict)}
 
 
 def _is_helper(path: Path) -> bool:
