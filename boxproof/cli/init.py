@@ -36,7 +36,10 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
     with box_files.reading(directory, "mend it, or move it away"):
         found = signs.detect(directory)
     if not any(each.table for each in found.facts):
-        hint = "it looks for Dockerfiles, Compose files, charts and objects in YAML"
+        hint = (
+            "it looks for Dockerfiles, files of Compose and Bake, development containers, charts and objects"
+            " in YAML; an image that something else makes is named by [image] reference"
+        )
         raise UsageError(f"{directory} shows no box", hint=hint)
     subject = _written(path, text(found))
     absent = parts.absent(subject)

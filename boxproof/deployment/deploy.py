@@ -99,6 +99,7 @@ def rendered(
         files=given,
     )
     objects, _ = starting.housed(objects, subject)
+    starting.ranged(objects)
     _note_patch(session, starting.patched(objects, subject, given))
     objects, sabotaged = _sabotaged(session, objects, subject)
     if cluster is not None:

@@ -36,7 +36,8 @@ class ImagePart(Part):
     """The image recipe; paths are relative to the subject.
 
     ``reference`` is an image that exists, in the place of a recipe. ``target`` is the stage that is built,
-    the last one without it.
+    the last one without it. ``contexts`` are build contexts by their names: directories, addresses, and
+    images as "docker-image://NAME".
     """
 
     name: str = "box"
@@ -47,6 +48,7 @@ class ImagePart(Part):
     cli: str = "/usr/local/bin/claude"
     entrypoints: tuple[str, ...] = ()
     args: dict[str, str] = Field(default_factory=dict)
+    contexts: dict[str, str] = Field(default_factory=dict)
     target: str = ""
     base: str = ""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from boxproof.subject.image.dockerfile import WINDOWS
 from boxproof.subject.manifests import sources
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
@@ -114,8 +115,12 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
 def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     recipe = subject.path(subject.image.dockerfile) if not subject.image.reference else None
     text = recipe.read_text(errors="replace") if recipe is not None and recipe.is_file() else ""
+    windows = bool(WINDOWS.search(" ".join(taken for taken, _ in FROM.findall(text))))
+    text = "" if windows else text
     why = "its image is given by reference" if subject.image.reference else "it has no Dockerfile"
-    yield "image", bool(text or subject.image.reference), "it has no image: neither Dockerfile nor reference"
+    why = "its image is one of Windows, which nothing here can start" if windows else why
+    lacks = why if windows else "it has no image: neither Dockerfile nor reference"
+    yield "image", bool(text or subject.image.reference), lacks
     yield "dockerfile", bool(text), f"{why} (image.dockerfile)"
     yield "apt", bool(APT.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing with apt"
     yield "installs", bool(INSTALLS.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing"
@@ -168,7 +173,13 @@ def _of_manifests(
     proxied = "box" in subject.profiles or "https_proxy" in json.dumps(told, default=str).lower()
     yield "proxy", proxied, "its agent is told of no proxy"
     for name, wanted in KINDS.items():
-        yield name, bool(kinds & set(wanted)), f"its manifests hold no {' or '.join(wanted)}"
+        other = name == "statefulset" and subject.kind not in ("", *wanted)
+        why = (
+            f"its agent is a {subject.kind} (kind)"
+            if other
+            else f"its manifests hold no {' or '.join(wanted)}"
+        )
+        yield name, bool(kinds & set(wanted)) and not other, why
     claimed = bool(kinds & {"PersistentVolumeClaim", "StatefulSet"})
     if objects:
         claimed = any(_claims(each) for each in objects)

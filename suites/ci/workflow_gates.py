@@ -31,8 +31,19 @@ PUSHES = re.compile(
 PUSHED = re.compile(r"type=registry|push(-by-digest)?=true")  # among the outputs of an action that builds
 PUSHING_ACTIONS = (
     "docker/build-push-action", "docker/bake-action", "redhat-actions/push-to-registry",
-    "elgohr/publish-docker",
+    "elgohr/publish-docker", "depot/build-push-action", "depot/bake-action",
 )  # fmt: skip
+PUBLISHING_ACTIONS = (
+    "softprops/action-gh-release", "ncipollo/release-action", "goreleaser/goreleaser-action",
+    "pypa/gh-action-pypi-publish", "actions/deploy-pages", "helm/chart-releaser-action",
+    "googleapis/release-please-action", "google-github-actions/release-please-action", "changesets/action",
+    "cycjimmy/semantic-release-action", "peaceiris/actions-gh-pages", "actions/create-release",
+    "actions/attest-build-provenance", "devcontainers/action", "devcontainers/ci",
+)  # fmt: skip
+RELEASES = re.compile(
+    r"\b(gh release (create|upload|edit)|(npm|pnpm|yarn( npm)?|cargo|uv|poetry) publish|twine upload"
+    r"|cr upload|semantic-release|git push)\b"
+)
 LOCAL = re.compile(
     r"(?:^|[\s;&|])(?:(?:ba|da)?sh\s+|source\s+|\.\s+)?(\.?/?[\w./-]+\.(?:sh|py|bash)|\./[\w./-]+)"
 )
@@ -227,13 +238,14 @@ def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
     A checkout that leaves the token behind, a login or the right to write in a job that does not release, and
     rights that nobody named.
     """
-    found = [] if "permissions" in workflow else ["no permissions are named: those of the repository hold"]
+    found = [] if _names_rights(workflow) else ["no permissions are named: those of the repository hold"]
     found += [f"the workflow may {each}" for each in _written(workflow.get("permissions"))]
     found += [f"every job has the secret {each}" for each in _of_a_registry(workflow.get("env"))]
     for name, job in (workflow.get("jobs") or {}).items():
         steps = job.get("steps") or ()
-        # without a documented release, the job that publishes is the one that pushes
-        publishes = any(_is_release(each, command) if command else _pushes(each) for each in steps)
+        # without a documented release, the job that publishes is the one that pushes, or makes a release
+        publishes = any(_is_release(each, command) if command else _publishes(each) for each in steps)
+        publishes = publishes or (not command and bool(job.get("uses")))  # what that does it says itself
         if not publishes:
             found += [f"{name} may {each}" for each in _written(job.get("permissions"))]
             given = [job.get("env"), *(each.get(key) for each in steps for key in ("env", "with", "run"))]
@@ -251,6 +263,25 @@ def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
             if not publishes and (action in LOGIN_ACTIONS or LOGINS.search(str(step.get("run", "")))):
                 found.append(f"{name}: logs in and does not publish")
     return found
+
+
+def _names_rights(workflow: Workflow) -> bool:
+    """Return whether a workflow or each of its jobs names its rights; one that is called has its caller's."""
+    jobs = (workflow.get("jobs") or {}).values()
+    told: dict[object, Any] = {key: each for key, each in workflow.items()}  # noqa: C416
+    begins = told.get("on", told.get(True))  # YAML takes "on" for true
+    called = [begins] if isinstance(begins, str) else list(begins or ())
+    return (
+        "permissions" in workflow
+        or (bool(jobs) and all("permissions" in each for each in jobs))
+        or called == ["workflow_call"]
+    )
+
+
+def _publishes(step: Step) -> bool:
+    """Return whether a step publishes an image, a package, a page or a release."""
+    action = str(step.get("uses", "")).partition("@")[0]
+    return _pushes(step) or action in PUBLISHING_ACTIONS or bool(RELEASES.search(str(step.get("run", ""))))
 
 
 def _written(permissions: object) -> list[str]:

@@ -36,7 +36,7 @@ APPEND = 'for each; do [ -f "$each" ] && sh -c ": >>$each" 2>/dev/null && echo "
 
 def identities(box: LocalContainer) -> set[int]:
     """Return the uids, gids and groups of a container's first process; an observation."""
-    status = ask(box, "capabilities", "1")["status"]
+    status = ask(box, "capabilities", "1")["status"].get("1") or {}  # by pid
     found = {int(each) for name in ("Uid", "Gid", "Groups") for each in status.get(name, "").split()}
     return observe("uids, gids and groups", box.label, found)
 

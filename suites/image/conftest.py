@@ -21,6 +21,6 @@ def written(subject: Subject) -> Recipe:
 @pytest.fixture(scope="session")
 def base(session: Session, engine: EngineInfo, subject: Subject, written: Recipe) -> Base:
     """What a build here starts from, and the mirror it is lent."""
-    text = (subject.directory / subject.image.dockerfile).read_text()
+    text = dockerfile.text_of(subject.directory / subject.image.dockerfile)
     kept = session.lock.kept if session.lock else ""
     return choose(Settings.load(), engine, text, kept) or Base(written.line[0].base, "")

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
-from boxproof.subject.image.dockerfile import Recipe, Step
+from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.image.shell_commands import program
 
 EXACT = re.compile(r"@v?\d+\.\d+\.\d+[\w.+-]*$")  # behind the name of a module or of an npm package
-CHECKED = re.compile(r"\b(sha(256|512)sum|gpg\b.*--verify|cosign\s+verify|minisign)\b")
+CHECKED = re.compile(
+    r"\b(sha(1|224|256|384|512)sum|b[23]sum|shasum|openssl\s+dgst|gpgv|gpg\b.*--verify|cosign\s+verify|minisign"
+    r"|slsa-verifier|gh\s+attestation\s+verify|rpm(keys)?\s+(-K|--checksig))\b"
+)
+# a file of sums: it names what it is about
+BY_A_LIST = re.compile(r"sum\b[^|;&]*\s(-\w*c|--check)\s+[^\s|;&-]")
+RESET = re.compile(r"\bgit\b.*\b(checkout|reset|switch)\b.*\b[0-9a-f]{40}\b")
+# an archive of packages as it was at a moment
+DATED = re.compile(
+    r"\bsnapshot[\w.-]*\.(debian\.org|ubuntu\.com)/\S*\d{8}T\d{6}Z|APT::Snapshot|--snapshot[= ]\d{8}T"
+)
 ADDRESS = re.compile(r"^['\"]?(https?|ftp)://")
+WRITES = re.compile(r"-[a-zA-Z]*[oO]|--output(-document)?|>")  # what the file of a download stands behind
 LOCAL = (".", "/", "-")
 REDIRECTS = re.compile(r"\d*[<>]+")
 TAKES_VALUE = frozenset(
@@ -41,11 +53,54 @@ def unfixed(recipe: Recipe, *, locked: bool) -> list[str]:
 
     ``locked`` says that a lock holds the distribution's packages.
     """
-    steps = [step for stage in recipe.stages for step in stage.steps]
-    added = [f"ADD {step.rest}" for step in steps if _adds(step)]
-    ran = [step for step in steps if step.word == "RUN"]
-    carried_out = [" ".join(words) for step in ran for words in step.commands if _floats(step, words, locked)]
+    added, carried_out = [], []
+    for stage in recipe.stages:
+        for at, step in enumerate(stage.steps):
+            later = [each for each in stage.steps[at + 1 :] if each.word == "RUN"]
+            if _adds(step) and not _is_checked(_brought(step), later):
+                added.append(f"ADD {step.rest}")
+            held = locked or bool(DATED.search(_before(recipe, stage, at)))
+            floating = [words for words in step.commands if _floats(step, words, held)]
+            carried_out += [" ".join(words) for words in floating if not _is_held(words, later)]
     return [*dict.fromkeys(carried_out), *added]
+
+
+def _before(recipe: Recipe, stage: Stage, at: int) -> str:
+    """Return what a stage says up to one of its steps, and before it the stages that it begins with."""
+    line = [stage]
+    named = {each.name: each for each in recipe.stages}
+    while not line[0].external and line[0].base in named and named[line[0].base] not in line:
+        line.insert(0, named[line[0].base])
+    steps = [*(step for each in line[:-1] for step in each.steps), *stage.steps[: at + 1]]
+    return "\n".join(each.rest for each in steps if each.word in ("RUN", "ENV"))
+
+
+def _is_held(words: Sequence[str], later: Sequence[Step]) -> bool:
+    """Return whether a later RUN of the stage holds what a command brings: a download, or a repository."""
+    if program(words[0]) in ("curl", "wget"):
+        return _is_checked(words, later)
+    return program(words[0]) == "git" and any(RESET.search(each.rest) for each in later)
+
+
+def _is_checked(words: Sequence[str], later: Sequence[Step]) -> bool:
+    """Return whether a later RUN compares a download with a sum: it names its file, or has a list of sums."""
+    names = {PurePosixPath(each.strip("'\"")).name for each in _files(words)} - {""}
+    checks = [each.rest for each in later if CHECKED.search(each.rest)]
+    return any(BY_A_LIST.search(each) or any(name in each for name in names) for each in checks)
+
+
+def _files(words: Sequence[str]) -> Iterator[str]:
+    """Give what a download is called: by its address, and by where it is written to."""
+    parted = [part for each in words for part in (each.split("=", 1) if each.startswith("--") else [each])]
+    for before, each in zip(("", *parted), parted, strict=False):
+        if (ADDRESS.match(each) or WRITES.fullmatch(before)) and not each.startswith("-"):
+            yield "" if each.endswith("/") else each
+
+
+def _brought(step: Step) -> list[str]:
+    """Return the words of an ADD as a command would say them: what, and where it is written to."""
+    *sources, place = step.rest.split()
+    return [*sources, "-o", place]
 
 
 def _adds(step: Step) -> bool:
@@ -71,7 +126,9 @@ def _floats(step: Step, words: Sequence[str], locked: bool) -> bool:
         return any(not EXACT.search(each) for each in _names(rest, verb))
     if name in PYTHON and {"install", "add"} & set(rest):
         verb = next(each for each in rest if each in ("install", "add"))
-        return any("==" not in each and "@" not in each for each in _names(rest, verb))
+        return not _constrained(rest) and any(
+            "==" not in each and "@" not in each for each in _names(rest, verb)
+        )
     if name == "go" and "install" in rest:
         return any(not EXACT.search(each) for each in _names(rest, "install"))
     if name in VERSIONS and "install" in rest:
@@ -79,6 +136,11 @@ def _floats(step: Step, words: Sequence[str], locked: bool) -> bool:
     if name == "git" and "clone" in rest:
         return not COMMIT.search(step.rest)
     return False
+
+
+def _constrained(rest: Sequence[str]) -> bool:
+    """Return whether a file of versions holds what pip installs."""
+    return any(each.partition("=")[0] in ("-c", "--constraint") for each in rest)
 
 
 def _unversioned(name: str, rest: Sequence[str]) -> bool:
@@ -114,7 +176,10 @@ def _installs(words: Sequence[str]) -> bool:
     return name in known and bool({"install", "i", "ci"} & rest)
 
 
-PLAIN = re.compile(r"[/~.][\w./{}$-]*|\d+[smhd]?|true|false|yes|no|on|off|none", re.IGNORECASE)
+PLAIN = re.compile(
+    r"[/~.][\w./{}$-]*|\d+[smhd]?|https?://[^@\s]+|[a-z]+([_-][a-z]+)*\d?", re.IGNORECASE
+)  # a path, a number, an address, a word
+COUNTS = ("MAX_", "MIN_", "NUM_")  # so begin the names of numbers of tokens
 SECRET = frozenset({"TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL", "CREDENTIALS", "APIKEY", "PAT"})
 KEYS = ("API_KEY", "PRIVATE_KEY", "ACCESS_KEY", "SECRET_KEY")
 
@@ -133,7 +198,8 @@ def secrets_in_words(recipe: Recipe) -> list[str]:
 
 def _may_hold(word: str, name: str, value: str) -> bool:
     """Return whether what has a secret's name may be one, as an argument without a value may by its user."""
-    about = name.upper().rpartition("_")[2] not in SECRET and not name.upper().endswith(KEYS)
+    own = name.upper()
+    about = own.startswith(COUNTS) or (own.rpartition("_")[2] not in SECRET and not own.endswith(KEYS))
     return bool(value and not (about and PLAIN.fullmatch(value))) or (word == "ARG" and not value)
 
 

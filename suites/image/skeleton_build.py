@@ -17,8 +17,8 @@ from pathlib import Path
 
 from boxproof.core.session import EngineInfo
 from boxproof.subject import copies as tags
+from boxproof.subject.image import build_contexts, tools, trial_build
 from boxproof.subject.image import dockerfile as recipe
-from boxproof.subject.image import tools, trial_build
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
@@ -54,6 +54,7 @@ class Hollow:
             fake = Path(below)
             self._programs(fake)
             words = [f"--build-context={OUTSIDE}={fake}", "--network=host"]
+            words += build_contexts.options(self.subject)
             context = self.subject.directory / self.subject.image.context
             text = dockerfile(recipe.of(self.subject), self.base)
             ignore = trial_build.ignored(self.subject)

@@ -17,8 +17,8 @@ from boxproof.core.session import EngineInfo
 from boxproof.core.session import run_labels as labels
 from boxproof.probes.local_registry import Registry
 from boxproof.probes.pods import helper_pods
+from boxproof.subject.image import build_contexts, packages, secret_build, trial_build
 from boxproof.subject.image import dockerfile as recipe
-from boxproof.subject.image import packages, secret_build, trial_build
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import stand_in_debs
@@ -64,6 +64,7 @@ class Day:
         base = f"{tagged}@{digest}" if digest and recipe.DIGEST.search(line[0].base) else tagged
         options = ["--pull", f"--build-context={ARCHIVE}={self.archive}"]
         options += [f"--build-arg={name}={value}" for name, value in subject.image.args.items()]
+        options += build_contexts.options(subject)
         context = subject.directory / subject.image.context
         return versions(trial_build.content(self.engine, dockerfile(line, base), context, "status", options))
 

@@ -298,3 +298,30 @@ def test_of_several_charts_it_is_the_one_called_as_the_box(tmp_path: Path) -> No
     found = signs.detect(tmp_path / "mine")
     assert found.get("chart.directory") == "helm/mine"
     assert [each for each in found.remarks if "helm/apprise" in each]
+
+
+def test_a_chart_that_can_be_installed_comes_before_a_library(tmp_path: Path) -> None:
+    files = {
+        "helm/common/Chart.yaml": "type: library\n", "helm/redis/Chart.yaml": "name: redis\n",
+        "helm/sandbox/Chart.yaml": "name: sandbox\n",
+    }  # fmt: skip
+    assert signs.detect(write(tmp_path, **files)).get("chart.directory") == "helm/sandbox"
+
+
+def test_the_agent_of_charts_within_a_chart_is_no_helper_and_runs_as_its_values_say(tmp_path: Path) -> None:
+    chart(tmp_path, TEMPLATE.replace("{{ .Release.Name }}-agent", "agent"))
+    inner = (
+        "kind: StatefulSet\nmetadata: {name: redis}\nspec: {template: {spec: {containers: [{name: r}]}}}\n"
+    )
+    values = "pod: {securityContext: {runAsUser: 1234}}\nlist: [{runAsUser: 5}]\n"
+    write(tmp_path, **{"chart/charts/redis/templates/a.yaml": inner, "chart/values.yaml": values})
+    found = signs.detect(write(tmp_path, Dockerfile="FROM debian:12\n"))
+    wanted = {"kind": "Deployment", "workload": "agent", "container": "agent", "uid": 1234}
+    assert {name: found.get(name) for name in wanted} == wanted
+
+
+def test_of_several_workloads_of_a_chart_the_agents_container_is_called_as_the_chart(tmp_path: Path) -> None:
+    chart(tmp_path, TEMPLATE.replace("- name: agent\n", "- name: a\n"))
+    (tmp_path / "chart/templates/agent.yaml").rename(tmp_path / "chart/templates/z.yaml")
+    write(tmp_path, **{"chart/templates/api.yaml": TEMPLATE.replace("- name: agent\n", "- name: api\n")})
+    assert signs.detect(tmp_path).get("container") == "a"

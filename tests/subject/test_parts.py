@@ -152,3 +152,18 @@ def test_a_compose_file_is_deployed_as_a_workload_is(tmp_path: Path) -> None:
         write(tmp_path, '[compose]\nfile = "compose.yaml"\nservice = "a"\n')
     )
     assert "deployed" in parts.absent(write(tmp_path, ""))
+
+
+def test_an_image_of_windows_is_none_that_can_be_proven_here(tmp_path: Path) -> None:
+    recipe = "FROM mcr.microsoft.com/windows/servercore:ltsc2022\nRUN curl -O x\n"
+    found = parts.absent(write(tmp_path, '[image]\ndockerfile = "Dockerfile"\n', Dockerfile=recipe))
+    assert all("Windows" in found[each] for each in ("image", "dockerfile"))
+    assert {"installs", "stages"} <= set(found)
+
+
+def test_a_stateful_helper_makes_no_stateful_agent(tmp_path: Path) -> None:
+    text = "kind: StatefulSet\nmetadata: {name: redis}\n---\nkind: Deployment\nmetadata: {name: a}\n"
+    lines = '[manifests]\nfiles = ["*.yaml"]\n'
+    assert "statefulset" not in parts.absent(write(tmp_path, lines, a__yaml=text))
+    found = parts.absent(write(tmp_path, f'kind = "Deployment"\n{lines}', a__yaml=text))
+    assert "Deployment" in found["statefulset"]

@@ -21,8 +21,9 @@ from pytest_claims.selection import LARGEST
 SKIPPED = frozenset(
     {".git", ".github", ".venv", "node_modules", "vendor", "reports", "__pycache__", "testdata"}
 )
-COMPOSE = re.compile(r"(docker-)?compose(\.[\w-]+)?\.ya?ml")
+COMPOSE = re.compile(r"(docker-)?compose([._-][\w.-]+)?\.ya?ml")
 MAIN = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+CLAUDE = re.compile(r"@anthropic-ai/claude-code|claude\.ai/install\.sh|CLAUDE_CODE_\w+|CLAUDE_CONFIG_DIR")
 OBJECT = re.compile(r"apiVersion[\"']?\s*:")  # without it a file is not read: lock files are long
 
 
@@ -93,10 +94,16 @@ class Directory:
         """Return what a file says."""
         return (self.root / path).read_text(errors="replace")
 
-    def recipe(self, path: Path, args: Mapping[str, str] | None = None, target: str = "") -> Recipe | None:
+    def recipe(
+        self,
+        path: Path,
+        args: Mapping[str, str] | None = None,
+        target: str = "",
+        contexts: Mapping[str, str] | None = None,
+    ) -> Recipe | None:
         """Return what a Dockerfile says up to a stage, None for one that cannot be read."""
         try:
-            return dockerfile.parse(self.text(path), args, target)
+            return dockerfile.parse(self.text(path), args, target, contexts)
         except (SubjectFault, ValueError, StopIteration):
             return None
 

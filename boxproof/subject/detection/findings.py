@@ -11,6 +11,8 @@ HELPERS = re.compile(
     r"|rabbit|kafka|nats|etcd|elastic|opensearch|qdrant|weaviate|milvus|chroma|neo4j|clickhouse|ollama|vllm|ntfy"
     r"|prometheus|grafana|loki|otel|fluent|^(db|database|cache|worker|migrate|backup)$|-(db|worker|migrate|backup)$"
 )
+# directories of what shows how a box is used, and is none
+EXAMPLES = frozenset({"samples", "sample", "examples", "example", "test", "tests", "testdata", "e2e"})
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Detected:
     remarks: list[str] = field(default_factory=list)
 
     def add(self, name: str, value: object, source: str) -> None:
-        """Note a fact, "table.key" or "key", unless it says nothing."""
+        """Note a fact, "table.key" or "key", unless it says nothing or was noted before."""
         table, _, key = name.rpartition(".")
-        if value not in ("", None, (), [], {}):
+        if value not in ("", None, (), [], {}) and self.get(name) is None:
             self.facts.append(Fact(table, key, value, source))
 
     def drop(self, name: str) -> None:

@@ -6,20 +6,23 @@ import re
 from pathlib import Path
 from typing import Any
 
-from boxproof.subject.detection import charts, workload
+from boxproof.subject.detection import charts, kustomize, workload
 from boxproof.subject.detection.directory import Directory, Placed
-from boxproof.subject.detection.findings import HELPERS, Detected
+from boxproof.subject.detection.findings import EXAMPLES, HELPERS, Detected
 from boxproof.subject.manifests.pod_specs import KINDS, pod_spec
 from boxproof.subject.manifests.sources import BUILDERS, KUSTOMIZATION
 from boxproof.subject.manifests.starting import repository
 
-APART = frozenset({"samples", "sample", "examples", "example", "overlays", "test", "tests"})
+APART = EXAMPLES | {"overlays"}
+MAGIC = re.compile(r"[*?\[]")  # of globs
 BUILT_IN = re.compile(r"^(v1|apps/v1|batch/v1|policy/v1|autoscaling/.*|[\w-]+(\.[\w-]+)*\.k8s\.io/.*)$")
 
 
 def manifests(here: Directory, found: Detected) -> None:
     """Note the agent's workload and the files of its objects, else the chart that makes them."""
-    placed = [each for each in here.objects if each.item["kind"] not in BUILDERS]
+    laid_over = kustomize.patches(here)
+    every = [each for each in here.objects if each.item["kind"] not in BUILDERS]
+    placed = [each for each in every if each.path not in laid_over]
     pods = [each for each in placed if pod_spec(each.item) and each.item["kind"] in KINDS]
     custom = _custom(placed, alone=not pods)
     chosen = custom or _agent(pods, found)
@@ -33,10 +36,11 @@ def manifests(here: Directory, found: Detected) -> None:
     if others:
         told = ", ".join(f"{each.item['kind']} {each.item['metadata']['name']}" for each in others[:5])
         found.remarks.append(f"kind, workload: others are {told}")
-    _sources(here, found, chosen, placed)
-    workload.workload(found, chosen, placed, custom=chosen is custom)
+    image = str(workload.agents_container(pod_spec(chosen.item) or {}).get("image", ""))
+    way = kustomize.way(here, chosen, "" if chosen is custom else image)
+    _sources(here, found, chosen, placed, way)
+    workload.workload(found, chosen, placed, custom=chosen is custom, way=way)
     if chosen is not custom and found.get("image.dockerfile") and not _runs(chosen.item, found):
-        image = workload.agents_container(pod_spec(chosen.item) or {}).get("image", "")
         what = (
             f"{chosen.path}:{chosen.line} runs {image}: is that what {found.get('image.dockerfile')} builds?"
         )
@@ -71,7 +75,12 @@ def _agent(pods: list[Placed], found: Detected) -> Placed | None:
     named = [each for each in pods if not HELPERS.search(str(each.item["metadata"]["name"]))]
     own = [each for each in pods if _runs(each.item, found)]
     agents = [each for each in own if each in named] or own or named or pods
-    return min(agents, key=lambda each: KINDS.index(each.item["kind"]), default=None)
+    return min(agents, key=_rank, default=None)
+
+
+def _rank(each: Placed) -> tuple[bool, int]:
+    """Return what makes a workload the agent before others: no example, then its kind."""
+    return bool(EXAMPLES.intersection(each.path.parts)), KINDS.index(each.item["kind"])
 
 
 def _runs(item: dict[str, Any], found: Detected) -> bool:
@@ -83,13 +92,14 @@ def _runs(item: dict[str, Any], found: Detected) -> bool:
     return any(each in names or ("-" in each and set(each.split("-")) <= words) for each in called)
 
 
-def _sources(here: Directory, found: Detected, chosen: Placed, placed: list[Placed]) -> None:
-    """Note where the objects come from: the kustomize directory of the workload, else the files around it."""
+def _sources(
+    here: Directory, found: Detected, chosen: Placed, placed: list[Placed], way: kustomize.Way | None
+) -> None:
+    """Note where the objects come from: a kustomize directory that leads to the workload, else files."""
     place = chosen.path.parent
-    built = [each for each in (place, *place.parents) if _builds(here, each)]
-    if built:
-        found.add("manifests.kustomize", str(built[0]), f"{built[0]}/kustomization.yaml")
-        others = {str(path.parent) for path in here.files if path.name in KUSTOMIZATION} - {str(built[0])}
+    if way is not None:
+        found.add("manifests.kustomize", str(way.start), f"{way.start}/kustomization.yaml")
+        others = {str(path.parent) for path in here.files if path.name in KUSTOMIZATION} - {str(way.start)}
         if others:
             told = f"{', '.join(sorted(others)[:5])} can be built too (names may differ)"
             found.remarks.append(f"manifests.kustomize: {told}")
@@ -118,7 +128,8 @@ def _patterns(here: Directory, place: Path, placed: list[Placed], suffix: str) -
     """Return a glob for a directory whose files all hold objects, else those of them that do."""
     holding = sorted({each.path for each in placed if each.path.parent == place})
     every = sorted(path for path in here.files if path.parent == place and path.suffix == suffix)
-    return [str(place / f"*{suffix}")] if holding == every else [str(each) for each in holding]
+    whole = holding == every and not MAGIC.search(str(place))
+    return [str(place / f"*{suffix}")] if whole else [str(each) for each in holding]
 
 
 def _builds(here: Directory, directory: Path) -> bool:

@@ -5,73 +5,131 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from boxproof.subject.detection.directory import Directory
-from boxproof.subject.detection.findings import Detected
-from boxproof.subject.image.dockerfile import Recipe
+from boxproof.subject.detection.directory import CLAUDE, Directory
+from boxproof.subject.detection.findings import EXAMPLES, HELPERS, Detected
+from boxproof.subject.image.dockerfile import NO_RECIPE, Recipe, is_for_windows
+from boxproof.subject.manifests.starting import repository
 
-RECIPES = re.compile(r"(Docker|Container)file(\..+)?|.+\.(docker|container)file", re.IGNORECASE)
-NO_RECIPE = frozenset({".dockerignore", ".md", ".j2", ".tmpl", ".template", ".tpl", ".bak", ".orig", ".sh"})
+RECIPES = re.compile(r"(Docker|Container)file([._-].+)?|.+\.(docker|container)file", re.IGNORECASE)
+OTHERS = re.compile(r"[._-](dev(el)?|tests?|ci|debug|build(er)?|base)$|^(dev|tests?|ci|base|builder)\.")
 ACCOUNT = re.compile(r"\b(?:useradd|adduser)\b([^&;|\n]*)")
 UID = re.compile(r"(?:-u|--uid)[ =](\d+)")
 HOME = re.compile(r"(?:-d|-h|--home-dir|--home)[ =](\S+)")
+# users that images bring: by name, and by what the image's own name has in it
+BROUGHT = {
+    "nobody": ("", 65534), "nonroot": ("", 65532), "node": ("node", 1000), "vscode": ("devcontainers", 1000),
+    "ubuntu": ("ubuntu", 1000), "www-data": ("", 33),
+}  # fmt: skip
+OFFICIAL = re.compile(r"(docker\.io/)?(library/)?[\w.-]+")  # images that run as root
+NOT_ROOTS = re.compile(r"non-?root|rootless")
+AT_HOME = frozenset({"node", "nonroot", "ubuntu", "vscode"})  # those of them whose home is called as they are
 
 
-def recipe(here: Directory, found: Detected) -> None:
-    """Note the Dockerfile that Compose names, else the first that can be read."""
-    known = found.get("image.dockerfile")
+def recipes(here: Directory) -> list[Path]:
+    """Return the Dockerfiles, the box's own first: one that can be read and is no example's or helper's."""
     every = [path for path in here.files if RECIPES.fullmatch(path.name) and path.suffix not in NO_RECIPE]
-    every = [Path(str(known))] if known else sorted(every, key=lambda path: here.recipe(path) is None)
+
+    def rank(path: Path) -> tuple[bool, bool, bool, bool, bool, int, bool]:
+        read = here.recipe(path)
+        plain = path.name.lower() in ("dockerfile", "containerfile")
+        others = bool(EXAMPLES.intersection(path.parts) or OTHERS.search(path.name.lower()))
+        apart = others or (read is not None and is_for_windows(read))
+        helper = any(HELPERS.search(each.lower()) for each in path.parts)
+        hidden = any(each.startswith(".") for each in path.parts)
+        claude = CLAUDE.search(here.text(path)) is not None
+        return read is None, apart, helper, hidden, not claude, len(path.parts), not plain
+
+    return sorted(every, key=rank)
+
+
+def recipe(here: Directory, found: Detected, every: list[Path]) -> None:
+    """Note the Dockerfile that Compose and the like name, else the first of ``every``."""
+    known = found.get("image.dockerfile")
+    every = [Path(str(known))] if known else every
     if not every:
         return
     path = every[0]
-    args, target = found.get("image.args"), found.get("image.target")
-    written = here.recipe(path, args if isinstance(args, dict) else None, str(target or ""))
+    args, contexts = (_mapping(found.get(f"image.{each}")) for each in ("args", "contexts"))
+    written = here.recipe(path, args, str(found.get("image.target") or ""), contexts)
     if len(every) > 1:
         found.remarks.append(f"other Dockerfiles: {', '.join(map(str, every[1:5]))}")
     if not known:
         found.drop("image.reference")
         found.add("image.context", _context(here, path, written), f"{path}, what it copies")
         found.add("image.dockerfile", str(path), str(path))
-    found.add("image.name", str(found.get("name")).lower(), "the name of the directory")
-    if written is not None:
+    found.add("image.name", image_name(str(found.get("name"))), "the name of the directory")
+    if written is not None and is_for_windows(written):
+        found.remarks.append(f"image: {path} is for Windows, which nothing here can start")
+    elif written is not None:
         _user(here, found, path, written)
 
 
+def _mapping(fact: object) -> dict[str, str]:
+    return fact if isinstance(fact, dict) else {}
+
+
+def image_name(name: str) -> str:
+    """Return a name as an image can have it."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "box"
+
+
 def _context(here: Directory, path: Path, recipe: Recipe | None) -> str:
-    """Return the directory that what a Dockerfile copies is in: its own, or the top."""
+    """Return the nearest directory above a Dockerfile that has all that it copies, the top where none has."""
     copied = [
         word
         for stage in (recipe.stages if recipe else ())
         for step in stage.steps
         if step.word in ("COPY", "ADD") and not step.images
-        for word in step.rest.split()[:-1]
-        if not word.startswith(("http", "[", "."))
+        for word in _sources(step.rest)
     ]
-    beside = all(any((here.root / path.parent).glob(each.lstrip("/") or "*")) for each in copied)
-    return str(path.parent) if beside or not copied else "."
+    places = [each for each in (path.parent, *path.parent.parents) if _has(here, each, copied)]
+    return str(places[0] if places else Path())
+
+
+def _sources(rest: str) -> list[str]:
+    """Return the files that a COPY names of its context, by words that say which."""
+    words = re.findall(r'"((?:[^"\\]|\\.)*)"', rest) if rest.startswith("[") else rest.split()
+    return [each for each in words[:-1] if not each.startswith(("http", ".", "$")) and each != "inline"]
+
+
+def _has(here: Directory, place: Path, copied: list[str]) -> bool:
+    return all(any((here.root / place).glob(each.strip("/") or "*")) for each in copied if "$" not in each)
 
 
 def _user(here: Directory, found: Detected, path: Path, recipe: Recipe) -> None:
     steps = [step for stage in recipe.line for step in stage.steps]
+    base = recipe.line[0].base
     said = {step.word: step.rest.strip() for step in steps}
     named = said.get("USER", "").partition(":")[0]
     text = " ".join(step.rest for step in steps if step.word == "RUN")
     made = next((each for each in ACCOUNT.findall(text) if named and _is_of(each, named)), "")
     uid, home = UID.search(made), HOME.search(made)
-    number = named if named.isdigit() else uid[1] if uid else "0" if named in ("", "root") else ""
+    number = named if named.isdigit() else uid[1] if uid else "" if made else _brought(named, base)
     line = here.line_of(path, "USER")
     found.add(
         "uid", int(number) if number else None, f"{path}:{line}" if named else f"{path}, which sets no USER"
     )
-    if named and not number:
-        found.remarks.append(f"uid: {path}:{line} says USER {named}, and not which number that is")
+    if not number:
+        why = f"{path}:{line} says USER {named}" if named else f"{path} sets no USER: {base} decides"
+        found.remarks.append(f"uid: {why}, and not which number that is")
     env = dict(re.findall(r"\b([A-Z_]+)=(\S+)", " ".join(each.rest for each in steps if each.word == "ENV")))
     called = named if not named.isdigit() else made.split()[-1] if made else ""
-    guessed = "/root" if number == "0" else f"/home/{called}" if called else ""
+    guessed = "/root" if number == "0" else f"/home/{called}" if made or called in AT_HOME else ""
     place = str(env.get("HOME") or (home[1] if home else guessed)).strip("\"'")
     found.add("home", "" if "$" in place else place, f"{path}, its user")
     found.add("workdir", said.get("WORKDIR", ""), f"{path}:{here.line_of(path, 'WORKDIR')}")
-    found.add("config_dir", env.get("CLAUDE_CONFIG_DIR", ""), f"{path}, ENV CLAUDE_CONFIG_DIR")
+    if env.get("CLAUDE_CONFIG_DIR"):  # a volume of another name may be of something else
+        found.drop("config_dir")
+    found.add("config_dir", env.get("CLAUDE_CONFIG_DIR", "").strip("\"'"), f"{path}, ENV CLAUDE_CONFIG_DIR")
+
+
+def _brought(user: str, base: str) -> str:
+    """Return the number of a user that an image brings, "" where only the image itself says it."""
+    if user in ("", "root"):
+        roots = OFFICIAL.fullmatch(repository(base)) and not NOT_ROOTS.search(base)
+        return "0" if user or roots else ""
+    word, number = BROUGHT.get(user, ("", None))
+    return str(number) if number is not None and word in base else ""
 
 
 def _is_of(words: str, user: str) -> bool:

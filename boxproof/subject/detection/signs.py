@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from boxproof.subject.detection import compose, manifests, recipe
-from boxproof.subject.detection.directory import Directory
+from boxproof.subject.detection import bake, compose, devcontainer, manifests, recipe
+from boxproof.subject.detection.directory import CLAUDE, Directory
 from boxproof.subject.detection.findings import Detected
-
-CLAUDE = re.compile(r"@anthropic-ai/claude-code|claude\.ai/install\.sh|CLAUDE_CODE_\w+|CLAUDE_CONFIG_DIR")
 
 
 def detect(root: Path) -> Detected:
@@ -17,7 +15,10 @@ def detect(root: Path) -> Detected:
     found, here = Detected(), Directory(root)
     found.add("name", re.sub(r"[^\w.-]+", "-", root.resolve().name), "the name of the directory")
     compose.compose(here, found)
-    recipe.recipe(here, found)
+    bake.bake(here, found)
+    recipes = recipe.recipes(here)
+    devcontainer.devcontainer(here, found, recipes)
+    recipe.recipe(here, found, recipes)
     manifests.manifests(here, found)
     _profiles(here, found)
     return found
@@ -26,6 +27,7 @@ def detect(root: Path) -> Detected:
 def _profiles(here: Directory, found: Detected) -> None:
     named = [str(each) for each in (found.get("image.dockerfile"),) if each]
     shown = [(Path(name), CLAUDE.search((here.root / name).read_text(errors="replace"))) for name in named]
+    shown += [(path, CLAUDE.search(str(told))) for path, told in devcontainer.files(here)]
     shown += [(each.path, CLAUDE.search(str(each.item))) for each in here.objects]
     for path, match in shown:
         if match:

@@ -7,16 +7,19 @@ from typing import Any
 
 from boxproof.subject.detection.directory import Placed
 from boxproof.subject.detection.findings import HELPERS, Detected
+from boxproof.subject.detection.kustomize import Way, reached
 from boxproof.subject.manifests.pod_specs import is_filled_in, pod_spec
 from boxproof.subject.model import LABEL
 
 LOGIN = re.compile(r".*(TOKEN|API_KEY|APIKEY)$")
 
 
-def workload(found: Detected, chosen: Placed, placed: list[Placed], *, custom: bool) -> None:
-    """Note which object is the agent, and what its pod says."""
+def workload(
+    found: Detected, chosen: Placed, placed: list[Placed], *, custom: bool, way: Way | None = None
+) -> None:
+    """Note which object is the agent, and what its pod says; ``way`` is how kustomize comes to it."""
     where, item = f"{chosen.path}:{chosen.line}", chosen.item
-    meta = item["metadata"]
+    meta = _made(item["metadata"], way)
     spaces = [each for each in placed if each.item["kind"] == "Namespace"]
     space = meta.get("namespace") or (spaces[0].item["metadata"]["name"] if len(spaces) == 1 else "")
     found.add("kind", item["kind"], where)
@@ -37,19 +40,38 @@ def workload(found: Detected, chosen: Placed, placed: list[Placed], *, custom: b
     spec = pod_spec(item) or {}
     container = agents_container(spec)
     found.add("container", container.get("name", ""), where)
-    found.add("service_account", spec.get("serviceAccountName", ""), where)
+    found.add("service_account", _account(spec, placed, way), where)
     own, pods = container.get("securityContext") or {}, spec.get("securityContext") or {}
     runs = own.get("runAsUser", pods.get("runAsUser"))
-    if runs is not None:
+    if isinstance(runs, int):  # not what somebody fills in
         found.drop("uid")
         found.add("uid", runs, f"{where}, runAsUser")
     config_dir(found, item, spec, container, where)
     made = {each.item["metadata"]["name"] for each in placed if each.item["kind"] == "Secret"}
+    made |= way.made if way else set()
     needed(found, spec, container, made, where)
     image = str(container.get("image", ""))
+    image = way.image(image) if way else image
     if found.get("image.dockerfile") is None and image and not is_filled_in(image):
         found.drop("image.reference")  # a Compose file may run another
         found.add("image.reference", image, where)
+
+
+def _made(meta: dict[str, Any], way: Way | None) -> dict[str, Any]:
+    """Return the name and namespace of an object as kustomize makes them."""
+    if way is None:
+        return meta
+    name, space = way.called(str(meta.get("name", ""))), way.namespace or meta.get("namespace")
+    return {**meta, "name": name, "namespace": space}
+
+
+def _account(spec: dict[str, Any], placed: list[Placed], way: Way | None) -> str:
+    """Return the account of a pod; one that is built along has its name from kustomize too."""
+    name = str(spec.get("serviceAccountName", ""))
+    along = reached(way.here, way.start) if way else set()
+    accounts = [each for each in placed if each.item["kind"] == "ServiceAccount"]
+    own = any(each.item["metadata"]["name"] == name and each.path in along for each in accounts)
+    return way.called(name) if way and own else name
 
 
 def agents_container(spec: dict[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,7 @@ OURS = re.compile(  # what a build says when the environment failed it
     r"|network is unreachable|unexpected EOF|context deadline exceeded|DeadlineExceeded"
     r"|cannot allocate memory|out of memory|signal: killed|exit code: 137\b|exit status 137\b"
     r"|(not yet valid|not valid yet|has expired)"
+    r"|exec /bin/\w*sh: exec format error"  # a base for processors of another kind
     r"|/var/lib/(docker|containerd|buildkit).*read-only file system",
     re.IGNORECASE,
 )

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 VARIABLE = re.compile(r"(?<!\\)\$(?:\{(?P<braced>\w+)(?::-(?P<else>[^}]*))?\}|(?P<bare>\w+))")
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "amd64"
+# what a builder tells of the machine that a build is for: to each FROM, and to a stage that names it
+PLATFORM = {
+    **dict.fromkeys(("BUILDPLATFORM", "TARGETPLATFORM"), f"linux/{ARCHITECTURE}"),
+    **dict.fromkeys(("BUILDOS", "TARGETOS"), "linux"),
+    **dict.fromkeys(("BUILDARCH", "TARGETARCH"), ARCHITECTURE),
+    **dict.fromkeys(("BUILDVARIANT", "TARGETVARIANT"), ""),
+}
 SET_IN_SHELL = re.compile(r"(?:(?:^|[\s;&|({])(\w+)\+?=|\bfor\s+(\w+)\s+in\b|\bread\s+(?:-\S+\s+)*(\w+))")
 
 
@@ -27,13 +36,19 @@ class Values:
         """Take what an ARG says: the user's value, else its own, else one ahead of the first FROM."""
         for each in _split(value):
             name, given, own = each.partition("=")
-            choices = (self.told.get(name), self.filled(own) if given else None, self.ahead.get(name))
+            choices = (
+                self.told.get(name), self.filled(own) if given else None, self.ahead.get(name),
+                PLATFORM.get(name),
+            )  # fmt: skip
             known = [one for one in choices if one is not None]
             self.arguments |= {name: known[0]} if known else {}
 
     def vary(self, value: str) -> None:
         """Take what an ENV says, which counts before an ARG of the same name."""
-        pairs = [each.partition("=") for each in _split(value)]
+        words = _split(value)
+        if len(words) > 1 and "=" not in words[0]:  # the old form: a name, and all the rest
+            words = [f"{words[0]}={' '.join(words[1:])}"]
+        pairs = [each.partition("=") for each in words]
         self.variables |= {name: self.filled(own) for name, given, own in pairs if given}
 
     def filled(self, text: str, word: str = "") -> str:
@@ -56,7 +71,8 @@ class Values:
         named = next(each for each in text.split() if not each.startswith("--"))
 
         def value(found: re.Match[str]) -> str:
-            return self.ahead.get(found["braced"] or found["bare"]) or found["else"] or ""
+            name = found["braced"] or found["bare"]
+            return self.ahead.get(name) or PLATFORM.get(name) or found["else"] or ""
 
         return VARIABLE.sub(value, named).strip("\"'")
 

@@ -5,24 +5,37 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain, count, takewhile
+from itertools import chain, count
+from pathlib import Path
 
 from dockerfile_parse import DockerfileParser
 
-from boxproof.subject.image import here_documents, shell_commands
+from boxproof.subject.image import build_contexts, here_documents, shell_commands
 from boxproof.subject.image.build_values import Values
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
-SYNTAX = re.compile(r"^#\s*syntax\s*=\s*(\S+)\s*$", re.IGNORECASE)
-DIRECTIVE = re.compile(r"^#\s*\w+\s*=\s*\S")  # to the builder, ahead of everything else
+DIRECTIVE = re.compile(r"^#\s*(\w+)\s*=\s*(\S.*?)\s*$")  # of the parser, on the first lines
+BOM = "\ufeff"
 CONTEXTS = frozenset({"tools"})  # build contexts that a build here is given: no images
+AS_WRITTEN = frozenset({"CMD", "COMMENT", "ENTRYPOINT", "HEALTHCHECK", "SHELL"})  # nothing is filled in
+QUOTED = frozenset({"STOPSIGNAL", "USER", "WORKDIR"})  # a builder takes quotation marks off
 NO_RECOMMENDS = re.compile(r"""APT::Install-Recommends["'\\\s=]+(0|false|no)\b""", re.IGNORECASE)
 HOOK = "docker-clean"  # by which Debian's and Ubuntu's images empty the archives after each install
-FILES = ("Dockerfile", "*.Dockerfile", "Dockerfile.*", "Containerfile")
+FILES = (
+    "Dockerfile", "*.Dockerfile", "Dockerfile[._-]*",
+    "Containerfile", "*.Containerfile", "Containerfile[._-]*",
+)  # fmt: skip
+NO_RECIPE = frozenset(
+    {
+        ".dockerignore", ".md", ".j2", ".tmpl", ".template", ".tpl", ".bak", ".orig", ".sh", ".py", ".go",
+        ".ts", ".js", ".json", ".yaml", ".yml", ".rs", ".rb", ".txt", ".lock",
+    }
+)  # fmt: skip
+WINDOWS = re.compile(r"mcr\.microsoft\.com/windows|windowsservercore|nanoserver")
 LISTS, ARCHIVES = "/var/lib/apt/lists", "/var/cache/apt"
 CLEANED = (LISTS, ARCHIVES)
 TAKES_VALUE = frozenset({"-o", "-c", "-t", "--option", "--config-file", "--target-release"})
@@ -159,10 +172,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The stages of a Dockerfile, the final one last; ``syntax`` is the image of its frontend, if any."""
+    """The stages of a Dockerfile, the final one last; ``syntax`` is the image of its frontend, if any.
+
+    ``contexts`` are the build contexts that it is given by name, in small letters.
+    """
 
     stages: tuple[Stage, ...]
     syntax: str = ""
+    contexts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def final(self) -> Stage:
@@ -185,7 +202,8 @@ class Recipe:
         stages = {each.name for each in self.stages} | {str(each) for each in range(len(self.stages))}
         for stage in self.stages:
             for step in stage.steps:
-                for image in (each for each in step.images if each.lower() not in stages | CONTEXTS):
+                images = (build_contexts.image(each, self.contexts) for each in step.images)
+                for image in (each for each in images if each and each.lower() not in stages | CONTEXTS):
                     found[_apart(f"{stage.name}, {step.word} from", image, found)] = image
         return found | ({"syntax": self.syntax} if self.syntax else {})
 
@@ -203,17 +221,30 @@ def of(subject: Subject) -> Recipe:
     path = subject.path(subject.image.dockerfile)
     if path is None:
         raise SubjectFault(f"no Dockerfile at {subject.image.dockerfile}")
-    return parse(path.read_text(), subject.image.args, subject.image.target)
+    about = subject.image
+    return parse(text_of(path), about.args, about.target, about.contexts)
 
 
-def parse(text: str, args: Mapping[str, str] | None = None, target: str = "") -> Recipe:
+def text_of(path: Path) -> str:
+    """Return what a Dockerfile says; a builder takes remarks of any encoding."""
+    return path.read_text(encoding="utf-8", errors="replace").removeprefix(BOM)
+
+
+def parse(
+    text: str,
+    args: Mapping[str, str] | None = None,
+    target: str = "",
+    contexts: Mapping[str, str] | None = None,
+) -> Recipe:
     """Return the recipe in a Dockerfile's text, with build arguments, up to the stage ``target``.
 
-    Raises SubjectFault for no FROM, or no such stage.
+    ``contexts`` are the build contexts with a name. Raises SubjectFault for no FROM, or no such stage.
     """
-    syntax = _frontend(text)
-    text = here_documents.unfolded(text)
+    text = text.removeprefix(BOM)
+    told = directives(text)
+    text = here_documents.unfolded(_with_backslashes(text) if told.get("escape") == "`" else text)
     parser = DockerfileParser(fileobj=io.BytesIO(text.encode()))
+    given = {name.lower(): each for name, each in (contexts or {}).items()}
     values = Values(dict(args or {}))
     stages: list[Stage] = []
     known: dict[str, dict[str, str]] = {}  # the variables that each stage leaves
@@ -221,26 +252,38 @@ def parse(text: str, args: Mapping[str, str] | None = None, target: str = "") ->
         word, value = each["instruction"].upper(), each["value"]
         if word == "FROM":
             values.ahead |= {} if stages else values.arguments
-            stages.append(_stage(value, values.base(value), stages))
+            stages.append(_stage(value, values.base(value), stages, given))
             values.enter(known.get(stages[-1].base, {}))
         elif word == "ARG":
             values.argue(value)
-        elif word != "COMMENT":
+        elif word not in AS_WRITTEN:
             value = values.filled(value, word)
         if word == "ENV":
             values.vary(value)
         if word not in ("FROM", "COMMENT") and stages:
-            stages[-1] = _with_step(stages, word, value)
+            plain = value.strip().strip("\"'") if word in QUOTED else value
+            stages[-1] = _with_step(stages, word, plain)
             known[stages[-1].name] = values.variables
     if not stages:
         raise SubjectFault("the Dockerfile has no FROM")
-    return Recipe(_up_to(stages, target), syntax)
+    return Recipe(_up_to(stages, target), told.get("syntax", ""), given)
 
 
-def _frontend(text: str) -> str:
-    """Return the image of the frontend that the directives ahead of a recipe name, "" for none."""
-    ahead = takewhile(DIRECTIVE.match, text.splitlines())
-    return next((found[1] for each in ahead if (found := SYNTAX.match(each))), "")
+def directives(text: str) -> dict[str, str]:
+    """Return what the first lines of a Dockerfile's text tell the builder of how to read it."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        told = DIRECTIVE.match(line)
+        if told is None:
+            break
+        found.setdefault(told[1].lower(), told[2])
+    return found
+
+
+def _with_backslashes(text: str) -> str:
+    """Return a text whose lines go on behind a backtick as one whose lines go on behind a backslash."""
+    lines = (re.sub(r"\\+\s*$", "", each) for each in text.splitlines())  # the end of a path of Windows
+    return "\n".join(re.sub(r"`\s*$", r"\\", each) for each in lines) + "\n"
 
 
 def _apart(where: str, image: str, found: Mapping[str, str]) -> str:
@@ -270,13 +313,19 @@ def _up_to(stages: list[Stage], target: str) -> tuple[Stage, ...]:
 def of_all(subject: Subject) -> dict[str, Recipe]:
     """Return the recipe in every Dockerfile beside the subject's own, by its path; no FROM, no recipe."""
     context = (subject.directory / subject.image.dockerfile).parent
-    found = {path for pattern in FILES for path in context.glob(pattern) if path.is_file()}
-    texts = {str(path.relative_to(subject.directory)): path.read_text() for path in sorted(found)}
+    every = {path for pattern in FILES for path in context.glob(pattern) if path.is_file()}
+    found = sorted(path for path in every if path.suffix not in NO_RECIPE)
+    texts = {str(path.relative_to(subject.directory)): text_of(path) for path in found}
     return {
-        name: parse(text, subject.image.args)
+        name: parse(text, subject.image.args, contexts=subject.image.contexts)
         for name, text in texts.items()
         if re.search(r"^\s*FROM\s", text, re.MULTILINE | re.IGNORECASE)
     }
+
+
+def is_for_windows(found: Recipe) -> bool:
+    """Return whether a recipe makes an image of Windows."""
+    return bool(WINDOWS.search(found.line[0].base))
 
 
 def tag_of(reference: str) -> str:
@@ -284,11 +333,13 @@ def tag_of(reference: str) -> str:
     return reference.partition("@")[0].rpartition("/")[2].partition(":")[2]
 
 
-def _stage(value: str, base: str, earlier: list[Stage]) -> Stage:
-    named = re.search(r"\s+AS\s+(\S+)\s*$", value, re.IGNORECASE)
+def _stage(value: str, base: str, earlier: list[Stage], contexts: Mapping[str, str]) -> Stage:
+    alias = re.search(r"\s+AS\s+(\S+)\s*$", value, re.IGNORECASE)
     known = {each.name for each in earlier} | {"scratch"}
     base = base.lower() if base.lower() in known else base  # a stage's name is the same in capitals
-    return Stage(named[1].lower() if named else str(len(earlier)), base, base not in known, ())
+    image = build_contexts.image(base, contexts)  # a build context of the same name counts before a stage
+    name = alias[1].lower() if alias else str(len(earlier))
+    return Stage(name, image or base, bool(image or not base) and image not in known, ())
 
 
 def _apt(words: tuple[str, ...]) -> bool:

@@ -22,7 +22,7 @@ from boxproof.core.process import run
 from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
 from boxproof.core.settings import Settings, session_file
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
-from boxproof.subject.image import base_image, dockerfile, layers, tools
+from boxproof.subject.image import base_image, build_contexts, dockerfile, layers, tools
 from boxproof.subject.image.base_image import Base, choose, inspect, present
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, package_lock, provenance
@@ -50,8 +50,21 @@ def tag(subject: Subject, base: str = "", lock: LockInfo | None = None) -> str:
     ]
     listed = subject.path(subject.image.tools)
     listing = _content(listed) if listed else ""
-    told = [sorted(subject.image.args.items()), *([subject.image.target] if subject.image.target else [])]
+    about = subject.image
+    named = [(name, _listed(place)) for name, place in build_contexts.directories(subject)]
+    told: list[Any] = [sorted(about.args.items()), *([about.target] if about.target else [])]
+    told += [[sorted(about.contexts.items()), named]] if about.contexts else []
     return digest("box", files, _content(recipe), listing, *told, base)
+
+
+def _listed(place: Path) -> list[tuple[str, int, str]]:
+    """Return the files of a directory, each with its mode and what it holds."""
+    found = ((path, path.relative_to(place)) for path in sorted(place.rglob("*")))
+    return [
+        (str(name), _plain(path), _content(path))
+        for path, name in found
+        if (path.is_file() or path.is_symlink()) and not _left_out(name)
+    ]
 
 
 def lock_of(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInfo | None:
@@ -82,7 +95,7 @@ def lock_of(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInf
 
 def _built(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInfo | None:
     """Return the lock as it was written if the engine has the image of it."""
-    base = present(settings, engine, _dockerfile(subject).read_text())
+    base = present(settings, engine, dockerfile.text_of(_dockerfile(subject)))
     if base is None:
         return None
     reference = f"{subject.image.name}:{tag(subject, base.digest)}"
@@ -110,7 +123,7 @@ def build(
     if subject.image.reference:
         return _referenced(settings, engine, subject, nonce)
     lock = lock or lock_of(settings, engine, subject)
-    base = choose(settings, engine, _dockerfile(subject).read_text(), lock.kept if lock else "")
+    base = choose(settings, engine, dockerfile.text_of(_dockerfile(subject)), lock.kept if lock else "")
     reference = f"{subject.image.name}:{tag(subject, base.digest if base else '', lock)}"
     home = settings.cache / "box"
     home.mkdir(parents=True, exist_ok=True)
@@ -197,7 +210,7 @@ def _build(
         report(line)
 
     recipe = _dockerfile(subject)
-    own = base_image.writes_it(recipe.read_text())
+    own = base_image.writes_it(dockerfile.text_of(recipe))
     built = reference if own else f"{reference}-recipe"
     with options(settings, subject, base, nonce, lock) as words, context_of(subject, lock) as context:
         lent = [] if base else _substituted(settings, engine, subject)
@@ -270,6 +283,7 @@ def options(
     words = ["--network=host"]
     words += [f"--label={LABEL}={nonce}", f"--build-arg=BUILD_NONCE={nonce}"]
     words += [f"--build-arg={name}={value}" for name, value in subject.image.args.items()]
+    words += build_contexts.options(subject)
     listed = subject.path(subject.image.tools)
     if listed:
         modules = subject.directory / subject.image.context / "modules"

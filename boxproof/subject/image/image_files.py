@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any
@@ -88,3 +88,17 @@ def _text(data: bytes) -> str | None:
         first = tar.next()
         content = tar.extractfile(first) if first and first.isfile() else None
         return content.read().decode(errors="replace") if content else None
+
+
+def account(config: Mapping[str, Any], passwd: str) -> dict[str, Any]:
+    """Return "uid" and "home" of an image's user, by its configuration and its table of users, where known.
+
+    No user is root.
+    """
+    named = str(config.get("User") or "0").partition(":")[0]
+    rows = [each.split(":") for each in passwd.splitlines()]
+    own = next((row for row in rows if len(row) > 5 and named in (row[0], row[2])), [])
+    number = named if named.isdigit() else own[2] if own else "0" if named == "root" else ""
+    given = dict(each.partition("=")[::2] for each in config.get("Env") or ())
+    home = given.get("HOME") or (own[5] if own else "")
+    return ({"uid": int(number)} if number.isdigit() else {}) | ({"home": home} if home else {})

@@ -1,17 +1,28 @@
-"""Compose files: their services as Compose reads them, with what they extend."""
+"""Compose files: their services as Compose reads them, with what they include, extend and fill in."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from boxproof.subject.image.build_contexts import ADDRESS, MADE
 from boxproof.subject.manifests import pod_specs, sources
 
 Service = dict[str, Any]
 DEEPEST = 8  # files and services that one after another extends
+VARIABLE = re.compile(
+    r"(?<!\$)\$(?:\{(?P<braced>\w+)(?P<sign>:?[-?+])?(?P<word>(?:[^{}]|\{[^{}]*\})*)\}|(?P<bare>\w+))"
+)
+ENV = ".env"  # what Compose takes variables from, beside the file
+SAID = re.compile(
+    r"^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*(?:\"([^\"]*)\"|'([^']*)'|(.*?))[ \t]*(?:[ \t]#.*)?$",
+    re.MULTILINE,
+)
 
 
 class Tolerant(sources.LOADER):  # type: ignore[misc,valid-type]
@@ -39,10 +50,59 @@ def documents(path: Path) -> Iterator[dict[str, Any]]:
         return
 
 
-def services(path: Path) -> dict[str, Service]:
-    """Return the services of a Compose file by their names, {} where it has none."""
-    written = _written(path)
-    return {name: _bounded(_whole(path, name, DEEPEST)) if written[name] else {} for name in written}
+def services(path: Path, depth: int = DEEPEST) -> dict[str, Service]:
+    """Return the services of a Compose file by their names, {} where it has none.
+
+    They have what they extend, and the files that it includes, to a ``depth``, have theirs; a variable that
+    has a default, or stands in the file of variables, is filled in.
+    """
+    written, known = _written(path), variables(path.parent)
+    every = {name: _whole(path, name, DEEPEST) if written[name] else {} for name in written}
+    own = {name: _bounded(filled(each, known)) for name, each in every.items()}
+    return {**_included(path, depth), **own}
+
+
+def _included(path: Path, depth: int) -> dict[str, Service]:
+    """Return the services of the files that a Compose file includes, their paths as seen from it."""
+    found: dict[str, Service] = {}
+    listed = next(documents(path), {}).get("include")
+    for each in listed if isinstance(listed, list) and depth else ():
+        told = each.get("path") if isinstance(each, dict) else each
+        for one in told if isinstance(told, list) else [told]:
+            other = path.parent / str(one)
+            way = os.path.relpath(other.parent, path.parent)
+            moved = {name: _moved(service, way) for name, service in services(other, depth - 1).items()}
+            found = dict(_over(found, moved))
+    return found
+
+
+def variables(directory: Path) -> dict[str, str]:
+    """Return what the file of variables of a directory says, {} where it has none."""
+    try:
+        text = (directory / ENV).read_text(errors="replace")
+    except OSError:
+        return {}
+    return {name: quoted or single or bare for name, quoted, single, bare in SAID.findall(text)}
+
+
+def filled(value: Any, known: Mapping[str, str]) -> Any:
+    """Return a value with the variables in its texts filled in that are known or have a default."""
+    if isinstance(value, dict):
+        return {key: filled(each, known) for key, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, known) for each in value]
+    return VARIABLE.sub(lambda found: _value(found, known), value) if isinstance(value, str) else value
+
+
+def _value(found: re.Match[str], known: Mapping[str, str]) -> str:
+    name, sign = found["braced"] or found["bare"], found["sign"] or ""
+    value = known.get(name)
+    there = value is not None and (bool(value) or not sign.startswith(":"))
+    if sign.endswith("+"):
+        return str(filled(found["word"], known)) if there else ""
+    if there:
+        return str(value)
+    return str(filled(found["word"], known)) if sign.endswith("-") else found[0]
 
 
 def laid_over(first: Mapping[str, Service], then: Mapping[str, Service]) -> dict[str, Service]:
@@ -77,7 +137,26 @@ def _whole(path: Path, name: str, depth: int) -> Service:
     if not isinstance(told, dict) or not depth:
         return service
     other = path.parent / str(told["file"]) if told.get("file") else path
-    return dict(_over(_whole(other, str(told.get("service", "")), depth - 1), service))
+    first = _whole(other, str(told.get("service", "")), depth - 1)
+    return dict(_over(_moved(first, os.path.relpath(other.parent, path.parent)), service))
+
+
+def _moved(service: Service, way: str) -> Service:
+    """Return a service of a file in another directory with the paths of its build as seen from this one."""
+    build = service.get("build")
+    if way == "." or not build:
+        return service
+    told = dict(build) if isinstance(build, dict) else {"context": build}
+    told["context"] = _joined(way, str(told.get("context", ".")))
+    named = told.get("additional_contexts")
+    if isinstance(named, dict):
+        told["additional_contexts"] = {name: _joined(way, str(each)) for name, each in named.items()}
+    return {**service, "build": told}
+
+
+def _joined(way: str, place: str) -> str:
+    elsewhere = ADDRESS.match(place) or MADE.match(place) or place.startswith("$")
+    return place if elsewhere else os.path.normpath(f"{way}/{place}" if not place.startswith("/") else place)
 
 
 def _over(first: Any, then: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from boxproof.subject.manifests.derive import CLUSTER_SCOPED
@@ -17,6 +18,7 @@ GROUPS = ("initContainers", "containers", "ephemeralContainers")
 DEFAULTED = re.compile(r"\$\{\w+:?-([^}]*)\}")
 PLACEHOLDER = re.compile(r"\$|\{\{|^(ko|bazel)://|^[A-Z][A-Z0-9_]+$|<[\w-]+>|@@\w+@@")
 NOTHING = re.compile(r"0+(\.0+)?[A-Za-z]*")
+CAPITALS = re.compile(r"^[^:@]*[A-Z]")  # no name of an image has one
 NO_NODE = "boxproof.dev/no-node"  # a label that no node has
 
 
@@ -67,7 +69,8 @@ def is_floating(reference: str) -> bool:
 
 def is_filled_in(reference: str) -> bool:
     """Return whether a tool or the user puts an image in the place of ``reference``: it names none itself."""
-    return bool(PLACEHOLDER.search(DEFAULTED.sub(r"\1", reference)))
+    named = DEFAULTED.sub(r"\1", reference)
+    return bool(PLACEHOLDER.search(named) or (CAPITALS.search(named) and ":" not in named))
 
 
 def floating(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -77,8 +80,14 @@ def floating(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def workload(manifests: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """Return the object called ``name`` that makes pods, StatefulSet or not; raises SubjectFault for none."""
-    for each in manifests:
+    """Return the object called ``name`` that makes pods, StatefulSet or not; without a name the agent's.
+
+    Raises SubjectFault for none.
+    """
+    every = list(manifests)
+    if not name:
+        return agent(every)
+    for each in every:
         if each["metadata"]["name"] == name and pod_spec(each) is not None:
             return dict(each)
     raise SubjectFault(f"no workload {name!r} in the manifests")
@@ -96,13 +105,30 @@ def agent(manifests: Sequence[Mapping[str, Any]], subject: Subject | None = None
     named = [each for each in every if kind in ("", each["kind"]) and name in ("", each["metadata"]["name"])]
     if subject is not None and subject.pod_selector and named and (kind or name):
         return named[0]
+    if name and not named and subject is not None and subject.manifests.kustomize:
+        named = _as_built(every, kind, name)
     if name and not any(pod_spec(each) for each in named):
         raise SubjectFault(f"the manifests hold no {kind or 'workload'} {name!r}", hint=_workloads(every))
     for wanted in (kind,) if kind else KINDS:
         found = [each for each in named if each["kind"] == wanted and pod_spec(each) is not None]
         if found:
-            return min(found, key=lambda each: not (pod_spec(each) or {}).get("serviceAccountName"))
+            return min(found, key=partial(_unlike, container=subject.container if subject else ""))
     raise SubjectFault(f"the manifests hold no workload ({', '.join(KINDS)})")
+
+
+def _unlike(item: Mapping[str, Any], container: str) -> tuple[bool, bool]:
+    """Return what an agent's workload is not: without its container, or without an account."""
+    spec = pod_spec(item) or {}
+    names = {each.get("name") for each in spec.get("containers") or ()}
+    return bool(container) and container not in names, not spec.get("serviceAccountName")
+
+
+def _as_built(every: Sequence[dict[str, Any]], kind: str, name: str) -> list[dict[str, Any]]:
+    """Return the one workload whose name kustomize has made of ``name``, by prefix or suffix; else none."""
+    made = re.compile(rf"(.*[-.])?{re.escape(name)}([-.].*)?")
+    pods = [each for each in every if kind in ("", each["kind"]) and pod_spec(each)]
+    found = [each for each in pods if made.fullmatch(str(each["metadata"]["name"]))]
+    return found if len(found) == 1 else []
 
 
 def dict_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,13 +211,25 @@ def labels(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 def missing_resources(manifests: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Return what each container has no request or limit of, by "Kind/name/container"."""
-    found = {}
-    for where, container in containers(manifests, GROUPS[:2]):  # an ephemeral one cannot have any
-        given = container.get("resources") or {}
+    every, found = list(manifests), {}
+    for where, container in containers(every, GROUPS[:2]):  # an ephemeral one cannot have any
+        given = limited(container, every)
         wanted = [(kind, name) for kind in ("requests", "limits") for name in ("cpu", "memory")]
-        found[where] = [
-            f"{kind}.{name}" for kind, name in wanted if _is_nothing((given.get(kind) or {}).get(name))
-        ]
+        found[where] = [f"{kind}.{name}" for kind, name in wanted if _is_nothing(given[kind].get(name))]
+    return found
+
+
+def limited(
+    container: Mapping[str, Any], manifests: Iterable[Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return the requests and limits of a container with what a LimitRange among the objects gives to all."""
+    own = container.get("resources") or {}
+    found = {kind: dict(own.get(kind) or {}) for kind in ("requests", "limits")}
+    ranges = [each for each in manifests if each["kind"] == "LimitRange"]
+    for limit in (one for each in ranges for one in (each.get("spec") or {}).get("limits") or ()):
+        if limit.get("type") == "Container":
+            found["requests"] = {**(limit.get("defaultRequest") or {}), **found["requests"]}
+            found["limits"] = {**(limit.get("default") or {}), **found["limits"]}
     return found
 
 

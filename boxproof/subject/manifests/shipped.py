@@ -19,7 +19,11 @@ WHOLE = re.compile(REFERENCE)
 VALUES = "values"  # how the files begin that Helm takes values of
 DEFECTS = "defects.toml"  # lists what is wrong on purpose with the box of its directory
 NAMED = re.compile(rf"(?:--image[= ]|^\s*-?\s*image:\s*[\"']?){REFERENCE}(?=[\"'\s]|$)", re.MULTILINE)
-REMOVES = re.compile(r"\b(?:rmi|image\s+rm)\b[^\n;&|]*")  # names images, and starts none
+# names images, and starts none: what removes them, keeps the cache of builds, or makes machines
+REMOVES = re.compile(
+    r"\b(?:rmi|image\s+rm)\b[^\n;&|]*|--cache-(?:from|to)[= ]\S+"
+    r"|\b(?:hcloud|doctl|gcloud compute|az vm|aws ec2|openstack|multipass|linode-cli|incus|lxc)\b[^\n;&|]*"
+)
 LATEST = re.compile(r"(?P<image>\b[a-z0-9][\w./-]*:latest\b)")
 GIVEN = re.compile(r"\$\{?\w+")
 
@@ -69,7 +73,7 @@ def compose(subject: Subject) -> dict[str, dict[str, Any]]:
     return {
         _shown(subject, path): {**content, "services": compose_file.services(path)}
         for path, content in read.items()
-        if isinstance(content.get("services"), dict)
+        if isinstance(content.get("services"), dict) or isinstance(content.get("include"), list)
     }
 
 
@@ -111,7 +115,7 @@ def images(subject: Subject) -> dict[str, str]:
             if image and not GIVEN.search(image):
                 found[f"{name}: {service}"] = image
     for name, text in commands(subject).items():
-        kept = REMOVES.sub("", text)
+        kept = REMOVES.sub("", text.replace("\\\n", " "))
         for pattern in (NAMED, LATEST):
             found |= {f"{name}: {each['image']}": each["image"] for each in pattern.finditer(kept)}
     for words in _words(subject.commands.model_dump()):

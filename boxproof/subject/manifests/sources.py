@@ -19,6 +19,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same by ten times 
 WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
 KUSTOMIZATION = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 LISTS = ("resources", "bases", "components")
+GENERATED = {"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}
 BUILDERS = frozenset({"Kustomization", "Component"})
 KIND = re.compile(r"^kind:\s*[\"']?(\w+)", re.MULTILINE)  # in a template, which is no YAML yet
 
@@ -58,19 +59,37 @@ def _matched(directory: Path, patterns: Iterable[str]) -> list[Path]:
     """Return the files that paths and globs name; raises SubjectFault for one that names none."""
     found: list[Path] = []
     for pattern in patterns:
-        matched = sorted(path for path in directory.glob(pattern) if path.is_file())
+        literal = directory / pattern  # a name may have brackets in it
+        every = [literal] if literal.is_file() else directory.glob(pattern)
+        matched = sorted(path for path in every if path.is_file())
         if not matched:
             raise SubjectFault(f"manifests.files: {pattern!r} names no file of {directory}")
         found += matched
     return list(dict.fromkeys(found))
 
 
+def kustomization(directory: Path) -> dict[str, Any]:
+    """Return what a directory tells kustomize, {} where it tells nothing that can be read."""
+    file = next((directory / name for name in KUSTOMIZATION if (directory / name).is_file()), None)
+    try:
+        built = yaml.load(file.read_text(), LOADER) if file else None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return built if isinstance(built, dict) else {}
+
+
+def generated(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[str]:
+    """Give the kinds of what a kustomize directory, and those that it refers to, generate."""
+    built, here = kustomization(directory), (*above, directory.resolve())
+    yield from (kind for key, kind in GENERATED.items() if built.get(key))
+    for each in (str(entry) for key in LISTS for entry in built.get(key) or ()):
+        if (directory / each).is_dir() and (directory / each).resolve() not in here:
+            yield from generated(directory / each, here)
+
+
 def followed(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
     """Give the files that a kustomize directory refers to, of this machine alone; ``above`` refers to it."""
-    file = next((directory / name for name in KUSTOMIZATION if (directory / name).is_file()), None)
-    if file is None:
-        return
-    built = yaml.load(file.read_text(), LOADER) or {}
+    built = kustomization(directory)
     here = (*above, directory.resolve())
     for each in (str(entry) for key in LISTS for entry in built.get(key) or ()):
         target = (directory / each).resolve()
@@ -125,4 +144,7 @@ def kinds(subject: Subject, objects: Sequence[Mapping[str, Any]] | None = None) 
     if subject.source == "chart":
         texts = (path.read_text(errors="replace") for path in templates(subject))
         return frozenset(kind for text in texts for kind in KIND.findall(text))
-    return frozenset(str(each["kind"]) for each in literal(subject))
+    made = {str(each["kind"]) for each in literal(subject)}
+    if subject.source == "kustomize":
+        made |= set(generated(subject.directory / subject.manifests.kustomize))
+    return frozenset(made)

@@ -15,6 +15,7 @@ from boxproof.subject.manifests.pod_specs import (
     agent_container,
     containers,
     is_clustered,
+    limited,
     pod_spec,
 )
 from boxproof.subject.model import Subject
@@ -80,6 +81,14 @@ def patched(objects: Objects, subject: Subject, files: Mapping[str, bytes]) -> l
         _set(container, {"name": start.ca_env, "value": f"{CA_PLACE}/ca.crt"})
         told.append(f"env {start.ca_env}, the CA of the API's stub in {CA_PLACE}")
     return told
+
+
+def ranged(objects: Objects) -> None:
+    """Give each container, in place, what a LimitRange among the objects has the API server give it."""
+    ranges = [each for each in objects if each["kind"] == "LimitRange"]
+    for _, container in containers(objects, GROUPS[:2]) if ranges else ():
+        told = {kind: each for kind, each in limited(container, ranges).items() if each}
+        container["resources"] = {**(container.get("resources") or {}), **told}
 
 
 def _set(container: dict[str, Any], variable: dict[str, Any]) -> None:

@@ -35,9 +35,11 @@ def _shape(kind: str, anchor: bytes, whole: bytes) -> Shape:
     return Shape(kind, anchor, re.compile(whole))
 
 
+# what stands in an example where a secret goes
+NO_EXAMPLE = rb"(?![\"']?[\w.+-]*(?i:your[-_]|example|change[-_]?me|replace[-_]|placeholder))"
 # Programs hold the words around a secret (patterns, field names, help); only with a value is it one.
 SHAPES = (
-    _shape("Anthropic token", b"sk-ant-", rb"sk-ant-[a-z]{3,5}\d\d-[\w-]{24,}"),
+    _shape("Anthropic token", b"sk-ant-", rb"sk-ant-[a-z]{3,5}\d\d-" + NO_EXAMPLE + rb"[\w-]{24,}"),
     # an end of line may be written as JSON has it: a cloud's account in one file
     _shape(KEY, b"PRIVATE KEY-----", rb"PRIVATE KEY-----(?:\s|\\[nr])+(?:[\w-]+: .*\s+)*[A-Za-z0-9+/]{60,}"),
     _shape(KEY, b"PRIVATE KEY BLOCK-----", rb"PRIVATE KEY BLOCK-----\s+(?:\w+: .*\s+)*[A-Za-z0-9+/]{60,}"),
@@ -135,7 +137,8 @@ SECRET_NAME = (
     rb"(?<!_FILE)(?<!_PATH)(?<!_DIR)(?<!_URL)(?<!_NAME)"
 )
 VALUE = rb"[\"']?[^\s\"'$<{(/][^\s\"'$<{(]{7,}"
-VARIABLE = re.compile(rb"^\s*(?:export\s+|declare -x\s+)?" + SECRET_NAME + rb"\s*=\s*" + VALUE, re.MULTILINE)
+ASSIGNED = SECRET_NAME + rb"\s*=\s*" + NO_EXAMPLE + VALUE
+VARIABLE = re.compile(rb"^\s*(?:export\s+|declare -x\s+)?" + ASSIGNED, re.MULTILINE)
 VARIABLES = re.compile(
     r"(^|/)(\.env(\.\w+)?|\w[\w.-]*\.env|environment|\.(bash|zsh)(rc|env|_profile|_aliases|_history)|\.z?profile"
     r"|etc/(profile|default/[\w.-]+|(profile|environment)\.d/[\w.-]+))$"

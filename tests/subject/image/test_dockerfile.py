@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from boxproof.subject.image import dockerfile, shell_commands
+from boxproof.subject.image import build_values, dockerfile, shell_commands
+from boxproof.subject.model import ImagePart, Subject
 from pytest_claims.faults import SubjectFault
 
 DIGEST = "@sha256:" + "a" * 64
@@ -277,3 +280,78 @@ def test_a_here_document_is_commands_where_a_shell_reads_it(text: str, commands:
 def test_braces_of_a_variable_group_no_commands() -> None:
     line = "npm i a@${V} && { x; } && (echo ${A}; { y; }) && z ${B:-c}"
     assert shell_commands.simple_commands(line) == ["npm i a@${V}", "x", "(echo ${A}; { y; })", "z ${B:-c}"]
+
+
+def test_the_platform_of_a_build_is_known_to_each_from_and_to_a_stage_that_names_it() -> None:
+    lines = "FROM a:1 AS for-amd64\nFROM b:1 AS for-arm64\nFROM for-${TARGETARCH} AS last\n"
+    found = dockerfile.parse(f"{lines}RUN x $TARGETOS\nARG TARGETOS\nRUN x $TARGETOS\n")
+    assert found.final.base == f"for-{build_values.ARCHITECTURE}"
+    assert not found.final.external
+    assert [each.value for each in found.final.steps if each.word == "RUN"] == ["x $TARGETOS", "x linux"]
+
+
+CONTEXTS = {"src": "./src", "Node": f"docker-image://node:22{DIGEST}", "made": "target:made"}
+
+
+def test_a_build_context_with_a_name_is_no_image_but_where_it_names_one() -> None:
+    text = (
+        "FROM node AS a\nCOPY --from=src /x /x\nRUN --mount=from=made,target=/y true\n"
+        "FROM made AS b\nCOPY --from=a /x /x\nCOPY --from=other:1 /x /x\n"
+    )
+    found = dockerfile.parse(text, contexts=CONTEXTS)
+    assert found.bases == {"a": f"node:22{DIGEST}", "b, COPY from": "other:1"}
+    assert [each.name for each in found.line] == ["b"]
+    assert "1, COPY from" in dockerfile.parse(text.replace("AS b", "")).bases
+
+
+def test_the_first_lines_tell_how_to_read_a_dockerfile() -> None:
+    text = (
+        "\ufeff# check=skip=all\n# escape=`\n# syntax=docker/dockerfile:1\nFROM a:1\n"
+        "WORKDIR C:\\app\\\nRUN one `\n  two\nUSER me\n"
+    )
+    found = dockerfile.parse(text)
+    assert found.syntax == "docker/dockerfile:1"
+    steps = [(each.word, " ".join(each.value.split())) for each in found.final.steps]
+    assert steps == [("WORKDIR", "C:\\app"), ("RUN", "one two"), ("USER", "me")]
+    assert dockerfile.directives("# a remark\n# syntax=x\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ('ENTRYPOINT ["sh", "-c", "exec $A"]', '["sh", "-c", "exec $A"]'),
+        ("CMD $A", "$A"),
+        ('USER "1000:1000"', "1000:1000"),
+        ("USER '$A'", 'b"c'),
+        ('WORKDIR "/a b"', "/a b"),
+    ],
+)
+def test_a_builder_fills_in_and_takes_quotation_marks_off_where_it_does(line: str, value: str) -> None:
+    found = dockerfile.parse(f"FROM a:1\nENV A='b\"c'\n{line}\n")
+    assert found.final.steps[-1].value == value
+
+
+def test_the_old_form_of_env_is_a_name_and_all_the_rest() -> None:
+    found = dockerfile.parse("FROM a:1\nENV HOME /home/me too\nENV B=1 C=2\nWORKDIR $HOME/$B$C\n")
+    assert found.final.steps[-1].value == "/home/me too/12"
+
+
+def test_remarks_may_be_of_any_encoding_and_templates_are_no_dockerfiles(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_bytes("\ufeff# caf\u00e9\nFROM a:1\n".encode("latin-1", "ignore"))
+    (tmp_path / "Dockerfile.tmpl").write_text("FROM {{ base }}\n")
+    (tmp_path / "Dockerfile-dev").write_text("FROM b:1\n")
+    about = Subject(directory=tmp_path, name="x", image=ImagePart(dockerfile="Dockerfile"))
+    assert dockerfile.of(about).bases == {"0": "a:1"}
+    assert set(dockerfile.of_all(about)) == {"Dockerfile", "Dockerfile-dev"}
+
+
+@pytest.mark.parametrize(
+    ("text", "windows"),
+    [
+        ("FROM mcr.microsoft.com/windows/servercore:ltsc2022", True),
+        ("FROM golang:1.22-windowsservercore AS b\nFROM mcr.microsoft.com/powershell:nanoserver-1809", True),
+        ("FROM mcr.microsoft.com/devcontainers/base:debian", False),
+    ],
+)
+def test_a_recipe_for_windows_is_known_by_its_base(text: str, windows: bool) -> None:
+    assert dockerfile.is_for_windows(dockerfile.parse(text)) is windows

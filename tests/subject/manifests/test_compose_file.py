@@ -69,3 +69,39 @@ def test_a_file_is_laid_over_another() -> None:
     assert same["two"] == {}
     assert other["one"] == {"image": "a", "tmpfs": None, "logging": {"driver": "local"}}
     assert first == {"one": {"image": "a", "tmpfs": ["/tmp"], "logging": logging}}
+
+
+def test_a_variable_with_a_default_or_a_value_in_the_file_of_variables_is_filled_in(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TAG=1.2 # the newest\nexport NAME='a b'\nEMPTY=\nLAST=1\n")
+    words = {
+        "${TAG}": "1.2", "$NAME": "a b", "${NONE}": "${NONE}", "${NONE:-x}": "x", "${EMPTY:-x}": "x",
+        "${EMPTY-x}": "", "${NONE:-${TAG:-y}}": "1.2", "${TAG:+-slim}": "-slim", "${NONE:+x}": "",
+        "${NONE:?say it}": "${NONE:?say it}", "$$TAG": "$$TAG", "a:${NONE:-latest}": "a:latest",
+    }  # fmt: skip
+    lines = "".join(f"      - {word!r}\n" for word in words)
+    (tmp_path / "c.yaml").write_text(f"services:\n  one:\n    volumes:\n{lines}")
+    assert compose_file.services(tmp_path / "c.yaml")["one"]["volumes"] == list(words.values())
+
+
+def test_services_of_files_that_are_included_are_there_as_seen_from_the_first(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "compose.yaml").write_text(
+        "include: [parts/a.yaml, {path: [parts/b.yaml, gone.yaml]}, 7]\nservices: {own: {image: 'x:1'}}\n"
+    )
+    (tmp_path / "parts/a.yaml").write_text("include: [a.yaml]\nservices: {a: {build: ./src}}\n")
+    build = "{context: https://example.com/x.git, additional_contexts: {lib: ../lib, o: 'service:own'}}"
+    (tmp_path / "parts/b.yaml").write_text(f"services: {{b: {{build: {build}, pids_limit: 9}}}}\n")
+    found = compose_file.services(tmp_path / "compose.yaml")
+    assert list(found) == ["a", "b", "own"]
+    assert found["a"]["build"] == {"context": "parts/src"}
+    contexts = {"lib": "lib", "o": "service:own"}
+    assert found["b"]["build"] == {"context": "https://example.com/x.git", "additional_contexts": contexts}
+    assert found["b"]["pids_limit"] == 9
+
+
+def test_what_is_extended_in_another_directory_is_built_there(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/c.yaml").write_text("services: {a: {build: {dockerfile: X}}}\n")
+    (tmp_path / "c.yaml").write_text("services: {a: {extends: {file: base/c.yaml, service: a}}}\n")
+    build = compose_file.services(tmp_path / "c.yaml")["a"]["build"]
+    assert build == {"dockerfile": "X", "context": "base"}

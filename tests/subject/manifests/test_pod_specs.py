@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from boxproof.subject.copies import fill
-from boxproof.subject.manifests import pod_specs
+from boxproof.subject.manifests import pod_specs, starting
 from pytest_claims.faults import SubjectFault
 
 DIGEST = "@sha256:" + "0" * 64
@@ -117,3 +117,35 @@ def test_a_pods_account_has_the_newer_of_its_two_names() -> None:
     ):
         found = pod_specs.pod_spec({"kind": "Pod", "metadata": {"name": "p"}, "spec": spec})
         assert (found or {})["serviceAccountName"] == name
+
+
+@pytest.mark.parametrize(
+    ("reference", "somebodys"),
+    [
+        ("REGISTRY/agent", True),
+        ("__IMAGE__", True),
+        ("ghcr.io/OWNER/agent", True),
+        ("ghcr.io/acme/agent:TAG", False),
+        ("<registry>/agent", True),
+        ("acme/agent", False),
+        ("acme/agent:latest", False),
+    ],
+)
+def test_a_name_in_capitals_is_what_somebody_fills_in(reference: str, somebodys: bool) -> None:
+    assert pod_specs.is_filled_in(reference) is somebodys
+
+
+def test_what_a_range_of_limits_gives_to_all_is_not_lacking() -> None:
+    limits = [
+        {"type": "Pod", "max": {"cpu": 9}},
+        {"type": "Container", "default": {"cpu": 1, "memory": "1Gi"}, "defaultRequest": {"cpu": 1}},
+    ]
+    given = {"kind": "LimitRange", "metadata": {"name": "l"}, "spec": {"limits": limits}}
+    pod = {"kind": "Pod", "metadata": {"name": "x"}, "spec": {"containers": [{"name": "a"}]}}
+    assert pod_specs.missing_resources([given, pod]) == {"Pod/x/a": ["requests.memory"]}
+    assert len(pod_specs.missing_resources([pod])["Pod/x/a"]) == 4
+    starting.ranged([pod])
+    assert pod["spec"] == {"containers": [{"name": "a"}]}
+    starting.ranged([given, pod])
+    wanted = {"requests": {"cpu": 1}, "limits": {"cpu": 1, "memory": "1Gi"}}
+    assert pod["spec"] == {"containers": [{"name": "a", "resources": wanted}]}

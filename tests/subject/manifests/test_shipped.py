@@ -121,6 +121,9 @@ def test_what_a_kustomization_gives_a_tag_does_not_float_where_it_has_the_file(
         ("docker rmi acme/x:latest", False),
         ("docker image rm acme/x:latest; true", False),
         ("docker rmi x && docker run acme/x:latest", True),
+        ("hcloud server create --image ubuntu-24.04 --name x", False),
+        ("gcloud compute instances create x \\\n  --image debian", False),
+        ("docker buildx build --cache-from type=registry,ref=acme/x:latest .", False),
     ],
 )
 def test_a_command_that_removes_an_image_starts_none(tmp_path: Path, line: str, floats: bool) -> None:

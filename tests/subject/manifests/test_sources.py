@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from boxproof.subject import model
-from boxproof.subject.manifests import render, sources, starting
+from boxproof.subject.manifests import pod_specs, render, sources, starting
 from boxproof.subject.manifests.pod_specs import agent, images
 from pytest_claims.faults import SubjectFault, Unprovable
 
@@ -277,3 +277,50 @@ def test_the_templates_of_a_chart_are_those_of_its_charts_too_but_no_tests(tmp_p
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"kind: {kind}\n")
     assert sources.kinds(subject(tmp_path, '[chart]\ndirectory = "chart"\n')) == {"Service", "Deployment"}
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [(["my-agent-v2", "redis"], "my-agent-v2"), (["my-agent", "agent-2"], ""), (["myagent"], "")],
+)
+def test_a_name_that_kustomize_has_made_is_found_by_what_it_was_made_of(
+    tmp_path: Path, names: list[str], found: str
+) -> None:
+    about = subject(tmp_path, 'kind = "Deployment"\nworkload = "agent"\n[manifests]\nkustomize = "k"\n')
+    objects = [workload("Deployment", each, container("c")) for each in names]
+    if found:
+        assert agent(objects, about)["metadata"]["name"] == found
+        return
+    with pytest.raises(SubjectFault, match="no Deployment 'agent'"):
+        agent(objects, about)
+
+
+def test_of_several_workloads_the_agents_has_its_container(tmp_path: Path) -> None:
+    objects = [workload("Deployment", "web", container("w")), workload("Deployment", "a", container("agent"))]
+    assert agent(objects, subject(tmp_path, 'container = "agent"\n'))["metadata"]["name"] == "a"
+
+
+def test_what_a_kustomize_directory_generates_is_among_its_kinds(tmp_path: Path) -> None:
+    for name, text in {
+        "k/kustomization.yaml": "resources: [../b, a.yaml]\nconfigMapGenerator: [{name: c}]\n",
+        "b/kustomization.yaml": "resources: [../k]\nsecretGenerator: [{name: s}]\n",
+        "k/a.yaml": "kind: Pod\nmetadata: {name: p}\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    about = subject(tmp_path, '[manifests]\nkustomize = "k"\n')
+    assert sources.kinds(about) == {"Pod", "ConfigMap", "Secret"}
+    (tmp_path / "b/kustomization.yaml").write_text("resources: [\n")
+    assert sources.kinds(about) == {"Pod", "ConfigMap"}
+
+
+def test_without_a_name_a_workload_is_the_agents() -> None:
+    objects = [workload("Deployment", "a", container("c")), workload("StatefulSet", "b", container("c"))]
+    assert pod_specs.workload(objects, "")["metadata"]["name"] == "b"
+
+
+def test_a_file_is_named_as_it_is_called_before_it_is_a_pattern(tmp_path: Path) -> None:
+    (tmp_path / "k [x]").mkdir()
+    (tmp_path / "k [x]/a.yaml").write_text("kind: Pod\nmetadata: {name: p}\n")
+    about = subject(tmp_path, '[manifests]\nfiles = ["k [x]/a.yaml"]\n')
+    assert [each["kind"] for each in sources.literal(about)] == ["Pod"]

@@ -74,6 +74,10 @@ def test_in_a_file_of_variables_a_value_is_a_secret_by_its_name() -> None:
     assert secret_scan.in_file(io.BytesIO(data), "app/prod.env")
     assert secret_scan.in_file(io.BytesIO(data), "app/notes.txt") == []
     assert secret_scan.in_file(io.BytesIO(b"API_TOKEN=${TOKEN}\n"), "etc/environment") == []
+    example = b"ANTHROPIC_API_KEY=your-api-key-here\nGH_TOKEN=replace_me_please\nOTHER_TOKEN=change-me-now\n"
+    assert secret_scan.in_file(io.BytesIO(example), "examples/.env.example") == []
+    assert secret_scan.in_file(io.BytesIO(example + data), "examples/.env.example")
+    assert secret_scan.in_bytes(b"sk-" + b"ant-api03-your-own-key-goes-just-in-here") == []
 
 
 NETRC = b"machine h.example login me password " + LONG

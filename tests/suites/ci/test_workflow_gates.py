@@ -342,3 +342,47 @@ def test_a_release_of_some_claims_alone_is_a_way_around(
     step = {"run": f"nox -s release -- --registry b {options}"}
     for workflow in (of(step | {"env": env}), of(step, env=env), of(step) | {"env": env}):
         assert bool(workflow_gates.around(workflow, RELEASE)) == some
+
+
+WRITES = {"contents": "write"}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {
+            "uses": "docker/build-push-action@v6",
+            "with": {"outputs": "type=image,push-by-digest=true,push=true"},
+        },
+        {"uses": "docker/bake-action@v6", "with": {"set": "*.output=type=registry"}},
+        {"uses": "softprops/action-gh-release@v2"},
+        {"run": "gh release upload v1 a.tgz"},
+        {"run": "npm publish --provenance"},
+    ],
+)
+def test_what_publishes_anything_may_write(step: dict[str, Any]) -> None:
+    login = {"uses": "docker/login-action@v3"}
+    assert workflow_gates.exposed({"permissions": {}, **of(login, step, permissions=WRITES)}, ()) == []
+    assert workflow_gates.exposed({"permissions": {}, **of(login, step, permissions=WRITES)}, RELEASE)
+
+
+@pytest.mark.parametrize(
+    ("workflow", "named"),
+    [
+        (of({"run": "true"}), False),
+        (of({"run": "true"}, permissions={}), True),
+        ({True: {"workflow_call": None}, **of({"run": "true"})}, True),
+        ({"on": ["push", "workflow_call"], **of({"run": "true"})}, False),
+        ({"on": "push", "jobs": {"a": {"permissions": {}}, "b": {}}}, False),
+    ],
+)
+def test_rights_are_named_by_the_workflow_by_each_job_or_by_who_calls_it(
+    workflow: dict[str, Any], named: bool
+) -> None:
+    assert (workflow_gates.exposed(workflow, ()) == []) is named
+
+
+def test_a_job_that_calls_a_workflow_has_the_rights_of_what_that_does() -> None:
+    called = {"permissions": {}, "jobs": {"a": {"uses": "./.github/workflows/x.yml", "permissions": WRITES}}}
+    assert workflow_gates.exposed(called, ()) == []
+    assert workflow_gates.exposed(called, RELEASE)

@@ -146,3 +146,68 @@ def test_a_secret_is_known_by_its_name() -> None:
 )
 def test_what_is_about_a_secret_is_none_with_a_path_a_number_or_a_switch(line: str, secret: bool) -> None:
     assert bool(secrets_in_words(parse(f"FROM a:1\n{line}\n"))) is secret
+
+
+MOMENT = "20240101T000000Z"
+GET = "RUN curl -fsSL https://example.com/v1/tool -o /usr/local/bin/tool\n"
+CHECK = "RUN echo '0  /usr/local/bin/tool' | sha256sum -c -\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "floats"),
+    [
+        (GET + CHECK, False),
+        (GET + "USER 7\n" + CHECK, False),
+        (CHECK + GET, True),
+        (GET + "FROM a:1\n" + CHECK, True),
+        (GET + CHECK.replace("tool", "other"), True),
+        (GET + "RUN cd /x && sha256sum --ignore-missing -c SHA256SUMS\n", False),
+        (GET + "RUN shasum -a 256 --check sums\n", False),
+        ("RUN wget -qO- https://example.com/x.sh | sh\n" + CHECK, True),
+        ("RUN wget --output-document=/tmp/tool https://example.com/x\n" + CHECK, False),
+        ("RUN curl -fsSLO https://example.com/tool.tgz\nRUN gpg --verify tool.tgz.asc tool.tgz\n", False),
+        ("ADD https://example.com/tool /tmp/\n" + CHECK, False),
+        ("ADD https://example.com/x /tmp/\n" + CHECK.replace("tool", "tmp"), True),
+        ("ADD https://example.com/x /tmp/tool\n" + CHECK, False),
+        ("RUN git clone https://example.com/x /x\nRUN cd /x && git checkout " + "a" * 40 + "\n", False),
+        ("RUN git clone https://example.com/x /x\nRUN cd /x && git checkout main\n", True),
+        ("RUN curl -fsSL https://example.com/x -o x && echo 0 x | shasum -a 256 -c\n", False),
+    ],
+)
+def test_what_is_brought_may_be_held_by_a_later_command_of_its_stage(lines: str, floats: bool) -> None:
+    assert bool(unfixed(parse(f"FROM a:1\n{lines}"), locked=False)) is floats
+
+
+@pytest.mark.parametrize(
+    ("lines", "floating"),
+    [
+        (f"RUN echo deb http://snapshot.debian.org/archive/debian/{MOMENT} x main > /l && apt-get install a",
+         []),
+        (f"ARG D={MOMENT}\nRUN echo https://snapshot.ubuntu.com/ubuntu/$D > /l\nRUN apt-get install a", []),
+        ("RUN apt-get install --snapshot 20240101T000000Z a", []),
+        ("RUN echo APT::Snapshot x > /x\nFROM first\nRUN apt-get install a && pip install b",
+         ["pip install b"]),
+        ("RUN echo deb http://deb.debian.org/debian x main > /l && apt-get install a", ["apt-get install a"]),
+        ("RUN pip install -c versions.txt tool", []),
+        ("RUN pip install --constraint=versions.txt tool", []),
+    ],
+)  # fmt: skip
+def test_an_archive_of_one_moment_and_a_file_of_versions_hold_packages(
+    lines: str, floating: list[str]
+) -> None:
+    assert unfixed(parse(f"FROM a:1 AS first\n{lines}\n"), locked=False) == floating
+
+
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        ("ENV MAX_TOKEN=4096", False),
+        ("ENV MAX_TOKEN=a1b2c3d4", True),
+        ("ENV PASSWORD_HASH_ALGO=argon2", False),
+        ("ENV CREDENTIAL_STORE=file-system", False),
+        ("ENV TOKEN_URL=https://example.com/token", False),
+        ("ENV TOKEN_URL=https://me:secret@example.com/token", True),
+    ],
+)
+def test_what_is_about_a_secret_is_none_with_a_word_or_an_address(line: str, secret: bool) -> None:
+    assert bool(secrets_in_words(parse(f"FROM a:1\n{line}\n"))) is secret
