@@ -152,6 +152,13 @@ def new_directory(parent: Path, started: datetime | None = None, *, shared: bool
     return own
 
 
+def discard_directory(home: Path) -> None:
+    """Remove a report that came to nothing, and the directory of reports where it was the only one."""
+    shutil.rmtree(home)
+    with suppress(OSError):  # it holds others
+        home.parent.rmdir()
+
+
 def prune_directories(settings: Settings, now: datetime | None = None) -> list[str]:
     """Remove what is beyond ``reports_kept`` or older than ``reports_days``; return the names of the runs."""
     moment = now or datetime.now(UTC)
