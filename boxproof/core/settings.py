@@ -319,7 +319,7 @@ def _may_be(snapshot: str) -> bool:
 PATHS: Mapping[str, Callable[[str, str], object]] = {
     "subject": typed_paths.resolved,
     "reports": typed_paths.resolved,
-    "cache": partial(typed_paths.emptied, kept=ROOT),
+    "cache": partial(typed_paths.cache, kept=ROOT),
     "state": partial(typed_paths.emptied, kept=ROOT),
     "vulnerability_db": partial(typed_paths.existing, hint="give the archive that `grype db import` takes"),
     "kubeconfig": partial(typed_paths.existing, hint="give a kubeconfig, a file as kubectl takes it"),

@@ -52,6 +52,16 @@ def emptied(shown: str, value: str, kept: Path) -> Path:
     return path
 
 
+def cache(shown: str, value: str, kept: Path) -> Path:
+    """Return the directory of a cache as ``emptied`` does; raises UsageError for a file in its place too."""
+    path = emptied(shown, value, kept)
+    if (there(path) or there(at_home(value))) and not is_directory(path):
+        raise UsageError(
+            f"{shown}={short(value)!r} is no directory", hint="give one, or where one can be made"
+        )
+    return path
+
+
 def directory(shown: str, value: str, mode: int, hint: str) -> Path:
     """Return a directory that allows ``mode`` (as ``os.access``), or that can be made; raises UsageError."""
     path, told = resolved(shown, value), f"{shown}={short(value)!r}"

@@ -6,6 +6,7 @@ machine, and not longer ago than ``OLDEST``.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def find(settings: Settings, now: datetime | None = None) -> Earlier | None:
     """Return the latest run of this machine whose proofs hold for the selected claims, None without one."""
     if settings.context or session_file():
         return None
-    home = (settings.reports / "latest").resolve()
+    home = Path(os.path.realpath(settings.reports / "latest"))  # resolve() raises for a loop of links
     left_there = _read(home)
     if left_there is None or not _holds(settings, home, left_there[0]):
         return None

@@ -352,3 +352,17 @@ def test_a_home_that_is_not_utf_8_is_told(
     monkeypatch.setenv(name, f"{tmp_path}/\udcff")
     code, line = told(capsys, ["e2e"])
     assert (code, f"{name}='" in line, "not UTF-8: set BOXPROOF_" in line) == (2, True, True), line
+
+
+@pytest.mark.parametrize("place", ["loop", "x" * 300, "file", "file/below"])
+def test_reports_that_cannot_be_written_are_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    monkeypatch.undo()
+    monkeypatch.setenv("BOXPROOF_REPORTS", str(tmp_path / place))
+    for name in ("STATE", "CACHE"):
+        monkeypatch.setenv(f"BOXPROOF_{name}", str(tmp_path / name))
+    code, line = told(capsys, ["e2e", "--stage", "static", "--claims", "runtime-uid-nonroot"])
+    assert (code, "cannot write reports" in line) == (3, True), line

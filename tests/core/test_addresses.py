@@ -146,3 +146,15 @@ def test_what_others_keep_things_in_is_nobodys_cache(
     monkeypatch.setenv(f"BOXPROOF_{name}", str(home / "own"))
     assert typed_paths.emptied("x", str(home / "own"), ROOT) == home / "own"
     Settings.load()
+
+
+@pytest.mark.parametrize(
+    "put", [a_link_to_nothing, a_pipe, Path.touch, lambda path: path.symlink_to(path.name)]
+)
+def test_a_cache_that_is_no_directory_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    put(tmp_path / "x")
+    monkeypatch.setenv("BOXPROOF_CACHE", str(tmp_path / "x"))
+    with pytest.raises(UsageError, match=r"BOXPROOF_CACHE=.* is no directory \(give one"):
+        Settings.load()
