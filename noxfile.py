@@ -12,7 +12,7 @@ from nox.command import CommandFailed
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from boxproof import bootstrap  # noqa: E402
+from boxproof import nox_words  # noqa: E402
 from boxproof.core.process import foreground  # noqa: E402
 from pytest_claims.faults import UsageError  # noqa: E402
 
@@ -23,7 +23,7 @@ for number in (signal.SIGINT, signal.SIGTERM):
 
 if __name__ == "user_nox_module":  # as nox itself loads it: its own word for a wrong session would be code 3
     try:
-        bootstrap.check_words(sys.argv[1:], called="nox")
+        nox_words.check_words(sys.argv[1:], called="nox")
     except UsageError as wrong:
         print(f"boxproof: {wrong}", file=sys.stderr)
         sys.exit(2)
@@ -79,7 +79,8 @@ def own_program(session: nox.Session, module: str, *words: str) -> None:
     if only_installs(session):
         return
     python = Path(session.bin_paths[0]) / "python" if session.bin_paths else Path(sys.executable)
-    exit_with(foreground([python, "-m", module, *words, *session.posargs], cwd=ROOT))
+    own = nox_words.from_there(session.posargs, session.invoked_from)
+    exit_with(foreground([python, "-m", module, *words, *own], cwd=ROOT))
 
 
 @nox.session

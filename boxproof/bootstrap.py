@@ -11,17 +11,17 @@ import hashlib
 import importlib.util
 import os
 import re
-import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from boxproof import nox_words
 from boxproof.core import process
-from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode, UsageError, nearest
+from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = "requirements/all.txt"
@@ -32,26 +32,6 @@ NEEDED_MIB = 700  # .venv and what pip unpacks meanwhile
 TIMEOUT = 3600.0
 INSTALLED = "import importlib.util, sys; sys.exit(importlib.util.find_spec('nox') is None)"
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet")
-NOX_WORDS = """
-add-timestamp allow-parallel default-venv-backend download-python envdir error-on-external-run
-error-on-missing-interpreters extra-python extra-pythons force-color force-python force-pythons
-force-venv-backend forcecolor help install-only json keywords list list-sessions no-allow-parallel
-no-color no-dependencies no-error-on-external-run no-error-on-missing-interpreters no-install
-no-reuse-existing-virtualenvs no-stop-on-first-error no-venv no-verbose nocolor non-interactive
-noxfile parallel python pythons report reuse-existing-virtualenvs reuse-venv script-mode
-script-venv-backend session sessions stop-on-first-error tags usage verbose version
-"""
-NOX_OPTIONS = frozenset(NOX_WORDS.split())
-MANY_FOLLOW = """
--s -e --session --sessions -p --python --pythons -t --tags -P --force-python --force-pythons --extra-python
---extra-pythons
-"""
-ONE_FOLLOWS = """
--k --keywords -f --noxfile -j --parallel -db --default-venv-backend -fb --force-venv-backend --reuse-venv
---envdir --report --usage --download-python --script-mode --script-venv-backend
-"""
-TAKEN = dict.fromkeys(MANY_FOLLOW.split(), float("inf")) | dict.fromkeys(ONE_FOLLOWS.split(), 1.0)
-SESSION = re.compile(r"^@nox\.session.*\ndef (\w+)", re.MULTILINE)
 NETWORK = (
     "connection broken", "ConnectionError", "NewConnectionError", "Failed to establish",
     "name resolution", "Name or service not known", "ReadTimeoutError", "ConnectTimeoutError", "ProxyError",
@@ -195,52 +175,15 @@ def ensure(root: Path) -> Path:
     return python
 
 
-def check_words(words: Sequence[str], *, called: str = "./nox") -> None:
-    """Raise UsageError for a word that is a session's, not nox's, and for a session that is not there."""
-    own = list(words[: words.index("--")] if "--" in words else words)
-    known = SESSION.findall((ROOT / "noxfile.py").read_text())
-    for place, word in enumerate(own):
-        name, _, _ = word.removeprefix("--").partition("=")
-        if word.startswith("--") and name not in NOX_OPTIONS:
-            given = " ".join([called, *own[:place], "--", *map(shlex.quote, [*own[place:]])])
-            raise UsageError(f"{word} is no option of nox", hint=f"a session's own come after --: {given}")
-    parsed = list(parse(own))
-    for word in (word for option, word in parsed if not option):
-        hint = (
-            f"{called} -s {word}"
-            if word in known
-            else f"a session's own come after --: {called} -s NAME -- …"
-        )
-        raise UsageError(f"{word!r} is no option of nox", hint=hint)
-    chosen = [word for option, word in parsed if option in ("-s", "-e", "--session", "--sessions")]
-    for word in chosen or filter(None, map(str.strip, process.given("NOXSESSION").split(","))):
-        if word not in known:
-            raise UsageError(f"no session {word!r}", hint=nearest(word, known))
-
-
-def parse(words: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield each word beside nox's options with the option it is given to, "" where it is given to none."""
-    option, left = "", 0.0
-    for word in words:
-        if not word.startswith("-") or word == "-":
-            yield option if left else "", word
-            left = max(left - 1, 0)
-            continue
-        option, equals, value = word.partition("=")
-        if option not in TAKEN and not word.startswith("--"):  # -rs is -r -s, and -se2e is -s e2e
-            place = next((at for at, letter in enumerate(word) if f"-{letter}" in TAKEN), len(word))
-            option, value = f"-{word[place : place + 1]}", word[place + 1 :]
-        if value:
-            yield option, value
-        left = 0 if value or equals else TAKEN.get(option, 0)
-
-
 def main(words: Sequence[str]) -> int:
     """Become the nox of ``.venv`` with ``words``; return an exit code only where that cannot be had."""
     for number in (signal.SIGINT, signal.SIGTERM):  # INT is ignored in what a script starts in its background
         signal.signal(number, signal.default_int_handler)
     try:
-        check_words(words)
+        nox_words.check_words(words)
+        own = words.index("--") + 1 if "--" in words else len(words)
+        called_from = process.given(nox_words.CALLED_FROM)
+        words = [*words[:own], *nox_words.from_there(words[own:], called_from)]
         python = ensure(ROOT)
         process.become(
             [python, "-m", "nox", *words], first=python.parent, env={"NOX_DEFAULT_VENV_BACKEND": "none"}

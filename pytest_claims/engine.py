@@ -13,7 +13,7 @@ from pytest_claims import progress, selection
 from pytest_claims.concurrency import scheduling, scopes
 from pytest_claims.controls import control as control_block
 from pytest_claims.controls import observe as observe_fact
-from pytest_claims.faults import Unprovable, UsageError, one_line
+from pytest_claims.faults import Unprovable, UsageError, nearest, one_line
 from pytest_claims.project import RunContext
 from pytest_claims.recording import observations, records, redaction, source_forms
 from pytest_claims.recording.check import Check, Evidence
@@ -141,8 +141,17 @@ def start(config: pytest.Config) -> None:
     try:
         chosen = config.stash[CONTEXT].project.select(config.getoption("claims"))
         config.stash[SELECTED] = frozenset(config.stash[CONTEXT].applicable(chosen))
+        _demand_areas(config)
     except UsageError as error:
         raise _usage(config, error) from error
+
+
+def _demand_areas(config: pytest.Config) -> None:
+    """Raise UsageError for an area of the ini file that no claim is of."""
+    known = {each.area for each in config.stash[CONTEXT].project.claims().values()}
+    for area in config.getini("claims_observed_areas"):
+        if area not in known:
+            raise UsageError(f"claims_observed_areas: no area {str(area)!r}", hint=nearest(str(area), known))
 
 
 def _leave_lines_whole(config: pytest.Config) -> None:

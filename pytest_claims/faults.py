@@ -44,9 +44,9 @@ class UsageError(BoxproofError):
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """Return ", did you mean …?" for the nearest of ``allowed``, or the whole list."""
-    names = sorted(allowed)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"allowed: {', '.join(names)}"
+    names = {each.lower(): each for each in sorted(allowed)}
+    close = difflib.get_close_matches(word.strip().lower(), names, n=1, cutoff=0.5)
+    return f"did you mean {names[close[0]]!r}?" if close else f"allowed: {', '.join(names.values())}"
 
 
 MOST_MISTAKES = 8  # of one file, in one line

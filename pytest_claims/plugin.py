@@ -7,6 +7,8 @@ areas in which a check may still prove without requirements; ``claims_seen_red``
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -29,6 +31,8 @@ INI = {
     "run_name": ("", "name of the run and its directory (default: the time)"),
     "reports_dir": ("reports", "directory that each run gets a directory in"),
 }
+
+READ = ("claims_dir", "sabotage_dir", "waivers_dir", "durations_dir")  # by us alone
 
 
 class Hooks:
@@ -83,8 +87,30 @@ class Hooks:
         """Return secrets that nothing written may contain, beside what looks like one."""
 
 
+TEXTS = tuple(name for name in INI if name != "claims_seen_red")
+RUN_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
+
+
+def demand_ini(config: pytest.Config) -> None:
+    """Raise pytest.UsageError for an ini option of a type or of a value that cannot be meant."""
+    told = {name: config.getini(name) for name in TEXTS}
+    for name, value in told.items():
+        if not isinstance(value, str):
+            raise pytest.UsageError(f"{name} = {value!r}: allowed is text")
+        path = config.rootpath / value
+        if name in READ and value != INI[name][0] and not path.is_dir():
+            raise pytest.UsageError(f"{name} = {value}: no such directory")
+    reports = config.rootpath / told["reports_dir"]
+    if not told["reports_dir"].strip() or (os.path.lexists(reports) and not reports.is_dir()):
+        raise pytest.UsageError(f"reports_dir = {told['reports_dir']}: no directory")
+    if told["run_name"] and not RUN_NAME.fullmatch(told["run_name"]):
+        allowed = "at most 100 letters, digits, dots, dashes and underscores"
+        raise pytest.UsageError(f"run_name = {told['run_name']}: allowed are {allowed}")
+
+
 def project(config: pytest.Config) -> Project:
     """Return the project that the ini file describes."""
+    demand_ini(config)
     root, seen_red = config.rootpath, config.getini("claims_seen_red")
     if seen_red not in ("required", "reported"):
         raise pytest.UsageError(f"claims_seen_red = {seen_red}: allowed are required and reported")
@@ -140,7 +166,6 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from pytest_claims import engine
 
-    if not project(config).claims_dir.is_dir():
-        raise pytest.UsageError(f"claims_dir = {config.getini('claims_dir')}: no such directory")
+    project(config)  # or it is told what is wrong with the ini
     config.pluginmanager.register(engine, "pytest_claims.engine")
     engine.start(config)

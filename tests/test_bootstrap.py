@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof import bootstrap
+from boxproof import bootstrap, nox_words
 from boxproof.core import process
 from boxproof.core.settings import ROOT
 from pytest_claims.faults import EnvironmentFault, UsageError
@@ -215,6 +215,27 @@ def test_a_full_disk_is_seen_before_anything_is_begun(
         ("-k x y", "'y' is no option of nox"),
         ("-se2", "no session 'e2'"),
         ("-rse2", "no session 'e2'"),
+        ("-s", "-s needs a value (allowed: e2e, matrix"),
+        ("-s -- --claims x", "-s needs a value"),
+        ("-l -s --claims=x", "--claims=x is no option of nox"),
+        ("-s -r", "-s needs a value"),
+        ("--session=", "--session needs a value"),
+        ("--sesion e2e", "--sesion is no option of nox (did you mean '--session'? a session"),
+        ("-Z -s e2e", "-Z is no option of nox (allowed: -N, -P, -R, -e"),
+        ("-rq", "-q is no option of nox"),
+        ("-k", "-k needs a value"),
+        ("-k shell", "-k 'shell' selects no session"),
+        ("-k lint(", "is no such expression (allowed: parts of names"),
+        ("-k e2e-x", "is no such expression"),
+        ("-t fast", "-t fast: no session has a tag (name sessions, -s NAME)"),
+        ("-p 3.12 -s tests", "(-P 3.12 has them take another)"),
+        ("--usage e2", "no session 'e2'"),
+        ("-db uv|venv -s e2e", "-db 'uv|venv' (did you mean"),
+        ("--reuse-venv maybe", "--reuse-venv 'maybe' (did you mean 'yes'?)"),
+        ("--download-python=x", "--download-python 'x' (allowed: always, auto, never)"),
+        ("-j 0", "-j '0' (allowed: auto, or a whole number from 1)"),
+        ("-jx", "-j 'x'"),
+        ("-f", "-f needs a value (give it, or leave the option out)"),
     ],
 )
 def test_what_is_meant_for_a_session_is_told_in_one_line(
@@ -228,15 +249,16 @@ def test_what_is_meant_for_a_session_is_told_in_one_line(
 @pytest.mark.parametrize(
     "words",
     ["-s e2e -- --claims x", "-s lint tests", "-l", "--install-only -s e2e", "-rs tests", "-se2e",
-     "-j 2 -s e2e", "-t a b", "-k x -l", "--usage e2e", "-db none -s e2e", "-p 3.12 3.13 -s e2e -- x"],
+     "-j 2 -s e2e", "-t a b -l", "-k x -l", "--usage e2e", "-db none -s e2e", "-p 3.12 3.13 -l -- x",
+     "-k lint", "-j auto -s lint", "-fb uv -ts -s lint"],
 )  # fmt: skip
 def test_what_nox_takes_is_left_to_it(words: str) -> None:
-    bootstrap.check_words(words.split())
+    nox_words.check_words(words.split())
 
 
 def test_the_options_of_nox_are_known() -> None:
     done = process.run([sys.executable, "-m", "nox", "--help"], timeout=60, env={"COLUMNS": "200"})
-    assert set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", done.stdout)) <= bootstrap.NOX_OPTIONS
+    assert set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", done.stdout)) <= nox_words.NOX_OPTIONS
 
 
 def test_it_is_known_which_options_of_nox_take_words() -> None:
@@ -248,7 +270,7 @@ def test_it_is_known_which_options_of_nox_take_words() -> None:
         for each in re.findall(r"(?:^ |,) (--?[A-Za-z][a-z-]*)(?= [A-Z{[])", line)
     }
     assert len(shown) > 20
-    assert shown == bootstrap.TAKEN
+    assert shown == nox_words.TAKEN
 
 
 @pytest.mark.parametrize(("words", "code"), [("", 2), ("-l", 2), ("-s lint", 0)])
@@ -257,7 +279,7 @@ def test_a_session_that_the_environment_names_is_looked_at_unless_another_is_ask
 ) -> None:
     monkeypatch.setenv("NOXSESSION", "lint, tets")
     try:
-        bootstrap.check_words(words.split())
+        nox_words.check_words(words.split())
         found = 0
     except UsageError as fault:
         found = int(fault.exit_code)
@@ -268,3 +290,48 @@ def test_a_session_that_the_environment_names_is_looked_at_unless_another_is_ask
 def test_nox_itself_says_in_one_line_that_a_session_is_not_there() -> None:
     done = process.run([sys.executable, "-m", "nox", "-s", "e2"], timeout=60, cwd=ROOT, check=False)
     assert (done.code, done.stderr) == (2, "boxproof: no session 'e2' (did you mean 'e2e'?)\n")
+
+
+def test_it_is_known_which_letters_and_choices_nox_takes() -> None:
+    done = process.run([sys.executable, "-m", "nox", "--help"], timeout=60, env={"COLUMNS": "200"})
+    lines = [line for line in done.stdout.splitlines() if re.match(r"  -", line)]
+    short = {each for line in lines for each in re.findall(r"(?:^ |,) (-[A-Za-z]+)(?=[ ,]|$)", line)}
+    assert {each[1] for each in short if len(each) == 2} == nox_words.LETTERS
+    assert {each for each in short if len(each) > 2} == nox_words.LONGER
+    chosen = {
+        option: tuple(choices.split(","))
+        for line in lines
+        for option, choices in re.findall(r"(--?[A-Za-z][a-z-]*) \{([^}]*)\}", line)
+    }
+    assert chosen == nox_words.CHOICES
+
+
+@pytest.mark.parametrize("words", [["-s"], ["-s", ""], ["-t", "x"], ["-k", "x and y"], ["-p", "3.12"]])
+def test_nox_itself_runs_no_session_and_calls_that_no_success(words: list[str]) -> None:
+    done = process.run([sys.executable, "-m", "nox", *words], timeout=60, cwd=ROOT, check=False)
+    assert (done.code, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert done.stderr.startswith("boxproof: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        ("--subject . --keep", "--subject /there/. --keep"),
+        ("--subject=box --claims a", "--subject=/there/box --claims a"),
+        ("--merge a /b ../c --complete", "--merge /there/a /b /there/../c --complete"),
+        ("--subject ~/box", "--subject ~/box"),
+        ("--claims a --shard 1/3 8", "--claims a --shard 1/3 8"),
+        ("--vulnerability-db x --registry h/y", "--vulnerability-db /there/x --registry h/y"),
+    ],
+)
+def test_a_path_is_as_it_is_where_nox_was_called(words: str, made: str) -> None:
+    assert nox_words.from_there(words.split(), "/there") == made.split()
+    assert nox_words.from_there(words.split(), str(ROOT)) == words.split()
+    assert nox_words.from_there(words.split(), "") == words.split()
+
+
+def test_another_box_is_the_one_of_the_directory_that_nox_is_called_in(clone: Path, tmp_path: Path) -> None:
+    env = surroundings(clone)
+    argv = [str(clone / "nox"), "-s", "e2e", "--", "--subject", "box", "4"]
+    ended = subprocess.run(argv, check=False, capture_output=True, text=True, env=env, cwd=tmp_path)
+    assert f"-- --subject {tmp_path}/box 4\n" in ended.stdout, ended.stderr

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from boxproof.core.settings import UNSET
+
 ROOT = Path(__file__).resolve().parent.parent
 FILES = [*sorted((ROOT / ".github" / "workflows").glob("*.yml")), ROOT / "action.yml"]
 PINNED = re.compile(r"(\./\S+|[\w/-]+@[0-9a-f]{40})")
@@ -83,3 +85,9 @@ def test_a_job_that_runs_a_cluster_has_room_beside_the_systems_disk(path: Path) 
         long = [each for each in runs if not re.search(r"--(install-only|merge|list-json)", each)]
         if long:
             assert {"BOXPROOF_STATE", "BOXPROOF_CACHE"} <= set(job.get("env", {})), (path.name, name, long)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_an_input_that_was_left_out_is_no_wrong_setting(path: Path) -> None:
+    told = re.findall(r"BOXPROOF_(\w+): \$\{\{ inputs\.\w+ \}\}", path.read_text())
+    assert {each.lower() for each in told} <= UNSET

@@ -5,13 +5,20 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import shlex
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from invoke.collection import Collection
 
+import tasks
+from boxproof import nox_words
+from boxproof.cli.main import SHOWN
+from boxproof.cli.options import COMMANDS, parser
+from boxproof.core import combinations
 from boxproof.core.own_project import OURS
 from boxproof.core.process import run
 from boxproof.tasks import reference_pages
@@ -213,3 +220,67 @@ def test_every_document_a_claim_cites_is_named() -> None:
         r"^\| ([A-Z]) \| (.+) \| (.+) \|$", (ROOT / "claims/README.md").read_text(), re.MULTILINE
     )
     assert listed == [(letter, each.title, each.about) for letter, each in OURS.sources.items()]
+
+
+INLINE = re.compile(r"`((?:\./)?(?:nox|inv|boxproof) [^`\n]+)`")
+
+
+def test_every_command_is_one_that_is_taken() -> None:
+    told = [
+        (page.name, each) for page in PAGES for each in [*commands(page), *INLINE.findall(page.read_text())]
+    ]
+    assert len(told) > 200
+    assert [f"{page}: {each}: {why}" for page, each in told if (why := refused(each))] == []
+
+
+def test_a_command_that_is_not_taken_is_seen() -> None:
+    assert "did you mean 'e2e'" in refused("nox -s e2")
+    assert "a session's own come after --" in refused("./nox -s e2e --claims x")
+    assert "unknown argument '--cliams'" in refused("nox -s e2e -- --cliams x")
+    assert "exclude each other" in refused("nox -s e2e -- --stage static --keep")
+    assert "no command of boxproof" in refused("boxproof dcotor")
+    assert "no task of inv" in refused("inv dploy")
+    assert "--sufix is none of inv deploy" in refused("inv deploy --sufix=a")
+
+
+def refused(command: str) -> str:
+    """Return why a documented command would be refused, "" if it would not; values may be placeholders."""
+    bare = re.split(r" [|>;&]| \$\(", command)[0]
+    words = shlex.split(bare) if bare.count("'") % 2 == 0 and bare.count('"') % 2 == 0 else bare.split()
+    program, own = Path(words[0]).name, words[words.index("--") + 1 :] if "--" in words else []
+    try:
+        if program == "nox":
+            nox_words.check_words(words[1:])
+            sessions = [each for each in words[: len(words) - len(own)] if each in COMMANDS]
+            return next(filter(None, (_taken_by(each, own) for each in sessions)), "")
+        if program == "boxproof":
+            name = words[1]
+            known = name in COMMANDS or name in SHOWN or name.isupper()
+            return _taken_by(name, words[2:]) if known else f"{name} is no command of boxproof"
+    except UsageError as error:
+        return str(error)
+    return _taken_by_inv(words[1 : words.index("--") if "--" in words else None]) if program == "inv" else ""
+
+
+def _taken_by(command: str, words: list[str]) -> str:
+    if command not in COMMANDS or not words:  # a session that is named has yet to be given what it needs
+        return ""
+    made = parser(command, "")
+    try:
+        combinations.demand(command, made, vars(made.parse_args(words)))
+    except UsageError as error:
+        return str(error)
+    except SystemExit:  # of --help
+        return ""
+    return ""
+
+
+def _taken_by_inv(words: list[str]) -> str:
+    known = {str(each.name): each for each in Collection.from_module(tasks).to_contexts()}
+    name, *given = words
+    if name.startswith("-"):
+        return ""
+    if name not in known:
+        return f"{name} is no task of inv"
+    flags = [each.partition("=")[0] for each in given if each.startswith("-")]
+    return next((f"{each} is none of inv {name}" for each in flags if each not in known[name].flags), "")

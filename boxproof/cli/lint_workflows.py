@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
+from boxproof.cli.options import Parser
 from boxproof.core.process import run
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host.fetch import golang
@@ -14,9 +16,10 @@ MODULE = ROOT / ".github" / "actionlint"
 PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
 
 
-def main() -> int:
+def main(words: Sequence[str] = ()) -> int:
     """Print what actionlint finds in the workflows; 1 if it finds something, 3 if it cannot be had."""
     try:
+        Parser("workflows", str(__doc__), prog="nox -s workflows --").parse_args(words)
         program = golang.build(MODULE, PACKAGE, name="actionlint", settings=Settings.load(), ldflags="-s -w")
         paths = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
         found = run([program, "-no-color", *paths], timeout=120, check=False)
@@ -29,4 +32,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -99,7 +99,7 @@ def join(settings: Settings, directories: Sequence[Path], required: Sequence[Com
         found = matrix_results.merge(homes, home, required)
         matrix_results.write_page(home, found)
     except BaseException:
-        shutil.rmtree(home)
+        run_life.discard_directory(home)
         raise
     return int(publish(home, found))
 

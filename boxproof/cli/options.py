@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
+from boxproof.core import combinations
 from boxproof.core.settings import Settings
 from pytest_claims import selection
 from pytest_claims.faults import UsageError
@@ -21,6 +22,8 @@ class Parser(argparse.ArgumentParser):
         self.command = command
         shown = prog or f"boxproof {command}"
         super().__init__(prog=shown, description=about, epilog=_more(command), allow_abbrev=False)
+        for each in (None, "store"):
+            self.register("action", each, combinations.Once)
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError; a misspelt option gets the nearest valid one as its hint."""
@@ -257,7 +260,9 @@ def _values(words: Sequence[str]) -> None:
 def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dict[str, object]]:
     """Parse ``words``: the settings, and the options that only this command has; raises UsageError."""
     _values(words)
-    options = dict(vars(parser(command, about).parse_args(words)))
+    made = parser(command, about)
+    options = dict(vars(made.parse_args(words)))
+    combinations.demand(command, made, options)
     if options.get("claims"):
         options["claims"] = ",".join(options["claims"])
     known = {each.name for each in fields(Settings)}

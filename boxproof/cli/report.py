@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shlex
 import webbrowser
@@ -34,8 +35,9 @@ def main(settings: Settings, *, past: bool = False, opened: bool = False, as_jso
     With ``past`` the runs before instead, with ``opened`` the page in a browser too. Raises EnvironmentFault
     where there is no report.
     """
-    if past and opened:
-        raise UsageError("--history and --open exclude each other", hint="give one of them")
+    if opened and (past or as_json):
+        other = "--history" if past else "--json"
+        raise UsageError(f"{other} and --open exclude each other", hint="give one of them")
     if past:
         lines = history.read(settings.state / history.LINES)
         if not lines:
@@ -90,6 +92,8 @@ def tell_ci(directory: Path, found: Results) -> None:
     if summary is None:
         return
     try:
+        if summary.is_fifo() and not summary.is_symlink():  # it would wait for a reader
+            raise OSError(errno.EINVAL, "it is a pipe")
         writing.append_text(summary, ci_summary.markdown(directory, found))
     except OSError as error:  # the verdict is what it is
         progress.say(f"no step summary: {summary}: {error.strerror}", style="yellow")

@@ -31,9 +31,9 @@ from boxproof.runs.suite_runner import Listed
 from boxproof.subject import copies, model, parts
 from boxproof.subject.image import image_build
 from boxproof.subject.supply_chain import provenance
-from pytest_claims import pace, progress, sabotages
+from pytest_claims import pace, progress, sabotages, selection
 from pytest_claims.concurrency import scheduling
-from pytest_claims.faults import ExitCode, UsageError
+from pytest_claims.faults import ExitCode, UsageError, unread
 from pytest_claims.recording import content_keys, records, red_lock, writing
 from pytest_claims.recording.records import Record
 from pytest_claims.recording.red_lock import RedLock
@@ -58,7 +58,7 @@ def main(
     """
     shards.checked(shard, merge)
     if merge:
-        return shards.merge(settings, merge)
+        return shards.merge(settings, merge, tables=True)
     settings = shards.of_sabotages(settings, shard)
     subject = e2e.checked(settings)
     chosen = select(settings)
@@ -175,8 +175,8 @@ def remember_here(rows: Sequence[SabotageResult], directory: Path) -> None:
 def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
     """Return the latest results if they are about this very subject, else prove the claims now."""
     latest = run.settings.reports / "latest"
-    if (latest / results.FILE).is_file():
-        found = results.read(latest / results.FILE)
+    found = _readable(latest)
+    if found is not None:
         have = {each.id for each in found.claims if each.checks}
         host_only = of(run.settings.subject).of_host(sorted(wanted))
         if _same(run, found, host_only=host_only) and wanted <= have:
@@ -186,6 +186,17 @@ def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
         suite_runner.prove(replace(run.settings, claims=tuple(sorted(wanted))), run.session)
     run.settings = replace(run.settings, claims=tuple(sorted(wanted)))
     return e2e.report(run), run.directory
+
+
+def _readable(latest: Path) -> Results | None:
+    """Return the latest results, None where they, or the records of their checks, cannot be read."""
+    try:
+        records.load(latest)
+        return results.read(latest / results.FILE)
+    except (OSError, ValueError) as error:
+        if selection.there(latest):
+            progress.say(f"{latest} is not followed: {unread(error)}", style="yellow")
+        return None
 
 
 def _same(run: Run, found: Results, *, host_only: bool) -> bool:

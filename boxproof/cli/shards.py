@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 from boxproof.core.own_project import OURS, of
 from boxproof.core.settings import Settings
+from boxproof.reports import matrix_results
 from boxproof.runs import run_life
 from pytest_claims import progress
 from pytest_claims.concurrency import scheduling
@@ -20,7 +20,7 @@ from pytest_claims.faults import UsageError, unread
 from pytest_claims.recording import records
 from pytest_claims.reports import joining, kill_table, pages, results
 from pytest_claims.reports.schema import Results
-from pytest_claims.selection import short, there
+from pytest_claims.selection import is_file, short, there
 
 T = TypeVar("T")
 UNKNOWN = 10.0  # seconds of what was never timed: about the median of the checks
@@ -102,19 +102,24 @@ JOINED: Mapping[str, Callable[[Path], object]] = {  # how each file is read that
 }
 
 
-def merge(settings: Settings, directories: Sequence[Path]) -> int:
+def merge(settings: Settings, directories: Sequence[Path], *, tables: bool = False) -> int:
     """Write one report of the shards of an e2e, or of a kill table, and return the exit code of its verdict.
 
-    Raises UsageError where a directory holds no report, or the reports do not go together.
+    Raises UsageError where a directory holds no report, or with ``tables`` no kill table, or the reports do
+    not go together.
     """
     found = {home: _read(home) for home in _homes(directories)}
+    lacking = [each for each in found if tables and not (each / kill_table.FILE).is_file()]
+    if lacking:
+        hint = "give what nox -s sabotage left; nox -s e2e -- --merge joins runs without a kill table"
+        raise UsageError(f"--merge {lacking[0]}: no {kill_table.FILE} in it", hint=hint)
     home = run_life.new_directory(settings.reports)
     try:
         joined = joining.join(home, found, of(settings.subject))
         table = joining.join_kill_tables(home, found, of(settings.subject))
         pages.write(home, of(settings.subject))
     except BaseException:
-        shutil.rmtree(home)
+        run_life.discard_directory(home)
         raise
     results.point_latest(home)
     said = kill_table.summary(table) if table else joined.summary()
@@ -127,6 +132,9 @@ def _homes(directories: Iterable[Path]) -> list[Path]:
     """Return the run directories in or below ``directories``, each once, whatever links lead there."""
     found: dict[Path, None] = {}
     for directory in directories:
+        if is_file(directory / matrix_results.FILE):
+            hint = "nox -s matrix -- --merge joins those"
+            raise UsageError(f"--merge {directory}: it is a matrix", hint=hint)
         try:
             below = [path.parent.resolve() for path in sorted(directory.glob(f"**/{results.FILE}"))]
         except OSError as error:
@@ -135,7 +143,8 @@ def _homes(directories: Iterable[Path]) -> list[Path]:
             hint = f"give the report directories of shards: those with {results.FILE} in them, or above"
             raise UsageError(f"--merge {directory}: no {results.FILE} in it", hint=hint)
         found |= dict.fromkeys(below)
-    return list(found)
+    # a run keeps a copy of its results for conformance programmes
+    return [each for each in found if not any(above in found for above in each.parents)]
 
 
 def _read(home: Path) -> Results:

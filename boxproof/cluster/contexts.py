@@ -32,8 +32,8 @@ def current(kubeconfig: str | Path) -> str:
     try:
         data = yaml.safe_load(path.read_text()) or {}
         return str(data.get("current-context") or "")
-    except (OSError, yaml.YAMLError, AttributeError) as error:
-        raise EnvironmentFault(f"{path} is no kubeconfig: {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError) as error:
+        raise EnvironmentFault(f"{path} is no kubeconfig: {_first_line(error)}") from error
 
 
 def check(kubeconfig: str | Path, name: str) -> None:
@@ -82,7 +82,8 @@ def chosen(files: Sequence[Path], name: str) -> Context:
     if name not in contexts:
         hint = nearest(name, contexts) if contexts else "it has none"
         raise UsageError(f"no context {name!r} in {shown}", hint=hint)
-    told = contexts[name].get("context") or {}
+    told = contexts[name].get("context")
+    told = told if isinstance(told, dict) else {}
     cluster, user = clusters.get(str(told.get("cluster"))), users.get(str(told.get("user")), {})
     if cluster is None:
         hint = f"kubectl config set-context {name} --cluster=…"
@@ -91,6 +92,7 @@ def chosen(files: Sequence[Path], name: str) -> Context:
         )
     parts = {"cluster": cluster.get("cluster") or {}, "user": user.get("user") or {}}
     odd = [part for part, each in parts.items() if not isinstance(each, dict)]
+    odd += [] if odd or _may_be_called(parts["user"].get("exec")) else ["credential plug-in"]
     if odd or not ADDRESS.fullmatch(str(parts["cluster"].get("server", ""))):
         told = f"its {odd[0]} is no table" if odd else "its cluster has no server, https://HOST[:PORT]"
         raise UsageError(
@@ -140,10 +142,8 @@ def _entries(path: Path, kind: str) -> Iterator[Entry]:
             raise ValueError("it is no mapping of YAML")
         entries = [dict(each) for each in data.get(kind) or []]
     except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError, TypeError) as error:
-        why = (str(error) or type(error).__name__).splitlines()[0]
-        raise UsageError(
-            f"{path} is no kubeconfig: {why}", hint="name another with --kubeconfig FILE"
-        ) from error
+        hint = "name another with --kubeconfig FILE"
+        raise UsageError(f"{path} is no kubeconfig: {_first_line(error)}", hint=hint) from error
     for each in entries:
         for part in ("cluster", "user"):
             if isinstance(each.get(part), dict):
@@ -167,3 +167,17 @@ def _with_variables(plugin: Mapping[str, Any], variables: Mapping[str, str]) -> 
     given = {str(each["name"]): str(each["value"]) for each in plugin.get("env") or []}
     merged = dict(variables) | given
     return dict(plugin) | {"env": [{"name": name, "value": value} for name, value in merged.items()]}
+
+
+def _may_be_called(plugin: object) -> bool:
+    """Return whether a credential plug-in is none, or one with variables that have a name and a value."""
+    if plugin is None:
+        return True
+    listed = plugin.get("env") or [] if isinstance(plugin, dict) else None
+    return isinstance(listed, list) and all(
+        isinstance(each, dict) and each.keys() >= {"name", "value"} for each in listed
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

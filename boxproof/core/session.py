@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.core.process import owner
-from boxproof.core.settings import search_path
+from boxproof.core.settings import SESSION, search_path, session_file
+from pytest_claims.faults import UsageError, one_line
 from pytest_claims.recording import writing
+from pytest_claims.selection import short
 
 SHOWN = 3  # packages that moved are named in a line, so many
 RUN_LABEL = "boxproof.dev/run"
@@ -190,6 +192,16 @@ class Session:
                 }
                 data[name] = kind(**values)
         return cls(**data)
+
+    @classmethod
+    def outer(cls) -> Session | None:
+        """Return the session that this process is at work in, None outside of any; raises UsageError."""
+        path = session_file()
+        try:
+            return cls.read(Path(path)) if path else None
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            told = f"{SESSION}={short(path)!r} is no session of a run: {one_line(error)}"
+            raise UsageError(told, hint="a run sets it for what its checks start: unset it") from error
 
 
 def run_labels(run: str) -> dict[str, str]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import platformdirs
 
+from boxproof.core import addresses, typed_paths
 from boxproof.core.parents import PARENT
 from pytest_claims import pace
 from pytest_claims.faults import UsageError, nearest
-from pytest_claims.selection import is_file, short
+from pytest_claims.selection import is_directory, is_file, short
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PLACE = "share/boxproof"  # of the files beside the packages, below a prefix (setup.py)
 OWNER = "subject.toml"  # what only a checkout has, or the installed copy of its files
 PREFIX = "BOXPROOF_"
-REGISTRY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
 SNAPSHOT = re.compile(
     r"([0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z"
     r"|https?://(\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[^\s/\[\]]+)(/\S*)?|file://\S+)?"
@@ -29,12 +32,15 @@ CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")  # what kind takes
 VERSION = re.compile(r"v?[0-9]{1,6}(\.[0-9]{1,6}){0,3}([-+.][0-9A-Za-z.-]{1,40})?")
 ENGINE = re.compile(r"auto|user|embedded")
 LINE = re.compile(r"[^\x00-\x1f]+")
-UNSET = frozenset({"registry", "context", "snapshot", "kubeconfig"})  # as a variable, "" is not to have it
+# as a variable, "" is not to have it: a job of CI sets it whether or not it was given something
+UNSET = frozenset(
+    {"registry", "publish", "context", "snapshot", "kubeconfig", "claims", "binary_cache", "vulnerability_db"}
+)
 FORMS = {
     "stage": (re.compile("static|image|cluster"), "static, image, cluster"),
-    "publish": (REGISTRY, "HOST[:PORT][/PATH], in lower case, without https://"),
+    "publish": (addresses.REGISTRY, addresses.REGISTRY_FORM),
     "cluster": (CLUSTER, "at most 40 lower-case letters, digits, dots, dashes"),
-    "registry": (REGISTRY, "HOST[:PORT][/PATH], in lower case, without https://"),
+    "registry": (addresses.REGISTRY, addresses.REGISTRY_FORM),
     "kind": (VERSION, "a version, for example 0.33.0"),
     "containerd": (VERSION, "a version, for example 2.1"),
     "kubernetes": (VERSION, "a version, for example 1.34.2"),
@@ -105,6 +111,8 @@ class Settings:
             if key not in known:
                 hint = nearest(name, [PREFIX + each.upper() for each in known])
                 raise UsageError(f"unknown setting {name}", hint=hint)
+            if not value and key in UNSET:
+                continue
             chosen[key], shown[key] = _convert(name, key, value), name
         for key, option in (options or {}).items():
             if option is None:
@@ -113,6 +121,8 @@ class Settings:
                 raise UsageError(f"unknown option --{key}", hint=nearest(key, known))
             shown[key] = f"--{key.replace('_', '-')}"
             chosen[key] = _convert(shown[key], key, option)
+        _demand_defaults(chosen)
+        _demand_session()
         return cls(**_existing_cluster(chosen, shown))  # type: ignore[arg-type]
 
     def own_cluster(self) -> None:
@@ -123,8 +133,9 @@ class Settings:
 
 
 ADMITTED = "BOXPROOF_ADMITTED"  # in the environment of what a check starts
+SESSION = "BOXPROOF_SESSION"
 # what a run tells those that it starts, whom they are to end with among it
-INTERNAL = frozenset({"BOXPROOF_SESSION", "BOXPROOF_RUN", ADMITTED, PARENT})
+INTERNAL = frozenset({SESSION, "BOXPROOF_RUN", ADMITTED, PARENT})
 
 
 def variable(option: str) -> str:
@@ -135,7 +146,7 @@ def variable(option: str) -> str:
 
 def session_file() -> str:
     """Return the path of the session file a run hands to its workers, or ""."""
-    return os.environ.get("BOXPROOF_SESSION", "")
+    return os.environ.get(SESSION, "")
 
 
 def within_a_check() -> bool:
@@ -151,7 +162,7 @@ def starter() -> str:
 def kubeconfig_files(given: str = "") -> list[Path]:
     """Return the kubeconfigs in force: the ``given`` one, else KUBECONFIG's, else that of the home."""
     paths = [given] if given else os.environ.get("KUBECONFIG", "").split(os.pathsep)
-    return [_at_home(each) for each in paths if each] or [_at_home("~/.kube/config")]
+    return [typed_paths.at_home(each) for each in paths if each] or [typed_paths.at_home("~/.kube/config")]
 
 
 def credential_variables() -> dict[str, str]:
@@ -166,7 +177,7 @@ def every_variable() -> dict[str, str]:
 
 def docker_config() -> Path:
     """Return the file in which the user's docker client keeps its logins."""
-    return _at_home(os.environ.get("DOCKER_CONFIG") or "~/.docker") / "config.json"
+    return typed_paths.at_home(os.environ.get("DOCKER_CONFIG") or "~/.docker") / "config.json"
 
 
 def docker_host() -> str:
@@ -236,50 +247,43 @@ def whole_number(shown: str, text: str, most: int) -> int:
     return int(text)
 
 
-def _at_home(value: str) -> Path:
-    """Return a path with the home in the place of ~; for a user who has none ~ stays: Path raises there."""
-    return Path(os.path.expanduser(value))  # noqa: PTH111
+def _demand_defaults(chosen: Mapping[str, object]) -> None:
+    """Raise UsageError where a directory that no setting names would have a name that is not UTF-8."""
+    for key, known in (("cache", platformdirs.user_cache_path), ("state", platformdirs.user_state_path)):
+        variable = f"XDG_{key.upper()}_HOME"
+        try:
+            _ = key in chosen or str(known("boxproof")).encode()
+        except UnicodeEncodeError as error:
+            name = variable if os.environ.get(variable) else "HOME"
+            hint = f"its name is not UTF-8: set {PREFIX}{key.upper()}"
+            raise UsageError(f"{name}={short(os.environ.get(name, ''))!r}", hint=hint) from error
 
 
-def _resolved(shown: str, value: str) -> Path:
-    """Return an absolute path, of a loop of links too; raises UsageError for one that cannot be told."""
+def _demand_session() -> None:
+    """Raise UsageError where the session that a run is said to be in is none."""
+    path = session_file()
     try:
-        found = os.path.realpath(_at_home(value))
-        found.encode()  # it stands in files that are UTF-8
-    except UnicodeEncodeError as error:
-        hint = "its name is not UTF-8: rename it, or give a link to it"
-        raise UsageError(f"{shown}={short(value)!r}", hint=hint) from error
-    except OSError as error:  # of the working directory, once that is removed
-        where = error.filename or "the working directory"
-        told = f"{shown}={short(value)!r}: {where}: {error.strerror}"
-        raise UsageError(told, hint="give another") from error
-    return Path(found)
-
-
-def _existing(shown: str, value: str, hint: str) -> str:
-    path = _resolved(shown, value)
-    if not is_file(path):
-        raise UsageError(f"{shown}={short(value)!r}", hint=hint)
-    return str(path)
+        told = json.loads(Path(path).read_text()) if is_file(Path(path)) else None
+    except (OSError, ValueError, RecursionError):
+        told = None
+    if path and not (isinstance(told, dict) and told.keys() >= {"run", "directory", "subject"}):
+        hint = "a run sets it for what its checks start: unset it"
+        raise UsageError(f"{SESSION}={short(path)!r} is no session of a run", hint=hint)
 
 
 def _convert(shown: str, key: str, value: object) -> object:
     if not isinstance(value, str):
         return value
-    variable = shown.startswith(PREFIX)
-    if "\0" in value or (not value.strip() and not (variable and key in UNSET)):
+    if "\0" in value or not value.strip():
         raise UsageError(f"{shown}={short(value)!r}", hint="give a value, or leave the option out")
-    if key in {"subject", "reports", "cache", "state"}:
-        return _resolved(shown, value)
-    if key in FORMS and value:
+    if key in PATHS:
+        return PATHS[key](shown, value)
+    _demand_utf8(shown, value)
+    if key in FORMS:
         form, allowed = FORMS[key]
-        if not form.fullmatch(value):
+        if not form.fullmatch(value) or (key == "snapshot" and not _may_be(value)):
             told = "--registry" if shown == "--publish" else shown
             raise UsageError(f"{told}={short(value)!r}", hint=f"allowed: {allowed}")
-    if key == "vulnerability_db":
-        return _existing(shown, value, "give the archive that `grype db import` takes")
-    if key == "kubeconfig" and value:
-        return _existing(shown, value, "give a kubeconfig, a file as kubectl takes it")
     if key == "claims":
         words = tuple(each.strip() for each in value.split(",") if each.strip())
         if not words:
@@ -293,3 +297,31 @@ def _convert(shown: str, key: str, value: object) -> object:
     if key in NUMBERS:
         return whole_number(shown, value, NUMBERS[key])
     return value
+
+
+def _demand_utf8(shown: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{shown}={short(value)!r} is not UTF-8", hint="give it in UTF-8") from error
+
+
+def _may_be(snapshot: str) -> bool:
+    """Return whether there can be such a snapshot: a day of the calendar, a directory that is there."""
+    if snapshot.startswith("file://"):
+        return is_directory(Path(snapshot.removeprefix("file://")))
+    try:
+        return "://" in snapshot or bool(datetime.strptime(snapshot, "%Y%m%dT%H%M%SZ"))
+    except ValueError:
+        return False
+
+
+PATHS: Mapping[str, Callable[[str, str], object]] = {
+    "subject": typed_paths.resolved,
+    "reports": typed_paths.resolved,
+    "cache": partial(typed_paths.cache, kept=ROOT),
+    "state": partial(typed_paths.emptied, kept=ROOT),
+    "vulnerability_db": partial(typed_paths.existing, hint="give the archive that `grype db import` takes"),
+    "kubeconfig": partial(typed_paths.existing, hint="give a kubeconfig, a file as kubectl takes it"),
+    "binary_cache": addresses.shared,
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +15,15 @@ import yaml
 from boxproof.core.process import piped, run
 from boxproof.kube import pod_status
 from boxproof.kube.client import Kube, NotFound, Object
-from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
+from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError, one_line
 
 START = 90.0  # seconds until the pod on the volume is Ready
 TRANSFER = 1800.0  # seconds for all of the volume
 # A file that grows meanwhile is whole up to where it was read: tar's 1 is no failure.
 # The volume's root is not in it: it may be root's, and then nobody else could give it its time and mode back.
 PACK = "cd {0} && find . -mindepth 1 -maxdepth 1 -print0 | tar --null -T - -czf - || [ $? -eq 1 ]"
+MADE = "inv backup --file FILE makes one"
+BROKEN = (OSError, tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError)  # of what is no backup
 
 
 class Volume:
@@ -95,18 +98,24 @@ class Volume:
         back up, EnvironmentFault.
         """
         part = file.with_name(f".{file.name}.part")
-        part.touch(0o600)
-        with (
-            part.open("wb") as sink,
-            self.pod() as (words, place),
-            piped([*words, "sh", "-c", PACK.format(place)]) as source,
-        ):
-            shutil.copyfileobj(source, sink)
-        count = len(content(part))
-        if not count:
-            part.unlink()
-            raise SubjectFault(f"the volume of {self.namespace}/{self.workload} holds no file")
-        part.replace(file)
+        try:
+            part.touch(0o600)
+        except OSError as error:
+            hint = "give a file in a directory that you may write to"
+            raise UsageError(f"{file}: {error.strerror}", hint=hint) from error
+        try:
+            with (
+                part.open("wb") as sink,
+                self.pod() as (words, place),
+                piped([*words, "sh", "-c", PACK.format(place)]) as source,
+            ):
+                shutil.copyfileobj(source, sink)
+            count = len(content(part))
+            if not count:
+                raise SubjectFault(f"the volume of {self.namespace}/{self.workload} holds no file")
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)  # what came of it holds the login
         return count
 
     def restore(self, file: Path, *, replace: bool) -> int:
@@ -116,6 +125,8 @@ class Volume:
         there if it is not to be replaced; before either nothing is changed. Else as ``backup``.
         """
         count = len(content(file))
+        if not count:  # the volume would be emptied, and nothing come into it
+            raise UsageError(f"{file} is a backup of no file", hint=MADE)
         claim = self.claim()
         name = claim["metadata"]["name"]
         if self.kube.find("PersistentVolumeClaim", name, self.namespace) and not replace:
@@ -153,8 +164,19 @@ def content(file: Path) -> Sequence[str]:
     try:
         with tarfile.open(file, "r:gz") as tar:
             return [each.name for each in tar if not each.isdir()]
-    except (OSError, tarfile.TarError, EOFError) as error:
-        raise UsageError(f"{file} is no backup: {error}", hint="inv backup FILE makes one") from error
+    except BROKEN as error:
+        raise UsageError(f"{file} is no backup: {one_line(error)}", hint=MADE) from error
+
+
+def demand_begun(file: Path) -> None:
+    """Raise UsageError for a file that begins as no backup does, however large it is; no cluster is asked."""
+    try:
+        with tarfile.open(file, "r:gz") as tar:
+            first = tar.next()
+    except BROKEN as error:
+        raise UsageError(f"{file} is no backup: {one_line(error)}", hint=MADE) from error
+    if first is None:
+        raise UsageError(f"{file} is a backup of no file", hint=MADE)
 
 
 def volume(kube: Kube, kubectl: str, manifest: Path | None, namespace: str, workload: str) -> Volume:

@@ -21,7 +21,7 @@ from pytest_claims import selection
 from pytest_claims.faults import ExitCode, UsageError, one_line, unread
 from pytest_claims.recording import writing
 from pytest_claims.recording.records import Record
-from pytest_claims.reports import html, results
+from pytest_claims.reports import documents_read, html, results
 from pytest_claims.reports.junit import NOT_IN_XML
 from pytest_claims.reports.schema import ClaimResult, Part, Results, RunVerdict
 from pytest_claims.verdicts import EXIT_CODES, OF_THE_SUBJECT, Verdict
@@ -184,7 +184,7 @@ def worst(verdicts: Iterable[RunVerdict]) -> RunVerdict:
 
 def read(home: Path) -> Matrix:
     """Read matrix.json; raises OSError or ValueError."""
-    return Matrix.model_validate(json.loads((home / FILE).read_text()))
+    return Matrix.model_validate(documents_read.read_object(home / FILE, 1, "cells"))
 
 
 def keep(home: Path, outcome: Outcome) -> None:
@@ -268,7 +268,9 @@ def found_matrices(directories: Iterable[Path]) -> Iterator[Path]:
         except OSError as error:
             raise UsageError(f"--merge {directory}: {error.strerror}", hint=HINT) from error
         if not below:
-            raise UsageError(f"no {FILE} in {directory}", hint=HINT)
+            of_one = selection.is_file(directory / results.FILE)
+            hint = "it is the report of one run: nox -s e2e -- --merge joins those" if of_one else HINT
+            raise UsageError(f"no {FILE} in {directory}", hint=hint)
         yield from below
 
 

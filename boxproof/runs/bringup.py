@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from boxproof.cluster import cluster_info, contexts, policy_canary
 from boxproof.cluster import contexts as kubeconfigs
@@ -21,7 +20,6 @@ from boxproof.cluster.kind import node_image as nodeimage
 from boxproof.core.own_project import LOCK
 from boxproof.core.process import undisturbed
 from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo, LockInfo, Session, StubInfo
-from boxproof.core.settings import session_file
 from boxproof.deployment import cluster_resolver, deploy
 from boxproof.deployment.box_instances import PUSHED
 from boxproof.host.engine import engine_choice
@@ -45,9 +43,9 @@ BASELINE = {"pod-security.kubernetes.io/enforce": "baseline"}  # the stub binds 
 
 def session(run: Run, subject: model.Subject) -> Session:
     """Bring everything up, step by step noting it on ``run``; raises EnvironmentFault, SubjectFault."""
-    outer = session_file()
+    outer = Session.outer()
     if outer:
-        return joined(run, subject, Session.read(Path(outer)))
+        return joined(run, subject, outer)
     inputs.check(run.settings, subject)
     engine = engine_of(run)
     lock_of(run, engine, subject)
@@ -81,9 +79,9 @@ def session(run: Run, subject: model.Subject) -> Session:
 
 def image_alone(run: Run, subject: model.Subject) -> Session:
     """Bring up the engine and the image, for checks that need no cluster; errors as ``session``."""
-    outer = session_file()
+    outer = Session.outer()
     if outer:
-        return joined(run, subject, Session.read(Path(outer)))
+        return joined(run, subject, outer)
     engine = engine_of(run)
     lock_of(run, engine, subject)
     with progress.step(run_steps.PROBES):

@@ -6,6 +6,7 @@ machine, and not longer ago than ``OLDEST``.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,15 +62,16 @@ def find(settings: Settings, now: datetime | None = None) -> Earlier | None:
     """Return the latest run of this machine whose proofs hold for the selected claims, None without one."""
     if settings.context or session_file():
         return None
-    home = (settings.reports / "latest").resolve()
-    found = _read(home)
-    if found is None or not _holds(settings, home, found):
+    home = Path(os.path.realpath(settings.reports / "latest"))  # resolve() raises for a loop of links
+    left_there = _read(home)
+    if left_there is None or not _holds(settings, home, left_there[0]):
         return None
+    found, checks = left_there
     since = (now or datetime.now(UTC)) - OLDEST
     project = of(settings.subject)
     selected, known = set(project.select(settings.claims)), project.claims()
     by_claim: dict[str, list[Record]] = {}
-    for each in records.load(home).values():
+    for each in checks.values():
         for name in each.claims:
             by_claim.setdefault(name, []).append(each)
     same = _same_cell(settings, found)
@@ -94,10 +96,12 @@ def say(earlier: Earlier, todo: Sequence[str]) -> None:
     progress.say(f"{number} claims carried from {earlier.home.name}, {len(todo)} left (all anew: --fresh)")
 
 
-def _read(home: Path) -> Results | None:
+def _read(home: Path) -> tuple[Results, Mapping[str, Record]] | None:
+    """Return results and records of a run; None where they cannot be read: then all is proven."""
     try:
-        return results.read(home / results.FILE)
-    except (OSError, ValueError):  # none, of an older schema, or cut short: then all is proven
+        Session.read(home / "session.json")  # asked once all else has been found to hold
+        return results.read(home / results.FILE), records.load(home)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return None
 
 

@@ -50,8 +50,9 @@ def by_hand() -> Iterator[Run]:
     """
     settings = Settings.load()
     subject = model.load(foreign_subject.trusted(settings))
-    if settings_module.session_file():
-        yield _guest(settings)
+    given = Session.outer()
+    if given:
+        yield _guest(settings, given)
         return
     cells.check_shown(settings)
     where = directory(settings)
@@ -83,9 +84,8 @@ def in_cluster(settings: Settings) -> Iterator[tuple[EngineInfo, ClusterInfo]]:
         yield engine, cluster
 
 
-def _guest(settings: Settings) -> Run:
+def _guest(settings: Settings, given: Session) -> Run:
     """Return a run that uses the cluster and the stub of a session that another run holds."""
-    given = Session.read(Path(settings_module.session_file()))
     session = replace(given, subject=str(settings.subject), engine=None, image=None)
     return Run(settings, session, ownership.RunRecord(run=given.run), datetime.now(UTC), guest=True)
 

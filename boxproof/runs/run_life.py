@@ -19,7 +19,7 @@ from boxproof.core.session import Session
 from boxproof.core.settings import STAGES, Settings, session_file
 from boxproof.reports import matrix_results
 from boxproof.runs import ownership
-from pytest_claims import progress
+from pytest_claims import progress, selection
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
 from pytest_claims.own_process import CutShort
 from pytest_claims.recording import redaction
@@ -134,7 +134,7 @@ def new_directory(parent: Path, started: datetime | None = None, *, shared: bool
     six digits more.
     """
     latest = parent / "latest"
-    if latest.is_dir() and not latest.is_symlink():  # as a copied artifact has it
+    if selection.is_directory(latest) and not latest.is_symlink():  # as a copied artifact has it
         hint = f"move it away: mv {latest} {latest}-old"
         raise EnvironmentFault(f"{latest} is a directory, not our link to the latest report", hint=hint)
     moment = (started or datetime.now(UTC)).strftime(STAMP)
@@ -150,6 +150,13 @@ def new_directory(parent: Path, started: datetime | None = None, *, shared: bool
         hint = "free space or set BOXPROOF_REPORTS"
         raise EnvironmentFault(f"cannot write reports: {error}", hint=hint) from error
     return own
+
+
+def discard_directory(home: Path) -> None:
+    """Remove a report that came to nothing, and the directory of reports where it was the only one."""
+    shutil.rmtree(home)
+    with suppress(OSError):  # it holds others
+        home.parent.rmdir()
 
 
 def prune_directories(settings: Settings, now: datetime | None = None) -> list[str]:

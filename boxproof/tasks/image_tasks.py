@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import tempfile
@@ -10,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from boxproof.cli import fresh
-from boxproof.core import foreign_subject
+from boxproof.core import foreign_subject, typed_paths
 from boxproof.core.process import run
 from boxproof.core.session import ImageInfo, LockInfo
 from boxproof.core.settings import CHECKOUT, ROOT, Settings
@@ -123,19 +124,23 @@ def binaries(push: str, wheel: str) -> list[str]:
         raise UsageError("name one of --push REF and --wheel DIR", hint="see inv binaries --help")
     settings = Settings.load()
     artifact = oci_registry.parse(push) if push else None
+    if artifact is not None and artifact.digest:
+        hint = "its content decides the digest: give the tag alone"
+        raise UsageError(f"--push={short(push)!r} has a digest", hint=hint)
+    hint = "give a directory that you may write to"
+    directory = typed_paths.directory("--wheel", wheel, os.W_OK, hint) if wheel else Path()
     found = built(settings)
     if artifact is not None:
         with progress.step(f"{len(found)} programs to {artifact}") as report:
             digest = oci_registry.push(artifact, found, report)
         return [f"BOXPROOF_BINARY_CACHE=oci://{artifact.host}/{artifact.name}:{artifact.tag}@{digest}"]
-    directory = Path(wheel)
     directory.mkdir(parents=True, exist_ok=True)
     with progress.step(f"wheels of {len(found)} programs") as report:
         made = []
         for key, program in found.items():
             report(program.name)
             made.append(str(binary_cache.write_wheel(directory, key, program)))
-    return [*made, f"BOXPROOF_BINARY_CACHE={binary_cache.SCHEME}{directory.resolve()}"]
+    return [*made, f"BOXPROOF_BINARY_CACHE={binary_cache.SCHEME}{directory}"]
 
 
 def built(settings: Settings) -> dict[str, Path]:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import tarfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from getpass import getpass
@@ -27,7 +26,7 @@ from boxproof.subject.image.base_image import choose
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, UsageError, one_line
 from pytest_claims.recording import redaction
-from pytest_claims.selection import short
+from pytest_claims.selection import is_directory, is_file, short, there
 
 SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 CONTAINER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -157,13 +156,18 @@ def volume(suffix: str = "") -> backups.Volume:
 
 def backup(file: str, suffix: str = "") -> None:
     """Write the content of the agent's volume into a file; raises UsageError for one that cannot be."""
-    path = _file(file)
+    path = Path(os.path.realpath(_file(file)))  # or a link would be replaced
     try:
-        fits = not path.is_dir() and path.parent.is_dir()
-    except OSError:  # of a name too long
-        fits = False
-    if not fits:
-        raise UsageError(f"--file={short(file)!r}", hint="give a file in a directory that there is")
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # of a name too long
+        raise UsageError(f"--file={short(file)!r}: {error.strerror}", hint="give another") from error
+    if there(path) and not is_file(path):  # a device, or a pipe, would be replaced by the backup
+        raise UsageError(f"--file={short(file)!r} is no plain file", hint="give another")
+    if not is_directory(path.parent) or not os.access(path.parent, os.W_OK | os.X_OK):
+        hint = "give a file in a directory that there is, and that you may write to"
+        raise UsageError(f"--file={short(file)!r}", hint=hint)
     found = volume(suffix)
     with progress.step("backup"):
         count = found.backup(path)
@@ -173,12 +177,13 @@ def backup(file: str, suffix: str = "") -> None:
 def restore(file: str, *, replace: bool, suffix: str = "") -> None:
     """Bring a backup into a new claim and start the agent on it; raises UsageError for what is no backup."""
     path = _file(file)
+    if not is_file(path):
+        raise UsageError(f"--file={short(file)!r} is no file", hint="give a tar that `inv backup` wrote")
     try:
-        whole = path.is_file() and tarfile.is_tarfile(path)
-    except OSError as error:
-        raise UsageError(f"--file={short(file)!r}: {error.strerror}", hint="give a readable file") from error
-    if not whole:
-        raise UsageError(f"--file={short(file)!r}", hint="give a tar that `inv backup` wrote")
+        backups.demand_begun(path)
+    except UsageError as error:
+        told = f"--file={short(file)!r}: {error.message}"
+        raise UsageError(told, hint="give a tar that `inv backup` wrote") from error
     found = volume(suffix)
     with progress.step("restore"):
         count = found.restore(path, replace=replace)
@@ -190,6 +195,8 @@ def diff_config(*, reset: bool, yes: bool, suffix: str = "", as_json: bool = Fal
 
     With ``reset`` it is put back, once a person or ``yes`` says so; raises UsageError where nobody can.
     """
+    if yes and not reset:
+        raise UsageError("--yes is about --reset", hint="give --reset too, or leave --yes out")
     if reset and not yes and (as_json or not sys.stdin.isatty()):
         told = "--reset removes files on the volume and restarts the agent, and nobody can be asked"
         raise UsageError(told, hint="--yes does it unasked")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from invoke.collection import Collection
@@ -15,7 +16,7 @@ from invoke.util import helpline
 from boxproof.cli.main import defect, interrupt_once
 from boxproof.core.settings import variable
 from pytest_claims.faults import BoxproofError, ExitCode, nearest, one_line
-from pytest_claims.selection import short
+from pytest_claims.selection import is_file, short
 
 FORMATS = ("flat", "json", "nested")
 TAKES_WORDS = {"exec"}
@@ -35,7 +36,7 @@ def parse_in_one_line() -> None:
 
     It knows no other way: its program prints an error of its parser, and ends with 1.
     """
-    plain, cleanup = Program.parse_tasks, Program.parse_cleanup
+    plain, cleanup, configure = Program.parse_tasks, Program.parse_cleanup, Program.update_config
 
     def listing(self: Program) -> None:
         shown = self.args["list-format"].value
@@ -46,6 +47,9 @@ def parse_in_one_line() -> None:
             cleanup(self)
         except ParseError as error:  # inv --help of a task that is not there
             raise Exit(f"boxproof: {_told(error, self)}", code=int(ExitCode.USAGE)) from None
+        except Exit as error:
+            told = f"boxproof: {one_line(error.message)} (inv -l lists the tasks)" if error.message else None
+            raise Exit(told, code=int(ExitCode.USAGE) if told else error.code) from None
 
     def parse(self: Program) -> None:
         try:
@@ -56,8 +60,26 @@ def parse_in_one_line() -> None:
         if nothing:
             raise Exit(f"boxproof: {nothing}", code=int(ExitCode.USAGE))
 
-    for name, mine in ((plain.__name__, parse), (cleanup.__name__, listing)):
+    mended = {plain: parse, cleanup: listing, configure: _configured(configure)}
+    for name, mine in ((each.__name__, mine) for each, mine in mended.items()):
         setattr(Program, name, mine)
+
+
+def _configured(plain: Callable[[Program, bool], None]) -> Callable[[Program, bool], None]:
+    """Return what configures a program as ``plain`` does, and tells a file that it cannot read."""
+
+    def configure(self: Program, merge: bool = True) -> None:
+        file = self.args.config.value
+        if file and not is_file(Path(file)):
+            hint = "give a file of YAML, JSON or Python, or leave it out"
+            raise Exit(f"boxproof: --config={short(file)!r} is no file ({hint})", code=int(ExitCode.USAGE))
+        try:
+            plain(self, merge)
+        except Exception as error:  # of invoke, for a file of another form
+            told = one_line(f"{type(error).__name__}: {error}")
+            raise Exit(f"boxproof: --config={short(str(file))!r}: {told}", code=int(ExitCode.USAGE)) from None
+
+    return configure
 
 
 def _left_over(program: Program) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
+
+import platformdirs
 
 from boxproof.cli import e2e
 from boxproof.cluster import cells
@@ -19,7 +22,7 @@ from boxproof.subject.image import image_build
 from boxproof.tasks import runbooks
 from boxproof.tasks import watch as watches
 from pytest_claims import progress
-from pytest_claims.faults import BoxproofError
+from pytest_claims.faults import BoxproofError, UsageError
 
 
 def preflight() -> str:
@@ -106,6 +109,9 @@ def down(*, images: bool) -> None:
 def clean(*, engine: bool, cache: bool) -> None:
     """Sweep what dead runs left; with ``engine`` stop ours and drop its data, with ``cache`` the caches."""
     settings = Settings.load()
+    if cache and _is_of_others_too(settings.cache):
+        told = f"{settings.cache} is not removed: others keep things there too"
+        raise UsageError(told, hint="remove by hand what is boxproof's, and name a directory below it")
     ownership.sweep(settings, engine_choice.ensure(settings) if not engine else None)
     if engine:
         engine_choice.stop(settings)
@@ -113,3 +119,8 @@ def clean(*, engine: bool, cache: bool) -> None:
             shutil.rmtree(settings.state / each, ignore_errors=True)
     if cache:
         shutil.rmtree(settings.cache, ignore_errors=True)
+
+
+def _is_of_others_too(directory: Path) -> bool:
+    """Return whether a directory is one that a system, or a user's programs, share."""
+    return directory.parent in (Path("/"), Path("/var")) or directory == platformdirs.user_cache_path()

@@ -30,7 +30,7 @@ class Seen(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    schema_version: Literal[1] = Field(alias="schema")
     checks: dict[str, Seen] = Field(default_factory=dict)
     sabotages: dict[str, str] = Field(default_factory=dict)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import filelock
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
 from pytest_claims import progress
-from pytest_claims.faults import EnvironmentFault
+from pytest_claims.faults import EnvironmentFault, unread
 from pytest_claims.recording import writing
+from pytest_claims.reports import documents_read
 from pytest_claims.reports.schema import Counts, Part, Results, RunVerdict
 from pytest_claims.verdicts import Verdict
 
@@ -123,25 +124,38 @@ def line(found: Results) -> Line:
 
 def read(path: Path) -> list[Line]:
     """Return the runs, oldest first, each once; a line that nobody can read is said and left out."""
+    return _parted(path)[0]
+
+
+def _parted(path: Path) -> tuple[list[Line], list[str]]:
+    """Return the runs, and as they stand the lines that a later version wrote."""
     try:
         lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
     except OSError as error:
         hint = "give it to your user, or set BOXPROOF_STATE"
         raise EnvironmentFault(f"{path} cannot be read: {error.strerror}", hint=hint) from error
     found: dict[str, Line] = {}
-    odd = []
+    odd: list[int] = []
+    later: dict[int, str] = {}
     for number, text in enumerate(lines, 1):
         try:
-            made = Line.model_validate(json.loads(text))
-        except (ValidationError, ValueError, RecursionError):
+            data = json.loads(text)
+            if documents_read.is_later(data, 1):
+                later[number] = text
+                continue
+            documents_read.demand_version(data, 1)
+            made = Line.model_validate(data)
+        except (ValueError, RecursionError):
             odd.append(number)
             continue
         found.pop(made.run, None)
         found[made.run] = made
-    if odd:
-        which = f"line {odd[0]} is" if len(odd) == 1 else f"{len(odd)} lines, the first {odd[0]}, are"
-        progress.say(f"{path}: {which} no run and left out", style="dim")
-    return list(found.values())
+    for told, numbers in (("no run", odd), ("of a later boxproof", list(later))):
+        if numbers:
+            many = len(numbers) > 1
+            which = f"{len(numbers)} lines, the first {numbers[0]}, are" if many else f"line {numbers[0]} is"
+            progress.say(f"{path}: {which} {told} and left out", style="dim")
+    return list(found.values()), list(later.values())
 
 
 def keep(path: Path, found: Results, run: Path) -> Past:
@@ -149,20 +163,25 @@ def keep(path: Path, found: Results, run: Path) -> Past:
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{path}.lock"):
         own = line(found)
-        before = [each for each in read(path) if each.run != own.run]
+        lines, later = _parted(path)
+        before = [each for each in lines if each.run != own.run]
         past = compare(own, before)
-        text = [f"{json.dumps(each.model_dump(mode='json', by_alias=True))}\n" for each in [*before, own]]
+        rows = [json.dumps(each.model_dump(mode="json", by_alias=True)) for each in [*before, own]]
         part = path.with_name(f".{path.name}")
-        part.write_text("".join(text[-KEPT:]))
+        part.write_text("".join(f"{each}\n" for each in [*later, *rows][-KEPT:]))
         part.replace(path)
     writing.write_json(run / FILE, past.model_dump(mode="json", by_alias=True))
     return past
 
 
 def past_of(run: Path) -> Past | None:
-    """Return what ``keep`` wrote for a run, None where it did not."""
+    """Return what ``keep`` wrote for a run, None where it did not, or where that cannot be read."""
     path = run / FILE
-    return Past.model_validate(json.loads(path.read_text())) if path.is_file() else None
+    try:
+        return Past.model_validate(json.loads(path.read_text())) if path.is_file() else None
+    except (OSError, ValueError, RecursionError) as error:
+        progress.say(f"{path} cannot be read: {unread(error)}", style="dim")
+        return None
 
 
 def last_accepted(lines: Iterable[Line]) -> Line | None:

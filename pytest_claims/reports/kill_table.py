@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from pytest_claims.faults import ExitCode
 from pytest_claims.recording import redaction
 from pytest_claims.recording.records import Record
 from pytest_claims.recording.red_lock import RedLock, Seen
-from pytest_claims.reports import results
+from pytest_claims.reports import documents_read, results
 from pytest_claims.reports.schema import CheckKills, CheckUnderSabotage, KillTable, SabotageResult
 from pytest_claims.sabotages import Sabotage
 from pytest_claims.verdicts import Verdict, worst
@@ -180,9 +179,11 @@ def learn_elsewhere(lock: RedLock, rows: Iterable[SabotageResult]) -> RedLock:
 
 
 def read(run: Path) -> KillTable | None:
-    """Return the table of a run, None if its sabotages were not run."""
+    """Return the table of a run, None if its sabotages were not run; raises OSError or ValueError."""
     path = run / FILE
-    return KillTable.model_validate(json.loads(path.read_text())) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return KillTable.model_validate(documents_read.read_object(path, 1, "sabotages"))
 
 
 def exit_code(table: KillTable, *, interrupted: bool = False) -> ExitCode:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pytest_claims.recording import records, redaction
 from pytest_claims.recording.check import processor_shares
 from pytest_claims.recording.records import Asserted, Record
 from pytest_claims.recording.red_lock import RedLock
+from pytest_claims.reports import documents_read
 from pytest_claims.reports.schema import (
     Cell,
     CheckResult,
@@ -321,11 +321,9 @@ def write(path: Path, model: BaseModel) -> None:
 
 
 def read(path: Path) -> Results:
-    """Read results.json, of this version or the one before; raises OSError or pydantic's ValidationError."""
-    if not path.is_file():
-        raise OSError(errno.EINVAL, "no plain file", str(path))
-    data = json.loads(path.read_text())
-    if isinstance(data, dict) and data.get("schema") == 1:  # it knew no claim that is not applicable
+    """Read results.json, of this version or the one before; raises OSError or ValueError."""
+    data = documents_read.read_object(path, 2, "claims")
+    if data["schema"] == 1:  # it knew no claim that is not applicable
         data["schema"] = 2
     return Results.model_validate(data)
 

@@ -14,7 +14,7 @@ from invoke.collection import Collection
 from invoke.main import program
 from pydantic import BaseModel
 
-from boxproof import bootstrap
+from boxproof import bootstrap, nox_words
 from boxproof.cli.options import COMMANDS, parser
 from boxproof.cluster import cells
 from boxproof.core.settings import PREFIX, ROOT, UNSET, Settings
@@ -123,7 +123,7 @@ def test_a_task_tells_what_it_cannot_take(
     assert next(each for each in reversed(words) if each).rstrip("= ") in line, line
 
 
-SESSIONS = bootstrap.SESSION.findall((ROOT / "noxfile.py").read_text())
+SESSIONS = nox_words.SESSION.findall((ROOT / "noxfile.py").read_text())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -236,7 +237,22 @@ def test_a_list_of_another_type_is_told(tmp_path: Path, value: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"\x80", b"[1]", b"{}", b"[" * 5000, b"9" * 5000, b"", b"null", b'{"schema": 9}', b'{"schema": 2, '],
+    [
+        b"\x80",
+        b"[1]",
+        b"{}",
+        b"[" * 5000,
+        b"9" * 5000,
+        b"",
+        b"null",
+        b'{"schema": 9}',
+        b'{"schema": 2, ',
+        b'{"schema": "1"}',
+        b'{"schema": true}',
+        b'{"schema": 0}',
+        b'{"schema": 1.0}',
+        b'{"verdict": "accepted"}',
+    ],
 )
 @pytest.mark.parametrize("name", ["results.json", "matrix.json"])
 @pytest.mark.parametrize("words", [["report"], ["report", "--json"]], ids=" ".join)
@@ -268,6 +284,9 @@ BASE = {
 BUILT = {"subject.toml": "name = 'x'\n[manifests]\nkustomize = 'k'\n"}
 CHART = {"subject.toml": "name = 'x'\n[chart]\ndirectory = 'c'\n", "c/templates/a.yaml": "kind: Pod\n"}
 SABOTAGE = "proof/sabotage/b.py"
+LAUGHS = "\n".join(  # ten to the tenth, in some hundred characters
+    ["a0: &a0 x", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 11))]
+)
 Content = str | bytes | Callable[[Path], None]
 
 
@@ -302,6 +321,15 @@ def box(root: Path, files: Mapping[str, Content]) -> Path:
         ),
         (MANIFEST, "m.yml", "a: [", "m.yml is no YAML"),
         (MANIFEST, "m.yml", b"\xff", "m.yml is no YAML"),
+        (MANIFEST, "m.yml", "a:\n\t- b", "m.yml is no YAML"),
+        (MANIFEST, "m.yml", "kind: Pod\nmetadata: {name: a}\nkind: Job", "'kind' stands there twice (line 3"),
+        (MANIFEST, "m.yml", "kind: Pod\nmetadata: {name: a, name: b}", "the key 'name' stands there twice"),
+        (MANIFEST, "m.yml", "a: &a [*a]", "it contains itself (line 1, column 4)"),
+        (MANIFEST, "m.yml", "a: &a {b: *a}", "it contains itself"),
+        (MANIFEST, "m.yml", LAUGHS, "its anchors repeat more than 1000000 values"),
+        (MANIFEST, "m.yml", "a: *b", "m.yml is no YAML"),
+        (MANIFEST, "m.yml", "a: !!python/object:os.system b", "m.yml is no YAML"),
+        (BASE, "base/b.yaml", "a: 1\na: 2", "the key 'a' stands there twice"),
         (MANIFEST, "m.yml", a_pipe, "names no file"),
         (MANIFEST, "m.yml", "kind: [a]", "cannot be read"),
         (MANIFEST, "m.yml", "kind: List\nitems: [1]", "cannot be read"),
@@ -417,3 +445,93 @@ def test_what_cannot_be_joined_is_named(
     box(shard, {file: content})
     code, line = told(capsys, ["e2e", "--merge", str(shard)])
     assert (code, file.split("/", maxsplit=1)[0] in line, "http" in line) == (2, True, False), line
+
+
+OF_A_KIND = {  # of files that a run leaves, what each has and no other
+    "results.json": {"schema": 2, "claims": []},
+    "sabotage.json": {"schema": 1, "sabotages": []},
+    "matrix.json": {"schema": 1, "cells": []},
+    "bench.json": {"schema": 1, "measures": []},
+}
+OF_EACH = {"results.json": "the results of a run", "sabotage.json": "a kill table", "matrix.json": "a matrix"}
+
+
+@pytest.mark.parametrize("other", OF_A_KIND)
+@pytest.mark.parametrize("name", ["results.json", "matrix.json"])
+def test_a_report_of_another_kind_is_said_to_be_that(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, other: str
+) -> None:
+    latest = tmp_path / "reports/latest"
+    latest.mkdir(parents=True)
+    (latest / name).write_text(json.dumps(OF_A_KIND[other]))
+    code, line = told(capsys, ["report"])
+    assert (code, str(latest) in line, "http" in line) == (3, True, False), line
+    assert name == other or f"not {OF_EACH[name]}" in line, line
+    shutil.rmtree(latest.parent)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"schema": None}, "schema='None': this version reads"),
+        ({"schema": 99}, "schema='99': this version reads 2: a later boxproof wrote it"),
+        ({"schema": "2"}, "schema='2': this version reads 2"),
+        ({"schema": True}, "schema='True'"),
+        ({"schema": 2.0}, "schema='2.0'"),
+        ({"schema": ...}, "schema is missing, the version of its form"),
+        ({"claims": ..., "cells": []}, "it is a matrix, not the results of a run"),
+        ({"claims": ..., "sabotages": []}, "it is a kill table, not the results of a run"),
+    ],
+)
+def test_results_that_are_none_of_this_version_are_not_joined(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, change: dict[str, object], says: str
+) -> None:
+    found, _ = sample(tmp_path / "sample", refuted=0, number=12)
+    data = json.loads((found / "results.json").read_text()) | change
+    left = {key: value for key, value in data.items() if value is not ...}
+    shard = box(tmp_path / "shard", {"results.json": json.dumps(left)})
+    code, line = told(capsys, ["e2e", "--merge", str(shard)])
+    assert (code, f"results.json cannot be read: {says}" in line) == (2, True), line
+
+
+@pytest.mark.parametrize("content", ['{"killed": 0}', '{"schema": 9}', '{"schema": 2, "claims": []}'])
+def test_a_kill_table_of_another_form_is_not_joined(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str
+) -> None:
+    found, _ = sample(tmp_path / "sample", refuted=0, number=12)
+    shard = box(tmp_path / "shard", {"sabotage.json": content})
+    shutil.copyfile(found / "results.json", shard / "results.json")
+    for command in ("e2e", "sabotage"):
+        code, line = told(capsys, [command, "--merge", str(shard)])
+        assert (code, "sabotage.json cannot be read: " in line) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "says"),
+    [
+        ("sabotage", {"results.json"}, "no sabotage.json in it (give what nox -s sabotage left"),
+        ("matrix", {"results.json"}, "(it is the report of one run: nox -s e2e -- --merge joins those)"),
+        ("matrix", set(), "no matrix.json in"),
+        ("e2e", {"matrix.json"}, "it is a matrix (nox -s matrix -- --merge joins those)"),
+        ("sabotage", {"matrix.json", "results.json"}, "it is a matrix"),
+    ],
+)
+def test_a_report_of_another_command_is_told_with_the_command_that_joins_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str, files: set[str], says: str
+) -> None:
+    found, _ = sample(tmp_path / "sample", refuted=0, number=12)
+    given = tmp_path / "given"
+    given.mkdir()
+    for each in files:
+        shutil.copyfile(found / "results.json", given / each)
+    code, line = told(capsys, [command, "--merge", str(given)])
+    assert (code, says in line) == (2, True), line
+
+
+@pytest.mark.parametrize("content", ['{"schema": 9}', '{"cells": []}', '{"schema": 1, "claims": []}'])
+def test_a_matrix_of_another_form_is_not_joined(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str
+) -> None:
+    given = box(tmp_path / "given", {"matrix.json": content})
+    code, line = told(capsys, ["matrix", "--merge", str(given)])
+    assert (code, str(given) in line, "http" in line) == (2, True, False), line

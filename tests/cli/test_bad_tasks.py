@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import tarfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from invoke.main import program
@@ -93,9 +97,88 @@ def inv(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         (["new-claim", "NET", f"a-{'b' * 300}"], "100 characters at most"),
         (["new-claim", "N" * 5000, "a-b"], "area 'NNN"),
         (["new-claim", "NET", "a-b", "--says", 'x"' * 5000], "the sentence 'x"),
+        (["backup", "--file", "/dev/null"], "--file='/dev/null' is no plain file"),
+        (["backup", "--file", "/etc/passwd/x"], "--file='/etc/passwd/x': Not a directory"),
+        (["backup", "--file", "x" * 252, "--suffix", "A"], "--suffix='A'"),
+        (["restore", "--file", "/dev/zero"], "--file='/dev/zero' is no file"),
+        (["restore", "--file", "/"], "--file='/' is no file"),
+        (["diff-config", "--yes"], "--yes is about --reset"),
+        (["-f", "/nonexistent", "doctor"], "--config='/nonexistent' is no file (give a file of YAML"),
+        (["-f", "/etc/passwd", "doctor"], "--config='/etc/passwd': UnknownFileType"),
+        (["-l", "nosuch"], "Sub-collection 'nosuch' not found! (inv -l lists the tasks)"),
+        (["report", "--json", "--open"], "exclude each other"),
+        (["binaries"], "name one of --push REF and --wheel DIR"),
+        (["binaries", "--push", "oci://h"], "oci://h is no reference of an artifact"),
+        (["binaries", "--push", f"oci://h/x@sha256:{'a' * 64}"], "has a digest (its content decides"),
+        (["binaries", "--wheel", "/etc/passwd"], "--wheel='/etc/passwd' is no directory"),
+        (["binaries", "--wheel", "/etc/passwd/x"], "--wheel='/etc/passwd/x' cannot be made in /etc/passwd"),
     ],
     ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else "",
 )
 def test_a_wrong_word_to_inv_is_one_line(inv: Inv, words: list[str], says: str) -> None:
     code, line = inv(*words)
     assert (code, says in line) == (2, True), line
+
+
+def a_sparse_file(path: Path) -> None:
+    """Write a file of 64 GiB of nothing, which takes no room."""
+    with path.open("wb") as file:
+        file.truncate(64 << 30)
+
+
+def a_begun_one(path: Path) -> None:
+    """Write the first bytes of gzip, and then nothing for 64 GiB."""
+    path.write_bytes(b"\x1f\x8b\x08\x00")
+    with path.open("r+b") as file:
+        file.truncate(64 << 30)
+
+
+def zeros(path: Path) -> None:
+    """Write what unpacks to nothing but zeros, as an empty tar does."""
+    path.write_bytes(gzip.compress(bytes(1 << 20)))
+
+
+def a_plain_tar(path: Path) -> None:
+    """Write a tar that is not compressed."""
+    with tarfile.open(path, "w") as tar:
+        tar.add(__file__)
+
+
+def a_broken_one(path: Path) -> None:
+    """Write a tar whose compressed content is another."""
+    content = bytearray(gzip.compress(os.urandom(1 << 12)))
+    content[12:40] = bytes(28)
+    path.write_bytes(bytes(content))
+
+
+PUT = (
+    a_sparse_file, a_begun_one, zeros, a_plain_tar, a_broken_one, os.mkfifo,
+    lambda path: path.symlink_to("x"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("put", PUT)
+def test_what_is_no_backup_is_told_at_once(inv: Inv, tmp_path: Path, put: Callable[[Path], None]) -> None:
+    put(tmp_path / "backup")
+    code, line = inv("restore", "--file", str(tmp_path / "backup"), "--replace")
+    assert (code, "--file='" in line, "inv backup" in line) == (2, True, True), line
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to(path.name), Path.mkdir])
+def test_a_backup_takes_the_place_of_nothing_but_a_file(
+    inv: Inv, tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    put(tmp_path / "backup")
+    code, line = inv("backup", "--file", str(tmp_path / "backup"))
+    assert (code, "is no plain file" in line) == (2, True), line
+
+
+@pytest.mark.parametrize("directory", ["/srv", "/var/tmp", "~/.cache"])
+def test_what_others_share_is_not_cleaned(
+    inv: Inv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, directory: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("BOXPROOF_CACHE", directory)
+    code, line = inv("clean", "--cache")
+    assert (code, "others keep things there too" in line) == (2, True), line

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.process import run
+from boxproof.core.session import Session
 from boxproof.core.settings import ROOT
+from pytest_claims.faults import UsageError
 from pytest_claims.own_process import PROCESS
 from pytest_claims.recording import redaction
 from tests.support.bad_input import told
@@ -75,6 +77,13 @@ def test_what_is_generated_is_wrong_usage(capsys: pytest.CaptureFixture[str], wo
         (["e2e", "--workers=x"], "--workers='x' (allowed: a whole number from 1 to 64)"),
         (["e2e", "--kind="], "--kind=''"),
         (["e2e", "--claims", "pvc-bond"], "did you mean 'pvc-bound'?"),
+        (["e2e", "--claims", "PVC-BOUND"], "did you mean 'pvc-bound'?"),
+        (["e2e", "--claims", "pvc_bound"], "did you mean 'pvc-bound'?"),
+        (["e2e", "--claims", "pvc bound"], "did you mean 'pvc-bound'?"),
+        (["e2e", "--claims", "NETPOL-*"], "did you mean 'netpol-*'?"),
+        (["bench", "--only", "E2E-Warm"], "did you mean 'e2e-warm'?"),
+        (["matrix", "--cell", "Kind=0.33.0"], "did you mean 'kind'?"),
+        (["E2E"], "did you mean 'e2e'?"),
         (["e2e", "--claims", "netpl-*"], "did you mean 'netpol-*'?"),
         (["e2e", "--kubeconfig", "/nonexistent", "--context", "x"], "--kubeconfig='/nonexistent'"),
         (["e2e", "--context", "x"], "needs --registry"),
@@ -119,6 +128,37 @@ def test_what_is_generated_is_wrong_usage(capsys: pytest.CaptureFixture[str], wo
         (["interrupts", "--subject", "/nonexistent"], "/nonexistent"),
         (["release", "--registry", "h", "--vulnerability-db", "."], "--vulnerability-db='.'"),
         (["report", "--history", "--open"], "exclude each other"),
+        (["report", "--json", "--open"], "exclude each other"),
+        *(
+            ([command, "--merge", "/nonexistent", option, "1/2"], f"{option} and --merge exclude each other")
+            for command in ("e2e", "sabotage", "matrix")
+            for option in ("--claims", "--workers", "--cluster", "--shard")
+        ),
+        *(
+            ([command, "--merge", "/nonexistent", flag], f"{flag} and --merge exclude each other")
+            for command, flag in (
+                ("e2e", "--fresh"), ("e2e", "--keep"), ("sabotage", "--all"), ("sabotage", "--keep"),
+                ("matrix", "--fresh"), ("matrix", "--list-json"), ("matrix", "--trust-subject"),
+            )
+        ),
+        (["e2e", "--merge", "/nonexistent", "--stage", "static"], "--stage and --merge exclude each other"),
+        (["e2e", "--merge", "/nonexistent", "--registry", "h"], "--registry and --merge exclude each other"),
+        (["matrix", "--merge", "/nonexistent", "--subject", "/"], "--subject and --merge exclude each other"),
+        (["matrix", "--list-json", "--claims", "pvc-*"], "--claims and --list-json exclude each other"),
+        (["matrix", "--list-json", "--fresh"], "--fresh and --list-json exclude each other"),
+        (["e2e", "--stage", "static", "--keep"], "--keep and --stage static exclude each other"),
+        (["e2e", "--stage", "image", "--kind", "0.33"], "--kind and --stage image exclude each other"),
+        (["e2e", "--stage=static", "--context=a", "--registry=h"], "and --stage static exclude each other"),
+        (["e2e", "--subject", "/a", "--subject", "/b"], "--subject is given twice: /a and /b (give it once)"),
+        (["e2e", "--kind=0.33", "--kind", "0.30"], "--kind is given twice: 0.33 and 0.30"),
+        (["e2e", "--stage", "static", "--stage", "image"], "--stage is given twice"),
+        (["e2e", "--merge", "a", "--merge", "b"], "--merge is given twice: [PosixPath"),
+        (["sabotage", "--shard", "1/2", "--shard", "2/2"], "--shard is given twice: 1/2 and 2/2"),
+        (["release", "--registry", "a", "--registry", "b"], "--registry is given twice: a and b"),
+        (["interrupts", "--seed", "2", "--seed", "3"], "--seed is given twice: 2 and 3"),
+        (["release", "--registry", "h:65536"], "--registry='h:65536'"),
+        (["e2e", "--registry", "h:0"], "--registry='h:0'"),
+        (["e2e", "--registry", "-h/.."], "--registry"),
     ],
     ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else "",
 )  # fmt: skip
@@ -148,6 +188,20 @@ def test_what_is_wrong_is_named_with_what_to_do(
         ("STATE", "/tmp/\udcff", "not UTF-8"),
         ("REPORTS", "/tmp/\udcff", "not UTF-8"),
         ("KUBECONFIG", "/nonexistent", "BOXPROOF_KUBECONFIG"),
+        ("SNAPSHOT", "20260231T120000Z", "BOXPROOF_SNAPSHOT='20260231T120000Z' (allowed: a moment"),
+        ("SNAPSHOT", "file:///nonexistent", "BOXPROOF_SNAPSHOT='file:///nonexistent'"),
+        ("SNAPSHOT", "   ", "BOXPROOF_SNAPSHOT='   '"),
+        ("CONTEXT", "  ", "BOXPROOF_CONTEXT='  '"),
+        ("CONTEXT", "a\udcff", "is not UTF-8"),
+        ("BINARY_CACHE", "https://h/\udcff", "BOXPROOF_BINARY_CACHE"),
+        ("BINARY_CACHE", "/tmp/\udcff", "not UTF-8"),
+        ("CLAIMS", "pvc-\udcff", "is not UTF-8"),
+        ("SESSION", "x", "BOXPROOF_SESSION='x' is no session of a run (a run sets it"),
+        ("SESSION", "  ", "BOXPROOF_SESSION='  '"),
+        ("SESSION", "/etc/passwd", "BOXPROOF_SESSION"),
+        ("SESSION", "/dev/zero", "BOXPROOF_SESSION"),
+        ("SESSION", "/", "BOXPROOF_SESSION"),
+        ("SESSION", "\udcff" * 5000, "BOXPROOF_SESSION"),
     ],
 )
 def test_a_wrong_variable_is_named(
@@ -264,3 +318,51 @@ def test_a_suite_that_pytest_is_called_on_by_hand_says_how_it_is_run() -> None:
         done.stderr.strip()
         == "ERROR: suites are run by `nox -s e2e -- --claims ID` or `inv test --claims ID`"
     )
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"run": "a"}', "[" * 100_000, "\xff"])
+def test_what_is_no_session_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "session.json").write_bytes(content.encode("latin-1"))
+    monkeypatch.setenv("BOXPROOF_SESSION", str(tmp_path / "session.json"))
+    code, line = told(capsys, ["e2e"])
+    assert (code, "is no session of a run" in line) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    "more", ['"engine": 5', '"lock": {"moved": 5}', '"no_such": 1', '"cluster": {"a": 1}']
+)
+def test_a_session_of_another_form_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, more: str
+) -> None:
+    known = '"run": "a", "directory": "b", "subject": "c", "cache": "d", "state": "e"'
+    (tmp_path / "session.json").write_text(f"{{{known}, {more}}}")
+    monkeypatch.setenv("BOXPROOF_SESSION", str(tmp_path / "session.json"))
+    with pytest.raises(UsageError, match="is no session of a run: "):
+        Session.outer()
+
+
+@pytest.mark.parametrize("name", ["XDG_CACHE_HOME", "XDG_STATE_HOME", "HOME"])
+def test_a_home_that_is_not_utf_8_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    for each in ("BOXPROOF_CACHE", "BOXPROOF_STATE", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, f"{tmp_path}/\udcff")
+    code, line = told(capsys, ["e2e"])
+    assert (code, f"{name}='" in line, "not UTF-8: set BOXPROOF_" in line) == (2, True, True), line
+
+
+@pytest.mark.parametrize("place", ["loop", "x" * 300, "file", "file/below"])
+def test_reports_that_cannot_be_written_are_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    monkeypatch.undo()
+    monkeypatch.setenv("BOXPROOF_REPORTS", str(tmp_path / place))
+    for name in ("STATE", "CACHE"):
+        monkeypatch.setenv(f"BOXPROOF_{name}", str(tmp_path / name))
+    code, line = told(capsys, ["e2e", "--stage", "static", "--claims", "runtime-uid-nonroot"])
+    assert (code, "cannot write reports" in line) == (3, True), line

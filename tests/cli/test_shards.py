@@ -12,7 +12,8 @@ from boxproof.core.own_project import OURS
 from boxproof.core.settings import Settings
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import UsageError
-from pytest_claims.reports import results
+from pytest_claims.reports import pages, results
+from tests.support.report_samples import sample
 
 
 @pytest.fixture
@@ -76,3 +77,10 @@ def test_a_directory_without_a_report_is_named(settings: Settings, tmp_path: Pat
     with pytest.raises(UsageError, match="cannot be read"):
         e2e.main(settings, merge=[tmp_path])
     assert not settings.reports.exists()
+
+
+def test_the_copies_of_results_in_a_report_are_no_reports(settings: Settings, tmp_path: Path) -> None:
+    found, project = sample(tmp_path / "sample", refuted=0, number=12)
+    pages.write(found, project)
+    assert len(list(found.rglob(results.FILE))) > 1
+    assert e2e.main(settings, merge=[found.parent]) == 0

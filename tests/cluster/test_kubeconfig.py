@@ -124,3 +124,17 @@ def test_the_copy_holds_from_anywhere_for_its_owner_alone(
     assert Path(plugin["command"]) == tmp_path / "kube/bin/login"
     assert plugin["env"] == [{"name": "AWS_PROFILE", "value": "mine"}]
     assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+
+
+@pytest.mark.parametrize("plugin", ["x", 5, ["x"], {"env": "x"}, {"env": ["x"]}, {"env": [{"name": "a"}]}])
+def test_a_credential_plug_in_of_another_form_is_named(tmp_path: Path, plugin: object) -> None:
+    file = write(tmp_path / "config", "a", "https://h", exec=plugin)
+    with pytest.raises(UsageError, match=r"the context 'a' in .*: its credential plug-in is no table"):
+        contexts.chosen([file], "a")
+
+
+@pytest.mark.parametrize("context", ["x", 5, ["x"], None])
+def test_a_context_that_is_no_table_is_named(tmp_path: Path, context: object) -> None:
+    (tmp_path / "config").write_text(yaml.safe_dump({"contexts": [{"name": "a", "context": context}]}))
+    with pytest.raises(UsageError, match=r"'a' names the cluster None, which is not there"):
+        contexts.chosen([tmp_path / "config"], "a")

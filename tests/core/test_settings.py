@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from boxproof.cli.main import main
 from boxproof.cli.options import asked
-from boxproof.core.settings import Settings, kubeconfig_files
+from boxproof.core.session import Session
+from boxproof.core.settings import PREFIX, UNSET, Settings, kubeconfig_files
 from pytest_claims.faults import UsageError
 
 
@@ -52,7 +55,7 @@ def test_a_snapshot_is_a_moment_or_a_url(value: str, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     "value",
-    ["", "20260131T120000Z", "https://x.example:8/debian/1", "http://[::1]:8/d", "file:///srv/debian"],
+    ["", "20260131T120000Z", "https://x.example:8/debian/1", "http://[::1]:8/d", "file:///tmp"],
 )
 def test_snapshots_of_either_form_are_taken(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOXPROOF_SNAPSHOT", value)
@@ -119,8 +122,11 @@ def test_other_commands_make_clusters_of_their_own(command: str, monkeypatch: py
         asked(["--registry", "r"], command, "")
 
 
-def test_inside_a_session_the_cluster_is_the_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BOXPROOF_SESSION", "session.json")
+def test_inside_a_session_the_cluster_is_the_sessions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    session = Session(run="a", directory="b", subject="c", cache="d", state="e")
+    monkeypatch.setenv("BOXPROOF_SESSION", str(session.save(tmp_path / "session.json")))
     monkeypatch.setenv("BOXPROOF_CONTEXT", "prod")
     monkeypatch.setenv("BOXPROOF_CLUSTER", "at-there")
 
@@ -146,3 +152,12 @@ def test_help_teaches_the_existing_cluster(
     assert "nox -s e2e -- --context NAME --registry HOST" in said
     assert "docs/existing-cluster.md" in said.replace("- ", "-")  # broken at the end of a line
     assert "kindest/node" in said
+
+
+@pytest.mark.parametrize("name", sorted(UNSET))
+def test_an_empty_variable_is_none_where_nothing_is_the_default(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(PREFIX + name.upper(), "")
+    assert not getattr(Settings.load(), name)
+    assert not getattr(Settings(), name)

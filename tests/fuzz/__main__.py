@@ -5,7 +5,6 @@ nox -s fuzz -- [--examples N] [--minutes M] [--seed S] [--target NAME …]
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
 import sys
@@ -18,7 +17,9 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
+from boxproof.cli.options import Parser
 from pytest_claims import progress
+from pytest_claims.faults import UsageError
 from tests.fuzz import api_target, inputs, pure_targets
 
 EXAMPLES, MINUTES = 110_000, 20.0
@@ -115,14 +116,18 @@ def served(names: Sequence[str], counts: dict[str, int], start: int, end: float)
 def main(words: Sequence[str]) -> int:
     """Run as a program: 0 if everything held, 1 if something broke, 2 for wrong usage."""
     known = [*LIVE, *pure_targets.TARGETS]
-    parser = argparse.ArgumentParser(prog="nox -s fuzz --", description=__doc__.splitlines()[0])
+    parser = Parser("fuzz", str(__doc__).splitlines()[0], prog="nox -s fuzz --")
     parser.add_argument("--examples", type=int, default=EXAMPLES, help=f"inputs in all ({EXAMPLES})")
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"at most ({MINUTES:g})")
     parser.add_argument("--seed", type=int, default=0, help="the same seed tries the same inputs (0)")
     parser.add_argument("--target", action="append", choices=known, help="one of them, repeatable; all")
-    given_ = parser.parse_args(words)
-    if given_.examples < 1 or not given_.minutes > 0:
-        parser.error("--examples and --minutes must be above 0")
+    try:
+        given_ = parser.parse_args(words)
+        if given_.examples < 1 or not given_.minutes > 0:
+            parser.error("--examples and --minutes must be above 0")
+    except UsageError as error:
+        progress.fail(error.message, error.hint)
+        return int(error.exit_code)
     names = given_.target or known
     counts, end = shares(names, given_.examples), time.monotonic() + given_.minutes * 60
     found = []

@@ -96,3 +96,30 @@ def test_the_pod_is_the_subjects_with_the_agents_image_and_in_its_namespace() ->
     claim = volume().claim()
     assert claim["metadata"] == {"name": "home-agent-0", "namespace": "here", "labels": {"app": "a"}}
     assert claim["spec"] == TEMPLATE["spec"]
+
+
+@pytest.mark.parametrize("names", [(), ("./",)])
+def test_a_backup_of_no_file_takes_no_volume_away(tmp_path: Path, names: tuple[str, ...]) -> None:
+    file = tmp_path / "backup"
+    with tarfile.open(file, "w:gz") as tar:
+        for name in names:
+            made = tarfile.TarInfo(name)
+            made.type = tarfile.DIRTYPE
+            tar.addfile(made)
+    with pytest.raises(UsageError, match="is a backup of no file"):
+        volume().restore(file, replace=True)
+
+
+def test_what_a_backup_begins_with_is_enough(tmp_path: Path) -> None:
+    file = archive(tmp_path / "backup", "x")
+    backups.demand_begun(file)
+    with file.open("r+b") as content:
+        content.truncate(64 << 30)  # nothing more, and no room taken
+    backups.demand_begun(file)
+
+
+@pytest.mark.parametrize("place", ["none/backup", "x" * 252])
+def test_a_place_that_takes_no_file_is_named(tmp_path: Path, place: str) -> None:
+    with pytest.raises(UsageError, match=r"may write to|give a file"):
+        volume().backup(tmp_path / place)
+    assert list(tmp_path.iterdir()) == []

@@ -263,3 +263,38 @@ def test_verdicts_are_shown_instead_of_passes(suite: Suite) -> None:
     assert "UNPROVEN" in ran.output
     assert "1 unproven" in ran.output
     assert "passed" not in ran.output
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        *((f"{name}=no", f"{name} = no: no such directory") for name in ("sabotage_dir", "waivers_dir")),
+        ("durations_dir=test_suite.py", "durations_dir = test_suite.py: no such directory"),
+        ("reports_dir=", "reports_dir = : no directory"),
+        ("reports_dir=test_suite.py", "reports_dir = test_suite.py: no directory"),
+        ("run_name=../x", "run_name = ../x: allowed are at most 100 letters"),
+        ("run_name=.", "run_name = .: allowed are"),
+        ("claims_seen_red=often", "claims_seen_red = often: allowed are required and reported"),
+        ("claims_observed_areas=PCV", "claims_observed_areas: no area 'PCV' (did you mean 'PVC'?)"),
+    ],
+)
+def test_an_ini_option_that_cannot_be_meant_is_told(suite: Suite, option: str, says: str) -> None:
+    ran = suite("", "-o", option)
+    assert (ran.code, says in ran.output) == (pytest.ExitCode.USAGE_ERROR, True), ran.output
+    assert "Traceback" not in ran.output and "INTERNALERROR" not in ran.output
+
+
+@pytest.mark.parametrize(
+    "name", ["claims_dir", "sabotage_dir", "waivers_dir", "durations_dir", "reports_dir", "run_name"]
+)
+@pytest.mark.parametrize("value", ['["a"]', "[]", "5", "true", "1979-05-27"])
+def test_an_ini_option_of_another_type_is_told(pytester: pytest.Pytester, name: str, value: str) -> None:
+    rows = {"claims_dir": "'claims'"} | {name: value}
+    pytester.mkdir("claims")
+    pytester.makepyprojecttoml(
+        "[tool.pytest.ini_options]\n" + "".join(f"{key} = {each}\n" for key, each in rows.items())
+    )
+    ran = pytester.runpytest_inprocess("-p", "pytest_claims.plugin", "-p", "no:allure_pytest")
+    said = "\n".join([*ran.outlines, *ran.errlines])
+    assert "INTERNALERROR" not in said and "Traceback" not in said
+    assert ran.ret in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED), said

@@ -20,21 +20,20 @@ from functools import cache as cache_of_process
 from html import unescape
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 import httpx
 
+from boxproof.core import addresses
 from boxproof.host.fetch import oci_registry
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, UsageError
 from pytest_claims.own_process import PROCESS
 
 T = TypeVar("T")
-OCI = "oci://"
 TIMEOUT = httpx.Timeout(30, connect=5)  # of one read
 ASK = httpx.Timeout(5)
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-SCHEME = "wheel:"
+SCHEME = addresses.WHEEL
 TIMES = (1980, 1, 1, 0, 0, 0)  # of every file: equal programs, equal wheels
 INDEX_TIMEOUT = httpx.Timeout(60, connect=5)  # of one read
 WHEEL_KEY = re.compile(r"(?P<program>[a-z0-9][a-z0-9.-]*)-(?P<recipe>[0-9a-f]{16})")
@@ -54,7 +53,7 @@ def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
     """
     if not cache:
         return False
-    remote = _remote(cache)
+    remote = addresses.remote(cache)
     if cache.rstrip("/") in PROCESS.get(Silent):
         return False
     if _scheme(cache):
@@ -76,7 +75,7 @@ def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
 
 def holds(cache: str, name: str) -> bool:
     """Return whether ``cache`` has ``name``; nothing is fetched."""
-    remote, address = _remote(cache), cache.rstrip("/")
+    remote, address = addresses.remote(cache), cache.rstrip("/")
     if address in PROCESS.get(Silent):
         return False
     if _scheme(cache):
@@ -98,7 +97,7 @@ def holds(cache: str, name: str) -> bool:
 def store(cache: str, name: str, program: Path) -> None:
     """Put ``program`` into ``cache`` as ``name``, unless it is there or the cache is none we may write to."""
     directory = Path(cache) if cache and "://" not in cache and not _scheme(cache) else None
-    if directory is None or not directory.is_dir() or not os.access(directory, os.W_OK):
+    if directory is None or not _may_have_more(directory):
         return
     if (directory / f"{name}.sha256").is_file():  # written last: the program is there too
         return
@@ -110,25 +109,17 @@ def store(cache: str, name: str, program: Path) -> None:
     (directory / f"{name}.sha256").write_text(f"{checksum}  {name}\n")
 
 
-def _remote(cache: str) -> bool:
-    """Return whether it is elsewhere; raises UsageError where anybody on the way could put programs in.
-
-    The checksums come from the same place, so they tell damage, not fraud.
-    """
-    address = cache.removeprefix(SCHEME)
-    if not address.startswith("http://"):
-        return address.startswith("https://")
-    host = urlsplit(address).hostname or ""
-    if host not in LOOPBACK:
-        hint = "serve it over https, or name a directory"
-        raise UsageError(
-            f"BOXPROOF_BINARY_CACHE={cache} is plain HTTP, and what comes from it is run", hint=hint
-        )
-    return True
+def _may_have_more(directory: Path) -> bool:
+    """Return whether files can be put into a directory, which is made: settings have named no other."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(directory, os.W_OK)
 
 
 def _scheme(cache: str) -> str:
-    return next((each for each in (OCI, SCHEME) if cache.startswith(each)), "")
+    return next((each for each in (addresses.OCI, SCHEME) if cache.startswith(each)), "")
 
 
 def _from(cache: str, name: str, target: Path) -> str:

@@ -14,14 +14,9 @@ from typing import Any
 
 import httpx
 
-from boxproof.core import settings
+from boxproof.core import addresses, settings
 from pytest_claims.faults import EnvironmentFault, UsageError
 
-FORM = re.compile(
-    r"oci://(?P<host>[a-z0-9.-]+(:[0-9]{1,5})?)/(?P<name>[a-z0-9._/-]+?)"
-    r"(:(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
-ALLOWED = "oci://HOST[:PORT]/NAME[:TAG][@sha256:…], in lower case"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 KIND = "application/vnd.boxproof.programs.v1"
 FILE = "application/vnd.boxproof.program.v1"
@@ -56,9 +51,10 @@ class Artifact:
 
 def parse(reference: str) -> Artifact:
     """Return the artifact of a reference; raises UsageError."""
-    found = FORM.fullmatch(reference)
+    found = addresses.ARTIFACT.fullmatch(reference)
     if not found:
-        raise UsageError(f"{reference} is no reference of an artifact", hint=f"give {ALLOWED}")
+        hint = f"give {addresses.ARTIFACT_FORM}"
+        raise UsageError(f"{reference} is no reference of an artifact", hint=hint)
     return Artifact(found["host"], found["name"], found["tag"] or TAG, found["digest"] or "")
 
 

@@ -14,6 +14,7 @@ import yaml
 
 from boxproof.subject.image import dockerfile
 from boxproof.subject.image.dockerfile import Recipe
+from boxproof.subject.manifests import plain_yaml
 from boxproof.subject.manifests.sources import BUILDERS, LOADER, flat, named
 from pytest_claims.faults import SubjectFault
 from pytest_claims.selection import LARGEST
@@ -119,9 +120,10 @@ class Directory:
 def parsed(text: str) -> object:
     """Return what a text of YAML or JSON says, None for one that is none."""
     try:
-        return yaml.load(text, LOADER)
+        found = list(plain_yaml.load_all(text, LOADER, once=False))
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
+    return found[0] if len(found) == 1 else None
 
 
 def _may_say(path: Path) -> bool:

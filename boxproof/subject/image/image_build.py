@@ -20,7 +20,7 @@ import filelock
 
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
-from boxproof.core.settings import Settings, session_file
+from boxproof.core.settings import Settings
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
 from boxproof.subject.image import base_image, build_contexts, dockerfile, layers, tools
 from boxproof.subject.image.base_image import Base, choose, inspect, present
@@ -73,10 +73,10 @@ def lock_of(settings: Settings, engine: EngineInfo, subject: Subject) -> LockInf
     Inside a run it is that of the run. Where the archive does not answer, the lock holds if the engine has
     its image. Raises EnvironmentFault, with the command that mends it.
     """
-    outer = session_file()
+    outer = Session.outer()
     if outer:  # what the run around this one is held to
         own = (subject.directory / subject.image.context / package_lock.LOCK).is_file()
-        return Session.read(Path(outer)).lock if own else None
+        return outer.lock if own else None
     try:
         found = lock_check.compared(settings, engine, subject)
     except Silent as fault:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from boxproof.subject.image.build_contexts import ADDRESS, MADE
-from boxproof.subject.manifests import pod_specs, sources
+from boxproof.subject.manifests import plain_yaml, pod_specs, sources
 
 Service = dict[str, Any]
 DEEPEST = 8  # files and services that one after another extends
@@ -45,7 +45,8 @@ Tolerant.add_multi_constructor("!", _tagged)
 def documents(path: Path) -> Iterator[dict[str, Any]]:
     """Give the mappings in a file of YAML; a template, or what is no YAML at all, has none."""
     try:
-        yield from (each for each in yaml.load_all(path.read_text(), Tolerant) if isinstance(each, dict))
+        found = plain_yaml.load_all(path.read_text(), Tolerant, once=False)
+        yield from (each for each in found if isinstance(each, dict))
     except (yaml.YAMLError, ValueError, RecursionError, OSError):
         return
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from boxproof.subject.manifests import plain_yaml
 from pytest_claims.faults import SubjectFault
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ def followed(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
 def read(path: Path) -> Objects:
     """Return the objects of one file, those of a List one by one; raises SubjectFault for no YAML."""
     try:
-        documents = [each for each in yaml.load_all(path.read_text(), LOADER) if each]
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        documents = [each for each in plain_yaml.load_all(path.read_text(), LOADER) if each]
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise SubjectFault(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     found = flat(each for each in documents if isinstance(each, dict) and each.get("kind"))
     nameless = next((each["kind"] for each in found if each["kind"] in WORKLOADS and not named(each)), "")

@@ -81,3 +81,21 @@ def test_the_sample_says_what_is_worse(tmp_path: Path) -> None:
     assert past is not None
     assert len(past.worse) == 3 and past.compared
     assert len(past.runs) == 13
+
+
+def test_what_a_later_version_wrote_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, _ = sample(tmp_path)
+    path = tmp_path / "history.jsonl"
+    lines = history.read(path)
+    later = '{"schema": 2, "run": "of-later", "more": [1, 2]}'
+    odd = ('{"run": "a"}', '{"schema": "1"}', '{"schema": true}', "5", "[]", '{"schema": 0}')
+    path.write_text("\n".join([later, *odd, path.read_text()]))
+    assert history.read(path) == lines
+    said = capsys.readouterr().err
+    assert "line 1 is of a later boxproof and left out" in " ".join(said.split())
+    assert "6 lines, the first 2, are no run and left out" in " ".join(said.split())
+    history.keep(path, results.read(run / results.FILE), run)
+    kept = path.read_text().splitlines()
+    assert kept[0] == later
+    assert not set(odd) & set(kept)
+    assert history.read(path) == lines
