@@ -104,7 +104,10 @@ class Watcher:
         broken = exitstatus == pytest.ExitCode.INTERNAL_ERROR
         try:
             self.report = standing_alone.report(
-                context, selected, started=self.started, interrupted=interrupted,
+                context,
+                selected,
+                started=self.started,
+                interrupted=interrupted,
                 fault="pytest ended with an internal error" if broken else "",
             )
         except UsageError as error:  # of waivers.toml or a sabotage: the checks cannot know
@@ -334,9 +337,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def form_of(item: pytest.Item) -> str:
-    """Return the form of a check's source, "" for what is no Python function."""
+    """Return the form of a check's source, "" for what is no function, or one of two of a name."""
     name = getattr(item, "originalname", "") or ""
-    return source_forms.form_of(item.path, name) if name and item.path.suffix == ".py" else ""
+    if not name or item.path.suffix != ".py" or not source_forms.is_one(item.path, name):
+        return ""
+    return source_forms.form_of(item.path, name)
 
 
 def _may_observe(item: pytest.Item) -> bool:

@@ -44,9 +44,7 @@ def main(project: Project, patterns: list[str], reports: Path) -> int:
         before = {nodeid: each.verdict for nodeid, each in checks.items()}
         copied = _in_a_copy(project, chosen, run, before)
         seen = [copied if isinstance(each, SubjectSabotage) else before for each in chosen]
-        rows = [
-            _attempt(project, each, mine, checks, run) for each, mine in zip(chosen, seen, strict=True)
-        ]
+        rows = [_attempt(project, each, mine, checks, run) for each, mine in zip(chosen, seen, strict=True)]
         table = kill_table.write(run, rows, project.red_lock(), checks)
         lock = kill_table.learn(project.red_lock(), table.sabotages)
         lock.forget(_whole(claims, run), checks)
@@ -84,7 +82,11 @@ def _in_a_copy(
 
 
 def _attempt(
-    project: Project, sabotage: Sabotage, before: Mapping[str, Verdict], checks: Mapping[str, Record], run: Path
+    project: Project,
+    sabotage: Sabotage,
+    before: Mapping[str, Verdict],
+    checks: Mapping[str, Record],
+    run: Path,
 ) -> SabotageResult:
     directory = run / "sabotage" / sabotage.id.replace("/", "--")
     own = [each.nodeid for each in checks.values() if sabotage.claim in each.claims]

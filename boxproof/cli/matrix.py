@@ -27,7 +27,7 @@ from boxproof.host.engine import engine_choice, engine_client
 from boxproof.host.fetch.apt import digest
 from boxproof.reports import matrix_results
 from boxproof.reports.matrix_results import Outcome
-from boxproof.runs import ownership, run_life, surroundings
+from boxproof.runs import circumstances, ownership, run_life
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from pytest_claims.recording import records
@@ -218,7 +218,10 @@ def content(settings: Settings, chosen: Sequence[Combination]) -> str:
     """Return the key of a matrix: the subject and the harness by content, the cells and the claims."""
     trees = sorted({outer_files.key(settings.subject), own_project.tree_hash(ROOT)})
     return digest(
-        "matrix", trees, surroundings.digest_of(settings), [each.id for each in chosen],
+        "matrix",
+        trees,
+        circumstances.digest_of(settings),
+        [each.id for each in chosen],
         sorted(of(settings.subject).select(settings.claims)),
     )
 

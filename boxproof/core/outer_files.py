@@ -55,7 +55,7 @@ def _referred(place: Path, home: Path) -> Iterator[tuple[Path, bool]]:
     for path in content_keys.files(place, home):
         owner, link = path == home / OWNER, path.is_symlink()
         if link:
-            named = {glob.escape(os.readlink(path))}
+            named = {glob.escape(str(path.readlink()))}
         elif path.name in NAMES or path.suffix in SUFFIXES:
             named = _upwards(path)
         else:

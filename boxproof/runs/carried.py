@@ -17,8 +17,8 @@ from boxproof.core import own_project
 from boxproof.core.own_project import contents, of
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings, session_file
-from boxproof.runs import surroundings
-from boxproof.runs.run_life import SURROUNDINGS, Run
+from boxproof.runs import circumstances
+from boxproof.runs.run_life import CIRCUMSTANCES, Run
 from boxproof.subject.image import dockerfile
 from boxproof.subject.model import Subject
 from pytest_claims import progress
@@ -129,14 +129,14 @@ def _holds(settings: Settings, home: Path, found: Results) -> bool:
     return (
         found.key is not None
         and (found.key.subject, found.key.harness) == (here["key_subject"], here["key_harness"])
-        and _surroundings(home) == surroundings.digest_of(settings)
+        and _circumstances(home) == circumstances.digest_of(settings)
         and any(each.run == home.name for each in history.read(settings.state / history.LINES))
     )
 
 
-def _surroundings(home: Path) -> str:
+def _circumstances(home: Path) -> str:
     try:
-        return Session.read(home / SESSION).extra.get(SURROUNDINGS, "")
+        return Session.read(home / SESSION).extra.get(CIRCUMSTANCES, "")
     except (OSError, ValueError, TypeError, KeyError):  # none, or of another version
         return ""
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from pytest_claims.recording import red_lock
 
-LEFT_OUT = frozenset(
-    {".git", ".venv", ".nox", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
-)
+LEFT_OUT = frozenset({".git", ".venv", ".nox", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
 REPORTS = "reports"  # at the top alone: below it may be a package of that name
 DIGITS = 16
 

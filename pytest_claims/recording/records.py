@@ -99,6 +99,8 @@ class Record(BaseModel):
 
 def clear(run: Path) -> None:
     """Remove what an earlier run left in a directory that a new one begins in."""
+    if not run.is_dir():
+        return
     for name in (CHECKS, EVIDENCE):
         shutil.rmtree(run / name, ignore_errors=True)
     for name in (COLLECTED, FAULTS, LACKING, LATER, USAGE):

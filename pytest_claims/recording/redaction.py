@@ -43,7 +43,9 @@ class Redactor:
         Of a value of several lines each goes that is one word, wherever it stands.
         """
         told = {as_read(value).strip() for value in values}
-        told |= {line.strip() for value in told for line in value.splitlines() if WORD.fullmatch(line.strip())}
+        told |= {
+            line.strip() for value in told for line in value.splitlines() if WORD.fullmatch(line.strip())
+        }
         forms = {form for value in told if SHORTEST <= len(value) <= LONGEST for form in forms_of(value)}
         with self._lock:
             if not forms <= set(self.values):
@@ -57,11 +59,11 @@ class Redactor:
 
     def text(self, value: str) -> str:
         """Return ``value`` without secrets, and fit to be written."""
-        value = value.encode(errors="replace").decode()
+        value = self._without_broken(value.encode(errors="replace").decode())
         for each in self.values:
             if each in value:
                 value = value.replace(each, MARK)
-        return without_shapes(self._without_broken(value), self.own)
+        return without_shapes(value, self.own)
 
     def _without_broken(self, value: str) -> str:
         """Return ``value`` without known values that are broken over lines, as terminals and MIME do."""

@@ -39,7 +39,7 @@ def write(run: Path, found: Results) -> Path:
 
 
 def _whole(suites: ET.Element, found: Results) -> None:
-    """Add a case for the run itself where its verdict is worse than what the claims say: none is green then."""
+    """Add a case for the run itself where its verdict is worse than what the claims say."""
     if not found.hindered:
         return
     suite = ET.SubElement(suites, "testsuite", name="run", timestamp=found.started.isoformat())

@@ -81,7 +81,9 @@ def test_a_check_that_an_option_or_a_plugin_leaves_out_leaves_its_claim_unproven
     assert (found.verdict, "test_two" in found.reason) == (Verdict.UNPROVEN, True)
 
 
-@pytest.mark.parametrize("how", ["pytest.skip('not here', allow_module_level=True)", "pytest.importorskip('no_such')"])
+@pytest.mark.parametrize(
+    "how", ["pytest.skip('not here', allow_module_level=True)", "pytest.importorskip('no_such')"]
+)
 def test_a_file_that_skips_itself_leaves_its_claims_unproven(
     suite: Suite, session: Session, pytester: pytest.Pytester, how: str
 ) -> None:
@@ -196,3 +198,10 @@ def test_what_any_copy_turns_red_kills_no_sabotage(till: Path) -> None:
 def test_a_record_is_found_by_a_name_without_secrets() -> None:
     assert "abcdefghijkl" not in records.name_of("t.py::test_it[token=abcdefghijkl]")
     assert Record(nodeid="t.py::t", claims=(CLAIM,)).state == "started"
+
+
+def test_of_two_checks_of_one_name_in_a_file_neither_has_a_form(suite: Suite) -> None:
+    body = "    @claim('pvc-bound')\n    def test_it(self):\n        bound('Bound')\n"
+    ran = suite(f"{BOUND}\nclass TestA:\n{body}\nclass TestB:\n{body}")
+    assert {each.form for each in records.load(ran.run).values()} == {""}
+    assert suite(TWO).records["test_one"].form

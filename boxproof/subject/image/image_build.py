@@ -363,7 +363,7 @@ def _dockerfile(subject: Subject) -> Path:
 
 def _left_out(path: Path, subject: Subject) -> bool:
     """Return whether a file of the context is no input: git's own, and what runs leave beside a subject."""
-    whole = PurePath(subject.image.context) == PurePath(".")  # the subject itself: reports are at its top
+    whole = PurePath(subject.image.context) == PurePath()  # the subject itself: reports are at its top
     return bool(LEFT_OUT & set(path.parts)) or (whole and path.parts[0] == REPORTS)
 
 

@@ -58,7 +58,9 @@ def commands(found: Results) -> list[str]:
         told = _message(one_line(each.reason, REASON))
         rows.append(f"::{LEVELS[each.status]} {place}title={_property(f'{each.status}: {ids}')}::{told}")
     if found.hindered:
-        rows.append(f"::error title={_property(found.verdict)}::{_message(one_line(found.hindrance, REASON))}")
+        rows.append(
+            f"::error title={_property(found.verdict)}::{_message(one_line(found.hindrance, REASON))}"
+        )
     return rows
 
 

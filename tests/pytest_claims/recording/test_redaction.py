@@ -279,7 +279,9 @@ def test_a_value_that_is_broken_over_lines_goes(between: str) -> None:
 
 def test_a_line_of_a_value_goes_whatever_stands_before_it() -> None:
     lines = [VALUE, VALUE[::-1], "/a/path/of/no/secret/1"]
-    shown = redaction.Redactor(["\n".join(["first", *lines])]).text("".join(f"E   {each}\n" for each in lines))
+    shown = redaction.Redactor(["\n".join(["first", *lines])]).text(
+        "".join(f"E   {each}\n" for each in lines)
+    )
     assert shown == "E   [redacted]\nE   [redacted]\nE   /a/path/of/no/secret/1\n"
 
 
@@ -311,5 +313,12 @@ def test_the_value_of_another_variable_stays(text: str) -> None:
 
 def test_a_variable_and_a_number_go_from_data_too() -> None:
     redactor = redaction.Redactor(["31415926"])
-    found = redactor.data([{"name": "API_TOKEN", "value": VALUE}, {"name": "MODE", "value": "api"}, 31415926, 7])
-    assert found == [{"name": "API_TOKEN", "value": "[redacted]"}, {"name": "MODE", "value": "api"}, "[redacted]", 7]
+    found = redactor.data(
+        [{"name": "API_TOKEN", "value": VALUE}, {"name": "MODE", "value": "api"}, 31415926, 7]
+    )
+    assert found == [
+        {"name": "API_TOKEN", "value": "[redacted]"},
+        {"name": "MODE", "value": "api"},
+        "[redacted]",
+        7,
+    ]

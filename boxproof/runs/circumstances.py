@@ -1,4 +1,4 @@
-"""What decides about verdicts beside subject, harness and cell: settings, the engine asked for, the machine."""
+"""What decides beside subject, harness and cell: settings, the engine asked for, this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from boxproof.core import settings as environment
 from boxproof.core.settings import Settings
 from pytest_claims.recording import source_forms
 
-DECIDE = ("registry", "snapshot", "binary_cache", "engine")  # settings: where what a run is made of comes from
+DECIDE = (
+    "registry",
+    "snapshot",
+    "binary_cache",
+    "engine",
+)  # settings: where what a run is made of comes from
 
 
 def digest_of(settings: Settings) -> str:
