@@ -184,7 +184,7 @@ def shown(book: Ledger, wanted: Requirement) -> Requirement | None:
             if each.identity is wanted.identity
             and each.kind == wanted.kind
             and each.exact != wanted.exact
-            and _fails_as(each, wanted)
+            and (book.excused or _fails_as(each, wanted))
         ),
         None,
     )

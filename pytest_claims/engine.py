@@ -34,6 +34,7 @@ LATER = pytest.StashKey[dict[str, str]]()
 CHECK = pytest.StashKey[Check]()
 WATCHER = pytest.StashKey["Watcher"]()
 ABSENTEES = pytest.StashKey[Absentees]()
+LOCK = pytest.StashKey[RedLock]()
 
 
 class Watcher:
@@ -153,6 +154,7 @@ def start(config: pytest.Config) -> None:
     try:
         chosen = config.stash[CONTEXT].project.select(config.getoption("claims"))
         config.stash[SELECTED] = frozenset(config.stash[CONTEXT].applicable(chosen))
+        config.stash[LOCK] = config.stash[CONTEXT].project.red_lock()
     except UsageError as error:
         raise _usage(config, error) from error
 
@@ -307,7 +309,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def _vanished(config: pytest.Config) -> dict[str, str]:
     """Return why selected claims are at best unproven: a check of theirs is not among those that run."""
     project, wanted = config.stash[CONTEXT].project, config.stash[SELECTED]
-    lock = project.red_lock() if project.red_required else RedLock()
+    lock = config.stash[LOCK] if project.red_required else RedLock()
     found = config.stash[ABSENTEES].reasons(wanted, lock)
     for name, reason, claims in _skipped_files(config):
         found |= dict.fromkeys(claims & wanted, f"{name} was skipped as a whole: {reason}")
@@ -331,6 +333,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     check.record = check.record.model_copy(update={"line": (item.location[1] or 0) + 1})
     check.begin()
     with observations.opened() as check.ledger, check.scope:
+        check.ledger.excused = bool(item.config.stash[LOCK].by(item.nodeid, check.record.form))
         result = yield
     check.end()
     return result

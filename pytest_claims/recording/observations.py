@@ -82,6 +82,7 @@ class Ledger:
     phase: str = "call"
     thread: int = field(default_factory=threading.get_ident)  # the check's own
     control_phases: list[str] = field(default_factory=list)
+    excused: bool = False  # a control may show it by other arguments: a sabotage has turned the check red
     _open: list[int] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

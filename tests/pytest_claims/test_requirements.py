@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_claims.controls import ControlFailed, require
+from pytest_claims.controls import ControlFailed, control, observe, require, shortcomings
 from pytest_claims.faults import NotHeld
 from pytest_claims.recording import observations
 
@@ -287,3 +287,14 @@ def test_a_skip_takes_back_nothing_that_did_not_hold(suite: Suite, end: str) -> 
     body = f"    try:\n        BOUND(phase('own', 'Lost'))\n    except AssertionError:\n        {end}"
     ran = suite("from pytest_claims import Unprovable\n" + check(SHOWN + body))
     assert (ran.only.verdict, "it did not hold" in ran.only.reason) == ("refuted", True)
+
+
+def test_a_check_that_a_sabotage_turned_red_as_it_is_may_show_it_by_other_arguments() -> None:
+    few = require("at most {}", lambda number, most: number <= most)
+    with observations.opened() as book:
+        with control("five are too many"):
+            few.fails(observe("number", "other", 5), 3)
+        few(observe("number", "own", 4), 10)
+    assert list(shortcomings(book)) == [NOT_SEEN]
+    book.excused = True
+    assert list(shortcomings(book)) == []
