@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.core import outer_files
+from pytest_claims.recording import content_keys
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_a_subject_that_refers_to_nothing_else_has_the_key_of_its_directory(tmp_
     (tmp_path / "a.yaml").write_text("from: ../../../etc/passwd\nor: ../no-such-file\n")
     (tmp_path / "up").symlink_to("..")
     assert outer_files.outer(tmp_path) == []
-    assert outer_files.key(tmp_path) == outer_files.content_keys.tree(tmp_path)
+    assert outer_files.key(tmp_path) == content_keys.tree(tmp_path)
 
 
 def test_what_holds_the_subject_counts_without_it(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def made(home: Path, claim: str, verdict: Verdict = Verdict.PROVEN, **facts: Any
         narrowed=True,
         claims=(judged,),
         timings={home.name: 1.0, "all": 2},
-        verdict=facts.pop("verdict", results.verdict_of([judged], False, False)),
+        verdict=results.verdict_of([judged], False, False),
         counts=results.counts_of([judged]),
         **(given | facts),
     )
@@ -165,7 +165,7 @@ def test_reports_that_do_not_say_what_they_are_about_are_refused(tmp_path: Path,
 
 def test_why_any_of_them_came_to_no_end_is_kept(tmp_path: Path, home: Path) -> None:
     parts = made(tmp_path / "a", "pvc-bound") | made(
-        tmp_path / "b", "rbac-no-secrets", fault="the disk is full", verdict="blocked"
+        tmp_path / "b", "rbac-no-secrets", Verdict.BLOCKED, fault="the disk is full"
     )
 
     found = joining.join(home, parts, OURS)
