@@ -12,7 +12,7 @@ import pytest
 
 from pytest_claims.concurrency.scopes import Scope
 from pytest_claims.faults import EnvironmentFault, NotHeld, Unprovable
-from pytest_claims.recording import observations
+from pytest_claims.recording import observations, redaction
 from pytest_claims.recording.observations import Ledger, Requirement, normalise
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def control(sentence: str) -> Iterator[None]:
         raise
     except (Exception, pytest.fail.Exception) as error:
         book.failed.append(sentence)
-        text = (str(error).strip() or type(error).__name__).splitlines()[0]
+        text = (redaction.text(str(error)).strip() or type(error).__name__).splitlines()[0]
         raise ControlFailed(f"control failed: {sentence}: {text}") from error
 
 
@@ -130,12 +130,12 @@ class Required:
         book = observations.current()
         if book is None:
             return "it"
-        made = book.require(self, self.sentence(*further), answer, held)
+        made = book.require(self, self.sentence(*further), answer, held, further)
         return made.observation.asked if made.observation else "it"
 
 
 def _short(answer: object) -> str:
-    text = json.dumps(normalise(answer), ensure_ascii=False)
+    text = json.dumps(redaction.data(normalise(answer)), ensure_ascii=False)  # before it is cut
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
@@ -181,10 +181,23 @@ def shown(book: Ledger, wanted: Requirement) -> Requirement | None:
         (
             each
             for each in _failures(book)
-            if each.identity is wanted.identity and each.kind == wanted.kind and each.exact != wanted.exact
+            if each.identity is wanted.identity
+            and each.kind == wanted.kind
+            and each.exact != wanted.exact
+            and (book.excused or _fails_as(each, wanted))
         ),
         None,
     )
+
+
+def _fails_as(failure: Requirement, wanted: Requirement) -> bool:
+    """Return whether what failed in a control also fails by the arguments that were asserted outside."""
+    if failure.further == wanted.further or not isinstance(wanted.identity, Required):
+        return True
+    try:
+        return not wanted.identity.predicate(failure.given, *wanted.further)
+    except BROKEN:
+        return False
 
 
 def shortcomings(book: Ledger) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +18,9 @@ from pytest_claims.controls import observe as observe_fact
 from pytest_claims.faults import Unprovable, UsageError, nearest, one_line
 from pytest_claims.project import RunContext
 from pytest_claims.recording import observations, records, redaction, source_forms
+from pytest_claims.recording.absentees import Absentees, claims_of
 from pytest_claims.recording.check import Check, Evidence
+from pytest_claims.recording.red_lock import RedLock
 from pytest_claims.recording.redaction import Redactor
 from pytest_claims.reports import not_proven, standing_alone
 from pytest_claims.reports.under_way import Following
@@ -29,6 +33,8 @@ LACKING = pytest.StashKey[dict[str, str]]()
 LATER = pytest.StashKey[dict[str, str]]()
 CHECK = pytest.StashKey[Check]()
 WATCHER = pytest.StashKey["Watcher"]()
+ABSENTEES = pytest.StashKey[Absentees]()
+LOCK = pytest.StashKey[RedLock]()
 
 
 class Watcher:
@@ -46,7 +52,8 @@ class Watcher:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember suites that could not be collected."""
         if report.failed:
-            self.faults.append(self.redactor.text(f"{report.nodeid}: {report.longreprtext[-1500:]}"))
+            text = self.redactor.text(report.longreprtext)  # before it is cut
+            self.faults.append(self.redactor.text(f"{report.nodeid}: {text[-1500:]}"))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -74,7 +81,7 @@ class Watcher:
         if _reports(config) and exitstatus == pytest.ExitCode.USAGE_ERROR:
             standing_alone.withdraw(config.stash[CONTEXT], self.before)
         elif _reports(config):
-            self._write_report(session, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+            self._write_report(session, exitstatus)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -94,11 +101,17 @@ class Watcher:
                 config.stash[CONTEXT], config.getoption("claims"), started=self.started
             )
 
-    def _write_report(self, session: pytest.Session, *, interrupted: bool) -> None:
+    def _write_report(self, session: pytest.Session, exitstatus: int) -> None:
         context, selected = session.config.stash[CONTEXT], session.config.getoption("claims")
+        interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+        broken = exitstatus == pytest.ExitCode.INTERNAL_ERROR
         try:
             self.report = standing_alone.report(
-                context, selected, started=self.started, interrupted=interrupted
+                context,
+                selected,
+                started=self.started,
+                interrupted=interrupted,
+                fault="pytest ended with an internal error" if broken else "",
             )
         except UsageError as error:  # of waivers.toml or a sabotage: the checks cannot know
             progress.fail(error.message, error.hint)
@@ -138,10 +151,13 @@ def start(config: pytest.Config) -> None:
     config.stash[LACKING], config.stash[LATER] = {}, {}
     config.stash[WATCHER] = Watcher(config.stash[REDACTOR])
     config.pluginmanager.register(config.stash[WATCHER], "pytest_claims.watcher")
+    config.stash[ABSENTEES] = Absentees()
+    config.pluginmanager.register(config.stash[ABSENTEES], "pytest_claims.absentees")
     try:
         chosen = config.stash[CONTEXT].project.select(config.getoption("claims"))
         config.stash[SELECTED] = frozenset(config.stash[CONTEXT].applicable(chosen))
         _demand_areas(config)
+        config.stash[LOCK] = config.stash[CONTEXT].project.red_lock()
     except UsageError as error:
         raise _usage(config, error) from error
 
@@ -208,11 +224,6 @@ def _is_controller(config: pytest.Config) -> bool:
     return bool(config.getoption("numprocesses", None)) and not _is_worker(config)
 
 
-def claims_of(item: pytest.Item) -> tuple[str, ...]:
-    """Return the ids in the claim marks of a check, nearest mark first, each once."""
-    return tuple(dict.fromkeys(str(each) for mark in item.iter_markers("claim") for each in mark.args))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the checks of the selected claims; a check without a known claim is a usage error."""
@@ -240,10 +251,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             dropped.append(item)
             noted, said = (lacking, lack) if lack else (later, why)
             noted |= {each: said for each in claims_of(item) if each not in noted}
+    config.stash[ABSENTEES].own.update(dropped)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in dropped]
+    _demand_apart(config, items)
     items[:] = _ordered(config, items)
+
+
+def _demand_apart(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Raise a usage error for checks whose records would be taken for one another's, or for none."""
+    shown = Counter(config.stash[REDACTOR].text(item.nodeid) for item in items)
+    twice = next((name for name, number in shown.items() if number > 1), "")
+    if twice:
+        hint = "give its parameters ids that tell them apart, without what looks like a secret"
+        raise _usage(config, UsageError(f"{shown[twice]} checks are called {twice}", hint=hint))
 
 
 def _lack(item: pytest.Item) -> str:
@@ -286,9 +308,28 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     lacking: dict[str, str] = config.stash[LACKING]
     later: dict[str, str] = config.stash[LATER]
     records.save_lacking(_run(config), lacking)
+    later = _vanished(config) | later
     records.save_later(_run(config), later)
+    for name, reason, claims in _skipped_files(config):
+        if not claims:  # nobody can say what is missing
+            config.stash[WATCHER].faults.append(f"{name}: skipped as a whole: {reason}")
     if config.stash[WATCHER].faults:
         records.save_faults(_run(config), config.stash[WATCHER].faults)
+
+
+def _vanished(config: pytest.Config) -> dict[str, str]:
+    """Return why selected claims are at best unproven: a check of theirs is not among those that run."""
+    project, wanted = config.stash[CONTEXT].project, config.stash[SELECTED]
+    lock = config.stash[LOCK] if project.red_required else RedLock()
+    found = config.stash[ABSENTEES].reasons(wanted, lock)
+    for name, reason, claims in _skipped_files(config):
+        found |= dict.fromkeys(claims & wanted, f"{name} was skipped as a whole: {reason}")
+    return {claim: redaction.text(why) for claim, why in found.items()}
+
+
+def _skipped_files(config: pytest.Config) -> list[tuple[str, str, frozenset[str]]]:
+    known = config.stash[CONTEXT].project.claims()
+    return list(config.stash[ABSENTEES].of_files(config.rootpath, known))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -303,15 +344,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     check.record = check.record.model_copy(update={"line": (item.location[1] or 0) + 1})
     check.begin()
     with observations.opened() as check.ledger, check.scope:
+        check.ledger.excused = bool(item.config.stash[LOCK].by(item.nodeid, check.record.form))
         result = yield
     check.end()
     return result
 
 
 def form_of(item: pytest.Item) -> str:
-    """Return the form of a check's source, "" for what is no Python function."""
+    """Return the form of a check's source, "" for what is no function, or one of two of a name."""
     name = getattr(item, "originalname", "") or ""
-    return source_forms.form_of(item.path, name) if name and item.path.suffix == ".py" else ""
+    if not name or item.path.suffix != ".py" or not source_forms.is_one(item.path, name):
+        return ""
+    return source_forms.form_of(item.path, name)
 
 
 def _may_observe(item: pytest.Item) -> bool:
@@ -369,7 +413,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Type what happened in one phase; the last phase's report carries the verdict."""
-    report = yield
+    report = _without_secrets((yield))
     check = item.stash.get(CHECK, None)
     if check is not None:
         check.phase_ended(item, call, report)
@@ -378,6 +422,15 @@ def pytest_runtest_makereport(
             report.verdict = str(verdict)  # type: ignore[attr-defined]
             report.told = check.redactor.text(reason)  # type: ignore[attr-defined]
     return report
+
+
+def _without_secrets(report: pytest.TestReport) -> pytest.TestReport:
+    """Return a report that has none, for whoever shows it or cuts it: pytest itself, and other plugins."""
+    told = report._to_json()
+    clean = redaction.data(told)
+    if json.dumps(clean, default=str) == json.dumps(told, default=str):
+        return report
+    return pytest.TestReport._from_json({**clean, "nodeid": report.nodeid})
 
 
 def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:

@@ -26,7 +26,8 @@ from pytest_claims.recording.source_forms import PACKAGE
 from pytest_claims.verdicts import Verdict
 
 SubjectEdit = Callable[[Path], None]
-LEFT_OUT = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".nox", ".pytest_cache", "reports")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".nox", ".pytest_cache")
+REPORTS = "reports"  # at the top alone: below it may be a package of that name
 
 
 class SabotageError(UsageError):
@@ -67,9 +68,25 @@ class SubjectSabotage(Sabotage):
     @contextmanager
     def applied(self, root: Path) -> Iterator[Applied]:
         """Change a copy of ``root``; raises SabotageError if no file changes."""
-        with tempfile.TemporaryDirectory() as below:
-            copy = Path(shutil.copytree(root, Path(below) / root.name, symlinks=True, ignore=LEFT_OUT))
+        with copied(root) as copy:
             yield Applied(diff=apply_subject(self, copy), root=copy)
+
+
+@contextmanager
+def copied(root: Path) -> Iterator[Path]:
+    """Give a copy of a project to change: without what git, environments and runs leave there."""
+    with tempfile.TemporaryDirectory() as below:
+        yield Path(shutil.copytree(root, Path(below) / root.name, symlinks=True, ignore=left_out(root)))
+
+
+def left_out(root: Path) -> Callable[[str, list[str]], set[str]]:
+    """Return what copies of the project in ``root`` leave out, as ``shutil.copytree`` asks for it."""
+
+    def ignore(directory: str, names: list[str]) -> set[str]:
+        top = {REPORTS} if Path(directory) == root else set()
+        return set(LEFT_OUT(directory, names)) | top & set(names)
+
+    return ignore
 
 
 class Registry:

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_claims.controls import ControlFailed
 from pytest_claims.faults import EnvironmentFault, ExitCode, NotHeld, SubjectFault, Unprovable, one_line
+from pytest_claims.recording import redaction
 
 LIBRARIES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
 Liveness = Callable[[], str | None]
@@ -64,7 +65,7 @@ def of_exception(info: pytest.ExceptionInfo[BaseException], alive: Liveness) -> 
     if isinstance(error, AssertionError | SubjectFault | pytest.fail.Exception):
         if isinstance(error, AssertionError) and not isinstance(error, NotHeld) and _raised_in_library(info):
             return Verdict.BLOCKED, f"assertion in a library: {one_line(error)}"
-        lines = str(error).strip().splitlines()
+        lines = redaction.text(str(error)).strip().splitlines()
         shown = one_line(lines[0] if lines and isinstance(error, AssertionError) else error)
         return refuted_if_alive(shown, alive)
     if isinstance(error, EnvironmentFault):

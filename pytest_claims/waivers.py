@@ -46,14 +46,19 @@ class Waiver(BaseModel):
         """Whether it covers its claim for any reason."""
         return not self.expects
 
-    def refusal(self, verdict: Verdict, reasons: Iterable[str], today: date) -> str:
+    def refusal(
+        self, verdict: Verdict, reasons: Iterable[str], today: date, others: Iterable[Verdict] = ()
+    ) -> str:
         """Return why it does not cover ``verdict`` today, "" if it does; blocked is never covered.
 
+        ``others`` are the verdicts of all checks: what is refuted hides none that is blocked.
         ``reasons`` are those of the checks that are not proven, each with the check's name: where it expects
         something, every one must say so.
         """
         if today > self.expires:
             return f"expired on {self.expires}"
+        if Verdict.BLOCKED in others:
+            verdict = Verdict.BLOCKED
         if not (verdict is Verdict.UNPROVEN or (verdict is Verdict.REFUTED and self.covers_refuted)):
             return f"does not cover {verdict}"
         if not all(self.expects in each for each in reasons):

@@ -43,7 +43,7 @@ DOORS: dict[str, set[str]] = {
     "subprocess": {"pytest_claims.kill_run"} | PROCESS,
     "time.sleep": {"pytest_claims.waiting"},
     "asyncio.sleep": set(),
-    "os.environ": {"boxproof.core.settings"} | PROCESS,
+    "os.environ": {"boxproof.core.settings", "pytest_claims.kill_run"} | PROCESS,
     "os.getenv": {"boxproof.core.settings"},
     "os.system": set(),
 }

@@ -96,10 +96,10 @@ def _brought_up(run: Run, subject: model.Subject) -> None:
 
 def judge(run: Run, subject: model.Subject, earlier: carried.Earlier | None) -> None:
     """Bring up what the claims need that are not carried, and run their checks."""
-    todo = carried.left(run.settings, earlier)
-    if earlier and (not todo or of(run.settings.subject).of_host(todo)):
+    project, todo = of(run.settings.subject), carried.left(run.settings, earlier)
+    if earlier and _is_settled(run, subject, todo):
         earlier.inform(run)
-    elif not of(run.settings.subject).of_host(run.settings.claims):
+    elif not project.of_host(run.settings.claims):
         _brought_up(run, subject)
     if earlier is None or not earlier.is_about(run.session):
         with run_steps.checks(run.settings, all_of_them=not run.settings.claims):
@@ -110,6 +110,16 @@ def judge(run: Run, subject: model.Subject, earlier: carried.Earlier | None) -> 
     if todo:
         with run_steps.checks(run.settings, all_of_them=False):
             suite_runner.prove(replace(run.settings, claims=todo), run.session)
+
+
+def _is_settled(run: Run, subject: model.Subject, todo: Sequence[str]) -> bool:
+    """Return whether nothing is to be brought up for the claims ``todo``, nor for a look at the image.
+
+    An image that the subject's files do not tell may be another one than that of the proofs.
+    """
+    project = of(run.settings.subject)
+    told = project.of_host(run.settings.claims) or carried.told_by_files(subject)
+    return told and (not todo or project.of_host(todo))
 
 
 def finished(run: Run, *, latest: bool = True) -> Results:

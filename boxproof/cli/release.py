@@ -25,9 +25,11 @@ from pytest_claims import progress, waivers
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from pytest_claims.reports import results
 from pytest_claims.reports.schema import Part
+from pytest_claims.verdicts import Verdict
 
 FILE = "release.json"
 NARROWED = "-narrowed"  # the end of the tag of a release about some claims alone
+SUBSTITUTED = "-other-base"  # and of the tag of one on another base, which only a narrowed release has
 SCAN_CLAIM = "ci-critical-cve-gate"  # its waiver lets an unproven scan pass, a refuted one never
 CODES = {
     "accepted": ExitCode.ACCEPTED,
@@ -176,8 +178,10 @@ def built(work: Work) -> Outcome:
     lock_check.releasable(work.subject, lock)
     work.image = image_build.build(work.settings, work.engine, work.subject, lock=lock)
     if work.image.substituted and not work.suffix:  # what is published is what the Dockerfile says
-        had = f"{work.image.substituted} cannot be had, {work.image.base.partition(' ')[0]} took its place"
+        base = work.image.base.partition(" ")[0] or "a root of this machine's packages"
+        had = f"{work.image.substituted} cannot be had, {base} took its place"
         return "blocked", f"{had}: a release is built on the pinned base"
+    work.suffix += SUBSTITUTED if work.image.substituted else ""
     return "accepted", work.image.reference
 
 
@@ -196,8 +200,9 @@ def waived(work: Work, reason: str) -> Outcome:
     """Return the outcome of an unproven scan: the claim's waiver counts as in every other run."""
     today = date.today()
     waiver = waivers.load(work.settings.subject, of(work.settings.subject).claims(), today).get(SCAN_CLAIM)
-    if waiver is None or today > waiver.expires:
-        return "unproven", reason
+    refusal = waiver.refusal(Verdict.UNPROVEN, [reason], today) if waiver else ""
+    if waiver is None or refusal:
+        return "unproven", f"{reason} (its waiver {refusal})" if refusal else reason
     return "waived", f"{reason}; waived by {waiver.owner} until {waiver.expires}"
 
 
@@ -209,6 +214,8 @@ def tested(work: Work) -> Outcome:
     have = found.subject.image.config_digest
     if have and have != image.config_digest:
         raise EnvironmentFault(f"{image.reference} was scanned, and another image tested: {have}")
+    if not have and found.exit_code == ExitCode.ACCEPTED:
+        raise EnvironmentFault(f"{image.reference} was scanned and not tested: no claim of these is about it")
     return VERDICTS[found.exit_code], found.summary()  # type: ignore[return-value]
 
 

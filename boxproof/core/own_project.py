@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from boxproof.core import foreign_subject
+from boxproof.core import foreign_subject, outer_files
 from boxproof.core.process import run
 from boxproof.core.session import Session
 from boxproof.core.settings import OWNER, ROOT
@@ -183,7 +183,7 @@ def contents(subject: Path) -> dict[str, str]:
     """Return the contents of subject and harness as they are now, as ``key`` looks for them."""
     harness = (path for name in HARNESS if (path := ROOT / name).exists())
     return {
-        "key_subject": content_keys.tree(subject),
+        "key_subject": outer_files.key(subject),
         "key_harness": content_keys.several(harness, ROOT),
     }
 

@@ -14,10 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from boxproof.cluster import cells
+from boxproof.core import own_project
 from boxproof.core.own_project import contents, of
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings, session_file
-from boxproof.runs.run_life import Run
+from boxproof.runs import circumstances
+from boxproof.runs.run_life import CIRCUMSTANCES, Run
+from boxproof.subject.image import dockerfile
+from boxproof.subject.model import Subject
 from pytest_claims import progress
 from pytest_claims.recording import records
 from pytest_claims.recording.records import Record
@@ -26,6 +30,7 @@ from pytest_claims.reports.schema import Results
 from pytest_claims.verdicts import Verdict
 
 OLDEST = timedelta(hours=24)  # what the archive or a database of vulnerabilities has moves in days
+SESSION = "session.json"
 KEPT = ("image", "cluster", "lock")  # of the earlier session: what its verdicts are about
 
 
@@ -49,13 +54,31 @@ class Earlier:
 
     def is_about(self, session: Session) -> bool:
         """Return whether a session has the image that the proofs were about."""
-        image, own = session.image, Session.read(self.home / "session.json").image
+        image, own = session.image, Session.read(self.home / SESSION).image
         return (own and own.config_digest) == (image and image.config_digest)
 
     def inform(self, run: Run) -> None:
-        """Let a run that proves nothing itself know which image, cluster and lock its verdicts are about."""
-        session = Session.read(self.home / "session.json")
-        run.know(**{name: getattr(session, name) for name in KEPT})
+        """Let a run that proves nothing itself know which image, cluster and lock its verdicts are about.
+
+        It leaves its session as any run does: the next one may carry from it.
+        """
+        session = Session.read(self.home / SESSION)
+        run.know(**{name: getattr(session, name) for name in KEPT}).save(run.directory / SESSION)
+        if (self.home / own_project.LOCK).is_file():
+            shutil.copy2(self.home / own_project.LOCK, run.directory / own_project.LOCK)
+
+
+def told_by_files(subject: Subject) -> bool:
+    """Return whether the files of a subject tell what its image is made of.
+
+    An image, or a base, that is named and has no digest may be another one by now.
+    """
+    if subject.image.reference:
+        return "@sha256:" in subject.image.reference
+    if subject.path(subject.image.dockerfile) is None:
+        return True
+    found = dockerfile.of(subject)
+    return all(found.bases.values()) and not found.undigested()
 
 
 def find(settings: Settings, now: datetime | None = None) -> Earlier | None:
@@ -110,8 +133,16 @@ def _holds(settings: Settings, home: Path, found: Results) -> bool:
     return (
         found.key is not None
         and (found.key.subject, found.key.harness) == (here["key_subject"], here["key_harness"])
+        and _circumstances(home) == circumstances.digest_of(settings)
         and any(each.run == home.name for each in history.read(settings.state / history.LINES))
     )
+
+
+def _circumstances(home: Path) -> str:
+    try:
+        return Session.read(home / SESSION).extra.get(CIRCUMSTANCES, "")
+    except (OSError, ValueError, TypeError, KeyError):  # none, or of another version
+        return ""
 
 
 def _same_cell(settings: Settings, found: Results) -> bool:

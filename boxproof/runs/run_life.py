@@ -18,7 +18,7 @@ from boxproof.core.process import MAKE_ROOM, OWN_TEMPORARY, guarded, temporary, 
 from boxproof.core.session import Session
 from boxproof.core.settings import STAGES, Settings, session_file
 from boxproof.reports import matrix_results
-from boxproof.runs import ownership
+from boxproof.runs import circumstances, ownership
 from pytest_claims import progress, selection
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
 from pytest_claims.own_process import CutShort
@@ -27,6 +27,7 @@ from pytest_claims.reports import history, results
 
 STAMP = "%Y%m%dT%H%M%S"
 NAME = re.compile(r"\d{8}T\d{6}(-[0-9a-f]{6})?")  # of a run's directory; nothing else is ever removed
+CIRCUMSTANCES = "circumstances"  # in what a session has beside
 
 
 @dataclass
@@ -70,6 +71,7 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     directory = new_directory(settings.reports, started, shared=bool(session_file() or settings.context))
     name = directory.name
     extra = {"subject_name": subject_name, "source": described} | own_project.contents(settings.subject)
+    extra |= {CIRCUMSTANCES: circumstances.digest_of(settings)}
     extra |= {"registry": settings.registry} if settings.registry else {}
     session = Session(
         run=name,

@@ -84,6 +84,8 @@ class Check:
                 self.red = _kind_of(call.excinfo.value)
             if verdict is not Verdict.UNPROVEN:
                 self._gather(f"{call.when}-failure", report)
+            elif call.when == "call" and not isinstance(call.excinfo.value, pytest.xfail.Exception):
+                self._hold_to_account()  # a skip takes nothing back
         elif call.when == "call":
             self._hold_to_account()
 
@@ -279,12 +281,12 @@ class Evidence:
     def __init__(self, run: Path, nodeid: str, redactor: Redactor | None = None) -> None:
         self.redactor = redactor or redaction.known()
         self.run = run
-        self.directory = run / "evidence" / name_of(nodeid)
+        self.directory = run / records.EVIDENCE / name_of(nodeid)
         self.paths: list[str] = []
 
     def __call__(self, name: str, content: object) -> Path:
         """Write one file, redacted, and return its path; a second one of a name gets a number."""
-        path = self._free(name, ".txt" if isinstance(content, bytes | str) else ".json")
+        path = self._free(self.redactor.text(name), ".txt" if isinstance(content, bytes | str) else ".json")
         if isinstance(content, bytes | str):
             text = content.decode(errors="replace") if isinstance(content, bytes) else content
             writing.write_text(path, self.redactor.text(text)[-LARGEST:])  # cut last: half a secret is one

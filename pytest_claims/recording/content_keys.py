@@ -9,16 +9,17 @@ from pathlib import Path
 
 from pytest_claims.recording import red_lock
 
-LEFT_OUT = frozenset(
-    {".git", ".venv", ".nox", "__pycache__", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
-)
+LEFT_OUT = frozenset({".git", ".venv", ".nox", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
 REPORTS = "reports"  # at the top alone: below it may be a package of that name
 DIGITS = 16
 
 
-def tree(directory: Path) -> str:
-    """Return a digest over names, modes and contents of all files; reports and the red lock are left out."""
-    return _digest([directory], directory)
+def tree(directory: Path, but: Path | None = None) -> str:
+    """Return a digest over names, modes and contents of all files; reports and the red lock are left out.
+
+    Also of a single file; ``but`` is a directory in it that is left out.
+    """
+    return _digest([directory], directory, but)
 
 
 def several(paths: Iterable[Path], root: Path) -> str:
@@ -26,25 +27,30 @@ def several(paths: Iterable[Path], root: Path) -> str:
     return _digest(sorted(paths), root)
 
 
-def _digest(paths: Iterable[Path], root: Path) -> str:
+def _digest(paths: Iterable[Path], root: Path, but: Path | None = None) -> str:
     total = hashlib.sha256()
     for path in paths:
-        for each in _files(path, root):
+        for each in _files(path, root, but):
             total.update(f"{each.relative_to(root)}\0{each.lstat().st_mode:o}\0".encode())
             content = os.fsencode(each.readlink()) if each.is_symlink() else each.read_bytes()
             total.update(hashlib.sha256(content).digest())
     return total.hexdigest()[:DIGITS]
 
 
-def _files(path: Path, root: Path) -> list[Path]:
+def files(directory: Path, but: Path | None = None) -> list[Path]:
+    """Return every file and link that ``tree`` looks at; ``but`` another directory than this is left out."""
+    return _files(directory, directory, None if but == directory else but)
+
+
+def _files(path: Path, root: Path, but: Path | None) -> list[Path]:
     if path.is_symlink() or path.is_file():
         return [path]
     found = []
-    for below, directories, files in os.walk(path):
+    for below, directories, names in os.walk(path):
         here = Path(below)
         left_out = LEFT_OUT | ({REPORTS} if here == root else set())
-        directories[:] = sorted(set(directories) - left_out)
+        directories[:] = sorted(each for each in set(directories) - left_out if here / each != but)
         links = [each for each in directories if (here / each).is_symlink()]
-        names = sorted(name for name in (*files, *links) if name != red_lock.FILE)
-        found += [here / name for name in names if (here / name).is_symlink() or (here / name).is_file()]
+        every = sorted(name for name in (*names, *links) if name != red_lock.FILE)
+        found += [here / name for name in every if (here / name).is_symlink() or (here / name).is_file()]
     return found

@@ -32,6 +32,7 @@ class Observation:
     exact: str = ""  # the whole answer, by which a requirement finds its observation
     entry: int = OUTSIDE  # the number of the control it was made in
     thread: int = 0
+    given: object = field(default=None, compare=False, repr=False)  # the answer itself, as it was given
 
     @property
     def in_control(self) -> bool:
@@ -54,6 +55,8 @@ class Requirement:
     entries: tuple[int, ...]
     phase: str
     own_thread: bool
+    given: object = None  # the answer itself
+    further: tuple[object, ...] = ()  # arguments beside it
 
     @property
     def kind(self) -> str:
@@ -79,6 +82,7 @@ class Ledger:
     phase: str = "call"
     thread: int = field(default_factory=threading.get_ident)  # the check's own
     control_phases: list[str] = field(default_factory=list)
+    excused: bool = False  # a control may show it by other arguments: a sabotage has turned the check red
     _open: list[int] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,23 +95,30 @@ class Ledger:
             entry = self._open[-1] if self._open else OUTSIDE
             inside = self.controls[entry] if self._open else ""
             self.observations.append(
-                Observation(kind, asked, plain, inside, self.phase, key, exact(plain), entry, thread)
+                Observation(
+                    kind, asked, plain, inside, self.phase, key, exact(plain), entry, thread, given=answer
+                )
             )
 
-    def require(self, identity: object, sentence: str, answer: object, held: bool) -> Requirement:
-        """Record that a requirement was asked of ``answer``, with the latest observation that has it."""
+    def require(
+        self, identity: object, sentence: str, answer: object, held: bool, further: tuple[object, ...] = ()
+    ) -> Requirement:
+        """Record that a requirement was asked of ``answer``, with the latest observation that has it.
+
+        Where several probes answered alike, it is the one whose very answer this is.
+        """
         wanted, own = exact(normalise(answer)), threading.get_ident() == self.thread
         with self._lock:
             place = (self._open[-1] if self._open else OUTSIDE, self.phase, self.thread)
-            found = next(
-                (
-                    each
-                    for each in reversed(self.observations)
-                    if (each.entry, each.phase, each.thread) == place and each.exact == wanted
-                ),
-                None,
+            alike = [
+                each
+                for each in reversed(self.observations)
+                if (each.entry, each.phase, each.thread) == place and each.exact == wanted
+            ]
+            found = next((each for each in alike if each.given is answer), next(iter(alike), None))
+            made = Requirement(
+                identity, sentence, found, held, tuple(self._open), self.phase, own, answer, further
             )
-            made = Requirement(identity, sentence, found, held, tuple(self._open), self.phase, own)
             self.asked.append(made)
         return made
 

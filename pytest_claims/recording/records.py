@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pytest_claims.recording import writing
+from pytest_claims.recording import redaction, writing
 from pytest_claims.verdicts import Verdict
 
-CHECKS = "checks"
+CHECKS, EVIDENCE = "checks", "evidence"
 COLLECTED = "collected.json"
 FAULTS = "collection-faults.json"
 LACKING, LATER = "lacking.json", "later.json"
@@ -96,9 +97,19 @@ class Record(BaseModel):
         return self.verdict is Verdict.REFUTED and own and not self.failed_controls
 
 
+def clear(run: Path) -> None:
+    """Remove what an earlier run left in a directory that a new one begins in."""
+    if not run.is_dir():
+        return
+    for name in (CHECKS, EVIDENCE):
+        shutil.rmtree(run / name, ignore_errors=True)
+    for name in (COLLECTED, FAULTS, LACKING, LATER, USAGE):
+        (run / name).unlink(missing_ok=True)
+
+
 def name_of(nodeid: str) -> str:
     """Return the file name of a check: readable, and unique by a hash."""
-    bare = re.sub(r"\W+", "-", nodeid.rpartition("::")[2]).strip("-")[:60]
+    bare = re.sub(r"\W+", "-", redaction.text(nodeid.rpartition("::")[2])).strip("-")[:60]
     return f"{bare}-{hashlib.sha256(nodeid.encode()).hexdigest()[:10]}"
 
 

@@ -63,6 +63,14 @@ class RedLock:
         else:
             self.sabotages.pop(sabotage, None)
 
+    def forget(self, claims: Container[str], checks: Container[str]) -> None:
+        """Forget the checks of some claims that are not among ``checks``, all that there are of them."""
+        self.checks = {
+            key: each
+            for key, each in self.checks.items()
+            if key in checks or each.sabotage.partition("/")[0] not in claims
+        }
+
     def prune(self, checks: Container[str], sabotages: Container[str]) -> None:
         """Forget checks and sabotages that there are no more."""
         self.checks = {

@@ -108,6 +108,10 @@ PATTERNS = tuple(
          0, rf"\g<1>{MARK}"),
         (WORDS, rf"(?i)({ASSIGNED}(?:[ \t]*=[ \t]*|:[ \t]+)){NO_VALUE}[^\s\"',;&)}}\]]{{6,}}",
          0, rf"\g<1>{MARK}"),
+        # a variable of a container: its name, and beside it its value
+        (WORDS,
+         rf"(?i)(\bname[\"']?:\s*[\"']?[\w.-]{{0,100}}(?:{NAMED})[\"']?,?\s*[\"']?\bvalue[\"']?:\s*[\"']?)"
+         rf"{NO_VALUE}[^\s\"',}}]{{6,}}", 0, rf"\g<1>{MARK}"),
         # camel case, as programs write it
         (WORDS,
          r"([a-z](?:Token|Password|Passphrase|ApiKey|SecretKey|ClientSecret|AccessKey|PrivateKey)[\"']\s*:\s*[\"'])"

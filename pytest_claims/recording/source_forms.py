@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,16 @@ def form_of(path: Path, name: str) -> str:
 def digest(text: str) -> str:
     """Return the first digits of the SHA-256 of ``text``."""
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def is_one(path: Path, name: str) -> bool:
+    """Return whether a file defines a name once, so that its form is of what runs under that name."""
+    return _names_of(_parsed(path))[name] == 1
+
+
+@cache
+def _names_of(module: ast.Module) -> Counter[str]:
+    return Counter(each.name for each in ast.walk(module) if isinstance(each, Definitions))
 
 
 @cache

@@ -67,8 +67,26 @@ def write(run: Path, found: Results, project: Project) -> Path:
             result.steps = _steps(record)
             result.attachments = [_attach(run, directory, each) for each in check.evidence]
             logger.report_result(result)
+    if found.hindered:
+        logger.report_result(_of_run(found))  # else all of it would be green
     _beside(directory, run, found)
     return directory
+
+
+def _of_run(found: Results) -> TestResult:
+    """Return the run itself as a test: its verdict is worse than what the claims say."""
+    moment = int(found.started.timestamp() * 1000)
+    return TestResult(
+        uuid=str(uuid.uuid4()),
+        historyId=str(uuid.uuid5(uuid.NAMESPACE_URL, "run")),
+        name="the run itself",
+        fullName="run",
+        status="broken" if found.verdict == "blocked" else "unknown",
+        statusDetails=StatusDetails(message=f"{found.verdict}: {found.hindrance}"),
+        labels=[Label(name="verdict", value=found.verdict)],
+        start=moment,
+        stop=int(found.finished.timestamp() * 1000),
+    )
 
 
 def _beside(directory: Path, run: Path, found: Results) -> None:

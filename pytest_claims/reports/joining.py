@@ -13,6 +13,7 @@ from pytest_claims.reports import kill_table, results
 from pytest_claims.reports.schema import KillTable, Results, SabotageResult
 
 LEFT = (records.CHECKS, "evidence", "sabotage")  # what the checks of a run leave, by directory
+CELL = ("kind", "containerd", "kubernetes", "runc", "cni", "cgroup", "context")  # machines may differ beside
 HINT = "join the shards of one run only"
 
 
@@ -46,6 +47,7 @@ def join(home: Path, parts: Mapping[Path, Results], project: Project) -> Results
             "verdict": results.verdict_of(judged, interrupted, blocked),
             "narrowed": len(judged) < len(order),
             "interrupted": interrupted,
+            "fault": "; ".join(dict.fromkeys(part.fault for part in parts.values() if part.fault)),
             "counts": results.counts_of(judged),
             "claims": tuple(judged),
             "timings": _longest(parts.values()),
@@ -77,8 +79,11 @@ def _same(parts: Mapping[Path, Results]) -> None:
         "subject": lambda one: (one.subject.name, one.subject.source, one.key and one.key.subject),
         "harness": lambda one: one.key and one.key.harness,
         "image": lambda one: one.subject.image.config_digest,
-        "cell": lambda one: (one.cell.kind, one.cell.containerd, one.cell.kubernetes),
+        "cell": lambda one: [getattr(one.cell, name) for name in CELL],
     }
+    for home, part in parts.items():
+        if part.key is None:
+            raise UsageError(f"{home.name} does not say what it is about, by content", hint=HINT)
     first, *others = parts
     for what, asked in whats.items():
         for other in others:

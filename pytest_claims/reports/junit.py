@@ -31,10 +31,22 @@ def write(run: Path, found: Results) -> Path:
             _case(suite, each, checks)
         numbers = {kind: len(suite.findall(f"testcase/{kind}")) for kind in ("failure", "error", "skipped")}
         _count(suite, len(own), numbers, sum(check.seconds for each in own for check in each.checks))
+    _whole(suites, found)
     path = run / FILE
     ET.indent(suites)
     text = ET.tostring(suites, encoding="utf-8", xml_declaration=True).decode()
     return writing.write_page(path, text)
+
+
+def _whole(suites: ET.Element, found: Results) -> None:
+    """Add a case for the run itself where its verdict is worse than what the claims say."""
+    if not found.hindered:
+        return
+    suite = ET.SubElement(suites, "testsuite", name="run", timestamp=found.started.isoformat())
+    case = ET.SubElement(suite, "testcase", classname="boxproof.run", name=found.run, time="0.000")
+    error = ET.SubElement(case, "error", message=NOT_IN_XML.sub("?", f"{found.verdict}: {found.hindrance}"))
+    error.set("type", found.verdict)
+    _count(suite, 1, {"failure": 0, "error": 1, "skipped": 0}, 0.0)
 
 
 def facts(found: Results) -> dict[str, str]:

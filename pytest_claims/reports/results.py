@@ -194,7 +194,8 @@ def _result(
     claim: Claim, verdict: Verdict, reason: str, own: Sequence[Record], waiver: Waiver | None, today: date
 ) -> ClaimResult:
     left = [f"{each.nodeid}: {each.reason}" for each in own if each.verdict is not Verdict.PROVEN]
-    refusal = waiver.refusal(verdict, left or [reason], today) if waiver else ""
+    found = [each.verdict for each in own]
+    refusal = waiver.refusal(verdict, left or [reason], today, found) if waiver else ""
     covers = waiver is not None and not refusal
     if refusal and verdict is not Verdict.PROVEN:
         reason = f"{reason} (its waiver {refusal})"

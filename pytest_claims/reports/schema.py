@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from pytest_claims.faults import ExitCode
 from pytest_claims.recording.records import Asserted
-from pytest_claims.verdicts import EXIT_CODES, Verdict
+from pytest_claims.verdicts import EXIT_CODES, OF_THE_SUBJECT, Verdict
 from pytest_claims.waivers import Waiver
 
 CPU = ("cpu_seconds", "nodes_cpu_seconds")
@@ -251,6 +251,21 @@ class Results(Part):
         """The exit code that says the same."""
         return ExitCode.INTERRUPTED if self.interrupted else EXIT_CODES[self.verdict]
 
+    @property
+    def hindrance(self) -> str:
+        """What keeps it from being accepted, where none of its claims does."""
+        if self.fault or self.interrupted:
+            return self.fault or "it was interrupted"
+        return "a suite could not be collected" if self.verdict == "blocked" else "nothing is proven"
+
+    @property
+    def hindered(self) -> bool:
+        """Whether the run is not accepted although each of its claims, for itself, is no hindrance."""
+        spared = (Verdict.PROVEN, *OF_THE_SUBJECT)
+        return self.verdict != "accepted" and all(
+            each.waiver is not None or each.verdict in spared for each in self.claims
+        )
+
     def summary(self) -> str:
         """Return the verdict with the counts, as in "accepted: 57 proven, 143 planned", and what moved."""
         counts = self.counts.model_dump()
@@ -266,7 +281,8 @@ class Results(Part):
         image = self.subject.image
         if image.base_instead_of:
             pinned = image.base_instead_of.partition("@")[0]
-            moved += f"; built on {image.base.partition(' ')[0]} instead of {pinned}"
+            base = image.base.partition(" ")[0] or "a root of this machine's packages"
+            moved += f"; built on {base} instead of {pinned}"
         return f"{self.verdict}: {', '.join(shown)}{carried}{proof}{moved}{why}"
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_claims.project import RunContext
+from pytest_claims.recording import records
 
 RUN = "claims_run"  # in what xdist hands to a worker
 
@@ -28,9 +29,13 @@ def context(config: pytest.Config) -> RunContext:
 
 
 def begin(context: RunContext, selected: list[str], *, started: datetime) -> str:
-    """Leave a report that says blocked until ``report`` writes a better one; return what was the latest."""
+    """Leave a report that says blocked until ``report`` writes a better one; return what was the latest.
+
+    In a directory whose name was given, nothing is left of an earlier run: its records would be this one's.
+    """
     from pytest_claims.reports import placeholder
 
+    records.clear(context.directory)
     return placeholder.begin(context, started=started, latest=not selected, selected=selected)
 
 
@@ -52,13 +57,17 @@ def unreported(
 
 
 def report(
-    context: RunContext, selected: list[str], *, started: datetime, interrupted: bool
+    context: RunContext, selected: list[str], *, started: datetime, interrupted: bool, fault: str = ""
 ) -> tuple[str, Path]:
-    """Write results.json, the page, JUnit and Allure results; return the verdict and the page's path."""
+    """Write results.json, the page, JUnit and Allure results; return the verdict and the page's path.
+
+    ``fault`` says why pytest came to no proper end.
+    """
     from pytest_claims.reports import history, pages, results
 
     found = results.collect(
-        context, results.Judging(selected=selected, started=started, interrupted=interrupted)
+        context,
+        results.Judging(selected=selected, started=started, interrupted=interrupted, fault=fault),
     )
     history.keep(context.directory.parent / history.LINES, found, context.directory)
     page = pages.write(context.directory, context.project)

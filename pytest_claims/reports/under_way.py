@@ -95,8 +95,9 @@ class Following:
         if waiver is None:
             return False
         all_reasons = ((each, *self.found[each]) for each in own)
-        left = [f"{each}: {why}" for each, found, why in all_reasons if found is not Verdict.PROVEN]
-        return not waiver.refusal(verdict, left or [reason], date.today())
+        left = [f"{each}: {why}" for each, one, why in all_reasons if one is not Verdict.PROVEN]
+        found = [self.found[each][0] for each in own]
+        return not waiver.refusal(verdict, left or [reason], date.today(), found)
 
     def write_page(self, checks: Mapping[str, Sequence[str]]) -> None:
         """Write the page as far as it is, unless the run has its report already."""

@@ -175,6 +175,47 @@ def test_an_unproven_scan_passes_by_its_waiver_alone_and_says_so(
     assert release.attempt(release.scanned, work(settings)) == ("refuted", "1 critical")
 
 
+def test_a_scan_that_is_unproven_for_another_reason_is_not_waived(
+    settings: Settings, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = date.today() + timedelta(days=30)
+    waiver = f'claim = "ci-critical-cve-gate"\nreason = "no database"\nowner = "us"\nexpires = {until}\n'
+    expects = 'expects = "no vulnerability database"\n'
+    (settings.subject / "waivers.toml").write_text(f"[[waiver]]\n{waiver}{expects}")
+    monkeypatch.setattr(scan, "examine", lambda *_: Scan("unproven", "no vulnerability database: silent"))
+    assert release.attempt(release.scanned, work(settings))[0] == "waived"
+    monkeypatch.setattr(scan, "examine", lambda *_: Scan("unproven", "the scan failed: it crashed"))
+    verdict, reason = release.attempt(release.scanned, work(settings))
+    assert (verdict, "its waiver expects another reason" in reason) == ("unproven", True)
+
+
+def test_an_image_that_no_claim_was_about_is_not_published(
+    settings: Settings, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(e2e, "prove", lambda *_: Proven(0, ""))
+    assert release.main(settings) == 3
+    assert "publish" not in done
+    assert "not tested" in outcome(settings)["steps"][2]["reason"]
+
+
+@pytest.mark.parametrize("narrowed", [False, True])
+def test_another_base_is_released_by_no_release_or_stands_in_the_tag_of_a_narrowed_one(
+    settings: Settings, done: list[str], monkeypatch: pytest.MonkeyPatch, narrowed: bool
+) -> None:
+    suffixes = []
+
+    def pushed(*words: object) -> Iterator[Published]:
+        suffixes.append(words[-1])
+        yield Published(what="image", reference="r", digest="sha256:2")
+
+    monkeypatch.setattr(publish, "everything", pushed)
+    other = replace(IMAGE, substituted="debian:12")
+    monkeypatch.setattr(image_build, "build", lambda *_, **__: other)
+    some = replace(settings, claims=("pvc-*", "image-user-nonroot")) if narrowed else settings
+    assert release.main(some, narrowed=narrowed) == (0 if narrowed else 3)
+    assert suffixes == (["-narrowed-other-base"] if narrowed else [])
+
+
 def work(settings: Settings) -> release.Work:
     """Return the work of a release whose image is built."""
     return release.Work(settings, e2e.checked(settings), settings.reports, ENGINE, IMAGE)

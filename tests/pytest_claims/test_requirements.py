@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_claims.controls import ControlFailed, require
+from pytest_claims.controls import ControlFailed, control, observe, require, shortcomings
 from pytest_claims.faults import NotHeld
 from pytest_claims.recording import observations
 
@@ -244,3 +244,57 @@ def test_an_area_that_has_not_moved_may_prove_without_requirements(suite: Suite)
     assert suite(check(body), "-o", "claims_observed_areas=NET").only.verdict == "unproven"
     used = f"{body}\n    BOUND(phase('own', 'Bound'))"
     assert suite(check(used), "-o", "claims_observed_areas=PVC").only.verdict == "unproven"
+
+
+BOUNDED = 'FEW = require("at most {}", lambda number, most: number <= most)\n'
+
+
+@pytest.mark.parametrize(("most", "verdict"), [(10, "unproven"), (4, "proven")])
+def test_it_is_to_fail_by_the_arguments_that_are_asserted(suite: Suite, most: int, verdict: str) -> None:
+    body = f"""
+@claim("pvc-bound")
+def test_it():
+    with control("five are too many"):
+        FEW.fails(observe("number", "other", 5), 3)
+    FEW(observe("number", "own", 4), {most})
+"""
+    ran = suite(BOUNDED + body)
+    assert ran.only.verdict == verdict
+    assert ran.only.reason == ("" if verdict == "proven" else NOT_SEEN)
+
+
+NOT_SEEN = "not seen to fail in a control on another answer of kind 'number': at most 10"
+
+
+def test_an_answer_that_two_probes_gave_alike_is_of_the_one_that_gave_this(suite: Suite) -> None:
+    ran = suite("""
+NONE = require("there is none", lambda found: not found)
+def names(kind):
+    return observe(kind, "own", [])
+@claim("pvc-bound")
+def test_it():
+    with control("one of another kind is seen"):
+        NONE.fails(observe("events", "other", ["x"]))
+    pods = names("pods")
+    names("events")
+    NONE(pods)
+""")
+    assert (ran.only.verdict, "another answer of kind 'pods'" in ran.only.reason) == ("unproven", True)
+
+
+@pytest.mark.parametrize("end", ["pytest.skip('not today')", "raise Unprovable('not here')"])
+def test_a_skip_takes_back_nothing_that_did_not_hold(suite: Suite, end: str) -> None:
+    body = f"    try:\n        BOUND(phase('own', 'Lost'))\n    except AssertionError:\n        {end}"
+    ran = suite("from pytest_claims import Unprovable\n" + check(SHOWN + body))
+    assert (ran.only.verdict, "it did not hold" in ran.only.reason) == ("refuted", True)
+
+
+def test_a_check_that_a_sabotage_turned_red_as_it_is_may_show_it_by_other_arguments() -> None:
+    few = require("at most {}", lambda number, most: number <= most)
+    with observations.opened() as book:
+        with control("five are too many"):
+            few.fails(observe("number", "other", 5), 3)
+        few(observe("number", "own", 4), 10)
+    assert list(shortcomings(book)) == [NOT_SEEN]
+    book.excused = True
+    assert list(shortcomings(book)) == []

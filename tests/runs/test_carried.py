@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from boxproof.cli import e2e
 from boxproof.core import own_project
+from boxproof.core.session import ImageInfo
 from boxproof.core.settings import Settings
-from boxproof.runs import carried
+from boxproof.runs import carried, circumstances, run_life, suite_runner
+from boxproof.subject.model import Subject
 from pytest_claims.recording import records
 from pytest_claims.reports import history, results
 from tests.support.commands import Ended, boxproof
@@ -26,6 +29,12 @@ OURS = (
     "boxproof/x.py", "pytest_claims/x.py", "claims/x.toml", "suites/x.py", "sabotage/x.py", "cluster/x.toml",
 )  # fmt: skip
 CLAIM = "till-price-is-whole"
+BESIDE = {  # what the subject refers to, and what lies in the context of its image
+    "shared/linked": "x",
+    "shared/base/a.yaml": "x: 1",
+    "subject/deploy/kustomization.yaml": "resources: [../../shared/base]\n",
+    "subject/image/node_modules/x.js": "x",
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +44,10 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in FILES.items():
         (place / "subject" / name).parent.mkdir(parents=True, exist_ok=True)
         (place / "subject" / name).write_text(text)
+    for name, text in BESIDE.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    (place / "subject/link").symlink_to("../shared/linked")
     ran = prove(settings_of(place))
     assert ran.code == 0, ran.said
     return place
@@ -110,6 +123,10 @@ CHANGES: dict[str, Callable[[Settings], object]] = {
     "subject: its own claim": lambda each: _append(each.subject / "proof/claims/till.toml"),
     "subject: its own sabotage": lambda each: _append(each.subject / "proof/sabotage/till.py"),
     "machine": lambda each: (each.state / history.LINES).unlink(),
+    "subject: what it links to": lambda each: _append(each.subject.parent / "shared/linked"),
+    "subject: what lies beside it": lambda each: _append(each.subject.parent / "shared/base/a.yaml"),
+    "subject: packages in its context": lambda each: _append(each.subject / "image/node_modules/x.js"),
+    "session": lambda each: (_latest(each) / carried.SESSION).unlink(),
     "evidence": lambda each: shutil.rmtree(_latest(each) / "evidence"),
     "records": lambda each: shutil.rmtree(_latest(each) / records.CHECKS),
     "report": lambda each: (_latest(each) / results.FILE).write_text("{"),
@@ -181,3 +198,88 @@ def test_what_was_refuted_is_never_carried(proven: Path, tmp_path: Path) -> None
     assert results.read(_latest(settings) / results.FILE).verdict == "refuted"
     found = carried.find(settings)
     assert found is None or found.proven == {}
+
+
+SETTINGS: dict[str, Callable[[Settings, Path], Settings]] = {
+    "another registry": lambda each, _: replace(each, registry="registry.example"),
+    "packages of another day": lambda each, _: replace(each, snapshot="20250101T000000Z"),
+    "another engine": lambda each, _: replace(each, engine="embedded"),
+    "a database of vulnerabilities": lambda each, file: replace(each, vulnerability_db=str(file)),
+}
+
+
+@pytest.mark.parametrize("what", SETTINGS)
+def test_nothing_is_carried_where_a_setting_decides_otherwise(
+    settings: Settings, tmp_path: Path, what: str
+) -> None:
+    (tmp_path / "database").write_text("x")
+    assert carried.find(SETTINGS[what](settings, tmp_path / "database")) is None
+
+
+def test_a_database_counts_by_its_content(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "database"
+    seen = set()
+    for content in ("x", "y"):
+        file.write_text(content)
+        seen.add(circumstances.digest_of(replace(settings, vulnerability_db=str(file))))
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("DOCKER_HOST", "tcp://elsewhere:2375"), ("DOCKER_CONTEXT", "elsewhere")]
+)
+def test_nothing_is_carried_from_another_engine(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert carried.find(settings) is None
+
+
+def test_a_third_run_carries_from_the_second(proven: Path, tmp_path: Path) -> None:
+    settings = settings_of(shutil.copytree(proven, tmp_path / "copy", symlinks=True))
+    for _ in range(2):
+        again = prove(settings)
+        assert (again.code, "1 carried from" in again.said) == (0, True), again.said
+
+
+@pytest.mark.parametrize(
+    ("image", "recipe", "told"),
+    [
+        ({}, "", True),
+        ({"reference": "box"}, "", False),
+        ({"reference": f"host/box@sha256:{'a' * 64}"}, "", True),
+        ({}, "FROM debian:12\n", False),
+        ({}, f"FROM debian:12@sha256:{'a' * 64}\n", True),
+        ({}, f"FROM debian:12@sha256:{'a' * 64}\nCOPY --from=uv:1 /uv /uv\n", False),
+        ({}, "ARG BASE\nFROM $BASE\n", False),
+        ({}, "FROM scratch\nCOPY . /\n", True),
+    ],
+)
+def test_an_image_that_no_file_tells_is_looked_at(
+    tmp_path: Path, image: dict[str, str], recipe: str, told: bool
+) -> None:
+    if recipe:
+        (tmp_path / "image").mkdir()
+        (tmp_path / "image" / "Dockerfile").write_text(recipe)
+    subject = Subject.model_validate({"name": "box", "directory": tmp_path, "image": image})
+    assert carried.told_by_files(subject) is told
+
+
+def test_an_image_that_no_file_tells_is_brought_up_before_its_proofs_are_shown(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(e2e, "_brought_up", lambda run, _: looked.append(run.session.stage))
+    monkeypatch.setattr(suite_runner, "prove", lambda *_: looked.append("proven anew"))
+    (settings.subject / "subject.toml").write_text('name = "till"\n[image]\nreference = "box"\n')
+    subject = Subject.model_validate(
+        {"name": "till", "directory": settings.subject, "image": {"reference": "box"}}
+    )
+    some = replace(settings, claims=("pvc-bound",))
+    run = run_life.begin(some, "till")
+    earlier = carried.Earlier(_latest(settings), {"pvc-bound": ()})
+    other = ImageInfo(reference="box", config_digest="sha256:2", nonce="n")
+    run.know(image=other)
+    e2e.judge(run, subject, earlier)
+    run.held.close()
+    assert looked == ["cluster", "proven anew"]

@@ -95,3 +95,16 @@ def test_what_an_edit_does_to_the_tag_is_told(subject: Subject) -> None:
     )
     (subject.directory / "subject.toml").write_text('name = "x"\n[commands]\ntag = ["echo", "dev"]\n')
     assert copies.unfollowed(blind, ["image/Dockerfile"]) == ["image/Dockerfile"]
+
+
+def test_a_directory_called_reports_is_an_input_unless_it_is_beside_the_subject(subject: Subject) -> None:
+    before = image_build.tag(subject)
+    (subject.directory / "image" / "reports").mkdir()
+    (subject.directory / "image" / "reports" / "a.txt").write_text("copied into the image\n")
+    assert image_build.tag(subject) != before
+
+    whole = subject.model_copy(update={"image": subject.image.model_copy(update={"context": "."})})
+    before = image_build.tag(whole)
+    (subject.directory / "reports").mkdir()
+    (subject.directory / "reports" / "a.txt").write_text("what a run leaves\n")
+    assert image_build.tag(whole) == before

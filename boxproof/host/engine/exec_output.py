@@ -16,7 +16,7 @@ HEADER = struct.Struct(">BxxxL")  # which stream, and how many bytes follow: Doc
 STDERR = 2
 
 
-class Api(docker.APIClient):
+class Api(docker.APIClient):  # type: ignore[misc]  # the SDK has no types
     """The SDK's low-level client, with its own way to run an exec whose whole output is wanted."""
 
     def exec_start(
@@ -50,7 +50,7 @@ class Api(docker.APIClient):
         return tuple(each or None for each in apart)
 
 
-class Client(docker.DockerClient):
+class Client(docker.DockerClient):  # type: ignore[misc]
     """The SDK's client on top of ``Api``; options and errors as the SDK's."""
 
     def __init__(self, **options: Any) -> None:

@@ -149,6 +149,21 @@ def substitutes(settings: Settings, engine: EngineInfo, bases: Sequence[str], bu
     return [f"--build-context={each.partition('@')[0]}=docker-image://{reference}" for each in wanted]
 
 
+def replaced(engine: EngineInfo, bases: Sequence[str], lent: Sequence[str]) -> tuple[str, ...]:
+    """Return the bases that a build with the options ``lent`` does not start from, but from a root of ours.
+
+    Also one whose name an earlier build of ours has given to it.
+    """
+    named = [each for each in dict.fromkeys(bases) if is_system(each)]
+    options = {each.partition("=docker-image://")[0] for each in lent}
+    return tuple(
+        each
+        for each in named
+        if f"--build-context={each.partition('@')[0]}" in options
+        or f"{LENT}:" in inspect(engine, each, "{{json .RepoTags}}")
+    )
+
+
 def _lent(engine: EngineInfo, base: Base, build: Build) -> str:
     """Return the bootstrapped root with the machine's package mirror in it."""
     bundle = next((each for each in CA_BUNDLES if Path(each).is_file()), "")

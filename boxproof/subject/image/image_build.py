@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import filelock
@@ -21,6 +21,7 @@ import filelock
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
 from boxproof.core.settings import Settings
+from boxproof.host.fetch import reachability
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
 from boxproof.subject.image import base_image, build_contexts, dockerfile, layers, tools
 from boxproof.subject.image.base_image import Base, choose, inspect, present
@@ -33,6 +34,7 @@ NONCE, LABEL = base_image.NONCE, base_image.LABEL
 LEFT_OUT = frozenset({"__pycache__", ".git", ".venv"})
 REPORTS = "reports"  # at the top of a context that is the subject itself
 TIMEOUT = 1800.0
+AND = ", "  # between bases that others took the place of
 UNHELD = re.compile(r"packages\.lock: ((?:not there as locked|nothing is held, for).*?)(?:: inv lock.*)?$")
 
 
@@ -46,7 +48,7 @@ def tag(subject: Subject, base: str = "", lock: LockInfo | None = None) -> str:
     files = [
         (str(path.relative_to(context)), _plain(path), _followed(path, context, lock))
         for path in sorted(context.rglob("*"))
-        if (path.is_file() or path.is_symlink()) and not _left_out(path.relative_to(context))
+        if (path.is_file() or path.is_symlink()) and not _left_out(path.relative_to(context), subject)
     ]
     listed = subject.path(subject.image.tools)
     listing = _content(listed) if listed else ""
@@ -63,7 +65,7 @@ def _listed(place: Path) -> list[tuple[str, int, str]]:
     return [
         (str(name), _plain(path), _content(path))
         for path, name in found
-        if (path.is_file() or path.is_symlink()) and not _left_out(name)
+        if (path.is_file() or path.is_symlink()) and not LEFT_OUT & set(name.parts)
     ]
 
 
@@ -128,11 +130,30 @@ def build(
     home = settings.cache / "box"
     home.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(home / "lock"):
-        if nonce or not provenance.kept(settings.cache, inspect(engine, reference), reference):
+        if nonce or not _stands(settings, engine, base, reference):
             value = nonce or f"{reference.rpartition(':')[2]}-{secrets.token_hex(8)}"
             with progress.step(f"building {reference}") as report:
                 _build(settings, engine, subject, base, lock, reference, value, report)
-    return described(engine, reference, base)
+    made = described(engine, reference, base)
+    if base is not None:
+        return made
+    return replace(made, substituted=provenance.replaced(settings.cache, made.config_digest) or "")
+
+
+def _stands(settings: Settings, engine: EngineInfo, base: Base | None, reference: str) -> bool:
+    """Return whether the engine has an image as a build would give it now.
+
+    One that started from a root of ours in the place of its base does not, once a registry gives that.
+    """
+    found = inspect(engine, reference)
+    if not provenance.kept(settings.cache, found, reference):
+        return False
+    instead_of = "" if base else provenance.replaced(settings.cache, found)
+    if instead_of is None:  # built before that was noted
+        return False
+    if not instead_of or base_image.replaced(engine, instead_of.split(AND), ()):
+        return True
+    return bool(reachability.registry(settings, engine.host))
 
 
 def _referenced(settings: Settings, engine: EngineInfo, subject: Subject, nonce: str | None) -> ImageInfo:
@@ -214,6 +235,7 @@ def _build(
     built = reference if own else f"{reference}-recipe"
     with options(settings, subject, base, nonce, lock) as words, context_of(subject, lock) as context:
         lent = [] if base else _substituted(settings, engine, subject)
+        instead_of = () if base else base_image.replaced(engine, _bases(subject), lent)
         target = [f"--target={subject.image.target}"] if subject.image.target else []
         named = [f"--tag={built}", f"--file={recipe}", *target]
         metadata = _buildx(
@@ -224,13 +246,18 @@ def _build(
     if unheld and lock is not None and lock.total:
         why = f"the package archive moved while the image was built: {unheld[0]}"
         raise EnvironmentFault(why, hint="run it again: the lock is compared again")
-    provenance.keep(settings.cache, inspect(engine, reference), metadata, reference)
+    made = inspect(engine, reference)
+    provenance.keep(settings.cache, made, metadata, reference, AND.join(instead_of))
 
 
 def _substituted(settings: Settings, engine: EngineInfo, subject: Subject) -> list[str]:
-    bases = [each.base for each in dockerfile.of(subject).stages if each.external]
+    bases = _bases(subject)
     base_image.demand(settings, engine, bases)
     return base_image.substitutes(settings, engine, bases, partial(_buildx, engine, report=None))
+
+
+def _bases(subject: Subject) -> list[str]:
+    return [each.base for each in dockerfile.of(subject).stages if each.external]
 
 
 @contextmanager
@@ -241,7 +268,7 @@ def context_of(subject: Subject, lock: LockInfo | None) -> Iterator[Path]:
     """
     context = subject.directory / subject.image.context
     moved = lock is not None and bool(lock.moved)
-    if not moved and not _masked(context):
+    if not moved and not _masked(context, subject):
         yield context
         return
     with tempfile.TemporaryDirectory(prefix="boxproof-context-") as below:
@@ -255,12 +282,12 @@ def context_of(subject: Subject, lock: LockInfo | None) -> Iterator[Path]:
         yield copy
 
 
-def _masked(context: Path) -> bool:
+def _masked(context: Path, subject: Subject) -> bool:
     """Return whether files of a context have modes that the umask of a checkout made, and not git."""
     return any(
         not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) != _plain(path)
         for path in context.rglob("*")
-        if not _left_out(path.relative_to(context))
+        if not _left_out(path.relative_to(context), subject)
     )
 
 
@@ -348,9 +375,10 @@ def _dockerfile(subject: Subject) -> Path:
     return found
 
 
-def _left_out(path: Path) -> bool:
+def _left_out(path: Path, subject: Subject) -> bool:
     """Return whether a file of the context is no input: git's own, and what runs leave beside a subject."""
-    return bool(LEFT_OUT & set(path.parts)) or path.parts[0] == REPORTS
+    whole = PurePath(subject.image.context) == PurePath()  # the subject itself: reports are at its top
+    return bool(LEFT_OUT & set(path.parts)) or (whole and path.parts[0] == REPORTS)
 
 
 def _followed(path: Path, context: Path, lock: LockInfo | None) -> str:

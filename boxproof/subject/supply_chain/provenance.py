@@ -14,21 +14,32 @@ from pytest_claims.recording import writing
 
 METADATA_ENV = {"BUILDX_METADATA_PROVENANCE": "max"}  # steps, arguments and sources, not only the base
 BUILT_AS = ".reference"
+INSTEAD_OF = ".instead-of"
 FILE = "image-provenance.intoto.json"
 KEY = "buildx.build.provenance"
 STATEMENT = "https://in-toto.io/Statement/v0.1"
 PREDICATE = "https://slsa.dev/provenance/v0.2"
 
 
-def keep(cache: Path, config_digest: str, metadata: Mapping[str, Any], reference: str) -> None:
+def keep(
+    cache: Path, config_digest: str, metadata: Mapping[str, Any], reference: str, instead_of: str = ""
+) -> None:
     """Write down what buildx's metadata file says of an image, be it nothing, and what it was built as.
 
     The tag of ``reference`` is made of the inputs: by it an image is told from another of the same name.
+    ``instead_of`` are the bases of its recipe that another took the place of, which the tag does not tell.
     """
     path = _path(cache, config_digest)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(BUILT_AS).write_text(f"{reference}\n")
+    path.with_suffix(INSTEAD_OF).write_text(f"{instead_of}\n")
     path.write_text(json.dumps(metadata.get(KEY) or {}, indent=1))
+
+
+def replaced(cache: Path, config_digest: str) -> str | None:
+    """Return the bases that another took the place of when an image was built here; None if not noted."""
+    path = _path(cache, config_digest).with_suffix(INSTEAD_OF)
+    return path.read_text().strip() if path.is_file() else None
 
 
 def kept(cache: Path, config_digest: str, reference: str) -> bool:
@@ -45,7 +56,8 @@ def pass_on(cache: Path, image: ImageInfo, made: ImageInfo) -> None:
     """Give ``made``, a layer of the harness on top of ``image``, what was recorded of that."""
     path = _path(cache, image.config_digest)
     if path.is_file():
-        keep(cache, made.config_digest, {KEY: json.loads(path.read_text())}, made.reference)
+        told = {KEY: json.loads(path.read_text())}
+        keep(cache, made.config_digest, told, made.reference, replaced(cache, image.config_digest) or "")
 
 
 def of(cache: Path, image: ImageInfo) -> dict[str, Any]:

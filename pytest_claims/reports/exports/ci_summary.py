@@ -57,6 +57,10 @@ def commands(found: Results) -> list[str]:
         place = f"file={_property(checks[0].nodeid.partition('::')[0])}," if checks else ""
         told = _message(one_line(each.reason, REASON))
         rows.append(f"::{LEVELS[each.status]} {place}title={_property(f'{each.status}: {ids}')}::{told}")
+    if found.hindered:
+        rows.append(
+            f"::error title={_property(found.verdict)}::{_message(one_line(found.hindrance, REASON))}"
+        )
     return rows
 
 

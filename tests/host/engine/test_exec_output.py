@@ -75,7 +75,8 @@ def ran(connect: Connect, host: str, **options: Any) -> tuple[int, Any]:
     """Return exit code and output of an exec in the stub's container."""
     client = connect(host)
     try:
-        return tuple(client.containers.get("box").exec_run(["any"], **options))  # type: ignore[return-value]
+        code, said = client.containers.get("box").exec_run(["any"], **options)
+        return code, said
     finally:
         client.close()
 

@@ -39,3 +39,22 @@ def test_several_places_make_one(tmp_path: Path) -> None:
     assert both == content_keys.several([tmp_path / "a", tmp_path / "b"], tmp_path)
     (tmp_path / "b").write_text("3")
     assert both != content_keys.several([tmp_path / "a", tmp_path / "b"], tmp_path)
+
+
+def test_packages_that_somebody_installed_count_as_any_other_file(tmp_path: Path) -> None:
+    (tmp_path / "image" / "node_modules").mkdir(parents=True)
+    (tmp_path / "image" / "node_modules" / "x.js").write_text("1")
+    before = content_keys.tree(tmp_path)
+    (tmp_path / "image" / "node_modules" / "x.js").write_text("2")
+    assert content_keys.tree(tmp_path) != before
+
+
+def test_a_part_can_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x").write_text("1")
+    (tmp_path / "b").write_text("1")
+    before = content_keys.tree(tmp_path, tmp_path / "a")
+    (tmp_path / "a" / "x").write_text("2")
+    assert content_keys.tree(tmp_path, tmp_path / "a") == before
+    assert [each.name for each in content_keys.files(tmp_path, tmp_path / "a")] == ["b"]
+    assert content_keys.tree(tmp_path / "b") == content_keys.tree(tmp_path / "b")

@@ -250,3 +250,75 @@ def test_the_key_of_a_field_tells_what_its_value_is() -> None:
 def test_what_a_shape_needs_is_in_all_that_has_it(needs: tuple[str, ...], pattern: Any, data: Any) -> None:
     found = data.draw(st.from_regex(pattern))
     assert any(each in found.casefold() for each in needs)
+
+
+AWKWARD = "pa<ss>&w/ord=" + VALUE[:8]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        AWKWARD.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),  # Go, so kubectl
+        AWKWARD.replace("/", "\\/"),
+        "pa%3css%3e%26w%2ford%3d" + VALUE[:8],
+        AWKWARD.encode().hex().upper(),
+        base64.b32encode(AWKWARD.encode()).decode().rstrip("="),
+        base64.encodebytes((AWKWARD * 6).encode()).decode(),
+    ],
+)
+def test_a_value_goes_as_other_programs_write_it(form: str) -> None:
+    shown = redaction.Redactor([AWKWARD, AWKWARD * 6]).text(f"before\n{form}\nafter")
+    assert shown.split() == ["before", "[redacted]", "after"]
+
+
+@pytest.mark.parametrize("between", ["\n", "\n    ", "\r\n", "\n\n"])
+def test_a_value_that_is_broken_over_lines_goes(between: str) -> None:
+    broken = between.join((VALUE[:9], VALUE[9:20], VALUE[20:]))
+    assert redaction.Redactor([VALUE]).text(f"it is\n{broken} here") == "it is\n[redacted] here"
+
+
+def test_a_line_of_a_value_goes_whatever_stands_before_it() -> None:
+    lines = [VALUE, VALUE[::-1], "/a/path/of/no/secret/1"]
+    shown = redaction.Redactor(["\n".join(["first", *lines])]).text(
+        "".join(f"E   {each}\n" for each in lines)
+    )
+    assert shown == "E   [redacted]\nE   [redacted]\nE   /a/path/of/no/secret/1\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"- name: API_TOKEN\n  value: {VALUE}\n",
+        f'{{"name": "DB_PASSWORD", "value": "{VALUE}"}}',
+        f'{{"name":"api-key","value":"{VALUE}"}}',
+    ],
+)
+def test_the_value_of_a_variable_that_is_named_as_secrets_are_goes(text: str) -> None:
+    shown = redaction.Redactor().text(text)
+    assert (VALUE in shown, "[redacted]" in shown) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- name: MODE\n  value: remote-control\n",
+        "- name: API_TOKEN_FILE\n  value: mounted-file\n",
+        "- name: TOKEN\n  value: /run/secrets/token\n",
+        "- name: token\n  valueFrom:\n    secretKeyRef: {}\n",
+    ],
+)
+def test_the_value_of_another_variable_stays(text: str) -> None:
+    assert redaction.Redactor().text(text) == text
+
+
+def test_a_variable_and_a_number_go_from_data_too() -> None:
+    redactor = redaction.Redactor(["31415926"])
+    found = redactor.data(
+        [{"name": "API_TOKEN", "value": VALUE}, {"name": "MODE", "value": "api"}, 31415926, 7]
+    )
+    assert found == [
+        {"name": "API_TOKEN", "value": "[redacted]"},
+        {"name": "MODE", "value": "api"},
+        "[redacted]",
+        7,
+    ]

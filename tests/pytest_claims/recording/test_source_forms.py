@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_claims.recording import source_forms
 from pytest_claims.recording.source_forms import form_of
 
 SOURCE = '''"""A module."""
@@ -102,3 +103,11 @@ def test_a_helper_moved_to_a_module_beside_leaves_it(tmp_path: Path) -> None:
     before = form(tmp_path, helper + rest)
     (tmp_path / "parts.py").write_text(helper)
     assert form(tmp_path, "from sabotage.parts import own\n\n" + rest) == before
+
+
+def test_a_name_that_two_functions_of_a_file_have_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "test_it.py"
+    path.write_text("class A:\n    def test_x(self): ...\n\ndef test_y(): ...\n")
+    assert source_forms.is_one(path, "test_x") and source_forms.is_one(path, "test_y")
+    path.write_text("class A:\n    def test_x(self): ...\n\nclass B:\n    def test_x(self): assert 0\n")
+    assert not source_forms.is_one(path, "test_x")

@@ -141,3 +141,34 @@ def test_the_summary_says_why_and_annotations_cannot_be_broken_out_of(run: Path,
     assert line.startswith("::error file=suites/")
     assert line.endswith(f"/test_it.py,title=refuted%3A {red.id}::a|b ::error::<img>%250A")
     assert "a\\|b ::error::&lt;img>" in ci_summary.markdown(run, made)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"verdict": "blocked", "fault": "the engine is gone"}, "blocked: the engine is gone"),
+        ({"verdict": "unproven", "interrupted": True}, "unproven: it was interrupted"),
+        ({"verdict": "blocked"}, "blocked: a suite could not be collected"),
+    ],
+)
+def test_a_run_that_is_not_accepted_is_green_nowhere(tmp_path: Path, facts: Any, said: str) -> None:
+    run, project = sample(tmp_path / "run")
+    found = results.read(run / results.FILE)
+    good = tuple(each for each in found.claims if each.verdict == "proven")[:3]
+    results.write(run / results.FILE, found.model_copy(update={"claims": good, **facts}))
+    pages.write(run, project)
+    suites = ET.parse(run / "junit.xml").getroot()
+    assert [each.get("message") for each in suites.iter("error")] == [said]
+    told = [read(each) for each in (run / "allure-results").glob("*-result.json")]
+    assert [each["status"] for each in told if each["status"] != "passed"] != []
+    assert said.partition(": ")[2] in ci_summary.commands(results.read(run / results.FILE))[-1]
+
+
+def test_an_accepted_run_has_no_case_of_its_own(tmp_path: Path) -> None:
+    run, project = sample(tmp_path / "run")
+    found = results.read(run / results.FILE)
+    good = tuple(each for each in found.claims if each.verdict == "proven")[:3]
+    results.write(run / results.FILE, found.model_copy(update={"claims": good, "verdict": "accepted"}))
+    pages.write(run, project)
+    names = [each.get("name") for each in ET.parse(run / "junit.xml").getroot().iter("testcase")]
+    assert names == [each.id for each in good]

@@ -13,10 +13,19 @@ from pytest_claims.faults import UsageError
 from pytest_claims.recording import records
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import joining, kill_table, results
-from pytest_claims.reports.schema import Cell, ClaimResult, Image, Results, SabotageResult, SubjectPart
+from pytest_claims.reports.schema import (
+    Cell,
+    ClaimResult,
+    Image,
+    KeyPart,
+    Results,
+    SabotageResult,
+    SubjectPart,
+)
 from pytest_claims.verdicts import Verdict
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
+KEY = KeyPart(subject="1" * 16, harness="2" * 16, cell="3" * 16)
 
 
 def made(home: Path, claim: str, verdict: Verdict = Verdict.PROVEN, **facts: Any) -> dict[Path, Results]:
@@ -30,6 +39,7 @@ def made(home: Path, claim: str, verdict: Verdict = Verdict.PROVEN, **facts: Any
     given: dict[str, Any] = {
         "subject": SubjectPart(name="box", source="abc", image=Image(config_digest="sha256:1")),
         "cell": Cell(kind="0.33.0"),
+        "key": KEY,
         "interrupted": False,
     }
     found = Results(
@@ -101,6 +111,10 @@ def test_a_shard_that_was_interrupted_leaves_nothing_accepted(tmp_path: Path, ho
         ),
         ({"subject": SubjectPart(name="box", source="abc", image=Image(config_digest="sha256:2"))}, "image"),
         ({"cell": Cell(kind="0.32.0")}, "cell"),
+        ({"cell": Cell(kind="0.33.0", cni="another")}, "cell"),
+        ({"cell": Cell(kind="0.33.0", context="another")}, "cell"),
+        ({"key": KEY.model_copy(update={"subject": "4" * 16})}, "subject"),
+        ({"key": KEY.model_copy(update={"harness": "4" * 16})}, "harness"),
     ],
 )
 def test_reports_of_another_run_are_refused(
@@ -140,3 +154,20 @@ def test_kill_tables_are_joined_and_a_survivor_stays_one(tmp_path: Path, home: P
     assert joining.join_kill_tables(home, [home.parent], OURS) is None
     with pytest.raises(UsageError, match="sabotage pvc-bound/a is in two"):
         joining.join_kill_tables(home, [tmp_path / "a", tmp_path / "a"], OURS)
+
+
+def test_reports_that_do_not_say_what_they_are_about_are_refused(tmp_path: Path, home: Path) -> None:
+    parts = made(tmp_path / "a", "pvc-bound", key=None) | made(tmp_path / "b", "rbac-no-secrets", key=None)
+
+    with pytest.raises(UsageError, match="a does not say what it is about"):
+        joining.join(home, parts, OURS)
+
+
+def test_why_any_of_them_came_to_no_end_is_kept(tmp_path: Path, home: Path) -> None:
+    parts = made(tmp_path / "a", "pvc-bound") | made(
+        tmp_path / "b", "rbac-no-secrets", Verdict.BLOCKED, fault="the disk is full"
+    )
+
+    found = joining.join(home, parts, OURS)
+
+    assert (found.verdict, found.fault) == ("blocked", "the disk is full")

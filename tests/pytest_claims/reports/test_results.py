@@ -222,6 +222,14 @@ def test_waivers_cover_what_they_may(
         assert "its waiver" in found.claims[0].reason
 
 
+def test_a_waiver_of_what_is_refuted_covers_no_check_that_is_blocked(judge: Judge, session: Session) -> None:
+    waive(session, covers_refuted=True)
+    assert judge(a="refuted", b="proven").claims[0].waiver is not None
+    (claim,) = judge(a="refuted", b="blocked").claims
+    assert (claim.verdict, claim.waiver) == (Verdict.REFUTED, None)
+    assert "its waiver does not cover blocked" in claim.reason
+
+
 def test_a_waiver_that_expects_one_check_does_not_cover_another(judge: Judge, session: Session) -> None:
     waive(session, expects="t.py::a")
     assert judge(a="unproven", b="proven").claims[0].waiver is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -371,7 +371,7 @@ def test_what_publishes_anything_may_write(step: dict[str, Any]) -> None:
     [
         (of({"run": "true"}), False),
         (of({"run": "true"}, permissions={}), True),
-        ({True: {"workflow_call": None}, **of({"run": "true"})}, True),
+        (cast(dict[str, Any], {True: {"workflow_call": None}}) | of({"run": "true"}), True),
         ({"on": ["push", "workflow_call"], **of({"run": "true"})}, False),
         ({"on": "push", "jobs": {"a": {"permissions": {}}, "b": {}}}, False),
     ],

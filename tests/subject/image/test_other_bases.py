@@ -1,0 +1,99 @@
+"""A root of ours in the place of a base that no registry gives: it is known of the image, for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from boxproof.core.session import EngineInfo, ImageInfo
+from boxproof.core.settings import Settings
+from boxproof.host.fetch import reachability
+from boxproof.subject.image import base_image, image_build
+from boxproof.subject.model import Subject
+from boxproof.subject.supply_chain import provenance
+
+DIGEST = "sha256:" + "a" * 64
+CLIENT = """#!/bin/sh
+case "$*" in
+*RepoTags*) cat {place}/tags ;;
+*"image inspect --format {{{{.Id}}}} {{json"*) echo '{digest} {{}}' ;;
+*"image inspect"*) for last; do :; done; grep -qxF "$last" {place}/images && echo {digest} || exit 1 ;;
+buildx*) echo built >> {place}/builds; echo '{{}}' > $(echo $* | sed 's/.*metadata-file=//; s/ .*//')
+  echo "$*" | tr ' ' '\\n' | sed -n 's/^--tag=//p' >> {place}/images ;;
+esac
+"""
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> EngineInfo:
+    """An engine that has what its file "images" names, and builds whatever it is asked for."""
+    client = tmp_path / "docker"
+    client.write_text(CLIENT.format(place=tmp_path, digest=DIGEST).replace("{{.Id}} {json", "{{.Id}} {{json"))
+    client.chmod(0o755)
+    for name in ("images", "tags", "builds"):
+        (tmp_path / name).write_text("")
+    return EngineInfo(way="user", host="unix:///none", version="1", client=str(client))
+
+
+@pytest.fixture
+def subject(tmp_path: Path) -> Subject:
+    """A subject whose recipe names its base itself."""
+    (tmp_path / "subject" / "image").mkdir(parents=True)
+    (tmp_path / "subject" / "image" / "Dockerfile").write_text("FROM debian:12\nRUN true\n")
+    return Subject.model_validate({"name": "box", "directory": tmp_path / "subject"})
+
+
+@pytest.fixture
+def build(
+    engine: EngineInfo, subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], ImageInfo]:
+    """``build(why)``: the image, where a registry does not answer for that reason, "" where it does."""
+
+    def made(why: str) -> ImageInfo:
+        monkeypatch.setattr(reachability, "registry", lambda *_: why)
+        monkeypatch.setattr(image_build, "lock_of", lambda *_: None)
+        monkeypatch.setattr(base_image, "put", lambda build, _, tag, __: build([f"--tag={tag}", "."]))
+        root = base_image.Base("boxproof-base:bookworm-1", DIGEST, substituted=True)
+        monkeypatch.setattr(base_image, "bootstrapped", lambda *_: root)
+        return image_build.build(Settings(cache=tmp_path / "cache"), engine, subject)
+
+    return made
+
+
+def test_it_is_told_of_the_image_also_where_that_is_found_again(
+    build: Callable[[str], ImageInfo], tmp_path: Path
+) -> None:
+    assert build("no answer").substituted == "debian:12"
+    number = len((tmp_path / "builds").read_text().splitlines())
+    assert build("no answer").substituted == "debian:12"
+    assert len((tmp_path / "builds").read_text().splitlines()) == number
+
+
+def test_once_a_registry_answers_it_is_built_anew(build: Callable[[str], ImageInfo], tmp_path: Path) -> None:
+    build("no answer")
+    number = len((tmp_path / "builds").read_text().splitlines())
+    assert build("").substituted == ""
+    assert len((tmp_path / "builds").read_text().splitlines()) > number
+
+
+def test_a_name_that_was_given_to_a_root_of_ours_is_no_base(engine: EngineInfo, tmp_path: Path) -> None:
+    (tmp_path / "images").write_text("debian:12\n")
+    assert base_image.replaced(engine, ["debian:12", "node:22"], ()) == ()
+    (tmp_path / "tags").write_text('["debian:12","boxproof-base-lent:1"]\n')
+    assert base_image.replaced(engine, ["debian:12", "node:22"], ()) == ("debian:12",)
+    lent = ["--build-context=ubuntu:24.04=docker-image://boxproof-base-lent:1"]
+    (tmp_path / "tags").write_text("")
+    assert base_image.replaced(engine, [f"ubuntu:24.04@{DIGEST}"], lent) == (f"ubuntu:24.04@{DIGEST}",)
+
+
+def test_a_layer_of_ours_on_top_is_on_the_same_base(tmp_path: Path) -> None:
+    below = ImageInfo(reference="box:1", config_digest=DIGEST, nonce="n")
+    above = ImageInfo(reference="box:1-s", config_digest="sha256:" + "b" * 64, nonce="n")
+    assert provenance.replaced(tmp_path, DIGEST) is None
+    provenance.keep(tmp_path, DIGEST, {}, "box:1", "debian:12")
+    provenance.pass_on(tmp_path, below, above)
+    assert provenance.replaced(tmp_path, above.config_digest) == "debian:12"
+    provenance.keep(tmp_path, DIGEST, {}, "box:1")
+    assert provenance.replaced(tmp_path, DIGEST) == ""
