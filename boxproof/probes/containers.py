@@ -7,7 +7,7 @@ import platform
 import signal
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -326,12 +326,14 @@ class Walked:
     writable: tuple[str, ...]
 
 
-def walked(box: LocalContainer, *, uid: int, spared: tuple[str, ...]) -> Walked:
+def walked(box: LocalContainer, *, uid: int, spared: tuple[str, ...], groups: Iterable[int] = ()) -> Walked:
     """Return what is found of the file system ``box`` runs on, mounts left out; raises EnvironmentFault.
 
-    ``uid`` is the user (and its group) whose rights count; ``spared`` are directories it may write in.
+    ``uid`` is the user (and its group) whose rights count, ``groups`` are others it is in; ``spared`` are
+    directories it may write in.
     """
-    words = [str(uid), str(uid), *(f"{each.rstrip('/')}/" for each in spared)]
+    gids = ",".join(map(str, sorted({uid, *groups})))
+    words = [str(uid), gids, *(f"{each.rstrip('/')}/" for each in spared)]
     try:
         output: Any = box.docker.containers.run(
             box.probe_image, ["-c", SCRIPT, *words], entrypoint=["python3"], user="0:0", remove=True,

@@ -39,6 +39,9 @@ PUBLIC_LAN = (
     "198.51.100.2",
     "198.51.100.1",
 )  # the machine's own address, and its neighbour's, as on campuses
+HOST_SIX, NEIGHBOUR_SIX = "fd77::2", "fd77::1"
+FAR_SIX = ("fd78::9", "2001:db8:77::9")  # behind the neighbour: a private network, and a public one
+IPV6 = Path("/proc/net/if_inet6")
 API, FORGE, CACHE = "160.79.104.10", "140.82.112.4", "151.101.2.132"
 RESOLVER = "127.0.0.53"
 NAMES = {
@@ -65,6 +68,14 @@ ip route add default via {neighbour}
 WIDENED = """set -e
 ip addr add {neighbour}/24 dev lan0
 for each in {others}; do ip addr add "$each/32" dev lo; done
+"""
+SIXTH = """set -e
+ip -6 addr add {neighbour}/64 dev lan0 nodad
+for each in {others}; do ip -6 addr add "$each/128" dev lo nodad; done
+"""
+SIXTH_HOST = """set -e
+ip -6 addr add {address}/64 dev eth0 nodad
+ip -6 route add default via {neighbour}
 """
 NIX_PACKAGES = ("nix-bin", "libboost-context1.74.0", "libcpuid16", "libgc1", "libsodium23")
 NIX_CONF = """sandbox = false
@@ -151,6 +162,19 @@ class Stage:
         self._serves(self._world, {"tcp": more, "udp": [*more, *known]})
         here = [(own, PORT, own)]
         self._serves(self._host, {"tcp": here, "udp": [*here, (HOST, PORT, HOST)]})
+
+    def widen_six(self) -> tuple[str, ...]:
+        """Have IPv6 in the LAN, and return what listens there: this machine last, none without IPv6."""
+        if not IPV6.exists():
+            return ()
+        others = " ".join(FAR_SIX)
+        self.in_world(["sh", "-c", SIXTH.format(neighbour=NEIGHBOUR_SIX, others=others)])
+        self.on_host(["sh", "-c", SIXTH_HOST.format(address=HOST_SIX, neighbour=NEIGHBOUR_SIX)])
+        world = [(each, PORT, each) for each in (NEIGHBOUR_SIX, *FAR_SIX)]
+        self._serves(self._world, {"tcp": world, "udp": world})
+        here = [(HOST_SIX, PORT, HOST_SIX)]
+        self._serves(self._host, {"tcp": here, "udp": here})
+        return (NEIGHBOUR_SIX, *FAR_SIX, HOST_SIX)
 
     def close(self) -> None:
         """End everything that runs on the stage."""

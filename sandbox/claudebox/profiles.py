@@ -16,10 +16,20 @@ PROVIDERS = ("nix", "dir")
 OURS = ("HOME", "PATH", "CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR", "CLAUDEBOX")
 # What is written out where a name belongs: the forms of well-known tokens, and a value with a telling name.
 SECRETS = (
-    r"sk-(ant-)?[A-Za-z0-9_-]{16,}", r"gh[pousr]_[A-Za-z0-9]{20,}", r"github_pat_\w{20,}",
-    r"glpat-[\w-]{16,}", r"(AKIA|ASIA)[A-Z0-9]{16}", r"xox[abpr]-[\w-]{10,}", r"AIza[\w-]{30,}",
-    r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}", r"-----BEGIN [A-Z ]*PRIVATE KEY", r"AGE-SECRET-KEY-1\w{20,}",
-    r"hf_[A-Za-z0-9]{20,}", r"npm_[A-Za-z0-9]{20,}",
+    r"sk-(ant-|proj-|svcacct-)?[A-Za-z0-9_-]{16,}", r"gh[pousr]_[A-Za-z0-9]{20,}", r"github_pat_\w{20,}",
+    r"\bgl(pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|oas|soat|ffct)-[\w.-]{16,}", r"GR1348941[\w-]{16,}",
+    r"(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}", r"xox[abceoprs](\.xox[abp])?-[\w-]{10,}", r"\bxapp-[\w-]{10,}",
+    r"AIza[\w-]{30,}", r"\bya29\.[\w-]{10,}", r"\bGOCSPX-[\w-]{10,}", r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}",
+    r"-----BEGIN [A-Z ]*PRIVATE KEY", r"AGE-SECRET-KEY-1\w{20,}", r"hf_[A-Za-z0-9]{20,}",
+    r"npm_[A-Za-z0-9]{20,}",
+    r"\bpypi-[\w-]{16,}", r"\brubygems_[0-9a-f]{16,}", r"\bdckr_(pat|oat)_[\w-]{16,}",
+    r"\bhv[sbr]\.[\w-]{16,}", r"\w{8,}\.atlasv1\.[\w-]{16,}", r"\bdo[opr]_v1_[0-9a-f]{16,}",
+    r"\bglsa_\w{16,}",
+    r"\bglc_[\w=]{16,}", r"\bshp(at|ca|pa|ss)_[0-9a-fA-F]{16,}", r"\b[sr]k_(live|test)_[A-Za-z0-9]{10,}",
+    r"\bwhsec_[\w+/=]{16,}", r"\bSG\.[\w-]{10,}\.[\w-]{10,}", r"\b\d{8,10}:AA[\w-]{30,}",
+    r"\blin_api_\w{16,}",
+    r"\bntn_\w{16,}", r"\btskey-[a-z]+-[\w-]{10,}", r"\bsntry[su]_[\w=+/-]{16,}", r"\bATATT3[\w=-]{16,}",
+    r"\bpul-[0-9a-f]{32,}", r"\bdapi[0-9a-f]{32}",
     r"\b\w*(SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY|CREDENTIAL)\w*\s*[=:]\s*[\"']?[^\s\"'\]]{6,}",
     r"://[^/\s:@]+:[^/\s:@]+@",
 )  # fmt: skip

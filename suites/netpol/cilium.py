@@ -14,6 +14,7 @@ SOURCES = ("k8s:", "any:")  # what a label's name may begin with
 SAID = {"description", "endpointSelector", "egress"}
 DNS, HTTPS = "53", "443"
 BOTH = {"TCP", "UDP"}
+APISERVER = {"443", "6443"}
 RESOLVER = {"io.kubernetes.pod.namespace": "kube-system", "k8s-app": "kube-dns"}
 
 
@@ -104,9 +105,23 @@ def _https(rules: list[dict[str, Any]], names: Collection[str]) -> Iterator[str]
             yield "the names are not allowed on 443 alone"
         if any(each not in ("kube-apiserver",) for each in rule.get("toEntities") or []):
             yield f"entities are allowed: {rule['toEntities']}"
+    yield from _ranges(rules)
     have = listed({"spec": {"egress": rules}})
     if have != set(names):
         yield f"the names differ from the proxy's: {sorted(have ^ set(names))}"
+
+
+def _ranges(rules: list[dict[str, Any]]) -> Iterator[str]:
+    """Give what ports say beyond one number: a range, all of them, more of the API server."""
+    for rule in rules:
+        ports = [each for part in rule.get("toPorts") or [] for each in part.get("ports") or []]
+        for each in ports:
+            if str(each.get("endPort") or each["port"]) != str(each["port"]):
+                yield f"a range of ports is allowed: {each['port']}-{each['endPort']}"
+            if not str(each["port"]).isdigit() or str(each["port"]) == "0":
+                yield f"port {each['port']} is no number of one port"
+        if "toEntities" in rule and (more := sorted({str(each["port"]) for each in ports} - APISERVER)):
+            yield f"more of the API server is allowed: {more}"
 
 
 def _ports(rule: Mapping[str, Any]) -> dict[str, set[str]]:

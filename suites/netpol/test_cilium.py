@@ -146,6 +146,59 @@ ASTRAY: dict[str, Callable[[Policies], None]] = {
 }
 
 
+ONE_PORT_EACH = require(
+    "each port that a policy opens is one, and of the API server those that it has",
+    lambda found: found == [],
+)
+
+
+def from_a_port_on(rules: list[dict[str, Any]]) -> None:
+    """Allow the names on every port from theirs on."""
+    ports_of_the_names(rules)[0]["endPort"] = 65535
+
+
+def a_port_without_a_number(rules: list[dict[str, Any]]) -> None:
+    """Allow the names on all ports: that is what 0 says."""
+    ports_of_the_names(rules)[0]["port"] = "0"
+
+
+def the_kubelet(rules: list[dict[str, Any]]) -> None:
+    """Allow one port more of the machine that has the API server."""
+    rule = next(each for each in rules if "toEntities" in each)
+    rule["toPorts"][0]["ports"].append({"port": "10250", "protocol": "TCP"})
+
+
+def ports_of_the_names(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the ports on which names are allowed."""
+    found: list[dict[str, Any]] = next(each for each in rules if "toFQDNs" in each)["toPorts"][0]["ports"]
+    return found
+
+
+WIDER: dict[str, Callable[[list[dict[str, Any]]], None]] = {
+    "the names are allowed on all ports from 443 on": from_a_port_on,
+    "the names are allowed on port 0": a_port_without_a_number,
+    "the API server's kubelet is allowed": the_kubelet,
+}
+
+
+@claim("netpol-fqdn-allowlist-cilium")
+def test_no_port_of_the_policy_is_more_than_one(objects: Policies) -> None:
+    policies = [each for each in objects if each["kind"] in (cilium.KIND, cilium.CLUSTERWIDE)]
+    names = allowed(objects)
+    assert policies, "there is no policy for Cilium"
+
+    def problems(found: Policies, asked: str) -> list[str]:
+        every = [one for each in found for one in cilium.problems(each, names)]
+        return observe("problems of ports", asked, every)
+
+    for what, spoil in WIDER.items():
+        with control(f"{what}: it is seen"):
+            wrong = copy.deepcopy(policies)
+            spoil(wrong[0]["spec"]["egress"])
+            ONE_PORT_EACH.fails(problems(wrong, what))
+    ONE_PORT_EACH(problems(policies, COMPONENT))
+
+
 @claim("netpol-fqdn-allowlist-cilium")
 def test_cilium_enforces_the_policy(cluster: ClusterInfo) -> None:
     pytest.skip(f"the policy was read, not tried: no cluster of ours has Cilium, this one has {cluster.cni}")

@@ -14,6 +14,8 @@ from claudebox import errors, login, network, profiles, projects, safely, seccom
 from claudebox.cli import parse
 from claudebox.errors import Problem
 
+from suites.sandbox.written_secrets import ISSUED, PLAIN
+
 SANDBOX = Path(__file__).parents[2] / "sandbox"
 ALLOW, EPERM, AFNOSUPPORT = seccomp.ALLOW, seccomp.ERRNO | 1, seccomp.ERRNO | 97
 X86, I386 = 0xC000003E, 0x40000003
@@ -132,6 +134,21 @@ def test_a_submodule_is_a_project_of_its_own(home: Path) -> None:
     found = projects.find(str(inner), str(home))
     assert found.root == str(inner)
     assert found.gitdirs == (str(outer / ".git/modules/inner"),)
+
+
+@pytest.mark.parametrize("issuer", list(ISSUED))
+def test_a_secret_of_any_issuer_is_refused_in_a_profile(home: Path, issuer: str) -> None:
+    text = "".join(ISSUED[issuer])
+    path = home / ".claudebox/profiles/p.toml"
+    for each in (path.parent.parent, path.parent):
+        each.mkdir(mode=0o700, exist_ok=True)
+    path.write_text(f"# {PLAIN.strip('# ')}")
+    path.chmod(0o600)
+    assert profiles.load("p").name == "p"
+    path.write_text(f"# for later: {text}\n")
+    with pytest.raises(Problem, match="secret written out") as raised:
+        profiles.load("p")
+    assert text not in raised.value.message
 
 
 @pytest.mark.parametrize("name", ["../x", "", "a/b", ".hidden"])

@@ -13,15 +13,20 @@ from contextlib import suppress
 from typing import Any
 
 
+def family(address: str) -> socket.AddressFamily:
+    """Return the family of an address."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def tcp(address: str, port: int, token: str) -> None:
     """Listen, and answer each connection with ``token``."""
-    server = socket.create_server((address, port), backlog=64)
+    server = socket.create_server((address, port), family=family(address), backlog=64)
     background(lambda: answer(server, token))
 
 
 def udp(address: str, port: int, token: str) -> None:
     """Answer each datagram with ``token``."""
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server = socket.socket(family(address), socket.SOCK_DGRAM)
     server.bind((address, port))
 
     def work() -> None:

@@ -1,0 +1,71 @@
+"""Changes of one tier's network that the default tier does not have, and of whose hosts are on the list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
+from pytest_claims.sabotages import replace_in, subject_sabotage
+from sabotage.box_parts import pod_of
+
+CILIUM = "manifests/components/cilium/ciliumnetworkpolicy.yaml"
+
+
+@manifest_sabotage("netpol-unlisted-hosts-blocked", "a store of files that anybody can fill is on the list")
+def a_store_listed(objects: Objects) -> None:
+    data = find(objects, "ConfigMap", "claude-egress")["data"]
+    data["allowed"] += "storage.googleapis.com\n"
+
+
+@manifest_sabotage(
+    "netpol-unlisted-hosts-blocked", "where a configuration is cloned, everybody's files are on the list"
+)
+def everybodys_files_listed(objects: Objects) -> None:
+    data = find(objects, "ConfigMap", "claude-egress")["data"]
+    data["allowed-config-clone"] += "\n*.githubusercontent.com\n"
+
+
+@manifest_sabotage(
+    "netpol-effective-from-first-packet", "where the agent gets out by itself, its gate does not look"
+)
+def blind_where_it_is_open(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-open-egress")  # in that tier alone
+    pod_of(objects)["initContainers"][0]["command"] = ["true"]
+
+
+@manifest_sabotage(
+    "netpol-effective-from-first-packet", "served over HTTP, nothing listens where the gate is to be denied"
+)
+def no_canary_where_it_is_served(objects: Objects) -> None:
+    """What nobody answers is as shut as what a policy denies."""
+    find(objects, "NetworkPolicy", "claude-api")
+    pod_of(objects, "Deployment")["containers"].pop()
+
+
+@subject_sabotage("netpol-fqdn-allowlist-cilium", "the policy for Cilium allows all ports from 443 on")
+def cilium_allows_a_range(directory: Path) -> None:
+    """Where a port has an end it is the first of many."""
+    names = '        - matchName: claude.com\n      toPorts:\n        - ports:\n            - port: "443"\n'
+    replace_in(directory / CILIUM, names, f"{names}              endPort: 65535\n")
+
+
+@subject_sabotage("netpol-fqdn-allowlist-cilium", "the policy for Cilium allows the API server's kubelet")
+def cilium_allows_the_kubelet(directory: Path) -> None:
+    """The entity is the machine with all that listens on it, and not a service."""
+    port = '            - port: "6443"\n'
+    replace_in(directory / CILIUM, port, f'{port}              protocol: TCP\n            - port: "10250"\n')
+
+
+@manifest_sabotage(
+    "netpol-unlisted-hosts-blocked", "where a configuration is cloned, a list of its own has a host of others"
+)
+def a_list_of_its_own(objects: Objects) -> None:
+    """It is another ConfigMap, in the directory of the first."""
+    find(objects, "PersistentVolumeClaim", "claude-config-clone")  # in that tier alone
+    space = find(objects, "StatefulSet")["metadata"]["namespace"]
+    meta = {"name": "claude-more", "namespace": space}
+    more = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"hosts": "pypi.org\n"}}
+    objects.append(more)
+    named = {"name": "claude-more", "items": [{"key": "hosts", "path": "allowed-more"}]}
+    sources = [{"configMap": {"name": "claude-egress"}}, {"configMap": named}]
+    pod_of(objects, "Deployment")["volumes"] = [{"name": "config", "projected": {"sources": sources}}]

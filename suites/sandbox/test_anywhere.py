@@ -1,0 +1,73 @@
+"""One session a project, wherever in it the second is started and in whatever tier; and a LAN with IPv6."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from boxproof.fixtures.sandboxed import Inside, Sandbox
+from boxproof.probes.network.reach import Listener, Reach, reach
+from boxproof.probes.stage import NEIGHBOUR, NEIGHBOUR_SIX, PORT, Stage
+from pytest_claims import claim, control, observe, require, scope
+from pytest_claims.faults import EnvironmentFault
+from suites.sandbox.test_projects import SETTINGS, STAY, begun, repository
+
+DENIED = {Reach.REFUSED, Reach.FILTERED, Reach.NO_ROUTE}
+NOT_BESIDE = require("it does not start beside the first", lambda started: not started)
+NO_SIX = require("over IPv6 there is no connection", lambda answer: answer in DENIED)
+# the kernel takes an address from the network's other end, where that gives one, in a moment
+ROUTED = 'awk \'$4 == "00" && $6 != "lo" { found = 1 } END { exit !found }\' /proc/net/if_inet6'
+A_MOMENT = f"for each in $(seq 20); do {ROUTED} && break; sleep 0.2; done"
+
+
+def gitted(stage: Stage, directory: Path, *words: str) -> None:
+    """Run git on the stage; raises EnvironmentFault."""
+    ended = stage.as_user(["git", *SETTINGS, *words], cwd=directory)
+    if not ended.ok:
+        raise EnvironmentFault(ended.describe())
+
+
+@claim("sbx-concurrent-session-coordinated")
+@scope("host")
+def test_a_second_session_is_refused_anywhere_in_a_project(sandbox: Sandbox, stage: Stage) -> None:
+    """In a subdirectory or a worktree, and in any tier: all write the histories of one instance."""
+    repo = repository(partial(gitted, stage), stage.home / "repo")
+    places = [repo, repo / "sub", stage.home / "wt", repo / ".worktrees/f"]
+    for each in places[2:]:
+        gitted(stage, repo, "worktree", "add", "-q", str(each))
+    for place in places:
+        with control(f"where no other session runs one starts: {place.name}"):
+            alone = sandbox.run(["true"], "offline", cwd=place)
+            NOT_BESIDE.fails(observe("starts", f"alone, {place.name}", alone.ok))
+    with sandbox.background(STAY, "internet", cwd=repo) as first:
+        begun(first)
+        with control("one of another project runs beside it"):
+            beside = sandbox.run(["true"], "offline")
+            NOT_BESIDE.fails(observe("starts", "another project", beside.ok))
+        for place in places:
+            for tier in sandbox.part.tiers:
+                second = sandbox.run(["true"], tier, cwd=place)
+                NOT_BESIDE(observe("starts", f"{place.name}, {tier}", second.ok))
+        first.write("\n")
+        first.wait(30)
+
+
+@claim("sbx-lan-blocked-internet-works")
+@scope("host")
+def test_no_address_of_the_lan_is_reached_over_ipv6(sandbox: Sandbox, stage: Stage) -> None:
+    """Rules for IPv4 say nothing of it. On a machine without it the LAN is reached by its other addresses."""
+    addresses = stage.widen_six()
+    ends = [Listener(each, PORT, each, udp) for each in addresses for udp in (False, True)]
+    known = ends or [Listener(NEIGHBOUR, PORT, NEIGHBOUR)]
+    with control("in the full tier each is reached"), sandbox.session("full") as full:
+        for each in known:
+            NO_SIX.fails(reach(full, each))
+    with sandbox.session("internet") as inside:
+        a_moment(inside)
+        for each in ends or [Listener(NEIGHBOUR_SIX, PORT, NEIGHBOUR_SIX)]:
+            NO_SIX(reach(inside, each))
+
+
+def a_moment(inside: Inside) -> None:
+    """Let an address come, where one does."""
+    inside.sh(A_MOMENT)
