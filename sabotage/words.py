@@ -18,7 +18,7 @@ image_sabotage(
 )  # fmt: skip
 image_sabotage(
     "word_for_a_person", "mode-flags-exist", "interactive mode gives the CLI a flag it does not have",
-    dockerfile=edited(START, r's/^( *)exec claude "\$@"/\1exec claude --no-colours "$@"/'),
+    dockerfile=edited(START, r's/^( +exec .*limits\.py claude) "\$@"/\1 --no-colours "$@"/'),
 )  # fmt: skip
 image_sabotage(
     "brings_a_prompt", "mode-flags-exist", "the image has a prompt for who sets none",
@@ -48,7 +48,7 @@ image_sabotage(
     "in mode interactive what starts the CLI takes orphans too, and waits for the CLI alone",
     dockerfile=edited(
         START,
-        r's/^( *)exec claude "\$@"/\1exec python3 -c "import ctypes, subprocess, sys; '
+        r's/^( *)exec .*limits\.py claude "\$@"/\1exec python3 -c "import ctypes, subprocess, sys; '
         r"ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); "
         r'sys.exit(subprocess.call([\\"claude\\", *sys.argv[1:]]))" "$@"/',
     ),

@@ -13,6 +13,7 @@ from boxproof.core.settings import Settings
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import UsageError
 from pytest_claims.reports import pages, results
+from pytest_claims.reports.schema import KeyPart
 from tests.support.report_samples import sample
 
 
@@ -81,6 +82,11 @@ def test_a_directory_without_a_report_is_named(settings: Settings, tmp_path: Pat
 
 def test_the_copies_of_results_in_a_report_are_no_reports(settings: Settings, tmp_path: Path) -> None:
     found, project = sample(tmp_path / "sample", refuted=0, number=12)
+    whole = results.read(found / results.FILE)
+    results.write(
+        found / results.FILE,
+        whole.model_copy(update={"key": KeyPart(subject="1" * 16, harness="2" * 16, cell="3" * 16)}),
+    )
     pages.write(found, project)
     assert len(list(found.rglob(results.FILE))) > 1
     assert e2e.main(settings, merge=[found.parent]) == 0

@@ -70,13 +70,12 @@ def _matched(directory: Path, patterns: Iterable[str]) -> list[Path]:
 
 
 def kustomization(directory: Path) -> dict[str, Any]:
-    """Return what a directory tells kustomize, {} where it tells nothing that can be read."""
+    """Return what a directory tells kustomize, {} for nothing; raises ValueError for no mapping."""
     file = next((directory / name for name in KUSTOMIZATION if (directory / name).is_file()), None)
-    try:
-        built = yaml.load(file.read_text(), LOADER) if file else None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return {}
-    return built if isinstance(built, dict) else {}
+    built = (yaml.load(file.read_text(), LOADER) or {}) if file else {}
+    if not isinstance(built, dict):
+        raise ValueError(f"{file} is no mapping")
+    return built
 
 
 def generated(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[str]:

@@ -310,8 +310,9 @@ def test_what_a_kustomize_directory_generates_is_among_its_kinds(tmp_path: Path)
         (tmp_path / name).write_text(text)
     about = subject(tmp_path, '[manifests]\nkustomize = "k"\n')
     assert sources.kinds(about) == {"Pod", "ConfigMap", "Secret"}
-    (tmp_path / "b/kustomization.yaml").write_text("resources: [\n")
-    assert sources.kinds(about) == {"Pod", "ConfigMap"}
+    (tmp_path / "b/kustomization.yaml").write_text("[resources]\n")
+    with pytest.raises(ValueError, match="is no mapping"):
+        sources.kinds(about)
 
 
 def test_without_a_name_a_workload_is_the_agents() -> None:
