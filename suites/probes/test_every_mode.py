@@ -146,11 +146,15 @@ def test_no_word_of_its_own_in_any_variable_satisfies_the_probe(
 def test_the_engine_sees_what_is_stopped_in_every_mode(
     hanging: Hanging, modes: Modes, container: Containers, subject: Subject, mode: str
 ) -> None:
-    with control("a container in which nothing runs is not healthy; the box, while it works, is"):
-        empty = container(entrypoint=["sleep", "3600"], environment={MODE: mode}, healthcheck=OFTEN)
-        HEALTHY.fails(health(empty, "unhealthy"))
-        box = at_work(hanging, modes, mode, healthcheck=OFTEN)
-        UNHEALTHY.fails(health(box, "healthy"))
+    def told(number: str) -> LocalContainer:
+        """Start a container whose health is what a command of ours makes of ``number``."""
+        asked = OFTEN | {"test": ["CMD", "sleep", number]}
+        return container(entrypoint=["sleep", "3600"], environment={MODE: mode}, healthcheck=asked)
+
+    with control("where a command of ours fails the engine sees it, and where it does not"):
+        HEALTHY.fails(health(told("no number"), "unhealthy"))
+        UNHEALTHY.fails(health(told("0"), "healthy"))
+    box = at_work(hanging, modes, mode, healthcheck=OFTEN)
     HEALTHY(health(box, "healthy"))
     stopped(box, of_mode(box, subject, mode))
     UNHEALTHY(health(box, "unhealthy"))
