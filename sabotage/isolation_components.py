@@ -7,7 +7,6 @@ from pathlib import Path
 from boxproof.deployment.sabotage_ways import (
     Objects,
     as_root,
-    edited,
     find,
     image_sabotage,
     manifest_sabotage,
@@ -80,13 +79,5 @@ image_sabotage(
     dockerfile=as_root(
         "groupadd --gid 4242 tools", "usermod --append --groups tools claude",
         "chgrp -R tools /usr/local/lib/box", "chmod -R g+w /usr/local/lib/box",
-    ),
-)  # fmt: skip
-image_sabotage(
-    "opened_by_default", "iso-volume-modes-survive-a-restart",
-    "in its default mode the box opens the volume to its group at each start",
-    dockerfile=edited(
-        "/usr/local/bin/entrypoint",
-        r's/^remote-control\) exec /remote-control) chmod -R g+rX "$CLAUDE_CONFIG_DIR"; exec /',
     ),
 )  # fmt: skip
