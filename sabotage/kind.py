@@ -8,45 +8,13 @@ from pathlib import Path
 from boxproof.cluster.images import load
 from boxproof.cluster.images.image_archive import canonical
 from boxproof.core.session import Session
-from boxproof.deployment.sabotage_ways import (
-    Objects,
-    as_root,
-    cluster_sabotage,
-    find,
-    image_sabotage,
-    manifest_sabotage,
-)
+from boxproof.deployment.sabotage_ways import as_root, cluster_sabotage, image_sabotage
 from boxproof.host.engine.docker_cli import docker
 from boxproof.kube.client import Kube
 from boxproof.kube.owed import Debt, noted
 from boxproof.probes.pods import helper_pods
 from boxproof.subject.image import image_build
 from pytest_claims.sabotages import SabotageError, replace_in, subject_sabotage
-from sabotage.box_parts import pod_of
-
-
-@manifest_sabotage("no-latest-in-manifests", "an init container takes alpine/git:latest")
-def latest_in_init_container(objects: Objects) -> None:
-    clone = {"name": "clone", "image": "alpine/git:latest", "command": ["git", "version"]}
-    pod_of(objects).setdefault("initContainers", []).append(clone)
-
-
-@manifest_sabotage("no-latest-in-manifests", "the box's image has no tag")
-def no_tag(objects: Objects) -> None:
-    container = pod_of(objects)["containers"][0]
-    container["image"] = container["image"].rpartition(":")[0]
-
-
-@manifest_sabotage("pull-policy-local", "imagePullPolicy: Always")
-def always(objects: Objects) -> None:
-    pod_of(objects)["containers"][0]["imagePullPolicy"] = "Always"
-
-
-@manifest_sabotage("manifest-image-equals-built-tag", "the tag stands in the manifest as a literal")
-def literal_tag(objects: Objects) -> None:
-    container = pod_of(objects)["containers"][0]
-    container["image"] = container["image"].rpartition(":")[0] + ":v1.0.0"
-
 
 image_sabotage(
     "rebuilt-without-load",
@@ -82,18 +50,6 @@ def stale_on_one_node(session: Session, kube: Kube) -> Iterator[None]:
             load.tag_on_node(engine, node, kept, image.reference)
             load.remove(engine, cluster, [kept, old])
             docker(engine, "image", "rm", old, check=False)
-
-
-@subject_sabotage("tag-is-content-addressed", "the tag is always dev")
-def tag_dev(directory: Path) -> None:
-    replace_in(directory / "subject.toml", "[commands]\n", '[commands]\ntag = ["echo", "dev"]\n')
-
-
-@subject_sabotage("tag-is-content-addressed", "the tag follows the Dockerfile alone")
-def tag_of_dockerfile(directory: Path) -> None:
-    replace_in(
-        directory / "subject.toml", "[commands]\n", '[commands]\ntag = ["sha256sum", "image/Dockerfile"]\n'
-    )
 
 
 @subject_sabotage("kind-load-targets-named-cluster", "the documented load names no cluster")
@@ -285,60 +241,6 @@ def down_keeps_nodes(directory: Path) -> None:
     )
 
 
-@subject_sabotage("no-latest-in-manifests", "the Compose file falls back to latest")
-def latest_in_compose(directory: Path) -> None:
-    path = directory / "compose.yaml"
-    lines = [
-        "    image: ${CLAUDE_IMAGE:-claude-in-a-box:latest}" if "image: ${CLAUDE_IMAGE" in each else each
-        for each in path.read_text().splitlines()
-    ]
-    path.write_text("\n".join(lines) + "\n")
-
-
-@subject_sabotage("no-latest-in-manifests", "the pod of the backup has an image without a tag")
-def backup_without_a_tag(directory: Path) -> None:
-    replace_in(
-        directory / "manifests/backup/pod.yaml", "image: claude-in-a-box:unset", "image: claude-in-a-box"
-    )
-
-
-@subject_sabotage("no-latest-in-manifests", "a runbook runs a container of what is latest")
-def latest_in_a_runbook(directory: Path) -> None:
-    command = "```\nkubectl run look --rm -it --image=nicolaka/netshoot\n```\n\n"
-    replace_in(directory / "docs/runbooks.md", "## Looking\n", f"{command}## Looking\n")
-
-
-@subject_sabotage("no-latest-in-manifests", "a component brings a container of what is latest")
-def latest_in_a_component(directory: Path) -> None:
-    path = directory / "manifests/components/token-watch/token-watch.yaml"
-    replace_in(path, "image: claude-in-a-box:unset", "image: bitnami/kubectl:latest")
-
-
-@subject_sabotage(
-    "tag-is-content-addressed", "the tag follows the recipe and the list of tools, and no script"
-)
-def tag_without_scripts(directory: Path) -> None:
-    command = 'tag = ["sh", "-c", "cat image/Dockerfile image/tools.toml image/packages.lock | sha256sum"]\n'
-    replace_in(directory / "subject.toml", "[commands]\n", f"[commands]\n{command}")
-
-
-@subject_sabotage("pull-policy-local", "a component's container asks the registry at each start")
-def component_pulls(directory: Path) -> None:
-    path = directory / "manifests/components/token-watch/token-watch.yaml"
-    replace_in(path, "imagePullPolicy: IfNotPresent", "imagePullPolicy: Always")
-
-
-@manifest_sabotage("pull-policy-local", "an init container asks the registry at each start")
-def init_container_pulls(objects: Objects) -> None:
-    pod_of(objects)["initContainers"][0]["imagePullPolicy"] = "Always"
-
-
-@manifest_sabotage("manifest-image-equals-built-tag", "the proxy runs an image of another tag")
-def proxy_of_another_tag(objects: Objects) -> None:
-    proxy = find(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
-    proxy["image"] = proxy["image"].rpartition(":")[0] + ":v1.0.0"
-
-
 @subject_sabotage("cluster-name-and-context-consistent", "a script makes a cluster of another name")
 def script_with_a_name(directory: Path) -> None:
     (directory / "up.sh").write_text("kind create cluster --name claude-dev\n")
@@ -399,11 +301,3 @@ def preflight_by_the_kind_alone(directory: Path) -> None:
 def pair_listed_without_showing(directory: Path) -> None:
     first = "| 0.33.0 | 2.1.9 |\n"
     replace_in(directory / "docs/matrix.md", first, f"{first}| 0.30.0 | 2.1.9 |\n")
-
-
-@subject_sabotage(
-    "no-latest-in-manifests", "the chart can add a container, whose image its values name by latest"
-)
-def latest_in_the_values(directory: Path) -> None:
-    path = directory / "chart/values.yaml"
-    path.write_text(f"{path.read_text()}\nsidecar:\n  enabled: false\n  image: busybox:latest\n")
