@@ -63,9 +63,8 @@ def a_list_of_its_own(objects: Objects) -> None:
     """It is another ConfigMap, in the directory of the first."""
     find(objects, "PersistentVolumeClaim", "claude-config-clone")  # in that tier alone
     space = find(objects, "StatefulSet")["metadata"]["namespace"]
-    meta = {"name": "claude-more", "namespace": space}
-    more = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"hosts": "pypi.org\n"}}
-    objects.append(more)
+    meta, data = {"name": "claude-more", "namespace": space}, {"hosts": "packages.example.org\n"}
+    objects.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
     named = {"name": "claude-more", "items": [{"key": "hosts", "path": "allowed-more"}]}
     sources = [{"configMap": {"name": "claude-egress"}}, {"configMap": named}]
     pod_of(objects, "Deployment")["volumes"] = [{"name": "config", "projected": {"sources": sources}}]

@@ -6,8 +6,9 @@ from __future__ import annotations
 OWNERS = ("anthropic.com", "claude.com", "claude.ai")
 BROUGHT = {"config-clone": ("github.com",)}  # what a component is there for
 OTHERS = (
-    "storage.googleapis.com", "*.s3.amazonaws.com", "registry.npmjs.org", "pypi.org", "gist.github.com",
-    "*.githubusercontent.com", "anthropic.com.exfil.example", "notclaude.ai", "sentry.io", "*.ai",
+    "storage.googleapis.com", "*.s3.amazonaws.com", "packages.example.org", "index.example.net",
+    "gist.github.com", "*.githubusercontent.com", "anthropic.com.exfil.example", "notclaude.ai", "sentry.io",
+    "*.ai",
 )  # fmt: skip
 
 
