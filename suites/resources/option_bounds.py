@@ -47,11 +47,22 @@ def loose_tmp(service: Mapping[str, Any]) -> list[str]:
     """Return why a service of Compose may fill a disk by way of /tmp, or run programs there."""
     said = service.get("tmpfs") or ()
     every = [said] if isinstance(said, str) else [str(each) for each in said]
+    volumes = service.get("volumes") or ()
+    every += [_tmpfs(each) for each in volumes if _is_tmpfs(each)]
     mine = [each for each in every if each.partition(":")[0].rstrip("/") == "/tmp"]
-    places = [_place(each) for each in service.get("volumes") or ()]
+    places = [_place(each) for each in volumes if not _is_tmpfs(each)]
     found = [f"a volume at {each}" for each in places if f"{each}/".startswith("/tmp/")]
     found += [each for each in mine if not tmp_is_tight(("--tmpfs", each))]
     return found if mine else [*found, "no tmpfs"]
+
+
+def _is_tmpfs(volume: Any) -> bool:
+    return isinstance(volume, Mapping) and volume.get("type") == "tmpfs"
+
+
+def _tmpfs(volume: Mapping[str, Any]) -> str:
+    """Return a volume that is a tmpfs as ``tmpfs`` of a service says it."""
+    return f"{_place(volume)}:size={(volume.get('tmpfs') or {}).get('size', '')}"
 
 
 def _place(volume: Any) -> str:

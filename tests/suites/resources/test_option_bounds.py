@@ -63,6 +63,9 @@ def test_tmp_is_tight_with_a_size_and_without_programs(words: str, tight: bool) 
         ({"tmpfs": ["/tmp:size=1m"], "volumes": ["/tmp:/tmp"]}, 1),
         ({"tmpfs": ["/tmp:size=1m"], "volumes": [{"type": "bind", "source": "/a", "target": "/tmp/a"}]}, 1),
         ({}, 1),
+        ({"volumes": [{"type": "tmpfs", "target": "/tmp", "tmpfs": {"size": "64m"}}]}, 0),
+        ({"volumes": [{"type": "tmpfs", "target": "/tmp/", "tmpfs": {"size": 1 << 26}}, "a:/tmp/a"]}, 1),
+        ({"volumes": [{"type": "tmpfs", "target": "/tmp"}]}, 1),
     ],
 )
 def test_the_tmp_of_a_service_is_tight(service: dict[str, Any], number: int) -> None:
