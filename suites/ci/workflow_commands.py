@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-CONTINUED = re.compile(r"\\\n\s*")
+from boxproof.subject.documented_commands import CONTINUED
+
 REMARK = re.compile(r"(?:^|\s)#.*$")
 SAYS = re.compile(r"^\s*(?:echo|printf|:)\s[^;&|]*$")
 NEVER = re.compile(r"^\s*(?:\$\{\{\s*)?(?:false|'false'|\"false\"|0)\s*(?:\}\}\s*)?$", re.IGNORECASE)

@@ -10,11 +10,11 @@ from typing import Any
 
 import yaml
 
+from boxproof.subject.documented_commands import CONTINUED
 from boxproof.subject.image.shell_commands import simple_commands
 from boxproof.subject.manifests.pod_specs import is_floating
 from pytest_claims.faults import SubjectFault
 from suites.ci import workflow_commands, workflow_images
-from suites.ci.workflow_commands import CONTINUED
 
 Workflow = Mapping[str, Any]
 Step = Mapping[str, Any]

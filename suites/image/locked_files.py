@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from boxproof.subject.documented_commands import CONTINUED
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.shell_commands import program
 
@@ -23,7 +24,6 @@ PROJECTS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
 }
 LISTED = ("-r", "--requirement", "--requirements")
 HELD = re.compile(r"(===?|@)\s*\S|--hash=")
-SEPARATE = re.compile(r"\\\n\s*")
 LEFT_OUT = frozenset({"node_modules", "__pycache__"})
 
 
@@ -68,5 +68,5 @@ def _found(context: Path, name: str) -> list[Path]:
 
 def loose(requirements: str) -> list[str]:
     """Return the lines of a file of requirements that name a package in no version."""
-    every = (re.sub(r"(^|\s)#.*", "", each).strip() for each in SEPARATE.sub(" ", requirements).splitlines())
+    every = (re.sub(r"(^|\s)#.*", "", each).strip() for each in CONTINUED.sub(" ", requirements).splitlines())
     return [each for each in every if each and not each.startswith(("-", ".", "/")) and not HELD.search(each)]

@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from boxproof.subject.documented_commands import CONTINUED
+
 CONFIGURATION = re.compile(r"^apiVersion:\s*['\"]?kind\.x-k8s\.io/", re.MULTILINE)
 NAME = re.compile(r"^name:\s*['\"]?([\w.-]+)", re.MULTILINE)
 OPTIONS = ("--name", "--cluster", "--context")
@@ -31,7 +33,6 @@ OWN = re.compile(
 )
 VARIABLE_ALONE = re.compile(r"\$[({]?(\w+)[)}]?")
 CHOSEN = "use-context"  # of kubectl config, before a context
-CONTINUED = re.compile(r"\\\n\s*")
 LOAD = re.compile(
     r"^(?!\s*#).*\bkind\s+load\s+(?:docker-image|image-archive)\b(?P<rest>[^\n;&|]*)", re.MULTILINE
 )
