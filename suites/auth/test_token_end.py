@@ -42,8 +42,6 @@ def test_the_health_check_reports_the_end_of_a_token_of_the_environment(
         ended = box.exec(CHECK, environment={DAY: said})
         return observe("expiry check", asked, (ended.code, "expires_in_seconds" in ended.stdout))
 
-    with control(f"one that lasts {FAR} days is fine"):
-        assert WARNS.fails(checked(f"in {FAR} days", day(FAR))) == (0, True)
     for asked, said in {
         f"in {NEAR} days": day(NEAR),
         "past": day(-1),
@@ -51,6 +49,8 @@ def test_the_health_check_reports_the_end_of_a_token_of_the_environment(
         "no day": "soon",
     }.items():
         WARNS(checked(asked, said))
+    with control(f"one that lasts {FAR} days is fine"):
+        assert WARNS.fails(checked(f"in {FAR} days", day(FAR))) == (0, True)
 
 
 @claim("token-expiry-monitored")
