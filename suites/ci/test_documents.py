@@ -48,7 +48,7 @@ VERSIONS_FACT = "kind-and-docker-versions"
 KIND_NAMED = re.compile(r"(?<![\d.])v?(0\.\d{2,})\b")  # in a line about KIND
 AS_TABLED = require(
     "the kinds it names are in the table of what loads into what, the oldest and the newest of it among them",
-    lambda kinds: set(kinds["named"]) <= set(kinds["listed"]) and {*kinds["ends"]} <= set(kinds["named"]),
+    lambda kinds: kinds["named"] and set(kinds["ends"]) <= set(kinds["named"]) <= set(kinds["listed"]),
 )
 
 
