@@ -13,6 +13,7 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Twins
 from boxproof.probes.pods.probe_pods import CONFINED, PROGRAM, Twin
 from pytest_claims import claim, control, observe, require
+from pytest_claims.faults import EnvironmentFault
 from suites.debugging.test_entering import MEANT, MOUNTS, read, two_exec
 
 WORKER = "worker"
@@ -48,10 +49,13 @@ def test_the_script_is_not_misled_by_a_name_that_begins_alike(
 
 
 def running(node: Exec, pod: Twin, container: str) -> str:
-    """Return the id of a container that runs, "" where there is none."""
+    """Return the id of a container that runs, "" where there is none; raises EnvironmentFault."""
     labels = {"pod.namespace": pod.namespace, "pod.name": pod.name, "container.name": container}
     words = [word for key, value in labels.items() for word in ("--label", f"io.kubernetes.{key}={value}")]
-    return node(["crictl", "ps", "--quiet", "--state", "Running", *words]).stdout.strip()
+    done = node(["crictl", "ps", "--quiet", "--state", "Running", *words])
+    if not done.ok:
+        raise EnvironmentFault(done.describe())  # a runtime that says nothing is none without the container
+    return done.stdout.strip()
 
 
 @claim("dbg-crictl-stop-before-rm")

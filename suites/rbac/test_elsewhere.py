@@ -13,9 +13,9 @@ from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import COMPONENTS
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.kube.access_reviews import Answer, Question
+from boxproof.kube.access_reviews import Question
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.rules import becomes, changing, in_force
+from boxproof.kube.rules import changing, in_force
 from boxproof.probes.pods.helper_pods import applied, unique
 from boxproof.subject.manifests.pod_specs import without_pods
 from boxproof.subject.model import Subject
@@ -69,8 +69,7 @@ def bound_in(space: str, box: Box, kube: Kube) -> Iterator[None]:
             made.append(another)
     assert made, "no binding of the operator stands in its namespace"
     with applied(kube, *made):
-        asked = Question.of(PATCH, "deployments.apps", space)
-        assert becomes(kube, box.user, asked, Answer.ALLOWED) is Answer.ALLOWED
+        in_force(kube, box.user)
         yield
 
 
