@@ -46,7 +46,6 @@ def main(
     Those are tried whose checks were not seen red in their present form, or that changed, against what is
     left to be seen; with ``every`` all of them against all checks.
     """
-    shards.checked(shard, merge)
     if merge:
         return shards.merge(settings, merge, tables=True)
     settings = shards.of_sabotages(settings, shard)
