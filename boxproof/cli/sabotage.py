@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import filelock
 
 from boxproof.cli import e2e, shards
-from boxproof.cluster.images import load
 from boxproof.core import own_project
 from boxproof.core.own_project import OURS, key, of
-from boxproof.core.process import run as command
-from boxproof.core.session import ImageInfo, Session
+from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
-from boxproof.deployment import deploy, sabotage_ways
-from boxproof.deployment.sabotage_ways import ClusterSabotage, ImageSabotage, ManifestSabotage
-from boxproof.kube.client import Kube
+from boxproof.deployment import sabotaged_box
 from boxproof.runs import bringup, run_life, run_steps, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.runs.suite_runner import Listed
-from boxproof.subject import copies, model, parts
-from boxproof.subject.image import image_build
-from boxproof.subject.supply_chain import provenance
+from boxproof.subject import parts
 from pytest_claims import pace, progress, sabotages, selection
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import ExitCode, UsageError, unread
-from pytest_claims.recording import content_keys, records, red_lock, writing
+from pytest_claims.recording import records, red_lock, writing
 from pytest_claims.recording.records import Record
 from pytest_claims.recording.red_lock import RedLock
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
-from pytest_claims.sabotages import Sabotage, SubjectSabotage
+from pytest_claims.sabotages import Sabotage
 from pytest_claims.verdicts import Verdict
 
 EXAMPLES = ROOT / "examples"
@@ -56,7 +46,6 @@ def main(
     Those are tried whose checks were not seen red in their present form, or that changed, against what is
     left to be seen; with ``every`` all of them against all checks.
     """
-    shards.checked(shard, merge)
     if merge:
         return shards.merge(settings, merge, tables=True)
     settings = shards.of_sabotages(settings, shard)
@@ -273,13 +262,13 @@ def attempt(
     directory.mkdir(parents=True)
     diff = ""
     try:
-        session, diff = prepare(run, sabotage, directory)
-        with in_force(sabotage, session):
+        session, diff = sabotaged_box.prepare(run.session, sabotage, directory)
+        with sabotaged_box.in_force(sabotage, session):
             output = prove(session, sabotage, checks, listed)
-        shown = seen_in_force(sabotage, run.session, session)
+        shown = sabotaged_box.seen_in_force(sabotage, run.session, session)
         writing.write_text(directory / "pytest.txt", output)
         if sabotage.scope != "host":
-            clean(sabotage, session)
+            sabotaged_box.remove(sabotage, session)
         reports = results.reported(directory)
         if listed and is_noticed(reports, checks):
             reports = [each for each in reports if each.state != NOT_NEEDED]
@@ -325,84 +314,3 @@ def prove(
             break
         others = [name for name in others if name not in ran]
     return output
-
-
-def seen_in_force(sabotage: Sabotage, base: Session, session: Session) -> bool:
-    """Return whether what the checks asked had the change in it.
-
-    Files and image differ by content, of the rendered objects one set at least had the change. A sabotage of
-    the cluster raises itself where it does not take.
-    """
-    if isinstance(sabotage, SubjectSabotage):
-        return content_keys.tree(Path(session.subject)) != content_keys.tree(Path(base.subject))
-    if isinstance(sabotage, ImageSabotage):
-        before, after = base.image, session.image
-        return before is not None and after is not None and before.config_digest != after.config_digest
-    if isinstance(sabotage, ManifestSabotage):
-        return deploy.in_force(session)
-    return True
-
-
-def in_force(sabotage: Sabotage, session: Session) -> AbstractContextManager[None]:
-    """Return the block in which a sabotage of the cluster is in force; the others already are."""
-    if not isinstance(sabotage, ClusterSabotage):
-        return nullcontext()
-    return sabotage.cluster(session, Kube(deploy.cluster_of(session).kubeconfig))
-
-
-def prepare(run: Run, sabotage: Sabotage, directory: Path) -> tuple[Session, str]:
-    """Return the session the sabotaged subject is proven in, and the diff of the sabotage."""
-    suffix = "s" + hashlib.sha256(sabotage.id.encode()).hexdigest()[:6]
-    base = run.session
-    session = replace(base, directory=str(directory), suffix=suffix, sabotage=sabotage.id)
-    if isinstance(sabotage, ManifestSabotage):
-        return session, manifest_diff(base, sabotage)
-    if isinstance(sabotage, ImageSabotage):
-        made = variant(base, sabotage, suffix)
-        wanted = {deploy.LOAD_FIRST: made.reference} if sabotage.load == "full" else {}
-        return replace(session, image=made, extra=base.extra | wanted), sabotage_ways.dockerfile_diff(
-            sabotage
-        )
-    if isinstance(sabotage, SubjectSabotage):
-        copy = Path(tempfile.mkdtemp(prefix="sabotage-")) / "subject"  # a subject is no part of a report
-        shutil.copytree(base.subject, copy, symlinks=True, ignore=copies.left_out(Path(base.subject)))
-        return replace(session, subject=str(copy)), sabotages.apply_subject(sabotage, copy)
-    return session, f"{sabotage.sentence}\n"
-
-
-def manifest_diff(base: Session, sabotage: ManifestSabotage) -> str:
-    """Return the diff in the default tier, or, for a sabotage of an opt-in, in the first that shows it."""
-    tiers = model.load(Path(base.subject)).tiers.values()
-    *earlier, last = dict.fromkeys([(), *tiers])
-    for components in earlier:
-        try:
-            return _diff_with(base, sabotage, components)
-        except UsageError:  # not every tier has what it is about
-            continue
-    return _diff_with(base, sabotage, last)
-
-
-def _diff_with(base: Session, sabotage: ManifestSabotage, components: tuple[str, ...]) -> str:
-    objects = deploy.rendered(base, components=(*deploy.COMPONENTS, *components))[0]
-    return sabotage_ways.apply_manifest(sabotage, objects, model.load(Path(base.subject)))[1]
-
-
-def variant(base: Session, sabotage: ImageSabotage, suffix: str) -> ImageInfo:
-    """Build the box with one more layer; a stale one leaves the nodes with the old content under its tag."""
-    engine, cluster, image = base.engine, deploy.cluster_of(base), base.image
-    assert engine is not None and image is not None
-    made = image_build.variant(engine, image, sabotage.dockerfile, suffix)
-    provenance.pass_on(Path(base.cache), image, made)
-    if sabotage.load == "stale":
-        for node in cluster.nodes:
-            load.tag_on_node(engine, node, image.reference, made.reference)
-    return made
-
-
-def clean(sabotage: Sabotage, session: Session) -> None:
-    """Remove the instances of one sabotage, and its variant from nodes and engine."""
-    deploy.remove_instances(session)
-    if isinstance(sabotage, ImageSabotage) and session.image is not None and session.engine is not None:
-        load.remove(session.engine, deploy.cluster_of(session), [session.image.reference])
-        argv = [session.engine.client, "image", "rm", "--force", session.image.reference]
-        command(argv, env=session.engine.env, timeout=120, check=False)

@@ -170,9 +170,3 @@ def _demand_plain(path: Path) -> None:
         plain = (each.is_dir() and not each.is_symlink()) or (each.is_file() and os.access(each, os.R_OK))
         if not plain:
             raise OSError(errno.EINVAL, f"{each.name} is no file that can be read", str(each))
-
-
-def checked(shard: str, merged: Sequence[Path] | None) -> None:
-    """Raise UsageError where both are asked for."""
-    if shard and merged:
-        raise UsageError("--shard and --merge exclude each other", hint="give one of them")

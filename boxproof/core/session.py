@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.core.process import owner
-from boxproof.core.settings import SESSION, search_path, session_file
-from pytest_claims.faults import UsageError, one_line
+from boxproof.core.settings import no_session, search_path, session_file
+from pytest_claims.faults import one_line
 from pytest_claims.recording import writing
-from pytest_claims.selection import short
 
 SHOWN = 3  # packages that moved are named in a line, so many
 RUN_LABEL = "boxproof.dev/run"
@@ -200,8 +199,7 @@ class Session:
         try:
             return cls.read(Path(path)) if path else None
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-            told = f"{SESSION}={short(path)!r} is no session of a run: {one_line(error)}"
-            raise UsageError(told, hint="a run sets it for what its checks start: unset it") from error
+            raise no_session(one_line(error)) from error
 
 
 def run_labels(run: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ OWNER = "subject.toml"  # what only a checkout has, or the installed copy of its
 PREFIX = "BOXPROOF_"
 SNAPSHOT = re.compile(
     r"([0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z"
-    r"|https?://(\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[^\s/\[\]]+)(/\S*)?|file://\S+)?"
+    r"|https?://(\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[^\s/\[\]]+)(/\S*)?|file://\S+)"
 )
 CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")  # what kind takes
 VERSION = re.compile(r"v?[0-9]{1,6}(\.[0-9]{1,6}){0,3}([-+.][0-9A-Za-z.-]{1,40})?")
@@ -149,6 +149,12 @@ def session_file() -> str:
     return os.environ.get(SESSION, "")
 
 
+def no_session(why: str = "") -> UsageError:
+    """Return the error for a session file that is none."""
+    told = f"{SESSION}={short(session_file())!r} is no session of a run{why and f': {why}'}"
+    return UsageError(told, hint="a run sets it for what its checks start: unset it")
+
+
 def within_a_check() -> bool:
     """Return whether a check of another run started us."""
     return bool(os.environ.get(ADMITTED))
@@ -267,8 +273,7 @@ def _demand_session() -> None:
     except (OSError, ValueError, RecursionError):
         told = None
     if path and not (isinstance(told, dict) and told.keys() >= {"run", "directory", "subject"}):
-        hint = "a run sets it for what its checks start: unset it"
-        raise UsageError(f"{SESSION}={short(path)!r} is no session of a run", hint=hint)
+        raise no_session()
 
 
 def _convert(shown: str, key: str, value: object) -> object:

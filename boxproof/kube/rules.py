@@ -94,16 +94,22 @@ def among(objects: Iterable[Object], user: str, groups: Sequence[str]) -> list[G
 def filled(objects: Iterable[Object]) -> list[Object]:
     """Return the objects, each aggregated ClusterRole with the rules that others among them feed it too."""
     every = list(objects)
-    return [{**each, "rules": [*(each.get("rules") or ()), *_fed(each, every)]}
-            if each.get("aggregationRule") else each for each in every]  # fmt: skip
+    return [each | {"rules": list(_fed(each, every, []))} if _selectors(each) else each for each in every]
 
 
-def _fed(role: Object, every: Iterable[Object]) -> Iterator[Mapping[str, Any]]:
-    selectors = role["aggregationRule"].get("clusterRoleSelectors") or ()
+def _fed(role: Object, every: Sequence[Object], taken: list[Object]) -> Iterator[Mapping[str, Any]]:
+    """Yield the rules of a role, then of those that feed it, which may be fed too; each is ``taken`` once."""
+    taken.append(role)
+    yield from role.get("rules") or ()
     for each in every:
         labels = each["metadata"].get("labels") or {}
-        if each["kind"] == "ClusterRole" and any(matches(one, labels) for one in selectors):
-            yield from each.get("rules") or ()
+        feeds = each["kind"] == "ClusterRole" and any(matches(one, labels) for one in _selectors(role))
+        if feeds and each not in taken:
+            yield from _fed(each, every, taken)
+
+
+def _selectors(role: Object) -> Sequence[Mapping[str, Any]]:
+    return (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
 
 
 def rules_of(role: Object) -> tuple[Rule, ...]:

@@ -161,22 +161,25 @@ class Volume:
 
 def content(file: Path) -> Sequence[str]:
     """Return the files in a backup; raises UsageError if it is none, or not whole."""
-    try:
-        with tarfile.open(file, "r:gz") as tar:
-            return [each.name for each in tar if not each.isdir()]
-    except BROKEN as error:
-        raise UsageError(f"{file} is no backup: {one_line(error)}", hint=MADE) from error
+    with _opened(file) as tar:
+        return [each.name for each in tar if not each.isdir()]
 
 
 def demand_begun(file: Path) -> None:
     """Raise UsageError for a file that begins as no backup does, however large it is; no cluster is asked."""
+    with _opened(file) as tar:
+        if tar.next() is None:
+            raise UsageError(f"{file} is a backup of no file", hint=MADE)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tarfile.TarFile]:
+    """Open a backup; raises UsageError where it is none, also while it is read."""
     try:
         with tarfile.open(file, "r:gz") as tar:
-            first = tar.next()
+            yield tar
     except BROKEN as error:
         raise UsageError(f"{file} is no backup: {one_line(error)}", hint=MADE) from error
-    if first is None:
-        raise UsageError(f"{file} is a backup of no file", hint=MADE)
 
 
 def volume(kube: Kube, kubectl: str, manifest: Path | None, namespace: str, workload: str) -> Volume:

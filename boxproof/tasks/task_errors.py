@@ -61,8 +61,8 @@ def parse_in_one_line() -> None:
             raise Exit(f"boxproof: {nothing}", code=int(ExitCode.USAGE))
 
     mended = {plain: parse, cleanup: listing, configure: _configured(configure)}
-    for name, mine in ((each.__name__, mine) for each, mine in mended.items()):
-        setattr(Program, name, mine)
+    for each, mine in mended.items():
+        setattr(Program, each.__name__, mine)
 
 
 def _configured(plain: Callable[[Program, bool], None]) -> Callable[[Program, bool], None]:

@@ -251,7 +251,6 @@ def test_merging_moves_latest_and_answers_with_the_verdict(settings: Settings, r
     [
         {"every": True, "cell": ["kind=0.33.0"]},
         {"complete": True},
-        {"list_json": True, "merge": [Path("x")]},
         {"merge": [Path("/nowhere")]},
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.cli import e2e, sabotage, shards
+from boxproof.cli import e2e, shards
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import Settings
 from pytest_claims.concurrency import scheduling
@@ -62,12 +62,6 @@ def test_a_shard_without_a_claim_is_refused(settings: Settings) -> None:
     one = Settings(claims=("pvc-bound",), reports=settings.reports)
     with pytest.raises(UsageError, match="1 claims have no such part"):
         shards.of_claims(one, "2/2")
-
-
-@pytest.mark.parametrize("main", [e2e.main, sabotage.main])
-def test_a_shard_is_not_joined(settings: Settings, main: object) -> None:
-    with pytest.raises(UsageError, match="exclude each other"):
-        main(settings, shard="1/2", merge=[Path("x")])  # type: ignore[operator]
 
 
 def test_a_directory_without_a_report_is_named(settings: Settings, tmp_path: Path) -> None:

@@ -141,3 +141,15 @@ def test_an_aggregated_role_has_the_rules_that_others_feed_it() -> None:
 
     assert before.rules == ()
     assert grant.rules == (Rule(verbs=("get",), groups=("",), resources=("pods",)),)
+
+
+def test_a_role_that_feeds_another_may_be_fed_itself_in_a_circle_too() -> None:
+    names = ("first", "second", "third")
+    roles = [role("ClusterRole", name, *([PODS] if name == "third" else [])) for name in names]
+    for each, after in zip(roles, [*names[1:], names[0]], strict=True):
+        each["metadata"]["labels"] = {"is": each["metadata"]["name"]}
+        each["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": {"is": after}}]}
+
+    [grant] = found(*filled([*roles, binding("ClusterRoleBinding", ("ClusterRole", "first"), account())]))
+
+    assert grant.rules == (Rule(verbs=("get",), groups=("",), resources=("pods",)),)
