@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pytest_claims import progress, sabotages
+from pytest_claims.engine.absentees import LEFT_OUT
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
 from pytest_claims.project import Project
 from pytest_claims.recording import records, red_lock, writing
-from pytest_claims.recording.absentees import LEFT_OUT
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import SabotageResult

@@ -164,8 +164,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the engine where the ini names claims."""
     if not config.getini("claims_dir"):
         return
-    from pytest_claims import engine
+    from pytest_claims.engine import run_start
 
     project(config)  # or it is told what is wrong with the ini
-    config.pluginmanager.register(engine, "pytest_claims.engine")
-    engine.start(config)
+    run_start.start(config)
