@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pytest_claims import progress, sabotages
+from pytest_claims.engine.absentees import GONE
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
 from pytest_claims.project import Project
 from pytest_claims.recording import records, red_lock, writing
-from pytest_claims.recording.absentees import LEFT_OUT
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import SabotageResult
@@ -47,7 +47,7 @@ def main(project: Project, patterns: list[str], reports: Path) -> int:
         rows = [_attempt(project, each, mine, checks, run) for each, mine in zip(chosen, seen, strict=True)]
         table = kill_table.write(run, rows, project.red_lock(), checks)
         lock = kill_table.learn(project.red_lock(), table.sabotages)
-        lock.forget(_whole(claims, run), checks)
+        lock.forget(_whole(claims, run), records.collected(run))
         red_lock.write(project.sabotage_dir, lock)
         page = pages.write(run, project)
         results.point_latest(run)
@@ -59,9 +59,12 @@ def main(project: Project, patterns: list[str], reports: Path) -> int:
 
 
 def _whole(claims: Sequence[str], run: Path) -> set[str]:
-    """Return those of the claims all of whose checks were collected: of another some are only not here."""
-    left_out = {claim for claim, why in records.later(run).items() if why.startswith(LEFT_OUT)}
-    return set() if records.faults(run) else set(claims) - left_out
+    """Return those of the claims of which every check that there is was collected: no option left one out.
+
+    Of another, checks are only not here: in a file that was skipped, or about a part that is absent.
+    """
+    elsewhere = {claim for claim, why in records.later(run).items() if not why.startswith(GONE)}
+    return set() if records.faults(run) else set(claims) - elsewhere - set(records.lacking(run))
 
 
 def _in_a_copy(

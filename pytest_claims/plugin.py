@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -87,16 +88,23 @@ class Hooks:
         """Return secrets that nothing written may contain, beside what looks like one."""
 
 
-TEXTS = tuple(name for name in INI if name != "claims_seen_red")
 RUN_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
+
+
+def text_of(config: pytest.Config, name: str) -> str:
+    """Return one of our ini options; raises pytest.UsageError where it is no text."""
+    with warnings.catch_warnings():  # pytest 9 warns of another type, where we refuse it
+        warnings.simplefilter("ignore", pytest.PytestDeprecationWarning)
+        value = config.getini(name)
+    if not isinstance(value, str):
+        raise pytest.UsageError(f"{name} = {value!r}: allowed is text")
+    return value
 
 
 def demand_ini(config: pytest.Config) -> None:
     """Raise pytest.UsageError for an ini option of a type or of a value that cannot be meant."""
-    told = {name: config.getini(name) for name in TEXTS}
+    told = {name: text_of(config, name) for name in INI}
     for name, value in told.items():
-        if not isinstance(value, str):
-            raise pytest.UsageError(f"{name} = {value!r}: allowed is text")
         path = config.rootpath / value
         if name in READ and value != INI[name][0] and not path.is_dir():
             raise pytest.UsageError(f"{name} = {value}: no such directory")
@@ -152,20 +160,19 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Try the sabotages instead of running the checks where ``--kill-table`` asks for it."""
     if not config.getoption("kill_table"):
         return None
-    if not config.getini("claims_dir"):
+    if not text_of(config, "claims_dir"):
         raise pytest.UsageError("--kill-table needs claims: set claims_dir in the ini file")
     from pytest_claims import kill_run
 
-    reports = config.rootpath / config.getini("reports_dir")
-    return kill_run.main(project(config), config.getoption("claims"), reports)
+    of_ini = project(config)
+    return kill_run.main(of_ini, config.getoption("claims"), config.rootpath / config.getini("reports_dir"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the engine where the ini names claims."""
-    if not config.getini("claims_dir"):
+    if not text_of(config, "claims_dir"):
         return
-    from pytest_claims import engine
+    from pytest_claims.engine import run_start
 
     project(config)  # or it is told what is wrong with the ini
-    config.pluginmanager.register(engine, "pytest_claims.engine")
-    engine.start(config)
+    run_start.start(config)

@@ -1,7 +1,7 @@
 """Claims that a run of the very same inputs has proven: shown with that run's evidence, not proven again.
 
-The same are, by content, the subject, the harness (claims, suites, sabotages, library) and the cell; on this
-machine, and not longer ago than ``OLDEST``.
+The same are, by content, the subject, the harness (claims, suites, sabotages, library) and the cell; also
+the circumstances (``circumstances``), on this machine, and not longer ago than ``OLDEST``.
 """
 
 from __future__ import annotations
@@ -87,9 +87,11 @@ def find(settings: Settings, now: datetime | None = None) -> Earlier | None:
         return None
     home = Path(os.path.realpath(settings.reports / "latest"))  # resolve() raises for a loop of links
     left_there = _read(home)
-    if left_there is None or not _holds(settings, home, left_there[0]):
+    if left_there is None:
         return None
-    found, checks = left_there
+    session, found, checks = left_there
+    if not _holds(settings, home, found, session):
+        return None
     since = (now or datetime.now(UTC)) - OLDEST
     project = of(settings.subject)
     selected, known = set(project.select(settings.claims)), project.claims()
@@ -119,30 +121,22 @@ def say(earlier: Earlier, todo: Sequence[str]) -> None:
     progress.say(f"{number} claims carried from {earlier.home.name}, {len(todo)} left (all anew: --fresh)")
 
 
-def _read(home: Path) -> tuple[Results, Mapping[str, Record]] | None:
-    """Return results and records of a run; None where they cannot be read: then all is proven."""
+def _read(home: Path) -> tuple[Session, Results, Mapping[str, Record]] | None:
+    """Return session, results and records of a run; None where one cannot be read: then all is proven."""
     try:
-        Session.read(home / "session.json")  # asked once all else has been found to hold
-        return results.read(home / results.FILE), records.load(home)
+        return Session.read(home / SESSION), results.read(home / results.FILE), records.load(home)
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return None
 
 
-def _holds(settings: Settings, home: Path, found: Results) -> bool:
+def _holds(settings: Settings, home: Path, found: Results, session: Session) -> bool:
     here = contents(settings.subject)
     return (
         found.key is not None
         and (found.key.subject, found.key.harness) == (here["key_subject"], here["key_harness"])
-        and _circumstances(home) == circumstances.digest_of(settings)
+        and session.extra.get(CIRCUMSTANCES) == circumstances.digest_of(settings)
         and any(each.run == home.name for each in history.read(settings.state / history.LINES))
     )
-
-
-def _circumstances(home: Path) -> str:
-    try:
-        return Session.read(home / SESSION).extra.get(CIRCUMSTANCES, "")
-    except (OSError, ValueError, TypeError, KeyError):  # none, or of another version
-        return ""
 
 
 def _same_cell(settings: Settings, found: Results) -> bool:

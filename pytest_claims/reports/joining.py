@@ -12,7 +12,7 @@ from pytest_claims.recording import records
 from pytest_claims.reports import kill_table, results
 from pytest_claims.reports.schema import KillTable, Results, SabotageResult
 
-LEFT = (records.CHECKS, "evidence", "sabotage")  # what the checks of a run leave, by directory
+LEFT = (records.CHECKS, records.EVIDENCE, "sabotage")  # what the checks of a run leave, by directory
 CELL = ("kind", "containerd", "kubernetes", "runc", "cni", "cgroup", "context")  # machines may differ beside
 HINT = "join the shards of one run only"
 

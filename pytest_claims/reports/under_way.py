@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 
 from pytest_claims import progress, waivers
@@ -67,7 +68,8 @@ class Following:
         done = scheduling.left(list(self.found), known, self.hands)
         if done is not None and done >= ENOUGH:
             told = (time.monotonic() - self.begun) / done
-            scheduling.learn(self.context.directory, {scheduling.OVERHEAD: round(told, 2)})
+            with suppress(OSError):  # of a full disk the report tells, and this is an estimate
+                scheduling.learn(self.context.directory, {scheduling.OVERHEAD: round(told, 2)})
 
     def _say(self, claim: str, checks: Mapping[str, Sequence[str]]) -> None:
         own = [each for each, claims in checks.items() if claim in claims]

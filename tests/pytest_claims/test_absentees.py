@@ -124,6 +124,14 @@ def test_it(answer):
     assert told[0].startswith("2 checks are called")
 
 
+LACKS = """
+import pytest
+@pytest.hookimpl
+def pytest_claims_leave_out(item):
+    return "not in this stage" if "test_change" in item.nodeid else None
+"""
+
+
 def claims_of(till: Path) -> dict[str, tuple[str, str]]:
     """Return verdict and reason of each claim of the latest whole run."""
     found = json.loads((till / "reports" / "latest" / "results.json").read_text())
@@ -144,6 +152,27 @@ def test_a_check_that_was_seen_red_and_is_not_collected_leaves_its_claim_unprove
     assert other not in json.loads(lock.read_text())["checks"]
     plain_pytest(till)
     assert claims_of(till)["change-is-the-difference"][0] == "proven"
+
+
+@pytest.mark.parametrize(
+    ("conftest", "head"),
+    [("", "import pytest\npytest.skip('not here', allow_module_level=True)\n"), (LACKS, "")],
+)
+def test_the_kill_table_forgets_no_check_that_is_only_not_here(till: Path, conftest: str, head: str) -> None:
+    lock, file = till / "sabotage" / "seen_red.json", till / "checks" / "test_change.py"
+    before = json.loads(lock.read_text())["checks"]
+    file.write_text(head + file.read_text())
+    (till / "conftest.py").write_text(conftest)
+    plain_pytest(till, "--kill-table")
+    assert before.keys() <= json.loads(lock.read_text())["checks"].keys()
+
+
+def test_a_file_that_skips_itself_may_be_of_any_encoding(suite: Suite, pytester: pytest.Pytester) -> None:
+    text = (
+        "# -*- coding: latin-1 -*-\n# caf\xe9\nimport pytest\npytest.importorskip('no_such')\n'pvc-bound'\n"
+    )
+    pytester.path.joinpath("test_other.py").write_bytes(text.encode("latin-1"))
+    assert "test_other.py was skipped" in records.later(suite(TWO).run)[CLAIM]
 
 
 def test_a_run_of_a_given_name_does_not_take_over_what_another_left(till: Path) -> None:

@@ -263,6 +263,21 @@ def test_it():
     assert ran.only.reason == ("" if verdict == "proven" else NOT_SEEN)
 
 
+def test_a_predicate_that_fails_of_what_the_control_saw_shows_nothing() -> None:
+    def has(text: str, part: str) -> bool:
+        if (text, part) == ("plain", "y"):
+            raise OSError(text)
+        return part in text
+
+    like = require("it has {}", has)
+    with observations.opened() as book:
+        with control("another has not"):
+            like.fails(observe("text", "other", "plain"), "x")
+        like(observe("text", "own", "y"), "y")
+    (told,) = shortcomings(book)
+    assert told.endswith("another answer of kind 'text': it has y")
+
+
 NOT_SEEN = "not seen to fail in a control on another answer of kind 'number': at most 10"
 
 

@@ -1,4 +1,4 @@
-"""Checks that vanish before they can report: left out by an option, skipped with their file, not found."""
+"""Checks that vanish before they can report: left out, in a file that is skipped or broken, not found."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from pytest_claims.recording import redaction
 from pytest_claims.recording.red_lock import RedLock
 
 QUOTED = re.compile(r"[\"']([a-z0-9-]+)[\"']")  # what may be a claim's id in the source of a check
 LEFT_OUT = "its check was left out by an option or a plugin of pytest"
+GONE = "its check was not collected"
+SkippedFile = tuple[str, str, frozenset[str]]  # its name, why, and the claims that it names
+LONGEST = 1500  # characters of what pytest says of a broken file, its last ones
 
 
 def claims_of(item: pytest.Item) -> tuple[str, ...]:
@@ -29,10 +33,14 @@ class Absentees:
         self.own: set[pytest.Item] = set()
         self.left_out: list[pytest.Item] = []
         self.skipped: list[tuple[str, str]] = []
+        self.faults: list[str] = []
         self.collected: frozenset[str] = frozenset()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember a file, or a directory, that skips itself as a whole."""
+        """Remember a file, or a directory, that skips itself as a whole or cannot be collected."""
+        if report.failed:
+            text = redaction.text(report.longreprtext)  # before it is cut
+            self.faults.append(redaction.text(f"{report.nodeid}: {text[-LONGEST:]}"))
         if report.skipped:
             told = report.longrepr
             reason = str(told[2]) if isinstance(told, tuple) else report.longreprtext
@@ -66,13 +74,14 @@ class Absentees:
     def _unfound(self, lock: RedLock) -> Iterator[tuple[str, str]]:
         for nodeid, seen in lock.checks.items():
             if nodeid not in self.collected:
-                told = f"its check was not collected: {nodeid} (the kill table forgets one that is gone)"
+                told = f"{GONE}: {nodeid} (the kill table forgets one that is gone)"
                 yield seen.sabotage.partition("/")[0], told
 
-    def of_files(self, root: Path, known: Collection[str]) -> Iterator[tuple[str, str, frozenset[str]]]:
+    def of_files(self, root: Path, known: Collection[str]) -> Iterator[SkippedFile]:
         """Yield each file that was skipped as a whole, the reason, and the claims that it names."""
         for nodeid, reason in self.skipped:
             path = root / nodeid.partition("::")[0]
             files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-            words = {word for each in files if each.is_file() for word in QUOTED.findall(each.read_text())}
+            texts = (each.read_text(errors="replace") for each in files if each.is_file())
+            words = {word for text in texts for word in QUOTED.findall(text)}
             yield nodeid, reason, frozenset(words & set(known))
