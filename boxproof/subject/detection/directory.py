@@ -14,8 +14,8 @@ import yaml
 
 from boxproof.subject.image import dockerfile
 from boxproof.subject.image.dockerfile import Recipe
-from boxproof.subject.manifests import plain_yaml
-from boxproof.subject.manifests.sources import BUILDERS, LOADER, flat, named
+from boxproof.subject.manifests import plain_yaml, sources
+from boxproof.subject.manifests.sources import BUILDERS, KUSTOMIZATION, LOADER, flat, named
 from pytest_claims.faults import SubjectFault
 from pytest_claims.selection import LARGEST
 
@@ -42,6 +42,7 @@ class Directory:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._kustomizations: dict[Path, dict[str, Any]] = {}
 
     @cached_property
     def files(self) -> list[Path]:
@@ -64,6 +65,20 @@ class Directory:
         """The Compose files, those with one of the specification's names before what only adds to them."""
         every = [path for path in self.files if COMPOSE.fullmatch(path.name)]
         return sorted(every, key=lambda path: (_is_hidden(path), len(path.parts), path.name not in MAIN))
+
+    @cached_property
+    def kustomized(self) -> list[Path]:
+        """The directories with a kustomization."""
+        return list(dict.fromkeys(path.parent for path in self.files if path.name in KUSTOMIZATION))
+
+    def kustomization(self, directory: Path) -> dict[str, Any]:
+        """Return what a directory's kustomization says, {} where it has none that can be read."""
+        if directory not in self._kustomizations:
+            try:
+                self._kustomizations[directory] = sources.kustomization(self.root / directory)
+            except (OSError, ValueError, RecursionError, yaml.YAMLError):
+                self._kustomizations[directory] = {}
+        return self._kustomizations[directory]
 
     @cached_property
     def objects(self) -> list[Placed]:
