@@ -222,15 +222,21 @@ def missing_resources(manifests: Iterable[Mapping[str, Any]]) -> dict[str, list[
 def limited(
     container: Mapping[str, Any], manifests: Iterable[Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Return the requests and limits of a container with what a LimitRange among the objects gives to all."""
+    """Return the requests and limits of a container with what a LimitRange among the objects gives to all.
+
+    Where it says no default, its maximum is the limit; a request is the limit, where nothing says another.
+    """
     own = container.get("resources") or {}
-    found = {kind: dict(own.get(kind) or {}) for kind in ("requests", "limits")}
+    requests, limits = (dict(own.get(kind) or {}) for kind in ("requests", "limits"))
     ranges = [each for each in manifests if each["kind"] == "LimitRange"]
     for limit in (one for each in ranges for one in (each.get("spec") or {}).get("limits") or ()):
         if limit.get("type") == "Container":
-            found["requests"] = {**(limit.get("defaultRequest") or {}), **found["requests"]}
-            found["limits"] = {**(limit.get("default") or {}), **found["limits"]}
-    return found
+            least, most, usual, asked = (
+                limit.get(key) or {} for key in ("min", "max", "default", "defaultRequest")
+            )
+            requests = {**least, **most, **usual, **asked, **limits, **requests}
+            limits = {**most, **usual, **limits}
+    return {"requests": requests, "limits": limits}
 
 
 def _is_nothing(amount: Any) -> bool:
