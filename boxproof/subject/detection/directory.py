@@ -14,15 +14,13 @@ import yaml
 
 from boxproof.subject.image import dockerfile
 from boxproof.subject.image.dockerfile import Recipe
-from boxproof.subject.manifests import plain_yaml, sources
+from boxproof.subject.manifests import compose_file, plain_yaml, sources
 from boxproof.subject.manifests.sources import BUILDERS, KUSTOMIZATION, LOADER, flat, named
-from pytest_claims.faults import SubjectFault
 from pytest_claims.selection import LARGEST
 
 SKIPPED = frozenset(
     {".git", ".github", ".venv", "node_modules", "vendor", "reports", "__pycache__", "testdata"}
 )
-COMPOSE = re.compile(r"(docker-)?compose([._-][\w.-]+)?\.ya?ml")
 MAIN = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 CLAUDE = re.compile(r"@anthropic-ai/claude-code|claude\.ai/install\.sh|CLAUDE_CODE_\w+|CLAUDE_CONFIG_DIR")
 OBJECT = re.compile(r"apiVersion[\"']?\s*:")  # without it a file is not read: lock files are long
@@ -63,7 +61,7 @@ class Directory:
     @cached_property
     def composes(self) -> list[Path]:
         """The Compose files, those with one of the specification's names before what only adds to them."""
-        every = [path for path in self.files if COMPOSE.fullmatch(path.name)]
+        every = [path for path in self.files if compose_file.NAMES.fullmatch(path.name)]
         return sorted(every, key=lambda path: (_is_hidden(path), len(path.parts), path.name not in MAIN))
 
     @cached_property
@@ -118,10 +116,7 @@ class Directory:
         contexts: Mapping[str, str] | None = None,
     ) -> Recipe | None:
         """Return what a Dockerfile says up to a stage, None for one that cannot be read."""
-        try:
-            return dockerfile.parse(self.text(path), args, target, contexts)
-        except (SubjectFault, ValueError, StopIteration):
-            return None
+        return dockerfile.read(self.text(path), args, target, contexts)
 
     def line_of(self, path: Path, word: str) -> int:
         """Return the line of the last occurrence of ``word`` at a line's start, 1 for none."""

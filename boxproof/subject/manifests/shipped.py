@@ -9,9 +9,9 @@ from typing import Any
 
 from boxproof.subject.manifests import compose_file, pod_specs, sources, starting
 from boxproof.subject.model import Subject
+from boxproof.subject.variables import filled
 
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "templates"})  # tests hold mistakes on purpose
-COMPOSE = re.compile(r"^(docker-)?compose[\w.-]*\.ya?ml$")
 SCRIPTS = ("*.sh", "Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "*.mk")
 FENCE = re.compile(r"^(?P<mark>```+|~~~+)[^\n]*\n(?P<body>.*?)^(?P=mark)", re.MULTILINE | re.DOTALL)
 REFERENCE = r"(?P<image>[a-z0-9][\w.-]*(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?)"
@@ -68,7 +68,7 @@ def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
 
 def compose(subject: Subject) -> dict[str, dict[str, Any]]:
     """Return every Compose file of the subject, by its path, its services as Compose reads them."""
-    every = [path for path in files(subject, "*.yaml", "*.yml") if COMPOSE.match(path.name)]
+    every = [path for path in files(subject, "*.yaml", "*.yml") if compose_file.NAMES.fullmatch(path.name)]
     read = {path: next(compose_file.documents(path), {}) for path in every}
     return {
         _shown(subject, path): {**content, "services": compose_file.services(path)}
@@ -96,7 +96,7 @@ def images(subject: Subject) -> dict[str, str]:
     for name, made in objects(subject).items():
         named = pod_specs.images(each for each in made if isinstance(each.get("spec"), dict))
         chosen = _chosen(subject, subject.directory / name) if named else set()
-        named = {where: pod_specs.DEFAULTED.sub(r"\1", image) for where, image in named.items()}
+        named = {where: filled(image) for where, image in named.items()}
         found |= {
             f"{name}: {where}": image
             for where, image in named.items()
@@ -111,7 +111,7 @@ def images(subject: Subject) -> dict[str, str]:
                     found |= {f"{_shown(subject, path)}: {where}": image for where, image in whole}
     for name, content in compose(subject).items():
         for service, each in content["services"].items():
-            image = pod_specs.DEFAULTED.sub(r"\1", str((each or {}).get("image", "")))
+            image = str(each.get("image", ""))
             if image and not GIVEN.search(image):
                 found[f"{name}: {service}"] = image
     for name, text in commands(subject).items():
