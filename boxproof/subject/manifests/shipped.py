@@ -92,16 +92,7 @@ def images(subject: Subject) -> dict[str, str]:
 
     What the user fills in, a variable without a default or a word in capitals, names none.
     """
-    found: dict[str, str] = {}
-    for name, made in objects(subject).items():
-        named = pod_specs.images(each for each in made if isinstance(each.get("spec"), dict))
-        chosen = _chosen(subject, subject.directory / name) if named else set()
-        named = {where: filled(image) for where, image in named.items()}
-        found |= {
-            f"{name}: {where}": image
-            for where, image in named.items()
-            if image and not pod_specs.is_filled_in(image) and starting.repository(image) not in chosen
-        }
+    found = dict(_of_objects(subject))
     for path in files(subject, "*.yaml", "*.yml"):
         for each in compose_file.documents(path):
             if "apiVersion" not in each:  # values of a chart
@@ -125,20 +116,27 @@ def images(subject: Subject) -> dict[str, str]:
     return found
 
 
-def _chosen(subject: Subject, path: Path) -> set[str]:
-    """Return the names of images to which a kustomization that has ``path`` gives a tag or a digest."""
-    found = set()
+def _of_objects(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Give the images that objects name and no kustomization puts others in the place of, and where."""
+    given = list(_given(subject))
+    for name, made in objects(subject).items():
+        path = (subject.directory / name).resolve()
+        chosen = {one for paths, images in given if path in paths for one in images}
+        named = pod_specs.images(each for each in made if isinstance(each.get("spec"), dict))
+        for where, image in named.items():
+            whole = filled(image)
+            if whole and not pod_specs.is_filled_in(whole) and starting.repository(whole) not in chosen:
+                yield f"{name}: {where}", whole
+
+
+def _given(subject: Subject) -> Iterator[tuple[set[Path], set[str]]]:
+    """Give the files of each kustomization, and the images to which it gives a tag or a digest."""
     for each in files(subject, *sources.KUSTOMIZATION):
-        listed = [
-            one
-            for made in compose_file.documents(each)
-            for one in made.get("images") or ()
-            if isinstance(one, dict)
-        ]
-        given = [one for one in listed if one.get("digest") or one.get("newTag") not in (None, "", "latest")]
-        if given and path.resolve() in sources.followed(each.parent):
-            found |= {str(one.get("name")) for one in given}
-    return found
+        told = [one for made in compose_file.documents(each) for one in sources.listed(made, "images")]
+        images = [one for one in told if isinstance(one, dict)]
+        given = [one for one in images if one.get("digest") or one.get("newTag") not in (None, "", "latest")]
+        if given:
+            yield set(sources.followed(each.parent)), {str(one.get("name")) for one in given}
 
 
 def floating(named: Mapping[str, str]) -> dict[str, str]:
