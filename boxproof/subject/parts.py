@@ -13,9 +13,10 @@ from typing import Any
 
 import yaml
 
-from boxproof.subject.image.dockerfile import WINDOWS
+from boxproof.subject.image import dockerfile
 from boxproof.subject.manifests import sources
 from boxproof.subject.manifests.pod_specs import pod_spec
+from boxproof.subject.manifests.starting import repository
 from boxproof.subject.model import Subject
 
 Objects = Sequence[Mapping[str, Any]]
@@ -37,8 +38,6 @@ INSTALLS = re.compile(
     r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget"
     r"|(npm|yarn|pnpm|bun|pipx|uv)(\s+[\w-]+)*\s+(i|add|install)|git(\s+-\S+)*\s+clone|ADD(\s+--\S+)*\s+https?:)\b"
 )
-FROM = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?")
-ARG = re.compile(r"(?m)^\s*ARG\s+(\w+)=(\S+)")
 SYSTEMS = ("alpine", "debian", "fedora", "ubuntu")  # images that are a distribution and no more
 PLACE = re.compile(r"(?m)^\s*namespace:(?!.*\.Release\.Namespace)\s*\S")  # that one is the user's choice
 WORKFLOWS = ".github/workflows"
@@ -113,9 +112,11 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
 
 
 def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
-    recipe = subject.path(subject.image.dockerfile) if not subject.image.reference else None
-    text = recipe.read_text(errors="replace") if recipe is not None and recipe.is_file() else ""
-    windows = bool(WINDOWS.search(" ".join(taken for taken, _ in FROM.findall(text))))
+    about = subject.image
+    path = subject.path(about.dockerfile) if not about.reference else None
+    text = dockerfile.text_of(path) if path is not None and path.is_file() else ""
+    recipe = dockerfile.read(text, about.args, about.target, about.contexts) if text else None
+    windows = recipe is not None and dockerfile.is_for_windows(recipe)
     text = "" if windows else text
     why = "its image is given by reference" if subject.image.reference else "it has no Dockerfile"
     why = "its image is one of Windows, which nothing here can start" if windows else why
@@ -126,7 +127,7 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     yield "installs", bool(INSTALLS.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing"
     yield (
         "system-base",
-        _base(text, subject.image.target) in SYSTEMS,
+        recipe is not None and _name(recipe.line[0].base) in SYSTEMS,
         "its base is no distribution's own image",
     )
     yield "stages", len(re.findall(r"(?im)^\s*FROM\s", text)) > 1, "its Dockerfile has a single stage"
@@ -141,18 +142,9 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     yield "lock", lock, "its packages are not locked (packages.lock in image.context)"
 
 
-def _base(dockerfile: str, target: str) -> str:
-    """Return the name, without registry and tag, of the image that the stage to build begins with at last."""
-    stages = FROM.findall(dockerfile)
-    built = [at for at, (_, alias) in enumerate(stages, 1) if target and alias.lower() == target.lower()]
-    stages = stages[: built[0]] if built else stages
-    named = {alias: taken for taken, alias in stages if alias}
-    told = {f"${{{name}}}": value for name, value in ARG.findall(dockerfile)}
-    found = stages[-1][0] if stages else ""
-    for _ in stages:
-        found = named.get(found, found)
-    found = told.get(found, found).removeprefix("docker.io/").removeprefix("library/")
-    return str(found).partition("@")[0].partition(":")[0]
+def _name(image: str) -> str:
+    """Return the name of an image without the registry that everybody means, tag and digest."""
+    return repository(image).removeprefix("docker.io/").removeprefix("library/")
 
 
 def _of_manifests(

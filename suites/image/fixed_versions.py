@@ -17,10 +17,8 @@ CHECKED = re.compile(
 # a file of sums: it names what it is about
 BY_A_LIST = re.compile(r"sum\b[^|;&]*\s(-\w*c|--check)\s+[^\s|;&-]")
 RESET = re.compile(r"\bgit\b.*\b(checkout|reset|switch)\b.*\b[0-9a-f]{40}\b")
-# an archive of packages as it was at a moment
-DATED = re.compile(
-    r"\bsnapshot[\w.-]*\.(debian\.org|ubuntu\.com)/\S*\d{8}T\d{6}Z|APT::Snapshot|--snapshot[= ]\d{8}T"
-)
+# an archive of packages as it was at a moment, which its address ends with
+DATED = re.compile(r"://\S+/\d{8}T\d{6}Z(?!/?[\w.%+-])|APT::Snapshot|--snapshot[= ]\d{8}T")
 ADDRESS = re.compile(r"^['\"]?(https?|ftp)://")
 WRITES = re.compile(r"-[a-zA-Z]*[oO]|--output(-document)?|>")  # what the file of a download stands behind
 LOCAL = (".", "/", "-")

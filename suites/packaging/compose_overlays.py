@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from boxproof.subject.manifests import pod_specs
+from boxproof.subject.variables import filled
 
 # what Compose lays over the first file by itself, where nobody names a file
 BY_ITSELF = re.compile(r"^(docker-)?compose\.override\.ya?ml$")
@@ -29,7 +29,7 @@ def amiss(files: Mapping[str, Mapping[str, Any]], first: str, service: str) -> l
 
 
 def _is_root(service: Mapping[str, Any]) -> bool:
-    return ROOT.match(pod_specs.DEFAULTED.sub(r"\1", str(service.get("user", "")))) is not None
+    return ROOT.match(filled(str(service.get("user", "")))) is not None
 
 
 def _unasked(services: Mapping[str, Any]) -> Iterator[str]:

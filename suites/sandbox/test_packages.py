@@ -10,7 +10,8 @@ import pytest
 from boxproof.core.settings import Settings
 from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.network.reach import Reach, reach
-from boxproof.probes.stage import FORGE, NEIGHBOUR, PORT, Nix, Stage
+from boxproof.probes.nix_store import Nix
+from boxproof.probes.stage import FORGE, NEIGHBOUR, PORT, Stage
 from pytest_claims import claim, control, observe, require, scope
 
 Profile = Callable[[str, str], Path]

@@ -161,6 +161,12 @@ def test_an_image_of_windows_is_none_that_can_be_proven_here(tmp_path: Path) -> 
     assert {"installs", "stages"} <= set(found)
 
 
+def test_a_recipe_with_a_stage_of_windows_beside_the_one_that_is_built_has_an_image(tmp_path: Path) -> None:
+    recipe = "FROM mcr.microsoft.com/windows/nanoserver:ltsc2022 AS other\nFROM debian:12 AS box\n"
+    found = parts.absent(write(tmp_path, '[image]\ndockerfile = "Dockerfile"\n', Dockerfile=recipe))
+    assert {"image", "dockerfile", "system-base"}.isdisjoint(found)
+
+
 def test_a_stateful_helper_makes_no_stateful_agent(tmp_path: Path) -> None:
     text = "kind: StatefulSet\nmetadata: {name: redis}\n---\nkind: Deployment\nmetadata: {name: a}\n"
     lines = '[manifests]\nfiles = ["*.yaml"]\n'

@@ -12,6 +12,7 @@ from typing import Any
 from boxproof.subject.detection import build_facts
 from boxproof.subject.detection.directory import Directory
 from boxproof.subject.detection.findings import Detected
+from boxproof.subject.manifests.plain_yaml import mapping
 from boxproof.subject.manifests.pod_specs import is_filled_in
 
 NAMES = ("devcontainer.json", ".devcontainer.json")
@@ -64,8 +65,7 @@ def devcontainer(here: Directory, found: Detected, recipes: list[Path]) -> None:
     if found.get("image.dockerfile") or found.get("image.reference"):
         return
     for path, told in files(here):
-        build = told.get("build")
-        recipe = build if isinstance(build, dict) else {}
+        recipe = mapping(told.get("build"))
         named = recipe.get("dockerfile") or told.get("dockerFile")
         if named:
             place = _beside(path, str(named))
@@ -99,13 +99,9 @@ def _image(found: Detected, path: Path, told: dict[str, Any]) -> bool:
 
 def _state(found: Detected, path: Path, told: dict[str, Any]) -> None:
     """Note where a development container keeps its state, and what is added when it starts."""
-    given = {**_mapping(told.get("remoteEnv")), **_mapping(told.get("containerEnv"))}
+    given = {**mapping(told.get("remoteEnv")), **mapping(told.get("containerEnv"))}
     found.add("config_dir", given.get("CLAUDE_CONFIG_DIR"), f"{path}, containerEnv")
     later = [key for key in LATER if told.get(key)]
     if later:
         told_of = f"{path} adds {', '.join(later)} to it when it starts: the proof looks at the image without"
         found.remarks.append(f"image: {told_of}")
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -14,15 +14,13 @@ import yaml
 
 from boxproof.subject.image import dockerfile
 from boxproof.subject.image.dockerfile import Recipe
-from boxproof.subject.manifests import plain_yaml
-from boxproof.subject.manifests.sources import BUILDERS, LOADER, flat, named
-from pytest_claims.faults import SubjectFault
+from boxproof.subject.manifests import compose_file, plain_yaml, sources
+from boxproof.subject.manifests.sources import BUILDERS, KUSTOMIZATION, LOADER, flat, named
 from pytest_claims.selection import LARGEST
 
 SKIPPED = frozenset(
     {".git", ".github", ".venv", "node_modules", "vendor", "reports", "__pycache__", "testdata"}
 )
-COMPOSE = re.compile(r"(docker-)?compose([._-][\w.-]+)?\.ya?ml")
 MAIN = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 CLAUDE = re.compile(r"@anthropic-ai/claude-code|claude\.ai/install\.sh|CLAUDE_CODE_\w+|CLAUDE_CONFIG_DIR")
 OBJECT = re.compile(r"apiVersion[\"']?\s*:")  # without it a file is not read: lock files are long
@@ -42,6 +40,7 @@ class Directory:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._kustomizations: dict[Path, dict[str, Any]] = {}
 
     @cached_property
     def files(self) -> list[Path]:
@@ -62,8 +61,22 @@ class Directory:
     @cached_property
     def composes(self) -> list[Path]:
         """The Compose files, those with one of the specification's names before what only adds to them."""
-        every = [path for path in self.files if COMPOSE.fullmatch(path.name)]
+        every = [path for path in self.files if compose_file.NAMES.fullmatch(path.name)]
         return sorted(every, key=lambda path: (_is_hidden(path), len(path.parts), path.name not in MAIN))
+
+    @cached_property
+    def kustomized(self) -> list[Path]:
+        """The directories with a kustomization."""
+        return list(dict.fromkeys(path.parent for path in self.files if path.name in KUSTOMIZATION))
+
+    def kustomization(self, directory: Path) -> dict[str, Any]:
+        """Return what a directory's kustomization says, {} where it has none that can be read."""
+        if directory not in self._kustomizations:
+            try:
+                self._kustomizations[directory] = sources.kustomization(self.root / directory)
+            except (OSError, ValueError, RecursionError, yaml.YAMLError):
+                self._kustomizations[directory] = {}
+        return self._kustomizations[directory]
 
     @cached_property
     def objects(self) -> list[Placed]:
@@ -103,10 +116,7 @@ class Directory:
         contexts: Mapping[str, str] | None = None,
     ) -> Recipe | None:
         """Return what a Dockerfile says up to a stage, None for one that cannot be read."""
-        try:
-            return dockerfile.parse(self.text(path), args, target, contexts)
-        except (SubjectFault, ValueError, StopIteration):
-            return None
+        return dockerfile.read(self.text(path), args, target, contexts)
 
     def line_of(self, path: Path, word: str) -> int:
         """Return the line of the last occurrence of ``word`` at a line's start, 1 for none."""

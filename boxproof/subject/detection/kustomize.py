@@ -9,14 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from boxproof.subject.detection.directory import Directory, Placed, parsed
+from boxproof.subject.detection.directory import Directory, Placed
+from boxproof.subject.image.dockerfile import tag_of
 from boxproof.subject.manifests.pod_specs import is_filled_in, is_floating
-from boxproof.subject.manifests.sources import KUSTOMIZATION, LISTS
+from boxproof.subject.manifests.sources import FILES, GENERATED, LISTS, PATCHES, listed
 from boxproof.subject.manifests.starting import repository
 
-FILES = ("patchesStrategicMerge", "configurations", "crds", "transformers", "generators", "validators")
-GENERATORS = ("configMapGenerator", "secretGenerator")
-ELSEWHERE = ("http://", "https://", "git@", "ssh://", "github.com/")
 LIVE = ("prod", "live", "release")  # how directories of what users run are called
 DEEPEST = 12  # directories that lead to one another
 
@@ -36,7 +34,7 @@ class Way:
     @cached_property
     def said(self) -> list[dict[str, Any]]:
         """What each directory of the way says, the one beside the object first."""
-        return [kustomization(self.here, each) for each in reversed(self.steps)]
+        return [self.here.kustomization(each) for each in reversed(self.steps)]
 
     def called(self, name: str) -> str:
         """Return what a name is made into by the prefixes and suffixes on the way."""
@@ -49,16 +47,20 @@ class Way:
         """The namespace that the outermost directory with one puts its objects into, "" for none."""
         return str(next((each["namespace"] for each in reversed(self.said) if each.get("namespace")), ""))
 
+    def takes(self, path: Path) -> bool:
+        """Return whether a file is among those that the directory is built from."""
+        return any(_ways(self.here, (self.start,), path))
+
     @property
     def made(self) -> set[str]:
         """The Secrets that directories on the way make."""
-        every = [one for each in self.said for one in each.get("secretGenerator") or ()]
+        every = [one for each in self.said for one in listed(each, "secretGenerator")]
         return {str(each.get("name")) for each in every if isinstance(each, dict)}
 
     def image(self, named: str) -> str:
         """Return the image that directories on the way put in the place of ``named``."""
         for each in self.said:
-            for one in each.get("images") or ():
+            for one in listed(each, "images"):
                 if isinstance(one, dict) and one.get("name") == repository(named):
                     named = _put(one, named)
         return named
@@ -68,15 +70,8 @@ def _put(told: dict[str, Any], named: str) -> str:
     name = str(told.get("newName") or repository(named))
     if told.get("digest"):
         return f"{name}@{told['digest']}"
-    tag = told.get("newTag") or named.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    tag = told.get("newTag") or tag_of(named)
     return f"{name}:{tag}" if tag else name
-
-
-def kustomization(here: Directory, directory: Path) -> dict[str, Any]:
-    """Return what a directory's kustomization says, {} where it has none that can be read."""
-    name = next((each for each in KUSTOMIZATION if (here.root / directory / each).is_file()), "")
-    found = parsed(here.text(directory / name)) if name else None
-    return found if isinstance(found, dict) else {}
 
 
 def way(here: Directory, chosen: Placed, image: str) -> Way | None:
@@ -85,8 +80,7 @@ def way(here: Directory, chosen: Placed, image: str) -> Way | None:
     The shortest: a base before what is laid over it. But where that leaves open which ``image`` it runs, one
     that says it, before others the one of what is live; and of all, one that can be built from what is here.
     """
-    directories = dict.fromkeys(path.parent for path in here.files if path.name in KUSTOMIZATION)
-    own = [each for each in directories if kustomization(here, each).get("kind") != "Component"]
+    own = [each for each in here.kustomized if here.kustomization(each).get("kind") != "Component"]
     ways = [Way(here, each) for one in own for each in _ways(here, (one,), chosen.path)]
     left_open = {each.start: _is_open(each.image(image)) for each in ways}
     base = min(ways, key=lambda each: len(each.steps), default=None)
@@ -107,23 +101,10 @@ def _is_open(image: str) -> bool:
 def patches(here: Directory) -> set[Path]:
     """Return the files that kustomizations lay over objects: what stands in them is a part of one."""
     found = set()
-    for directory in {path.parent for path in here.files if path.name in KUSTOMIZATION}:
-        said = kustomization(here, directory)
-        listed = [str(each) for each in _every(said.get("patchesStrategicMerge"))]
-        for key in ("patches", "patchesJson6902"):
-            listed += [str(each["path"]) for each in _every(said.get(key)) if _has_path(each)]
-        found |= {Path(os.path.normpath(directory / each)) for each in listed if "\n" not in each}
-    return found
-
-
-def reached(here: Directory, directory: Path, above: tuple[Path, ...] = ()) -> set[Path]:
-    """Return the files of objects that a directory is built from."""
-    found = set()
-    for each in _listed(here, directory):
-        if each not in (*above, directory) and kustomization(here, each):
-            found |= reached(here, each, (*above, directory))
-        else:
-            found.add(each)
+    for directory in here.kustomized:
+        said = here.kustomization(directory)
+        named = [*map(str, listed(said, "patchesStrategicMerge")), *_patch_files(said)]
+        found |= {Path(os.path.normpath(directory / each)) for each in named if "\n" not in each}
     return found
 
 
@@ -134,26 +115,23 @@ def _ways(here: Directory, steps: tuple[Path, ...], wanted: Path) -> Iterator[tu
     for each in _listed(here, steps[-1]):
         if each == wanted:
             yield steps
-        elif each not in steps and kustomization(here, each):
+        elif each not in steps and here.kustomization(each):
             yield from _ways(here, (*steps, each), wanted)
 
 
 def _listed(here: Directory, directory: Path) -> list[Path]:
-    said = kustomization(here, directory)
-    named = [str(each) for key in LISTS for each in _every(said.get(key))]
-    return [Path(os.path.normpath(directory / each)) for each in named if not each.startswith(ELSEWHERE)]
+    named = map(str, listed(here.kustomization(directory), *LISTS))
+    return [Path(os.path.normpath(directory / each)) for each in named]
 
 
 def _is_whole(here: Directory, directory: Path, above: tuple[Path, ...] = ()) -> bool:
     """Return whether all that a directory is built from lies here: no net, no Helm, no missing file."""
-    said = kustomization(here, directory)
+    said = here.kustomization(directory)
     if said.get("helmCharts") or said.get("helmChartInflationGenerator") or directory in above:
         return False
-    named = [str(each) for key in (*LISTS, *FILES) for each in _every(said.get(key))]
-    named += [str(each["path"]) for each in _every(said.get("patches")) if _has_path(each)]
-    made = [each for key in GENERATORS for each in _every(said.get(key)) if isinstance(each, dict)]
-    for each in made:
-        named += [str(one).rpartition("=")[2] for key in ("files", "envs") for one in _every(each.get(key))]
+    named = [*map(str, listed(said, *LISTS, *FILES)), *_patch_files(said)]
+    for each in (one for one in listed(said, *GENERATED) if isinstance(one, dict)):
+        named += [str(one).rpartition("=")[2] for one in listed(each, "files", "envs")]
         named += [str(each["env"])] if each.get("env") else []
     places = [here.root / directory / each for each in named if "\n" not in each]  # else it stands there
     if not all(each.exists() for each in places):
@@ -162,9 +140,6 @@ def _is_whole(here: Directory, directory: Path, above: tuple[Path, ...] = ()) ->
     return all(_is_whole(here, each, (*above, directory)) for each in below)
 
 
-def _has_path(told: object) -> bool:
-    return isinstance(told, dict) and bool(told.get("path"))
-
-
-def _every(listed: object) -> list[Any]:
-    return listed if isinstance(listed, list) else []
+def _patch_files(said: dict[str, Any]) -> list[str]:
+    every = (each for each in listed(said, *PATCHES) if isinstance(each, dict))
+    return [str(each["path"]) for each in every if each.get("path")]

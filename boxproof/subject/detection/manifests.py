@@ -10,7 +10,7 @@ from boxproof.subject.detection import charts, kustomize, workload
 from boxproof.subject.detection.directory import Directory, Placed
 from boxproof.subject.detection.findings import EXAMPLES, HELPERS, Detected
 from boxproof.subject.manifests.pod_specs import KINDS, pod_spec
-from boxproof.subject.manifests.sources import BUILDERS, KUSTOMIZATION
+from boxproof.subject.manifests.sources import BUILDERS
 from boxproof.subject.manifests.starting import repository
 
 APART = EXAMPLES | {"overlays"}
@@ -99,7 +99,7 @@ def _sources(
     place = chosen.path.parent
     if way is not None:
         found.add("manifests.kustomize", str(way.start), f"{way.start}/kustomization.yaml")
-        others = {str(path.parent) for path in here.files if path.name in KUSTOMIZATION} - {str(way.start)}
+        others = {str(each) for each in here.kustomized} - {str(way.start)}
         if others:
             told = f"{', '.join(sorted(others)[:5])} can be built too (names may differ)"
             found.remarks.append(f"manifests.kustomize: {told}")
@@ -120,7 +120,7 @@ def _beside(here: Directory, place: Path, placed: list[Placed]) -> list[Path]:
     return [
         each
         for each in every
-        if each not in working and not _builds(here, each) and not APART.intersection(each.parts)
+        if each not in working and each not in here.kustomized and not APART.intersection(each.parts)
     ]
 
 
@@ -130,7 +130,3 @@ def _patterns(here: Directory, place: Path, placed: list[Placed], suffix: str) -
     every = sorted(path for path in here.files if path.parent == place and path.suffix == suffix)
     whole = holding == every and not MAGIC.search(str(place))
     return [str(place / f"*{suffix}")] if whole else [str(each) for each in holding]
-
-
-def _builds(here: Directory, directory: Path) -> bool:
-    return any((here.root / directory / name).is_file() for name in KUSTOMIZATION)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from boxproof.subject.detection.directory import CLAUDE, Directory
 from boxproof.subject.detection.findings import EXAMPLES, HELPERS, Detected
-from boxproof.subject.image.dockerfile import NO_RECIPE, Recipe, is_for_windows
+from boxproof.subject.image.dockerfile import Recipe, is_for_windows, is_one
+from boxproof.subject.manifests.plain_yaml import mapping
 from boxproof.subject.manifests.starting import repository
 
-RECIPES = re.compile(r"(Docker|Container)file([._-].+)?|.+\.(docker|container)file", re.IGNORECASE)
 OTHERS = re.compile(r"[._-](dev(el)?|tests?|ci|debug|build(er)?|base)$|^(dev|tests?|ci|base|builder)\.")
 ACCOUNT = re.compile(r"\b(?:useradd|adduser)\b([^&;|\n]*)")
 UID = re.compile(r"(?:-u|--uid)[ =](\d+)")
@@ -27,7 +27,7 @@ AT_HOME = frozenset({"node", "nonroot", "ubuntu", "vscode"})  # those of them wh
 
 def recipes(here: Directory) -> list[Path]:
     """Return the Dockerfiles, the box's own first: one that can be read and is no example's or helper's."""
-    every = [path for path in here.files if RECIPES.fullmatch(path.name) and path.suffix not in NO_RECIPE]
+    every = [path for path in here.files if is_one(path)]
 
     def rank(path: Path) -> tuple[bool, bool, bool, bool, bool, int, bool]:
         read = here.recipe(path)
@@ -49,7 +49,7 @@ def recipe(here: Directory, found: Detected, every: list[Path]) -> None:
     if not every:
         return
     path = every[0]
-    args, contexts = (_mapping(found.get(f"image.{each}")) for each in ("args", "contexts"))
+    args, contexts = (mapping(found.get(f"image.{each}")) for each in ("args", "contexts"))
     written = here.recipe(path, args, str(found.get("image.target") or ""), contexts)
     if len(every) > 1:
         found.remarks.append(f"other Dockerfiles: {', '.join(map(str, every[1:5]))}")
@@ -62,10 +62,6 @@ def recipe(here: Directory, found: Detected, every: list[Path]) -> None:
         found.remarks.append(f"image: {path} is for Windows, which nothing here can start")
     elif written is not None:
         _user(here, found, path, written)
-
-
-def _mapping(fact: object) -> dict[str, str]:
-    return fact if isinstance(fact, dict) else {}
 
 
 def image_name(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from boxproof.subject.detection.directory import Placed
 from boxproof.subject.detection.findings import HELPERS, Detected
-from boxproof.subject.detection.kustomize import Way, reached
+from boxproof.subject.detection.kustomize import Way
 from boxproof.subject.manifests.pod_specs import is_filled_in, pod_spec
 from boxproof.subject.model import LABEL
 
@@ -68,10 +68,9 @@ def _made(meta: dict[str, Any], way: Way | None) -> dict[str, Any]:
 def _account(spec: dict[str, Any], placed: list[Placed], way: Way | None) -> str:
     """Return the account of a pod; one that is built along has its name from kustomize too."""
     name = str(spec.get("serviceAccountName", ""))
-    along = reached(way.here, way.start) if way else set()
     accounts = [each for each in placed if each.item["kind"] == "ServiceAccount"]
-    own = any(each.item["metadata"]["name"] == name and each.path in along for each in accounts)
-    return way.called(name) if way and own else name
+    own = [each.path for each in accounts if each.item["metadata"]["name"] == name]
+    return way.called(name) if way and any(map(way.takes, own)) else name
 
 
 def agents_container(spec: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-VARIABLE = re.compile(r"(?<!\\)\$(?:\{(?P<braced>\w+)(?::-(?P<else>[^}]*))?\}|(?P<bare>\w+))")
+from boxproof.subject import variables
+
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "amd64"
 # what a builder tells of the machine that a build is for: to each FROM, and to a stage that names it
 PLATFORM = {
@@ -59,22 +60,16 @@ class Values:
         known = {**self.arguments, **self.variables}
 
         def value(found: re.Match[str]) -> str:
-            name = found["braced"] or found["bare"]
-            if name in own or name not in known:
-                return found[0]
-            return known[name] or found["else"] or ""
+            name = variables.name(found)
+            return found[0] if name in own or name not in known else variables.value(found, known) or ""
 
-        return VARIABLE.sub(value, text)
+        return variables.VARIABLE.sub(value, text)
 
     def base(self, text: str) -> str:
         """Return the image or stage that a FROM names, "" for what only the user can say."""
         named = next(each for each in text.split() if not each.startswith("--"))
-
-        def value(found: re.Match[str]) -> str:
-            name = found["braced"] or found["bare"]
-            return self.ahead.get(name) or PLATFORM.get(name) or found["else"] or ""
-
-        return VARIABLE.sub(value, named).strip("\"'")
+        known = PLATFORM | {name: each for name, each in self.ahead.items() if each}
+        return variables.VARIABLE.sub(lambda found: variables.value(found, known) or "", named).strip("\"'")
 
     def enter(self, inherited: Mapping[str, str]) -> None:
         """Begin a stage, with the variables of the one that it starts from."""

@@ -25,10 +25,7 @@ AS_WRITTEN = frozenset({"CMD", "COMMENT", "ENTRYPOINT", "HEALTHCHECK", "SHELL"})
 QUOTED = frozenset({"STOPSIGNAL", "USER", "WORKDIR"})  # a builder takes quotation marks off
 NO_RECOMMENDS = re.compile(r"""APT::Install-Recommends["'\\\s=]+(0|false|no)\b""", re.IGNORECASE)
 HOOK = "docker-clean"  # by which Debian's and Ubuntu's images empty the archives after each install
-FILES = (
-    "Dockerfile", "*.Dockerfile", "Dockerfile[._-]*",
-    "Containerfile", "*.Containerfile", "Containerfile[._-]*",
-)  # fmt: skip
+NAMES = re.compile(r"(Docker|Container)file([._-].+)?|.+\.(docker|container)file", re.IGNORECASE)
 NO_RECIPE = frozenset(
     {
         ".dockerignore", ".md", ".j2", ".tmpl", ".template", ".tpl", ".bak", ".orig", ".sh", ".py", ".go",
@@ -269,6 +266,19 @@ def parse(
     return Recipe(_up_to(stages, target), told.get("syntax", ""), given)
 
 
+def read(
+    text: str,
+    args: Mapping[str, str] | None = None,
+    target: str = "",
+    contexts: Mapping[str, str] | None = None,
+) -> Recipe | None:
+    """Return what ``parse`` returns, None for a Dockerfile that no builder takes."""
+    try:
+        return parse(text, args, target, contexts)
+    except (SubjectFault, ValueError, StopIteration):
+        return None
+
+
 def directives(text: str) -> dict[str, str]:
     """Return what the first lines of a Dockerfile's text tell the builder of how to read it."""
     found: dict[str, str] = {}
@@ -313,14 +323,18 @@ def _up_to(stages: list[Stage], target: str) -> tuple[Stage, ...]:
 def of_all(subject: Subject) -> dict[str, Recipe]:
     """Return the recipe in every Dockerfile beside the subject's own, by its path; no FROM, no recipe."""
     context = (subject.directory / subject.image.dockerfile).parent
-    every = {path for pattern in FILES for path in context.glob(pattern) if path.is_file()}
-    found = sorted(path for path in every if path.suffix not in NO_RECIPE)
+    found = sorted(path for path in context.glob("*") if is_one(path) and path.is_file())
     texts = {str(path.relative_to(subject.directory)): text_of(path) for path in found}
     return {
         name: parse(text, subject.image.args, contexts=subject.image.contexts)
         for name, text in texts.items()
         if re.search(r"^\s*FROM\s", text, re.MULTILINE | re.IGNORECASE)
     }
+
+
+def is_one(path: Path) -> bool:
+    """Return whether a file is called as a Dockerfile is."""
+    return NAMES.fullmatch(path.name) is not None and path.suffix not in NO_RECIPE
 
 
 def is_for_windows(found: Recipe) -> bool:

@@ -10,14 +10,15 @@ from typing import Any
 
 import yaml
 
+from boxproof.core.secret_values import SECRET_NAME
 from boxproof.subject.image.build_contexts import ADDRESS, MADE
-from boxproof.subject.manifests import plain_yaml, pod_specs, sources
+from boxproof.subject.manifests import plain_yaml, sources
+from boxproof.subject.variables import filled
 
 Service = dict[str, Any]
 DEEPEST = 8  # files and services that one after another extends
-VARIABLE = re.compile(
-    r"(?<!\$)\$(?:\{(?P<braced>\w+)(?P<sign>:?[-?+])?(?P<word>(?:[^{}]|\{[^{}]*\})*)\}|(?P<bare>\w+))"
-)
+NAMES = re.compile(r"(docker-)?compose([._-][\w.-]+)?\.ya?ml")
+REPLACED = frozenset({"command", "entrypoint", "test"})  # lists that another file says anew, "test" of health
 ENV = ".env"  # what Compose takes variables from, beside the file
 SAID = re.compile(
     r"^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*(?:\"([^\"]*)\"|'([^']*)'|(.*?))[ \t]*(?:[ \t]#.*)?$",
@@ -59,7 +60,7 @@ def services(path: Path, depth: int = DEEPEST) -> dict[str, Service]:
     """
     written, known = _written(path), variables(path.parent)
     every = {name: _whole(path, name, DEEPEST) if written[name] else {} for name in written}
-    own = {name: _bounded(filled(each, known)) for name, each in every.items()}
+    own = {name: _bounded(_filled(each, known)) for name, each in every.items()}
     return {**_included(path, depth), **own}
 
 
@@ -78,32 +79,24 @@ def _included(path: Path, depth: int) -> dict[str, Service]:
 
 
 def variables(directory: Path) -> dict[str, str]:
-    """Return what the file of variables of a directory says, {} where it has none."""
+    """Return what the file of variables of a directory says, {} where it has none, and of no secret.
+
+    What is filled in gets into reports, and into the description of a box.
+    """
     try:
         text = (directory / ENV).read_text(errors="replace")
     except OSError:
         return {}
-    return {name: quoted or single or bare for name, quoted, single, bare in SAID.findall(text)}
+    told = {name: quoted or single or bare for name, quoted, single, bare in SAID.findall(text)}
+    return {name: each for name, each in told.items() if not SECRET_NAME.search(name)}
 
 
-def filled(value: Any, known: Mapping[str, str]) -> Any:
-    """Return a value with the variables in its texts filled in that are known or have a default."""
+def _filled(value: Any, known: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
-        return {key: filled(each, known) for key, each in value.items()}
+        return {key: _filled(each, known) for key, each in value.items()}
     if isinstance(value, list):
-        return [filled(each, known) for each in value]
-    return VARIABLE.sub(lambda found: _value(found, known), value) if isinstance(value, str) else value
-
-
-def _value(found: re.Match[str], known: Mapping[str, str]) -> str:
-    name, sign = found["braced"] or found["bare"], found["sign"] or ""
-    value = known.get(name)
-    there = value is not None and (bool(value) or not sign.startswith(":"))
-    if sign.endswith("+"):
-        return str(filled(found["word"], known)) if there else ""
-    if there:
-        return str(value)
-    return str(filled(found["word"], known)) if sign.endswith("-") else found[0]
+        return [_filled(each, known) for each in value]
+    return filled(value, known) if isinstance(value, str) else value
 
 
 def laid_over(first: Mapping[str, Service], then: Mapping[str, Service]) -> dict[str, Service]:
@@ -113,15 +106,12 @@ def laid_over(first: Mapping[str, Service], then: Mapping[str, Service]) -> dict
     """
     made: dict[str, Service] = dict(first)
     for name, each in then.items():
-        before, after = (_mapping(one.get("logging")) for one in (first.get(name) or {}, each or {}))
-        made[name] = dict(_over(first.get(name) or {}, each or {}))
+        both = (first.get(name) or {}, each or {})
+        before, after = (plain_yaml.mapping(one.get("logging")) for one in both)
+        made[name] = dict(_over(*both))
         if after.get("driver", before.get("driver")) != before.get("driver"):
             made[name]["logging"] = after
     return made
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _written(path: Path) -> dict[str, Service]:
@@ -163,7 +153,9 @@ def _joined(way: str, place: str) -> str:
 def _over(first: Any, then: Any) -> Any:
     """Return ``first`` with ``then`` over it: mappings are merged, lists added, all else is replaced."""
     if isinstance(first, Mapping) and isinstance(then, Mapping):
-        both = {key: _over(first[key], each) for key, each in then.items() if key in first}
+        both = {
+            key: _over(first[key], each) for key, each in then.items() if key in first and key not in REPLACED
+        }
         return {**first, **then, **both}
     if isinstance(first, list) and isinstance(then, list):
         return [*first, *(each for each in then if each not in first)]
@@ -175,6 +167,6 @@ def _bounded(service: Service) -> Service:
     limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     if "pids_limit" not in service and "pids" not in limits:
         return service
-    told = pod_specs.DEFAULTED.sub(r"\1", str(service.get("pids_limit", limits.get("pids"))))
+    told = str(service.get("pids_limit", limits.get("pids")))
     number = int(told) if told.lstrip("-").isdigit() else None
     return {**service, "pids_limit": number}

@@ -27,6 +27,11 @@ def load_all(text: str, loader: Any, *, once: bool = True) -> Iterator[Any]:
         made.dispose()
 
 
+def mapping(value: object) -> dict[str, Any]:
+    """Return a value that is a mapping, {} in the place of another."""
+    return value if isinstance(value, dict) else {}
+
+
 def _demand_measure(root: yaml.Node, once: bool) -> None:
     sizes: dict[int, int] = {}
     begun: set[int] = set()

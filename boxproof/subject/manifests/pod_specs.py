@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from boxproof.subject.manifests.derive import CLUSTER_SCOPED
+from boxproof.subject.variables import filled
 from pytest_claims.faults import SubjectFault
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 KINDS = ("StatefulSet", "Deployment", "DaemonSet", "Pod", "ReplicaSet", "Job", "CronJob")
 GROUPS = ("initContainers", "containers", "ephemeralContainers")
-DEFAULTED = re.compile(r"\$\{\w+:?-([^}]*)\}")
 PLACEHOLDER = re.compile(r"\$|\{\{|^(ko|bazel)://|^[A-Z][A-Z0-9_]+$|<[\w-]+>|@@\w+@@")
 NOTHING = re.compile(r"0+(\.0+)?[A-Za-z]*")
 CAPITALS = re.compile(r"^[^:@]*[A-Z]")  # no name of an image has one
@@ -69,13 +69,13 @@ def is_floating(reference: str) -> bool:
 
 def is_filled_in(reference: str) -> bool:
     """Return whether a tool or the user puts an image in the place of ``reference``: it names none itself."""
-    named = DEFAULTED.sub(r"\1", reference)
+    named = filled(reference)
     return bool(PLACEHOLDER.search(named) or (CAPITALS.search(named) and ":" not in named))
 
 
 def floating(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the floating images by the container that names them."""
-    named = {where: DEFAULTED.sub(r"\1", each) for where, each in images(manifests).items()}
+    named = {where: filled(each) for where, each in images(manifests).items()}
     return {where: each for where, each in named.items() if is_floating(each) and not is_filled_in(each)}
 
 
@@ -222,15 +222,21 @@ def missing_resources(manifests: Iterable[Mapping[str, Any]]) -> dict[str, list[
 def limited(
     container: Mapping[str, Any], manifests: Iterable[Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Return the requests and limits of a container with what a LimitRange among the objects gives to all."""
+    """Return the requests and limits of a container with what a LimitRange among the objects gives to all.
+
+    Where it says no default, its maximum is the limit; a request is the limit, where nothing says another.
+    """
     own = container.get("resources") or {}
-    found = {kind: dict(own.get(kind) or {}) for kind in ("requests", "limits")}
+    requests, limits = (dict(own.get(kind) or {}) for kind in ("requests", "limits"))
     ranges = [each for each in manifests if each["kind"] == "LimitRange"]
     for limit in (one for each in ranges for one in (each.get("spec") or {}).get("limits") or ()):
         if limit.get("type") == "Container":
-            found["requests"] = {**(limit.get("defaultRequest") or {}), **found["requests"]}
-            found["limits"] = {**(limit.get("default") or {}), **found["limits"]}
-    return found
+            least, most, usual, asked = (
+                limit.get(key) or {} for key in ("min", "max", "default", "defaultRequest")
+            )
+            requests = {**least, **most, **usual, **asked, **limits, **requests}
+            limits = {**most, **usual, **limits}
+    return {"requests": requests, "limits": limits}
 
 
 def _is_nothing(amount: Any) -> bool:

@@ -9,9 +9,9 @@ from typing import Any
 
 from boxproof.subject.manifests import compose_file, pod_specs, sources, starting
 from boxproof.subject.model import Subject
+from boxproof.subject.variables import filled
 
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "templates"})  # tests hold mistakes on purpose
-COMPOSE = re.compile(r"^(docker-)?compose[\w.-]*\.ya?ml$")
 SCRIPTS = ("*.sh", "Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "*.mk")
 FENCE = re.compile(r"^(?P<mark>```+|~~~+)[^\n]*\n(?P<body>.*?)^(?P=mark)", re.MULTILINE | re.DOTALL)
 REFERENCE = r"(?P<image>[a-z0-9][\w.-]*(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?)"
@@ -68,7 +68,7 @@ def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
 
 def compose(subject: Subject) -> dict[str, dict[str, Any]]:
     """Return every Compose file of the subject, by its path, its services as Compose reads them."""
-    every = [path for path in files(subject, "*.yaml", "*.yml") if COMPOSE.match(path.name)]
+    every = [path for path in files(subject, "*.yaml", "*.yml") if compose_file.NAMES.fullmatch(path.name)]
     read = {path: next(compose_file.documents(path), {}) for path in every}
     return {
         _shown(subject, path): {**content, "services": compose_file.services(path)}
@@ -92,16 +92,7 @@ def images(subject: Subject) -> dict[str, str]:
 
     What the user fills in, a variable without a default or a word in capitals, names none.
     """
-    found: dict[str, str] = {}
-    for name, made in objects(subject).items():
-        named = pod_specs.images(each for each in made if isinstance(each.get("spec"), dict))
-        chosen = _chosen(subject, subject.directory / name) if named else set()
-        named = {where: pod_specs.DEFAULTED.sub(r"\1", image) for where, image in named.items()}
-        found |= {
-            f"{name}: {where}": image
-            for where, image in named.items()
-            if image and not pod_specs.is_filled_in(image) and starting.repository(image) not in chosen
-        }
+    found = dict(_of_objects(subject))
     for path in files(subject, "*.yaml", "*.yml"):
         for each in compose_file.documents(path):
             if "apiVersion" not in each:  # values of a chart
@@ -111,7 +102,7 @@ def images(subject: Subject) -> dict[str, str]:
                     found |= {f"{_shown(subject, path)}: {where}": image for where, image in whole}
     for name, content in compose(subject).items():
         for service, each in content["services"].items():
-            image = pod_specs.DEFAULTED.sub(r"\1", str((each or {}).get("image", "")))
+            image = str(each.get("image", ""))
             if image and not GIVEN.search(image):
                 found[f"{name}: {service}"] = image
     for name, text in commands(subject).items():
@@ -125,20 +116,27 @@ def images(subject: Subject) -> dict[str, str]:
     return found
 
 
-def _chosen(subject: Subject, path: Path) -> set[str]:
-    """Return the names of images to which a kustomization that has ``path`` gives a tag or a digest."""
-    found = set()
+def _of_objects(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Give the images that objects name and no kustomization puts others in the place of, and where."""
+    given = list(_given(subject))
+    for name, made in objects(subject).items():
+        path = (subject.directory / name).resolve()
+        chosen = {one for paths, images in given if path in paths for one in images}
+        named = pod_specs.images(each for each in made if isinstance(each.get("spec"), dict))
+        for where, image in named.items():
+            whole = filled(image)
+            if whole and not pod_specs.is_filled_in(whole) and starting.repository(whole) not in chosen:
+                yield f"{name}: {where}", whole
+
+
+def _given(subject: Subject) -> Iterator[tuple[set[Path], set[str]]]:
+    """Give the files of each kustomization, and the images to which it gives a tag or a digest."""
     for each in files(subject, *sources.KUSTOMIZATION):
-        listed = [
-            one
-            for made in compose_file.documents(each)
-            for one in made.get("images") or ()
-            if isinstance(one, dict)
-        ]
-        given = [one for one in listed if one.get("digest") or one.get("newTag") not in (None, "", "latest")]
-        if given and path.resolve() in sources.followed(each.parent):
-            found |= {str(one.get("name")) for one in given}
-    return found
+        told = [one for made in compose_file.documents(each) for one in sources.listed(made, "images")]
+        images = [one for one in told if isinstance(one, dict)]
+        given = [one for one in images if one.get("digest") or one.get("newTag") not in (None, "", "latest")]
+        if given:
+            yield set(sources.followed(each.parent)), {str(one.get("name")) for one in given}
 
 
 def floating(named: Mapping[str, str]) -> dict[str, str]:

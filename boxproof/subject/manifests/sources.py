@@ -21,6 +21,9 @@ WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "ReplicaSet", "Job", "Cro
 KUSTOMIZATION = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 LISTS = ("resources", "bases", "components")
 GENERATED = {"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}
+PATCHES = ("patches", "patchesJson6902")  # each with its text, or the path of it
+FILES = ("patchesStrategicMerge", "configurations", "crds", "transformers", "generators", "validators")
+LISTING = (*LISTS, *GENERATED, *PATCHES, *FILES, "images", "helmCharts")
 BUILDERS = frozenset({"Kustomization", "Component"})
 KIND = re.compile(r"^kind:\s*[\"']?(\w+)", re.MULTILINE)  # in a template, which is no YAML yet
 
@@ -70,19 +73,29 @@ def _matched(directory: Path, patterns: Iterable[str]) -> list[Path]:
 
 
 def kustomization(directory: Path) -> dict[str, Any]:
-    """Return what a directory tells kustomize, {} for nothing; raises ValueError for no mapping."""
+    """Return what a directory tells kustomize, {} for nothing; raises ValueError for another form."""
     file = next((directory / name for name in KUSTOMIZATION if (directory / name).is_file()), None)
-    built = (yaml.load(file.read_text(), LOADER) or {}) if file else {}
-    if not isinstance(built, dict):
+    documents = list(plain_yaml.load_all(file.read_text(), LOADER, once=False)) if file else []
+    built = documents[0] or {} if documents else {}
+    if len(documents) > 1 or not isinstance(built, dict):
         raise ValueError(f"{file} is no mapping")
+    odd = [key for key in LISTING if not isinstance(built.get(key) or [], list)]
+    if odd:
+        raise ValueError(f"{file}: {odd[0]} is no list")
     return built
+
+
+def listed(built: Mapping[str, Any], *keys: str) -> list[Any]:
+    """Return what a kustomization lists under these keys."""
+    every = (built.get(key) for key in keys)
+    return [one for each in every if isinstance(each, list) for one in each]
 
 
 def generated(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[str]:
     """Give the kinds of what a kustomize directory, and those that it refers to, generate."""
     built, here = kustomization(directory), (*above, directory.resolve())
     yield from (kind for key, kind in GENERATED.items() if built.get(key))
-    for each in (str(entry) for key in LISTS for entry in built.get(key) or ()):
+    for each in map(str, listed(built, *LISTS)):
         if (directory / each).is_dir() and (directory / each).resolve() not in here:
             yield from generated(directory / each, here)
 
@@ -91,7 +104,7 @@ def followed(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
     """Give the files that a kustomize directory refers to, of this machine alone; ``above`` refers to it."""
     built = kustomization(directory)
     here = (*above, directory.resolve())
-    for each in (str(entry) for key in LISTS for entry in built.get(key) or ()):
+    for each in map(str, listed(built, *LISTS)):
         target = (directory / each).resolve()
         if target.is_dir() and target not in here:
             yield from followed(target, here)

@@ -355,3 +355,19 @@ def test_remarks_may_be_of_any_encoding_and_templates_are_no_dockerfiles(tmp_pat
 )
 def test_a_recipe_for_windows_is_known_by_its_base(text: str, windows: bool) -> None:
     assert dockerfile.is_for_windows(dockerfile.parse(text)) is windows
+
+
+@pytest.mark.parametrize(
+    ("written", "image"),
+    [
+        ("${X}", "x:1"), ("${X:-y}", "x:1"), ("${NONE-y:2}", "y:2"), ("${NONE:-${X}}", "x:1"),
+        ("${NONE}", ""), ("a:1${X:+-slim}", "a:1-slim"), ("a:1${NONE:+-slim}", "a:1"), ("${X:?say}", "x:1"),
+    ],
+)  # fmt: skip
+def test_a_variable_of_a_base_is_filled_in_by_every_form_of_it(written: str, image: str) -> None:
+    assert dockerfile.parse(f"ARG X=x:1\nFROM {written}\n").final.base == image
+
+
+def test_what_a_shell_does_with_a_variable_is_left_to_it() -> None:
+    recipe = dockerfile.parse("FROM a:1\nARG V=1.2\nRUN x ${V%.*} ${V:-3} ${W:-4} \\$V\n")
+    assert recipe.final.steps[-1].value == "x ${V%.*} 1.2 ${W:-4} \\$V"

@@ -105,3 +105,17 @@ def test_what_is_extended_in_another_directory_is_built_there(tmp_path: Path) ->
     (tmp_path / "c.yaml").write_text("services: {a: {extends: {file: base/c.yaml, service: a}}}\n")
     build = compose_file.services(tmp_path / "c.yaml")["a"]["build"]
     assert build == {"dockerfile": "X", "context": "base"}
+
+
+def test_a_secret_of_the_file_of_variables_is_not_filled_in(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NPM_TOKEN=abc\nTAG=1\n")
+    (tmp_path / "c.yaml").write_text("services: {a: {image: 'x:$TAG', build: {args: {T: '${NPM_TOKEN}'}}}}\n")
+    found = compose_file.services(tmp_path / "c.yaml")["a"]
+    assert found == {"image": "x:1", "build": {"args": {"T": "${NPM_TOKEN}"}}}
+
+
+def test_a_command_is_said_anew_and_not_made_longer() -> None:
+    first = {"a": {"command": ["run"], "healthcheck": {"test": ["CMD", "x"], "retries": 3}}}
+    then = {"a": {"command": ["sleep", "1"], "healthcheck": {"test": ["NONE"]}}}
+    wanted = {"command": ["sleep", "1"], "healthcheck": {"test": ["NONE"], "retries": 3}}
+    assert compose_file.laid_over(first, then)["a"] == wanted

@@ -142,10 +142,19 @@ def test_what_a_range_of_limits_gives_to_all_is_not_lacking() -> None:
     ]
     given = {"kind": "LimitRange", "metadata": {"name": "l"}, "spec": {"limits": limits}}
     pod = {"kind": "Pod", "metadata": {"name": "x"}, "spec": {"containers": [{"name": "a"}]}}
-    assert pod_specs.missing_resources([given, pod]) == {"Pod/x/a": ["requests.memory"]}
+    assert pod_specs.missing_resources([given, pod]) == {"Pod/x/a": []}
     assert len(pod_specs.missing_resources([pod])["Pod/x/a"]) == 4
     starting.ranged([pod])
     assert pod["spec"] == {"containers": [{"name": "a"}]}
     starting.ranged([given, pod])
-    wanted = {"requests": {"cpu": 1}, "limits": {"cpu": 1, "memory": "1Gi"}}
+    wanted = {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"cpu": 1, "memory": "1Gi"}}
     assert pod["spec"] == {"containers": [{"name": "a", "resources": wanted}]}
+
+
+def test_what_a_range_leaves_open_the_api_server_takes_from_its_bounds_and_the_own_limits() -> None:
+    limits = [{"type": "Container", "max": {"cpu": 4}, "min": {"cpu": 1, "memory": "64Mi"}}]
+    given = {"kind": "LimitRange", "metadata": {"name": "l"}, "spec": {"limits": limits}}
+    own = {"name": "a", "resources": {"limits": {"memory": "1Gi"}}}
+    found = pod_specs.limited(own, [given])
+    assert found == {"requests": {"cpu": 4, "memory": "1Gi"}, "limits": {"cpu": 4, "memory": "1Gi"}}
+    assert pod_specs.limited(own, []) == {"requests": {}, "limits": {"memory": "1Gi"}}
