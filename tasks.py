@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from invoke import Context, task
+from invoke.context import Context
+from invoke.tasks import task
 
 from boxproof.core.process import in_utf8
 from boxproof.tasks.debug_tasks import CONTAINER, SUFFIX, nsenter, oom, remove_container, trace
