@@ -1,4 +1,4 @@
-"""A run while it goes on: a line for each claim as it ends, and the page as far as it is."""
+"""A run while it goes on: a line for each claim as it ends, how far it is, and the page so far."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pytest_claims.verdicts import Verdict, worst
 
 STYLES = {Verdict.PROVEN: "green", Verdict.REFUTED: "red", Verdict.BLOCKED: "yellow"}
 EVERY = 15.0  # seconds between two pages
+QUIET = 60.0  # seconds without a line: from then on the end of a check tells how far the run is
 SHARE = 0.03  # of the time that the pages may take
 ENOUGH = 120.0  # seconds of what has ended that weigh as much as what earlier runs tell of the overhead
 WIDTH = 140  # characters of a line
@@ -35,14 +36,16 @@ class Following:
         self.waivers = waivers.load(context.waivers, context.project.claims())
         self.found: dict[str, tuple[Verdict, str]] = {}
         self.ready = time.monotonic() + EVERY
-        self.begun = time.monotonic()
+        self.begun = self.spoken = time.monotonic()
 
     def ended(self, nodeid: str, verdict: Verdict, reason: str) -> None:
-        """Take in a check; say the claims that have ended with it, and write the page if it is time to."""
+        """Take in a check; say which claims ended with it, or how far it is; write the page when due."""
         self.found[nodeid] = verdict, reason
         checks = records.collected(self.context.directory)
         for claim in checks.get(nodeid, ()):
             self._say(claim, checks)
+        if time.monotonic() - self.spoken >= QUIET:
+            self._tell(f"{len(self.found)} of {len(checks)} checks{self._wait(checks)}")
         if time.monotonic() >= self.ready:
             before = time.monotonic()
             self.write_page(checks)
@@ -84,12 +87,19 @@ class Following:
         ids = {name for claims in checks.values() for name in claims}
         still = {name for each, claims in checks.items() if each not in self.found for name in claims}
         place = f"{len(ids) - len(still):{len(str(len(ids)))}}/{len(ids)}"
-        left = self.left(checks)
-        wait = f" ({progress.duration(left)} left)" if left and still else ""
+        wait = self._wait(checks) if still else ""
         why = f": {reason}" if reason and verdict is not Verdict.PROVEN else ""
         line = one_line(f"{claim}{why}", limit=WIDTH - len(wait) - len(place))
         style = None if told == "waived" else STYLES.get(verdict)
-        progress.say(f"{place} {told:8} {line}{wait}", style=style)
+        self._tell(f"{place} {told:8} {line}{wait}", style)
+
+    def _wait(self, checks: Mapping[str, Sequence[str]]) -> str:
+        left = self.left(checks)
+        return f" ({progress.duration(left)} left)" if left else ""
+
+    def _tell(self, line: str, style: str | None = None) -> None:
+        progress.say(line, style=style)
+        self.spoken = time.monotonic()
 
     def _is_waived(self, claim: str, verdict: Verdict, own: Sequence[str], reason: str) -> bool:
         """Return whether a waiver covers what its checks came to, as it does in the report."""

@@ -45,6 +45,22 @@ def test_a_claim_is_said_once_all_its_checks_have_ended(
     assert "2/2 proven   rbac-no-secrets\n" in capsys.readouterr().err
 
 
+def test_who_has_heard_of_no_claim_for_a_minute_is_told_how_far_it_is(
+    context: RunContext, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    following = Following(context, [], datetime.now(UTC))
+    monkeypatch.setattr(time, "monotonic", lambda: 10.0)
+    following.ended("t.py::a", Verdict.PROVEN, "")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(time, "monotonic", lambda: 70.0)
+    following.ended("t.py::c", Verdict.PROVEN, "")
+    assert "checks" not in capsys.readouterr().err, "its claim has ended: the line says so"
+    monkeypatch.setattr(time, "monotonic", lambda: 140.0)
+    following.ended("t.py::a", Verdict.PROVEN, "")
+    assert "2 of 3 checks (" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [('expects = "no volume"', "waived  "), ('expects = "another"', "refuted "), ("", "waived  ")],
