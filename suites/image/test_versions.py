@@ -62,6 +62,8 @@ ONE_PLACE = require("the image has one CLI, in one place", lambda places: len(pl
 A_SECOND = (
     "usr/local/lib/node_modules/@anthropic-ai/claude-code/cli.js", "opt/bin/claude",
     "home/claude/.local/share/claude/versions/2.1.0",
+    "usr/lib/python3/dist-packages/claude_agent_sdk/_bundled/claude",
+    "opt/app/node_modules/@anthropic-ai/claude-agent-sdk/cli.js",
 )  # fmt: skip
 
 
@@ -276,7 +278,9 @@ def test_the_image_has_that_cli_and_no_other(
     def places(asked: str, found: list[Layer]) -> list[str]:
         return observe("places of a CLI", asked, installed_clis.found(found, cli))
 
-    with control("a second one is seen: an npm package, a program elsewhere, what the installer keeps"):
+    with control(
+        "a second one is seen: a package, a program elsewhere, what an installer or a library keeps"
+    ):
         for each in A_SECOND:
             with layered(docker, [{cli.lstrip("/"): b"x"}, {each: b"x"}], run=session.run) as made:
                 ONE_PLACE.fails(places(each, layers(session.engine, made)))
