@@ -34,7 +34,7 @@ CALLED = re.compile(
     r"(gcc|g\+\+|cc|c\+\+|cpp|cc1(plus)?|collect2|clang(\+\+)?|tcc|gfortran|ld(\.(bfd|gold|lld))?|as|g?make|cmake|ninja|meson"
     r"|cargo|rustc|javac|go|gccgo|zig|swiftc|ghc|nvcc|nasm|yasm|lld|mold)(-\d[\d.]*)?$"
 )
-# for whatever machine, and outside of any directory of programs: there no other file of some size is called so
+# for whatever machine, and outside of any directory of programs: no other file of some size is called so
 COMPILES = re.compile(
     r"(^|/)([\w.]+-)*(gcc|g\+\+|cc1(plus)?|clang(\+\+)?|gfortran|tcc|zig|rustc|javac|swiftc|ghc|nvcc|emcc)"
     r"(-\d[\d.]*)?$"

@@ -17,7 +17,7 @@ from boxproof.core.session import ImageInfo, Session
 from boxproof.core.settings import Settings
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
-from boxproof.subject.image import dockerfile, image_build, packages, tools
+from boxproof.subject.image import build_scripts, dockerfile, image_build, packages, tools
 from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.image_files import reader
@@ -39,11 +39,21 @@ FETCHED = (
     "RUN git clone https://example.invalid/x.git /x",
     "RUN npm install --global x",
     "ADD https://example.invalid/x /usr/local/bin/x",
+    "RUN curl -fsSLO https://example.invalid/x; sha256sum -c /sums; chmod +x x",
+    "RUN curl -fsSLO https://example.invalid/x && sha256sum -c /sums || echo 'another one'",
+    "RUN python3 - <<EOF\nimport urllib.request as u\nu.urlretrieve('https://example.invalid/x', '/x')\nEOF",
+    "RUN sh /build/get-tools",
+    "RUN apt-get install -y --allow-unauthenticated x",
 )
+SCRIPTS = {
+    "/src/get-tools": "#!/bin/sh\nset -e\nwget https://example.invalid/latest/x\ninstall x /usr/bin/\n"
+}
 SECOND = (
     "RUN npm install -g @anthropic-ai/claude-code",
     "RUN curl -fsSL https://claude.ai/install.sh | bash",
+    "RUN /build/agents.sh",
 )
+INSTALLERS = {"/src/agents.sh": "#!/bin/sh\nnpm install -g @anthropic-ai/claude-code\n"}
 OTHER_CLI = re.compile(
     r"@anthropic-ai/claude-code|claude\.(ai|com)/install|downloads\.claude\.ai|\bclaude (update|install)\b"
 )
@@ -129,15 +139,15 @@ def test_every_tool_is_held_to_one_version(
         )
         assert len(found) == len(listed)
         for step in FETCHED:
-            loose = package_lock.unguarded(dockerfile.parse(f"FROM a:1\n{step}\n"))
+            example = dockerfile.parse(f"FROM a:1\n{step}\n")
+            loose = package_lock.unguarded(build_scripts.spelled_out(example, SCRIPTS))
             GUARDED.fails(observe("fetches that nothing holds", step, loose))
         AS_LOCKED.fails(
             observe("packages in other versions", "an example", two_days.changed({"a": "1"}, {"a": "2"}))
         )
     HELD(observe("tools held by nothing", "the list of tools", package_lock.loose(listed, context, lock)))
-    for path, recipe in dockerfile.of_all(subject).items():
-        if path == subject.image.dockerfile:
-            GUARDED(observe("fetches that nothing holds", path, package_lock.unguarded(recipe)))
+    recipe = build_scripts.of(subject)
+    GUARDED(observe("fetches that nothing holds", subject.image.dockerfile, package_lock.unguarded(recipe)))
     packaged = {each.obtain.package for each in listed if each.obtain.way == "package"}
     installed = {name: have[name].version for name in packaged if name in have}
     note(
@@ -249,17 +259,16 @@ def test_the_cli_is_the_very_program_of_that_version(
 
 @claim("claude-code-version-pinned")
 def test_the_recipe_brings_that_cli_and_no_other(
-    subject: Subject, written: Recipe, docker: Any, still: LocalContainer
+    subject: Subject, docker: Any, still: LocalContainer
 ) -> None:
+    """Nor do the scripts that it carries out."""
     name = Path(subject.image.cli).name
     with control("a second CLI beside the pinned one, as a package or as a program, is seen"):
         for example in SECOND:
-            ONE_CLI.fails(
-                observe(
-                    "other ways to a CLI", example, ways_to(dockerfile.parse(f"FROM a:1\n{example}"), name)
-                )
-            )
-    ONE_CLI(observe("other ways to a CLI", subject.image.dockerfile, ways_to(written, name)))
+            made = build_scripts.spelled_out(dockerfile.parse(f"FROM a:1\n{example}"), INSTALLERS)
+            ONE_CLI.fails(observe("other ways to a CLI", example, ways_to(made, name)))
+    recipe = build_scripts.of(subject)
+    ONE_CLI(observe("other ways to a CLI", subject.image.dockerfile, ways_to(recipe, name)))
 
 
 def ways_to(found: Recipe, name: str) -> list[str]:

@@ -149,15 +149,8 @@ def show_each_way() -> None:
             NO_ADMIN.fails(observe("added", f"a service, {name}", of_services(file, "agent")))
             command = ("docker", "run", "--cap-add", f"NET_RAW,{name}")
             NO_ADMIN.fails(observe("added", f"an option, {name}", of_options([command])))
-            NO_ADMIN.fails(
-                observe(
-                    "added",
-                    f"a profile, {name}",
-                    of_profiles(
-                        {"a.json": f'{{"securityContext": {{"capabilities": {{"add": ["{name}"]}}}}}}'}
-                    ),
-                )
-            )
+            settings_of_one = {"a.json": json.dumps({"securityContext": asked})}
+            NO_ADMIN.fails(observe("added", f"a profile, {name}", of_profiles(settings_of_one)))
         for text in FOR_A_TRACER:
             NO_ADMIN.fails(observe("added", text, of_profiles({"a page": text})))
         NO_ADMIN.fails(observe("added", "--privileged", of_options([("docker", "run", "--privileged")])))
