@@ -54,7 +54,9 @@ def settings(made: Objects, variable: str) -> dict[str, str]:
         if each["kind"] in READ and variable in (each.get(READ[each["kind"]]) or {}):
             found[called] = str(each[READ[each["kind"]]][variable])
         written = each.get(READ.get(each["kind"], "")) or {}
-        found |= {f"{called}, {key}": one for key, text in written.items() for one in within(text, variable)}
+        found |= {
+            f"{called}, {key}: {one}": one for key, text in written.items() for one in within(text, variable)
+        }
         variables = [one for container in _containers(each) for one in container.get("env") or ()]
         found |= {f"{called}, env": str(one.get("value")) for one in variables if one["name"] == variable}
     return found

@@ -102,7 +102,7 @@ def test_an_update_does_not_replace_the_cli(
 def test_nothing_that_is_deployed_switches_the_updater_on(
     session: Session, subject: Subject, docker: Any, image: ImageInfo
 ) -> None:
-    """What a pod or a service is given takes the place of what the image says, and a file of settings of both."""
+    """What a pod or a service is given counts before the image, and a file of settings before both."""
     with control("a ConfigMap and a container that switch it on are seen"):
         for each in SWITCHES_ON:
             made = deployed_words.settings([{**each, "metadata": {"name": "a"}}], VARIABLE)
