@@ -211,3 +211,9 @@ image_sabotage(
         SUPERVISE, r's/^        wait_for_login\(\)/&\n        os.execvp("sh", ["sh", "-c", "claude; exit"])/'
     ),
 )  # fmt: skip
+
+
+@subject_sabotage("zombies-reaped", "with the engine's socket Compose starts the box without its init")
+def no_init_with_the_socket(directory: Path) -> None:
+    more = f'    entrypoint: ["{START}"]\n'
+    replace_in(directory / "compose.docker.yaml", "    group_add:", f"{more}    group_add:")
