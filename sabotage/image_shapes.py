@@ -217,3 +217,15 @@ image_sabotage(
 def no_init_with_the_socket(directory: Path) -> None:
     more = f'    entrypoint: ["{START}"]\n'
     replace_in(directory / "compose.docker.yaml", "    group_add:", f"{more}    group_add:")
+
+
+@subject_sabotage("tool-versions-pinned", "a stage keeps a download for the one that begins with it")
+def fetched_for_the_next_stage(directory: Path) -> None:
+    path = directory / RECIPE
+    lines = (
+        f"FROM ${{BASE_IMAGE}} AS kept\nONBUILD RUN curl -fsSLo /usr/local/bin/x {AT}/x\n\nFROM kept AS box"
+    )
+    text, count = re.subn(r"^FROM \S+ AS box$", lines, path.read_text(), flags=re.MULTILINE)
+    if not count:
+        raise SabotageError("no stage is called box")
+    path.write_text(text)

@@ -145,6 +145,8 @@ def _taken(found: Recipe, stage: Stage) -> list[str]:
 def _hollowed(step: Step) -> str:
     if step.word == "USER":  # no RUN of it makes a user: the name stands for a change alone
         return f"ENV BOXPROOF_USER={shlex.quote(step.rest.strip())}"
+    if step.word == "ONBUILD":  # what it does is a step of the stages that begin with this one
+        return f"# {step.word}"
     if step.word in ("COPY", "ADD"):
         return f"{step.word} {re.sub(r'--ch(own|mod)=[^ ]+ +', '', step.value)}"
     if step.word != "RUN":
