@@ -25,7 +25,8 @@ OFF = require(
 HELD = require("the user may write neither the CLI nor where it is", lambda writable: writable == [])
 VARIABLE = "DISABLE_AUTOUPDATER"
 LEFT_OFF = require(
-    "whatever gives the variable leaves the auto-updater off", lambda given: {*given.values()} <= {"1"}
+    "whatever gives the variable leaves the auto-updater off",
+    lambda given: {*given.values()} <= {"1", "true", "yes", "on"},
 )
 SWITCHES_ON = (
     {"kind": "ConfigMap", "data": {VARIABLE: "0"}},

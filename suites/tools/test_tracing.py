@@ -71,7 +71,7 @@ def of_services(files: Mapping[str, Mapping[str, Any]], name: str) -> set[str]:
 
 def of_options(commands: Iterable[Sequence[str]]) -> set[str]:
     """Return every capability that the options of commands add."""
-    found = set()
+    found: set[str] = set()
     for words in commands:
         told = documented_commands.values(words, "--cap-add")
         found |= {one.upper() for each in told for one in each.split(",")}
@@ -81,7 +81,7 @@ def of_options(commands: Iterable[Sequence[str]]) -> set[str]:
 
 def of_profiles(texts: Mapping[str, str]) -> set[str]:
     """Return what debugging containers are given: by a command's profile, by a file of their settings."""
-    found = set()
+    found: set[str] = set()
     for name, text in texts.items():
         if name.endswith(".json"):
             made = json.loads(text)
