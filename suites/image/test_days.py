@@ -11,12 +11,12 @@ from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
 from boxproof.core.settings import Settings
 from boxproof.probes import local_registry
 from boxproof.subject import copies
-from boxproof.subject.image import build_scripts, dockerfile
+from boxproof.subject.image import dockerfile
 from boxproof.subject.image.base_image import Base
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import lock_check, package_lock
+from boxproof.subject.supply_chain import build_scripts, lock_check, package_lock
 from pytest_claims import claim, control, needs, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from suites.image import fixed_versions, locked_files, two_days

@@ -23,7 +23,7 @@ def of(subject: Subject) -> dict[str, Recipe]:
     By where they do. Of what the user fills in, the recipe's own value is taken.
     """
     here = Directory(subject.directory)
-    found = {}
+    found: dict[str, Recipe] = {}
     for where, place, told in _told(here):
         text = _text(here, subject, where, place, told)
         args = {**subject.image.args, **build_facts.pairs(told.get("args"))}

@@ -32,7 +32,7 @@ def unfolded(text: str) -> str:
 
 def files(text: str) -> dict[str, str]:
     """Return what the here-documents of a Dockerfile's text become that are files, by their paths."""
-    made = {}
+    made: dict[str, str] = {}
     for found in HEREDOC.finditer(_joined(text)):
         around = f"{found['head']} {found['tail']}"
         if found["word"].upper() == "RUN":

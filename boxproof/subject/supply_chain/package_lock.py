@@ -132,7 +132,7 @@ def _fetches(step: Step) -> int:
     if step.word != "RUN":
         return 0
     asked = sum(_files(each) for each in step.commands if _is_fetch(each))
-    asked += sum(each.count(",") for each in SEVERAL.findall(step.rest))
+    asked += sum(each[1].count(",") for each in SEVERAL.finditer(step.rest))
     return max(asked, int(ADDRESS.search(step.rest) is not None))
 
 
