@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -52,9 +53,18 @@ def settings(made: Objects, variable: str) -> dict[str, str]:
         called = f"{each['kind']} {each['metadata']['name']}"
         if each["kind"] in READ and variable in (each.get(READ[each["kind"]]) or {}):
             found[called] = str(each[READ[each["kind"]]][variable])
+        written = each.get(READ.get(each["kind"], "")) or {}
+        found |= {
+            f"{called}, {key}: {one}": one for key, text in written.items() for one in within(text, variable)
+        }
         variables = [one for container in _containers(each) for one in container.get("env") or ()]
         found |= {f"{called}, env": str(one.get("value")) for one in variables if one["name"] == variable}
     return found
+
+
+def within(text: str, variable: str) -> list[str]:
+    """Return the values that a file of settings, in JSON, gives a variable."""
+    return re.findall(rf'"{re.escape(variable)}"\s*:\s*"?([^",}}\s]*)', str(text))
 
 
 def services(subject: Subject) -> dict[str, Mapping[str, Any]]:

@@ -12,6 +12,10 @@ from boxproof.subject.image.layers import OPAQUE, WHITEOUT, Layer
 PLACES = (
     re.compile(r"^(?:.*/)?\.claude/local(?=/)"),
     re.compile(r"^(?:.*?/)?node_modules/@anthropic-ai(?=/claude-code(?:-[\w-]+)?/)"),
+    # what a library of agents, or an editor's extension, brings along for itself
+    re.compile(r"^.*/@anthropic-ai/claude-agent-sdk(?=(?:-[\w-]+)?/(?:.*/)?(?:cli\.js|claude(?:\.exe)?)$)"),
+    re.compile(r"^.*/claude_(?:agent|code)_sdk(?=/_bundled/claude(?:\.exe)?$)"),
+    re.compile(r"^.*/anthropic\.claude-code-[^/]+(?=/.*/(?:cli\.js|claude(?:\.exe)?)$)"),
     re.compile(r"^.*\.local/share/claude/versions/[^/]+"),
     re.compile(r"^(?:.*/)?s?bin/claude(?:\.exe)?$"),
 )

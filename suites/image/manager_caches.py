@@ -37,6 +37,11 @@ LEFT = re.compile(
     r"|\.local/share/pnpm/store|\.yarn/berry/cache|share/\.cache/yarn|go/pkg/mod/cache|\.?cargo/registry/(cache|index)"
     r"|\.m2/repository|\.gradle/caches|\.bundle/cache)/"
     r"|^(var/cache/(apk|dnf|libdnf5?|yum|zypp|pacman/pkg)|var/lib/apk/cache|etc/apk/cache)/"
+    # wherever a setting has put them: by what npm, pip, uv and conda make within
+    r"|(^|/)(_cacache/(index-v\d|content-v\d)|[\w-]*pip[\w-]*/(http(-v2)?|selfcheck)|archive-v0|wheels-v\d)/"
+    r"|(^|/)conda\w*/pkgs/[^/]+\.(conda|tar\.bz2)$|^(var/lib/gems/[\d.]+|usr/local/bundle)/cache/"
+    # a package of the distribution that was fetched by hand, where such a thing is put down
+    r"|^((tmp|root|home|var/tmp|opt|srv|build|workspace)/(.*/)?)?[^/]+\.(deb|rpm)$"
 )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,12 @@ FETCHES = (
     "go build",
     "go install",
 )  # what makes a RUN an installation
+# names that build systems and guides give what is another one with each commit, or each build
+COMMIT = re.compile(
+    r"(CI|GITHUB|GIT|VCS|BUILD|SOURCE|IMAGE)_(COMMIT|SHA|COMMIT_(SHA|HASH|ID)|REV|REVISION|HASH|NONCE|DATE|TIME|NUMBER|ID)"
+    r"|((BUILD|IMAGE)_)?(TIMESTAMP|CREATED)|COMMIT|COMMIT_(SHA|HASH|ID)|(VCS|GITHUB)_REF|REVISION|NONCE"
+)
+PIN = re.compile(r"[0-9a-f]{7}|\d{4}")  # in what it is by itself: of another thing's version
 OUTSIDE = "tools"  # the build context that programs come from
 
 
@@ -48,21 +54,23 @@ class Hollow:
     subject: Subject
     base: str
 
-    def build(self) -> trial_build.Built:
-        """Build it as it is now; raises SubjectFault if that fails."""
+    def build(self, told: Mapping[str, str] | None = None) -> trial_build.Built:
+        """Build it as it is now, with arguments; raises SubjectFault if that fails."""
         with tempfile.TemporaryDirectory(prefix="boxproof-hollow-") as below:
             fake = Path(below)
             self._programs(fake)
             words = [f"--build-context={OUTSIDE}={fake}", "--network=host"]
             words += build_contexts.options(self.subject)
+            words += [f"--build-arg={name}={value}" for name, value in (told or {}).items()]
             context = self.subject.directory / self.subject.image.context
             text = dockerfile(recipe.of(self.subject), self.base)
             ignore = trial_build.ignored(self.subject)
             return trial_build.must(trial_build.build_once(self.engine, text, context, words, ignore=ignore))
 
-    def installed(self) -> list[str]:
-        """Build it and return the installations that were carried out anew."""
-        return sorted(each for each in self.build().ran("RUN", f"--from={OUTSIDE}") if is_installation(each))
+    def installed(self, told: Mapping[str, str] | None = None) -> list[str]:
+        """Build it, with arguments, and return the installations that were carried out anew."""
+        again = self.build(told).ran("RUN", f"--from={OUTSIDE}")
+        return sorted(each for each in again if is_installation(each))
 
     def brought_with(self, tool: str) -> tuple[set[str], list[str]]:
         """Build it and return what is brought anew in one step with ``tool``, and the RUNs that install anew.
@@ -88,6 +96,14 @@ def of(engine: EngineInfo, subject: Subject, base: str) -> Iterator[Hollow]:
     """Give the hollow recipe of a copy of ``subject``."""
     with tags.copied(subject) as copy:
         yield Hollow(engine, copy, base)
+
+
+def of_a_commit(found: Recipe) -> list[str]:
+    """Return the arguments by which a recipe is told of the commit, or the moment, that it is built of."""
+    told = [each.rest.partition("=") for stage in found.stages for each in stage.steps if each.word == "ARG"]
+    return sorted(
+        {name.strip() for name, _, own in told if COMMIT.fullmatch(name.strip()) and not PIN.search(own)}
+    )
 
 
 def edit(subject: Subject, path: str, pattern: str, new: str) -> None:
@@ -129,6 +145,8 @@ def _taken(found: Recipe, stage: Stage) -> list[str]:
 def _hollowed(step: Step) -> str:
     if step.word == "USER":  # no RUN of it makes a user: the name stands for a change alone
         return f"ENV BOXPROOF_USER={shlex.quote(step.rest.strip())}"
+    if step.word == "ONBUILD":  # what it does is a step of the stages that begin with this one
+        return f"# {step.word}"
     if step.word in ("COPY", "ADD"):
         return f"{step.word} {re.sub(r'--ch(own|mod)=[^ ]+ +', '', step.value)}"
     if step.word != "RUN":

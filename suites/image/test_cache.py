@@ -34,6 +34,7 @@ DECIDES = (
     "Cargo.toml",
 )  # what is installed
 COMMENTED = frozenset({"", ".py", ".sh", ".md", ".toml"})  # a remark behind "#" changes nothing there
+BEGINS = re.compile(r"^[ \t]*FROM\s(?:.*\\\n)*.*$", re.MULTILINE | re.IGNORECASE)
 NOTHING = require("no installation is carried out again", lambda found: found == [])
 ALONE = require("no other tool is in the layer of the one", lambda found: found == set())
 APART = require("each step brings one tool, and no tool is brought twice", lambda found: found == {})
@@ -73,6 +74,28 @@ def test_an_unrelated_edit_repeats_no_installation(engine: EngineInfo, subject: 
             with (directory / path).open("a") as file:
                 file.write(f"\n# {never_built()}\n")
         NOTHING(observe("installations repeated", f"a remark in {', '.join(edited)}", made.installed()))
+
+
+@claim("copy-order-keeps-dependency-cache")
+@needs("installs")
+def test_another_commit_repeats_no_installation(engine: EngineInfo, subject: Subject, base: Base) -> None:
+    """A build is told of it by an argument: each RUN of the stage that stands behind this is another one."""
+
+    def repeated(asked: str, made: skeleton_build.Hollow) -> list[str]:
+        names = skeleton_build.of_a_commit(dockerfile.of(made.subject))
+        made.build(dict.fromkeys(names, str(secrets.randbits(31))))  # a number may be a moment, too
+        again = made.installed(dict.fromkeys(names, str(secrets.randbits(31))))
+        told = ", ".join(names) or "commit, of which no argument tells"
+        return observe("installations repeated", f"{asked}: another {told}", again)
+
+    with skeleton_build.of(engine, subject, base.reference) as made:
+        path = made.subject.directory / subject.image.dockerfile
+        before = path.read_text()
+        with control("behind an argument at the head of each stage all of them are repeated"):
+            path.write_text(BEGINS.sub(r"\g<0>\nARG GIT_SHA", before))
+            NOTHING.fails(repeated("an argument ahead of all", made))
+            path.write_text(before)
+        NOTHING(repeated("the Dockerfile", made))
 
 
 @claim("tool-bump-rebuilds-one-layer")

@@ -18,6 +18,8 @@ from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import EnvironmentFault, SubjectFault
 
 ITS_OWN = require("what runs by the CLI's name is {} and no other", lambda found, cli: set(found) == {cli})
+VARIABLE = "DISABLE_AUTOUPDATER"
+TOLD = require("it is told to leave updates alone", lambda value: value.lower() in ("1", "true", "yes", "on"))
 NOT_BEFORE = require("no directory that the user may write is looked into before it", lambda dirs: dirs == [])
 LEFT = (".local/bin", "bin", ".npm-global/bin", ".claude/local")  # where installers and people put one
 WRITABLE = """for each; do
@@ -50,8 +52,11 @@ def at_work(modes: Modes, subject: Subject, mode: str, **environment: str) -> Lo
     return started(box)
 
 
-def looked_up(asked: str, box: LocalContainer, cli: str) -> tuple[list[str], list[str]]:
-    """Return what runs by the CLI's name, and the user's directories that come first; observations."""
+def looked_up(asked: str, box: LocalContainer, cli: str) -> tuple[list[str], list[str], str]:
+    """Return what runs by the CLI's name, the user's directories that come first, and what it is told.
+
+    The last is the value of the variable that switches updates off, "" where it has none. Observations.
+    """
     name = PurePosixPath(cli).name
     running = {
         each.pid: word
@@ -62,7 +67,8 @@ def looked_up(asked: str, box: LocalContainer, cli: str) -> tuple[list[str], lis
     if not running:
         raise SubjectFault(f"nothing runs by the name {name}; last output: {box.logs()[-300:]}")
     environment = box.exec(["cat", f"/proc/{next(iter(running))}/environ"]).stdout.split("\0")
-    path = next((each.partition("=")[2] for each in environment if each.startswith("PATH=")), "")
+    given = dict(each.partition("=")[::2] for each in environment)
+    path = given.get("PATH", "")
     if not path:
         raise EnvironmentFault(f"the environment of {name} in {box.label} cannot be read")
     before = takewhile(lambda each: each != str(PurePosixPath(cli).parent), path.split(":"))
@@ -71,6 +77,7 @@ def looked_up(asked: str, box: LocalContainer, cli: str) -> tuple[list[str], lis
     return (
         observe("started by the CLI's name", asked, sorted(set(running.values()))),
         observe("the user's, before the CLI's directory", asked, first),
+        observe("switched off by", asked, given.get(VARIABLE, "")),
     )
 
 
@@ -83,11 +90,13 @@ def test_no_mode_starts_what_an_update_has_left(
 ) -> None:
     cli = subject.image.cli
     given = dict(each.split("=", 1) for each in image_config.get("Env") or ())
-    with control("with a directory of the user first in PATH what is there is started"):
-        path = f"{subject.home}/{LEFT[0]}:{given['PATH']}"
-        running, first = looked_up("it first", at_work(modes, subject, mode, PATH=path), cli)
+    with control("with a directory of the user first in PATH what is there is started, told nothing else"):
+        changed = {"PATH": f"{subject.home}/{LEFT[0]}:{given['PATH']}", VARIABLE: ""}
+        running, first, told = looked_up("it first", at_work(modes, subject, mode, **changed), cli)
         ITS_OWN.fails(running, cli)
         NOT_BEFORE.fails(first)
-    running, first = looked_up(f"mode {mode}", at_work(modes, subject, mode), cli)
+        TOLD.fails(told)
+    running, first, told = looked_up(f"mode {mode}", at_work(modes, subject, mode), cli)
     ITS_OWN(running, cli)
     NOT_BEFORE(first)
+    TOLD(told)

@@ -16,7 +16,7 @@ from boxproof.subject.image.base_image import Base
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import lock_check, package_lock
+from boxproof.subject.supply_chain import build_scripts, lock_check, package_lock
 from pytest_claims import claim, control, needs, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from suites.image import fixed_versions, locked_files, two_days
@@ -28,7 +28,9 @@ HELD = require("all that it brings has a version, a digest, a checksum or a lock
 BROUGHT = (  # by what a distribution's lock does not hold
     "RUN pip install tool", "RUN python3 -m pip install tool==1.2", "RUN env A=1 timeout 60 npm install tool",
     'RUN ["/opt/venv/bin/pip3.12", "install", "tool"]', "RUN sh -c 'cargo install tool'",
+    "RUN --mount=type=bind,source=src/tools.sh,target=/tools.sh sh -e /tools.sh",
 )  # fmt: skip
+SCRIPTS = {"/src/tools.sh": "#!/bin/sh\npip install --quiet tool\n"}
 UNCHANGED = require("no package is another than before", lambda changed: changed == {})
 BY_FILES = require(
     "each file that it installs by, or a lock beside it, holds the versions", lambda found: found == []
@@ -115,8 +117,8 @@ def test_the_image_has_the_packages_of_the_lock(
 
 @claim("ci-reproducible-build")
 @needs("box")
-def test_nothing_else_that_it_brings_is_of_the_day(subject: Subject, written: Recipe) -> None:
-    """What comes past the distribution's packages: an index of Python's, a registry, an address."""
+def test_nothing_else_that_it_brings_is_of_the_day(subject: Subject) -> None:
+    """What comes past the distribution's packages, by scripts too: an index of Python's, an address."""
 
     def of_the_day(asked: str, recipe: Recipe) -> list[str]:
         found = {*fixed_versions.unfixed(recipe, locked=True), *package_lock.unguarded(recipe)}
@@ -124,8 +126,9 @@ def test_nothing_else_that_it_brings_is_of_the_day(subject: Subject, written: Re
 
     with control("each way to bring something is seen, whatever starts it"):
         for step in BROUGHT:
-            HELD.fails(of_the_day(step, dockerfile.parse(f"FROM a:1\n{step}\n")))
-    HELD(of_the_day(subject.image.dockerfile, written))
+            example = dockerfile.parse(f"FROM a:1\n{step}\n")
+            HELD.fails(of_the_day(step, build_scripts.spelled_out(example, SCRIPTS)))
+    HELD(of_the_day(subject.image.dockerfile, build_scripts.of(subject)))
 
 
 @claim("ci-reproducible-build")

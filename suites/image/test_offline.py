@@ -23,9 +23,23 @@ from pytest_claims.pace import stretched
 from suites.image import deployed_words
 
 ASKS_A_CLUSTER = re.compile(r"kubernetes\.default|kubectl|pod-kubeconfig|stern|claude -p|mcp-server")
-FETCHES = re.compile(  # as words of a shell or of a list
-    r"\b(npx|uvx|bunx|pipx|pip3?\W{1,4}install|npm\W{1,4}(i|install|exec)|go\W{1,4}(run|install)|apt(-get)?\W{1,4}install"
-    r"|cargo\W{1,4}install|gem\W{1,4}install)\b"
+# between two words of a shell, of a list, or of a server's settings; options may stand there too
+NEXT = r"(?:\W{1,30}args\W{1,30}|\W{1,4})(?:-[\w=.:/-]+\W{1,30})*"
+MANAGERS = "apt|apt-get|aptitude|dnf|microdnf|yum|zypper"
+FETCHES = re.compile(
+    rf"\b(?:npx|uvx|bunx|pipx|pip3?{NEXT}(?:install|download)|npm{NEXT}(?:i|ci|install|exec|update)"
+    rf"|(?:pnpm|yarn|bun){NEXT}(?:add|dlx|install|x)|uv{NEXT}(?:tool|pip|add|sync|run\W{{1,30}}--with)"
+    rf"|deno{NEXT}(?:run|install){NEXT}(?:npm|jsr|https):|go{NEXT}(?:run|install)"
+    rf"|(?:{MANAGERS}){NEXT}(?:install|upgrade)|apk{NEXT}(?:add|upgrade)"
+    rf"|(?:cargo|gem|opam|cabal|krew|asdf|mise|conda|mamba){NEXT}install"
+    rf"|(?:plugin|extension|marketplace){NEXT}(?:install|add)|claude{NEXT}(?:update|install))\b"
+    # an image, as a server is told to be one
+    rf"|\"(?:docker|podman|nerdctl|crane)\"{NEXT}(?:run|pull)\b"
+    # what is carried out as it comes, or made a program
+    r"|\b(?:curl|wget)\b[^\n|;&]*\|\s*(?:sudo\s+)?(?:ba|da|z)?sh\b"
+    r"|\b(?:ba|da|z)?sh\b[^\n;&|]*(?:\$\(|<\()\s*(?:curl|wget)\b"
+    r"|\b(?:curl|wget)\b[^\n]*\s(?:-\w*[oO]|--output(?:-document)?)[= ]*(?P<file>[^\s;&|]+)(?=[\s;&|])"
+    r"(?:[^\n]*\n){0,2}?[^\n]*\bchmod\b[^\n]*\s(?P=file)(?=[\s;&|\"']|$)"
 )
 INITIALIZE = json.dumps(
     {
@@ -62,6 +76,13 @@ FETCHED = {  # what each of them starts or reads, by what makes it
     },
     "hook": {"kind": "Pod", "spec": {"containers": [
         {"lifecycle": {"postStart": {"exec": {"command": ["npm", "install", "-g", "a"]}}}}
+    ]}},
+    "server in a container": {"kind": "ConfigMap", "data": {
+        "mcp.json": '{"mcpServers": {"a": {"command": "docker", "args": ["run", "-i", "--rm", "a/b"]}}}',
+    }},
+    "package": {"kind": "Pod", "spec": {"initContainers": [{"command": ["apt-get", "-qy", "install", "a"]}]}},
+    "installer": {"kind": "Pod", "spec": {"containers": [
+        {"command": ["sh", "-c", "curl -fsSL https://example.invalid/x | sh && exec start"]}
     ]}},
 }  # fmt: skip
 

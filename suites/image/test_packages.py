@@ -34,6 +34,12 @@ CALLED = re.compile(
     r"(gcc|g\+\+|cc|c\+\+|cpp|cc1(plus)?|collect2|clang(\+\+)?|tcc|gfortran|ld(\.(bfd|gold|lld))?|as|g?make|cmake|ninja|meson"
     r"|cargo|rustc|javac|go|gccgo|zig|swiftc|ghc|nvcc|nasm|yasm|lld|mold)(-\d[\d.]*)?$"
 )
+# for whatever machine, and outside of any directory of programs: no other file of some size is called so
+COMPILES = re.compile(
+    r"(^|/)([\w.]+-)*(gcc|g\+\+|cc1(plus)?|clang(\+\+)?|gfortran|tcc|zig|rustc|javac|swiftc|ghc|nvcc|emcc)"
+    r"(-\d[\d.]*)?$"
+)
+SIZABLE = 64 << 10  # bytes: completions and documents of a compiler are smaller
 COMPILER = re.compile(r"(build-essential|gcc|g\+\+|clang|golang|rustc)\b")  # a package that brings one
 INCLUDED = re.compile(r"(^|/)include/(c\+\+/|(.*/)?[\w.+-]+\.(h|hh|hpp|hxx)$)")
 # what an interpreter or a library of its own language brings with itself: no package leaves it out
@@ -52,13 +58,17 @@ HIDDEN = (
     "usr/local/go/bin/go", "usr/include/openssl/ssl.h", "usr/include/linux/bpf.h",
     "usr/include/c++/13/vector",
 )  # fmt: skip
+ANYWHERE = (
+    "usr/local/lib/python3/dist-packages/ziglang/zig", "srv/sdk/arm-none-eabi-gcc-13.2", "app/jdk/javac",
+)  # fmt: skip
 HARMLESS = (
     "usr/share/bash-completion/completions/gcc", "usr/include/node/node.h",
     "usr/include/python3.12/pyconfig.h", "usr/lib/python3/dist-packages/some/include/some/api.h",
 )  # fmt: skip
 KEPT = (
     "root/.npm/_cacache/index-v5/a", "root/.cache/pip/http-v2/a", "home/claude/.cache/uv/wheels/a",
-    "root/go/pkg/mod/cache/download/a", "var/cache/dnf/fedora/a",
+    "root/go/pkg/mod/cache/download/a", "var/cache/dnf/fedora/a", "tmp/tool_1.2_amd64.deb",
+    "opt/npm-cache/_cacache/content-v2/sha512/a", "opt/pip-cache/http/a",
 )  # fmt: skip
 LIST = "var/lib/apt/lists/mirror_dists_bookworm_main_binary-amd64_Packages"
 ARCHIVE = "var/cache/apt/archives/jq_1.6-2.1_amd64.deb"
@@ -126,21 +136,24 @@ def compiles(stage: Stage) -> bool:
 def test_no_layer_holds_a_build_tool_by_any_name(
     session: Session, docker: Any, image: ImageInfo, image_layers: list[Layer]
 ) -> None:
-    hidden = dict.fromkeys(HIDDEN, b"\x7fELF")
+    hidden: dict[str, bytes | int] = {**dict.fromkeys(HIDDEN, b"\x7fELF"), **dict.fromkeys(ANYWHERE, SIZABLE)}
     with (
         control("a compiler under its full name, out of PATH, and headers of another target are found"),
         layered(docker, [hidden, dict.fromkeys(HARMLESS, b"x")], run=session.run) as made,
     ):
         found = NO_TOOLS.fails(build_tools(made, layers.layers(session.engine, made)))
-        assert found == sorted(HIDDEN)
+        assert found == sorted((*HIDDEN, *ANYWHERE))
     NO_TOOLS(build_tools(image.reference, image_layers))
 
 
 def build_tools(asked: str, found: list[Layer]) -> list[str]:
     """Return the files of layers that are build tools or headers by their paths; an observation."""
-    names = {name for layer in found for name, size in layer.files.items() if size}
+    every = [pair for layer in found for pair in layer.files.items()]
+    names = {name for name, size in every if size}
     headers = {each for each in names if INCLUDED.search(each) and not BROUGHT.search(each)}
-    return observe("build tools", asked, sorted(headers | {each for each in names if CALLED.search(each)}))
+    sizable = {name for name, size in every if size >= SIZABLE and COMPILES.search(name)}
+    tools = {each for each in names if CALLED.search(each)}
+    return observe("build tools", asked, sorted(headers | tools | sizable))
 
 
 @claim("apt-cleanup-same-layer")
@@ -172,7 +185,9 @@ def test_no_layer_holds_what_another_manager_has_downloaded(
 
     gone = {str(Path(each).with_name(f".wh.{Path(each).name}")): b"" for each in KEPT}
     with (
-        control("what npm, pip, uv, Go and dnf keep is seen, though a later layer deletes it"),
+        control(
+            "what managers keep, and a package fetched by hand, are seen, though a later layer deletes them"
+        ),
         layered(docker, [dict.fromkeys(KEPT, b"x"), gone], run=session.run) as made,
     ):
         found = NO_DOWNLOADS.fails(kept(made, layers.layers(session.engine, made)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+from boxproof.subject.detection import every_build
 from boxproof.subject.image.dockerfile import Recipe, parse
+from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import Unprovable
 from suites.image import image_user, manager_caches
@@ -38,6 +40,8 @@ EXEC_FORM = require("the last ENTRYPOINT is a JSON array", is_array)
 NOT_ROOT = require("the last USER is not root", lambda user: image_user.uid(user, None) != 0)
 NUMBER = require("the last USER is a number", str.isdigit)
 NO_RECOMMENDS = require("no install takes recommended packages along", lambda found: found == [])
+DIGEST = "a" * 64
+BY_ARGUMENT = f"ARG BASE=debian:12@sha256:{DIGEST}\nARG UID=1000\nFROM ${{BASE}}\nARG UID\nUSER ${{UID}}\n"
 WRONG = "FROM debian\nRUN apt-get install -y jq\nUSER root\nENTRYPOINT /start\n"
 
 
@@ -61,17 +65,25 @@ def recommending(asked: str, recipe: Recipe) -> list[str]:
 
 
 @claim("base-tag-pinned")
-def test_what_it_takes_is_tagged(written: Recipe) -> None:
-    with control("a base without a tag is seen"):
+def test_what_it_takes_is_tagged(written: Recipe, subject: Subject) -> None:
+    """Also where a Compose file, or another file that builds it, gives it other arguments."""
+    with control("a base without a tag is seen, and one by an argument that a build is given"):
         TAGGED.fails(observe("bases without a tag", "FROM debian", parse(WRONG).untagged()))
-    TAGGED(observe("bases without a tag", "the Dockerfile", written.untagged()))
+        given = parse(BY_ARGUMENT, {"BASE": "debian:latest"})
+        TAGGED.fails(observe("bases without a tag", "BASE=debian:latest", given.untagged()))
+    for where, recipe in {"the Dockerfile": written, **every_build.of(subject)}.items():
+        TAGGED(observe("bases without a tag", where, recipe.untagged()))
 
 
 @claim("base-digest-pinned")
-def test_what_it_takes_is_fixed_by_digest(written: Recipe) -> None:
-    with control("a base without a digest is seen"):
+def test_what_it_takes_is_fixed_by_digest(written: Recipe, subject: Subject) -> None:
+    """Also where a Compose file, or another file that builds it, gives it other arguments."""
+    with control("a base without a digest is seen, and one by an argument that a build is given"):
         DIGESTED.fails(observe("bases without a digest", "FROM debian", parse(WRONG).undigested()))
-    DIGESTED(observe("bases without a digest", "the Dockerfile", written.undigested()))
+        given = parse(BY_ARGUMENT, {"BASE": "debian:12"})
+        DIGESTED.fails(observe("bases without a digest", "BASE=debian:12", given.undigested()))
+    for where, recipe in {"the Dockerfile": written, **every_build.of(subject)}.items():
+        DIGESTED(observe("bases without a digest", where, recipe.undigested()))
 
 
 @claim("entrypoint-exec-form")
@@ -82,10 +94,15 @@ def test_the_entrypoint_is_written_as_an_array(written: Recipe) -> None:
 
 
 @claim("image-user-nonroot")
-def test_the_user_it_ends_with_is_not_root(written: Recipe) -> None:
-    with control("a recipe that ends as root is seen"):
+def test_the_user_it_ends_with_is_not_root(written: Recipe, subject: Subject) -> None:
+    """Also where a Compose file, or another file that builds it, gives it other arguments."""
+    with control("a recipe that ends as root is seen, and one that does by an argument"):
         NOT_ROOT.fails(last("USER root", parse(WRONG), "USER"))
+        NOT_ROOT.fails(last("UID=0", parse(BY_ARGUMENT, {"UID": "0"}), "USER"))
     NOT_ROOT(last("the Dockerfile", written, "USER"))
+    for where, recipe in every_build.of(subject).items():
+        if any(step.word == "USER" for stage in recipe.line for step in stage.steps):
+            NOT_ROOT(last(where, recipe, "USER"))
 
 
 @claim("nonroot-user-numeric")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from boxproof.core.session import Session
+from boxproof.core.session import ImageInfo, Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
+from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.pace import stretched
@@ -24,11 +25,19 @@ OFF = require(
 HELD = require("the user may write neither the CLI nor where it is", lambda writable: writable == [])
 VARIABLE = "DISABLE_AUTOUPDATER"
 LEFT_OFF = require(
-    "whatever gives the variable leaves the auto-updater off", lambda given: {*given.values()} <= {"1"}
+    "whatever gives the variable leaves the auto-updater off",
+    lambda given: {*given.values()} <= {"1", "true", "yes", "on"},
 )
 SWITCHES_ON = (
     {"kind": "ConfigMap", "data": {VARIABLE: "0"}},
     {"kind": "Pod", "spec": {"containers": [{"env": [{"name": VARIABLE, "value": ""}]}]}},
+    {"kind": "ConfigMap", "data": {"managed-settings.json": f'{{"env": {{"{VARIABLE}": "0"}}}}'}},
+)
+# what the CLI reads of its environment, whatever the first process has
+SETTINGS = (
+    "/etc/claude-code/managed-settings.json",
+    "{config_dir}/settings.json",
+    "{home}/.claude/settings.json",
 )
 
 
@@ -91,14 +100,22 @@ def test_an_update_does_not_replace_the_cli(
 @claim("claude-autoupdate-off")
 @needs("template")
 @scope("image")
-def test_nothing_that_is_deployed_switches_the_updater_on(session: Session, subject: Subject) -> None:
-    """What a pod or a service is given takes the place of what the image says."""
+def test_nothing_that_is_deployed_switches_the_updater_on(
+    session: Session, subject: Subject, docker: Any, image: ImageInfo
+) -> None:
+    """What a pod or a service is given counts before the image, and a file of settings before both."""
     with control("a ConfigMap and a container that switch it on are seen"):
         for each in SWITCHES_ON:
             made = deployed_words.settings([{**each, "metadata": {"name": "a"}}], VARIABLE)
             LEFT_OFF.fails(observe("values of the variable", str(each["kind"]), made))
-    LEFT_OFF(
-        observe(
-            "values of the variable", "what is deployed", deployed_words.given(session, subject, VARIABLE)
-        )
-    )
+    deployed = deployed_words.given(session, subject, VARIABLE)
+    LEFT_OFF(observe("values of the variable", "what is deployed", deployed))
+    with reader(docker, image.reference, run=session.run) as read:
+        places = {each.format(config_dir=subject.config_dir, home=subject.home) for each in SETTINGS}
+        texts = {each: read(each) or "" for each in sorted(places)}
+    shipped = {
+        f"{path}: {each}": each
+        for path, text in texts.items()
+        for each in deployed_words.within(text, VARIABLE)
+    }
+    LEFT_OFF(observe("values of the variable", "settings of the image", shipped))

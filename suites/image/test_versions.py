@@ -24,7 +24,7 @@ from boxproof.subject.image.image_files import reader
 from boxproof.subject.image.layers import Layer, layers
 from boxproof.subject.image.tools import Tool
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import lock_check, package_lock
+from boxproof.subject.supply_chain import build_scripts, lock_check, package_lock
 from pytest_claims import claim, control, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from pytest_claims.pace import stretched
@@ -39,11 +39,21 @@ FETCHED = (
     "RUN git clone https://example.invalid/x.git /x",
     "RUN npm install --global x",
     "ADD https://example.invalid/x /usr/local/bin/x",
+    "RUN curl -fsSLO https://example.invalid/x; sha256sum -c /sums; chmod +x x",
+    "RUN curl -fsSLO https://example.invalid/x && sha256sum -c /sums || echo 'another one'",
+    "RUN python3 - <<EOF\nimport urllib.request as u\nu.urlretrieve('https://example.invalid/x', '/x')\nEOF",
+    "RUN sh /build/get-tools",
+    "RUN apt-get install -y --allow-unauthenticated x",
 )
+SCRIPTS = {
+    "/src/get-tools": "#!/bin/sh\nset -e\nwget https://example.invalid/latest/x\ninstall x /usr/bin/\n"
+}
 SECOND = (
     "RUN npm install -g @anthropic-ai/claude-code",
     "RUN curl -fsSL https://claude.ai/install.sh | bash",
+    "RUN /build/agents.sh",
 )
+INSTALLERS = {"/src/agents.sh": "#!/bin/sh\nnpm install -g @anthropic-ai/claude-code\n"}
 OTHER_CLI = re.compile(
     r"@anthropic-ai/claude-code|claude\.(ai|com)/install|downloads\.claude\.ai|\bclaude (update|install)\b"
 )
@@ -62,6 +72,8 @@ ONE_PLACE = require("the image has one CLI, in one place", lambda places: len(pl
 A_SECOND = (
     "usr/local/lib/node_modules/@anthropic-ai/claude-code/cli.js", "opt/bin/claude",
     "home/claude/.local/share/claude/versions/2.1.0",
+    "usr/lib/python3/dist-packages/claude_agent_sdk/_bundled/claude",
+    "opt/app/node_modules/@anthropic-ai/claude-agent-sdk/cli.js",
 )  # fmt: skip
 
 
@@ -127,15 +139,15 @@ def test_every_tool_is_held_to_one_version(
         )
         assert len(found) == len(listed)
         for step in FETCHED:
-            loose = package_lock.unguarded(dockerfile.parse(f"FROM a:1\n{step}\n"))
+            example = dockerfile.parse(f"FROM a:1\n{step}\n")
+            loose = package_lock.unguarded(build_scripts.spelled_out(example, SCRIPTS))
             GUARDED.fails(observe("fetches that nothing holds", step, loose))
         AS_LOCKED.fails(
             observe("packages in other versions", "an example", two_days.changed({"a": "1"}, {"a": "2"}))
         )
     HELD(observe("tools held by nothing", "the list of tools", package_lock.loose(listed, context, lock)))
-    for path, recipe in dockerfile.of_all(subject).items():
-        if path == subject.image.dockerfile:
-            GUARDED(observe("fetches that nothing holds", path, package_lock.unguarded(recipe)))
+    recipe = build_scripts.of(subject)
+    GUARDED(observe("fetches that nothing holds", subject.image.dockerfile, package_lock.unguarded(recipe)))
     packaged = {each.obtain.package for each in listed if each.obtain.way == "package"}
     installed = {name: have[name].version for name in packaged if name in have}
     note(
@@ -247,17 +259,16 @@ def test_the_cli_is_the_very_program_of_that_version(
 
 @claim("claude-code-version-pinned")
 def test_the_recipe_brings_that_cli_and_no_other(
-    subject: Subject, written: Recipe, docker: Any, still: LocalContainer
+    subject: Subject, docker: Any, still: LocalContainer
 ) -> None:
+    """Nor do the scripts that it carries out."""
     name = Path(subject.image.cli).name
     with control("a second CLI beside the pinned one, as a package or as a program, is seen"):
         for example in SECOND:
-            ONE_CLI.fails(
-                observe(
-                    "other ways to a CLI", example, ways_to(dockerfile.parse(f"FROM a:1\n{example}"), name)
-                )
-            )
-    ONE_CLI(observe("other ways to a CLI", subject.image.dockerfile, ways_to(written, name)))
+            made = build_scripts.spelled_out(dockerfile.parse(f"FROM a:1\n{example}"), INSTALLERS)
+            ONE_CLI.fails(observe("other ways to a CLI", example, ways_to(made, name)))
+    recipe = build_scripts.of(subject)
+    ONE_CLI(observe("other ways to a CLI", subject.image.dockerfile, ways_to(recipe, name)))
 
 
 def ways_to(found: Recipe, name: str) -> list[str]:
@@ -276,7 +287,9 @@ def test_the_image_has_that_cli_and_no_other(
     def places(asked: str, found: list[Layer]) -> list[str]:
         return observe("places of a CLI", asked, installed_clis.found(found, cli))
 
-    with control("a second one is seen: an npm package, a program elsewhere, what the installer keeps"):
+    with control(
+        "a second one is seen: a package, a program elsewhere, what an installer or a library keeps"
+    ):
         for each in A_SECOND:
             with layered(docker, [{cli.lstrip("/"): b"x"}, {each: b"x"}], run=session.run) as made:
                 ONE_PLACE.fails(places(each, layers(session.engine, made)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from boxproof.fixtures.box_fixtures import Tier
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.probe_protocol import ask
 from boxproof.probes.process.processes import descended
+from boxproof.subject import documented_commands
 from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.pod_specs import added_capabilities, containers, pod_spec
 from boxproof.subject.model import Subject
@@ -41,9 +45,59 @@ ALONE = {
 }
 
 
+# a debugging container in a pod, by the privileged profile: for a tracer, or for whatever is typed there
+SYSADMIN = re.compile(
+    r"\bkubectl\b[^\n]*\sdebug\s(?![^\n]*\bnodes?/)(?=[^\n]*--profile[= ]sysadmin)"
+    r"(?:[^\n]*\b(?:strace|gdb)\b|(?![^\n]*\s--\s))"
+)
+FOR_A_TRACER = (
+    "kubectl debug -it agent-0 --image=a:1 --target=agent --profile=sysadmin -- strace -p 1",
+    "kubectl -n a debug -it agent-0 --image=a:1 \\\n  --profile sysadmin",
+)
+
+
 def added(objects: list[dict[str, Any]]) -> set[str]:
-    """Return every capability that a container in ``objects`` adds."""
-    return {each for one in objects for many in added_capabilities(one).values() for each in many}
+    """Return every capability that a container in ``objects`` adds; a runtime takes small letters too."""
+    many = (names for one in objects for names in added_capabilities(one).values())
+    return {str(each).upper() for names in many for each in names}
+
+
+def of_services(files: Mapping[str, Mapping[str, Any]], name: str) -> set[str]:
+    """Return every capability that Compose files add to the service of that name."""
+    every = [content["services"].get(name) or {} for content in files.values()]
+    named = {str(one).upper() for each in every for one in each.get("cap_add") or ()}
+    return named | {"ALL" for each in every if each.get("privileged")}
+
+
+def of_options(commands: Iterable[Sequence[str]]) -> set[str]:
+    """Return every capability that the options of commands add."""
+    found: set[str] = set()
+    for words in commands:
+        told = documented_commands.values(words, "--cap-add")
+        found |= {one.upper() for each in told for one in each.split(",")}
+        found |= {"ALL" for each in words if each in ("--privileged", "--privileged=true")}
+    return found
+
+
+def of_profiles(texts: Mapping[str, str]) -> set[str]:
+    """Return what debugging containers are given: by a command's profile, by a file of their settings."""
+    found: set[str] = set()
+    for name, text in texts.items():
+        if name.endswith(".json"):
+            made = json.loads(text)
+            told = (made.get("securityContext") if isinstance(made, dict) else None) or {}
+            found |= {str(each).upper() for each in (told.get("capabilities") or {}).get("add") or ()}
+            found |= {"ALL"} if told.get("privileged") else set()
+        elif SYSADMIN.search(text.replace("\\\n", " ")):
+            found |= {"ALL"}
+    return found
+
+
+def settings(subject: Subject) -> dict[str, str]:
+    """Return the files beside the manifests that a debugging container is made by, by their paths."""
+    beside = (subject.directory / Path(subject.manifests.base)).parent if subject.manifests.base else None
+    found = {path: path.read_text() for path in sorted(beside.rglob("*.json"))} if beside else {}
+    return {str(path): text for path, text in found.items() if '"securityContext"' in text}
 
 
 def privileged(objects: list[dict[str, Any]]) -> list[str]:
@@ -84,20 +138,30 @@ def of_the_agent(box: Box, subject: Subject) -> list[str]:
     return observe("bounding set", box.label, sorted(found.bounding))
 
 
+def show_each_way() -> None:
+    """Show that it is seen under each of its names, and wherever it may be given."""
+    with control("what adds it, or has all there are, is seen: a container, a service, an option, a profile"):
+        for name in ("SYS_ADMIN", "sys_admin", "CAP_SYS_ADMIN", "ALL"):
+            asked = {"capabilities": {"add": [name]}}
+            pod = helper_pods.pod("any", "any", "any", [], securityContext=asked)
+            NO_ADMIN.fails(observe("added", str(asked), added([pod])))
+            file = {"a file": {"services": {"agent": {"cap_add": [name]}}}}
+            NO_ADMIN.fails(observe("added", f"a service, {name}", of_services(file, "agent")))
+            command = ("docker", "run", "--cap-add", f"NET_RAW,{name}")
+            NO_ADMIN.fails(observe("added", f"an option, {name}", of_options([command])))
+            settings_of_one = {"a.json": json.dumps({"securityContext": asked})}
+            NO_ADMIN.fails(observe("added", f"a profile, {name}", of_profiles(settings_of_one)))
+        for text in FOR_A_TRACER:
+            NO_ADMIN.fails(observe("added", text, of_profiles({"a page": text})))
+        NO_ADMIN.fails(observe("added", "--privileged", of_options([("docker", "run", "--privileged")])))
+        pod = helper_pods.pod("a", "n", "i", [], securityContext={"privileged": True})
+        NOT_PRIVILEGED.fails(observe("privileged", "a pod", privileged([pod])))
+
+
 @claim("ptrace-tier-not-sysadmin")
 @scope("image")
 def test_nothing_that_is_shipped_adds_sys_admin(session: Session, subject: Subject) -> None:
-    with control("a container that adds it, or has all there are, is seen"):
-        for asked in ({"capabilities": {"add": ["SYS_ADMIN"]}}, {"capabilities": {"add": ["ALL"]}}):
-            pod = helper_pods.pod("any", "any", "any", [], securityContext=asked)
-            NO_ADMIN.fails(observe("added", str(asked), added([pod])))
-        NOT_PRIVILEGED.fails(
-            observe(
-                "privileged",
-                "a pod",
-                privileged([helper_pods.pod("a", "n", "i", [], securityContext={"privileged": True})]),
-            )
-        )
+    show_each_way()
     parent = subject.path(subject.manifests.components)
     components = sorted(each.name for each in parent.iterdir()) if parent else []
     require.expected(NO_ADMIN, NOT_PRIVILEGED)
@@ -113,3 +177,10 @@ def test_nothing_that_is_shipped_adds_sys_admin(session: Session, subject: Subje
             if pod_spec(each) and path.startswith(str(Path(subject.manifests.base).parent))
         ]
         NO_ADMIN(observe("added", path, added(pods)))
+    service = of_services(shipped.compose(subject), subject.compose.service)
+    NO_ADMIN(observe("added", "Compose files", service))
+    documented = [subject.commands.run, *(each.options for each in documented_commands.runs(subject))]
+    NO_ADMIN(observe("added", "documented commands that run the box", of_options(documented)))
+    capture = {"the documented capture": " ".join(subject.commands.capture)}
+    pages = shipped.commands(subject) | settings(subject) | capture
+    NO_ADMIN(observe("added", "documented debugging containers", of_profiles(pages)))

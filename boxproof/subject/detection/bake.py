@@ -29,11 +29,16 @@ def bake(here: Directory, found: Detected) -> None:
     if found.get("image.dockerfile"):
         return
     for path in (each for each in here.files if NAMES.fullmatch(each.name)):
-        for name, target in _in_order(_read(path.suffix, here.text(path))):
+        for name, target in targets(path.suffix, here.text(path)):
             where = f"{path}, target {name}"
             places = (path.parent, *path.parent.parents) if target else ()  # where it is called
             if any(build_facts.note(here, found, target, each, where) for each in places):
                 return
+
+
+def targets(suffix: str, text: str) -> list[tuple[str, Target]]:
+    """Return the targets of a file of Bake by their names, with what they inherit."""
+    return _in_order(_read(suffix, text))
 
 
 def _in_order(told: Mapping[str, Any]) -> list[tuple[str, Target]]:

@@ -251,6 +251,7 @@ def parse(
             values.ahead |= {} if stages else values.arguments
             stages.append(_stage(value, values.base(value), stages, given))
             values.enter(known.get(stages[-1].base, {}))
+            _carry_out_kept(stages)
         elif word == "ARG":
             values.argue(value)
         elif word not in AS_WRITTEN:
@@ -308,6 +309,14 @@ def _with_step(stages: list[Stage], word: str, value: str) -> Stage:
     earlier = [*(step for each in stages[:-1] if each.name == last.base for step in each.steps), *last.steps]
     settled = any(each.settles or each.settled for each in earlier)
     return replace(last, steps=(*last.steps, Step(word, value, settled)))
+
+
+def _carry_out_kept(stages: list[Stage]) -> None:
+    """Give the last stage what the one that it begins with has kept for it by ONBUILD."""
+    base = next((each for each in stages[:-1] if each.name == stages[-1].base), None)
+    kept = [each.value.split(None, 1) for each in base.steps if each.word == "ONBUILD"] if base else []
+    for word, value in (each for each in kept if len(each) == 2):
+        stages[-1] = _with_step(stages, word.upper(), value)
 
 
 def _up_to(stages: list[Stage], target: str) -> tuple[Stage, ...]:

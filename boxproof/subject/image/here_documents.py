@@ -1,8 +1,12 @@
-"""Here-documents of a Dockerfile: what a shell reads becomes the commands of its RUN, the rest is a file."""
+"""Here-documents of a Dockerfile: what a shell reads becomes the commands of its RUN, the rest is a file.
+
+What another interpreter reads becomes a word of its command, as if it were given by an option.
+"""
 
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import PurePosixPath
 
 from boxproof.subject.image import shell_commands
@@ -15,12 +19,29 @@ HEREDOC = re.compile(
 OPENING = re.compile(r"<<-?[ \t]*[\"']?\w")
 INSTRUCTION = re.compile(r"^\s*(RUN|COPY|ADD)\b", re.IGNORECASE)
 RUN = re.compile(r"^\s*RUN\s+(--\S+\s+)*", re.IGNORECASE)
+INTERPRETERS = re.compile(r"(python|pypy|node|deno|bun|perl|ruby|php|lua)[\d.]*")
+STRICT = re.compile(r"\s*#!.*sh\s+-\w*e")  # how a script begins that ends at the first failure
+TEE = re.compile(r"\btee\s+(?:-\S+\s+)*([^\s;&|<>-][^\s;&|<>]*)")
 WRITTEN = re.compile(r">\s*([^\s;&|>]+)")
 
 
 def unfolded(text: str) -> str:
     """Return a Dockerfile's text with each here-document on the line of its instruction."""
     return HEREDOC.sub(_unfolded, _joined(text))
+
+
+def files(text: str) -> dict[str, str]:
+    """Return what the here-documents of a Dockerfile's text become that are files, by their paths."""
+    made: dict[str, str] = {}
+    for found in HEREDOC.finditer(_joined(text)):
+        around = f"{found['head']} {found['tail']}"
+        if found["word"].upper() == "RUN":
+            places = [*WRITTEN.findall(around), *TEE.findall(around)]
+        else:
+            place = found["tail"].split()[-1:]
+            places = [f"{each}{found['end']}" if each.endswith("/") else each for each in place]
+        made |= {each.strip("\"'"): found["body"] for each in places}
+    return made
 
 
 def _joined(text: str) -> str:
@@ -49,10 +70,14 @@ def _unfolded(found: re.Match[str]) -> str:
     head, tail = found["head"], found["tail"].strip()
     if found["word"].upper() != "RUN":
         return f"{head}inline {tail}"
-    if not _is_carried_out(RUN.sub("", head), tail):
+    carried_out = _is_carried_out(RUN.sub("", head), tail)
+    if not carried_out and not _interprets(RUN.sub("", head)):
         return f"{head} /dev/stdin {tail}"
     lines = (each.strip() for each in found["body"].replace("\\\n", " ").splitlines())
     body = "; ".join(each for each in lines if each and not each.startswith("#"))
+    if not carried_out:
+        return f"{head} {shlex.quote(body)} {tail}"
+    body = f"set -e; {body}" if STRICT.match(found["body"]) else body
     return f"{head} {tail}; {body}" if RUN.sub("", head).strip() else f"{head}{body} {tail}"
 
 
@@ -64,6 +89,14 @@ def _is_carried_out(head: str, tail: str) -> bool:
     files = {*WRITTEN.findall(head), *WRITTEN.findall(tail)}
     following = [words for _, words in shell_commands.commands(tail)]
     return any(_is_shell(words) or words[0] in files for words in following)
+
+
+def _interprets(head: str) -> bool:
+    """Return whether a program of another language than a shell's reads the document as its own text."""
+    reader = list(shell_commands.commands(head))[-1:]
+    words = reader[0][1] if reader else ()
+    files = [each for each in words[1:] if not each.startswith("-") and each != "/dev/stdin"]
+    return bool(words) and INTERPRETERS.fullmatch(PurePosixPath(words[0]).name) is not None and not files
 
 
 def _is_shell(words: tuple[str, ...]) -> bool:

@@ -23,6 +23,9 @@ STARTERS: Mapping[str, tuple[frozenset[str], int]] = {
 }  # fmt: skip
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "su"})
 PYTHON = re.compile(r"(?:.*/)?(?:python|pypy)[\d.]*")
+SUBSTITUTED = re.compile(r"[$<>]\(")
+BACKTICKS = re.compile(r"(?<!\\)`([^`]+)`")
+QUOTED = re.compile(r"'[^']*'")
 PIP = re.compile(r"pip[\d.]+")
 
 
@@ -69,15 +72,16 @@ def commands(line: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _substituted(text: str) -> Iterator[str]:
-    """Give what stands in each `$(…)` of a command."""
-    at = text.find("$(")
-    while at >= 0:
-        depth, end = 1, at + 2
+    """Give what stands in each `$(…)` and `<(…)` of a command, and between its backticks."""
+    opening = SUBSTITUTED.search(text)
+    while opening:
+        depth, end = 1, opening.end()
         while end < len(text) and depth:
             depth += {"(": 1, ")": -1}.get(text[end], 0)
             end += 1
-        yield text[at + 2 : end - 1 if not depth else end]
-        at = text.find("$(", end)
+        yield text[opening.end() : end - 1 if not depth else end]
+        opening = SUBSTITUTED.search(text, end)
+    yield from BACKTICKS.findall(QUOTED.sub("", text))
 
 
 def script(words: tuple[str, ...]) -> str:

@@ -24,7 +24,7 @@ from boxproof.subject.image.dockerfile import Recipe, Step
 from boxproof.subject.image.packages import Package
 from boxproof.subject.image.shell_commands import program
 from boxproof.subject.image.tools import Tool
-from boxproof.subject.supply_chain import stand_in_debs
+from boxproof.subject.supply_chain import checksums, stand_in_debs
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
 
@@ -45,8 +45,14 @@ HARMLESS = frozenset({"version", "--version", "-v", "-V", "help", "--help", "env
 ADDRESS = re.compile(r"\b(?:https?|ftps?|git|ssh|oci)://|\bgit@[\w.-]+:|/dev/tcp/")
 OUTPUT = re.compile(r"-[a-zA-Z]*[oO]|--output(=.*)?|--remote-name")  # of curl, for each file
 BESIDE = frozenset({"-x", "--proxy", "--preproxy", "-e", "--referer"})  # before an address that is no file
-VERIFIED = re.compile(r"\bsha(?:256|384|512)sum\b[^;&|]*\s(?:-c|--check)\b|--require-hashes\b|\bnpm ci\b")
-DIGEST = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})\b")
+SEVERAL = re.compile(r"://[^\s'\"]*(?<!\$)\{([^{}\s]*,[^{}\s]*)\}")  # what curl, or a shell, takes for some
+# installs what nobody has signed, whatever its version
+UNSIGNED = re.compile(
+    r"--allow-unauthenticated\b|--force-yes\b|--allow-untrusted\b|--no-?gpg-?checks?\b|\bgpgcheck=(?:0|false|no)\b"
+    r"|\bAllow(?:Unauthenticated|InsecureRepositories)[\"'\s=]+(?:1|true|yes)\b"
+    r"|\[[^\]]*\btrusted=yes\b[^\]]*\]\s+(?!file:|copy:)|\bstrict-ssl[\s=]+false\b",
+    re.IGNORECASE,
+)
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 QUESTIONS = ("--version", "version", "-version")
 Lock = Mapping[str, str]
@@ -102,11 +108,21 @@ def loose(tools: Sequence[Tool], context: Path, lock: Lock) -> dict[str, str]:
 def unguarded(recipe: Recipe) -> list[str]:
     """Return the steps that fetch something which nothing holds to its content, whatever fetches it.
 
-    A checksum that is not compared with anything guards nothing, and one guards one fetch. What apt-get
-    installs is held by the lock, what a builder without a word of the network compiles by nothing.
+    A checksum that is not compared with anything guards nothing, nor does one whose failure ends no build,
+    and one guards one fetch. What apt-get installs is held by the lock, if its signature is asked for; what a
+    builder without a word of the network compiles by nothing.
     """
-    steps = (step for stage in recipe.stages for step in stage.steps)
-    return [f"{step.word} {step.rest}" for step in steps if _fetches(step) and not _guarded(step)]
+    steps = [step for stage in recipe.stages for step in stage.steps]
+    return [
+        f"{step.word} {step.rest}"
+        for step in steps
+        if (_fetches(step) and not _guarded(step, recipe)) or _unsigned(step, recipe)
+    ]
+
+
+def _unsigned(step: Step, recipe: Recipe) -> bool:
+    """Return whether a step takes packages that nobody has signed, and compares nothing with a checksum."""
+    return step.word == "RUN" and bool(UNSIGNED.search(step.rest)) and not checksums.binding(step, recipe)
 
 
 def _fetches(step: Step) -> int:
@@ -116,6 +132,7 @@ def _fetches(step: Step) -> int:
     if step.word != "RUN":
         return 0
     asked = sum(_files(each) for each in step.commands if _is_fetch(each))
+    asked += sum(each[1].count(",") for each in SEVERAL.finditer(step.rest))
     return max(asked, int(ADDRESS.search(step.rest) is not None))
 
 
@@ -138,15 +155,17 @@ def _is_fetch(words: Sequence[str]) -> bool:
     return name in FETCHERS and not (HARMLESS & rest and len(words) == 2)
 
 
-def _guarded(step: Step) -> bool:
+def _guarded(step: Step, recipe: Recipe) -> bool:
     if step.word == "ADD":
-        return bool(re.fullmatch(r"sha256:[0-9a-f]{64}", step.option("checksum")))
-    checks = len(VERIFIED.findall(step.rest))
+        named = [each for each in step.rest.split()[:-1] if ADDRESS.search(each) or each.endswith(".git")]
+        committed = bool(named) and all(COMMIT.search(each.partition("#")[2]) for each in named)
+        return committed or bool(re.fullmatch(r"sha256:[0-9a-f]{64}", step.option("checksum")))
+    checks = checksums.binding(step, recipe)
     git = all(each[0] != "git" for each in step.commands) or bool(COMMIT.search(step.rest))
     only_git = all(each[0] == "git" for each in step.commands if _is_fetch(each)) and step.commands
     if only_git and any(_is_fetch(each) for each in step.commands):
         return git
-    return git and checks > 0 and max(checks, len(DIGEST.findall(step.rest))) >= _fetches(step)
+    return git and checks > 0 and max(checks, len(checksums.DIGEST.findall(step.rest))) >= _fetches(step)
 
 
 def says(version: str, output: str) -> bool:

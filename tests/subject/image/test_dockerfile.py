@@ -371,3 +371,15 @@ def test_a_variable_of_a_base_is_filled_in_by_every_form_of_it(written: str, ima
 def test_what_a_shell_does_with_a_variable_is_left_to_it() -> None:
     recipe = dockerfile.parse("FROM a:1\nARG V=1.2\nRUN x ${V%.*} ${V:-3} ${W:-4} \\$V\n")
     assert recipe.final.steps[-1].value == "x ${V%.*} 1.2 ${W:-4} \\$V"
+
+
+def test_what_a_stage_keeps_by_onbuild_is_carried_out_in_those_that_begin_with_it() -> None:
+    text = (
+        "FROM a:1 AS one\nONBUILD RUN npm install x\nONBUILD COPY --from=b:latest /b /b\nRUN true\n"
+        "FROM one AS two\nUSER 7\nFROM two\nRUN false\n"
+    )
+    first, second, third = dockerfile.parse(text).stages
+    assert [each.word for each in first.steps] == ["ONBUILD", "ONBUILD", "RUN"]
+    assert [each.word for each in second.steps] == ["RUN", "COPY", "USER"]
+    assert [each.word for each in third.steps] == ["RUN"]
+    assert dockerfile.parse(text).untagged() == {"two, COPY from": "b:latest"}

@@ -41,3 +41,10 @@ def test_a_variable_is_found_where_a_container_or_its_settings_give_it() -> None
     ]  # fmt: skip
     assert deployed_words.settings(objects, "A") == {"ConfigMap it": "1", "Pod it, env": "0"}
     assert deployed_words.settings(objects, "C") == {}
+
+
+def test_a_variable_is_found_in_a_file_of_settings_too() -> None:
+    settings = '{"env": {"A": "0", "AB": "3"},\n  "other": {"A" : false}}'
+    objects = [named("ConfigMap", data={"settings.json": settings, "words": "A=1"})]
+    assert list(deployed_words.settings(objects, "A").values()) == ["0", "false"]
+    assert deployed_words.within(settings, "A") == ["0", "false"]

@@ -10,6 +10,9 @@ from suites.image import installed_clis
 CLI = "/usr/local/bin/claude"
 NPM = "usr/local/lib/node_modules/@anthropic-ai/claude-code"
 MODULES = NPM.rpartition("/")[0]
+AGENTS = f"{MODULES}/claude-agent-sdk"
+SDK = "opt/venv/lib/python3.12/site-packages/claude_agent_sdk"
+EDITOR = "home/coder/.vscode-server/extensions/anthropic.claude-code-2.1.0-linux-x64"
 NATIVE = "home/claude/.local/share/claude/versions/2.1.0"
 
 
@@ -32,6 +35,12 @@ def layer(*names: str, hollow: tuple[str, ...] = ()) -> Layer:
         ([layer(NATIVE), layer("home/claude/.local/share/.wh.claude")], []),
         ([layer(f"{NPM}/cli.js"), layer(f"{NPM}/.wh..wh..opq", f"{NPM}/cli.js")], [MODULES]),
         ([layer("opt/bin/claude"), layer(hollow=("opt/bin/claude",))], []),
+        ([layer("usr/local/bin/claude"), layer(f"{SDK}/_bundled/claude", f"{SDK}/client.py")],
+         [SDK, "usr/local/bin/claude"]),
+        ([layer(f"{NPM}/cli.js"), layer(f"{AGENTS}/cli.js", f"{AGENTS}/sdk.mjs")], [MODULES, AGENTS]),
+        ([layer(f"{AGENTS}-linux-x64/claude", f"{AGENTS}/sdk.mjs")], [AGENTS]),
+        ([layer(f"{EDITOR}/resources/native-binary/claude", f"{EDITOR}/extension.js")], [EDITOR]),
+        ([layer(f"{SDK}/client.py", f"{AGENTS}/package.json", f"{EDITOR}/claude/readme.md")], []),
         ([layer("usr/share/bash-completion/completions/claude", "home/claude/.claude/settings.json")], []),
     ],
 )  # fmt: skip

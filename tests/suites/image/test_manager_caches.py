@@ -57,7 +57,26 @@ def test_what_managers_leave_is_told_from_the_rest() -> None:
         "home/x/.cache/pip/http/a",
         "var/cache/apk/APKINDEX.gz",
         "go/pkg/mod/cache/a",
+        "usr/src/cache-of-npm/_cacache/index-v5/a",
+        "opt/pip-cache/selfcheck/a",
+        "uv/archive-v0/a/b.py",
+        "opt/conda/pkgs/a-1.2-0.conda",
+        "usr/local/bundle/cache/a.gem",
+        "tmp/tool_1.2_amd64.deb",
+        "tool.rpm",
     ]
-    other = ["usr/lib/pip/cache.py", "var/cache/ldconfig/aux-cache", "home/x/.cache/other/a", "go/src/a"]
+    other = [
+        "usr/lib/pip/cache.py",
+        "var/cache/ldconfig/aux-cache",
+        "home/x/.cache/other/a",
+        "go/src/a",
+        "usr/lib/python3.12/ensurepip/_bundled/pip-24.0-py3-none-any.whl",
+        "usr/lib/python3/dist-packages/pip/_internal/cache.py",
+        "usr/share/python-wheels/pip-24.0-py3-none-any.whl",
+        "opt/venv/lib/python3.12/ensurepip/_bundled/pip-24.0-py3-none-any.whl",
+        "usr/local/lib/ruby/gems/3.3.0/cache/debug-1.9.1.gem",
+        "usr/share/app/data/a.deb",
+        "usr/lib/node_modules/npm/node_modules/cacache/lib/index.js",
+    ]
     layer = Layer("", 0, 0, dict.fromkeys([*left, *other], 1))
     assert manager_caches.left([layer]) == sorted(left)

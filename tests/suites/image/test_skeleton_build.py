@@ -30,6 +30,25 @@ def test_another_command_is_another_step() -> None:
     assert other != skeleton_build.dockerfile(dockerfile.parse(TEXT), "base:1")
 
 
+def test_an_argument_of_the_commit_is_told_from_a_pin() -> None:
+    own = (
+        "GIT_SHA",
+        "BUILD_NONCE=none",
+        "BUILD_DATE=",
+        "COMMIT",
+        "VCS_REF=unknown",
+        "REVISION",
+        "SOURCE_COMMIT",
+    )
+    others = ("TOOL_SHA=x", "COMMIT=" + "a" * 40, "GIT_REF=main", "VERSION", "BUILD_DATE=20240101", "REF=v1")
+    for each in own:
+        assert skeleton_build.of_a_commit(dockerfile.parse(f"FROM a:1\nARG {each}\n")) == [
+            each.partition("=")[0]
+        ]
+    for each in others:
+        assert skeleton_build.of_a_commit(dockerfile.parse(f"FROM a:1\nARG {each}\n")) == []
+
+
 def test_installations_are_told_from_other_steps() -> None:
     assert skeleton_build.is_installation("[2/9] RUN : apt-get 12ab")
     assert skeleton_build.is_installation("[3/9] COPY --from=tools yq /usr/local/bin/yq")

@@ -1,0 +1,106 @@
+"""What a recipe carries out of scripts: those of its build contexts, and those that it writes itself."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from boxproof.subject.image import build_contexts, dockerfile, here_documents, shell_commands
+from boxproof.subject.image.dockerfile import Recipe, Step
+from boxproof.subject.model import Subject
+
+LARGEST = 256 << 10  # bytes: what is larger is no script that somebody wrote
+DEEPEST = 4  # scripts that one after another starts
+LEFT_OUT = frozenset({"node_modules", ".git", "__pycache__", ".venv"})
+SHELLS = shell_commands.SHELLS | {".", "source"}
+BY_A_SHELL = re.compile(r"#!\s*\S*?(?:/env\s+(?:-S\s+)?)?(?:\S*/)?(?:ba|da|z|k|a)?sh\b")
+OTHER = re.compile(r"#![^\n]*\b(python|node|deno|bun|perl|ruby|php)")
+FETCHES = re.compile(
+    r"\burlopen\b|\burlretrieve\b|\brequests\.\w|\bhttpx\.|\bfetch\(|\bhttps?\.get\(|Net::HTTP|\bLWP\b"
+)
+COMPARES = re.compile(r"\bhashlib\b|\bcreateHash\b|\bDigest::|sha256")
+STRICT = re.compile(r"-\w*e\w*")
+Scripts = Mapping[str, str]  # by their paths
+
+
+def of(subject: Subject) -> Recipe:
+    """Return a subject's recipe in which each RUN is followed by what the scripts say that it carries out."""
+    text = dockerfile.text_of(subject.directory / subject.image.dockerfile)
+    places = [subject.directory / subject.image.context]
+    places += [path for _, path in build_contexts.directories(subject)]
+    return spelled_out(dockerfile.of(subject), found(text, places))
+
+
+def found(text: str, places: Sequence[Path]) -> dict[str, str]:
+    """Return the scripts that a Dockerfile's text writes, and those of directories, by their paths."""
+    files = (path for each in places if each.is_dir() for path in sorted(each.rglob("*")))
+    texts = {
+        f"/{path.relative_to(each)}": path.read_text(errors="replace")
+        for path in files
+        for each in places
+        if path.is_relative_to(each) and _may_be_one(path, each)
+    }
+    return texts | here_documents.files(text)
+
+
+def _may_be_one(path: Path, place: Path) -> bool:
+    parts = set(path.relative_to(place).parts)
+    return not parts & LEFT_OUT and path.is_file() and path.stat().st_size <= LARGEST
+
+
+def spelled_out(recipe: Recipe, scripts: Scripts) -> Recipe:
+    """Return a recipe in which what RUNs carry out of ``scripts`` is said by RUNs of its own."""
+    stages = []
+    for stage in recipe.stages:
+        steps = [one for each in stage.steps for one in (each, *_within(each, scripts, DEEPEST))]
+        stages.append(replace(stage, steps=tuple(steps)))
+    return replace(recipe, stages=tuple(stages))
+
+
+def _within(step: Step, scripts: Scripts, depth: int) -> Iterator[Step]:
+    """Give the steps that the scripts amount to which a step starts, and those that these start."""
+    for words in step.commands if depth else ():
+        said = _said(words, scripts)
+        if said:
+            made = Step("RUN", " ".join([*step.flags, said]), step.settled)
+            yield made
+            yield from _within(made, scripts, depth - 1)
+
+
+def _said(words: Sequence[str], scripts: Scripts) -> str:
+    """Return what a command carries out of a script, "" where it carries out none that fetches something."""
+    name = PurePosixPath(words[0]).name or words[0]
+    by_shell = name in SHELLS
+    by_other = here_documents.INTERPRETERS.fullmatch(name) is not None
+    options = [each for each in words[1:] if each.startswith(("-", "+"))]
+    rest = [each for each in words[1:] if not each.startswith(("-", "+"))]
+    if (by_shell and shell_commands.script(tuple(words))) or (by_other and {"-c", "-m", "-e"} & set(options)):
+        return ""
+    started = rest[:1] if by_shell or by_other else [words[0]]
+    text = _text(started[0], scripts) if started else ""
+    if (by_shell and not OTHER.match(text)) or (not by_other and BY_A_SHELL.match(text)):
+        strict = any(STRICT.fullmatch(each) for each in options) or here_documents.STRICT.match(text)
+        return ("set -e\n" if strict else "") + _commands(text) if text else ""
+    fetches = (by_other or OTHER.match(text)) and FETCHES.search(text) and not COMPARES.search(text)
+    return f"python3 -c {shlex.quote(_commands(text))}" if fetches else ""
+
+
+def _commands(text: str) -> str:
+    """Return the lines of a script without its remarks, each command on one line."""
+    lines = (each.strip() for each in re.sub(r"\\\n\s*", " ", text).splitlines())
+    return "\n".join(each for each in lines if each and not each.startswith("#"))
+
+
+def _text(path: str, scripts: Scripts) -> str:
+    """Return the script that a path in a build stands for: the one whose own path ends most like it."""
+    wanted = PurePosixPath(path)
+    alike = [each for each in scripts if PurePosixPath(each).name == wanted.name]
+    return scripts[max(alike, key=lambda each: _common(PurePosixPath(each), wanted))] if alike else ""
+
+
+def _common(one: PurePosixPath, other: PurePosixPath) -> int:
+    pairs = list(zip(reversed(one.parts), reversed(other.parts), strict=False))
+    return next((at for at, (left, right) in enumerate(pairs) if left != right), len(pairs))
