@@ -74,6 +74,14 @@ def memory_of_no_machine(objects: Objects) -> None:
     agent["resources"]["limits"]["memory"] = "4000Gi"
 
 
+@manifest_sabotage("iso-pod-is-bounded", "the watch of the token is given a limit of no memory: to nodes, any")
+def limit_of_nothing(objects: Objects) -> None:
+    job = find(objects, "CronJob", "claude-token-watch")["spec"]["jobTemplate"]["spec"]
+    resources = job["template"]["spec"]["containers"][0]["resources"]
+    resources["limits"]["memory"] = "0"
+    del resources["requests"]["memory"]
+
+
 image_sabotage(
     "by_another_group", "iso-image-files-not-writable", "a group of the user's may write the box's programs",
     dockerfile=as_root(

@@ -109,6 +109,14 @@ def test_a_wildcard_is_seen_wherever_it_stands(where: str, others: list[str]) ->
     assert Rule(**{where: tuple(others)}, urls=("*",)).has_wildcard
 
 
+@pytest.mark.parametrize(
+    ("resources", "wild"),
+    [(("*/status",), True), (("pods", "*/log"), True), (("*",), True), (("pods/log", "pods"), False)],
+)
+def test_what_is_below_every_resource_is_a_wildcard(resources: tuple[str, ...], wild: bool) -> None:
+    assert Rule(verbs=("get",), groups=("",), resources=resources).has_wildcard is wild
+
+
 def test_subjects_of_bindings_alone() -> None:
     objects = [
         role("ClusterRole", "r"),
