@@ -103,6 +103,13 @@ def proxy_gets_inside(objects: Objects) -> None:
             peer.get("ipBlock", {}).pop("except", None)
 
 
+@manifest_sabotage("netpol-proxy-confined", "the proxy gets to what pods with their node's network have on 443")
+def proxy_gets_to_nodes(objects: Objects) -> None:
+    for rule in _proxy_policy(objects)["egress"]:
+        for block in (each["ipBlock"] for each in rule["to"] if "ipBlock" in each):
+            block["except"] = [each for each in block["except"] if not each.endswith("/32")]
+
+
 @manifest_sabotage("netpol-proxy-confined", "every pod of every namespace may use the proxy")
 def proxy_for_everybody(objects: Objects) -> None:
     _proxy_policy(objects)["ingress"][0]["from"][0]["namespaceSelector"] = {}

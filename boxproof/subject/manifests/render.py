@@ -1,4 +1,4 @@
-"""Renders the subject's objects from what it has; sets only image and the API server's addresses."""
+"""Renders the subject's objects from what it has; sets only image, and addresses of API server and nodes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ WANTS = {  # what may be missing
 }
 SERVICE = "10.96.0.1:443"  # the first address of kubeadm's default service subnet
 SERVICE_PLACE, ENDPOINT_PLACE = "192.0.2.1/32", "192.0.2.2/32"  # RFC 5737: addresses for documentation
+NODES_PLACE = "192.0.2.3/32"  # likewise, where a policy leaves out the nodes
 
 
 def render(
@@ -36,16 +37,19 @@ def render(
     kubectl: str,
     files: Mapping[str, bytes],
     service: str = SERVICE,
+    nodes: Sequence[str] = (),
     helm: Path | None = None,
 ) -> Objects:
-    """Return the objects with ``components``, with ``image`` and the API server's addresses set.
+    """Return the objects with ``components``, with ``image`` and the addresses of API server and nodes set.
 
-    ``apiserver`` and ``service`` are "IP:PORT"; else as ``untouched``.
+    ``apiserver`` and ``service`` are "IP:PORT", ``nodes`` are blocks; else as ``untouched``.
     """
     objects = untouched(subject, components=components, kubectl=kubectl, files=files, helm=helm)
     if image:
         starting.set_image(objects, subject, image)
     _set_addresses(objects, {SERVICE_PLACE: service, ENDPOINT_PLACE: apiserver})
+    if nodes:
+        _set_nodes(objects, nodes)
     return objects
 
 
@@ -151,6 +155,16 @@ def _set_addresses(objects: Objects, addresses: Mapping[str, str]) -> None:
                 block["cidr"] = block_of(place)
                 for each in rule.get("ports", []):
                     each["port"] = int(place.rpartition(":")[2])
+
+
+def _set_nodes(objects: Objects, nodes: Sequence[str]) -> None:
+    """Put nodes where policies leave them out; a block may leave out no address of another family."""
+    for manifest in objects:
+        if manifest["kind"] == "NetworkPolicy":
+            for _, block in _blocks(manifest):
+                if NODES_PLACE in (left := block.get("except") or []):
+                    others = [each for each in left if each != NODES_PLACE]
+                    block["except"] = [*others, *(each for each in nodes if ":" not in each)]
 
 
 def _blocks(policy: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
