@@ -70,19 +70,25 @@ def a_list_of_its_own(objects: Objects) -> None:
     pod_of(objects, "Deployment")["volumes"] = [{"name": "config", "projected": {"sources": sources}}]
 
 
-@manifest_sabotage("netpol-unlisted-hosts-blocked", "let out by itself, the agent gets to metadata and to pods")
+@manifest_sabotage(
+    "netpol-unlisted-hosts-blocked", "let out by itself, the agent gets to metadata and to pods"
+)
 def open_to_all_addresses(objects: Objects) -> None:
     rule = find(objects, "NetworkPolicy", "claude-open-egress")["spec"]["egress"][0]
     del rule["to"][0]["ipBlock"]["except"]
 
 
-@manifest_sabotage("netpol-selects-the-pod", "served over HTTP, the agent is under the policy of its service alone")
+@manifest_sabotage(
+    "netpol-selects-the-pod", "served over HTTP, the agent is under the policy of its service alone"
+)
 def selected_for_its_service_alone(objects: Objects) -> None:
     find(objects, "NetworkPolicy", "claude-api")  # in that tier alone
     agent_policy(objects)["podSelector"] = {"matchLabels": {"app": "claude-agent", "served": "false"}}
 
 
-@manifest_sabotage("netpol-egress-type-present", "the policy of the service has a rule of egress, and no type for it")
+@manifest_sabotage(
+    "netpol-egress-type-present", "the policy of the service has a rule of egress, and no type for it"
+)
 def service_without_the_type(objects: Objects) -> None:
     find(objects, "NetworkPolicy", "claude-api")["spec"]["egress"] = [but_private(443)]
 

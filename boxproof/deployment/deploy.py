@@ -94,11 +94,11 @@ def rendered(
         image=reference,
         apiserver=cluster.apiserver if cluster else NO_APISERVER,
         service=(cluster.service if cluster else "") or render.SERVICE,
-        nodes=cluster.places if cluster else (),
         kubectl=cluster.kubectl if cluster else _on_path("kubectl") if subject.source != "files" else "",
         helm=helm_of(session, subject),
         files=given,
     )
+    render.set_nodes(objects, cluster.places if cluster else ())
     objects, _ = starting.housed(objects, subject)
     starting.ranged(objects)
     _note_patch(session, starting.patched(objects, subject, given))

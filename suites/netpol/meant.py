@@ -157,9 +157,7 @@ def inside(kube: Kube) -> list[Network]:
     nodes = kube.list("Node")
     ranges = [cidr for each in nodes for cidr in each["spec"].get("podCIDRs") or ()]
     services = [cidr for each in kube.list("Service") for cidr in each["spec"].get("clusterIPs") or ()]
-    found = {
-        ipaddress.ip_network(each) for each in (*ranges, *services, *of_nodes(nodes)) if each != "None"
-    }
+    found = {ipaddress.ip_network(each) for each in (*ranges, *services, *of_nodes(nodes)) if each != "None"}
     return [*sorted(found, key=str), LINK_LOCAL, LINK_LOCAL_SIX]
 
 

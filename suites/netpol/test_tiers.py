@@ -206,7 +206,7 @@ OUTSIDE = require("what a tier opens to addresses is outside the cluster", lambd
 def test_what_a_tier_opens_to_addresses_is_outside_the_cluster(
     kube: Kube, tiers_as_rendered: Mapping[str, Box]
 ) -> None:
-    """A tier that is there to open a port opens it to the world, not to pods, Services, nodes and metadata."""
+    """A tier that is there to open a port opens it to the world, not to pods, Services, nodes, metadata."""
     inner, servers = inside(kube), api_servers(kube)
 
     def within(name: str, tier: Box, policies: list[Object]) -> list[str]:
@@ -231,7 +231,7 @@ def test_what_a_tier_opens_to_addresses_is_outside_the_cluster(
 
 BOTH_WAYS = ["Egress", "Ingress"]
 NO_POD = {"matchLabels": {"app": "another"}}
-SELECTED = require("in both directions a policy selects the pod of the tier", lambda found: found == BOTH_WAYS)
+SELECTED = require("in both directions a policy selects a tier's pod", lambda found: found == BOTH_WAYS)
 WRITTEN = require("a policy of the tier with rules of egress has the type Egress", lambda found: found == [])
 
 

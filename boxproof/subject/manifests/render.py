@@ -1,4 +1,4 @@
-"""Renders the subject's objects from what it has; sets only image, and addresses of API server and nodes."""
+"""Renders the subject's objects from what it has; sets only image, addresses of API server and nodes."""
 
 from __future__ import annotations
 
@@ -37,19 +37,16 @@ def render(
     kubectl: str,
     files: Mapping[str, bytes],
     service: str = SERVICE,
-    nodes: Sequence[str] = (),
     helm: Path | None = None,
 ) -> Objects:
-    """Return the objects with ``components``, with ``image`` and the addresses of API server and nodes set.
+    """Return the objects with ``components``, with ``image`` and the API server's addresses set.
 
-    ``apiserver`` and ``service`` are "IP:PORT", ``nodes`` are blocks; else as ``untouched``.
+    ``apiserver`` and ``service`` are "IP:PORT"; else as ``untouched``.
     """
     objects = untouched(subject, components=components, kubectl=kubectl, files=files, helm=helm)
     if image:
         starting.set_image(objects, subject, image)
     _set_addresses(objects, {SERVICE_PLACE: service, ENDPOINT_PLACE: apiserver})
-    if nodes:
-        _set_nodes(objects, nodes)
     return objects
 
 
@@ -157,9 +154,12 @@ def _set_addresses(objects: Objects, addresses: Mapping[str, str]) -> None:
                     each["port"] = int(place.rpartition(":")[2])
 
 
-def _set_nodes(objects: Objects, nodes: Sequence[str]) -> None:
-    """Put nodes where policies leave them out; a block may leave out no address of another family."""
-    for manifest in objects:
+def set_nodes(objects: Objects, nodes: Sequence[str]) -> None:
+    """Put the addresses of nodes, as blocks, where policies leave these out; without any nothing changes.
+
+    A policy cannot leave out addresses of another family than those that it opens.
+    """
+    for manifest in objects if nodes else ():
         if manifest["kind"] == "NetworkPolicy":
             for _, block in _blocks(manifest):
                 if NODES_PLACE in (left := block.get("except") or []):
