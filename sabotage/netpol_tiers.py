@@ -102,3 +102,20 @@ def gate_with_a_volume_in_another_runtime(directory: Path) -> None:
     mount = "{name: home, mountPath: /home/claude/.claude}"
     more = f"      - op: add\n        path: {mounts}\n        value: {mount}\n"
     replace_in(path, "        value: gvisor\n", f"        value: gvisor\n{more}")
+
+
+TEMPLATES = "chart/templates"
+
+
+@subject_sabotage(
+    "netpol-unlisted-hosts-blocked", "what a fleet says of all opens an agent that says otherwise"
+)
+def opened_for_all(directory: Path) -> None:
+    path = directory / TEMPLATES / "open-egress-networkpolicy.yaml"
+    replace_in(path, "(.values.network.openEgress)", "($.Values.network.openEgress)")
+
+
+@subject_sabotage("netpol-unlisted-hosts-blocked", "an agent of a fleet has the list that is there for all")
+def list_of_all(directory: Path) -> None:
+    path = directory / TEMPLATES / "egress.yaml"
+    replace_in(path, "range .values.network.allowed", "range $.Values.network.allowed")
