@@ -22,7 +22,7 @@ NAMED = r"""(^|["'])[*.]*([a-zA-Z0-9_-]+\.)+(com|ai|org|net|io|dev|app|cloud|sh)
 
 
 def built_in(found: str) -> Iterator[str]:
-    """Yield the names in what ``grep -hoE NAMED`` finds in files, and one below each."""
+    """Yield the names in what ``grep -rIhoE NAMED`` finds in files of text, and one below each."""
     for each in sorted({line.strip("\"'*.").lower() for line in found.split()}):
         yield from (each, f"below.{each}")
 

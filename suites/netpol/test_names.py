@@ -155,7 +155,7 @@ def test_no_name_that_looks_like_a_listed_one_is_let_by(agent: Box, authority: s
     Nor is one let by that is on no list, and in the proxy itself.
     """
     lines = lists(agent)
-    said = agent.wait_ready().exec(["grep", "-rhoE", NAMED, PROGRAMS], timeout=120)
+    said = agent.wait_ready().exec(["grep", "-rIhoE", NAMED, PROGRAMS], timeout=120)
     names = [each for each in lines if "*" not in each]
     below = tuple(each.removeprefix("*") for each in lines if each.startswith("*."))
     alike = {one for each in lines for one in near(each.lstrip("*."))}

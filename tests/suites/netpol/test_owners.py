@@ -30,7 +30,7 @@ def test_what_others_name_is_not(entry: str) -> None:
 def test_names_that_a_program_has_by_itself_are_found(tmp_path: Path) -> None:
     (tmp_path / "proxy.py").write_text("return [*found, \"*.sentry.io\", 'Api.Example.com']\nre.com(1)\n")
     (tmp_path / "allowed").write_text("# names\n.example.org\nexample.net\n")
-    words = ["grep", "-rhoE", NAMED, str(tmp_path)]
+    words = ["grep", "-rIhoE", NAMED, str(tmp_path)]
     found = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     names = {"sentry.io", "api.example.com", "example.org", "example.net"}
     assert set(built_in(found)) == names | {f"below.{each}" for each in names}
