@@ -74,6 +74,40 @@ def memory_of_no_machine(objects: Objects) -> None:
     agent["resources"]["limits"]["memory"] = "4000Gi"
 
 
+@manifest_sabotage(
+    "iso-pod-is-bounded", "the watch of the token is given a limit of no memory: to nodes, any"
+)
+def limit_of_nothing(objects: Objects) -> None:
+    job = find(objects, "CronJob", "claude-token-watch")["spec"]["jobTemplate"]["spec"]
+    resources = job["template"]["spec"]["containers"][0]["resources"]
+    resources["limits"]["memory"] = "0"
+    del resources["requests"]["memory"]
+
+
+def _settings(objects: Objects) -> dict[str, str]:
+    data: dict[str, str] = find(objects, "ConfigMap", "claude-mcp")["data"]
+    return data
+
+
+@manifest_sabotage(
+    "iso-settings-are-managed",
+    "served over HTTP, where nobody can be asked, a session leaves out permissions",
+)
+def permissions_left_out_where_it_is_served(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-api")  # in that tier alone
+    data = _settings(objects)
+    data["managed-settings.json"] = data["managed-settings.json"].replace('"disable"', '"allow"')
+
+
+@manifest_sabotage(
+    "iso-settings-are-managed", "with another cluster's servers the pod has no managed settings at all"
+)
+def no_settings_with_another_cluster(objects: Objects) -> None:
+    agent = find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
+    next(each for each in agent["env"] if each["name"] == "KUBECONFIG")  # in that tier alone
+    del _settings(objects)["managed-settings.json"]
+
+
 image_sabotage(
     "by_another_group", "iso-image-files-not-writable", "a group of the user's may write the box's programs",
     dockerfile=as_root(

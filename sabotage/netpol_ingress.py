@@ -97,3 +97,12 @@ image_sabotage(
         r'    threading.Thread(target=socket.create_server(("", 9464)).accept, daemon=True).start()/',
     ),
 )  # fmt: skip
+image_sabotage(
+    "listens_while_it_works", "netpol-ingress-denied-nothing-listens",
+    "with the first prompt the api listens on another port, for who looks for errors",
+    dockerfile=edited(
+        "/usr/local/lib/box/prompts.py",
+        r's/^( +)self\.starting \+= 1$/'
+        r'\1self.debug = __import__("socket").create_server(("", 9229), reuse_port=True)\n&/',
+    ),
+)  # fmt: skip

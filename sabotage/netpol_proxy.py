@@ -103,6 +103,15 @@ def proxy_gets_inside(objects: Objects) -> None:
             peer.get("ipBlock", {}).pop("except", None)
 
 
+@manifest_sabotage(
+    "netpol-proxy-confined", "the proxy gets to what pods with their node's network have on 443"
+)
+def proxy_gets_to_nodes(objects: Objects) -> None:
+    for rule in _proxy_policy(objects)["egress"]:
+        for block in (each["ipBlock"] for each in rule["to"] if "ipBlock" in each):
+            block["except"] = [each for each in block["except"] if not each.endswith("/32")]
+
+
 @manifest_sabotage("netpol-proxy-confined", "every pod of every namespace may use the proxy")
 def proxy_for_everybody(objects: Objects) -> None:
     _proxy_policy(objects)["ingress"][0]["from"][0]["namespaceSelector"] = {}
@@ -175,6 +184,10 @@ image_sabotage(
     dockerfile=edited(
         PROXY, r's/fnmatch\.fnmatchcase\(name, each\)/re.fullmatch(each.replace("*", ".*"), name)/'
     ),
+)  # fmt: skip
+image_sabotage(
+    "built_into_the_proxy", "netpol-unlisted-hosts-blocked", "the proxy lets names by that it has itself",
+    dockerfile=edited(PROXY, r's/^    return found$/    return [*found, "*.sentry.io"]/'),
 )  # fmt: skip
 image_sabotage(
     "a_name_below", "netpol-proxy-one-name-per-tunnel", "a hello may show what ends like the name asked for",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
 from pytest_claims.sabotages import replace_in, subject_sabotage
-from sabotage.box_parts import pod_of
+from sabotage.box_parts import agent_policy, but_private, pod_of
 
 CILIUM = "manifests/components/cilium/ciliumnetworkpolicy.yaml"
 
@@ -68,3 +68,54 @@ def a_list_of_its_own(objects: Objects) -> None:
     named = {"name": "claude-more", "items": [{"key": "hosts", "path": "allowed-more"}]}
     sources = [{"configMap": {"name": "claude-egress"}}, {"configMap": named}]
     pod_of(objects, "Deployment")["volumes"] = [{"name": "config", "projected": {"sources": sources}}]
+
+
+@manifest_sabotage(
+    "netpol-unlisted-hosts-blocked", "let out by itself, the agent gets to metadata and to pods"
+)
+def open_to_all_addresses(objects: Objects) -> None:
+    rule = find(objects, "NetworkPolicy", "claude-open-egress")["spec"]["egress"][0]
+    del rule["to"][0]["ipBlock"]["except"]
+
+
+@manifest_sabotage(
+    "netpol-selects-the-pod", "served over HTTP, the agent is under the policy of its service alone"
+)
+def selected_for_its_service_alone(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-api")  # in that tier alone
+    agent_policy(objects)["podSelector"] = {"matchLabels": {"app": "claude-agent", "served": "false"}}
+
+
+@manifest_sabotage(
+    "netpol-egress-type-present", "the policy of the service has a rule of egress, and no type for it"
+)
+def service_without_the_type(objects: Objects) -> None:
+    find(objects, "NetworkPolicy", "claude-api")["spec"]["egress"] = [but_private(443)]
+
+
+@subject_sabotage(
+    "netpol-effective-from-first-packet", "with a runtime of its own the gate is given the agent's volume"
+)
+def gate_with_a_volume_in_another_runtime(directory: Path) -> None:
+    path = directory / "manifests/components/sandboxed/kustomization.yaml"
+    mounts = "/spec/template/spec/initContainers/0/volumeMounts/-"
+    mount = "{name: home, mountPath: /home/claude/.claude}"
+    more = f"      - op: add\n        path: {mounts}\n        value: {mount}\n"
+    replace_in(path, "        value: gvisor\n", f"        value: gvisor\n{more}")
+
+
+TEMPLATES = "chart/templates"
+
+
+@subject_sabotage(
+    "netpol-unlisted-hosts-blocked", "what a fleet says of all opens an agent that says otherwise"
+)
+def opened_for_all(directory: Path) -> None:
+    path = directory / TEMPLATES / "open-egress-networkpolicy.yaml"
+    replace_in(path, "(.values.network.openEgress)", "($.Values.network.openEgress)")
+
+
+@subject_sabotage("netpol-unlisted-hosts-blocked", "an agent of a fleet has the list that is there for all")
+def list_of_all(directory: Path) -> None:
+    path = directory / TEMPLATES / "egress.yaml"
+    replace_in(path, "range .values.network.allowed", "range $.Values.network.allowed")

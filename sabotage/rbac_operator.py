@@ -111,6 +111,12 @@ def any_note_on_pods(objects: Objects) -> None:
     rule["expression"] = rule["expression"].replace("variables.restart &&", "")
 
 
+@manifest_sabotage("rbac-operator-restarts-only", "of a template its pods may be given a finalizer")
+def any_finalizer_of_pods(objects: Objects) -> None:
+    rule = _policy(objects)["validations"][0]
+    rule["expression"] = rule["expression"].replace("variables.meta &&", "")
+
+
 @manifest_sabotage("rbac-operator-restarts-only", "a workload may be given an owner, with which it goes")
 def any_owner(objects: Objects) -> None:
     both = "(has({0}.metadata.finalizers) ? {0}.metadata.finalizers : [])"

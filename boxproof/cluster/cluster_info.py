@@ -15,6 +15,7 @@ from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.core.settings import Settings, kubeconfig_files
 from boxproof.host.engine.docker_cli import docker, inside, nodes_of
 from boxproof.kube.client import ApiError, Kube, Object
+from boxproof.kube.network_policies import of_nodes
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault
 from pytest_claims.recording import writing
@@ -91,7 +92,8 @@ def gather(engine: EngineInfo, name: str, kubeconfig: str, *, kind: str, kubectl
     nodes = nodes_of(engine, name, running=True)
     if not nodes:
         raise EnvironmentFault(f"the cluster {name} has no running nodes")
-    info = kube.raw("/api/v1/nodes")["items"][0]["status"]["nodeInfo"]
+    items = kube.raw("/api/v1/nodes")["items"]
+    info = items[0]["status"]["nodeInfo"]
     script = "runc --version | head -n 1; stat -f -c %T /sys/fs/cgroup"
     runc, cgroup = inside(engine, nodes[0], ["sh", "-c", script]).stdout.splitlines()
     return ClusterInfo(
@@ -107,6 +109,7 @@ def gather(engine: EngineInfo, name: str, kubeconfig: str, *, kind: str, kubectl
         cgroup="v2" if cgroup.strip() == "cgroup2fs" else "v1",
         apiserver=apiservers(kube)[0],
         kubectl=kubectl,
+        places=tuple(of_nodes(items)),
     )
 
 
@@ -218,6 +221,7 @@ def gather_external(found: Context, kubeconfig: str, kubectl: str) -> ClusterInf
         context=found.name,
         service=f"{kube.get('Service', 'kubernetes', 'default')['spec']['clusterIP']}:443",
         endpoints=tuple(others),
+        places=tuple(of_nodes(nodes)),
     )
 
 

@@ -65,6 +65,7 @@ class ClusterInfo:
     context: str = ""  # its name in the user's kubeconfig
     service: str = ""  # address of the Service "kubernetes", "IP:PORT", where it may be any
     endpoints: tuple[str, ...] = ()  # addresses of further API servers
+    places: tuple[str, ...] = ()  # the addresses of its nodes, as blocks of one each
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,18 +86,18 @@ def rendered(
 
     cluster = session.cluster if session.stage != "cluster" else cluster_of(session)
     subject = model.load(Path(session.subject))
-    reference = image or (session.image.reference if session.image else "")
     given = files_of(session, token or token_of(session.suffix)) | dict(files or {})
     objects = render.render(
         subject,
         components=tuple(each for each in components if has_component(subject, each)),
-        image=reference,
+        image=image or (session.image.reference if session.image else ""),
         apiserver=cluster.apiserver if cluster else NO_APISERVER,
         service=(cluster.service if cluster else "") or render.SERVICE,
         kubectl=cluster.kubectl if cluster else _on_path("kubectl") if subject.source != "files" else "",
         helm=helm_of(session, subject),
         files=given,
     )
+    render.set_nodes(objects, cluster.places if cluster else ())
     objects, _ = starting.housed(objects, subject)
     starting.ranged(objects)
     _note_patch(session, starting.patched(objects, subject, given))

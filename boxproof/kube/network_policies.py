@@ -113,6 +113,13 @@ def block_of(place: str) -> str:
     return str(ipaddress.ip_network(place.rpartition(":")[0].strip("[]")))
 
 
+def of_nodes(nodes: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the addresses that nodes have, within the cluster and outside, as blocks of one address each."""
+    places = (each for node in nodes for each in (node.get("status") or {}).get("addresses") or ())
+    found = {str(each["address"]) for each in places if each.get("type") in ("InternalIP", "ExternalIP")}
+    return sorted(str(ipaddress.ip_network(each)) for each in found)
+
+
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Return whether labels are those of a selector (Kubernetes API, LabelSelector)."""
     plain = all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())

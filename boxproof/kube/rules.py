@@ -38,8 +38,12 @@ class Rule:
 
     @property
     def has_wildcard(self) -> bool:
-        """Whether `*` stands among groups, resources or verbs, or for every address that is no resource."""
-        return "*" in (*self.groups, *self.resources, *self.verbs) or bool({"*", "/*"} & set(self.urls))
+        """Whether `*` stands among groups, resources or verbs, or for every address that is no resource.
+
+        With what is below every resource ("*/status") it stands among resources too.
+        """
+        parents = (each.partition("/")[0] for each in self.resources)
+        return "*" in (*self.groups, *parents, *self.verbs) or bool({"*", "/*"} & set(self.urls))
 
     def touches(self, group: str, resource: str) -> bool:
         """Return whether it is about a resource ("secrets", "pods/log"), by name or by wildcard."""

@@ -35,6 +35,23 @@
 {{- end -}}
 {{- end -}}
 
+{{/* What is no place outside, of a list: with the nodes' addresses, as the cluster says them, where 192.0.2.3/32 stands. */}}
+{{- define "box.except" -}}
+{{- $nodes := list -}}
+{{- range (lookup "v1" "Node" "" "").items -}}
+{{- range .status.addresses -}}
+{{- if and (has .type (list "InternalIP" "ExternalIP")) (not (contains ":" .address)) -}}
+{{- $nodes = append $nodes (print .address "/32") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $nodes (has "192.0.2.3/32" .) -}}
+{{- concat (without . "192.0.2.3/32") ($nodes | uniq | sortAlpha) | toJson -}}
+{{- else -}}
+{{- toJson . -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The capabilities of an agent's tiers, comma-separated; "" in the default tier. */}}
 {{- define "box.capabilities" -}}
 {{- $all := list -}}

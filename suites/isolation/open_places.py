@@ -13,7 +13,7 @@ MOST_DISK = 20 * 10**9  # bytes on a node's disk by one container
 def open_places(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Iterator[str]:
     """Give the places where a container may write as much as it likes on its node: its own layer, volumes."""
     limits = (container.get("resources") or {}).get("limits") or {}
-    if not limits.get("memory"):
+    if _endless(limits.get("memory")):
         yield "memory"
     if 0 < quantity(limits.get("ephemeral-storage", 0)) <= MOST_DISK:
         return  # it counts the layer, the log and every directory of the node's disk
@@ -22,5 +22,10 @@ def open_places(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Iterato
     volumes = {each["name"]: each for each in pod.get("volumes") or ()}
     for mount in container.get("volumeMounts") or ():
         directory = volumes.get(mount["name"], {}).get("emptyDir")
-        if directory is not None and not mount.get("readOnly") and not directory.get("sizeLimit"):
+        if directory is not None and not mount.get("readOnly") and _endless(directory.get("sizeLimit")):
             yield str(mount["mountPath"])
+
+
+def _endless(size: Any) -> bool:
+    """Return whether a limit bounds nothing: one that is not there, or is 0, whatever its unit."""
+    return quantity(size or 0) == 0

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from boxproof.core.session import ImageInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.agent_modes import Headless
+from boxproof.kube.client import Object
 from boxproof.probes.containers import Files
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject.image import image_files
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
+from suites.isolation import managed_settings
 
 MANAGED = "/etc/claude-code/managed-settings.json"
 KEPT = "/etc/box/mcp/managed-settings.json"  # where that leads
@@ -107,3 +111,39 @@ def test_so_do_the_images_own(session: Session, docker: Any, image: ImageInfo) -
             IN_FORCE.fails(said("doctored", text))
     with image_files.reader(docker, image.reference, run=session.run) as read:
         IN_FORCE(said(f"the image: {MANAGED}", read(MANAGED)))
+
+
+IN_EVERY_TIER = require(
+    "the settings of the tier are managed as those of the default one", lambda found: found == []
+)
+NAMED = "managed-settings.json"
+
+
+def spoilt(objects: list[Object], old: str, new: str) -> list[Object]:
+    """Return objects in which managed settings say something else; nothing at all, where ``old`` is ""."""
+    made = copy.deepcopy(objects)
+    for each in made:
+        data = each.get("data") or {}
+        if each["kind"] == "ConfigMap" and NAMED in data:
+            text = data.pop(NAMED)
+            data |= {NAMED: text.replace(old, new)} if old else {}
+    return made
+
+
+@claim("iso-settings-are-managed")
+@needs("box")
+def test_so_do_those_of_every_tier(tiers_as_rendered: Mapping[str, Box]) -> None:
+    """A component may change the ConfigMap, or bring another in its place that has nothing of the kind."""
+
+    def left_open(name: str, tier: Box, objects: list[Object]) -> list[str]:
+        texts = managed_settings.given(objects, tier.spec, tier.container)
+        found = [one for each in texts for one in managed_settings.left_open(each)]
+        return observe("left open by a tier", f"{name}, {len(texts)} settings", found)
+
+    default = tiers_as_rendered["default"]
+    for old, new in (('"disable"', '"allow"'), ("allowManagedHooksOnly", "allowHooks"), ("", "")):
+        with control(f"settings with {new or 'nothing'} are seen"):
+            objects = spoilt(default.objects, old, new)
+            IN_EVERY_TIER.fails(left_open("doctored", default, objects))
+    for name, tier in tiers_as_rendered.items():
+        IN_EVERY_TIER(left_open(name, tier, tier.objects))

@@ -11,7 +11,16 @@ from urllib.parse import urlsplit
 
 from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.network_policies import Direction, Network, Opening, covered, of_pods, openings, without
+from boxproof.kube.network_policies import (
+    Direction,
+    Network,
+    Opening,
+    covered,
+    of_nodes,
+    of_pods,
+    openings,
+    without,
+)
 from boxproof.subject.manifests.pod_specs import labels as labels_of
 from boxproof.subject.manifests.pod_specs import pod_spec
 from pytest_claims import observe
@@ -141,10 +150,14 @@ def of_the_proxy(
 
 
 def inside(kube: Kube) -> list[Network]:
-    """Return what is inside the cluster: the nodes' ranges of pods, each Service; and what is link-local."""
-    ranges = [cidr for each in kube.list("Node") for cidr in each["spec"].get("podCIDRs") or ()]
+    """Return what is inside the cluster: ranges of pods, Services, nodes; and what is link-local.
+
+    A node has whatever pods are there with its network, or with a port of it.
+    """
+    nodes = kube.list("Node")
+    ranges = [cidr for each in nodes for cidr in each["spec"].get("podCIDRs") or ()]
     services = [cidr for each in kube.list("Service") for cidr in each["spec"].get("clusterIPs") or ()]
-    found = {ipaddress.ip_network(each) for each in (*ranges, *services) if each != "None"}
+    found = {ipaddress.ip_network(each) for each in (*ranges, *services, *of_nodes(nodes)) if each != "None"}
     return [*sorted(found, key=str), LINK_LOCAL, LINK_LOCAL_SIX]
 
 

@@ -17,18 +17,21 @@ from pytest_claims import claim, control, needs, observe, require
 PLACE = re.compile(r"(?P<host>[a-z0-9][a-z0-9.-]*):(?P<port>\d+)")
 OF_A_PROGRAM = ("name", "image", "command", "args", "env", "envFrom", "restartPolicy")
 THE_SAME = require(
-    "the gate is that of the default tier, in what it runs and in what it waits for",
+    "the gate is that of the default tier, in what it runs, in what it is given and in what it waits for",
     lambda different: different == [],
 )
 
 
 def gate(tier: Box) -> dict[str, Any]:
-    """Return what the first container of a tier's agent runs, and what it waits for, by name."""
+    """Return what the first container of a tier's agent runs, is given, and waits for, by name."""
     found = first(tier.spec)
     made = {f"gate {key}": found.get(key) for key in OF_A_PROGRAM}
+    volumes = {each["name"]: each for each in tier.spec.get("volumes") or ()}
+    for each in found.get("volumeMounts") or ():
+        made[f"gate {each['mountPath']}"] = (each, volumes.get(each["name"]))
     said = " ".join(map(str, [*(found.get("command") or ()), *(found.get("args") or ())]))
-    for each in PLACE.finditer(said):
-        made |= behind(tier.objects, each["host"].split(".")[0], int(each["port"]))
+    for place in PLACE.finditer(said):
+        made |= behind(tier.objects, place["host"].split(".")[0], int(place["port"]))
     return made
 
 
@@ -66,6 +69,13 @@ def blind(objects: list[Object]) -> None:
     first_of(spec or {})["command"] = ["true"]
 
 
+def with_a_volume(objects: list[Object]) -> None:
+    """Give the gate a volume of the agent's."""
+    spec = next(pod_spec(each) for each in objects if (pod_spec(each) or {}).get("initContainers")) or {}
+    mount = {"name": spec["volumes"][0]["name"], "mountPath": "/given"}
+    first_of(spec).setdefault("volumeMounts", []).append(mount)
+
+
 def first_of(spec: dict[str, Any]) -> dict[str, Any]:
     """Return the first init container of a pod spec itself."""
     found: dict[str, Any] = spec["initContainers"][0]
@@ -82,6 +92,7 @@ def nothing_listens(objects: list[Object]) -> None:
 SPOILT: dict[str, Callable[[list[Object]], None]] = {
     "looks at nothing": blind,
     "waits for what is not there": nothing_listens,
+    "is given a volume": with_a_volume,
 }
 
 

@@ -25,11 +25,13 @@ from pytest_claims import claim, control, needs, observe, require, scope
 from suites.netpol import login_hosts
 from suites.netpol.https_requests import FORBIDDEN, Https, answered, https, named, proxied, right
 from suites.netpol.meant import lists
+from suites.netpol.owners import NAMED, built_in, of_others
 from suites.netpol.test_traffic import NOBODY
 
 API = "api.anthropic.com"
 LOOKALIKES = ("exfil.example", "api.anthropic.com.exfil.example", "xapi.anthropic.com")
 METADATA = "169.254.169.254"
+PROGRAMS = "/usr/local/lib/box"  # the proxy's own among them
 ROOT = {
     "runAsUser": 0, "runAsNonRoot": False, "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
 }  # fmt: skip
@@ -148,11 +150,16 @@ def near(name: str) -> Iterator[str]:
 @claim("netpol-unlisted-hosts-blocked")
 @needs("box", "proxy")
 def test_no_name_that_looks_like_a_listed_one_is_let_by(agent: Box, authority: str) -> None:
-    """The proxy answers before it looks for an address: the names need not be anybody's."""
+    """The proxy answers before it looks for an address: the names need not be anybody's.
+
+    Nor is one let by that is on no list, and in the proxy itself.
+    """
     lines = lists(agent)
+    said = agent.wait_ready().exec(["grep", "-rIhoE", NAMED, PROGRAMS], timeout=120)
     names = [each for each in lines if "*" not in each]
     below = tuple(each.removeprefix("*") for each in lines if each.startswith("*."))
-    alike = {one for each in lines for one in near(each.lstrip("*."))} - set(names)
+    alike = {one for each in lines for one in near(each.lstrip("*."))}
+    alike = {*alike, *of_others(), *built_in(said.stdout)} - set(names)
 
     def proxy_said(name: str) -> Https:
         return answered(agent, name, once=proxied, authority=authority, via=agent.proxy)

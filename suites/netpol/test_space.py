@@ -6,7 +6,7 @@ import pytest
 
 from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.network_policies import of_pod, openings
+from boxproof.kube.network_policies import of_nodes, of_pod, openings
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
 from suites.netpol.meant import beyond, decoys, inside, of_the_proxy, proxy_of, with_rule
@@ -115,9 +115,12 @@ def test_no_rule_opens_more_to_the_proxy_than_it_is_there_for(
     proxy = proxy_of(agent)
     if not proxy.labels:
         pytest.skip("the subject has no proxy")
-    own = {"ipBlock": {"cidr": str(inside(kube)[0])}}
+    own, node = (
+        {"ipBlock": {"cidr": str(each)}} for each in (inside(kube)[0], of_nodes(kube.list("Node"))[0])
+    )
     for what, rule in (
         ("pods of the cluster", {"to": [own], "ports": [{"port": 443}]}),
+        ("a node", {"to": [node], "ports": [{"port": 443}]}),
         ("one port more", {"to": [{"ipBlock": {"cidr": "203.0.113.9/32"}}], "ports": [{"port": 80}]}),
         ("every address", {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 443}]}),
     ):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from boxproof.deployment.box import Box
 from boxproof.kube.client import Kube, Object
-from boxproof.kube.network_policies import Direction, of_pods, openings
+from boxproof.kube.network_policies import Direction, of_nodes, of_pods, openings
 from pytest_claims import claim, control, needs, observe, require
 from suites.netpol.meant import (
     NO_PORT,
@@ -168,8 +168,8 @@ def test_no_tier_opens_more_to_its_proxy(kube: Kube, tiers_as_rendered: Mapping[
         found = of_the_proxy(tiers_as_rendered[name], kube, rules, direction, via)
         return observe(f"{direction.lower()} of a tier's proxy", name, found)
 
-    own, six = str(inside(kube)[0]), "::/0"
-    for what, cidr in (("pods of the cluster", own), ("every IPv6 address", six)):
+    own, node = str(inside(kube)[0]), of_nodes(kube.list("Node"))[0]
+    for what, cidr in (("pods of the cluster", own), ("a node", node), ("every IPv6 address", "::/0")):
         rule = {"to": [{"ipBlock": {"cidr": cidr}}], "ports": [{"port": 443}]}
         with control(f"a rule more, for {what}, is seen"):
             SHUT_IN.fails(wide("default", with_rule(policies, via.labels, rule), "Egress"))

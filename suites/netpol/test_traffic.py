@@ -169,8 +169,10 @@ def test_the_pod_as_shipped_listens_nowhere(shipped_once: Box, twin: Twins, list
 def test_no_mode_listens_anywhere(modes: Modes, container: Containers, session: Session, mode: str) -> None:
     if mode == "api":
         box = api_session.serve(modes(mode, start=False))
+        box.made.exec_run(api_session.words("say ok"), detach=True)
     else:
-        box = started(modes(mode, tty=mode == "interactive"))
+        box = modes(mode, tty=mode == "interactive")
+    started(box)
     network = f"container:{box.made.id}"
     beside = container(image=session.probe_image, entrypoint=["sleep", "3600"], network_mode=network)
     CLOSED(sockets(beside.exec, f"the box in mode {mode}"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from boxproof.kube.network_policies import Place, allowed, of_pod
+from boxproof.kube.network_policies import Place, allowed, of_nodes, of_pod
 from pytest_claims.faults import EnvironmentFault
 
 SYSTEM = {"kubernetes.io/metadata.name": "kube-system"}
@@ -108,3 +108,15 @@ def test_expressions_select_too() -> None:
     found = of_pod([policy(podSelector={"matchExpressions": expressions})], {"app": "agent"})
     assert len(found) == 1
     assert of_pod(found, {"app": "other"}) == []
+
+
+def test_a_node_has_the_addresses_that_it_says_and_no_names() -> None:
+    said = [
+        ("InternalIP", "10.0.0.7"),
+        ("Hostname", "one"),
+        ("ExternalIP", "203.0.113.7"),
+        ("InternalIP", "fd00::7"),
+    ]
+    addresses = [{"type": kind, "address": each} for kind, each in said]
+    nodes: list[dict[str, Any]] = [{"status": {"addresses": addresses}}, {"status": {}}, {}]
+    assert of_nodes([*nodes, *nodes]) == ["10.0.0.7/32", "203.0.113.7/32", "fd00::7/128"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +108,14 @@ def test_a_wildcard_is_seen_wherever_it_stands(where: str, others: list[str]) ->
     assert Rule(**{where: (*others, "*")}).has_wildcard
     assert not Rule(**{where: tuple(others)}, urls=("/healthz",)).has_wildcard
     assert Rule(**{where: tuple(others)}, urls=("*",)).has_wildcard
+
+
+@pytest.mark.parametrize(
+    ("resources", "wild"),
+    [(("*/status",), True), (("pods", "*/log"), True), (("*",), True), (("pods/log", "pods"), False)],
+)
+def test_what_is_below_every_resource_is_a_wildcard(resources: tuple[str, ...], wild: bool) -> None:
+    assert Rule(verbs=("get",), groups=("",), resources=resources).has_wildcard is wild
 
 
 def test_subjects_of_bindings_alone() -> None:

@@ -1,4 +1,4 @@
-"""Renders the subject's objects from what it has; sets only image and the API server's addresses."""
+"""Renders the subject's objects from what it has; sets only image, addresses of API server and nodes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ WANTS = {  # what may be missing
 }
 SERVICE = "10.96.0.1:443"  # the first address of kubeadm's default service subnet
 SERVICE_PLACE, ENDPOINT_PLACE = "192.0.2.1/32", "192.0.2.2/32"  # RFC 5737: addresses for documentation
+NODES_PLACE = "192.0.2.3/32"  # likewise, where a policy leaves out the nodes
 
 
 def render(
@@ -151,6 +152,19 @@ def _set_addresses(objects: Objects, addresses: Mapping[str, str]) -> None:
                 block["cidr"] = block_of(place)
                 for each in rule.get("ports", []):
                     each["port"] = int(place.rpartition(":")[2])
+
+
+def set_nodes(objects: Objects, nodes: Sequence[str]) -> None:
+    """Put the addresses of nodes, as blocks, where policies leave these out; without any nothing changes.
+
+    A policy cannot leave out addresses of another family than those that it opens.
+    """
+    for manifest in objects if nodes else ():
+        if manifest["kind"] == "NetworkPolicy":
+            for _, block in _blocks(manifest):
+                if NODES_PLACE in (left := block.get("except") or []):
+                    others = [each for each in left if each != NODES_PLACE]
+                    block["except"] = [*others, *(each for each in nodes if ":" not in each)]
 
 
 def _blocks(policy: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

@@ -212,6 +212,28 @@ def test_the_api_servers_address_is_put_in_as_one_of_its_family(
     assert (rule["to"], rule["ports"]) == ([{"ipBlock": {"cidr": block}}], [{"port": 6443}])
 
 
+@pytest.mark.parametrize(
+    ("nodes", "left_out"),
+    [
+        ((), [render.NODES_PLACE]),
+        (("10.0.0.7/32", "fd00::7/128", "203.0.113.7/32"), ["10.0.0.7/32", "203.0.113.7/32"]),
+    ],
+)
+def test_nodes_are_left_out_where_a_policy_says_so(
+    tmp_path: Path, nodes: tuple[str, ...], left_out: list[str]
+) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "kind: NetworkPolicy\nmetadata: {name: p}\nspec:\n  egress:\n"
+        f"  - to: [{{ipBlock: {{cidr: 0.0.0.0/0, except: [10.96.0.0/16, {render.NODES_PLACE}]}}}}]\n"
+        "  - to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.96.0.0/16]}}]\n"
+    )
+    about = subject(tmp_path, '[manifests]\nfiles = ["p.yaml"]\n')
+    [made] = render.untouched(about)
+    render.set_nodes([made], nodes)
+    marked, plain = (each["to"][0]["ipBlock"]["except"] for each in made["spec"]["egress"])
+    assert (marked, plain) == (["10.96.0.0/16", *left_out], ["10.96.0.0/16"])
+
+
 NAMELESS = "apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\nnodes: []\n"
 MADE_UP = "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: task-}\nspec: {template: }\n"
 

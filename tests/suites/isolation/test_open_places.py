@@ -33,6 +33,14 @@ MOUNT = [{"name": "a", "mountPath": "/a"}]
         ),
         ({"resources": MEMORY, "securityContext": CLOSED, "volumeMounts": MOUNT}, {"configMap": {}}, []),
         ({"securityContext": CLOSED}, {"emptyDir": {}}, ["memory"]),
+        ({"resources": {"limits": {"memory": "0"}}, "securityContext": CLOSED}, {}, ["memory"]),
+        ({"resources": {"limits": {"memory": "0Gi"}}, "securityContext": CLOSED}, {}, ["memory"]),
+        ({"resources": {"limits": {"memory": 2147483648}}, "securityContext": CLOSED}, {}, []),
+        (
+            {"resources": MEMORY, "securityContext": CLOSED, "volumeMounts": MOUNT},
+            {"emptyDir": {"medium": "Memory", "sizeLimit": 0}},
+            ["/a"],
+        ),
         ({"resources": {"limits": {"memory": "1Gi", "ephemeral-storage": "100Ti"}}}, {}, ["its own layer"]),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import yaml
 
 from boxproof.core.settings import ROOT
 from suites.netpol.cilium import problems
-from suites.netpol.owners import OTHERS, OWNERS, owned
+from suites.netpol.owners import NAMED, OTHERS, OWNERS, built_in, of_others, owned
 
 NAMES = ["api.anthropic.com", "platform.claude.com", "claude.ai", "claude.com"]
 
@@ -23,6 +25,21 @@ def test_what_an_owner_names_is_its_own(entry: str) -> None:
 @pytest.mark.parametrize("entry", [*OTHERS, "github.com", "*anthropic.com", "*", "*.com", "anthropic.com."])
 def test_what_others_name_is_not(entry: str) -> None:
     assert not owned(entry)
+
+
+def test_names_that_a_program_has_by_itself_are_found(tmp_path: Path) -> None:
+    (tmp_path / "proxy.py").write_text("return [*found, \"*.sentry.io\", 'Api.Example.com']\nre.com(1)\n")
+    (tmp_path / "allowed").write_text("# names\n.example.org\nexample.net\n")
+    words = ["grep", "-rIhoE", NAMED, str(tmp_path)]
+    found = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    names = {"sentry.io", "api.example.com", "example.org", "example.net"}
+    assert set(built_in(found)) == names | {f"below.{each}" for each in names}
+    assert list(built_in("")) == []
+
+
+def test_no_name_of_others_has_a_character_that_stands_for_any() -> None:
+    assert list(of_others())
+    assert not any("*" in each or each in NAMES for each in of_others())
 
 
 @pytest.fixture
