@@ -20,6 +20,14 @@ UNPROVEN = 4
 TEST_MODE = re.compile(
     r"(?<![A-Z0-9])(TEST_?MODE|IN_?TESTS?|UNDER_?TEST|SKIP_?[A-Z]*|NO_?VERIFY|DRY_?RUN|MOCK[A-Z]*|FAKE[A-Z]*)(?![A-Z0-9])"
 )
+# what tells a program that it is tried, where one asks for it: to set it is no harm
+ASKED = re.compile(
+    r"(?:\$\{?|(?:environ|env)(?:\.get)?[\[(]\s*[\"']|getenv\(\s*[\"']|process\.env\.|ENV\[[\"'])"
+    r"(CI|GITHUB_ACTIONS|GITLAB_CI|BUILDKITE|PYTEST_\w+|TESTING|E2E\w*|BYPASS_\w+"
+    r"|(?:NO|DISABLE|WITHOUT)_(?:GATE|CHECK|HEALTH|PROBE|LIVENESS|READINESS|VERIF)\w*)\b"
+    r"|(?<=[\"'])(pytest)(?=[\"']\s+(?:not\s+)?in\s+sys\.modules)"
+)
+OTHERS, PACKED = "node_modules", 400  # characters of a line that a program wrote
 ENDS = require("the run ends with {}", lambda code, wanted: code == wanted)
 COUNTS = require("{} of its claims are {}", lambda counts, number, word: counts[word] == number)
 NO_MODE = require("no variable puts it into a test mode", lambda modes: modes == set())
@@ -82,8 +90,8 @@ def test_no_test_mode_is_set_where_the_agent_runs(box: Box, docker: Any, twin: T
 @scope("image")
 def test_no_program_of_the_image_has_a_test_mode(subject: Subject) -> None:
     with control("a script that goes on without its check where a variable says so is seen"):
-        example = {"start": '[ -n "$SKIP_HEALTH" ] && exit 0\n'}
-        NO_WAY.fails(observe("test modes in texts", "a script", in_texts(example)))
+        for each in ('[ -n "$SKIP_HEALTH" ] && exit 0', 'if os.environ.get("CI"):'):
+            NO_WAY.fails(observe("test modes in texts", each, in_texts({"start": f"{each}\n"})))
     context = subject.directory / subject.image.context
     given = {subject.directory / each for each in (*subject.image.entrypoints, subject.image.dockerfile)}
     places = ["rootfs", *(["src"] if "box" in subject.profiles else [])]  # what our own build compiles
@@ -96,5 +104,16 @@ def test_no_program_of_the_image_has_a_test_mode(subject: Subject) -> None:
 
 def in_texts(texts: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the variables of a test mode that texts speak of, by path."""
-    found = {path: sorted({each[0] for each in TEST_MODE.finditer(text)}) for path, text in texts.items()}
+    found = {
+        path: sorted({each[0] for each in TEST_MODE.finditer(text)} | asked_in(path, text))
+        for path, text in texts.items()
+    }
     return {path: each for path, each in found.items() if each}
+
+
+def asked_in(path: str, text: str) -> set[str]:
+    """Return what a program asks whether it is tried; what others wrote and packed does so for colours."""
+    if OTHERS in path:
+        return set()
+    lines = (each for each in text.splitlines() if len(each) < PACKED)
+    return {each[1] or each[2] for line in lines for each in ASKED.finditer(line)}
