@@ -388,7 +388,7 @@ WORKFLOW = ".github/workflows/e2e.yml"
 PROVE_STEP = "      - run: .ci/run\n"
 
 
-@subject_sabotage("ci-build-scan-test-block", "a task that the workflow has invoke carry out pushes the image")
+@subject_sabotage("ci-build-scan-test-block", "a task of invoke that the workflow carries out pushes it")
 def pushed_by_a_task(directory: Path) -> None:
     path = directory / "tasks.py"
     task = '\n\ndef hand_out():\n    run(["docker", "push", "box"], timeout=600)\n'
@@ -440,3 +440,21 @@ def program_that_knows_pipelines(directory: Path) -> None:
     path = directory / "image/rootfs/usr/local/lib/box/gate.py"
     mode = '\nif __import__("os").environ.get("CI"):\n    raise SystemExit(0)\n'
     path.write_text(path.read_text() + mode)
+
+
+@subject_sabotage(
+    "ci-suppressions-justified", "the scan of a workflow has a list of its own, and no reason in it"
+)
+def list_of_another_name(directory: Path) -> None:
+    (directory / ".github" / "known").write_text("CVE-2024-9999\n")
+    uses = f"      - uses: aquasecurity/trivy-action@{'b' * 40}\n"
+    options = ("image-ref: box", "exit-code: '1'", "trivyignores: .github/known")
+    told = "".join(f"          {each}\n" for each in options)
+    replace_in(directory / RELEASES, RELEASE_STEP, f"{uses}        with:\n{told}{RELEASE_STEP}")
+
+
+@subject_sabotage("ci-suppressions-justified", "a statement takes a finding for harmless, whatever the day")
+def harmless_for_ever(directory: Path) -> None:
+    (directory / ".vex").mkdir()
+    statement = '{"vulnerability": {"name": "CVE-2024-9999"}, "status": "not_affected", "products": []}'
+    (directory / ".vex" / "box.openvex.json").write_text(f'{{"statements": [{statement}]}}\n')
