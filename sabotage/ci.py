@@ -443,7 +443,7 @@ def program_that_knows_pipelines(directory: Path) -> None:
 
 
 @subject_sabotage(
-    "ci-suppressions-justified", "the scan of a workflow has a list of its own, and no reason in it"
+    "ci-suppressions-justified", "the scan of a workflow has a list of its own, without a reason"
 )
 def list_of_another_name(directory: Path) -> None:
     (directory / ".github" / "known").write_text("CVE-2024-9999\n")
