@@ -36,9 +36,15 @@ FIXED = {
     "ClusterRoleBinding": ("roleRef",),
     "PersistentVolumeClaim": ("spec.accessModes", "spec.storageClassName", "spec.volumeName"),
     "StorageClass": ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"),
+    "RuntimeClass": ("handler",),
+    "PriorityClass": ("value", "preemptionPolicy"),
 }
+SEALED = ("data", "binaryData", "stringData", "immutable")  # of a ConfigMap or Secret that is immutable
+# of another name it is another one: with nothing in it, at another address, or beside the first
+LASTING = ("StatefulSet", "Deployment", "DaemonSet", "PersistentVolumeClaim", "Namespace", "Service")
 SAME = require("nothing that cannot be changed differs in a later release", lambda found: found == [])
 ACCEPTED = require("the API server takes it as a change of what is there", lambda said: said == "")
+LASTS = require("what runs, holds data or is spoken to has the name of before", lambda gone: gone == [])
 ROLLED = require("the later release is another one: its pods are not the same", lambda changed: changed)
 
 
@@ -46,7 +52,8 @@ def fixed(objects: Objects) -> Objects:
     """Return of each object what cannot be changed: its kind, its name and these fields."""
     made = []
     for each in objects:
-        kept = {path: _at(each, path) for path in FIXED.get(each["kind"], ())}
+        sealed = SEALED if each["kind"] in ("ConfigMap", "Secret") and each.get("immutable") else ()
+        kept = {path: _at(each, path) for path in (*FIXED.get(each["kind"], ()), *sealed)}
         head = {key: each[key] for key in ("apiVersion", "kind")}
         meta = {key: each["metadata"].get(key) for key in ("name", "namespace")}
         made.append({**head, "metadata": meta, "fixed": copy.deepcopy(kept)})
@@ -86,6 +93,7 @@ def test_what_cannot_be_changed_hangs_on_no_version(charts: Charts, session: Ses
     with control("a version among the labels of a selector is seen; the same release is no later one"):
         SAME.fails(compared("a version in the selector", now, labelled_selector(now)))
         ROLLED.fails(observe("pods changed", "the same release", bool(differences(now, charts.rendered()))))
+        LASTS.fails(gone("another name", now, renamed(now)))
     for name in ("", *components):
         words = helm.instead_of(charts.subject, [name] if name else [], charts.directory)
         words += [each.format(name=charts.subject.image.name, tag=TAG) for each in charts.subject.chart.image]
@@ -93,6 +101,7 @@ def test_what_cannot_be_changed_hangs_on_no_version(charts: Charts, session: Ses
         mine = charts.rendered(components=[name] if name else [])
         ROLLED(observe("pods changed", f"chart {name}", bool(differences(mine, newer))))
         SAME(compared(f"chart {name}", mine, newer))
+        LASTS(gone(f"chart {name}", mine, newer))
         base = charts.base([name] if name else [])
         tagged = copy.deepcopy(base)
         starting.set_image(tagged, charts.subject, f"{charts.subject.image.name}:{TAG}")
@@ -105,6 +114,21 @@ def compared(asked: str, before: Objects, after: Objects) -> list[str]:
     return observe(
         "unchangeable fields that differ", asked, [each for each in found if ": only in" not in each]
     )
+
+
+def gone(asked: str, before: Objects, after: Objects) -> list[str]:
+    """Return what a later release has under another name, or not at all; an observation."""
+    there = {called(each) for each in after}
+    lasting = [called(each) for each in before if each["kind"] in LASTING]
+    return observe("gone with a later release", asked, [each for each in lasting if each not in there])
+
+
+def renamed(objects: Objects) -> Objects:
+    """Return the objects with another classic mistake: the version is in the names."""
+    return [
+        {**each, "metadata": {**each["metadata"], "name": f"{each['metadata']['name']}-{LATER}"}}
+        for each in objects
+    ]
 
 
 @claim("release-upgrades-in-place")
