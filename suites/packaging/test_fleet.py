@@ -13,6 +13,7 @@ from boxproof.fixtures.helm_release import Charts
 from boxproof.subject.manifests import helm
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
+from pytest_claims.faults import SubjectFault
 from suites.packaging import argocd, chart_values
 
 SAME = require("the two say the same", lambda differences: differences == [])
@@ -39,6 +40,8 @@ def test_argo_cd_renders_the_same_fleet(charts: Charts, conformity: Conformity, 
     fleet = charts.rendered(f"--values={subject.directory / subject.chart.fleet}")
     wanted = yaml.safe_load((subject.directory / subject.chart.applicationset).read_text())
     made = argocd.applications(wanted)
+    if not made:
+        raise SubjectFault("the ApplicationSet makes no Application")
     with control("a misspelt field of either kind is found"):
         wrong = [{**each, "spec": {**each["spec"], "projct": ""}} for each in (wanted, made[0])]
         assert len(VALID.fails(conformity("misspelt", wrong, schemas=[SUBSET]))) == len(wrong)
