@@ -46,7 +46,7 @@ PROGRAM = r"(?:\bkind|\$[({]?\w*KIND\w*[)}]?)[\"']?"
 LOAD = re.compile(
     rf"^(?!\s*#).*{PROGRAM}\s+load\s+(?:docker-image|image-archive)\b(?P<rest>[^\n;&|]*)", re.MULTILINE
 )
-STATES = re.compile(r"\s(?:--name|-n)[= ]\s*(?![\"']{2})\S")
+STATES = re.compile(r"[\s\"'](?:--name|-n)[\"']?[=, ]\s*(?![\"']{2})\S")
 # by which kind is told, too
 TOLD_SO = re.compile(
     r"^(?!\s*#).*(?:\bKIND_CLUSTER_NAME\b[\"'\]]*\s*[:?]?[=:]|\bexport\s+KIND_CLUSTER_NAME\b)", re.MULTILINE
