@@ -103,8 +103,12 @@ def _configured(path: Path) -> list[str]:
 
 def _osv(path: Path, now: date) -> Iterator[str]:
     """Yield what OSV-Scanner is told to ignore without a reason, or without a day that is ahead."""
+    try:
+        held = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError:
+        return  # which that scanner refuses
     for key in ("IgnoredVulns", "PackageOverrides"):
-        for each in tomllib.loads(path.read_text()).get(key) or ():
+        for each in held.get(key) or ():
             until = each.get("ignoreUntil") or each.get("effectiveUntil")
             day = until.date() if isinstance(until, datetime) else until
             if not each.get("reason") or not isinstance(day, date) or day < now:
@@ -118,7 +122,7 @@ def _vex(path: Path, now: date) -> Iterator[str]:
     except ValueError:
         return
     every = made.get("statements") or made.get("vulnerabilities") if isinstance(made, dict) else ()
-    for each in every or ():
+    for each in (one for one in every or () if isinstance(one, dict)):
         text = json.dumps(each)
         state = str(each.get("status") or (each.get("analysis") or {}).get("state") or "")
         told = UNTIL.search(text)

@@ -254,8 +254,9 @@ def test_an_old_slirp4netns_is_refused(sandbox: Sandbox, faked: Callable[[str, s
 @scope("host")
 def test_the_resolver_follows_the_network(sandbox: Sandbox) -> None:
     with control("in the default network it is another one"):
+        usual = _resolver(sandbox, "internet")
         for each in RESOLVERS.values():
-            RESOLVER_IS.fails(observe("resolver", "default", _resolver(sandbox, "internet")), each)
+            RESOLVER_IS.fails(observe("resolver", "default", usual), each)
     for cidr, wanted in RESOLVERS.items():
         said = _resolver(sandbox, "internet", "--cidr", cidr)
         RESOLVER_IS(observe("resolver", cidr, said), wanted)
