@@ -18,7 +18,7 @@ SESSIONS = re.compile(rf"(?:^|[\s;&|(/])nox\s(?:[^\n;&|]*\s)?(?:-s|-e|--sessions
 
 def recipes(run: str, directory: Path) -> dict[str, str]:
     """Return what a directory's own files say of each task that is run, by the file and the task's name."""
-    found = {}
+    found: dict[str, str] = {}
     for runner, names in INDENTED.items():
         tasks = _words(RUNS[runner].findall(run))
         for path in (directory / each for each in names if tasks):

@@ -193,7 +193,8 @@ def called(step: Step, directory: Path | None) -> str:
     waiting = [str(step.get("run", ""))]
     places = (directory, directory / str(step.get("working-directory") or "."))
     while waiting:
-        run, found = waiting.pop(), {}
+        run = waiting.pop()
+        found: dict[str, str] = {}
         for place in dict.fromkeys(places):
             found |= {**_scripts(run, place), **task_runners.recipes(run, place)}
         waiting += [text for name, text in found.items() if name not in texts]
