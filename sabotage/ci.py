@@ -382,3 +382,79 @@ def unproven_goes_on(directory: Path) -> None:
 def released_by_one_claim(directory: Path) -> None:
     told = "CLAIMS: ${{ inputs.claims || '*' }}"
     replace_in(directory / RELEASES, told, "CLAIMS: image-user-nonroot")
+
+
+WORKFLOW = ".github/workflows/e2e.yml"
+PROVE_STEP = "      - run: .ci/run\n"
+
+
+@subject_sabotage("ci-build-scan-test-block", "a task of invoke that the workflow carries out pushes it")
+def pushed_by_a_task(directory: Path) -> None:
+    path = directory / "tasks.py"
+    task = '\n\ndef hand_out():\n    run(["docker", "push", "box"], timeout=600)\n'
+    path.write_text(path.read_text() + task)
+    replace_in(directory / RELEASES, RELEASE_STEP, f"      - run: inv hand-out\n{RELEASE_STEP}")
+
+
+@subject_sabotage("ci-build-scan-test-block", "the image is called latest in the registry before the release")
+def tagged_in_the_registry(directory: Path) -> None:
+    run = "      - run: crane tag example.org/box:1.2.3 latest\n"
+    replace_in(directory / RELEASES, RELEASE_STEP, run + RELEASE_STEP)
+
+
+@subject_sabotage("ci-build-scan-test-block", "that the release was refused is a condition, and only told")
+def refusal_as_a_condition(directory: Path) -> None:
+    run = 'run: nox -s release -- --registry "ghcr.io/${GITHUB_REPOSITORY,,}" --claims "$CLAIMS" --narrowed\n'
+    command = run.removeprefix("run: ").rstrip()
+    told = f"run: |\n          if ! {command}; then\n            echo '::warning::refused'\n          fi\n"
+    replace_in(directory / RELEASES, run, told)
+
+
+@subject_sabotage("ci-workflows-pinned", "a script of the job that proves logs in to the registry")
+def login_in_a_script(directory: Path) -> None:
+    path = directory / ".ci" / "run"
+    path.write_text(f'{path.read_text()}docker login example.org --username us --password-stdin <"$FILE"\n')
+
+
+@subject_sabotage("ci-workflows-pinned", "a step writes down a token where git finds it")
+def token_for_git(directory: Path) -> None:
+    write = """      - run: printf 'machine github.com login x password %s' "$TOKEN" > ~/.netrc\n"""
+    replace_in(directory / WORKFLOW, PROVE_STEP, write + PROVE_STEP)
+
+
+@subject_sabotage("ci-workflows-pinned", "an action runs whatever is the latest image of its own choice")
+def image_of_an_action(directory: Path) -> None:
+    uses = f"      - uses: docker/setup-qemu-action@{'b' * 40}\n"
+    told = "        with: {image: 'tonistiigi/binfmt:latest'}\n"
+    replace_in(directory / WORKFLOW, PROVE_STEP, uses + told + PROVE_STEP)
+
+
+@subject_sabotage("ci-workflows-pinned", "a variable names the image of a scanner, and no tag of it")
+def image_by_a_variable(directory: Path) -> None:
+    run = '      - env: {SCANNER: aquasec/trivy}\n        run: docker run --rm "$SCANNER" fs /\n'
+    replace_in(directory / WORKFLOW, PROVE_STEP, run + PROVE_STEP)
+
+
+@subject_sabotage("ci-no-silent-skips", "a program of the box lets everything pass where a pipeline tries it")
+def program_that_knows_pipelines(directory: Path) -> None:
+    path = directory / "image/rootfs/usr/local/lib/box/gate.py"
+    mode = '\nif __import__("os").environ.get("CI"):\n    raise SystemExit(0)\n'
+    path.write_text(path.read_text() + mode)
+
+
+@subject_sabotage(
+    "ci-suppressions-justified", "the scan of a workflow has a list of its own, without a reason"
+)
+def list_of_another_name(directory: Path) -> None:
+    (directory / ".github" / "known").write_text("CVE-2024-9999\n")
+    uses = f"      - uses: aquasecurity/trivy-action@{'b' * 40}\n"
+    options = ("image-ref: box", "exit-code: '1'", "trivyignores: .github/known")
+    told = "".join(f"          {each}\n" for each in options)
+    replace_in(directory / RELEASES, RELEASE_STEP, f"{uses}        with:\n{told}{RELEASE_STEP}")
+
+
+@subject_sabotage("ci-suppressions-justified", "a statement takes a finding for harmless, whatever the day")
+def harmless_for_ever(directory: Path) -> None:
+    (directory / ".vex").mkdir()
+    statement = '{"vulnerability": {"name": "CVE-2024-9999"}, "status": "not_affected", "products": []}'
+    (directory / ".vex" / "box.openvex.json").write_text(f'{{"statements": [{statement}]}}\n')

@@ -135,3 +135,35 @@ def attached_as_if_cheap(directory: Path) -> None:
         file.write(
             "\nWhat the agent is doing:\n\n```\nkubectl -n claude exec claude-agent-0 -- strace -fcp 1\n```\n"
         )
+
+
+@subject_sabotage(
+    "dbg-nsenter-right-target", "it enters files and processes, and stays in the node's network"
+)
+def enters_without_the_network(directory: Path) -> None:
+    replace_in(directory / DEBUG / "enter.sh", '--target "$pid" --all', '--target "$pid" --mount --pid')
+
+
+@subject_sabotage("dbg-oom-evidence-from-node", "it looks at the end of the kernel's log alone")
+def end_of_the_log(directory: Path) -> None:
+    replace_in(directory / DEBUG / "oom.sh", "dmesg | awk", "dmesg | tail -n 20 | awk")
+
+
+@subject_sabotage("dbg-crictl-stop-before-rm", "of the pods the runbook deletes that of the tools alone")
+def only_the_tools_deleted(directory: Path) -> None:
+    block = "```\nkubectl -n claude delete pod claude-agent-0\n```\n"
+    replace_in(directory / "docs/debugging.md", block, "")
+
+
+@subject_sabotage("dbg-crictl-stop-before-rm", "a runbook gives a pod one second to end")
+def a_second_in_a_runbook(directory: Path) -> None:
+    with (directory / "docs/debugging.md").open("a") as file:
+        file.write("\n```\nkubectl -n claude delete pod claude-agent-0 --grace-period=1\n```\n")
+
+
+@subject_sabotage(
+    "dbg-tracing-low-overhead", "a script beside the runbook's attaches strace as if it were cheap"
+)
+def script_with_strace(directory: Path) -> None:
+    text = '# Counts the calls of a process: calls.sh PID\nset -eu\nexec strace -f -c -p "$1"\n'
+    (directory / DEBUG / "calls.sh").write_text(text)

@@ -301,3 +301,40 @@ def preflight_by_the_kind_alone(directory: Path) -> None:
 def pair_listed_without_showing(directory: Path) -> None:
     first = "| 0.33.0 | 2.1.9 |\n"
     replace_in(directory / "docs/matrix.md", first, f"{first}| 0.30.0 | 2.1.9 |\n")
+
+
+@subject_sabotage(
+    "kind-load-targets-named-cluster", "a Makefile loads the image by a variable, and into none by name"
+)
+def load_by_a_variable(directory: Path) -> None:
+    (directory / "Makefile").write_text("KIND ?= kind\nload:\n\t$(KIND) load docker-image $(IMG)\n")
+
+
+@subject_sabotage("kind-load-targets-named-cluster", "make takes no notice of a load that fails, and goes on")
+def load_that_may_fail(directory: Path) -> None:
+    load = "\t-kind load docker-image box:1 --name $(CLUSTER)\n"
+    (directory / "Makefile").write_text(f"up:\n{load}\tkubectl apply -k manifests/base\n")
+
+
+@subject_sabotage("kind-load-targets-named-cluster", "a script goes on after a load that fails")
+def script_goes_on(directory: Path) -> None:
+    load = 'kind load docker-image box:1 --name "$1"\n'
+    (directory / "up.sh").write_text(f"#!/bin/sh\n{load}kubectl apply -k manifests/base\n")
+
+
+@subject_sabotage(
+    "cluster-name-and-context-consistent", "a script makes one cluster, and Helm has another's context"
+)
+def context_of_helm(directory: Path) -> None:
+    helm = "helm upgrade --install --kube-context kind-claude-dev claude chart\n"
+    (directory / "up.sh").write_text(f"set -e\nkind create cluster -n claude\n{helm}")
+
+
+@subject_sabotage("no-latest-in-manifests", "a volume of a tier is an image without a tag")
+def volume_of_an_image(directory: Path) -> None:
+    old = (
+        "      - op: add\n        path: /spec/template/spec/containers/0/securityContext/capabilities/add/-\n"
+    )
+    volume = "        value: {name: skills, image: {reference: example.org/skills}}\n"
+    operation = f"      - op: add\n        path: /spec/template/spec/volumes/-\n{volume}"
+    replace_in(directory / "manifests/components/ptrace/kustomization.yaml", old, operation + old)

@@ -387,3 +387,70 @@ def helper_by_an_override(directory: Path) -> None:
 def socket_by_an_override(directory: Path) -> None:
     text = "services:\n  claude:\n    use_api_socket: true\n"
     (directory / "compose.override.yaml").write_text(text)
+
+
+@subject_sabotage("helm-toggles-honoured", "the size of a volume is that of all agents, whatever one says")
+def value_of_all(directory: Path) -> None:
+    of_all = "storage: {{ $.Values.persistence.size }}"
+    replace_in(directory / STATEFULSET, "storage: {{ .values.persistence.size }}", of_all)
+
+
+@subject_sabotage("helm-toggles-honoured", "what one agent of a fleet says holds for those after it as well")
+def value_that_spreads(directory: Path) -> None:
+    path = directory / "chart/templates/_helpers.tpl"
+    replace_in(path, '(omit $.Values "agents" "only" | deepCopy)', '(omit $.Values "agents" "only")')
+
+
+@subject_sabotage("release-upgrades-in-place", "the name of a volume has the version in it")
+def version_in_the_name_of_a_volume(directory: Path) -> None:
+    name = 'claude-config-clone-{{ .appVersion | replace "." "-" }}'
+    path = directory / "chart/templates/config-clone-volume.yaml"
+    replace_in(path, "name: claude-config-clone", f"name: {name}")
+    replace_in(directory / STATEFULSET, "claimName: claude-config-clone", f"claimName: {name}")
+
+
+@subject_sabotage(
+    "release-upgrades-in-place", "the settings cannot be changed, and have the version among them"
+)
+def settings_sealed(directory: Path) -> None:
+    old = '  namespace: {{ .namespace }}\ndata:\n  {{- include "box.config"'
+    new = "  namespace: {{ .namespace }}\nimmutable: true\ndata:\n  BOX_RELEASE: {{ .appVersion | quote }}\n"
+    replace_in(directory / "chart/templates/configmap.yaml", old, f'{new}  {{{{- include "box.config"')
+
+
+@subject_sabotage("docker-socket-opt-in", "a volume with a name is the directory of the engine's socket")
+def socket_by_a_named_volume(directory: Path) -> None:
+    path, content = _service(directory)
+    content["services"]["claude"]["volumes"].append("run:/host/run:ro")
+    content["volumes"]["run"] = {"driver_opts": {"type": "none", "o": "bind", "device": "/var/run"}}
+    path.write_text(yaml.safe_dump(content))
+
+
+@subject_sabotage("docker-socket-opt-in", "an editor makes a container of the box with the engine's socket")
+def socket_for_development(directory: Path) -> None:
+    (directory / ".devcontainer").mkdir()
+    mount = "source=/var/run/docker.sock,target=/var/run/docker.sock,type=bind"
+    text = f'{{"build": {{"dockerfile": "../image/Dockerfile"}}, "mounts": ["{mount}"]}}\n'
+    (directory / ".devcontainer" / "devcontainer.json").write_text(text)
+
+
+@subject_sabotage(
+    "compose-runs-nonroot-and-persists", "a file that Compose takes by itself has the login in memory"
+)
+def login_in_memory_by_an_override(directory: Path) -> None:
+    text = "services:\n  claude:\n    tmpfs: [/home/claude/.claude]\n"
+    (directory / "compose.override.yaml").write_text(text)
+
+
+@subject_sabotage("dedicated-namespace", "a page applies a pod that names no namespace, and says none either")
+def applied_wherever(directory: Path) -> None:
+    path = directory / "docs/debugging.md"
+    piped = "manifests/debug/node.yaml | kubectl "
+    replace_in(path, f"{piped}-n kube-system apply -f -", f"{piped}apply -f -")
+
+
+@subject_sabotage("dedicated-namespace", "a page has Helm keep its records wherever the user is")
+def installed_wherever(directory: Path) -> None:
+    path = directory / "docs/installing.md"
+    old = "helm install claude chart --namespace claude --create-namespace"
+    replace_in(path, old, "helm install claude chart")

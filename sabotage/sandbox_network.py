@@ -176,3 +176,12 @@ def ipv6_left_on(directory: Path) -> None:
 @subject_sabotage("sbx-ipv6-dad-disabled", "IPv6 is turned off on loopback only")
 def wrong_interface(directory: Path) -> None:
     edit(directory, "network", ("conf/default/disable_ipv6", "conf/lo/disable_ipv6"))
+
+
+@subject_sabotage(
+    "sbx-slirp-version-and-dns-address",
+    "the resolver is the third of the last part, wherever the network begins",
+)
+def resolver_by_the_last_part(directory: Path) -> None:
+    worked_out = 'socket.inet_ntoa(struct.pack("!I", number + 3))'
+    edit(directory, "network", (worked_out, '".".join([*address.split(".")[:3], "3"])'))

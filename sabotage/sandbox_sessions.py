@@ -161,3 +161,35 @@ def nobody_refused(directory: Path) -> None:
         "instances",
         ("        if force:\n            return fd\n", "        if fd >= 0:\n            return fd\n"),
     )
+
+
+@subject_sabotage("sbx-different-projects-differ", "an instance is called after the last part of the path")
+def last_part_hashed(directory: Path) -> None:
+    whole = "os.fsencode(root))).hexdigest()"
+    edit(directory, "instances", (whole, "os.fsencode(os.path.basename(root)))).hexdigest()"))
+
+
+@subject_sabotage("sbx-different-projects-differ", "bare repositories beside each other are one project")
+def bare_ones_together(directory: Path) -> None:
+    either = 'os.path.dirname(common) if os.path.basename(common) == ".git" else common'
+    edit(directory, "projects", (either, "os.path.dirname(common)"))
+
+
+STICKY = (
+    "    elif found.st_mode & (0o077 if private else OTHERS):\n",
+    "    elif not found.st_mode & stat.S_ISVTX and found.st_mode & (0o077 if private else OTHERS):\n",
+)
+
+
+@subject_sabotage(
+    "sbx-instance-hash-has-uid-and-owner-check", "who else may write is passed over where the sticky bit is"
+)
+def sticky_instance(directory: Path) -> None:
+    edit(directory, "safely", STICKY)
+
+
+@subject_sabotage(
+    "sbx-profile-directory-and-symlink-checked", "a directory for all to write is taken if it is sticky"
+)
+def sticky_directory(directory: Path) -> None:
+    edit(directory, "safely", STICKY)

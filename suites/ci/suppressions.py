@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -33,6 +35,25 @@ WHOLESALE = re.compile(
     r"(?!\s*[:=]\s*(?:[\"']?false|\[\]|\"\"|''))"
 )
 RUN_BY = (".github/**/*.y*ml", ".ci/*", ".gitlab-ci.yml", "*.sh", "Makefile", "makefile", "justfile")
+# directories that are read in spite of the point
+SEEN = frozenset({".github", ".gitlab", ".circleci", ".ci", ".vex", ".trivy", ".grype"})
+# by which a scanner is told of a file of its own, of any name
+NAMED_LIST = re.compile(
+    r"(?:--ignore-?file|ignorefile\s*:|trivyignores\s*:|TRIVY_IGNOREFILE\s*[:=])[= ]*[\"']?([\w./,-]+)"
+)
+NAMED_CONFIGURATION = re.compile(
+    r"(?:\b(?:grype|trivy)\b[^\n;&|]*\s(?:-c|--config)|(?:GRYPE|TRIVY)_CONFIG\s*[:=]|trivy-config\s*:)"
+    r"[= ]*[\"']?([\w./-]+)"
+)
+# one finding, or those of the base, left out where a scanner is run
+LEAVES_OUT = re.compile(
+    r"(?:--|\b)(ignore-vulns?|exclude-base-image-vulns|ignore-base|ignore-suppressed|vulnerability-ids-to-ignore)\b"
+    r"|\bcargo audit\b[^\n;&|]*--(ignore)\b"
+)
+OSV = "osv-scanner.toml"
+VEX = re.compile(r"(?:.*[._-])?(?:open)?vex(?:[._-].*)?\.json$", re.IGNORECASE)
+HARMLESS = frozenset({"not_affected", "fixed", "false_positive", "resolved", "resolved_with_pedigree"})
+UNTIL = re.compile(r"\buntil\s+(\d{4}-\d{2}-\d{2})")
 READ = ("*.yaml", "*.yml", "Dockerfile*", "*.Dockerfile", "*.tf", "*.toml")
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "suites", "sabotage", "__pycache__"})
 
@@ -49,16 +70,73 @@ def unjustified(directory: Path, today: date | None = None) -> list[str]:
         if any(path.match(each) for each in READ):
             found.update(f"{path.name}: {each}" for each in _inline(path, now))
     told = [each for pattern in RUN_BY for each in directory.glob(pattern) if each.is_file()]
+    for path in told:
+        found.update(_of_other_names(directory, path, now))
     told += [each for each in below if each.name in CONFIGURATIONS]
     found.update(f"{path.name}: {each}" for path in told for each in _wholesale(path, now))
+    for path in _walk(directory):
+        every = _osv(path, now) if path.name == OSV else _vex(path, now) if VEX.match(path.name) else ()
+        found.update(f"{path.name}: {each}" for each in every)
     return sorted(found)
+
+
+def _of_other_names(directory: Path, path: Path, now: date) -> Iterator[str]:
+    """Yield the entries of the files that a scanner is told to read where it is run."""
+    text = path.read_text(errors="replace")
+    for each in (one for found in NAMED_LIST.findall(text) for one in found.split(",")):
+        own = directory / each
+        if own.is_file() and own.name not in IGNORE_FILES:
+            of_yaml = own.suffix in (".yaml", ".yml")
+            entries = _configured(own) if of_yaml else _bare(own, now)
+            yield from (f"{own.name}: {entry}" for entry in entries)
+    for each in NAMED_CONFIGURATION.findall(text):
+        if (directory / each).is_file() and Path(each).name not in CONFIGURATIONS:
+            yield from (f"{Path(each).name}: {entry}" for entry in _configured(directory / each))
+
+
+def _configured(path: Path) -> list[str]:
+    """Return the lists of a configuration that leave findings out, and what each of them has."""
+    found = yaml.safe_load(path.read_text())
+    held: dict[str, Any] = found if isinstance(found, dict) else {}
+    return [f"{each}: {held[each]}" for each in LISTS if held.get(each)]
+
+
+def _osv(path: Path, now: date) -> Iterator[str]:
+    """Yield what OSV-Scanner is told to ignore without a reason, or without a day that is ahead."""
+    try:
+        held = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError:
+        return  # which that scanner refuses
+    for key in ("IgnoredVulns", "PackageOverrides"):
+        for each in held.get(key) or ():
+            until = each.get("ignoreUntil") or each.get("effectiveUntil")
+            day = until.date() if isinstance(until, datetime) else until
+            if not each.get("reason") or not isinstance(day, date) or day < now:
+                yield str(each.get("id") or each.get("name"))
+
+
+def _vex(path: Path, now: date) -> Iterator[str]:
+    """Yield what a VEX document takes for harmless and does not say why and until when."""
+    try:
+        made = json.loads(path.read_text())
+    except ValueError:
+        return
+    every = made.get("statements") or made.get("vulnerabilities") if isinstance(made, dict) else ()
+    for each in (one for one in every or () if isinstance(one, dict)):
+        text = json.dumps(each)
+        state = str(each.get("status") or (each.get("analysis") or {}).get("state") or "")
+        told = UNTIL.search(text)
+        covered = told is not None and date.fromisoformat(told[1]) >= now
+        if state in HARMLESS and not covered:
+            named = each.get("vulnerability") or each.get("id")
+            yield str(named.get("name") or named.get("@id") if isinstance(named, dict) else named)
 
 
 def _walk(directory: Path) -> Iterator[Path]:
     """Yield the files below a directory, but for those of tests and of tools."""
     for path in sorted(directory.rglob("*")):
         parts = path.relative_to(directory).parts
-        hidden = any(each.startswith(".") for each in parts[:-1])
+        hidden = any(each.startswith(".") and each not in SEEN for each in parts[:-1])
         if not hidden and not LEFT_OUT & set(parts) and path.is_file():
             yield path
 
@@ -79,9 +157,10 @@ def _wholesale(path: Path, now: date) -> Iterator[str]:
     above = ""
     for line in path.read_text(errors="replace").splitlines():
         covered = REASON.search(line) or REASON.search(above)
-        found = WHOLESALE.search(line.partition(" #")[0]) if not line.lstrip().startswith("#") else None
+        bare = line.partition(" #")[0] if not line.lstrip().startswith("#") else ""
+        found = WHOLESALE.search(bare) or LEAVES_OUT.search(bare)
         if found and (not covered or date.fromisoformat(covered["until"]) < now):
-            yield found[1]
+            yield next(filter(None, found.groups()))
         above = line
 
 
@@ -95,8 +174,7 @@ def _in(place: Path, now: date) -> Iterator[str]:
             yield from (f"{name}: {each}" for each in _bare(place / name, now))
     for name in CONFIGURATIONS:  # their entries have no room for a reason that a scanner heeds
         if (place / name).is_file():
-            found: dict[str, Any] = yaml.safe_load((place / name).read_text()) or {}
-            yield from (f"{name}: {each}: {found[each]}" for each in LISTS if found.get(each))
+            yield from (f"{name}: {each}" for each in _configured(place / name))
 
 
 def _bare(path: Path, now: date) -> Iterator[str]:

@@ -46,6 +46,7 @@ jobs:
       - uses: docker://alpine:3
       - uses: docker/login-action@v3
       - run: helm registry login ghcr.io
+      - run: sh log-in.sh
 """
 AUTHORS_OWN = """
 jobs:
@@ -134,7 +135,10 @@ def test_no_workflow_goes_around_the_release(subject: Subject, tmp_path: Path) -
 
 @claim("ci-workflows-pinned")
 @scope("image")
-def test_every_action_is_fixed_and_sees_no_credentials_it_does_not_need(subject: Subject) -> None:
+def test_every_action_is_fixed_and_sees_no_credentials_it_does_not_need(
+    subject: Subject, tmp_path: Path
+) -> None:
+    """Nor does a script or a task of theirs leave a token, or log in."""
     files, command = workflow_gates.load(subject.directory), subject.commands.release
     if not files:
         pytest.skip("the subject has no workflows")
@@ -142,13 +146,14 @@ def test_every_action_is_fixed_and_sees_no_credentials_it_does_not_need(subject:
     with control("actions by a tag, an image that is latest, a token left behind and a stray login are seen"):
         found = PINNED.fails(observe("loose", "a workflow of that kind", workflow_gates.loose(example)))
         assert len(found) == 4
+        (tmp_path / "log-in.sh").write_text("docker login ghcr.io\n")
         shown = KEPT.fails(
-            observe("exposed", "a workflow of that kind", workflow_gates.exposed(example, command))
+            observe("exposed", "a workflow of that kind", workflow_gates.exposed(example, command, tmp_path))
         )
-        assert len(shown) == 4
+        assert len(shown) == 5
     for name, each in {**files, **workflow_gates.actions(subject.directory)}.items():
         PINNED(observe("loose", name, workflow_gates.loose(each)))
-        KEPT(observe("exposed", name, workflow_gates.exposed(each, command)))
+        KEPT(observe("exposed", name, workflow_gates.exposed(each, command, subject.directory)))
 
 
 @claim("ci-workflows-pinned")

@@ -18,6 +18,17 @@ SCANS = re.compile(
 )
 PIPED = re.compile(r"\|(?!\|)")
 JOINED = re.compile(r"\d*>&\d?|&>>?")  # an output that goes where another goes
+CONDITION = re.compile(r"^\s*(?:if|elif|while|until|!)\s")
+CONDITION_ENDS = re.compile(r"\b(?:then|do)\b")
+AMONG_OTHERS = re.compile(r"^[^&|;]*(?<!&)&\s*$")  # goes on beside what follows
+OTHERWISE = re.compile(r"[\s)}\"']*(\|\||&&)")
+GOES_ON = ("&&", "||", "|")  # a line that ends so has the next one behind it
+# how what follows a failure ends the step all the same
+ENDS_IT = re.compile(
+    r"\b(?:exit|return)\b(?!\s+0\b)|(?:^|[;&|{(])\s*(?:false|fail|die)\b|(?:^|[;&|])\s*wait\s+[\"']?[$%]"
+    r"|^\s*(?:\[\[?|test)\s[^&|\n]*\$[^&|\n]*$",
+    re.MULTILINE,
+)
 
 
 def lines(step: Mapping[str, Any]) -> list[str]:
@@ -50,9 +61,29 @@ def swallowed(
     told = "pipefail" in shell or shell == "bash" or PIPEFAIL.search("\n".join(every))
     if not told and any(PIPED.match(rest) for each in at for rest in _behind(every[each], gate)):
         found.append("(what it is piped into decides)")
+    if any(_passed_over(every, each, gate) for each in at):
+        found.append("(what follows its failure ends nothing)")
     if "{0}" in shell and not HEEDS.search(shell) and any(each < len(every) - 1 for each in at):
         found.append(f"(the shell {shell!r} goes on)")
     return found
+
+
+def _passed_over(every: Sequence[str], at: int, gate: Sequence[str]) -> bool:
+    """Return whether a line takes a failure of the gate as an answer, and nothing after it ends the step.
+
+    A shell that ends with the first failure does not, for a condition, for one of several that are joined
+    by && or ||, and for what goes on in the background.
+    """
+    line, end = every[at], at
+    while end < len(every) - 1 and every[end].rstrip().endswith(GOES_ON):
+        end += 1
+    behind = list(_behind(line, gate))
+    joined = [found[1] for each in behind if (found := OTHERWISE.match(each))]
+    heard = "||" in joined or ("&&" in joined and end < len(every) - 1)
+    aside = any(AMONG_OTHERS.match(each) for each in behind)
+    asked = CONDITION.match(line) is not None and _gates(CONDITION_ENDS.split(line)[0], gate)
+    after = "\n".join([*behind, *every[at + 1 :]])
+    return (heard or aside or asked) and ENDS_IT.search(after) is None
 
 
 def _shell(*places: Mapping[str, Any]) -> str:

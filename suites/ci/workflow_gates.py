@@ -14,7 +14,7 @@ from boxproof.subject.documented_commands import CONTINUED
 from boxproof.subject.image.shell_commands import simple_commands
 from boxproof.subject.manifests.pod_specs import is_floating
 from pytest_claims.faults import SubjectFault
-from suites.ci import workflow_commands, workflow_images
+from suites.ci import task_runners, workflow_commands, workflow_images
 
 Workflow = Mapping[str, Any]
 Step = Mapping[str, Any]
@@ -22,11 +22,12 @@ OPTIONS = r"(?:\s+-[-\w]+(?:[= ][^\s-]\S*)?)*"  # between a program and its verb
 PUSHES = re.compile(
     rf"\b((docker|podman|nerdctl|buildah|finch){OPTIONS}(\s+(image|manifest|compose){OPTIONS})?\s+push"
     rf"|docker-compose{OPTIONS} push"
-    r"|buildx (build|bake) [^\n]*(--push|type=registry|push=true)"
-    r"|docker build [^\n]*(--push|type=registry|push=true)"
-    r"|imagetools create|helm push|crane (push|append|copy|cp|mutate)|oras (push|cp|copy)"
-    r"|skopeo (copy|sync)|regctl image (copy|import)|ko (build|publish|resolve|apply)|jib:build"
-    r"|kaniko/executor)\b"
+    r"|(docker|podman|nerdctl|buildx|builder|image|compose|docker-compose|depot|buildctl) (build|bake) "
+    r"[^\n]*(--push|type=registry|push=true)"
+    r"|imagetools create|helm push|g?crane (push|append|copy|cp|mutate|tag)|oras (push|cp|copy|tag)"
+    r"|skopeo (copy|sync)|regctl (image|index) (copy|import|create|mod|put)|ko (build|publish|resolve|apply)"
+    r"|jib:build|gradlew? [^\n]*\bjib|kaniko/executor|pack build [^\n]*--publish|earthly [^\n]*--push"
+    r"|gcloud builds submit|az acr (build|import))\b"
 )
 PUSHED = re.compile(r"type=registry|push(-by-digest)?=true")  # among the outputs of an action that builds
 PUSHING_ACTIONS = (
@@ -47,7 +48,9 @@ RELEASES = re.compile(
 LOCAL = re.compile(
     r"(?:^|[\s;&|])(?:(?:ba|da)?sh\s+|source\s+|\.\s+)?(\.?/?[\w./-]+\.(?:sh|py|bash)|\./[\w./-]+)"
 )
-MAKE = re.compile(r"\bmake\b((?:\s+[\w-]+)+)")
+NO_SCRIPTS = frozenset({".md", ".rst", ".txt", ".json", ".toml", ".yaml", ".yml", ".lock"})
+INTERPRETERS = re.compile(r"(?:\S*/)?(?:(?:ba|da|z)?sh|python[\d.]*|source|\.)")
+LISTED = re.compile(r"[\"']\s*,\s*f?[\"']")  # between the words of a command that is a list of texts
 COMMIT = re.compile(r"@[0-9a-f]{40}$")
 IMAGE_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 LOGINS = re.compile(
@@ -63,6 +66,11 @@ LOGIN_ACTIONS = (
 TOKEN_IN_ADDRESS = re.compile(
     r"\bgit\b[^\n]*https://[^\s@/]*(\$\{\{\s*(secrets|github\.token)|\$\{?\w*(TOKEN|PAT|PASSWORD)\w*\}?)[^\n@/]*@"
     r"|\bgh auth setup-git\b|\bhttp\.\S*extraheader\b"
+)
+# where git finds a token for whatever runs afterwards
+KEPT_FOR_GIT = re.compile(
+    r"(?:~|\$\{?HOME\}?|/root)/\.(?:netrc|git-credentials)\b|\bcredential\.helper[= ]+[\"']?store\b"
+    r"|\bgit credential (?:approve|fill)\b"
 )
 SECRET = re.compile(r"\bsecrets\.(\w+)")
 OF_A_REGISTRY = frozenset(  # words of a secret's name
@@ -156,7 +164,7 @@ def around(workflow: Workflow, command: Sequence[str], directory: Path | None = 
     for name, step in _steps(workflow, directory):
         job, release = workflow["jobs"][name], _is_release(step, command)
         shown = f"{name}: {step.get('name') or step.get('uses') or str(step.get('run', '')).splitlines()[0]}"
-        if _pushes(step) or PUSHES.search(CONTINUED.sub(" ", called(step, directory))):
+        if _pushes(step) or PUSHES.search(_spoken(called(_beside(step, fixed), directory))):
             found.append(f"{shown}: pushes by itself")
         if release or SCANNERS.search(str(step.get("uses", "")) + str(step.get("run", ""))):
             ways = [""] if _may_fail(step, job) else workflow_commands.swallowed(step, job, workflow, fixed)
@@ -168,6 +176,12 @@ def around(workflow: Workflow, command: Sequence[str], directory: Path | None = 
     return found
 
 
+def _beside(step: Step, release: Sequence[str]) -> Step:
+    """Return a step without the release itself, which is to publish."""
+    told = r"\s+".join(map(re.escape, release))
+    return {**step, "run": re.sub(told, " ", str(step.get("run", "")))} if release else step
+
+
 def called(step: Step, directory: Path | None) -> str:
     """Return the text of the scripts and targets of the directory that a step runs, "" for none.
 
@@ -177,9 +191,12 @@ def called(step: Step, directory: Path | None) -> str:
         return ""
     texts: dict[str, str] = {}
     waiting = [str(step.get("run", ""))]
+    places = (directory, directory / str(step.get("working-directory") or "."))
     while waiting:
         run = waiting.pop()
-        found = {**_scripts(run, directory), **_targets(run, directory)}
+        found: dict[str, str] = {}
+        for place in dict.fromkeys(places):
+            found |= {**_scripts(run, place), **task_runners.recipes(run, place)}
         waiting += [text for name, text in found.items() if name not in texts]
         texts = found | texts
     return "\n".join(texts.values())
@@ -187,22 +204,14 @@ def called(step: Step, directory: Path | None) -> str:
 
 def _scripts(run: str, directory: Path) -> dict[str, str]:
     """Return the text of each file of the directory that a shell's lines start, by its path."""
-    words = {word for line in run.splitlines() for each in simple_commands(line) for word in each.split()[:2]}
-    named = {each.removeprefix("./") for each in (*LOCAL.findall(run), *words) if "/" in each}
+    every = [each.split() for line in run.splitlines() for each in simple_commands(line)]
+    words = {
+        word for each in every for word in each[: 5 if INTERPRETERS.fullmatch(each[0]) else 2] if "/" in word
+    }
+    named = {each.removeprefix("./") for each in (*LOCAL.findall(run), *words)}
     paths = (directory / each for each in named if not each.startswith(("/", "-")) and len(each) < LONGEST)
-    return {str(each): each.read_text(errors="replace") for each in paths if each.is_file()}
-
-
-def _targets(run: str, directory: Path) -> dict[str, str]:
-    """Return the recipe of each target of the directory's Makefile that a shell's lines have made."""
-    targets = {target for each in MAKE.findall(run) for target in each.split()}
-    found: dict[str, str] = {}
-    for makefile in (directory / each for each in ("Makefile", "makefile") if targets):
-        text = makefile.read_text() if makefile.is_file() else ""
-        for target in targets:
-            pattern = rf"^{re.escape(target)}\s*:.*\n((?:\t.*\n?)*)"
-            found |= {f"{makefile} {target}": each for each in re.findall(pattern, text, re.MULTILINE)}
-    return found
+    scripts = (each for each in paths if each.suffix not in NO_SCRIPTS and each.is_file())
+    return {str(each): each.read_text(errors="replace") for each in scripts}
 
 
 def loose(workflow: Workflow) -> list[str]:
@@ -214,7 +223,10 @@ def loose(workflow: Workflow) -> list[str]:
             fixed = IMAGE_DIGEST if each.startswith("docker://") else COMMIT
             if not each.startswith("./") and not fixed.search(each):
                 found.append(f"{name}: {each}")
-        found += [f"{name}: {each}" for each in workflow_images.named(job) if is_floating(each)]
+        known = {**(workflow.get("env") or {}), **(job.get("env") or {})}
+        found += [
+            f"{name}: {each}" for each in workflow_images.named({**job, "env": known}) if is_floating(each)
+        ]
     return found
 
 
@@ -227,16 +239,17 @@ def floating_in_scripts(workflow: Workflow, directory: Path) -> list[str]:
     for name, job in (workflow.get("jobs") or {}).items():
         steps = [*(job.get("steps") or ())]
         steps += [{"run": text} for each in steps if (text := called(each, directory))]
-        every = workflow_images.named({"steps": steps})
+        known = {**(workflow.get("env") or {}), **(job.get("env") or {})}
+        every = workflow_images.named({"steps": steps, "env": known})
         found += [f"{name}: {each}" for each in every if is_floating(each)]
     return found
 
 
-def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
+def exposed(workflow: Workflow, command: Sequence[str], directory: Path | None = None) -> list[str]:
     """Return what hands credentials to steps that need none.
 
     A checkout that leaves the token behind, a login or the right to write in a job that does not release, and
-    rights that nobody named.
+    rights that nobody named. What a step carries out of the ``directory`` is read like what it says itself.
     """
     found = [] if _names_rights(workflow) else ["no permissions are named: those of the repository hold"]
     found += [f"the workflow may {each}" for each in _written(workflow.get("permissions"))]
@@ -244,25 +257,37 @@ def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
     for name, job in (workflow.get("jobs") or {}).items():
         steps = job.get("steps") or ()
         # without a documented release, the job that publishes is the one that pushes, or makes a release
-        publishes = any(_is_release(each, command) if command else _publishes(each) for each in steps)
+        ran = [{"run": called(each, directory)} for each in steps]
+        every = [*steps, *ran]
+        publishes = any(_is_release(each, command) if command else _publishes(each) for each in every)
         publishes = publishes or (not command and bool(job.get("uses")))  # what that does it says itself
         if not publishes:
             found += [f"{name} may {each}" for each in _written(job.get("permissions"))]
             given = [job.get("env"), *(each.get(key) for each in steps for key in ("env", "with", "run"))]
             found += [f"{name} has the secret {each}, and does not publish" for each in _of_a_registry(given)]
             found += [f"{name} hands every secret on"] if job.get("secrets") == "inherit" else []
-        for step in steps:
-            action = str(step.get("uses", "")).partition("@")[0]
-            if (
-                action == CHECKOUT
-                and str((step.get("with") or {}).get("persist-credentials", "")).lower() != "false"
-            ):
-                found.append(f"{name}: a checkout leaves its token behind")
-            if TOKEN_IN_ADDRESS.search(str(step.get("run", ""))):
-                found.append(f"{name}: an address with a token in it leaves that behind")
-            if not publishes and (action in LOGIN_ACTIONS or LOGINS.search(str(step.get("run", "")))):
-                found.append(f"{name}: logs in and does not publish")
+        found += [f"{name}: {each}" for step in every for each in _left_behind(step)]
+        found += [
+            f"{name}: logs in and does not publish" for each in every if not publishes and _logs_in(each)
+        ]
     return found
+
+
+def _left_behind(step: Step) -> Iterator[str]:
+    """Give how a step leaves a token where git finds it."""
+    action, run = str(step.get("uses", "")).partition("@")[0], _spoken(str(step.get("run", "")))
+    kept = str((step.get("with") or {}).get("persist-credentials", "")).lower() != "false"
+    if action == CHECKOUT and kept:
+        yield "a checkout leaves its token behind"
+    if TOKEN_IN_ADDRESS.search(run):
+        yield "an address with a token in it leaves that behind"
+    if KEPT_FOR_GIT.search(run):
+        yield "a token is written down for git"
+
+
+def _logs_in(step: Step) -> bool:
+    action = str(step.get("uses", "")).partition("@")[0]
+    return action in LOGIN_ACTIONS or LOGINS.search(_spoken(str(step.get("run", "")))) is not None
 
 
 def _names_rights(workflow: Workflow) -> bool:
@@ -323,7 +348,12 @@ def _pushes(step: Step) -> bool:
     told = str(options.get("push", "")).lower() not in NO
     output = " ".join(str(options.get(each, "")) for each in ("outputs", "set"))
     by_action = action in PUSHING_ACTIONS and (told or PUSHED.search(output) is not None)
-    return by_action or bool(PUSHES.search(CONTINUED.sub(" ", str(step.get("run", "")))))
+    return by_action or bool(PUSHES.search(_spoken(str(step.get("run", "")))))
+
+
+def _spoken(text: str) -> str:
+    """Return the text of a script with the words of a command beside each other, however they are written."""
+    return LISTED.sub(" ", CONTINUED.sub(" ", text))
 
 
 def _may_fail(step: Step, job: Mapping[str, Any]) -> bool:

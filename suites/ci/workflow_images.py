@@ -26,6 +26,15 @@ VALUED = frozenset(
     }
 )  # fmt: skip
 TAGGED = re.compile(r"(?:-t|--tag)[= ]+[\"']?([^\s\"']+)|\b(?:docker|podman) (?:image )?tag \S+ ([^\s;&|]+)")
+OF_A_STEP = re.compile(r"(?:^|[_-])image$")  # what an action calls the image that it runs
+OF_A_BUILDER = re.compile(r"(?:^|[\s,])image=([^\s,]+)")  # among the options of a driver of builds
+ASSIGNED = re.compile(
+    r"^\s*(?:export\s+|readonly\s+|local\s+)?(\w+)=[\"']?(?:\$\{\w+:?-)?([\w./:@-]+)\}?[\"']?\s*(?:#.*)?$",
+    re.MULTILINE,
+)
+FILLED = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}|\$\{(\w+)(?::?-([^}\n]*))?\}|\$(\w+)")
+# what may build or bring the image that a variable names
+MAKES = re.compile(r"build|bake|download-artifact|\b(?:make|just|load|import|inv|nox|task)\b")
 LOADED = re.compile(r"\b(?:docker|podman|nerdctl) (?:image )?(?:load|import)\b")
 
 
@@ -38,11 +47,38 @@ def named(job: Job) -> list[str]:
     rows = listed if isinstance(listed, Mapping) else {}
     given = [one for each in written for path in FROM_MATRIX.findall(each) for one in _given(rows, path)]
     own = set(_built(job))
-    texts = [str(each.get("run", "")) for each in job.get("steps") or ()]
+    texts = [_filled(each, job) for each in job.get("steps") or ()]
     ran = [one for each in texts for one in _ran(each)] if not LOADED.search("\n".join(texts)) else []
+    ran += _of_actions(job)
     foreign = [each for each in ran if each.removesuffix(":latest") not in own]
     every = [*written, *given, *_listed(rows, texts), *foreign]
     return [each for each in dict.fromkeys(every) if each and "$" not in each]
+
+
+def _filled(step: Job, job: Job) -> str:
+    """Return a step's shell, its variables filled in where nothing of the job makes or brings an image."""
+    run = str(step.get("run", ""))
+    every = [f"{each.get('run', '')}\n{each.get('uses', '')}" for each in job.get("steps") or ()]
+    if MAKES.search("\n".join(every)):
+        return run
+    known = {**(job.get("env") or {}), **(step.get("env") or {}), **dict(ASSIGNED.findall(run))}
+
+    def value(found: re.Match[str]) -> str:
+        return str(known.get(found[1] or found[2] or found[4]) or found[3] or found[0])
+
+    return FILLED.sub(value, run)
+
+
+def _of_actions(job: Job) -> list[str]:
+    """Return the images that steps tell an action to run, by a tag that is latest, or a builder by none."""
+    found = []
+    for step in job.get("steps") or ():
+        for key, value in (step.get("with") or {}).items() if step.get("uses") else ():
+            text = str(value).strip()
+            if OF_A_STEP.search(str(key).lower()) and text.endswith(":latest"):
+                found.append(text)
+            found += OF_A_BUILDER.findall(text) if str(key) == "driver-opts" else []
+    return found
 
 
 def _listed(matrix: Mapping[str, Any], texts: Sequence[str]) -> Iterator[str]:

@@ -18,6 +18,8 @@ Script = Callable[..., ExecResult]
 SIDECAR = "beside"
 MEANT = require("it is in the container that was meant", lambda found: found[0] == found[1])
 MOUNTS, NETWORK = "/proc/self/ns/mnt", "/proc/self/ns/net"
+# of a container, beside its files
+OTHERS = {kind: f"/proc/self/ns/{kind}" for kind in ("net", "pid", "ipc", "uts")}
 
 
 def read(label: str, run: Callable[..., ExecResult], *words: str) -> str:
@@ -69,6 +71,11 @@ def test_the_script_enters_the_container_that_was_meant(
     with control("pause has another mount namespace, and the same network: the latter shows nothing"):
         MEANT.fails(both("pause", pauses(node(), two, "mnt"), own))
         assert pauses(node(), two, "net") == read("the agent's network", two.exec, NETWORK)
+        owned = {kind: read(f"the agent's own {kind}", two.exec, link) for kind, link in OTHERS.items()}
+        for kind, link in OTHERS.items():  # who has the files alone is among those of where it came from
+            MEANT.fails(both(f"not entered: {kind}", read(f"the node's {kind}", node(), link), owned[kind]))
+    for kind, link in OTHERS.items():
+        MEANT(both(f"{two.container}: {kind}", entered(two.container, link), owned[kind]))
     MEANT(both(two.container, entered(two.container, MOUNTS), own))
     MEANT(both(SIDECAR, entered(SIDECAR, MOUNTS), beside))
     comm = script("enter.sh", place, two.container, "cat", "/proc/1/comm").stdout.strip()

@@ -136,28 +136,37 @@ def test_no_document_names_it_without_its_cost(subject: Subject) -> None:
 
 
 ATTACHES = re.compile(  # or counts, which is attaching too, however the options are written
-    r"\bstrace\b(?=[^`\n|;]*\s(?:-\w*[cCp]\w*|--summary(?:-only)?|--attach)\b)"
+    r"\b[sl]trace\b(?=[^`\n|;]*\s(?:-\w*[cCp]\w*|--summary(?:-only)?|--attach)\b)"
 )
-NONE_CHEAP = require("each document that attaches strace says what that costs", lambda silent: silent == [])
+CONTINUED = re.compile(r"\\\n\s*")
+NONE_CHEAP = require(
+    "each document and script that attaches strace or ltrace says what that costs",
+    lambda silent: silent == [],
+)
 
 
 @claim("dbg-tracing-low-overhead")
 @scope("image")
 def test_no_document_attaches_strace_without_its_cost(subject: Subject) -> None:
-    """Counting is one of several ways to do it, and may be written in many."""
+    """Counting is one of several ways to do it, and may be written in many; a script is read like a page."""
 
-    def silent(asked: str, documents: Mapping[str, str]) -> list[str]:
+    def silent(asked: str, texts: Mapping[str, str]) -> list[str]:
         found = []
-        for name, text in documents.items():
-            said = [each for each in re.split(r"\n\s*\n", text) if ATTACHES.search(each)]
+        for name, text in texts.items():
+            joined = CONTINUED.sub(" ", text)
+            parts = re.split(r"\n\s*\n", joined) if name.endswith(".md") else [joined]
+            said = [each for each in parts if ATTACHES.search(each)]
             if said and not any(COSTS.search(each) for each in said):
                 found.append(name)
-        return observe("documents that attach strace without its cost", asked, sorted(found))
+        return observe("documents and scripts that attach it without its cost", asked, sorted(found))
 
-    files = shipped.files(subject, "*.md")
-    pages = {str(each.relative_to(subject.directory)): each.read_text() for each in files}
-    with control("another page that does so as if it were cheap is seen"):
-        for words in ("-fcp 1", "-f -p 1", "-C -p 1", "--summary-only --attach=1", "-c ls"):
-            more = {"another.md": f"It is cheap:\n```\nstrace {words}\n```\n\nA debugger stops the process."}
-            assert "another.md" in NONE_CHEAP.fails(silent(words, pages | more)), words
-    NONE_CHEAP(silent("the documents", pages))
+    files = shipped.files(subject, "*.md", *shipped.SCRIPTS)
+    texts = {str(each.relative_to(subject.directory)): each.read_text(errors="replace") for each in files}
+    with control("another page, and a script, that do so as if it were cheap are seen"):
+        for words in ("-fcp 1", "-f -p 1", "-C -p 1", "--summary-only --attach=1", "-c ls", "\\\n  -p 1"):
+            page = f"It is cheap:\n```\nstrace {words}\n```\n\nA debugger stops the process."
+            script = f"# What it does\nltrace {words}\n"
+            assert {"another.md", "another.sh"} <= set(
+                NONE_CHEAP.fails(silent(words, texts | {"another.md": page, "another.sh": script}))
+            ), words
+    NONE_CHEAP(silent("the documents and scripts", texts))

@@ -12,8 +12,9 @@ from boxproof.subject.documented_commands import CONTINUED
 
 CONFIGURATION = re.compile(r"^apiVersion:\s*['\"]?kind\.x-k8s\.io/", re.MULTILINE)
 NAME = re.compile(r"^name:\s*['\"]?([\w.-]+)", re.MULTILINE)
-OPTIONS = ("--name", "--cluster", "--context")
-PROGRAMS = ("kind", "kubectl", "helm", "make", "inv")
+OPTIONS = ("--name", "--cluster", "--context", "--kube-context")
+PROGRAMS = ("kind", "kubectl", "helm", "make", "inv", "kubectx", "skaffold", "tilt")
+BETWEEN = ("&&", "||", ";", "|", "&", "then", "do", "else", "sudo")  # two commands of a line
 SCRIPTS = ("*.sh", "Makefile", "makefile", "*.mk", "justfile", "Taskfile.yml")
 NAME_ALONE = re.compile(r"[a-z0-9][a-z0-9.-]*")  # what is filled in names no cluster
 PREFIX = "kind-"  # of the context that kind makes for a cluster
@@ -32,12 +33,32 @@ OWN = re.compile(
     re.MULTILINE,
 )
 VARIABLE_ALONE = re.compile(r"\$[({]?(\w+)[)}]?")
-CHOSEN = "use-context"  # of kubectl config, before a context
-LOAD = re.compile(
-    r"^(?!\s*#).*\bkind\s+load\s+(?:docker-image|image-archive)\b(?P<rest>[^\n;&|]*)", re.MULTILINE
+CHOSEN = ("use-context", "kubectx")  # of kubectl config, and a program, before a context
+CONTEXTS = ("--context", "--kube-context")
+# files of tools that build and deploy all over again, and how they name a context
+LOOPS = ("skaffold*.y*ml", "Tiltfile")
+LOOPED = re.compile(
+    r"^(?!\s*#).*(?:\bkubeContext\s*:\s*|\ballow_k8s_contexts\([^)\n]*?)[\"']?kind-([a-z0-9][a-z0-9.-]*)",
+    re.MULTILINE,
 )
-STATES = re.compile(r"\s(?:--name|-n)[= ]\s*\S")
-VARIABLE = "KIND_CLUSTER_NAME"  # by which kind is told, too
+LISTED = re.compile(r"[\"']\s*,\s*f?[\"']?")  # between the words of a command that is a list of texts
+PROGRAM = r"(?:\bkind|\$[({]?\w*KIND\w*[)}]?)[\"']?"
+LOAD = re.compile(
+    rf"^(?!\s*#).*{PROGRAM}\s+load\s+(?:docker-image|image-archive)\b(?P<rest>[^\n;&|]*)", re.MULTILINE
+)
+STATES = re.compile(r"[\s\"'](?:--name|-n)[\"']?[=, ]\s*(?![\"']{2})\S")
+# by which kind is told, too
+TOLD_SO = re.compile(
+    r"^(?!\s*#).*(?:\bKIND_CLUSTER_NAME\b[\"'\]]*\s*[:?]?[=:]|\bexport\s+KIND_CLUSTER_NAME\b)", re.MULTILINE
+)
+IGNORED = re.compile(
+    r"\|\|\s*(?:true|echo|printf|logger|exit 0|/bin/true)\b|\|\|\s*:|;\s*(?:true|:|exit 0)\s*$"
+)
+BY_MAKE = re.compile(r"^\t[@+\s]*-")  # a line whose failure make takes no notice of
+OF_A_SHELL = re.compile(r"^#!.*\b(?:ba|da|k|z)?sh\b")
+STOPPING = re.compile(r"^[^#\n]*\bset\s+-\w*e|\berrexit\b|^#!.*sh\s+-\w*e", re.MULTILINE)
+GOES_ON = re.compile(r"^(?!\s*#).*\b(?:kubectl|helm|docker|kind|make)\b", re.MULTILINE)
+HEEDED = re.compile(r"&&|\|\||^\s*(?:if|while|until)\b")
 
 
 def named(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
@@ -59,7 +80,7 @@ def named(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
     for path in _scripts(directory):
         for line in path.read_text(errors="replace").replace("\\\n", " ").splitlines():
             for option, name in _options(shell_words(line)):
-                if NAME_ALONE.fullmatch(name):
+                if NAME_ALONE.fullmatch(name) and (option != "--kube-context" or name.startswith(PREFIX)):
                     found[f"{path.relative_to(directory)}: {option} {name}"] = name.removeprefix(PREFIX)
     return found
 
@@ -70,6 +91,9 @@ def told(directory: Path) -> dict[str, str]:
     Variables have the value that their file gives them. A context that is no cluster of KIND's names none.
     """
     found = named(directory, {})
+    for path in (each for pattern in LOOPS for each in sorted(directory.glob(pattern))):
+        looped = LOOPED.findall(path.read_text(errors="replace"))
+        found |= {f"{path.relative_to(directory)}: {each}": each for each in looped}
     for path in (*_scripts(directory), *pipelines(directory)):
         text = OF_A_PIPELINE.sub(r"${\1}", CONTINUED.sub(" ", path.read_text(errors="replace")))
         known = {each["name"]: each["value"] for each in ASSIGNED.finditer(text)}
@@ -86,20 +110,44 @@ def pipelines(directory: Path) -> list[Path]:
 def _given(line: str, known: Mapping[str, str]) -> Iterator[str]:
     """Give the names and the contexts of clusters of KIND in a line, its variables filled in."""
     words = shell_words(line)
-    chosen = [("--context", after) for before, after in pairwise(words) if before == CHOSEN]
+    chosen = [("--context", after) for before, after in pairwise(words) if before in CHOSEN]
     for option, value in (*_options(words), *chosen):
         filled = FILLED.sub(
             lambda each: known.get(each["name"]) or each["value"] or each[0], value.strip("\"'")
         )
-        if NAME_ALONE.fullmatch(filled) and (option != "--context" or filled.startswith(PREFIX)):
+        if NAME_ALONE.fullmatch(filled) and (option not in CONTEXTS or filled.startswith(PREFIX)):
             yield filled
 
 
 def nameless(texts: Mapping[str, str]) -> list[str]:
     """Return the loads of an image, in scripts and documents, that do not say into which cluster."""
-    joined = {name: CONTINUED.sub(" ", text) for name, text in texts.items() if VARIABLE not in text}
-    every = ((name, each) for name, text in joined.items() for each in LOAD.finditer(text))
-    return [f"{name}: {each[0].strip()}" for name, each in every if not STATES.search(each["rest"])]
+    every = ((name, each) for name, text in texts.items() for each in LOAD.finditer(_joined(text)))
+    left = {name for name, text in texts.items() if TOLD_SO.search(text)}
+    bare = ((name, each) for name, each in every if name not in left and not STATES.search(each["rest"]))
+    return [f"{name}: {each[0].strip()}" for name, each in bare]
+
+
+def unheeded(texts: Mapping[str, str]) -> list[str]:
+    """Return the loads of an image after whose failure a script, a recipe or a document goes on."""
+    found = []
+    for name, text in texts.items():
+        joined = _joined(text)
+        for each in LOAD.finditer(joined):
+            line, _, after = joined[each.start() :].partition("\n")
+            if IGNORED.search(line) or BY_MAKE.match(line) or _goes_on(name, joined, line, after):
+                found.append(f"{name}: {line.strip()}")
+    return found
+
+
+def _joined(text: str) -> str:
+    return LISTED.sub(" ", CONTINUED.sub(" ", text))
+
+
+def _goes_on(name: str, text: str, line: str, after: str) -> bool:
+    """Return whether a shell that does not end with the first failure carries out more after a line."""
+    shell = name.endswith(".sh") or OF_A_SHELL.match(text) is not None
+    heard = STOPPING.search(text) or HEEDED.search(line) or re.match(r"\s*(?:\[|if|exit|return)\b", after)
+    return shell and not heard and GOES_ON.search(after) is not None
 
 
 def shell_words(line: str) -> list[str]:
@@ -141,9 +189,12 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Give (option, value) for the options that name a cluster, of programs that know clusters."""
     if not words or _program(words[0]) not in PROGRAMS:
         return
+    current, begins = "", True
     for number, word in enumerate(words):
+        current = _program(word) if begins else current
+        begins = word in BETWEEN or word.endswith(";")
         option, equals, value = word.partition("=")
-        if option not in OPTIONS:
+        if option not in OPTIONS and (option, current) != ("-n", "kind"):  # of others it is a namespace
             continue
         following = words[number + 1] if number + 1 < len(words) else ""
-        yield option, value if equals else following
+        yield option, (value if equals else following).rstrip(";")

@@ -23,7 +23,7 @@ from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
-from suites.kind.cluster_names import named, nameless, pipelines, told
+from suites.kind.cluster_names import named, nameless, pipelines, told, unheeded
 
 SOON = 20  # seconds for an agent that will never be Ready
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "BOXPROOF_ENGINE": "user"}
@@ -51,6 +51,17 @@ EXAMPLE = {
 STATES_IT = require(
     "every load of an image that users are told of says into which cluster", lambda bare: bare == []
 )
+STOPS_IT = require("nothing goes on after a load that has failed", lambda passed: passed == [])
+BARE = (
+    "kind load docker-image box:1",
+    "docker save box | kind load image-archive /dev/stdin",
+    "\t$(KIND) load docker-image $(IMG)",
+)
+PASSED_OVER = {
+    "up.sh": "set -e\nkind load docker-image box:1 --name a || true\n",
+    "Makefile": "load:\n\t-kind load docker-image box:1 --name a\n",
+    "on.sh": "kind load docker-image box:1 --name a\nkubectl apply -k .\n",
+}
 
 
 def holds(docker: Any, box: Box, file: str, mark: str) -> bool:
@@ -218,13 +229,19 @@ def test_no_document_and_no_script_loads_without_a_name(subject: Subject) -> Non
     def bare(asked: str, texts: Mapping[str, str]) -> list[str]:
         return observe("loads without a name", asked, nameless(texts))
 
-    with control("a load without a name is seen, in a document and in a script"):
-        for each in ("kind load docker-image box:1", "docker save box | kind load image-archive /dev/stdin"):
+    def passed(asked: str, loads: Mapping[str, str]) -> list[str]:
+        return observe("loads whose failure is passed over", asked, unheeded(loads))
+
+    with control("a load without a name, and one whose failure is passed over, are seen"):
+        for each in BARE:
             STATES_IT.fails(bare(each, {"an example": each}))
+        for name, each in PASSED_OVER.items():
+            STOPS_IT.fails(passed(name, {name: each}))
     texts = shipped.commands(subject)
     texts |= {each.name: each.read_text(errors="replace") for each in pipelines(subject.directory)}
     texts |= {f"subject.toml: {name}": text for name, text in documented(subject).items()}
     STATES_IT(bare(f"{len(texts)} documents, scripts and commands", texts))
+    STOPS_IT(passed(f"{len(texts)} documents, scripts and commands", texts))
 
 
 def documented(subject: Subject) -> dict[str, str]:

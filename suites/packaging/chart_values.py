@@ -28,6 +28,8 @@ ITEMS: tuple[Any, ...] = (
 )  # fmt: skip
 SIDE_BY_SIDE = 4
 FLEET = '--set-json=agents={"other": {}, "another": {}}'
+FIRST = "first"  # of the agents whose values are told apart
+TWO = f'--set-json=agents={{"{FIRST}": {{}}, "second": {{}}}}'
 
 
 def leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -60,6 +62,49 @@ def effects(program: Path, chart: Path) -> dict[str, tuple[Objects, Objects]]:
     return {name: change for name, change in found.items() if change is not None}
 
 
+def of_one_agent(program: Path, chart: Path) -> dict[str, list[str]]:
+    """Return what is wrong with the values of one agent among several: they do nothing, or reach another.
+
+    Values that do nothing for all of them are left out, and what the chart does not take for one. Names end
+    in that of their agent. Raises SubjectFault if the chart does not render.
+    """
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    helm.rendered(program, chart, TWO)
+    found = [(path, value) for path, value in leaves(values) if path[0] not in ("agents", "only")]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        made = list(pool.map(lambda each: _of_one(program, chart, values, each[0], each[1]), found))
+    wrong = {".".join(path): each for (path, _), each in zip(found, made, strict=True)}
+    return {name: each for name, each in wrong.items() if each}
+
+
+def _of_one(
+    program: Path, chart: Path, values: Mapping[str, Any], path: tuple[str, ...], value: Any
+) -> list[str]:
+    for context in _contexts(values, path):
+        words = [TWO, *(each for each in context if each != FLEET)]
+        before = _rendered(program, chart, words)
+        for other in _others(value) if before is not None else ():
+            every = _rendered(program, chart, [*words, f"{_option(path)}{json.dumps(other)}"])
+            if every is None or not differences(before or [], every):
+                continue
+            own = f"{_option(('agents', FIRST, *path))}{json.dumps(other)}"
+            one = _rendered(program, chart, [*words, own])
+            if one is not None:
+                return strays(before or [], one)
+    return []
+
+
+def strays(before: Objects, after: Objects) -> list[str]:
+    """Return what of others has changed with a value of the first agent; that nothing has is said too."""
+    lines = differences(before, after, ("before", "after"))
+    others = [each for each in lines if f"-{FIRST}" not in each.partition(": ")[0]]
+    return others if lines else ["nothing changes"]
+
+
+def _option(path: Sequence[str]) -> str:
+    return f"--set-json={'.'.join(each.replace('.', chr(92) + '.') for each in path)}="
+
+
 def _changes(
     program: Path, chart: Path, among: Sequence[str], differ: Differ
 ) -> dict[str, tuple[Objects, Objects] | None]:
@@ -75,7 +120,7 @@ def _change(
     program: Path, chart: Path, values: Mapping[str, Any], path: tuple[str, ...], value: Any, differ: Differ
 ) -> tuple[Objects, Objects] | None:
     """Return the renders before and after the first change of a value by which they differ."""
-    option = f"--set-json={'.'.join(each.replace('.', chr(92) + '.') for each in path)}="
+    option = _option(path)
     for context in _contexts(values, path):
         before = _rendered(program, chart, context)
         if before is None:

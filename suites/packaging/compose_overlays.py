@@ -28,6 +28,53 @@ def amiss(files: Mapping[str, Mapping[str, Any]], first: str, service: str) -> l
     return found
 
 
+def unkept(
+    files: Mapping[str, Mapping[str, Any]], first: str, asked: str, service: str, where: str
+) -> list[str]:
+    """Return what is put in the place of the volume at ``where``, or does away with it.
+
+    That is in the files that Compose takes by itself, and in the one that is ``asked`` for.
+    """
+    beside = PurePosixPath(first).parent
+    found = []
+    for name, content in files.items():
+        own = (content.get("services") or {}).get(service) or {}
+        path = PurePosixPath(name)
+        if name != asked and not (path.parent == beside and BY_ITSELF.match(path.name)):
+            continue
+        if "volumes" in own and own["volumes"] is None:
+            found.append(f"{name}: {service} has no volume")
+        for each in own.get("volumes") or ():
+            source, target, kind = _mount(each)
+            if _at(target, where) and not (kind == "volume" and source):
+                found.append(f"{name}: {source or kind} is at {target}")
+        memory = own.get("tmpfs") or ()
+        for each in [memory] if isinstance(memory, str) else memory:
+            target = str(each).partition(":")[0]
+            if _at(target, where):
+                found.append(f"{name}: memory is at {target}")
+    return found
+
+
+def _at(target: str, where: str) -> bool:
+    """Return whether a mount at a path takes the place of another one: above it leaves that as it is."""
+    return PurePosixPath(target) == PurePosixPath(where)
+
+
+def _mount(told: Any) -> tuple[str, str, str]:
+    """Return source, target and kind of a mount, however it is written."""
+    if isinstance(told, Mapping):
+        source, target = str(told.get("source") or told.get("src") or ""), told.get("target") or ""
+        return (
+            source,
+            str(target or told.get("destination") or told.get("dst") or ""),
+            str(told.get("type", "")),
+        )
+    first, mark, rest = filled(str(told)).partition(":")
+    source, target = (first, rest.partition(":")[0]) if mark else ("", first)
+    return source, target, "bind" if source.startswith(("/", ".", "~")) else "volume"
+
+
 def _is_root(service: Mapping[str, Any]) -> bool:
     return ROOT.match(filled(str(service.get("user", "")))) is not None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,7 +18,12 @@ SOCKETS = tuple(
     )
 )  # fmt: skip
 NAMED = re.compile(r"(?:-v|--volume|--mount)[= ](?:type=bind,)?(?:(?:source|src)=)?([^:,\s]+)")
+# of a Compose file beside the services: a file of the machine that is mounted into those that name it
+FILES = ("secrets", "configs")
 OWN_KEY = "use_api_socket"  # of a service, by which Compose mounts the socket and the user's credentials
+MOUNT = re.compile(r"(?:source=|\"source\"\s*:\s*\"|(?:-v|--volume)(?:[= ]|\"\s*,\s*\"))([^,:\"\s]+)")
+OUTSIDE = re.compile(r"\bdocker-(?:outside-of-docker|from-docker)[\w:./-]*")  # a feature that mounts it
+ELSEWHERE = re.compile(r"\bDOCKER_HOST=(?:tcp|ssh|http|https)://(?:[^@\s/]*@)?(?P<host>[\w.-]+)\S*")
 REMOTE = re.compile(r"\bDOCKER_HOST=\S+")
 
 
@@ -29,23 +34,68 @@ def holds(path: str) -> bool:
 
 
 def mounted(objects: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the volumes of pods that hold an engine's socket."""
-    volumes = [each for one in objects for each in (pod_spec(one) or {}).get("volumes") or ()]
-    return [each["name"] for each in volumes if holds((each.get("hostPath") or {}).get("path", "none"))]
+    """Return the volumes of pods, and what claims may be bound to, that hold an engine's socket."""
+    found = []
+    for one in objects:
+        volumes = (pod_spec(one) or {}).get("volumes") or ()
+        found += [each["name"] for each in volumes if holds((each.get("hostPath") or {}).get("path", "none"))]
+        spec = one.get("spec") or {}
+        if one.get("kind") == "PersistentVolume":
+            paths = [(spec.get(key) or {}).get("path", "none") for key in ("hostPath", "local")]
+            found += [str(one["metadata"]["name"])] if any(map(holds, paths)) else []
+    return found
 
 
 def composed(content: Mapping[str, Any]) -> list[str]:
-    """Return the mounts of a Compose file's services that hold an engine's socket."""
-    found = []
+    """Return the mounts of a Compose file's services that hold an engine's socket, by whatever way."""
+    found = [*_of_volumes(content), *_of_files(content)]
     for each in (content.get("services") or {}).values():
         if (each or {}).get(OWN_KEY) not in (None, False):
             found.append(OWN_KEY)
         for mount in (each or {}).get("volumes") or ():
             source = str(mount.get("source", "")) if isinstance(mount, Mapping) else str(mount).split(":")[0]
-            path = re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", source)
+            path = _path(source)
             if ("/" in path and holds(path)) or re.search(r"\.sock|DOCKER_SOCKET", source):
                 found.append(source)
+        found += _told(_variables((each or {}).get("environment")), content.get("services") or {})
     return found
+
+
+def _of_volumes(content: Mapping[str, Any]) -> Iterator[str]:
+    """Give the volumes with a name that are a directory of the machine with a socket in it."""
+    for name, each in (content.get("volumes") or {}).items():
+        options = (each or {}).get("driver_opts") or {}
+        if holds(_path(str(options.get("device", "none")))):
+            yield str(name)
+
+
+def _of_files(content: Mapping[str, Any]) -> Iterator[str]:
+    for key in FILES:
+        for name, each in (content.get(key) or {}).items():
+            if holds(_path(str((each or {}).get("file", "none")))):
+                yield str(name)
+
+
+def _told(text: str, services: Mapping[str, Any]) -> list[str]:
+    """Return the engines that variables name, but for one that is a service beside."""
+    return [each[0] for each in ELSEWHERE.finditer(text) if each["host"] not in services]
+
+
+def _variables(given: Any) -> str:
+    if isinstance(given, Mapping):
+        return "\n".join(f"{name}={value}" for name, value in given.items() if value is not None)
+    return "\n".join(map(str, given or ()))
+
+
+def _path(source: str) -> str:
+    return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", source)
+
+
+def development(text: str) -> list[str]:
+    """Return how a description of a container for development (devcontainer.json) hands on the engine."""
+    found = [*MOUNT.findall(text), *REMOTE.findall(text)]
+    sockets = [each for each in found if each.startswith("DOCKER_HOST") or holds(each)]
+    return [*sockets, *OUTSIDE.findall(text)]
 
 
 def named(command: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -40,8 +41,11 @@ USABLE = require("the engine's socket is of use", lambda found: found.mounted an
 NOT_SHIPPED = require("it mounts no engine's socket", lambda found: found == [])
 WARNS = require("it says that whoever has the socket is root", lambda sentences: sentences != [])
 OTHER = "other"
+DEVELOPMENT = (".devcontainer.json", ".devcontainer/devcontainer.json", ".devcontainer/*/devcontainer.json")
+MADE_OF = re.compile(r"\"(?:dockerfile|dockerComposeFile)\"\s*:\s*\[?\s*\"([^\"]+)\"", re.IGNORECASE)
 AS_THE_FIRST = require(
-    "no file makes the service root's, or brings up another unasked", lambda amiss: amiss == []
+    "no file makes the service root's, brings up another unasked, or takes the login off its volume",
+    lambda amiss: amiss == [],
 )
 
 
@@ -118,6 +122,8 @@ def test_nothing_else_that_is_shipped_mounts_a_socket(session: Session, subject:
         NOT_SHIPPED.fails(observe("sockets mounted", "a pod", engine_sockets.mounted([pod])))
         command = "docker run -v /var/run/docker.sock:/var/run/docker.sock box"
         NOT_SHIPPED.fails(observe("sockets mounted", command, engine_sockets.named(command)))
+        text = '{"mounts": ["source=/var/run/docker.sock,target=/var/run/docker.sock,type=bind"]}'
+        NOT_SHIPPED.fails(observe("sockets mounted", text, engine_sockets.development(text)))
     parent = subject.path(subject.manifests.components)
     names = sorted(each.name for each in parent.iterdir()) if parent else []
     for name in ("", *names):
@@ -128,6 +134,20 @@ def test_nothing_else_that_is_shipped_mounts_a_socket(session: Session, subject:
     for name, content in shipped.compose(subject).items():
         if name != subject.compose.socket:
             NOT_SHIPPED(observe("sockets mounted", name, engine_sockets.composed(content)))
+    for name, text in development(subject).items():
+        NOT_SHIPPED(observe("sockets mounted", name, engine_sockets.development(text)))
+
+
+def development(subject: Subject) -> dict[str, str]:
+    """Return the descriptions by which editors make a container of the box for development."""
+    own = {subject.directory / each for each in (subject.image.dockerfile, subject.compose.file) if each}
+    found = {}
+    for path in sorted({each for one in DEVELOPMENT for each in subject.directory.glob(one)}):
+        text = path.read_text(errors="replace")
+        named = {(path.parent / each).resolve() for each in MADE_OF.findall(text)}
+        if named & {each.resolve() for each in own} or f"{subject.image.name}:" in text:
+            found[str(path.relative_to(subject.directory))] = text
+    return found
 
 
 @claim("docker-socket-opt-in")
@@ -143,13 +163,17 @@ def test_the_documents_say_what_the_socket_is_worth(subject: Subject) -> None:
 @scope("image")
 def test_no_file_that_is_laid_over_it_runs_as_root_or_starts_more(subject: Subject) -> None:
     """The documented command names no file: what Compose then takes by itself counts like the first."""
-    first, service = subject.compose.file, subject.compose.service
+    first, service, where = subject.compose.file, subject.compose.service, subject.config_dir
 
     def amiss(asked: str, files: Mapping[str, Any]) -> list[str]:
-        return observe("amiss", asked, compose_overlays.amiss(files, first, service))
+        found = compose_overlays.amiss(files, first, service)
+        found += compose_overlays.unkept(files, first, subject.compose.socket, service, where)
+        return observe("amiss", asked, found)
 
-    with control("root in another file, and a service more in what is taken by itself, are seen"):
+    with control("root or no login in another file, and a service more in what is taken by itself, are seen"):
         AS_THE_FIRST.fails(amiss("root", {"compose.debug.yaml": {"services": {service: {"user": "0:0"}}}}))
         override = str(PurePosixPath(first).with_name("compose.override.yaml"))
+        other = {"services": {service: {"volumes": [f"./login:{where}"]}}}
+        AS_THE_FIRST.fails(amiss("a directory in its place", {override: other}))
         AS_THE_FIRST.fails(amiss("a service more", {override: {"services": {"watch": {"image": "a:1"}}}}))
     AS_THE_FIRST(amiss("the subject's Compose files", shipped.compose(subject)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.object_diff import called
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
+from suites.packaging.told_namespaces import DEFAULT, unplaced
 
-DEFAULT = re.compile(r"(?:-n|--namespace)[= ]default\b")
 VALID = require("no field is wrong by the schemas", lambda faults: faults == [])
 SERVED = require("the cluster serves every kind of the base", lambda away: away == [])
 CREATED = require("each object is created", lambda words: words == ["created"])
@@ -27,6 +26,9 @@ ONE_PLACE = require("all of it is in {}", lambda found, namespace: found == [nam
 MADE = require("the namespace {} comes with it", lambda found, namespace: namespace in found)
 PLACED = require("every object names a namespace that is not default", lambda found: found == [])
 NOT_TOLD = require("no command works in the namespace default", lambda found: found == [])
+SAYS_WHERE = require(
+    "no command leaves it open where things go that name no namespace", lambda found: found == []
+)
 Objects = list[dict[str, Any]]
 WITH_ITS_OWN = require("all that names a namespace is in one that comes with it", lambda found: found == [])
 
@@ -118,8 +120,14 @@ def test_no_tier_and_no_other_file_puts_anything_into_default(
     stray = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a"}}
     with control("an object that names no namespace, and a command that names default, are seen"):
         PLACED.fails(observe("not in a namespace of its own", "a ConfigMap", astray([stray], kube)))
-        text = "kubectl apply --namespace default -f x.yaml"
-        NOT_TOLD.fails(observe("commands in default", text, DEFAULT.findall(text)))
+        for text in ("kubectl apply --namespace default -f x.yaml", "kubectl -n 'default' get pods"):
+            NOT_TOLD.fails(observe("commands in default", text, DEFAULT.findall(text)))
+        for text in (
+            "kubectl apply -f pod.yaml",
+            "sed s/a/b/ pod.yaml | kubectl apply -f -",
+            "helm install a c",
+        ):
+            SAYS_WHERE.fails(observe("left open", text, unplaced({"a.md": text}, ["pod.yaml"], "c")))
     names = components_of(subject)
     for name in ("", *names):
         objects = charts.base([name] if name else [])
@@ -127,8 +135,11 @@ def test_no_tier_and_no_other_file_puts_anything_into_default(
     for name in ("", *sorted(subject.chart.components)):
         objects = charts.rendered(components=[name] if name else [])
         PLACED(observe("not in a namespace of its own", f"chart {name}", astray(objects, kube)))
-    for path, text in shipped.commands(subject).items():
+    told = shipped.commands(subject)
+    for path, text in told.items():
         NOT_TOLD(observe("commands in default", path, DEFAULT.findall(text)))
+    bare = [path for path, objects in shipped.objects(subject).items() if astray(objects, kube)]
+    SAYS_WHERE(observe("left open", f"{len(told)} texts", unplaced(told, bare, subject.chart.directory)))
 
 
 def places(asked: str, objects: Objects) -> list[str]:

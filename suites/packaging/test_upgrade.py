@@ -17,6 +17,7 @@ from boxproof.subject.manifests import derive, helm, starting
 from boxproof.subject.manifests.object_diff import called, differences
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
+from suites.packaging import lasting_objects
 
 Objects = list[dict[str, Any]]
 LATER, TAG = "99.1.0", "99.1.0"
@@ -36,9 +37,13 @@ FIXED = {
     "ClusterRoleBinding": ("roleRef",),
     "PersistentVolumeClaim": ("spec.accessModes", "spec.storageClassName", "spec.volumeName"),
     "StorageClass": ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"),
+    "RuntimeClass": ("handler",),
+    "PriorityClass": ("value", "preemptionPolicy"),
 }
+SEALED = ("data", "binaryData", "stringData", "immutable")  # of a ConfigMap or Secret that is immutable
 SAME = require("nothing that cannot be changed differs in a later release", lambda found: found == [])
 ACCEPTED = require("the API server takes it as a change of what is there", lambda said: said == "")
+LASTS = require("what runs, holds data or is spoken to has the name of before", lambda gone: gone == [])
 ROLLED = require("the later release is another one: its pods are not the same", lambda changed: changed)
 
 
@@ -46,7 +51,8 @@ def fixed(objects: Objects) -> Objects:
     """Return of each object what cannot be changed: its kind, its name and these fields."""
     made = []
     for each in objects:
-        kept = {path: _at(each, path) for path in FIXED.get(each["kind"], ())}
+        sealed = SEALED if each["kind"] in ("ConfigMap", "Secret") and each.get("immutable") else ()
+        kept = {path: _at(each, path) for path in (*FIXED.get(each["kind"], ()), *sealed)}
         head = {key: each[key] for key in ("apiVersion", "kind")}
         meta = {key: each["metadata"].get(key) for key in ("name", "namespace")}
         made.append({**head, "metadata": meta, "fixed": copy.deepcopy(kept)})
@@ -86,6 +92,7 @@ def test_what_cannot_be_changed_hangs_on_no_version(charts: Charts, session: Ses
     with control("a version among the labels of a selector is seen; the same release is no later one"):
         SAME.fails(compared("a version in the selector", now, labelled_selector(now)))
         ROLLED.fails(observe("pods changed", "the same release", bool(differences(now, charts.rendered()))))
+        LASTS.fails(gone("another name", now, lasting_objects.renamed(now, LATER)))
     for name in ("", *components):
         words = helm.instead_of(charts.subject, [name] if name else [], charts.directory)
         words += [each.format(name=charts.subject.image.name, tag=TAG) for each in charts.subject.chart.image]
@@ -93,6 +100,7 @@ def test_what_cannot_be_changed_hangs_on_no_version(charts: Charts, session: Ses
         mine = charts.rendered(components=[name] if name else [])
         ROLLED(observe("pods changed", f"chart {name}", bool(differences(mine, newer))))
         SAME(compared(f"chart {name}", mine, newer))
+        LASTS(gone(f"chart {name}", mine, newer))
         base = charts.base([name] if name else [])
         tagged = copy.deepcopy(base)
         starting.set_image(tagged, charts.subject, f"{charts.subject.image.name}:{TAG}")
@@ -105,6 +113,11 @@ def compared(asked: str, before: Objects, after: Objects) -> list[str]:
     return observe(
         "unchangeable fields that differ", asked, [each for each in found if ": only in" not in each]
     )
+
+
+def gone(asked: str, before: Objects, after: Objects) -> list[str]:
+    """Return what a later release has under another name, or not at all; an observation."""
+    return observe("gone with a later release", asked, lasting_objects.gone(before, after))
 
 
 @claim("release-upgrades-in-place")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from boxproof.probes.stage import Stage
@@ -9,6 +10,7 @@ from boxproof.probes.stage import Stage
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # where programs put what they need for a while
 # where people and programs of a machine keep what is theirs; of /etc what no program inside needs
 SHARED = (
+    "/home", "/data", "/export",
     "/srv", "/mnt", "/media", "/opt", "/boot", "/var/backups", "/var/lib", "/var/log", "/var/mail",
     "/var/spool", "/var/www", "/etc/apt", "/etc/cron.d", "/etc/default", "/etc/network", "/etc/ssh",
     "/etc/systemd", "/etc/wireguard",
@@ -46,7 +48,8 @@ def marked(stage: Stage, name: str, *kept: Path) -> list[str]:
     On the stage each is a directory of its own; one that has something of the stage, or what is ``kept``, is
     left as it is. The temporary directory in which the stage lies has such a file too.
     """
-    needed = [each.resolve() for each in (stage.directory, stage.tools, *stage.tools.iterdir(), *kept)]
+    used = (stage.directory, stage.tools, *stage.tools.iterdir(), Path(sys.executable), *kept)
+    needed = [each.resolve() for each in used]
     free = [
         each
         for each in SHARED

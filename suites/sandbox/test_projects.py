@@ -92,6 +92,18 @@ def test_a_repository_has_one_instance(sandbox: Sandbox, stage: Stage, git: Git)
     places = [repo, repo / "sub", stage.home / "wt", stage.home / "wt/sub", repo / ".worktrees/f"]
     found = {sandbox.instance(each) for each in places}
     ONE(observe("instances", "a repository, its subdirectories and worktrees", len(found)))
+    trees = worktrees_of_a_bare_one(git, repo, stage.home / "bare.git", "first", "second")
+    found = {sandbox.instance(each) for each in trees}
+    ONE(observe("instances", "the worktrees of a bare repository", len(found)))
+
+
+def worktrees_of_a_bare_one(git: Git, source: Path, bare: Path, *names: str) -> list[Path]:
+    """Make a bare repository of another one, with a worktree of each name beside it."""
+    git(source, "clone", "-q", "--bare", str(source), str(bare))
+    trees = [bare.parent / f"{bare.stem}-{name}" for name in names]
+    for name, each in zip(names, trees, strict=True):
+        git(bare, "worktree", "add", "-q", "-b", name, str(each))
+    return trees
 
 
 ONE_BOUND = require(
@@ -225,6 +237,37 @@ def test_two_repositories_share_nothing(sandbox: Sandbox, stage: Stage, git: Git
     NO_HISTORY(observe("histories", "other", sandbox.sh(look, "offline", cwd=other).stdout.strip()))
 
 
+# the last parts of their paths are the same, or what is left where signs are replaced, or letters made small
+ALIKE = ("a/app", "b/app", "a-app", "a.app", "a app", "a_app", "A/app", "a/app-", "aa/pp")
+EACH_ITS_OWN = require(
+    "there are as many instances as repositories", lambda seen: seen["instances"] == seen["repositories"]
+)
+
+
+@claim("sbx-different-projects-differ")
+@scope("host")
+def test_repositories_of_like_names_have_instances_of_their_own(
+    sandbox: Sandbox, stage: Stage, git: Git
+) -> None:
+    """Nor do those share one that lie beside each other: bare ones, with their worktrees."""
+    repositories = [repository(git, stage.home / each) for each in ALIKE]
+    places = [
+        *repositories,
+        *(
+            worktrees_of_a_bare_one(git, repositories[0], stage.home / f"{name}.git", "main-tree")[0]
+            for name in ("x", "y")
+        ),
+    ]
+
+    def counted(asked: str, *where: Path) -> dict[str, int]:
+        found = {sandbox.instance(each) for each in where}
+        return observe("instances", asked, {"instances": len(found), "repositories": len(where)})
+
+    with control("a repository and a directory in it are one"):
+        EACH_ITS_OWN.fails(counted("one, and one in it", places[0], places[0] / "sub"))
+    EACH_ITS_OWN(counted("repositories of like names", *places))
+
+
 @claim("sbx-different-projects-differ")
 @scope("host")
 def test_a_crafted_pointer_joins_nobody(sandbox: Sandbox, stage: Stage, git: Git) -> None:
@@ -278,6 +321,8 @@ def test_an_instance_of_someone_elses_making_is_refused(sandbox: Sandbox, stage:
     for name, spoil, mend in (
         ("symlink", linked, restored),
         ("0777", lambda: own.chmod(0o777), lambda: own.chmod(0o700)),
+        ("0702", lambda: own.chmod(0o702), lambda: own.chmod(0o700)),
+        ("1777, as /tmp", lambda: own.chmod(0o1777), lambda: own.chmod(0o700)),
         ("another user's", lambda: stage.foreign(own), lambda: None),
     ):
         spoil()

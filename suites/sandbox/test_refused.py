@@ -19,7 +19,7 @@ SHOWN_RED = require(
     "what is in a secret place is red, with a warning, and allowed",
     lambda seen: seen["red"] and seen["launched"],
 )
-WRITABLE = (0o770, 0o720, 0o775, 0o702, 0o707)
+WRITABLE = (0o770, 0o720, 0o775, 0o702, 0o707, 0o1777)
 INSIDE = (".ssh/id_ed25519", ".gnupg/private-keys-v1.d/a.key", ".aws/credentials", ".aws/sso/cache")
 INSIDE_TOO = (".config/gcloud/credentials.db", ".config/age/keys.txt", ".config/sops/age/keys.txt")
 

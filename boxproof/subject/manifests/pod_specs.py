@@ -73,9 +73,21 @@ def is_filled_in(reference: str) -> bool:
     return bool(PLACEHOLDER.search(named) or (CAPITALS.search(named) and ":" not in named))
 
 
+def image_volumes(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the image that a volume of a pod is, by "Kind/name/volume"."""
+    found = {}
+    for each in manifests:
+        for volume in (pod_spec(each) or {}).get("volumes") or ():
+            told = volume.get("image") if isinstance(volume, Mapping) else None
+            if isinstance(told, Mapping) and told.get("reference"):
+                found[f"{each['kind']}/{each['metadata']['name']}/{volume['name']}"] = str(told["reference"])
+    return found
+
+
 def floating(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the floating images by the container that names them."""
-    named = {where: filled(each) for where, each in images(manifests).items()}
+    """Return the floating images by the container, or the volume, that names them."""
+    every = list(manifests)
+    named = {where: filled(each) for where, each in {**images(every), **image_volumes(every)}.items()}
     return {where: each for where, each in named.items() if is_floating(each) and not is_filled_in(each)}
 
 

@@ -24,6 +24,7 @@ REMOVES = re.compile(
     r"\b(?:rmi|image\s+rm)\b[^\n;&|]*|--cache-(?:from|to)[= ]\S+"
     r"|\b(?:hcloud|doctl|gcloud compute|az vm|aws ec2|openstack|multipass|linode-cli|incus|lxc)\b[^\n;&|]*"
 )
+AN_IMAGE = "docker-image://"  # before the image that a build takes files of
 LATEST = re.compile(r"(?P<image>\b[a-z0-9][\w./-]*:latest\b)")
 GIVEN = re.compile(r"\$\{?\w+")
 
@@ -105,6 +106,7 @@ def images(subject: Subject) -> dict[str, str]:
             image = str(each.get("image", ""))
             if image and not GIVEN.search(image):
                 found[f"{name}: {service}"] = image
+            found |= {f"{name}: {service}: {one}": one for one in _beside(each) if not GIVEN.search(one)}
     for name, text in commands(subject).items():
         kept = REMOVES.sub("", text.replace("\\\n", " "))
         for pattern in (NAMED, LATEST):
@@ -116,13 +118,28 @@ def images(subject: Subject) -> dict[str, str]:
     return found
 
 
+def _beside(service: Mapping[str, Any]) -> Iterator[str]:
+    """Give the images that a service of Compose has as a volume, or is built from."""
+    for each in service.get("volumes") or ():
+        if isinstance(each, Mapping) and each.get("type") == "image":
+            yield str(each.get("source", ""))
+    build = service.get("build")
+    told = build.get("additional_contexts") if isinstance(build, Mapping) else None
+    values = told.values() if isinstance(told, Mapping) else told if isinstance(told, list) else ()
+    for each in values:
+        _, mark, image = str(each).partition(AN_IMAGE)
+        if mark:
+            yield image
+
+
 def _of_objects(subject: Subject) -> Iterator[tuple[str, str]]:
     """Give the images that objects name and no kustomization puts others in the place of, and where."""
     given = list(_given(subject))
     for name, made in objects(subject).items():
         path = (subject.directory / name).resolve()
         chosen = {one for paths, images in given if path in paths for one in images}
-        named = pod_specs.images(each for each in made if isinstance(each.get("spec"), dict))
+        specified = [each for each in made if isinstance(each.get("spec"), dict)]
+        named = {**pod_specs.images(specified), **pod_specs.image_volumes(specified)}
         for where, image in named.items():
             whole = filled(image)
             if whole and not pod_specs.is_filled_in(whole) and starting.repository(whole) not in chosen:

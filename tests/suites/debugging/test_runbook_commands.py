@@ -33,6 +33,12 @@ def test_a_removal_by_force_is_seen(command: str) -> None:
         "docker compose down --timeout 60",
         "kill -TERM $pid",
         "kill -0 $pid",
+        "kubectl delete pod a --grace-period=10",
+        "crictl stop -t 10 a && crictl rm a",
+        "docker stop --signal TERM a",
+        "runc kill a TERM",
+        "kill -n 15 1",
+        "terminationGracePeriodSeconds: 0",
     ],
 )
 def test_what_gives_time_is_no_mistake(command: str) -> None:
@@ -43,3 +49,29 @@ def test_documents_in_directories_of_the_documents_are_read_too(tmp_path: Path) 
     (tmp_path / "docs" / "runbooks").mkdir(parents=True)
     (tmp_path / "docs" / "runbooks" / "a.md").write_text("~~~\nkubectl delete pod a --now\n~~~\n")
     assert mistakes(tmp_path) == ["a.md: removes by force"]
+
+
+TOOLS = "kind: Pod\nmetadata: {name: tools}\nspec: {hostPID: true}\n"
+ON_THE_NODE = "crictl stop --timeout 60 a\ncrictl rm a\n"
+
+
+@pytest.mark.parametrize(
+    ("graceful", "seen"),
+    [
+        ("kubectl delete pod agent", False),
+        ("kubectl delete pod/agent", False),
+        ("kubectl delete -f pod.yaml", False),
+        ("kubectl -n a delete pod tools", True),
+        ("kubectl delete pod/tools\nkubectl delete pod agent", False),
+        ("kubectl delete pod node-debugger-a-b", True),
+    ],
+)
+def test_what_is_deleted_first_is_what_was_meant(tmp_path: Path, graceful: str, seen: bool) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "tools.yaml").write_text(TOOLS)
+    (tmp_path / "manifests" / "agent.yaml").write_text(
+        "kind: Pod\nmetadata: {name: agent}\nspec: {containers: []}\n"
+    )
+    (tmp_path / "docs" / "a.md").write_text(f"```\n{graceful}\n{ON_THE_NODE}```\n")
+    assert bool(mistakes(tmp_path)) is seen

@@ -36,3 +36,47 @@ def test_what_is_asked_for_and_what_leaves_the_user_is_fine() -> None:
         compose_overlays.amiss(files("compose.b.yaml", box={"user": "1001:0"}, other=None), FIRST, "box")
         == []
     )
+
+
+WHERE = "/home/a/.claude"
+
+
+def unkept(name: str, service: dict[str, Any]) -> list[str]:
+    """Return what a file beside the first does to the volume of the login."""
+    return compose_overlays.unkept(files(name, box=service), FIRST, "compose.docker.yaml", "box", WHERE)
+
+
+@pytest.mark.parametrize("name", ["compose.override.yaml", "compose.docker.yaml"])
+@pytest.mark.parametrize(
+    "service",
+    [
+        {"volumes": [f"./login:{WHERE}"]},
+        {"volumes": [f"~/.claude:{WHERE}:ro"]},
+        {"volumes": [WHERE]},
+        {"volumes": [{"type": "bind", "source": "./a", "target": WHERE}]},
+        {"volumes": [{"type": "tmpfs", "target": WHERE}]},
+        {"volumes": None},
+        {"tmpfs": f"{WHERE}:size=1m"},
+        {"tmpfs": [WHERE]},
+    ],
+)
+def test_a_login_that_is_put_elsewhere_is_seen(name: str, service: dict[str, Any]) -> None:
+    assert len(unkept(name, service)) == 1
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        {"volumes": [f"other:{WHERE}"]},
+        {"volumes": [{"type": "volume", "source": "other", "target": WHERE}]},
+        {"volumes": ["./project:/workspace"]},
+        {"tmpfs": ["/tmp"]},
+        {"group_add": ["999"]},
+    ],
+)
+def test_another_volume_and_another_place_are_fine(service: dict[str, Any]) -> None:
+    assert unkept("compose.override.yaml", service) == []
+
+
+def test_a_file_that_nobody_asks_for_may_say_so() -> None:
+    assert unkept("compose.mine.yaml", {"volumes": [f"./login:{WHERE}"]}) == []

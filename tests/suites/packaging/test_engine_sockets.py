@@ -35,3 +35,35 @@ def test_a_variable_with_a_default_counts_as_that() -> None:
 def test_a_service_that_asks_compose_for_the_socket_has_it() -> None:
     assert engine_sockets.composed({"services": {"a": {"use_api_socket": True}}}) == ["use_api_socket"]
     assert engine_sockets.composed({"services": {"a": {"use_api_socket": False}, "b": None}}) == []
+
+
+def test_other_ways_to_a_socket_are_seen() -> None:
+    volume = {"driver_opts": {"type": "none", "o": "bind", "device": "/var/run"}}
+    assert engine_sockets.composed({"volumes": {"run": volume, "home": None}}) == ["run"]
+    assert engine_sockets.composed({"secrets": {"s": {"file": "/var/run/docker.sock"}}}) == ["s"]
+    spec = {"hostPath": {"path": "/run/containerd"}}
+    assert engine_sockets.mounted([{"kind": "PersistentVolume", "metadata": {"name": "v"}, "spec": spec}])
+
+
+def test_another_engine_is_one_that_is_no_service_beside() -> None:
+    def of(host: str) -> dict[str, object]:
+        return {"services": {"a": {"environment": {"DOCKER_HOST": host}}, "docker": {}}}
+
+    assert engine_sockets.composed(of("tcp://host.docker.internal:2375"))
+    assert engine_sockets.composed(of("tcp://docker:2376")) == []
+    assert engine_sockets.composed({"services": {"a": {"environment": ["DOCKER_HOST=ssh://me@there"]}}})
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ('"runArgs": ["-v", "/var/run/docker.sock:/var/run/docker.sock"]', True),
+        ('"mounts": ["source=/var/run/docker.sock,target=/x,type=bind"]', True),
+        ('"mounts": [{"source": "/var/run", "target": "/x"}]', True),
+        ('"features": {"ghcr.io/devcontainers/features/docker-outside-of-docker:1": {}}', True),
+        ('"mounts": ["source=home,target=/home,type=volume"]', False),
+        ('"features": {"ghcr.io/devcontainers/features/docker-in-docker:2": {}}', False),
+    ],
+)
+def test_a_container_for_development_may_have_the_engine(text: str, seen: bool) -> None:
+    assert bool(engine_sockets.development(text)) is seen
