@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -75,23 +76,24 @@ def served(box: LocalContainer, mine: Stub) -> Login:
 def test_a_renewed_token_is_kept_and_used(
     headless: Headless, token: str, mine: Stub, volume: str, mode: str
 ) -> None:
-    given, way = Pair(token, f"{token}.refresh.0"), {"environment": {"CLAUDE_MODE": mode}}
+    given = Pair(token, f"{token}.refresh.0")
+    made = partial(headless, environment={"CLAUDE_MODE": mode})
     answers = served if mode == "api" else login.of_local
 
     def renewals(asked: str) -> int:
         return observe("renewals", asked, len(mine.requests("/v1/oauth/token")))
 
-    expired = headless(file=credentials(token, expires_in=-HOUR), volume=volume, **way)
+    expired = made(file=credentials(token, expires_in=-HOUR), volume=volume)
     answered = answers(expired, mine)
     new = NEW_PAIR(pair(expired, headless.file), given)
     USED(answered, new.access)
     with control("the first time it is renewed"):
         NOT_AGAIN.fails(renewals("of a login that has run out"))
     with control("a token that is still good is left as it is, and used itself"):
-        good = headless(file=credentials(token, expires_in=8 * HOUR), **way)
+        good = made(file=credentials(token, expires_in=8 * HOUR))
         USED.fails(answers(good, mine), new.access)
         assert NEW_PAIR.fails(pair(good, headless.file), given) == given
-    USED(answers(headless(volume=volume, **way), mine), new.access)
+    USED(answers(made(volume=volume), mine), new.access)
     NOT_AGAIN(renewals("of the renewed one"))
 
 

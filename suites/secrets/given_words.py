@@ -22,6 +22,7 @@ READ = re.compile(
 GIVEN = re.compile(rf"^(?:--?[\w-]+=)?{NAME}=\S")
 LITERAL = re.compile(r"^--from-literal=[\w.-]*(?:token|password|secret)[\w.-]*=(?!sha256:)\S", re.IGNORECASE)
 SUBSTITUTED = re.compile(r"\$\([^()]*\)")
+ONE_WORD = "\N{NO-BREAK SPACE}"  # what is substituted is one word with what is around it
 HERE = re.compile(r"<<<\s*(?:\"[^\"]*\"|'[^']*'|\S+)")  # standard input, and no word
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe", "postStart", "preStop")
 BUILT_IN = frozenset(
@@ -37,13 +38,20 @@ def in_words(texts: Mapping[str, str]) -> list[str]:
 def _of_text(text: str) -> Iterator[str]:
     for line in CONTINUED.sub(" ", text).splitlines():
         if not line.lstrip().startswith("#"):
-            for written, words in commands(HERE.sub("", line)):
-                inner = _inner(words)
-                given = [each for each in words[1:] if each != inner or not _is_quoted(inner, written)]
-                if words and words[0] not in BUILT_IN and any(_shows(each) for each in given):
-                    yield written
-                if inner and not script(words):  # else it is among the commands
-                    yield from _of_text(inner)
+            plain = HERE.sub("", line)
+            joined = SUBSTITUTED.sub(lambda found: found[0].replace(" ", ONE_WORD), plain)
+            for each in dict.fromkeys((plain, joined)):
+                yield from _of_line(each)
+
+
+def _of_line(line: str) -> Iterator[str]:
+    for written, words in commands(line):
+        inner = _inner(words)
+        given = [each for each in words[1:] if each != inner or not _is_quoted(inner, written)]
+        if words and words[0] not in BUILT_IN and any(_shows(each) for each in given):
+            yield written.replace(ONE_WORD, " ")
+        if inner and not script(words):  # else it is among the commands
+            yield from _of_text(inner)
 
 
 def _inner(words: Sequence[str]) -> str:
