@@ -86,8 +86,9 @@ def _commands(container: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Any]
         yield "command", words
     hooks = {**container, **(container.get("lifecycle") or {})}
     for name in PROBES:
-        if words := ((hooks.get(name) or {}).get("exec") or {}).get("command"):
-            yield name, words
+        asked = ((hooks.get(name) or {}).get("exec") or {}).get("command")
+        if asked:
+            yield name, asked
 
 
 def of_services(files: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
