@@ -74,3 +74,22 @@ def volume_of_the_home(directory: Path) -> None:
 @subject_sabotage("token-kind-matches-mode", "the fleet that ships has tokens that its mode refuses")
 def fleet_in_remote_control(directory: Path) -> None:
     replace_in(directory / "chart/examples/fleet.yaml", "  CLAUDE_MODE: api", "  CLAUDE_MODE: remote-control")
+
+
+@manifest_sabotage("token-expiry-monitored", "no Job of the watch that has failed is kept")
+def failures_not_kept(objects: Objects) -> None:
+    """Who looks for it finds none."""
+    find(objects, "CronJob")["spec"]["failedJobsHistoryLimit"] = 0
+
+
+image_sabotage(
+    "token_of_the_moment", "token-refresh-writes-back",
+    "the service hands its CLI the token that is in the file just now, which nobody renews",
+    dockerfile=edited(
+        f"{LIBRARY}/prompts.py",
+        r's/^( +)self\.starting \+= 1$/&\n\1found = __import__("login").file()\n'
+        r'\1if found.exists() and not env.get("CLAUDE_CODE_OAUTH_TOKEN"):\n'
+        r'\1    kept = json.loads(found.read_text())["claudeAiOauth"]\n'
+        r'\1    env["CLAUDE_CODE_OAUTH_TOKEN"] = kept["accessToken"]/',
+    ),
+)  # fmt: skip

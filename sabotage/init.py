@@ -184,3 +184,35 @@ image_sabotage(
 @manifest_sabotage("init-ownership-and-fsgroup", "the settings of the repository are made read-only")
 def settings_read_only(objects: Objects) -> None:
     _script(objects, f"{RUN} && chmod 0444 {HOME}/settings.json")
+
+
+image_sabotage(
+    "taken_away_though_changed",
+    "init-preserves-runtime-state",
+    "a file that the repository no longer has is removed, whatever was written to it",
+    dockerfile=edited(
+        PROGRAM,
+        r"s/if digest\(self\.target \/ path\) == self\.known\[path\] and/"
+        r"if os.path.lexists(self.target \/ path) and/",
+    ),
+)
+image_sabotage(
+    "new_ones_overwrite",
+    "init-preserves-runtime-state",
+    "a file that the repository has for the first time replaces the agent's own of that name",
+    dockerfile=edited(
+        PROGRAM,
+        r's/or have not in \("", self\.known\.get\(path\)\)/or have not in ("", self.known.get(path, have))/',
+    ),
+)
+
+
+@manifest_sabotage(
+    "init-pat-does-not-linger", "git's own file of logins is kept in the home, which is the agent's"
+)
+def kept_in_the_home(objects: Objects) -> None:
+    _init(objects)["volumeMounts"].append({"name": "user", "mountPath": "/home/claude"})
+    _script(
+        objects,
+        f"{RUN} && printf 'https://x:%s@host\\n' \"$(cat {SECRET}/token)\" > /home/claude/.git-credentials",
+    )

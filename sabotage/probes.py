@@ -6,7 +6,7 @@ from pathlib import Path
 
 from boxproof.deployment.sabotage_ways import Objects, as_root, edited, image_sabotage, manifest_sabotage
 from pytest_claims.sabotages import replace_in, subject_sabotage
-from sabotage.box_parts import agent_of
+from sabotage.box_parts import agent_of, pod_of
 
 PROBE = "/usr/local/bin/healthcheck"
 HEALTH = "/usr/local/lib/box/health.py"
@@ -183,3 +183,15 @@ image_sabotage(
     "talks_without_a_login", "readiness-reflects-auth", "in mode interactive nobody looks at the login",
     dockerfile=edited(HEALTH, r"s/^    if ready:/    if False:/"),
 )  # fmt: skip
+
+
+@manifest_sabotage("liveness-detects-dead-or-hung", "what hangs from its start on is given an hour to start")
+def an_hour_to_start(objects: Objects) -> None:
+    """Until then nobody asks whether it is alive."""
+    agent_of(objects)["startupProbe"].update(periodSeconds=10, failureThreshold=360)
+
+
+@manifest_sabotage("liveness-detects-dead-or-hung", "a pod that hangs is given an hour to end")
+def an_hour_to_end(objects: Objects) -> None:
+    """Long prompts are to be answered first, somebody thought."""
+    pod_of(objects)["terminationGracePeriodSeconds"] = 3600

@@ -303,3 +303,28 @@ def token_on_the_command_line(directory: Path) -> None:
     page, header = directory / "docs/modes.md", '"Authorization: Bearer $TOKEN"'
     replace_in(page, "curl -H @- ", f"curl -H {header} ")
     replace_in(page, f" <<<{header}", "")
+
+
+@subject_sabotage("secret-not-in-logs-or-argv", "a page reads the token from a file into a command's words")
+def token_read_into_the_words(directory: Path) -> None:
+    """No variable holds it, and the list of processes does."""
+    page = directory / "docs/modes.md"
+    replace_in(page, "curl -H @- ", 'curl -H "Authorization: Bearer $(cat token)" ')
+    replace_in(page, ' <<<"Authorization: Bearer $TOKEN"', "")
+
+
+@subject_sabotage("secret-not-in-logs-or-argv", "a page clones from an address with the token in it")
+def token_in_an_address(directory: Path) -> None:
+    """Do it as many pages do."""
+    page = directory / "docs/configuration.md"
+    line = "git clone https://x-access-token:$GITHUB_PAT@git.example.org/you/configuration.git"
+    page.write_text(f"{page.read_text()}\n```\n{line}\n```\n")
+
+
+@manifest_sabotage("secret-not-in-logs-or-argv", "where it is served its probe has the token as a word")
+def probe_with_the_token(objects: Objects) -> None:
+    """Every few seconds whoever lists processes reads it."""
+    find(objects, "Service", "claude-api")  # in that tier alone
+    ask = 'exec curl -fsS -H "Authorization: Bearer $BOX_API_TOKEN" http://127.0.0.1:8080/readyz'
+    for each in find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"]:
+        each["readinessProbe"]["exec"]["command"] = ["sh", "-c", ask]

@@ -14,6 +14,7 @@ from pytest_claims.recording import observations
 from pytest_claims.waiting import until
 
 LOOKS_EVERY = 10  # seconds: the CronJob controller, as the API documents it
+SEEN = 300  # seconds: what watches Jobs looks every few minutes
 END = 90.0  # seconds for a pod to be placed, to run and to be counted
 
 
@@ -61,13 +62,19 @@ def ended(kube: Kube, cronjob: Object) -> Iterator[tuple[Object, list[Object]]]:
 
 
 def hindrances(spec: dict[str, Any], *, within: int) -> list[str]:
-    """Return what keeps a CronJob from running on its own at least every ``within`` minutes.
+    """Return what keeps a CronJob from running on its own every ``within`` minutes, or its failure from view.
 
+    Who looks for a Job that has failed does not find one that is removed at its end.
     Schedules are read in the form "minutes hours …", where the minutes may be "*", "*/N" or numbers.
     """
     found = ["it is suspended"] * bool(spec.get("suspend"))
     if spec.get("startingDeadlineSeconds") is not None and int(spec["startingDeadlineSeconds"]) < LOOKS_EVERY:
         found.append("its deadline is shorter than the controller's looks")
+    if int(spec.get("failedJobsHistoryLimit", 1)) < 1:
+        found.append("no Job that has failed is kept")
+    lasts = ((spec.get("jobTemplate") or {}).get("spec") or {}).get("ttlSecondsAfterFinished")
+    if lasts is not None and int(lasts) < SEEN:
+        found.append("a Job that has failed goes at once")
     minutes, *rest = str(spec["schedule"]).split()
     if rest != ["*"] * 4 or longest_gap(minutes) > within:
         found.append(f"it comes too seldom: {spec['schedule']}")

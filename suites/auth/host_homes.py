@@ -6,30 +6,53 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from boxproof.subject.documented_commands import values
+from boxproof.kube.client import Object
+from boxproof.subject.documented_commands import CONTINUED, values
+from suites.agent_starts import plain
 
+COMPOSED = re.compile(r"\bdocker(?:-| +)compose\b(?P<rest>[^\n`]*)")
+LOCAL = ("hostPath", "local")  # volumes of a directory of the node's
 HOMES = re.compile(r"^(~|\$\{?HOME\b|/root\b|/home/|/Users/)")
 SOURCES = ("source", "src")
 
 
 def in_options(options: Sequence[str]) -> list[str]:
     """Return the homes that options of ``docker run`` mount."""
-    named = [each.partition(":")[0] for each in values(options, "-v", "--volume")]
+    named = [plain(each).partition(":")[0] for each in values(options, "-v", "--volume")]
     for each in values(options, "--mount"):
-        field = dict(one.partition("=")[::2] for one in each.split(","))
+        field = dict(one.partition("=")[::2] for one in plain(each).split(","))
         named += [field[name] for name in SOURCES if name in field]
     return [each for each in named if HOMES.match(each)]
 
 
+def in_compose_commands(texts: Mapping[str, str]) -> list[str]:
+    """Return the homes that commands of texts, by their names, mount by way of Compose."""
+    found = []
+    for page, text in texts.items():
+        lines = (each for each in CONTINUED.sub(" ", text).splitlines() if not each.lstrip().startswith("#"))
+        for rest in (each["rest"] for line in lines for each in COMPOSED.finditer(line)):
+            words = rest.replace('"', "").replace("'", "").split()
+            found += [f"{page}: {each}" for each in in_options(words)]
+    return found
+
+
+def in_volumes(objects: Sequence[Object]) -> list[str]:
+    """Return the homes that are volumes of a cluster, which pods mount by a claim."""
+    specs = [each.get("spec") or {} for each in objects if each["kind"] == "PersistentVolume"]
+    paths = [str((spec.get(key) or {}).get("path", "")) for spec in specs for key in LOCAL]
+    return [each for each in paths if HOMES.match(each)]
+
+
 def in_compose(content: Mapping[str, Any]) -> list[str]:
     """Return the homes that a Compose file mounts: by services, named volumes, secrets and configs."""
-    return [each for each in _named(content) if HOMES.match(each)]
+    return [each for each in map(plain, _named(content)) if HOMES.match(each)]
 
 
 def _named(content: Mapping[str, Any]) -> Iterator[str]:
     for service in (content.get("services") or {}).values():
         for each in (service or {}).get("volumes") or ():
-            yield str(each.get("source", "")) if isinstance(each, Mapping) else str(each).partition(":")[0]
+            short = not isinstance(each, Mapping)
+            yield plain(str(each)).partition(":")[0] if short else str(each.get("source", ""))
     for volume in (content.get("volumes") or {}).values():
         yield str(((volume or {}).get("driver_opts") or {}).get("device", ""))
     for kind in ("secrets", "configs"):

@@ -26,10 +26,14 @@ from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
+from suites.auth import host_homes
 
 VARIABLE = "CLAUDE_CODE_OAUTH_TOKEN"
 OF_PROCESSES = f"cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n 's/^{VARIABLE}=//p' | sort -u"
 EXAMPLE_PODS = [{"volumes": [{"name": "home", "hostPath": {"path": "/Users/me/.claude"}}]}]
+EXAMPLE_VOLUMES: list[dict[str, Any]] = [
+    {"kind": "PersistentVolume", "spec": {"local": {"path": "/home/me/.claude"}}}
+]
 EXAMPLE_SERVICES = [{"volumes": ["~/.claude:/home/claude/.claude", "claude:/home/claude/.claude"]}]
 ADDRESS = re.compile(r"https://([\w.]+)/\S*oauth/authorize\?\S+code_challenge=")
 # a program that may wait for ever once it has said it; the looks are counted, not their seconds
@@ -201,12 +205,20 @@ def test_nothing_mounts_a_home_of_the_host(subject: Subject, session: Session) -
     with control("a mount of the host's home is seen as one"):
         found = NO_HOME.fails(homes(EXAMPLE_PODS, EXAMPLE_SERVICES, "examples"))
         assert found == ["/Users/me/.claude", "~/.claude"]
+        NO_HOME.fails(in_volumes(EXAMPLE_VOLUMES, "an example"))
     base = rendered_with(session)[0] if subject.source else []  # else a Compose file is all there is
     objects = [*base, *every_tier(session, subject)]
     pods = [spec for spec in (pod_spec(each) for each in objects) if spec]
     files = shipped.compose(subject).values()
     services = [each for file in files for each in file["services"].values() if each]
     NO_HOME(homes(pods, services, "what the subject ships"))
+    written = [each for made in shipped.objects(subject).values() for each in made]
+    NO_HOME(in_volumes([*objects, *written], "volumes of the cluster"))
+
+
+def in_volumes(objects: Sequence[dict[str, Any]], asked: str) -> list[str]:
+    """Return the homes of the host that pods could have by a claim; an observation."""
+    return observe("homes of the host", asked, host_homes.in_volumes(objects))
 
 
 def every_tier(session: Session, subject: Subject) -> list[dict[str, Any]]:

@@ -19,6 +19,11 @@ FORMS = (
     "--volume $HOME/.claude:/home/claude/.claude",
     "--mount type=bind,source=/Users/me/.claude,target=/home/claude/.claude",
     "--mount=type=bind,src=${HOME}/.claude.json,dst=/home/claude/.claude.json",
+    "-v ${CLAUDE_HOME:-$HOME/.claude}:/home/claude/.claude",
+)
+BY_COMPOSE = (
+    "docker compose run --rm -v ~/.claude:/home/claude/.claude claude",
+    'docker-compose run \\\n  --volume="$HOME/.claude:/home/claude/.claude" claude',
 )
 COMPOSED: tuple[dict[str, Any], ...] = (
     {"services": {"one": {"volumes": ["~/.claude:/home/claude/.claude"]}}},
@@ -33,17 +38,20 @@ COMPOSED: tuple[dict[str, Any], ...] = (
 @needs("command:run")
 @scope("image")
 def test_no_command_of_the_documents_mounts_a_home(subject: Subject) -> None:
-    def mounted(asked: str, runs: Sequence[Run]) -> list[str]:
+    def mounted(asked: str, runs: Sequence[Run], texts: Mapping[str, str]) -> list[str]:
         found = [f"{one.page}: {each}" for one in runs for each in host_homes.in_options(one.options)]
-        return observe("homes in commands", asked, found)
+        return observe("homes in commands", asked, [*found, *host_homes.in_compose_commands(texts)])
 
     with control("a page that mounts one is seen, in each form"):
         for each in FORMS:
             page = {"doctored.md": f"docker run -it {each} {subject.image.name}:TAG\n"}
-            OF_NO_HOME.fails(mounted(each, documented_commands.runs_in(page, subject.image.name)))
+            OF_NO_HOME.fails(mounted(each, documented_commands.runs_in(page, subject.image.name), {}))
+        for each in BY_COMPOSE:
+            OF_NO_HOME.fails(mounted(each, [], {"doctored.md": each}))
     runs = documented_commands.runs(subject)
     assert runs, "no document runs it"
-    OF_NO_HOME(mounted("the documents", [*runs, Run("subject.toml", subject.commands.run[2:])]))
+    every = [*runs, Run("subject.toml", subject.commands.run[2:])]
+    OF_NO_HOME(mounted("the documents", every, shipped.commands(subject)))
 
 
 @claim("no-cross-platform-credential-share")

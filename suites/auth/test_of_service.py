@@ -29,8 +29,9 @@ def test_the_environment_comes_first_in_the_mode_api_too(headless: Headless, tok
         tokens = sorted({each.token for each in mine.requests(MESSAGES)})
         return observe("login in use", f"api, {sources}", (named(box.logs()), tuple(tokens)))
 
+    by_file = IN_USE(in_use("file"), "file", file)
+    by_variable = IN_USE(in_use("env"), "env", env)
     with control("where there is only the file, it is not the variable, and the other way round"):
-        IN_USE.fails(in_use("file"), "env", env)
-        IN_USE.fails(in_use("env"), "file", file)
-    IN_USE(in_use("file"), "file", file)
+        IN_USE.fails(observe("login in use", "api, file alone", by_file), "env", env)
+        IN_USE.fails(observe("login in use", "api, env alone", by_variable), "file", file)
     IN_USE(in_use("env and file"), "env", env)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from boxproof.agent import login
+import pytest
+
+from boxproof.agent import api_session, login
 from boxproof.agent.login import Login, credentials
 from boxproof.fixtures.agent_modes import Headless
 from boxproof.probes.containers import LocalContainer
@@ -58,26 +61,39 @@ REMEMBERS = require("it says the same first start: {}", lambda found, first: fou
 NO_WIZARD = require("no wizard comes", lambda found: found == "no wizard")
 
 
+def served(box: LocalContainer, mine: Stub) -> Login:
+    """Have the service of mode api answer a prompt, and return how that went, once it has ended."""
+    mine.reset()
+    answer = api_session.ask(api_session.serve(box), "Say hello.")
+    tokens = {each.token for each in mine.requests("/v1/messages")}
+    box.made.stop(timeout=30)
+    return observe("login", "container", Login(answer.status == 200, tuple(sorted(tokens))))
+
+
 @claim("token-refresh-writes-back")
 @scope("image")
-def test_a_renewed_token_is_kept_and_used(headless: Headless, token: str, mine: Stub, volume: str) -> None:
+@pytest.mark.parametrize("mode", ["headless", "api"])
+def test_a_renewed_token_is_kept_and_used(
+    headless: Headless, token: str, mine: Stub, volume: str, mode: str
+) -> None:
     given = Pair(token, f"{token}.refresh.0")
+    made = partial(headless, environment={"CLAUDE_MODE": mode})
+    answers = served if mode == "api" else login.of_local
 
     def renewals(asked: str) -> int:
         return observe("renewals", asked, len(mine.requests("/v1/oauth/token")))
 
-    expired = headless(file=credentials(token, expires_in=-HOUR), volume=volume)
-    answered = login.of_local(expired, mine)
+    expired = made(file=credentials(token, expires_in=-HOUR), volume=volume)
+    answered = answers(expired, mine)
+    new = NEW_PAIR(pair(expired, headless.file), given)
+    USED(answered, new.access)
     with control("the first time it is renewed"):
         NOT_AGAIN.fails(renewals("of a login that has run out"))
-    new = pair(expired, headless.file)
-    NEW_PAIR(new, given)
-    USED(answered, new.access)
     with control("a token that is still good is left as it is, and used itself"):
-        good = headless(file=credentials(token, expires_in=8 * HOUR))
-        USED.fails(login.of_local(good, mine), new.access)
+        good = made(file=credentials(token, expires_in=8 * HOUR))
+        USED.fails(answers(good, mine), new.access)
         assert NEW_PAIR.fails(pair(good, headless.file), given) == given
-    USED(login.of_local(headless(volume=volume), mine), new.access)
+    USED(answers(made(volume=volume), mine), new.access)
     NOT_AGAIN(renewals("of the renewed one"))
 
 

@@ -20,8 +20,10 @@ from suites.init.test_failure import FAILS_AT_ONCE, failure
 # beside history, memory and login: what the CLI keeps of its user, of what it was let to do, and of its work
 WRITTEN = (
     ".claude.json", "history.jsonl", "settings.local.json", "todos/one.json", "plans/one.md",
-    "plugins/known.json", "shell-snapshots/one.sh", "file-history/one", "agents/own.md",
+    "plugins/known.json", "shell-snapshots/one.sh", "file-history/one", "agents/own.md", "settings.json",
 )  # fmt: skip
+# of what was written here the repository takes one away, and brings another of the same name
+REMOVED, BROUGHT = "settings.json", "agents/own.md"
 GONE = "gone.json"
 MORE = {"commands/run.sh": "#!/bin/sh\ntrue\n", "agents/deep/below/it.md": "an agent\n"}
 NONE_BARRED = require("the agent may write everything that is there", lambda found: found == [])
@@ -46,7 +48,7 @@ def test_a_restart_keeps_whatever_was_written(
         found.remove(f"{top}/{GONE}")
         assert KEPT.fails(lost("one is removed")) == [GONE]
     del before[GONE]
-    repository.commit({SKILL_FILE: "newer"})
+    repository.commit({SKILL_FILE: "newer", REMOVED: None, BROUGHT: "the repository's"})
     box.delete_pod()
     assert found.text(f"{top}/{SKILL_FILE}") == "newer", "the later start brings nothing"
     KEPT(lost("after a restart"))

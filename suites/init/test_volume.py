@@ -39,6 +39,10 @@ FOR_INIT_ALONE = require(
 )
 
 
+OPEN = ("/tmp", "/dev/shm", "/run")  # beside the agent's home and work directory
+PLANTED = "/tmp/planted"
+
+
 @dataclass(frozen=True)
 class Owned:
     """How init ended, who owns what is in the configuration, whether the agent writes, the login's mode."""
@@ -121,6 +125,12 @@ class Looks:
         }
         return observe("places", "what is told", [each for each in said if holds_secret(said[each], token)])
 
+    def in_sight(self, box: Box, subject: Subject) -> list[str]:
+        """Return in which files that the agent may read, wherever it may write: not on its volume alone."""
+        top = (subject.home, subject.workdir, *OPEN)
+        done = box.exec(["grep", "-rlFf", "-", *top], stdin="\n".join(self.words), timeout=300)
+        return observe("places", f"files in {box.label}", sorted(done.stdout.splitlines()))
+
 
 def update(box: Box, repository: Repository, looks: Looks) -> None:
     """Start the pod anew, look at its processes while the clone is updated, and wait until it is Ready."""
@@ -133,9 +143,13 @@ def update(box: Box, repository: Repository, looks: Looks) -> None:
     box.wait_ready(180, after=old)
 
 
-def out_of_sight(box: Box, subject: Subject) -> None:
-    """Show that no container but the one that clones gets anything of the Secret."""
+def out_of_sight(box: Box, subject: Subject, looks: Looks) -> None:
+    """Show that no container but the one that clones gets anything of the Secret, nor finds its token."""
     container, name = subject.config_clone.container, subject.config_clone.secret
+    NOWHERE(looks.in_sight(box, subject))
+    with control("a file of the agent's that holds it is found"):
+        assert box.exec(["sh", "-c", f"cat > {PLANTED}"], stdin=looks.words[0]).ok
+        assert NOWHERE.fails(looks.in_sight(box, subject)) == [PLANTED]
     spec = box.pod_object()["spec"]
     with control("of a pod that has it in its environment too, two containers are found"):
         doctored = copy.deepcopy(spec)
@@ -172,9 +186,9 @@ def test_the_token_is_in_no_process_file_log_or_sight_of_the_agent(
         NOWHERE(looks.told(box, token))
         for place in places:
             NOWHERE(looks.on_volume(found, place))
+    out_of_sight(box, subject, looks)
     with control("a file that holds it is found, be it in base64"):
         for place in places:
             for text in (f"https://{token}@host/", looks.words[-1]):
                 found.write(f"{place}/planted", text)
                 assert NOWHERE.fails(looks.on_volume(found, place)) == [f"{place}/planted"]
-    out_of_sight(box, subject)

@@ -14,7 +14,7 @@ from boxproof.agent.login import FILE, credentials
 from boxproof.fixtures.agent_modes import LIVE, READY, Hanging, Modes, probed, started
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer, idle_program
-from boxproof.probes.pressure import eventually
+from boxproof.probes.pressure import awaited, eventually
 from boxproof.probes.process.processes import Process, descended, processes
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
@@ -78,7 +78,7 @@ def of_mode(box: LocalContainer, subject: Subject, mode: str) -> list[Process]:
 def at_work(hanging: Hanging, modes: Modes, mode: str, **options: Any) -> LocalContainer:
     """Return the box in a mode once the probe is satisfied; where an account is needed, with a stand-in."""
     box = started(modes(mode, **options)) if mode == "remote-control" else hanging(mode, **options)
-    until(lambda: box.exec(LIVE).ok, timeout=60, what="the probe is satisfied")
+    awaited(lambda: box.exec(LIVE).ok, timeout=60, what="the probe is satisfied")
     return box
 
 

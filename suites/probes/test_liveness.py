@@ -52,6 +52,11 @@ ASKS = require(
 )
 SOON = require("a program that is dead or hung is noticed within {} s", lambda seconds, most: seconds <= most)
 NOTICED = 120  # seconds: what a user waits for an agent that does not answer before going to look
+ANEW = require(
+    "it is started anew within {} s, also where it hangs from its start on",
+    lambda seconds, most: seconds <= most,
+)
+BEGINS_ANEW = 300  # seconds: the same, and those that a pod has to end
 RESTARTED = 60.0  # seconds; two failures a second apart, 5 s to end, 10 s of back-off, a slow machine
 USUAL = ("CLAUDE_TEST_MODE", "TEST_MODE", "CI", "DEBUG", "HEALTHCHECK_DISABLED", "SKIP_HEALTHCHECK")
 SUPERVISOR = "/usr/local/lib/box/supervise.py"
@@ -149,18 +154,33 @@ def test_the_probe_looks_often_enough(session: Session, subject: Subject) -> Non
 
     def noticed(asked: str, probe: dict[str, Any]) -> float:
         """Return the seconds until failures add up to a restart, for ever without a probe; an observation."""
-        period, failures = probe.get("periodSeconds", 10), probe.get("failureThreshold", 3)
-        seconds = probe.get("initialDelaySeconds", 0) + period * failures + probe.get("timeoutSeconds", 1)
-        return observe("seconds until it is noticed", asked, float(seconds) if probe else float("inf"))
+        return observe("seconds until it is noticed", asked, adds_up(probe) if probe else float("inf"))
 
-    with control("no probe, and one that is forgiven a thousand failures"):
+    def anew(asked: str, pod: dict[str, Any], agent: dict[str, Any]) -> float:
+        """Return the most seconds until a program that hangs, even from its start on, is started anew."""
+        live = agent.get("livenessProbe") or {}
+        grace = live.get("terminationGracePeriodSeconds", pod.get("terminationGracePeriodSeconds", 30))
+        startup = agent.get("startupProbe") or {}
+        seconds = max(adds_up(live), adds_up(startup) if startup else 0) + grace
+        return observe("seconds until it is started anew", asked, float(seconds))
+
+    with control("no probe, one that is forgiven a thousand failures, an hour to start, an hour to end"):
         SOON.fails(noticed("no probe", {}), NOTICED)
         SOON.fails(noticed("a patient one", {"periodSeconds": 20, "failureThreshold": 1000}), NOTICED)
+        ANEW.fails(anew("an hour to start", {}, {"startupProbe": {"failureThreshold": 360}}), BEGINS_ANEW)
+        ANEW.fails(anew("an hour to end", {"terminationGracePeriodSeconds": 3600}, {}), BEGINS_ANEW)
     for name, components in (subject.tiers or {"default": ()}).items():
         objects, _ = rendered(session, components=components)
         pod = pod_spec(workload(objects, subject.workload)) or {}
         agent = next(each for each in pod["containers"] if each["name"] == subject.container)
         SOON(noticed(f"tier {name}", agent.get("livenessProbe") or {}), NOTICED)
+        ANEW(anew(f"tier {name}", pod, agent), BEGINS_ANEW)
+
+
+def adds_up(probe: dict[str, Any]) -> float:
+    """Return the seconds until failures of a probe add up to a restart."""
+    period, failures = probe.get("periodSeconds", 10), probe.get("failureThreshold", 3)
+    return float(probe.get("initialDelaySeconds", 0) + period * failures + probe.get("timeoutSeconds", 1))
 
 
 @claim("probe-checks-the-right-thing")

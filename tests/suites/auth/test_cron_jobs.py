@@ -19,6 +19,10 @@ from suites.auth.cron_jobs import hindrances, longest_gap
         ({"schedule": "*/10 * * * *", "suspend": True}, 1),
         ({"schedule": "*/10 * * * *", "startingDeadlineSeconds": 5}, 1),
         ({"schedule": "@hourly"}, 1),
+        ({"schedule": "*/10 * * * *", "failedJobsHistoryLimit": 0}, 1),
+        ({"schedule": "*/10 * * * *", "failedJobsHistoryLimit": 3, "successfulJobsHistoryLimit": 0}, 0),
+        ({"schedule": "*/10 * * * *", "jobTemplate": {"spec": {"ttlSecondsAfterFinished": 0}}}, 1),
+        ({"schedule": "*/10 * * * *", "jobTemplate": {"spec": {"ttlSecondsAfterFinished": 3600}}}, 0),
     ],
 )
 def test_what_hinders_it(spec: dict[str, Any], number: int) -> None:

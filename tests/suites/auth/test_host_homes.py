@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from suites.auth.host_homes import in_compose, in_options
+from suites.auth.host_homes import in_compose, in_compose_commands, in_options, in_volumes
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,9 @@ from suites.auth.host_homes import in_compose, in_options
         ("-v claude:/home/claude/.claude --mount type=volume,source=claude,target=/home/claude", []),
         ("-v $PWD/reports:/home/claude/reports", []),
         ("-v $HOMES:/a", []),
+        ("-v ${CLAUDE_HOME:-$HOME/.claude}:/a", ["$HOME/.claude"]),
+        ("-v ${HOME:?where}/.claude:/a", ["${HOME}/.claude"]),
+        ("-v ${VOLUME:-claude}:/home/claude/.claude", []),
     ],
 )
 def test_options_of_an_engine(words: str, found: list[str]) -> None:
@@ -34,6 +37,7 @@ def test_options_of_an_engine(words: str, found: list[str]) -> None:
         ),
         ({"services": {"one": None}, "volumes": {"home": None}}, []),
         ({"volumes": {"home": {"driver_opts": {"device": "/home/me"}}}}, ["/home/me"]),
+        ({"volumes": {"home": {"driver_opts": {"device": "${DIR:-~/.claude}"}}}}, ["~/.claude"]),
         (
             {"secrets": {"login": {"file": "~/.claude/x"}}, "configs": {"other": {"file": "./here"}}},
             ["~/.claude/x"],
@@ -42,3 +46,31 @@ def test_options_of_an_engine(words: str, found: list[str]) -> None:
 )
 def test_files_of_compose(content: dict[str, Any], found: list[str]) -> None:
     assert in_compose(content) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("docker compose run --rm -v ~/.claude:/a claude", 1),
+        ('docker-compose -f compose.yaml run \\\n  --volume="$HOME/.claude:/a" claude', 1),
+        ("docker compose down -v", 0),
+        ("docker compose run -v claude:/home/claude/.claude claude", 0),
+        ("# docker compose run -v ~/.claude:/a claude", 0),
+    ],
+)
+def test_commands_of_compose(text: str, number: int) -> None:
+    assert len(in_compose_commands({"page.md": text})) == number
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "found"),
+    [
+        ("PersistentVolume", {"hostPath": {"path": "/Users/me/.claude"}}, ["/Users/me/.claude"]),
+        ("PersistentVolume", {"local": {"path": "/home/me"}}, ["/home/me"]),
+        ("PersistentVolume", {"local": {"path": "/mnt/disks/one"}}, []),
+        ("PersistentVolume", {"csi": {"driver": "a"}}, []),
+        ("Service", {}, []),
+    ],
+)
+def test_volumes_of_a_cluster(kind: str, spec: dict[str, Any], found: list[str]) -> None:
+    assert in_volumes([{"kind": kind, "spec": spec}]) == found

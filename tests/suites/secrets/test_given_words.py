@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from suites.secrets.given_words import in_words
+from suites.secrets.given_words import in_words, of_containers, of_services
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,56 @@ from suites.secrets.given_words import in_words
         ("helm install a --set path=${API_KEY_FILE}", False),
         ("# curl -H $TOKEN", False),
         ("curl \\\n  -u me:$PASSWORD http://x", True),
+        ('curl -H "Authorization: Bearer $(cat token)" http://x', True),
+        ("curl -H 'x-api-key: KEY' http://x", True),
+        ('printf "Authorization: Bearer %s" "$(cat token)" | curl -H @- http://x', False),
+        ("git clone https://x:$GITHUB_PAT@git.example.org/a.git", True),
+        ("git clone https://git.example.org/a.git $PATH/$COMPATIBLE", False),
+        ('docker login --password "$password" registry.example.org', True),
+        ("docker login --password-stdin registry.example.org < token", False),
+        ("docker build --secret id=netrc,src=$HOME/.netrc .", False),
+        ("psql --password=$(cat /run/secrets/db_password)", True),
+        ("kubectl create secret generic a --from-file=token=$token_file", False),
+        ("sh -c 'printf %s \"$TOKEN\" | curl -H @- http://x'", False),
+        ("sh -c 'curl -u me:$TOKEN http://x'", True),
+        ("kubectl exec a -- sh -c 'TOKEN=$(cat /run/token); use <<<\"$TOKEN\"'", False),
+        ("kubectl exec a -- sh -c 'curl -u me:$(cat /run/token) http://x'", True),
     ],
 )
 def test_what_a_line_shows(line: str, found: bool) -> None:
     assert bool(in_words({"page.md": line})) is found
+
+
+def container(**fields: Any) -> list[dict[str, Any]]:
+    """Return a pod with one container."""
+    one = {"name": "one"} | fields
+    return [{"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [one]}}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"command": ["serve"], "args": ["--token=$(API_TOKEN)"]}, True),
+        ({"command": ["serve", "--token-file=$(API_TOKEN_FILE)"]}, False),
+        ({"readinessProbe": {"exec": {"command": ["sh", "-c", "curl -u me:$TOKEN http://x"]}}}, True),
+        ({"livenessProbe": {"exec": {"command": ["sh", "-c", 'curl -K - http://x <<<"$TOKEN"']}}}, False),
+        ({"lifecycle": {"postStart": {"exec": {"command": ["tell", "Authorization: Bearer x"]}}}}, True),
+    ],
+)
+def test_what_a_container_shows(fields: dict[str, Any], found: bool) -> None:
+    assert bool(in_words(of_containers("a tier", container(**fields)))) is found
+
+
+@pytest.mark.parametrize(
+    ("service", "found"),
+    [
+        ({"command": "serve --token $API_TOKEN"}, True),
+        ({"command": ["serve", "--port", "8080"]}, False),
+        ({"healthcheck": {"test": ["CMD-SHELL", "curl -u me:$PASSWORD http://x"]}}, True),
+        ({"healthcheck": {"test": ["CMD", "/usr/local/bin/healthcheck", "live"]}}, False),
+        ({"healthcheck": {"disable": True}}, False),
+    ],
+)
+def test_what_a_service_shows(service: dict[str, Any], found: bool) -> None:
+    files = {"compose.yaml": {"services": {"one": service, "two": None}}}
+    assert bool(in_words(of_services(files))) is found

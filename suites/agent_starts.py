@@ -1,0 +1,186 @@
+"""Every way in which what ships starts the agent: its tiers, its Compose files, commands of documents.
+
+Of each what decides about files: what is mounted where, whether all else can be written, what is said to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from boxproof.core.session import Session
+from boxproof.deployment.deploy import rendered
+from boxproof.kube.client import Object
+from boxproof.subject import documented_commands, variables
+from boxproof.subject.documented_commands import Run, values
+from boxproof.subject.manifests import compose_file, shipped
+from boxproof.subject.manifests.pod_specs import agent_container, pod_spec, workload
+from boxproof.subject.model import Subject
+
+CONFIG_DIR = "CLAUDE_CONFIG_DIR"
+FIXED = frozenset({"secret", "configMap", "projected", "downwardAPI", "image"})  # nobody writes there
+LASTING = frozenset({"claim", "persistentVolumeClaim", "volume", "bind", "hostPath"})
+PLACES = ("target", "destination", "dst")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Where something is mounted, of what kind it is, and whether it is read-only."""
+
+    target: str
+    kind: str
+    read_only: bool = False
+
+    @property
+    def writable(self) -> bool:
+        """Whether files can be written there."""
+        return not self.read_only and self.kind not in FIXED
+
+
+@dataclass(frozen=True)
+class Start:
+    """One way: its name, what is mounted, whether the root is read-only, its variables; is it a command."""
+
+    name: str
+    mounts: tuple[Mount, ...] = ()
+    read_only: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+    by_command: bool = False
+
+    def carrier(self, path: str) -> Mount | None:
+        """Return the innermost mount that a path is in, None where that is the container's own layer."""
+        every = [each for each in self.mounts if f"{path}/".startswith(f"{each.target.rstrip('/')}/")]
+        return max(every, key=lambda each: len(each.target.rstrip("/")), default=None)
+
+    def writes(self, path: str) -> bool:
+        """Return whether files can be written in a directory."""
+        mount = self.carrier(path)
+        return not self.read_only if mount is None else mount.writable
+
+    def config_dir(self, subject: Subject) -> str:
+        """Return where the CLI looks for its configuration."""
+        return (self.variables.get(CONFIG_DIR) or subject.config_dir).rstrip("/")
+
+
+def every(session: Session, subject: Subject) -> list[Start]:
+    """Return all of them: raises SubjectFault where the subject cannot be rendered."""
+    made = [of_objects(f"tier {name}", each, subject) for name, each in tiers(session, subject)]
+    made += [of_service(name, each) for name, each in services(subject)]
+    return [*made, *(of_run(each) for each in commands(subject))]
+
+
+def tiers(session: Session, subject: Subject) -> Iterator[tuple[str, list[Object]]]:
+    """Give each tier and its objects."""
+    for name, components in (subject.tiers or {"default": ()}).items():
+        yield name, rendered(session, components=components)[0]
+
+
+def services(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give each Compose file, and each service of the box that there is with it over the first."""
+    files = shipped.compose(subject)
+    first = files.get(subject.compose.file, {}).get("services") or {}
+    image = (first.get(subject.compose.service) or {}).get("image")
+    for name, content in files.items():
+        found = first if name == subject.compose.file else compose_file.laid_over(first, content["services"])
+        for service, each in found.items():
+            if service == subject.compose.service or (image and (each or {}).get("image") == image):
+                yield f"{name}: {service}", each or {}
+
+
+def commands(subject: Subject) -> list[Run]:
+    """Return the commands of the documents, and the one that subject.toml says stands there."""
+    return [*documented_commands.runs(subject), Run("subject.toml", tuple(subject.commands.run[2:]))]
+
+
+def of_objects(name: str, objects: Sequence[Object], subject: Subject) -> Start:
+    """Return how the agent's container starts in the pod that objects make."""
+    item = workload(objects, subject.workload)
+    agent, pod = agent_container(objects, subject), pod_spec(item) or {}
+    known: dict[str, Mapping[str, Any]] = {each["name"]: each for each in pod.get("volumes") or ()}
+    for each in item["spec"].get("volumeClaimTemplates") or ():
+        known[each["metadata"]["name"]] = {"claim": {}}
+    mounts = tuple(_of_pod(each, known.get(each["name"]) or {}) for each in agent.get("volumeMounts") or ())
+    root = (agent.get("securityContext") or {}).get("readOnlyRootFilesystem")
+    return Start(name, mounts, bool(root), dict(_variables(agent, objects)))
+
+
+def _of_pod(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> Mount:
+    kind = next((each for each in volume if each != "name"), "emptyDir")
+    read_only = bool(mount.get("readOnly") or (volume.get(kind) or {}).get("readOnly"))
+    return Mount(str(mount["mountPath"]), kind, read_only)
+
+
+def _variables(agent: Mapping[str, Any], objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    maps = [each["configMapRef"]["name"] for each in agent.get("envFrom") or () if "configMapRef" in each]
+    for each in objects:
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"] in maps:
+            yield from ((name, str(value)) for name, value in (each.get("data") or {}).items())
+    yield from ((each["name"], str(each["value"])) for each in agent.get("env") or () if "value" in each)
+
+
+def of_service(name: str, service: Mapping[str, Any]) -> Start:
+    """Return how a service of Compose starts."""
+    told = service.get("tmpfs") or ()
+    mounts = [Mount(each.partition(":")[0], "tmpfs") for each in ([told] if isinstance(told, str) else told)]
+    mounts += [_of_service(each) for each in service.get("volumes") or ()]
+    for key, kind, top in (("secrets", "secret", "/run/secrets"), ("configs", "configMap", "")):
+        mounts += [Mount(_lent(each, top), kind, read_only=True) for each in service.get(key) or ()]
+    said = service.get("environment") or {}
+    pairs = said.items() if isinstance(said, Mapping) else (str(each).partition("=")[::2] for each in said)
+    given = {str(key): str(value or "") for key, value in pairs}
+    return Start(name, tuple(mounts), bool(service.get("read_only")), given)
+
+
+def _of_service(volume: Any) -> Mount:
+    if isinstance(volume, Mapping):
+        kind = str(volume.get("type", "volume"))
+        kind = kind if kind != "volume" or volume.get("source") else "anonymous"
+        return Mount(str(volume.get("target", "")), kind, bool(volume.get("read_only")))
+    return _short(str(volume))
+
+
+def _lent(told: Any, top: str) -> str:
+    """Return where a secret or a setting of Compose is."""
+    place = str(told.get("target") or told.get("source")) if isinstance(told, Mapping) else str(told)
+    return place if place.startswith("/") else f"{top}/{place}"
+
+
+def plain(text: str) -> str:
+    """Return a text with its variables filled in, or without words in their braces, where a colon may be."""
+
+    def bare(found: re.Match[str]) -> str:
+        return f"${{{variables.name(found)}}}" if found["sign"] else found[0]
+
+    return variables.VARIABLE.sub(bare, variables.filled(text))
+
+
+def _short(text: str) -> Mount:
+    """Return a mount that is written SOURCE:TARGET[:OPTIONS], or as its target alone."""
+    source, colon, rest = plain(text).partition(":")
+    if not colon:
+        return Mount(source, "anonymous")
+    target, _, options = rest.partition(":")
+    kind = "bind" if source[:1] in tuple("./~$") else "volume"
+    return Mount(target, kind, "ro" in options.split(","))
+
+
+def of_run(run: Run) -> Start:
+    """Return how a command of ``docker run`` starts a container."""
+    options = run.options
+    mounts = [_short(each) for each in values(options, "-v", "--volume")]
+    mounts += [Mount(each.partition(":")[0], "tmpfs") for each in values(options, "--tmpfs")]
+    mounts += [_spelled_out(each) for each in values(options, "--mount")]
+    given = dict(each.partition("=")[::2] for each in values(options, "-e", "--env"))
+    name, read_only = f"{run.page}: {' '.join(options)}", "--read-only" in options
+    return Start(name, tuple(mounts), read_only, given, by_command=True)
+
+
+def _spelled_out(text: str) -> Mount:
+    told = dict(each.partition("=")[::2] for each in plain(text).split(","))
+    kind = told.get("type", "volume")
+    named = kind != "volume" or told.get("source") or told.get("src")
+    read_only = any(told.get(each, "false") not in ("false", "0") for each in ("readonly", "ro"))
+    target = next((told[each] for each in PLACES if each in told), "")
+    return Mount(target, kind if named else "anonymous", read_only)
