@@ -21,6 +21,7 @@ from typing import IO
 
 from boxproof import nox_words
 from boxproof.core import process
+from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -189,13 +190,13 @@ def main(words: Sequence[str]) -> int:
             [python, "-m", "nox", *words], first=python.parent, env={"NOX_DEFAULT_VENV_BACKEND": "none"}
         )
     except BoxproofError as error:
-        print(f"boxproof: {error}", file=sys.stderr)
+        progress.fail(error.message, error.hint)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        print("boxproof: interrupted", file=sys.stderr)
+        progress.fail("interrupted")
         return int(ExitCode.INTERRUPTED)
     except OSError as error:
-        print(f"boxproof: {error.filename or ROOT}: {error.strerror}", file=sys.stderr)
+        progress.fail(f"{error.filename or ROOT}: {error.strerror}")
         return int(ExitCode.BLOCKED)
 
 

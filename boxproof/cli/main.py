@@ -110,10 +110,7 @@ def explained(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return _ended(ExitCode.INTERRUPTED, "interrupted")
     except (Exception, SystemExit) as error:  # nobody but we says how this ends
-        if isinstance(error, OSError) and no_room(error):
-            where = error.filename or "standard output"
-            return _ended(ExitCode.BLOCKED, f"{where}: {error.strerror}", "make room")
-        return _ended(ExitCode.BLOCKED, defect(error))
+        return _ended(ExitCode.BLOCKED, unforeseen(error))
 
 
 def _ended(code: ExitCode, message: str, hint: str = "") -> int:
@@ -121,6 +118,13 @@ def _ended(code: ExitCode, message: str, hint: str = "") -> int:
     progress.unread_is_fine()
     progress.fail(message, hint)
     return int(code)
+
+
+def unforeseen(error: BaseException) -> str:
+    """Return the line about an error that is none of our kinds: a full disk, or a defect."""
+    if isinstance(error, OSError) and no_room(error):
+        return f"{error.filename or 'standard output'}: {error.strerror} (make room)"
+    return defect(error)
 
 
 def defect(error: BaseException) -> str:

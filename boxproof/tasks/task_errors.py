@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from invoke.collection import Collection
-from invoke.exceptions import Exit, ParseError
+from invoke.config import Config
+from invoke.exceptions import Exit, ParseError, UnexpectedExit
 from invoke.program import Program
 from invoke.util import helpline
 
-from boxproof.cli.main import defect, interrupt_once
-from boxproof.core.settings import variable
+from boxproof.cli.main import interrupt_once, unforeseen
+from boxproof.core.settings import ROOT, every_variable, variable
+from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, ExitCode, nearest, one_line
-from pytest_claims.selection import is_file, short
+from pytest_claims.selection import is_file, short, there
 
 FORMATS = ("flat", "json", "nested")
+SETTINGS = "give a table of invoke's settings, or none"
 TAKES_WORDS = {"exec"}
 GROUPS: dict[str, tuple[str, ...]] = {
     "look at the machine": ("doctor", "preflight"),
@@ -41,28 +44,83 @@ def parse_in_one_line() -> None:
     def listing(self: Program) -> None:
         shown = self.args["list-format"].value
         if shown not in FORMATS:
-            hint = nearest(str(shown), FORMATS)
-            raise Exit(f"boxproof: --list-format={short(shown)!r} ({hint})", code=int(ExitCode.USAGE))
+            raise _wrong(f"--list-format={short(shown)!r} ({nearest(str(shown), FORMATS)})")
         try:
             cleanup(self)
         except ParseError as error:  # inv --help of a task that is not there
-            raise Exit(f"boxproof: {_told(error, self)}", code=int(ExitCode.USAGE)) from None
+            raise _wrong(_told(error, self)) from None
         except Exit as error:
-            told = f"boxproof: {one_line(error.message)} (inv -l lists the tasks)" if error.message else None
-            raise Exit(told, code=int(ExitCode.USAGE) if told else error.code) from None
+            if error.message:
+                raise _wrong(f"{error.message} (inv -l lists the tasks)") from None
+            raise
 
     def parse(self: Program) -> None:
         try:
             plain(self)
         except ParseError as error:
-            raise Exit(f"boxproof: {_told(error, self)}", code=int(ExitCode.USAGE)) from None
+            raise _wrong(_told(error, self)) from None
+        except ValueError as error:  # of int, which invoke calls on its own option
+            raise _wrong(f"--command-timeout: {error} (allowed: a whole number of seconds)") from None
         nothing = next(_empty(self), "") or _left_over(self)
         if nothing:
-            raise Exit(f"boxproof: {nothing}", code=int(ExitCode.USAGE))
+            raise _wrong(nothing)
 
     mended = {plain: parse, cleanup: listing, configure: _configured(configure)}
     for each, mine in mended.items():
         setattr(Program, each.__name__, mine)
+    _configure_in_one_line()
+
+
+def _wrong(told: str) -> Exit:
+    """Return the end of what was wrong usage: invoke prints it."""
+    return _ended(told, ExitCode.USAGE)
+
+
+def _ended(told: str, code: ExitCode) -> Exit:
+    """Return the end of a task: its lines as a terminal may have them, whatever names are in them."""
+    lines = map(progress.shown, told.splitlines())
+    return Exit("\n".join([f"boxproof: {next(lines, '')}", *lines]), code=int(code))
+
+
+def _configure_in_one_line() -> None:
+    """Have invoke tell in one line what it cannot read of its own settings: files, and variables."""
+    project, shell, execute = Config.load_project, Config.load_shell_env, Program.execute
+
+    def load_project(self: Config, merge: bool = True) -> None:
+        try:
+            project(self, merge)
+        except Exception as error:  # of whatever reads the file, for one of another form
+            raise _wrong(f"{_settings_file()} cannot be read: {_why(error)} ({SETTINGS})") from None
+
+    def load_shell_env(self: Config) -> None:
+        try:
+            shell(self)
+        except Exception as error:  # invoke names no variable
+            named = sorted(name for name in every_variable() if name.startswith("INVOKE_"))
+            raise _wrong(f"{', '.join(named)}: {_why(error)} (unset it)") from None
+
+    def run(self: Program) -> None:
+        try:
+            execute(self)
+        except (Exit, UnexpectedExit):
+            raise
+        except Exception as error:  # a task tells its own: these are of invoke's settings
+            raise _wrong(f"inv cannot work so: {_why(error)} ({SETTINGS}, also in ~/.invoke.*)") from None
+
+    for owner, plain, mine in (
+        (Config, project, load_project), (Config, shell, load_shell_env), (Program, execute, run)
+    ):  # fmt: skip
+        setattr(owner, plain.__name__, mine)
+
+
+def _settings_file() -> Path:
+    """Return the file of invoke's settings that is in force here: the first there is."""
+    files = [ROOT / f"invoke.{each}" for each in ("yaml", "yml", "json", "py")]
+    return next(filter(there, files), files[0])
+
+
+def _why(error: Exception) -> str:
+    return one_line(f"{type(error).__name__}: {error}")
 
 
 def _configured(plain: Callable[[Program, bool], None]) -> Callable[[Program, bool], None]:
@@ -72,12 +130,13 @@ def _configured(plain: Callable[[Program, bool], None]) -> Callable[[Program, bo
         file = self.args.config.value
         if file and not is_file(Path(file)):
             hint = "give a file of YAML, JSON or Python, or leave it out"
-            raise Exit(f"boxproof: --config={short(file)!r} is no file ({hint})", code=int(ExitCode.USAGE))
+            raise _wrong(f"--config={short(file)!r} is no file ({hint})")
         try:
             plain(self, merge)
+        except Exit:
+            raise
         except Exception as error:  # of invoke, for a file of another form
-            told = one_line(f"{type(error).__name__}: {error}")
-            raise Exit(f"boxproof: --config={short(str(file))!r}: {told}", code=int(ExitCode.USAGE)) from None
+            raise _wrong(f"--config={short(str(file))!r}: {_why(error)}") from None
 
     return configure
 
@@ -139,13 +198,13 @@ def explained(work: Callable[..., None]) -> Callable[..., None]:
         try:
             work(*words, **options)
         except BoxproofError as error:
-            raise Exit(f"boxproof: {error}", code=int(error.exit_code)) from None
+            raise _ended(str(error), error.exit_code) from None
         except KeyboardInterrupt:
-            raise Exit("boxproof: interrupted", code=int(ExitCode.INTERRUPTED)) from None
+            raise _ended("interrupted", ExitCode.INTERRUPTED) from None
         except Exit:
             raise
-        except Exception as error:  # a defect of ours
-            raise Exit(f"boxproof: {defect(error)}", code=int(ExitCode.BLOCKED)) from None
+        except Exception as error:
+            raise _ended(unforeseen(error), ExitCode.BLOCKED) from None
 
     return wrapped
 
