@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_claims.own_process import PROCESS
 from pytest_claims.recording import redaction
+from pytest_claims.recording.printing import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,7 +136,7 @@ def say(text: str, *, style: str | None = None) -> None:
     """Print one line of progress at the depth of the current step, with the time where no one looks on."""
     progress = PROCESS.get(Progress)
     console = progress.console
-    clean = _printable(redaction.text(text), "\n\t")
+    clean = printable(redaction.text(text), "\n\t")
     stamp = "" if console.is_terminal or not text else f"{datetime.now():%H:%M:%S} "
     try:
         console.print(stamp + "  " * progress.depth + clean, style=style, markup=False)
@@ -196,7 +196,7 @@ def _live(name: str, started: float) -> tuple[Callable[[str], None], Callable[[]
 
     def report(text: str) -> None:
         nonlocal last
-        last = _printable(redaction.text(text))[-120:]
+        last = printable(redaction.text(text))[-120:]
 
     status = progress.console.status(Line())
     status.start()
@@ -215,9 +215,13 @@ def _plain() -> tuple[Callable[[str], None], Callable[[], None]]:
     return report, lambda: None
 
 
-def fail(message: str, hint: str = "") -> None:
-    """Print a one-line error, with the next step in brackets; nowhere else where standard error is closed."""
+def fail(message: str, hint: str = "", *more: str) -> None:
+    """Print a one-line error, with the next step in brackets, and ``more`` lines of what was found.
+
+    Nowhere else where standard error is closed.
+    """
     told = f"boxproof: {shown(message)}" + (f" ({shown(hint)})" if hint else "")
+    told = "\n".join([told, *map(shown, more)])
     try:
         if sys.stderr:
             print(told, file=sys.stderr, flush=True)
@@ -228,25 +232,8 @@ def fail(message: str, hint: str = "") -> None:
 
 def shown(text: str) -> str:
     """Return a text without secrets, in one line whatever names are in it, and no longer than one reads."""
-    line = _printable(redaction.text(text))  # before it is cut
+    line = printable(redaction.text(text))  # before it is cut
     return line if len(line) <= LONG else f"{line[:LONG]}…"
-
-
-def _printable(text: str, kept: str = "", encoding: str = "utf-8", *, as_json: bool = False) -> str:
-    """Return a text with what a terminal does not print, or ``encoding`` has not, escaped; not what is ``kept``.
-
-    In JSON this happens within its strings, as they escape.
-    """
-    odd = [each for each in set(text) if each not in kept and not _has(encoding, each)]
-    return text.translate({ord(each): json.dumps(each)[1:-1] if as_json else _escaped(each) for each in odd})
-
-
-def _has(encoding: str, each: str) -> bool:
-    return each.isprintable() and bool(each.encode(encoding, "ignore"))
-
-
-def _escaped(each: str) -> str:
-    return each.encode("ascii", "backslashreplace").decode() if each.isprintable() else repr(each)[1:-1]
 
 
 def answer(text: str, *, as_json: bool = False) -> None:
@@ -257,9 +244,18 @@ def answer(text: str, *, as_json: bool = False) -> None:
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        print(_printable(text, "\n\t", encoding, as_json=as_json), flush=True)
+        print(printable(text, "\n\t", encoding, as_json=as_json), flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def let_go() -> None:
+    """Have what was printed go out, or nowhere: Python's own end would be another line and another code."""
+    for each in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed
+        try:
+            each.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), each.fileno())
 
 
 def unread_is_fine() -> None:

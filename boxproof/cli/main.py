@@ -82,11 +82,7 @@ def main(words: Sequence[str]) -> int:
         return _written(command(words))
 
     code = explained(work)
-    for each in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed
-        try:
-            each.flush()
-        except OSError:  # or Python says so once more at its end, with a code of its own
-            os.dup2(os.open(os.devnull, os.O_WRONLY), each.fileno())
+    progress.let_go()
     return code
 
 

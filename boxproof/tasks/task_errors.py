@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -15,7 +16,7 @@ from invoke.program import Program
 from invoke.util import helpline
 
 from boxproof.cli.main import interrupt_once, unforeseen
-from boxproof.core.settings import ROOT, every_variable, variable
+from boxproof.core.settings import every_variable, variable
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, ExitCode, nearest, one_line
 from pytest_claims.selection import is_file, short, there
@@ -46,13 +47,15 @@ def parse_in_one_line() -> None:
         if shown not in FORMATS:
             raise _wrong(f"--list-format={short(shown)!r} ({nearest(str(shown), FORMATS)})")
         try:
-            cleanup(self)
+            _all_read(lambda: cleanup(self))
         except ParseError as error:  # inv --help of a task that is not there
             raise _wrong(_told(error, self)) from None
         except Exit as error:
             if error.message:
                 raise _wrong(f"{error.message} (inv -l lists the tasks)") from None
             raise
+        except OSError as error:
+            raise _ended(unforeseen(error), ExitCode.BLOCKED) from None
 
     def parse(self: Program) -> None:
         try:
@@ -71,15 +74,36 @@ def parse_in_one_line() -> None:
     _configure_in_one_line()
 
 
+def _all_read(shows: Callable[[], None]) -> None:
+    """Have ``shows()`` print; raises Exit as it does, and where a reader has seen enough, OSError elsewhere."""
+    try:
+        try:
+            shows()
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        progress.let_go()
+        raise Exit(code=int(ExitCode.ACCEPTED)) from None
+
+
 def _wrong(told: str) -> Exit:
     """Return the end of what was wrong usage: invoke prints it."""
     return _ended(told, ExitCode.USAGE)
 
 
 def _ended(told: str, code: ExitCode) -> Exit:
-    """Return the end of a task: its lines as a terminal may have them, whatever names are in them."""
-    lines = map(progress.shown, told.splitlines())
-    return Exit("\n".join([f"boxproof: {next(lines, '')}", *lines]), code=int(code))
+    """Say how a task ends and return the end that is said already.
+
+    Invoke would print it as it is, and end with a code of its own where nobody can read it.
+    """
+    first, *more = told.splitlines() or [""]
+    progress.unread_is_fine()
+    progress.fail(first, "", *more)
+    progress.let_go()
+    ended = Exit(told, code=int(code))
+    ended.message = ""
+    return ended
 
 
 def _configure_in_one_line() -> None:
@@ -90,7 +114,7 @@ def _configure_in_one_line() -> None:
         try:
             project(self, merge)
         except Exception as error:  # of whatever reads the file, for one of another form
-            raise _wrong(f"{_settings_file()} cannot be read: {_why(error)} ({SETTINGS})") from None
+            raise _wrong(f"{_settings_file(Path(self._project_prefix))} cannot be read: {_why(error)} ({SETTINGS})") from None
 
     def load_shell_env(self: Config) -> None:
         try:
@@ -113,9 +137,9 @@ def _configure_in_one_line() -> None:
         setattr(owner, plain.__name__, mine)
 
 
-def _settings_file() -> Path:
-    """Return the file of invoke's settings that is in force here: the first there is."""
-    files = [ROOT / f"invoke.{each}" for each in ("yaml", "yml", "json", "py")]
+def _settings_file(directory: Path) -> Path:
+    """Return the file of invoke's settings that is in force in a directory: the first there is."""
+    files = [directory / f"invoke.{each}" for each in ("yaml", "yml", "json", "py")]
     return next(filter(there, files), files[0])
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 from invoke.main import program
 
+from boxproof.core.process import Result, run
 from boxproof.core.settings import ROOT
 from boxproof.tasks import task_errors
 
@@ -24,7 +27,7 @@ def inv(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(task_errors, "interrupt_once", lambda: None)
     monkeypatch.chdir(ROOT)
 
-    def run(*words: str) -> tuple[int, str]:
+    def called(*words: str) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["inv", *words])
         with pytest.raises(SystemExit) as ended:
             program.run(["inv", *words])
@@ -33,7 +36,7 @@ def inv(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         assert line.startswith("boxproof: "), line
         return int(ended.value.code or 0), line
 
-    return run
+    return called
 
 
 @pytest.mark.parametrize(
@@ -107,6 +110,11 @@ def inv(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         (["-f", "/etc/passwd", "doctor"], "--config='/etc/passwd': UnknownFileType"),
         (["-l", "nosuch"], "Sub-collection 'nosuch' not found! (inv -l lists the tasks)"),
         (["report", "--json", "--open"], "exclude each other"),
+        (["doctor", "-T", "abc"], "--command-timeout: invalid literal for int()"),
+        (["deploy", "--suffix", "a\x1b[1m"], r"--suffix='a\x1b[1m' (allowed"),
+        (["a\x1b[1m"], r"unknown task 'a\\x1b[1m'"),
+        (["-f", "/a\x1b[1m", "doctor"], r"--config='/a\x1b[1m' is no file"),
+        (["-l", "a\u202eb"], r"Sub-collection 'a\u202eb' not found!"),
         (["binaries"], "name one of --push REF and --wheel DIR"),
         (["binaries", "--push", "oci://h"], "oci://h is no reference of an artifact"),
         (["binaries", "--push", f"oci://h/x@sha256:{'a' * 64}"], "has a digest (its content decides"),
@@ -118,6 +126,71 @@ def inv(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_wrong_word_to_inv_is_one_line(inv: Inv, words: list[str], says: str) -> None:
     code, line = inv(*words)
     assert (code, says in line) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("RUN_WATCHERS", "abc"), ("RUN_WATCHERS", ""), ("RUN_WATCHERS", "\x1b[1m")]
+)
+def test_a_variable_that_invoke_cannot_read_is_named(
+    inv: Inv, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"INVOKE_{name}", value)
+    code, line = inv("report")
+    assert (code, f"INVOKE_{name}" in line, "unset it" in line) == (2, True, True), line
+
+
+def in_a_copy(directory: Path, redirected: str = "", *words: str) -> Result:
+    """Run inv on a copy of the tasks in ``directory``, beside which there may be settings of invoke."""
+    shutil.copyfile(ROOT / "tasks.py", directory / "tasks.py")
+    env = {"PYTHONPATH": str(ROOT), "BOXPROOF_REPORTS": str(directory), "BOXPROOF_STATE": str(directory)}
+    command = [sys.executable, "-m", "invoke", *(words or ["report"])]
+    shell = ["bash", "-c", f'exec "$@" {redirected}', "bash", *command]
+    return run(shell, timeout=60, check=False, cwd=directory, env=env)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("invoke.yaml", b"a: [b"), ("invoke.yaml", b"5"), ("invoke.yaml", b"tasks: 5"),
+        ("invoke.yaml", b"\xff"), ("invoke.yml", b"a: *b"), ("invoke.json", b"{"), ("invoke.yaml", None),
+        ("invoke.yaml", b"[" * 5000), ("invoke.yaml", b"\t- a"), ("invoke.json", b"[" * 100_000),
+    ],
+)  # fmt: skip
+def test_settings_that_invoke_cannot_read_are_named(
+    tmp_path: Path, file: str, content: bytes | None
+) -> None:
+    if content is None:
+        (tmp_path / file).mkdir()
+    else:
+        (tmp_path / file).write_bytes(content)
+    done = in_a_copy(tmp_path)
+    (line,) = done.stderr.splitlines()
+    assert (done.code, line.startswith(f"boxproof: {tmp_path / file} cannot be read: ")) == (2, True), line
+
+
+def test_settings_that_invoke_cannot_work_with_are_told(tmp_path: Path) -> None:
+    (tmp_path / "invoke.yaml").write_text("tasks: {executor_class: 5}")
+    done = in_a_copy(tmp_path)
+    (line,) = done.stderr.splitlines()
+    assert (done.code, line.startswith("boxproof: inv cannot work so: ")) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    ("words", "redirected", "code"),
+    [
+        (["report"], "2>/dev/full", 3), (["report"], "2>&-", 3), (["nosuch"], "2>/dev/full", 2),
+        (["-l"], ">/dev/full", 3), (["-l"], ">&-", 0), (["--help", "report"], ">/dev/full", 3),
+    ],
+)  # fmt: skip
+def test_a_task_ends_with_its_code_where_nothing_can_be_said(
+    tmp_path: Path, words: list[str], redirected: str, code: int
+) -> None:
+    done = in_a_copy(tmp_path, redirected, *words)
+    assert (done.code, done.stdout, "Traceback" in done.stderr) == (code, "", False), done.stderr
+
+
+def test_a_reader_of_the_list_may_go_before_it_has_read_all(tmp_path: Path) -> None:
+    assert in_a_copy(tmp_path, "> >(exit)", "-l").code == 0
 
 
 def a_sparse_file(path: Path) -> None:
