@@ -36,7 +36,7 @@ def join(home: Path, parts: Mapping[Path, Results], project: Project) -> Results
     records.save_collected(home, collected)
     order = list(project.claims())
     judged.sort(key=lambda each: order.index(each.id) if each.id in order else len(order))
-    first = next(iter(parts.values()))
+    first = max(parts.values(), key=_told)
     blocked = any(part.verdict == "blocked" for part in parts.values())
     interrupted = any(part.interrupted for part in parts.values())
     found = first.model_copy(
@@ -75,20 +75,31 @@ def join_kill_tables(home: Path, parts: Iterable[Path], project: Project) -> Kil
 
 
 def _same(parts: Mapping[Path, Results]) -> None:
-    whats: dict[str, Callable[[Results], object]] = {
+    whats: dict[str, Callable[[Results], object]] = {  # with nothing, what was not brought up: it is alike
         "subject": lambda one: (one.subject.name, one.subject.source, one.key and one.key.subject),
         "harness": lambda one: one.key and one.key.harness,
         "image": lambda one: one.subject.image.config_digest,
-        "cell": lambda one: [getattr(one.cell, name) for name in CELL],
+        "cell": _cell,
     }
     for home, part in parts.items():
         if part.key is None:
             raise UsageError(f"{home.name} does not say what it is about, by content", hint=HINT)
-    first, *others = parts
     for what, asked in whats.items():
+        first, *others = [each for each in parts if asked(parts[each])] or list(parts)
         for other in others:
             if asked(parts[first]) != asked(parts[other]):
                 raise UsageError(f"{first.name} and {other.name} are not of the same {what}", hint=HINT)
+
+
+def _cell(part: Results) -> tuple[str, ...]:
+    """Return what must be the same of the cells, () where a part's claims needed no cluster."""
+    told = tuple(str(getattr(part.cell, name)) for name in CELL)
+    return told if any(told) else ()
+
+
+def _told(part: Results) -> int:
+    """Return how much a part says of what it was tried on: the joined report says the most."""
+    return 2 * bool(_cell(part)) + bool(part.subject.image.config_digest)
 
 
 def _twice(names: Iterable[str]) -> str:

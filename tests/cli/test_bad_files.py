@@ -252,6 +252,8 @@ def test_a_list_of_another_type_is_told(tmp_path: Path, value: str) -> None:
         b'{"schema": 0}',
         b'{"schema": 1.0}',
         b'{"verdict": "accepted"}',
+        b'{"schema": 2, "claims": [], "cells": [], "timings": {"a": NaN}}',
+        b'{"schema": 2, "claims": [], "cells": [], "timings": {"a": 1e999}}',
     ],
 )
 @pytest.mark.parametrize("name", ["results.json", "matrix.json"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import sys
 import tarfile
@@ -15,7 +16,7 @@ from invoke.main import program
 
 from boxproof.core.process import Result, run
 from boxproof.core.settings import ROOT
-from boxproof.tasks import task_errors
+from boxproof.tasks import task_errors, task_steps
 
 pytestmark = pytest.mark.usefixtures("places")
 Inv = Callable[..., tuple[int, str]]
@@ -255,3 +256,24 @@ def test_what_others_share_is_not_cleaned(
     monkeypatch.setenv("BOXPROOF_CACHE", directory)
     code, line = inv("clean", "--cache")
     assert (code, "others keep things there too" in line) == (2, True), line
+
+
+@pytest.mark.parametrize("name", ["letters", "src.git", "a b", "a\x1b[1m"])
+def test_a_cache_with_things_of_others_in_it_is_not_cleaned(
+    inv: Inv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    home = tmp_path / "things"
+    for each in (home / "apt" / "x", home / name):
+        each.parent.mkdir(parents=True, exist_ok=True)
+        each.touch()
+    monkeypatch.setenv("BOXPROOF_CACHE", str(home))
+    code, line = inv("clean", "--cache")
+    assert (code, "others keep things there too" in line, (home / "apt/x").exists()) == (2, True, True), line
+
+
+def test_what_the_cache_holds_is_known() -> None:
+    """A name that is new there goes into ``CACHED``, or clean would refuse a cache of its own."""
+    named = re.compile(r"(?:settings\.|self\.|[( ])cache / \"([\w.-]+)\"")
+    found = {each for path in (ROOT / "boxproof").rglob("*.py") for each in named.findall(path.read_text())}
+    assert found - {"roots", "suites", "trees"} <= task_steps.CACHED  # those are below apt
+    assert len(found) > 10

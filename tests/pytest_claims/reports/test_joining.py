@@ -126,6 +126,43 @@ def test_reports_of_another_run_are_refused(
         joining.join(home, parts, OURS)
 
 
+NOTHING = SubjectPart(name="box", source="abc", image=Image())
+
+
+@pytest.mark.parametrize("bare", ["a", "b"])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"subject": NOTHING, "cell": Cell()},
+        {"subject": NOTHING, "cell": Cell(engine="28.0 (user)")},
+        {"cell": Cell(engine="28.0 (user)")},
+    ],
+)
+def test_a_shard_whose_claims_needed_no_image_or_no_cluster_goes_with_the_others(
+    tmp_path: Path, home: Path, bare: str, facts: dict[str, Any]
+) -> None:
+    parts = made(tmp_path / "a", "pvc-bound", **(facts if bare == "a" else {}))
+    parts |= made(tmp_path / "b", "rbac-no-secrets", **(facts if bare == "b" else {}))
+
+    found = joining.join(home, parts, OURS)
+
+    assert (found.verdict, found.cell.kind, found.subject.image.config_digest) == (
+        "accepted", "0.33.0", "sha256:1",
+    )  # fmt: skip
+
+
+def test_shards_that_all_needed_nothing_go_together_and_others_are_still_compared(
+    tmp_path: Path, home: Path
+) -> None:
+    bare: dict[str, Any] = {"subject": NOTHING, "cell": Cell()}
+    parts = made(tmp_path / "a", "pvc-bound", **bare) | made(tmp_path / "b", "rbac-no-secrets", **bare)
+    assert joining.join(home, parts, OURS).cell == Cell()
+    parts |= made(tmp_path / "c", "base-tag-pinned", cell=Cell(kind="0.30.0"))
+    parts |= made(tmp_path / "d", "image-user-nonroot", cell=Cell(kind="0.33.0"))
+    with pytest.raises(UsageError, match="c and d are not of the same cell"):
+        joining.join(home, parts, OURS)
+
+
 def test_a_claim_in_two_shards_is_refused(tmp_path: Path, home: Path) -> None:
     parts = made(tmp_path / "a", "pvc-bound") | made(tmp_path / "b", "pvc-bound")
 
