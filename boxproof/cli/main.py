@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -14,7 +15,7 @@ import boxproof
 from boxproof.cli.options import COMMANDS, asked
 from boxproof.core import foreign_subject, parents
 from boxproof.core.process import ENDING, in_utf8, tell, when_told
-from boxproof.core.settings import ROOT, starter
+from boxproof.core.settings import ROOT, Settings, starter
 from pytest_claims import progress, selection
 from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest, no_room, one_line
 from pytest_claims.recording import redaction
@@ -117,10 +118,28 @@ def _ended(code: ExitCode, message: str, hint: str = "") -> int:
 
 
 def unforeseen(error: BaseException) -> str:
-    """Return the line about an error that is none of our kinds: a full disk, or a defect."""
-    if isinstance(error, OSError) and no_room(error):
-        return f"{error.filename or 'standard output'}: {error.strerror} (make room)"
+    """Return the line about an error that is none of our kinds: no room, no place to write to, or a defect."""
+    if isinstance(error, OSError):
+        if no_room(error):
+            return f"{error.filename or 'standard output'}: {error.strerror} (make room)"
+        return _unwritable() or defect(error)
     return defect(error)
+
+
+def _unwritable() -> str:
+    """Return the line about a directory of ours that cannot be written to, "" where each can be."""
+    try:
+        settings = Settings.load()
+    except BoxproofError:
+        return ""
+    for name, place in (("STATE", settings.state), ("CACHE", settings.cache)):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            return f"cannot write to {place}: {error.strerror} (set BOXPROOF_{name} to a directory of yours)"
+    return ""
 
 
 def defect(error: BaseException) -> str:

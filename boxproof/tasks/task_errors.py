@@ -64,7 +64,7 @@ def parse_in_one_line() -> None:
             raise _wrong(_told(error, self)) from None
         except ValueError as error:  # of int, which invoke calls on its own option
             raise _wrong(f"--command-timeout: {error} (allowed: a whole number of seconds)") from None
-        nothing = next(_empty(self), "") or _left_over(self)
+        nothing = next(_empty(self), "") or next(_twice(self), "") or _left_over(self)
         if nothing:
             raise _wrong(nothing)
 
@@ -187,6 +187,46 @@ def _empty(program: Program) -> Iterator[str]:
                     yield f"{option}={short(each)!r} (give a value, or leave the option out)"
 
 
+def _twice(program: Program) -> Iterator[str]:
+    """Yield a line for each option that was given twice where one counts: invoke drops the second value."""
+    for context in program.tasks:
+        for argument in context.args.values():
+            flags = {name for name, one in context.flags.items() if one is argument}
+            given = sum(each.partition("=")[0] in flags for each in _own_words(program))
+            counted = [one for one in program.tasks if argument.name in one.args]
+            heard = sum(one.args[argument.name].got_value for one in counted)
+            if argument.takes_value and argument.kind is not list and given > max(heard, 1):
+                yield _is_given_twice(argument.name, str(context.name))
+
+
+def _own_words(program: Program) -> list[str]:
+    """Return the words of the tasks, without those after --."""
+    words = list(program.argv)
+    return words[: words.index("--")] if "--" in words else words
+
+
+def _is_given_twice(name: str, task: str) -> str:
+    return f"--{name.replace('_', '-')} of inv {task} is given twice (give it once)"
+
+
+def _in_the_way(word: str, error: ParseError, program: Program) -> str:
+    """Return the line about a word that stands where an option took none, or had one; "" elsewhere."""
+    words = [part for each in _own_words(program) for part in _split(each)]
+    before = words[words.index(word) - 1] if word in words[1:] else ""
+    argument = getattr(error.context, "flags", {}).get(before)
+    if argument is None:
+        return ""
+    name, task = str(argument.name), str(error.context.name)
+    if argument.takes_value:
+        return _is_given_twice(name, task)
+    return f"{before} of inv {task} takes no value: {short(word)!r} (inv --help {task})"
+
+
+def _split(word: str) -> list[str]:
+    option, equals, value = word.partition("=")
+    return [option, value] if equals and word.startswith("-") else [word]
+
+
 def _told(error: ParseError, program: Program) -> str:
     """Return the line about a word that invoke did not understand."""
     said, context = str(error), error.context
@@ -202,6 +242,8 @@ def _told(error: ParseError, program: Program) -> str:
             nearest(word.split("=")[0], flags) if flags else f"inv {name} takes no options".replace("  ", " ")
         )
         return f"unknown argument {short(word)!r} of inv {name} ({hint})".replace("inv  ", "inv ")
+    if said.startswith("No idea what") and (other := _in_the_way(word, error, program)):
+        return other
     if said.startswith("No idea what"):
         return f"unknown task {short(word)!r} ({nearest(word, tasks)}; inv -l lists them)"
     if "needed value" in said:

@@ -111,6 +111,16 @@ def inv(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         (["-f", "/etc/passwd", "doctor"], "--config='/etc/passwd': UnknownFileType"),
         (["-l", "nosuch"], "Sub-collection 'nosuch' not found! (inv -l lists the tasks)"),
         (["report", "--json", "--open"], "exclude each other"),
+        (["deploy", "--suffix", "a", "--suffix", "b"], "--suffix of inv deploy is given twice (give it once)"),
+        (["deploy", "-s", "a", "--suffix=b"], "--suffix of inv deploy is given twice"),
+        (["deploy", "--suffix", "A", "--suffix", "deploy"], "--suffix of inv deploy is given twice"),
+        (["deploy", "--suffix", "A", "deploy", "--suffix", "b"], "--suffix='A'"),
+        (["exec", "--suffix", "A", "--", "--suffix", "--suffix"], "--suffix='A'"),
+        (["clean", "--cache=x"], "--cache of inv clean takes no value: 'x' (inv --help clean)"),
+        (["clean", "extra"], "unknown task 'extra'"),
+        (["logs", "--tail", " 5"], "--tail=' 5'"),
+        (["logs", "--tail", "+5"], "--tail='+5'"),
+        (["logs", "--tail", "5_0"], "--tail='5_0'"),
         (["doctor", "-T", "abc"], "--command-timeout: invalid literal for int()"),
         (["deploy", "--suffix", "a\x1b[1m"], r"--suffix='a\x1b[1m' (allowed"),
         (["a\x1b[1m"], r"unknown task 'a\\x1b[1m'"),
@@ -277,3 +287,19 @@ def test_what_the_cache_holds_is_known() -> None:
     found = {each for path in (ROOT / "boxproof").rglob("*.py") for each in named.findall(path.read_text())}
     assert found - {"roots", "suites", "trees"} <= task_steps.CACHED  # those are below apt
     assert len(found) > 10
+
+
+@pytest.mark.parametrize("place", ["/proc/x", "file/below"])
+@pytest.mark.parametrize("name", ["STATE", "CACHE"])
+def test_a_directory_of_ours_that_cannot_be_is_no_defect(
+    inv: Inv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(f"BOXPROOF_{name}", str(tmp_path / place))
+
+    def fails(*, past: bool, **_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", f"/somewhere/{past}")
+
+    monkeypatch.setattr("boxproof.cli.report.main", lambda *_, **options: fails(**options))
+    code, line = inv("report")
+    assert (code, f"set BOXPROOF_{name} to a directory of yours" in line) == (3, True), line
