@@ -434,6 +434,8 @@ def test_a_full_disk_is_no_wrong_usage_and_leaves_the_file_there_was(
         ("evidence/a/b", a_pipe),
         ("evidence/a/b", a_dangling_link),
         ("evidence/a/b", lambda path: path.symlink_to("..")),
+        ("evidence/a/b", lambda path: path.symlink_to("/etc/passwd")),
+        ("checks/a.json", lambda path: path.symlink_to("/etc/passwd")),
     ],
 )
 def test_what_cannot_be_joined_is_named(

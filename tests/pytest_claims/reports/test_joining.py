@@ -163,6 +163,27 @@ def test_shards_that_all_needed_nothing_go_together_and_others_are_still_compare
         joining.join(home, parts, OURS)
 
 
+@pytest.mark.parametrize("name", ["no-such-claim", "a\x1b[1m\nb"])
+def test_a_claim_that_nobody_knows_is_refused(tmp_path: Path, home: Path, name: str) -> None:
+    parts = made(tmp_path / "a", "pvc-bound")
+    (judged,) = parts[tmp_path / "a"].claims
+    other = parts[tmp_path / "a"].model_copy(update={"claims": (judged.model_copy(update={"id": name}),)})
+    with pytest.raises(UsageError, match="is none that is known here") as fault:
+        joining.join(home, parts | {tmp_path / "b": other}, OURS)
+    assert str(fault.value).isprintable()
+
+
+def test_all_claims_but_one_are_not_all(tmp_path: Path, home: Path) -> None:
+    ids = list(OURS.claims())
+    parts = made(tmp_path / "a", ids[0])
+    (judged,) = parts[tmp_path / "a"].claims
+    many = tuple(judged.model_copy(update={"id": each}) for each in ids)
+    whole = {tmp_path / "a": parts[tmp_path / "a"].model_copy(update={"claims": many})}
+    assert not joining.join(home, whole, OURS).narrowed
+    less = {tmp_path / "a": parts[tmp_path / "a"].model_copy(update={"claims": many[1:]})}
+    assert joining.join(home, less, OURS).narrowed
+
+
 def test_a_claim_in_two_shards_is_refused(tmp_path: Path, home: Path) -> None:
     parts = made(tmp_path / "a", "pvc-bound") | made(tmp_path / "b", "pvc-bound")
 
