@@ -194,7 +194,7 @@ def normalise(value: object) -> Any:
     if isinstance(value, Enum):
         return normalise(value.value)
     if isinstance(value, str):
-        return value.encode(errors="replace").decode()  # a name on a disk may be no UTF-8
+        return value.encode(errors="backslashreplace").decode()  # a name on a disk may be no UTF-8
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, bytes):
