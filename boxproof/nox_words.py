@@ -93,7 +93,7 @@ def check_words(words: Sequence[str], *, called: str = "./nox") -> None:
             _demand_session(word, known)
     if not asked & LISTING:
         if process.given("NOXPYTHON").strip() and not asked & PYTHONS:
-            told = f"NOXPYTHON={process.given('NOXPYTHON')[:80]!r}: sessions take the Python that nox runs with"
+            told = f"NOXPYTHON={process.given('NOXPYTHON')[:80]!r}: sessions take the Python of nox"
             raise UsageError(told, hint="unset it; NOXFORCEPYTHON has them take another")
         for each in found:
             _demand_selected(each, known)

@@ -118,7 +118,7 @@ def _ended(code: ExitCode, message: str, hint: str = "") -> int:
 
 
 def unforeseen(error: BaseException) -> str:
-    """Return the line about an error that is none of our kinds: no room, no place to write to, or a defect."""
+    """Return the line about an error of no kind of ours: no room, no place to write to, a defect."""
     if isinstance(error, OSError):
         if no_room(error):
             return f"{error.filename or 'standard output'}: {error.strerror} (make room)"

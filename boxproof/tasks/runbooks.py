@@ -90,7 +90,8 @@ def _shown(
     found = stale_images.stale(engine, cluster, image, namespace)
     for each in found:
         progress.answer(str(each))
-    progress.answer(f"{image.reference} is {'not everywhere' if found else f'on every node and in {namespace}'}")
+    where = "not everywhere" if found else f"on every node and in {namespace}"
+    progress.answer(f"{image.reference} is {where}")
     return found
 
 

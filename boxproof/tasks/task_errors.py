@@ -75,7 +75,7 @@ def parse_in_one_line() -> None:
 
 
 def _all_read(shows: Callable[[], None]) -> None:
-    """Have ``shows()`` print; raises Exit as it does, and where a reader has seen enough, OSError elsewhere."""
+    """Have ``shows()`` print; raises Exit as it does, also where a reader has seen enough, and OSError."""
     try:
         try:
             shows()
@@ -114,7 +114,8 @@ def _configure_in_one_line() -> None:
         try:
             project(self, merge)
         except Exception as error:  # of whatever reads the file, for one of another form
-            raise _wrong(f"{_settings_file(Path(self._project_prefix))} cannot be read: {_why(error)} ({SETTINGS})") from None
+            file = _settings_file(Path(self._project_prefix))
+            raise _wrong(f"{file} cannot be read: {_why(error)} ({SETTINGS})") from None
 
     def load_shell_env(self: Config) -> None:
         try:

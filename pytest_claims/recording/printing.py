@@ -1,4 +1,4 @@
-"""Texts of others as a terminal or a page may have them: nothing in them moves a cursor or turns a line around."""
+"""Texts of others as a terminal or a page may have them: nothing moves a cursor or turns a line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNSEEN = re.compile(
 
 
 def printable(text: str, kept: str = "", encoding: str = "utf-8", *, as_json: bool = False) -> str:
-    """Return a text with what a terminal does not print, or ``encoding`` has not, escaped; not what is ``kept``.
+    """Return a text with what no terminal prints, or ``encoding`` has not, escaped, but what is ``kept``.
 
     In JSON this happens within its strings, as they escape.
     """

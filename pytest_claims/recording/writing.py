@@ -32,7 +32,7 @@ def append_text(path: Path, text: str) -> Path:
 def write_page(path: Path, page: str) -> Path:
     """Write a page at once: it is made of redacted files, and known values are taken out once more.
 
-    Shapes are not looked for: a page's own markup is no secret. What would turn a line around stands as a sign.
+    Shapes are not looked for: a page's own markup is no secret. What would turn a line stands as a sign.
     """
     page = UNSEEN.sub("\ufffd", page)
     for each in redaction.known().values:

@@ -32,7 +32,7 @@ def join(home: Path, parts: Mapping[Path, Results], project: Project) -> Results
     order = list(project.claims())
     strange = next((each.id for each in judged if each.id not in order), None)
     if strange is not None:
-        hint = "join them with the version, and for a box of its own with the --subject, that they were run with"
+        hint = "join them with the version, and for another box with the --subject, that they are of"
         raise UsageError(f"claim {short(strange)!r} in the reports is none that is known here", hint=hint)
     collected: dict[str, list[str]] = {}
     for each in parts:

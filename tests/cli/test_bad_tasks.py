@@ -111,7 +111,7 @@ def inv(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         (["-f", "/etc/passwd", "doctor"], "--config='/etc/passwd': UnknownFileType"),
         (["-l", "nosuch"], "Sub-collection 'nosuch' not found! (inv -l lists the tasks)"),
         (["report", "--json", "--open"], "exclude each other"),
-        (["deploy", "--suffix", "a", "--suffix", "b"], "--suffix of inv deploy is given twice (give it once)"),
+        (["deploy", "--suffix", "a", "--suffix", "b"], "--suffix of inv deploy is given twice (give"),
         (["deploy", "-s", "a", "--suffix=b"], "--suffix of inv deploy is given twice"),
         (["deploy", "--suffix", "A", "--suffix", "deploy"], "--suffix of inv deploy is given twice"),
         (["deploy", "--suffix", "A", "deploy", "--suffix", "b"], "--suffix='A'"),
@@ -167,9 +167,7 @@ def in_a_copy(directory: Path, redirected: str = "", *words: str) -> Result:
         ("invoke.yaml", b"[" * 5000), ("invoke.yaml", b"\t- a"), ("invoke.json", b"[" * 100_000),
     ],
 )  # fmt: skip
-def test_settings_that_invoke_cannot_read_are_named(
-    tmp_path: Path, file: str, content: bytes | None
-) -> None:
+def test_settings_that_invoke_cannot_read_are_named(tmp_path: Path, file: str, content: bytes | None) -> None:
     if content is None:
         (tmp_path / file).mkdir()
     else:
