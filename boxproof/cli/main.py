@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import boxproof
 from boxproof.cli.options import COMMANDS, asked
@@ -122,17 +123,19 @@ def unforeseen(error: BaseException) -> str:
     if isinstance(error, OSError):
         if no_room(error):
             return f"{error.filename or 'standard output'}: {error.strerror} (make room)"
-        return _unwritable() or defect(error)
+        return _unwritable(str(error.filename or "")) or defect(error)
     return defect(error)
 
 
-def _unwritable() -> str:
-    """Return the line about a directory of ours that cannot be written to, "" where each can be."""
+def _unwritable(named: str) -> str:
+    """Return the line about the directory of ours, with ``named`` in it, that cannot be written to, or ""."""
     try:
         settings = Settings.load()
     except BoxproofError:
         return ""
     for name, place in (("STATE", settings.state), ("CACHE", settings.cache)):
+        if not (named and (place.is_relative_to(named) or Path(named).is_relative_to(place))):
+            continue
         try:
             place.mkdir(parents=True, exist_ok=True)
             if not os.access(place, os.W_OK | os.X_OK):

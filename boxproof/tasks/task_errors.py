@@ -41,6 +41,8 @@ def parse_in_one_line() -> None:
     It knows no other way: its program prints an error of its parser, and ends with 1.
     """
     plain, cleanup, configure = Program.parse_tasks, Program.parse_cleanup, Program.update_config
+    if plain.__module__ == __name__:  # in the same process once more
+        return
 
     def listing(self: Program) -> None:
         shown = self.args["list-format"].value
@@ -68,9 +70,11 @@ def parse_in_one_line() -> None:
         if nothing:
             raise _wrong(nothing)
 
-    mended = {plain: parse, cleanup: listing, configure: _configured(configure)}
-    for each, mine in mended.items():
-        setattr(Program, each.__name__, mine)
+    mended = {
+        "parse_tasks": parse, "parse_cleanup": listing, "update_config": _configured(configure)
+    }  # fmt: skip
+    for name, mine in mended.items():
+        setattr(Program, name, mine)
     _configure_in_one_line()
 
 
@@ -132,10 +136,9 @@ def _configure_in_one_line() -> None:
         except Exception as error:  # a task tells its own: these are of invoke's settings
             raise _wrong(f"inv cannot work so: {_why(error)} ({SETTINGS}, also in ~/.invoke.*)") from None
 
-    for owner, plain, mine in (
-        (Config, project, load_project), (Config, shell, load_shell_env), (Program, execute, run)
-    ):  # fmt: skip
-        setattr(owner, plain.__name__, mine)
+    setattr(Config, "load_project", load_project)  # noqa: B010  (a method that is assigned is an error to mypy)
+    setattr(Config, "load_shell_env", load_shell_env)  # noqa: B010
+    setattr(Program, "execute", run)  # noqa: B010
 
 
 def _settings_file(directory: Path) -> Path:
@@ -161,7 +164,7 @@ def _configured(plain: Callable[[Program, bool], None]) -> Callable[[Program, bo
         except Exit:
             raise
         except Exception as error:  # of invoke, for a file of another form
-            raise _wrong(f"--config={short(str(file))!r}: {_why(error)}") from None
+            raise _wrong(f"--config={short(str(file))!r} cannot be read: {_why(error)}") from None
 
     return configure
 

@@ -108,7 +108,7 @@ def inv(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         (["restore", "--file", "/"], "--file='/' is no file"),
         (["diff-config", "--yes"], "--yes is about --reset"),
         (["-f", "/nonexistent", "doctor"], "--config='/nonexistent' is no file (give a file of YAML"),
-        (["-f", "/etc/passwd", "doctor"], "--config='/etc/passwd': UnknownFileType"),
+        (["-f", "/etc/passwd", "doctor"], "--config='/etc/passwd' cannot be read: UnknownFileType"),
         (["-l", "nosuch"], "Sub-collection 'nosuch' not found! (inv -l lists the tasks)"),
         (["report", "--json", "--open"], "exclude each other"),
         (["deploy", "--suffix", "a", "--suffix", "b"], "--suffix of inv deploy is given twice (give"),
@@ -296,7 +296,7 @@ def test_a_directory_of_ours_that_cannot_be_is_no_defect(
     monkeypatch.setenv(f"BOXPROOF_{name}", str(tmp_path / place))
 
     def fails(*_: object, **__: object) -> None:
-        raise FileNotFoundError(2, "No such file or directory", "/somewhere")
+        raise FileNotFoundError(2, "No such file or directory", str(tmp_path / place / "below"))
 
     monkeypatch.setattr("boxproof.cli.report.main", fails)
     code, line = inv("report")
