@@ -326,6 +326,20 @@ def test_a_python_that_is_not_there_is_no_success() -> None:
     assert done.code != 0 and "3.99 not found" in done.stderr, done.stderr
 
 
+def test_the_inv_of_the_clone_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    bootstrap.own_inv(tmp_path)
+    assert not list((tmp_path / "bin").iterdir()), "what was not installed is not made"
+    for before in ("#!/bin/python\n", bootstrap.INV):
+        (tmp_path / "bin/inv").write_text(before)
+        bootstrap.own_inv(tmp_path)
+    assert os.access(tmp_path / "bin/inv", os.X_OK)
+    (tmp_path / "bin/python").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (tmp_path / "bin/python").chmod(0o755)
+    said = process.run([tmp_path / "bin/inv", "a b", "--c"], timeout=60, cwd="/").stdout
+    assert said == "-P|-m|boxproof.tasks.program|a b|--c|"
+
+
 def test_a_start_from_a_directory_that_is_gone_does_not_take_the_clone_for_it(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -17,11 +17,13 @@ from invoke.util import helpline
 
 from boxproof.cli.main import interrupt_once, unforeseen
 from boxproof.core.settings import every_variable, variable
+from boxproof.core.typed_paths import at_home
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, ExitCode, nearest, one_line
 from pytest_claims.selection import is_file, short, there
 
 FORMATS = ("flat", "json", "nested")
+FORMS_OF_SETTINGS, BASE = ("yaml", "yml", "json", "py"), ("~/.invoke", "/etc/invoke")
 SETTINGS = "give a table of invoke's settings, or none"
 TAKES_WORDS = {"exec"}
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -76,6 +78,43 @@ def parse_in_one_line() -> None:
     for name, mine in mended.items():
         setattr(Program, name, mine)
     _configure_in_one_line()
+    _begin_in_one_line()
+
+
+def _begin_in_one_line() -> None:
+    """Have invoke tell in one line what is wrong before it has read any task: of use to ``program``."""
+    create, core, collect = Program.create_config, Program.parse_core, Program.load_collection
+
+    def create_config(self: Program) -> None:
+        try:
+            create(self)
+        except Exception as error:  # of whatever reads the files of the user and the system
+            places = [f"{place}.{form}" for place in BASE for form in FORMS_OF_SETTINGS]
+            read = ", ".join(each for each in places if there(at_home(each))) or "~/.invoke.*"
+            raise _wrong(f"{read} cannot be read: {_why(error)} ({SETTINGS})") from None
+
+    def parse_core(self: Program, argv: list[str] | None) -> None:
+        try:
+            core(self, argv)
+        except ParseError as error:
+            raise _wrong(_told(error, self)) from None
+        except ValueError as error:
+            raise _wrong(f"--command-timeout: {error} (allowed: a whole number of seconds)") from None
+
+    def load_collection(self: Program) -> None:
+        try:
+            collect(self)
+        except Exit as error:
+            if error.message:
+                raise _wrong(f"{error.message} (go to the clone)") from None
+            raise
+        except OSError as error:
+            where = error.filename or "the working directory"
+            raise _wrong(f"{where}: {error.strerror} (go to the clone)") from None
+
+    setattr(Program, "create_config", create_config)  # noqa: B010
+    setattr(Program, "parse_core", parse_core)  # noqa: B010
+    setattr(Program, "load_collection", load_collection)  # noqa: B010
 
 
 def _all_read(shows: Callable[[], None]) -> None:
@@ -143,7 +182,7 @@ def _configure_in_one_line() -> None:
 
 def _settings_file(directory: Path) -> Path:
     """Return the file of invoke's settings that is in force in a directory: the first there is."""
-    files = [directory / f"invoke.{each}" for each in ("yaml", "yml", "json", "py")]
+    files = [directory / f"invoke.{each}" for each in FORMS_OF_SETTINGS]
     return next(filter(there, files), files[0])
 
 
@@ -172,7 +211,7 @@ def _configured(plain: Callable[[Program, bool], None]) -> Callable[[Program, bo
 def _left_over(program: Program) -> str:
     """Return a line about words after -- that no task of those called takes, "" if there are none."""
     words, names = program.core.remainder, [str(each.name) for each in program.tasks]
-    if not words or TAKES_WORDS & set(names):
+    if not words or not names or TAKES_WORDS & set(names):  # no names where a shell asks what may come next
         return ""
     hint = f"inv {' '.join(names)} {words}" if words.startswith("-") else f"inv --help {names[-1]}"
     return f"inv {names[-1]} takes no words after --: {short(words)!r} ({hint})"
@@ -235,7 +274,8 @@ def _told(error: ParseError, program: Program) -> str:
     """Return the line about a word that invoke did not understand."""
     said, context = str(error), error.context
     word = next(iter(re.findall(r"'([^']*)'", said)), "")
-    tasks = program.collection.task_names if program.collection else {}
+    found = getattr(program, "collection", None)  # none before it is read
+    tasks = found.task_names if found else {}
     name = getattr(context, "name", "") or ""
     if said.startswith("No idea what") and word.startswith("-"):
         setting = variable(word.split("=")[0].removeprefix("--"))
@@ -252,7 +292,8 @@ def _told(error: ParseError, program: Program) -> str:
         return f"unknown task {short(word)!r} ({nearest(word, tasks)}; inv -l lists them)"
     if "needed value" in said:
         given = "/".join(re.findall(r"Argument: ([\w-]+)", said))
-        return f"--{given} of inv {name} needs a value (inv --help {name})"
+        of_task = f" of inv {name} needs a value (inv --help {name})"
+        return f"--{given}{of_task if name else ' of inv needs a value (inv --help)'}"
     if "required positional" in said:
         missing = ", ".join(f"--{each}" for each in re.findall(r"'([^']*)'", said)[1:])
         return f"inv {word} needs {missing} (inv --help {word})"

@@ -150,11 +150,11 @@ def test_a_variable_that_invoke_cannot_read_is_named(
     assert (code, f"INVOKE_{name}" in line, "unset it" in line) == (2, True, True), line
 
 
-def in_a_copy(directory: Path, redirected: str = "", *words: str) -> Result:
+def in_a_copy(directory: Path, redirected: str = "", *words: str, module: str = "invoke") -> Result:
     """Run inv on a copy of the tasks in ``directory``, beside which there may be settings of invoke."""
     shutil.copyfile(ROOT / "tasks.py", directory / "tasks.py")
     env = {"PYTHONPATH": str(ROOT), "BOXPROOF_REPORTS": str(directory), "BOXPROOF_STATE": str(directory)}
-    command = [sys.executable, "-m", "invoke", *(words or ["report"])]
+    command = [sys.executable, "-P", "-m", module, *(words or ["report"])]
     shell = ["bash", "-c", f'exec "$@" {redirected}', "bash", *command]
     return run(shell, timeout=60, check=False, cwd=directory, env=env)
 
@@ -175,6 +175,52 @@ def test_settings_that_invoke_cannot_read_are_named(tmp_path: Path, file: str, c
     done = in_a_copy(tmp_path)
     (line,) = done.stderr.splitlines()
     assert (done.code, line.startswith(f"boxproof: {tmp_path / file} cannot be read: ")) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-T", "abc"], "--command-timeout: invalid literal for int()"),
+        (["-T"], "--command-timeout of inv needs a value (inv --help)"),
+        (["-c"], "--collection of inv needs a value"),
+        (["-c", "nosuch"], "Can't find any collection named 'nosuch'! (go to the clone)"),
+        (["-r", "/nonexistent", "report"], "Can't find any collection named 'tasks'!"),
+        (["--no-such"], "unknown argument '--no-such'"),
+        (["--print-completion-script", "nosuch"], 'Completion for shell "nosuch" not supported'),
+        (["nosuch"], "unknown task 'nosuch'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_the_inv_of_the_clone_tells_what_is_wrong_before_a_task_is_read(
+    tmp_path: Path, words: list[str], says: str
+) -> None:
+    done = in_a_copy(tmp_path, "", *words, module="boxproof.tasks.program")
+    (line,) = done.stderr.splitlines()
+    assert (done.code, line.startswith("boxproof: "), says in line) == (2, True, True), line
+
+
+@pytest.mark.parametrize(
+    ("file", "content"), [(".invoke.yaml", "a: [b"), (".invoke.json", "{"), (".invoke.py", "1 / 0")]
+)
+def test_settings_of_a_user_that_invoke_cannot_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: str
+) -> None:
+    (tmp_path / file).write_text(content)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = in_a_copy(tmp_path, module="boxproof.tasks.program")
+    (line,) = done.stderr.splitlines()
+    assert (done.code, line.startswith(f"boxproof: ~/{file} cannot be read: ")) == (2, True), line
+
+
+@pytest.mark.parametrize("module", ["invoke", "boxproof.tasks.program"])
+def test_a_shell_is_told_what_may_come_next(tmp_path: Path, module: str) -> None:
+    for words, wanted in (
+        ("inv rep", "report"),
+        ("inv report --", "--history"),
+        ("inv deploy --su", "--suffix"),
+    ):
+        done = in_a_copy(tmp_path, "", "--complete", "--", *words.split(), module=module)
+        assert (done.code, wanted in done.stdout.split(), done.stderr) == (0, True, ""), words
 
 
 def test_settings_that_invoke_cannot_work_with_are_told(tmp_path: Path) -> None:
