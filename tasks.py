@@ -46,7 +46,7 @@ def new_claim(_: Context, area: str, claim: str, says: str = "") -> None:
     from boxproof.tasks import claim_frame
 
     for each in claim_frame.frame(area, claim, says):
-        answer(each)
+        answer(str(each))
 
 
 @task

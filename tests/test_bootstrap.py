@@ -336,7 +336,7 @@ def test_the_inv_of_the_clone_is_its_own(tmp_path: Path) -> None:
     assert os.access(tmp_path / "bin/inv", os.X_OK)
     (tmp_path / "bin/python").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
     (tmp_path / "bin/python").chmod(0o755)
-    said = process.run([tmp_path / "bin/inv", "a b", "--c"], timeout=60, cwd="/").stdout
+    said = process.run([tmp_path / "bin/inv", "a b", "--c"], timeout=60, cwd=Path("/")).stdout
     assert said == "-P|-m|boxproof.tasks.program|a b|--c|"
 
 

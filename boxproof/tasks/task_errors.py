@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -255,9 +256,9 @@ def _is_given_twice(name: str, task: str) -> str:
 def _in_the_way(word: str, error: ParseError, program: Program) -> str:
     """Return the line about a word that stands where an option took none, or had one; "" elsewhere."""
     words = [part for each in _own_words(program) for part in _split(each)]
-    before = words[words.index(word) - 1] if word in words[1:] else ""
-    argument = getattr(error.context, "flags", {}).get(before)
-    if argument is None:
+    before = next((one for one, other in reversed(list(pairwise(words))) if other == word), "")
+    argument = error.context.flags.get(before) if error.context else None
+    if argument is None or error.context is None:
         return ""
     name, task = str(argument.name), str(error.context.name)
     if argument.takes_value:

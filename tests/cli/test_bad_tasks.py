@@ -118,6 +118,7 @@ def inv(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         (["exec", "--suffix", "A", "--", "--suffix", "--suffix"], "--suffix='A'"),
         (["clean", "--cache=x"], "--cache of inv clean takes no value: 'x' (inv --help clean)"),
         (["clean", "extra"], "unknown task 'extra'"),
+        (["deploy", "--suffix", "x", "x"], "unknown task 'x'"),
         (["logs", "--tail", " 5"], "--tail=' 5'"),
         (["logs", "--tail", "+5"], "--tail='+5'"),
         (["logs", "--tail", "5_0"], "--tail='5_0'"),
