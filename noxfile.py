@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from boxproof import nox_words  # noqa: E402
 from boxproof.core.process import foreground  # noqa: E402
+from pytest_claims import progress  # noqa: E402
 from pytest_claims.faults import UsageError  # noqa: E402
 
 nox.needs_version = ">=2024.4.15"  # the first that tells a session its backend
@@ -25,7 +26,7 @@ if __name__ == "user_nox_module":  # as nox itself loads it: its own word for a 
     try:
         nox_words.check_words(sys.argv[1:], called="nox")
     except UsageError as wrong:
-        print(f"boxproof: {wrong}", file=sys.stderr)
+        progress.fail(wrong.message, wrong.hint)
         sys.exit(2)
 
 KILLED, INTERRUPTED = 128, 130  # 128 and the number of the signal; 130 where we were told to end
@@ -33,6 +34,7 @@ BLOCKED = 3  # the exit code where the environment is at fault: nothing is known
 
 nox.options.default_venv_backend = "uv|venv"
 nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True  # of -P: what was skipped has passed nothing
 nox.options.sessions = ["lint", "tests"]
 
 

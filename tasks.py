@@ -13,6 +13,7 @@ from invoke.tasks import task
 from boxproof.core.process import in_utf8
 from boxproof.tasks.debug_tasks import CONTAINER, SUFFIX, nsenter, oom, remove_container, trace
 from boxproof.tasks.task_errors import explained, in_working_order, parse_in_one_line
+from pytest_claims.progress import answer
 
 __all__ = ["nsenter", "oom", "remove_container", "trace"]  # invoke finds them here
 in_utf8()
@@ -45,7 +46,7 @@ def new_claim(_: Context, area: str, claim: str, says: str = "") -> None:
     from boxproof.tasks import claim_frame
 
     for each in claim_frame.frame(area, claim, says):
-        print(each)
+        answer(str(each))
 
 
 @task
@@ -54,7 +55,7 @@ def preflight(_: Context) -> None:
     """Say whether the kind in PATH was shown to load into the nodes' containerd; exit code 2 if not."""
     from boxproof.tasks import task_steps
 
-    print(task_steps.preflight())
+    answer(task_steps.preflight())
 
 
 @task
@@ -63,7 +64,7 @@ def build(_: Context) -> None:
     """Build the box's image and print its reference."""
     from boxproof.tasks import image_tasks
 
-    print(image_tasks.build().reference)
+    answer(image_tasks.build().reference)
 
 
 @task(help={"keep": "keep the packages too, in BOXPROOF_BINARY_CACHE: they can be had on any day"})
@@ -72,7 +73,7 @@ def lock(_: Context, keep: bool = False) -> None:
     """Renew packages.lock: the versions of the image's packages that the archive serves now."""
     from boxproof.tasks import image_tasks
 
-    print(image_tasks.lock(keep=keep))
+    answer(image_tasks.lock(keep=keep))
 
 
 @task
@@ -81,7 +82,7 @@ def chart(_: Context) -> None:
     """Write the Helm chart's templates from the manifests, and print those that changed."""
     from boxproof.tasks import image_tasks
 
-    print("\n".join(image_tasks.chart()) or "nothing changed")
+    answer("\n".join(image_tasks.chart()) or "nothing changed")
 
 
 @task
@@ -91,7 +92,7 @@ def sbom(_: Context) -> None:
     from boxproof.tasks import image_tasks
 
     where, scan = image_tasks.sbom()
-    print(f"{where}: scan {scan.verdict}{': ' if scan.reason else ''}{scan.reason}")
+    answer(f"{where}: scan {scan.verdict}{': ' if scan.reason else ''}{scan.reason}")
     sys.exit({"proven": 0, "refuted": 1}.get(scan.verdict, 4))
 
 
@@ -106,7 +107,7 @@ def binaries(_: Context, push: str = "", wheel: str = "") -> None:
     """Share the programs that were built here with other machines: in a registry, or as wheels."""
     from boxproof.tasks import image_tasks
 
-    print("\n".join(image_tasks.binaries(push, wheel)))
+    answer("\n".join(image_tasks.binaries(push, wheel)))
 
 
 @task(help={"name": "NAME:TAG of the image (default: boxproof-harness:latest)"})
@@ -115,7 +116,7 @@ def harness(_: Context, name: str = "") -> None:
     """Build an image of this harness and all it needs, for CI runners whose steps are containers."""
     from boxproof.tasks import image_tasks
 
-    print(image_tasks.build_harness(name))
+    answer(image_tasks.build_harness(name))
 
 
 @task
@@ -124,7 +125,7 @@ def up(_: Context) -> None:
     """Bring up engine and cluster; print the path of the cluster's kubeconfig."""
     from boxproof.tasks import task_steps
 
-    print(task_steps.up().kubeconfig)
+    answer(task_steps.up().kubeconfig)
 
 
 @task
@@ -147,7 +148,7 @@ def deploy(_: Context, suffix: str = "", timeout: str = "") -> None:
     """Build, load and deploy the box and wait until it is Ready; say why where it does not get there."""
     from boxproof.tasks import task_steps
 
-    print(task_steps.deploy(suffix, timeout))
+    answer(task_steps.deploy(suffix, timeout))
 
 
 @task(iterable=["claims"], help={"claims": f"{CLAIMS} (default: all)"})
@@ -224,7 +225,7 @@ def remove(_: Context, suffix: str = "") -> None:
     """Remove one further instance that was deployed by hand; inv down removes the whole cluster."""
     from boxproof.tasks import runbooks
 
-    print(f"{runbooks.remove(suffix)} is gone")
+    answer(f"{runbooks.remove(suffix)} is gone")
 
 
 @task(name="exec", help={"suffix": SUFFIX})
@@ -252,7 +253,7 @@ def rotate_token(_: Context, file: str = "", suffix: str = "") -> None:
     """Put a new token into the agent's Secret, have a new pod take it up, and verify that it did."""
     from boxproof.tasks import runbooks
 
-    print(f"{runbooks.rotate_token(file, suffix)} has the new token")
+    answer(f"{runbooks.rotate_token(file, suffix)} has the new token")
 
 
 @task(help={"file": "the tar file to write", "suffix": SUFFIX})

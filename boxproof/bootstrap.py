@@ -21,6 +21,7 @@ from typing import IO
 
 from boxproof import nox_words
 from boxproof.core import process
+from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +32,7 @@ UNFINISHED = "unfinished"
 NEEDED_MIB = 700  # .venv and what pip unpacks meanwhile
 TIMEOUT = 3600.0
 INSTALLED = "import importlib.util, sys; sys.exit(importlib.util.find_spec('nox') is None)"
+INV = '#!/bin/sh\nexec "$(dirname "$0")/python" -P -m boxproof.tasks.program "$@"\n'
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet")
 NETWORK = (
     "connection broken", "ConnectionError", "NewConnectionError", "Failed to establish",
@@ -141,6 +143,17 @@ def install(venv: Path, lock: IO[bytes]) -> None:
     mark.write_text(key(venv.parent))
 
 
+def own_inv(venv: Path) -> None:
+    """Have ``inv`` of ``venv`` tell in one line what is wrong, also before it has read tasks.py."""
+    script = venv / "bin" / "inv"
+    if not script.is_file() or script.read_text(errors="replace") == INV:
+        return
+    part = script.with_name(f".inv.{os.getpid()}")
+    part.write_text(INV)
+    part.chmod(0o755)
+    part.replace(script)
+
+
 @contextmanager
 def alone(root: Path) -> Iterator[IO[bytes]]:
     """Hold ``root`` against another start in it, and wait while that one installs; gives the lock."""
@@ -158,6 +171,7 @@ def ensure(root: Path) -> Path:
     venv = root / ".venv"
     python = venv / "bin" / "python"
     if ready(venv):
+        own_inv(venv)
         return python
     check(venv)
     with alone(root) as lock:
@@ -172,6 +186,7 @@ def ensure(root: Path) -> Path:
         except BaseException:
             discard(venv)
             raise
+    own_inv(venv)
     return python
 
 
@@ -189,13 +204,13 @@ def main(words: Sequence[str]) -> int:
             [python, "-m", "nox", *words], first=python.parent, env={"NOX_DEFAULT_VENV_BACKEND": "none"}
         )
     except BoxproofError as error:
-        print(f"boxproof: {error}", file=sys.stderr)
+        progress.fail(error.message, error.hint)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        print("boxproof: interrupted", file=sys.stderr)
+        progress.fail("interrupted")
         return int(ExitCode.INTERRUPTED)
     except OSError as error:
-        print(f"boxproof: {error.filename or ROOT}: {error.strerror}", file=sys.stderr)
+        progress.fail(f"{error.filename or ROOT}: {error.strerror}")
         return int(ExitCode.BLOCKED)
 
 

@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,13 @@ CHOICES: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     "--download-python": ("auto", "never", "always"),
     "--script-mode": ("none", "fresh", "reuse"),
 }  # fmt: skip
+VARIABLES: Mapping[str, frozenset[str]] = {  # of nox, each with the options that count in its place
+    "NOX_DEFAULT_VENV_BACKEND": frozenset({"-db", "--default-venv-backend", "-fb", "--force-venv-backend"}),
+    "NOX_DOWNLOAD_PYTHON": frozenset({"--download-python"}),
+    "NOX_PARALLEL": frozenset({"-j", "--parallel"}),
+}
+JOBS, WORKS = re.compile("[1-9][0-9]{0,3}|auto"), "allowed: auto, or a whole number from 1"
+PYTHONS = frozenset({"-p", "--python", "--pythons"})
 SESSION = re.compile(r"^@nox\.session.*\ndef (\w+)", re.MULTILINE)
 PATHS = frozenset({"--subject", "--kubeconfig", "--vulnerability-db", "--merge"})  # options of sessions
 CALLED_FROM = "CALLED_FROM"  # a variable of ./nox, which goes into the clone before anything else
@@ -80,12 +87,34 @@ def check_words(words: Sequence[str], *, called: str = "./nox") -> None:
     for each in found:
         _check(each, known, called)
     asked = {each.option for each in found}
+    _check_variables(asked)
     if not asked & SESSIONS:
         for word in filter(None, map(str.strip, process.given("NOXSESSION").split(","))):
             _demand_session(word, known)
     if not asked & LISTING:
+        if process.given("NOXPYTHON").strip() and not asked & PYTHONS:
+            told = f"NOXPYTHON={process.given('NOXPYTHON')[:80]!r}: sessions take the Python of nox"
+            raise UsageError(told, hint="unset it; NOXFORCEPYTHON has them take another")
         for each in found:
             _demand_selected(each, known)
+
+
+def _check_variables(asked: Set[str]) -> None:
+    """Raise UsageError for a variable of nox with a value that nox answers with its usage, or a traceback."""
+    for name, instead in VARIABLES.items():
+        value = process.given(name)
+        if value and not asked & instead:
+            shown, jobs = f"{name}={value[:80]!r}", "-j" in instead
+            allowed = next((CHOICES[each] for each in instead if each in CHOICES), ())
+            if jobs and not JOBS.fullmatch(value.strip().lower()):
+                raise UsageError(shown, hint=WORKS)
+            wrong = next((each for each in value.split("|") if each not in allowed), None)
+            if not jobs and wrong is not None:
+                raise UsageError(shown, hint=nearest(wrong, allowed))
+    forced = process.given("FORCE_COLOR").lower() not in ("", "0", "false", "no", "off")
+    forced = forced or bool(asked & {"--forcecolor", "--force-color"})
+    if forced and (process.given("NO_COLOR") or asked & {"--nocolor", "--no-color"}):
+        raise UsageError("NO_COLOR and FORCE_COLOR exclude each other", hint="leave one of them out")
 
 
 def given(words: Iterable[str]) -> list[Given]:
@@ -133,8 +162,8 @@ def _check(each: Given, known: Sequence[str], called: str) -> None:
         raise UsageError(f"{option} needs a value", hint=hint)
     if option in CHOICES and value not in CHOICES[option]:
         raise UsageError(f"{option} {value!r}", hint=nearest(value, CHOICES[option]))
-    if option in ("-j", "--parallel") and not re.fullmatch("[1-9][0-9]{0,3}|auto", value.lower()):
-        raise UsageError(f"{option} {value!r}", hint="allowed: auto, or a whole number from 1")
+    if option in VARIABLES["NOX_PARALLEL"] and not JOBS.fullmatch(value.strip().lower()):
+        raise UsageError(f"{option} {value!r}", hint=WORKS)
     for word in each.words if option in (*SESSIONS, "--usage") else ():
         _demand_session(word, known)
 
@@ -149,7 +178,7 @@ def _demand_selected(each: Given, known: Sequence[str]) -> None:
     shown = " ".join([each.option, *each.words])
     if each.option in ("-t", "--tags"):
         raise UsageError(f"{shown}: no session has a tag", hint="name sessions, -s NAME")
-    if each.option in ("-p", "--python", "--pythons"):
+    if each.option in PYTHONS:
         hint = f"-P {' '.join(each.words)} has them take another"
         raise UsageError(f"{shown}: sessions take the Python that nox runs with", hint=hint)
     if each.option in ("-k", "--keywords"):

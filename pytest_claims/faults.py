@@ -53,6 +53,7 @@ MOST_MISTAKES = 8  # of one file, in one line
 WANTED = {  # by the beginning of pydantic's word for a mistake
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
+    "string_too_long": "",  # pydantic says how long it may be
     "string_pattern": "must be lower-case letters, digits and dashes",
     "string_": "must be text in quotes",
     "int_": "must be a whole number",

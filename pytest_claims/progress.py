@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_claims.own_process import PROCESS
 from pytest_claims.recording import redaction
+from pytest_claims.recording.printing import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,9 +136,10 @@ def say(text: str, *, style: str | None = None) -> None:
     """Print one line of progress at the depth of the current step, with the time where no one looks on."""
     progress = PROCESS.get(Progress)
     console = progress.console
+    clean = printable(redaction.text(text), "\n\t")
     stamp = "" if console.is_terminal or not text else f"{datetime.now():%H:%M:%S} "
     try:
-        console.print(stamp + "  " * progress.depth + redaction.text(text), style=style, markup=False)
+        console.print(stamp + "  " * progress.depth + clean, style=style, markup=False)
     except OSError:
         if not progress.unread:
             raise
@@ -194,7 +196,7 @@ def _live(name: str, started: float) -> tuple[Callable[[str], None], Callable[[]
 
     def report(text: str) -> None:
         nonlocal last
-        last = redaction.text(text)[-120:]
+        last = printable(redaction.text(text))[-120:]
 
     status = progress.console.status(Line())
     status.start()
@@ -213,9 +215,13 @@ def _plain() -> tuple[Callable[[str], None], Callable[[], None]]:
     return report, lambda: None
 
 
-def fail(message: str, hint: str = "") -> None:
-    """Print a one-line error, with the next step in brackets; nowhere else where standard error is closed."""
-    told = f"boxproof: {_shown(message)}" + (f" ({_shown(hint)})" if hint else "")
+def fail(message: str, hint: str = "", *more: str) -> None:
+    """Print a one-line error, with the next step in brackets, and ``more`` lines of what was found.
+
+    Nowhere else where standard error is closed.
+    """
+    told = f"boxproof: {shown(message)}" + (f" ({shown(hint)})" if hint else "")
+    told = "\n".join([told, *map(shown, more)])
     try:
         if sys.stderr:
             print(told, file=sys.stderr, flush=True)
@@ -224,24 +230,32 @@ def fail(message: str, hint: str = "") -> None:
             raise
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Return a text without secrets, in one line whatever names are in it, and no longer than one reads."""
-    clean = redaction.text(text)  # before it is cut
-    line = "".join(each if each.isprintable() else repr(each)[1:-1] for each in clean)
+    line = printable(redaction.text(text))  # before it is cut
     return line if len(line) <= LONG else f"{line[:LONG]}…"
 
 
-def answer(text: str) -> None:
+def answer(text: str, *, as_json: bool = False) -> None:
     """Print what was asked for on standard output; a reader who has seen enough is no fault.
 
-    What the encoding there has no character for is escaped. Raises OSError, of a full disk too.
+    What the encoding there has no character for is escaped, and what would tell a terminal to do something:
+    names of others' are in it. Raises OSError, of a full disk too.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
-        print(text, flush=True)
+        print(printable(text, "\n\t", encoding, as_json=as_json), flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def let_go() -> None:
+    """Have what was printed go out, or nowhere: Python's own end would be another line and another code."""
+    for each in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed
+        try:
+            each.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), each.fileno())
 
 
 def unread_is_fine() -> None:

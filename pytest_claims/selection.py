@@ -96,7 +96,8 @@ def unknown(name: str, known: Iterable[str], where: str = "") -> UsageError:
     every, place = list(known), f" in {where}" if where else ""
     if fnmatch.filter(every, name):  # where one is asked for
         return UsageError(f"{name!r}{place} names several claims", hint="give one id; no globs here")
-    return UsageError(f"unknown claim {short(name)!r}{place}", hint=_nearest(name, every))
+    hint = _nearest(name, every) if where in ("", "--claims") else _nearest_id(name, every)
+    return UsageError(f"unknown claim {short(name)!r}{place}", hint=hint)
 
 
 def short(word: str, most: int = 80) -> str:
@@ -107,6 +108,10 @@ def short(word: str, most: int = 80) -> str:
 def _nearest(word: str, known: list[str]) -> str:
     if set(word) & set("*?[]"):
         return _nearest_glob(word, known)
+    return _nearest_id(word, known)
+
+
+def _nearest_id(word: str, known: list[str]) -> str:
     hint = nearest(word, known)
     return hint if hint.startswith("did you mean") else "see claims/*.toml for the ids"
 

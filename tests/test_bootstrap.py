@@ -287,6 +287,67 @@ def test_a_session_that_the_environment_names_is_looked_at_unless_another_is_ask
     assert found == code
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words", "says"),
+    [
+        ("NOX_PARALLEL", "x", "-s lint", "NOX_PARALLEL='x' (allowed: auto, or a whole number from 1)"),
+        ("NOX_PARALLEL", "-1", "-l", "NOX_PARALLEL='-1'"),
+        ("NOX_PARALLEL", "x", "-j 2 -s lint", ""),
+        ("NOX_PARALLEL", "auto", "-s lint", ""),
+        ("NOX_DOWNLOAD_PYTHON", "x", "-s lint", "NOX_DOWNLOAD_PYTHON='x' (allowed: always, auto, never)"),
+        ("NOX_DEFAULT_VENV_BACKEND", "vnv", "-s lint", "='vnv' (did you mean 'venv'?)"),
+        ("NOX_DEFAULT_VENV_BACKEND", "uv|vnv", "-s lint", "NOX_DEFAULT_VENV_BACKEND='uv|vnv'"),
+        ("NOX_DEFAULT_VENV_BACKEND", "uv|venv", "-s lint", ""),
+        ("NOX_DEFAULT_VENV_BACKEND", "x", "-db none -s lint", ""),
+        ("NOXPYTHON", "3.12", "-s lint", "NOXPYTHON='3.12': sessions take the Python of nox"),
+        ("NOXPYTHON", "3.12", "-l", ""),
+        ("NO_COLOR", "1", "--force-color -s lint", "NO_COLOR and FORCE_COLOR exclude each other"),
+        ("FORCE_COLOR", "1", "--no-color -s lint", "NO_COLOR and FORCE_COLOR exclude each other"),
+        ("FORCE_COLOR", "0", "--no-color -s lint", ""),
+    ],
+)
+def test_a_variable_of_nox_that_it_cannot_take_is_told_in_one_line(
+    name: str, value: str, words: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in (*nox_words.VARIABLES, "NOXPYTHON", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, value)
+    said = ""
+    try:
+        nox_words.check_words(words.split())
+    except UsageError as fault:
+        said = str(fault)
+    assert (says in said, bool(said)) == (True, bool(says)), said
+
+
+def test_a_python_that_is_not_there_is_no_success() -> None:
+    words = ["-P", "3.99", "--download-python", "never", "-s", "lint"]
+    done = process.run([sys.executable, "-m", "nox", *words], timeout=60, cwd=ROOT, check=False)
+    assert done.code != 0 and "3.99 not found" in done.stderr, done.stderr
+
+
+def test_the_inv_of_the_clone_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    bootstrap.own_inv(tmp_path)
+    assert not list((tmp_path / "bin").iterdir()), "what was not installed is not made"
+    for before in ("#!/bin/python\n", bootstrap.INV):
+        (tmp_path / "bin/inv").write_text(before)
+        bootstrap.own_inv(tmp_path)
+    assert os.access(tmp_path / "bin/inv", os.X_OK)
+    (tmp_path / "bin/python").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (tmp_path / "bin/python").chmod(0o755)
+    said = process.run([tmp_path / "bin/inv", "a b", "--c"], timeout=60, cwd=Path("/")).stdout
+    assert said == "-P|-m|boxproof.tasks.program|a b|--c|"
+
+
+def test_a_start_from_a_directory_that_is_gone_does_not_take_the_clone_for_it(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = 'cd "$1" && rmdir "$1" && exec "$2" -s e2e -- --subject .'
+    done = process.run(["sh", "-c", script, "sh", gone, ROOT / "nox"], timeout=60, check=False)
+    assert (done.code, "boxproof: the working directory is gone" in done.stderr) == (2, True), done.stderr
+
+
 def test_nox_itself_says_in_one_line_that_a_session_is_not_there() -> None:
     done = process.run([sys.executable, "-m", "nox", "-s", "e2"], timeout=60, cwd=ROOT, check=False)
     assert (done.code, done.stderr) == (2, "boxproof: no session 'e2' (did you mean 'e2e'?)\n")

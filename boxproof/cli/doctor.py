@@ -34,7 +34,7 @@ def main(settings: Settings, *, as_json: bool = False) -> int:
     questions = inputs.survey(settings, subject) if subject else {}
     survey = doctor.survey(settings, questions)
     if as_json:
-        progress.answer(survey.model_dump_json(indent=1))
+        progress.answer(survey.model_dump_json(indent=1), as_json=True)
     else:
         doctor.show(survey)
         for line in first_run(settings, subject, survey).lines() if subject else ():

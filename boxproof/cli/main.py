@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -9,12 +10,13 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import boxproof
 from boxproof.cli.options import COMMANDS, asked
 from boxproof.core import foreign_subject, parents
 from boxproof.core.process import ENDING, in_utf8, tell, when_told
-from boxproof.core.settings import ROOT, starter
+from boxproof.core.settings import ROOT, Settings, starter
 from pytest_claims import progress, selection
 from pytest_claims.faults import BoxproofError, ExitCode, UsageError, nearest, no_room, one_line
 from pytest_claims.recording import redaction
@@ -82,11 +84,7 @@ def main(words: Sequence[str]) -> int:
         return _written(command(words))
 
     code = explained(work)
-    for each in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed
-        try:
-            each.flush()
-        except OSError:  # or Python says so once more at its end, with a code of its own
-            os.dup2(os.open(os.devnull, os.O_WRONLY), each.fileno())
+    progress.let_go()
     return code
 
 
@@ -110,10 +108,7 @@ def explained(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return _ended(ExitCode.INTERRUPTED, "interrupted")
     except (Exception, SystemExit) as error:  # nobody but we says how this ends
-        if isinstance(error, OSError) and no_room(error):
-            where = error.filename or "standard output"
-            return _ended(ExitCode.BLOCKED, f"{where}: {error.strerror}", "make room")
-        return _ended(ExitCode.BLOCKED, defect(error))
+        return _ended(ExitCode.BLOCKED, unforeseen(error))
 
 
 def _ended(code: ExitCode, message: str, hint: str = "") -> int:
@@ -121,6 +116,33 @@ def _ended(code: ExitCode, message: str, hint: str = "") -> int:
     progress.unread_is_fine()
     progress.fail(message, hint)
     return int(code)
+
+
+def unforeseen(error: BaseException) -> str:
+    """Return the line about an error of no kind of ours: no room, no place to write to, a defect."""
+    if isinstance(error, OSError):
+        if no_room(error):
+            return f"{error.filename or 'standard output'}: {error.strerror} (make room)"
+        return _unwritable(str(error.filename or "")) or defect(error)
+    return defect(error)
+
+
+def _unwritable(named: str) -> str:
+    """Return the line about the directory of ours, with ``named`` in it, that cannot be written to, or ""."""
+    try:
+        settings = Settings.load()
+    except BoxproofError:
+        return ""
+    for name, place in (("STATE", settings.state), ("CACHE", settings.cache)):
+        if not (named and (place.is_relative_to(named) or Path(named).is_relative_to(place))):
+            continue
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            return f"cannot write to {place}: {error.strerror} (set BOXPROOF_{name} to a directory of yours)"
+    return ""
 
 
 def defect(error: BaseException) -> str:

@@ -76,7 +76,7 @@ def main(
     if shard and not chosen:
         raise UsageError(f"--shard {shard} has no cell", hint="give a smaller N")
     if list_json:
-        progress.answer(json.dumps({"include": [_line(each) for each in chosen]}))
+        progress.answer(json.dumps({"include": [_line(each) for each in chosen]}), as_json=True)
         return int(ExitCode.ACCEPTED)
     if merge:
         return join(settings, merge, chosen if complete or cell or every else ())

@@ -43,11 +43,12 @@ def main(settings: Settings, *, past: bool = False, opened: bool = False, as_jso
         if not lines:
             raise EnvironmentFault("there is no run yet", hint="nox -s e2e")
         told = [each.model_dump(mode="json", by_alias=True) for each in lines]
-        progress.answer(json.dumps(told, indent=1) if as_json else "\n".join(history.told(lines)))
+        shown = json.dumps(told, indent=1) if as_json else "\n".join(history.told(lines))
+        progress.answer(shown, as_json=as_json)
         return int(ExitCode.ACCEPTED)
     latest = settings.reports / "latest"
     page = latest / html.FILE
-    progress.answer((_as_json if as_json else _told)(latest))
+    progress.answer((_as_json if as_json else _told)(latest), as_json=as_json)
     if opened and not page.is_file():
         raise EnvironmentFault(f"there is no page {page}", hint="nox -s e2e")
     if opened and not webbrowser.open(page.resolve().as_uri()):

@@ -168,5 +168,7 @@ def _demand_plain(path: Path) -> None:
         raise OSError(errno.EINVAL, f"it is no {'file' if path.suffix else 'directory'}", str(path))
     for each in (path, *path.rglob("*")) if there(path) else ():
         plain = (each.is_dir() and not each.is_symlink()) or (each.is_file() and os.access(each, os.R_OK))
+        if plain and each.is_symlink():  # it would put a file of this machine into the report
+            plain = each.resolve().is_relative_to(path.parent.resolve())
         if not plain:
             raise OSError(errno.EINVAL, f"{each.name} is no file that can be read", str(each))

@@ -195,8 +195,16 @@ def keep(home: Path, outcome: Outcome) -> None:
 def read_outcomes(home: Path) -> dict[str, Outcome]:
     """Return what the cells of a matrix came to so far, by id; raises OSError or ValueError."""
     paths = sorted((home / CELLS).glob(f"*/{OUTCOME}"))
-    found = (Outcome.model_validate(json.loads(path.read_text())) for path in paths)
-    return {each.cell.id: each for each in found}
+    found = {}
+    for path in paths:
+        made = Outcome.model_validate(documents_read.loads(path.read_text()))
+        name, where = made.cell.id, Path(made.results)
+        if name != path.parent.name:
+            raise ValueError(f"{path.parent.name}/{OUTCOME} is about {name[:80]!r}")
+        if where.is_absolute() or ".." in where.parts:
+            raise ValueError(f"{path.parent.name}/{OUTCOME} has results={made.results[:80]!r} outside of it")
+        found[name] = made
+    return found
 
 
 def read_runs(home: Path, known: Mapping[str, Outcome]) -> dict[str, Results]:
@@ -276,6 +284,9 @@ def found_matrices(directories: Iterable[Path]) -> Iterator[Path]:
 
 def _read(home: Path) -> tuple[Matrix, dict[str, Outcome], dict[str, Results]]:
     try:
+        for each in (home / CELLS).rglob("*"):  # it would put a file of this machine into the report
+            if each.is_symlink() and not each.resolve().is_relative_to(home.resolve()):
+                raise ValueError(f"{each.relative_to(home)} leads out of it")
         outcomes = read_outcomes(home)
         return read(home), outcomes, read_runs(home, outcomes)
     except (OSError, ValueError, RecursionError) as error:

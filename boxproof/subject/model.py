@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_claims.faults import UsageError, mistakes
 from pytest_claims.selection import exists, is_directory, read_toml, short, there
@@ -24,6 +24,16 @@ PATHS = {  # what names a file or directory of the subject, by table
 Whole = Annotated[int, Field(strict=True, ge=0)]
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 Label = Annotated[str, Field(pattern=LABEL)]
+HIGHEST_UID = (1 << 32) - 2
+
+
+def _seen(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of characters that are seen")
+    return text
+
+
+Shown = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_seen)]  # at the head of reports
 
 
 class Part(BaseModel):
@@ -247,7 +257,7 @@ class Subject(Part):
     """
 
     directory: Path
-    name: str = Field(min_length=1)
+    name: Shown
     profiles: tuple[Literal["claude-code", "box"], ...] = ()
     namespace: Label = "default"
     kind: str = ""
@@ -255,7 +265,7 @@ class Subject(Part):
     pod_selector: str = ""
     container: str = ""
     service_account: str = "default"
-    uid: Whole = 1000
+    uid: Annotated[Whole, Field(le=HIGHEST_UID)] = 1000
     home: str = "/root"
     config_dir: str = ""
     workdir: str = "/"

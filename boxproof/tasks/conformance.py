@@ -105,7 +105,8 @@ def main(tags: str, wait: str, as_json: bool) -> int:
         asked = Asked(cyclonus.program(settings), named, seconds)
         asked.check()
         found, into = _tried(settings, engine, cluster, asked)
-    print(found.model_dump_json(indent=1) if as_json else "\n".join(found.lines()))
+    shown = found.model_dump_json(indent=1) if as_json else "\n".join(found.lines())
+    progress.answer(shown, as_json=as_json)
     progress.say(f"report: {into}")
     return int(found.exit_code)
 

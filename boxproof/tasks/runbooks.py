@@ -89,8 +89,9 @@ def _shown(
 ) -> list[stale_images.Stale]:
     found = stale_images.stale(engine, cluster, image, namespace)
     for each in found:
-        print(each)
-    print(f"{image.reference} is {'not everywhere' if found else f'on every node and in {namespace}'}")
+        progress.answer(str(each))
+    where = "not everywhere" if found else f"on every node and in {namespace}"
+    progress.answer(f"{image.reference} is {where}")
     return found
 
 
@@ -213,12 +214,12 @@ def diff_config(*, reset: bool, yes: bool, suffix: str = "", as_json: bool = Fal
     if done:
         with progress.step("the agent is stopped, its directory put back"):
             seen = volume_settings.reset(found, places)
-    print(_as_json(seen, done) if as_json else _as_text(seen, done))
+    progress.answer(_as_json(seen, done) if as_json else _as_text(seen, done), as_json=as_json)
     return 1 if seen.differences and not done else 0
 
 
 def _agreed(found: volume_settings.Settings) -> bool:
-    print(_as_text(found, done=False))
+    progress.answer(_as_text(found, done=False))
     try:
         answer = input("put all of this back, and restart the agent? [y/N] ")
     except EOFError:

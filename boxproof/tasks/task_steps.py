@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from boxproof.tasks import runbooks
 from boxproof.tasks import watch as watches
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, UsageError
+from pytest_claims.selection import short
 
 
 def preflight() -> str:
@@ -109,9 +111,8 @@ def down(*, images: bool) -> None:
 def clean(*, engine: bool, cache: bool) -> None:
     """Sweep what dead runs left; with ``engine`` stop ours and drop its data, with ``cache`` the caches."""
     settings = Settings.load()
-    if cache and _is_of_others_too(settings.cache):
-        told = f"{settings.cache} is not removed: others keep things there too"
-        raise UsageError(told, hint="remove by hand what is boxproof's, and name a directory below it")
+    if cache:
+        _demand_ours(settings.cache)
     ownership.sweep(settings, engine_choice.ensure(settings) if not engine else None)
     if engine:
         engine_choice.stop(settings)
@@ -121,6 +122,23 @@ def clean(*, engine: bool, cache: bool) -> None:
         shutil.rmtree(settings.cache, ignore_errors=True)
 
 
-def _is_of_others_too(directory: Path) -> bool:
-    """Return whether a directory is one that a system, or a user's programs, share."""
-    return directory.parent in (Path("/"), Path("/var")) or directory == platformdirs.user_cache_path()
+# what the cache holds; and what is unpacked for a moment, or made of a pinned package
+CACHED = frozenset(
+    {
+        "apt", "binaries", "box", "carried", "engine", "go-build", "go-mod", "kept", "layers", "node", "npm",
+        "probe-image.lock", "provenance", "releases", "sandbox", "tools",
+    }
+)  # fmt: skip
+PASSING = re.compile(r"tmp\w+|boxproof-.*|\.?[\w.-]+-[0-9][\w.]*-[0-9a-f]{8,}(\.\w+)*")
+
+
+def _demand_ours(directory: Path) -> None:
+    """Raise UsageError for a cache that is not removed: a system, or a user, keeps other things in it."""
+    hint = "remove by hand what is boxproof's, and name a directory below it"
+    told = f"{directory} is not removed: others keep things there too"
+    if directory.parent in (Path("/"), Path("/var")) or directory == platformdirs.user_cache_path():
+        raise UsageError(told, hint=hint)
+    found = sorted(each.name for each in directory.iterdir()) if directory.is_dir() else []
+    foreign = [each for each in found if each not in CACHED and not PASSING.fullmatch(each)]
+    if foreign and "boxproof" not in directory.name:
+        raise UsageError(f"{told}, {short(foreign[0])!r} for example", hint=hint)

@@ -193,7 +193,9 @@ def normalise(value: object) -> Any:
     """Return ``value`` as plain JSON data; what JSON has no form for becomes its repr."""
     if isinstance(value, Enum):
         return normalise(value.value)
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()  # a name on a disk may be no UTF-8
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, bytes):
         return value.decode(errors="replace")

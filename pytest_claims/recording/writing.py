@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_claims.recording import redaction
+from pytest_claims.recording.printing import UNSEEN
 from pytest_claims.recording.secret_shapes import MARK
 
 
@@ -31,8 +32,9 @@ def append_text(path: Path, text: str) -> Path:
 def write_page(path: Path, page: str) -> Path:
     """Write a page at once: it is made of redacted files, and known values are taken out once more.
 
-    Shapes are not looked for: a page's own markup is no secret.
+    Shapes are not looked for: a page's own markup is no secret. What would turn a line stands as a sign.
     """
+    page = UNSEEN.sub("\ufffd", page)
     for each in redaction.known().values:
         if each in page:
             page = page.replace(each, MARK)

@@ -16,6 +16,7 @@ from allure_commons.types import LabelType
 from pytest_claims.claims import Claim
 from pytest_claims.project import Project
 from pytest_claims.recording import records, writing
+from pytest_claims.recording.printing import printable
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import history
 from pytest_claims.reports.junit import facts
@@ -91,7 +92,7 @@ def _of_run(found: Results) -> TestResult:
 
 def _beside(directory: Path, run: Path, found: Results) -> None:
     """Write what Allure shows beside the tests: what was tested, what the statuses mean, the trend."""
-    told = "".join(f"{name} = {value}\n" for name, value in facts(found).items())
+    told = "".join(f"{name} = {printable(value)}\n" for name, value in facts(found).items())
     writing.write_text(directory / "environment.properties", told)
     writing.write_json(
         directory / "executor.json", {"name": "boxproof", "type": "boxproof", "buildName": found.run}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def read_object(path: Path, newest: int, mark: str) -> dict[str, Any]:
     if not path.is_file():
         raise OSError(errno.EINVAL, "no plain file", str(path))
     try:
-        data = json.loads(path.read_text())
+        data = loads(path.read_text())
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
     keys = data.keys() if isinstance(data, dict) else ()
@@ -34,6 +35,18 @@ def read_object(path: Path, newest: int, mark: str) -> dict[str, Any]:
         raise ValueError(f"it is {other}, not {KINDS[mark]}")
     demand_version(data, newest)
     return dict(data)
+
+
+def loads(text: str) -> Any:
+    """Return what a text of JSON says; raises ValueError for NaN and the like too, which JSON has not."""
+    return json.loads(text, parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is no number that JSON has")
+    return number
 
 
 def is_later(data: object, newest: int) -> bool:

@@ -139,7 +139,7 @@ def _parted(path: Path) -> tuple[list[Line], list[str]]:
     later: dict[int, str] = {}
     for number, text in enumerate(lines, 1):
         try:
-            data = json.loads(text)
+            data = documents_read.loads(text)
             if documents_read.is_later(data, 1):
                 later[number] = text
                 continue
@@ -178,7 +178,7 @@ def past_of(run: Path) -> Past | None:
     """Return what ``keep`` wrote for a run, None where it did not, or where that cannot be read."""
     path = run / FILE
     try:
-        return Past.model_validate(json.loads(path.read_text())) if path.is_file() else None
+        return Past.model_validate(documents_read.loads(path.read_text())) if path.is_file() else None
     except (OSError, ValueError, RecursionError) as error:
         progress.say(f"{path} cannot be read: {unread(error)}", style="dim")
         return None

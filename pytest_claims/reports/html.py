@@ -21,7 +21,6 @@ from pytest_claims.recording import records, writing
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import drawings, history, kill_table, results
 from pytest_claims.reports.history import Past, Since
-from pytest_claims.reports.junit import NOT_IN_XML
 from pytest_claims.reports.schema import CheckResult, ClaimResult, Counts, KillTable, Results, SabotageResult
 from pytest_claims.verdicts import WORST_FIRST, Verdict
 
@@ -151,7 +150,7 @@ def render(found: Results, parts: Parts, project: Project) -> str:
         text = template("page.html.j2").render(**given, shown=shown)
         if len(text.encode()) <= LARGEST:
             break
-    return NOT_IN_XML.sub("\ufffd", text)
+    return text
 
 
 def _areas(found: Results, parts: Parts, project: Project) -> Iterator[AreaView]:

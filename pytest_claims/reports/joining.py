@@ -11,6 +11,7 @@ from pytest_claims.project import Project
 from pytest_claims.recording import records
 from pytest_claims.reports import kill_table, results
 from pytest_claims.reports.schema import KillTable, Results, SabotageResult
+from pytest_claims.selection import short
 
 LEFT = (records.CHECKS, records.EVIDENCE, "sabotage")  # what the checks of a run leave, by directory
 CELL = ("kind", "containerd", "kubernetes", "runc", "cni", "cgroup", "context")  # machines may differ beside
@@ -20,13 +21,19 @@ HINT = "join the shards of one run only"
 def join(home: Path, parts: Mapping[Path, Results], project: Project) -> Results:
     """Write into ``home`` the results of runs by their directories, and what their checks left.
 
-    Raises UsageError where they are of different subjects, images or cells, or have a claim in common.
+    Raises UsageError where they are of different subjects, images or cells, or have a claim in common, or one
+    that nobody knows.
     """
     _same(parts)
     judged = [claim for part in parts.values() for claim in part.claims]
     twice = _twice(each.id for each in judged)
     if twice:
         raise UsageError(f"claim {twice} is in two of the reports", hint=HINT)
+    order = list(project.claims())
+    strange = next((each.id for each in judged if each.id not in order), None)
+    if strange is not None:
+        hint = "join them with the version, and for another box with the --subject, that they are of"
+        raise UsageError(f"claim {short(strange)!r} in the reports is none that is known here", hint=hint)
     collected: dict[str, list[str]] = {}
     for each in parts:
         collected |= records.collected(each)
@@ -34,9 +41,8 @@ def join(home: Path, parts: Mapping[Path, Results], project: Project) -> Results
             if (each / name).is_dir():
                 shutil.copytree(each / name, home / name, dirs_exist_ok=True)
     records.save_collected(home, collected)
-    order = list(project.claims())
-    judged.sort(key=lambda each: order.index(each.id) if each.id in order else len(order))
-    first = next(iter(parts.values()))
+    judged.sort(key=lambda each: order.index(each.id))
+    first = max(parts.values(), key=_told)
     blocked = any(part.verdict == "blocked" for part in parts.values())
     interrupted = any(part.interrupted for part in parts.values())
     found = first.model_copy(
@@ -45,7 +51,7 @@ def join(home: Path, parts: Mapping[Path, Results], project: Project) -> Results
             "started": min(part.started for part in parts.values()),
             "finished": max(part.finished for part in parts.values()),
             "verdict": results.verdict_of(judged, interrupted, blocked),
-            "narrowed": len(judged) < len(order),
+            "narrowed": not set(order) <= {each.id for each in judged},
             "interrupted": interrupted,
             "fault": "; ".join(dict.fromkeys(part.fault for part in parts.values() if part.fault)),
             "counts": results.counts_of(judged),
@@ -75,20 +81,31 @@ def join_kill_tables(home: Path, parts: Iterable[Path], project: Project) -> Kil
 
 
 def _same(parts: Mapping[Path, Results]) -> None:
-    whats: dict[str, Callable[[Results], object]] = {
+    whats: dict[str, Callable[[Results], object]] = {  # with nothing, what was not brought up: it is alike
         "subject": lambda one: (one.subject.name, one.subject.source, one.key and one.key.subject),
         "harness": lambda one: one.key and one.key.harness,
         "image": lambda one: one.subject.image.config_digest,
-        "cell": lambda one: [getattr(one.cell, name) for name in CELL],
+        "cell": _cell,
     }
     for home, part in parts.items():
         if part.key is None:
             raise UsageError(f"{home.name} does not say what it is about, by content", hint=HINT)
-    first, *others = parts
     for what, asked in whats.items():
+        first, *others = [each for each in parts if asked(parts[each])] or list(parts)
         for other in others:
             if asked(parts[first]) != asked(parts[other]):
                 raise UsageError(f"{first.name} and {other.name} are not of the same {what}", hint=HINT)
+
+
+def _cell(part: Results) -> tuple[str, ...]:
+    """Return what must be the same of the cells, () where a part's claims needed no cluster."""
+    told = tuple(str(getattr(part.cell, name)) for name in CELL)
+    return told if any(told) else ()
+
+
+def _told(part: Results) -> int:
+    """Return how much a part says of what it was tried on: the joined report says the most."""
+    return 2 * bool(_cell(part)) + bool(part.subject.image.config_digest)
 
 
 def _twice(names: Iterable[str]) -> str:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from pytest_claims.faults import ExitCode
 from pytest_claims.recording.records import Asserted
@@ -225,8 +231,8 @@ class Results(Part):
 
     schema_version: Literal[2] = Field(default=2, validation_alias="schema", serialization_alias="schema")
     run: str
-    started: datetime
-    finished: datetime
+    started: AwareDatetime
+    finished: AwareDatetime
     verdict: RunVerdict
     narrowed: bool
     interrupted: bool

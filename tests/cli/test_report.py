@@ -75,6 +75,40 @@ def test_without_a_report_it_says_what_to_do(
         assert "nox -s e2e" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_line_with_a_number_that_json_has_not_is_left_out(
+    run: Path, capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    lines = run.parent.parent / history.LINES
+    first, *others = lines.read_text().splitlines()
+    told = json.loads(first) | {"took": {"pvc-bound": 0.125}}
+    lines.write_text("\n".join([json.dumps(told).replace("0.125", number), *others]))
+    assert main(["report", "--history", "--json"]) == ExitCode.ACCEPTED
+    said = capsys.readouterr()
+    assert "line 1 is no run and left out" in said.err
+    assert len(json.loads(said.out, parse_constant=pytest.fail)) == len(others)
+
+
+def test_what_others_wrote_into_a_report_tells_the_terminal_nothing(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = "a\x1b[2J\u009b\u202eb"
+    found = results.read(run / results.FILE)
+    subject = found.subject.model_copy(update={"name": odd})
+    claims = tuple(each.model_copy(update={"reason": odd}) for each in found.claims)
+    results.write(run / results.FILE, found.model_copy(update={"subject": subject, "claims": claims}))
+    lines = run.parent.parent / history.LINES
+    last = history.read(lines)[-1].model_copy(update={"cell": odd, "run": "odd"})
+    with lines.open("a") as file:
+        file.write(f"{last.model_dump_json(by_alias=True)}\n")
+    for words in ([], ["--history"], ["--json"], ["--history", "--json"]):
+        assert main(["report", *words]) == ExitCode.ACCEPTED
+        said = capsys.readouterr()
+        assert all(each.isprintable() for each in (said.out + said.err).splitlines())
+        if "--json" in words:
+            assert odd in json.dumps(json.loads(said.out), ensure_ascii=False).replace("\\u001b", "\x1b")
+
+
 @pytest.mark.parametrize("place", ["/nonexistent/x", "/tmp", "/dev/full"])
 def test_a_summary_that_cannot_be_written_is_said_and_changes_no_verdict(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str

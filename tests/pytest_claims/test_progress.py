@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 import threading
@@ -92,6 +93,28 @@ def test_an_answer_has_what_its_encoding_lacks_escaped(
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
     progress.answer("a …")
     assert raw.getvalue() == shown + b"\n"
+
+
+ODD = "a\x1b[1m\u009b\u202eé\n\tb\x00\ud800\U000e0001"
+
+
+def test_nothing_that_is_said_tells_a_terminal_to_do_something(capsys: pytest.CaptureFixture[str]) -> None:
+    progress.answer(ODD)
+    progress.say(ODD)
+    progress.fail(ODD, ODD, ODD)
+    said = capsys.readouterr()
+    assert said.out == "a\\x1b[1m\\x9b\\u202eé\n\tb\\x00\\ud800\\U000e0001\n"
+    assert all(each.isprintable() for each in (said.out + said.err).replace("\t", "").splitlines())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_json_stays_json_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    buffer = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding=encoding))
+    progress.answer(json.dumps({ODD: ODD}, ensure_ascii=False, indent=1), as_json=True)
+    said = buffer.getvalue().decode(encoding)
+    assert json.loads(said) == {ODD: ODD}
+    assert all(each.isprintable() for each in said.splitlines())
 
 
 def test_an_answer_that_finds_no_room_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,6 +237,34 @@ def test_what_is_no_matrix_is_wrong_usage(tmp_path: Path) -> None:
         matrix_results.merge([torn], tmp_path / "both")
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"results": "../../../elsewhere/results.json"}, "outside of it"),
+        ({"results": "/etc/results.json"}, "outside of it"),
+        ({"cell": OTHER.model_dump()}, f"is about '{OTHER.id}'"),
+        ({"cell": PLAIN.model_dump() | {"kind": "x/../../../y"}}, "is about 'kind-x/../../../y"),
+        ({"seconds": float("nan")}, "NaN is no number that JSON has"),
+    ],
+)
+def test_an_outcome_that_leads_elsewhere_is_not_merged(
+    tmp_path: Path, change: dict[str, object], says: str
+) -> None:
+    home = made(tmp_path / "a", PLAIN)
+    path = home / matrix_results.CELLS / PLAIN.id / matrix_results.OUTCOME
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(UsageError, match=re.escape(says)):
+        matrix_results.merge([home], tmp_path / "both")
+    assert not (tmp_path / "both").exists()
+
+
+def test_a_link_out_of_a_matrix_is_not_merged(tmp_path: Path) -> None:
+    home = made(tmp_path / "a", PLAIN)
+    (home / matrix_results.CELLS / PLAIN.id / "run-1" / "more.txt").symlink_to("/etc/passwd")
+    with pytest.raises(UsageError, match=r"more\.txt leads out of it"):
+        matrix_results.merge([home], tmp_path / "both")
+
+
 def test_a_verdict_that_changes_between_cells_is_a_difference() -> None:
     found = {
         "a": ran(PLAIN, claim(OWN), claim(LOAD)),

@@ -40,7 +40,8 @@ except Exit as ended:
 def test_a_task_told_to_end_cleans_up_and_a_second_word_does_not_disturb_it(number: signal.Signals) -> None:
     program = WORK.format(root=str(ROOT), number=int(number))
     done = run([sys.executable, "-c", program], timeout=60)
-    assert done.stdout.splitlines() == ["cleaned up", "130 boxproof: interrupted"]
+    assert done.stdout.splitlines() == ["cleaned up", "130 interrupted"]
+    assert done.stderr == "boxproof: interrupted\n"
 
 
 def test_a_failure_of_our_own_is_one_line() -> None:
@@ -48,6 +49,6 @@ def test_a_failure_of_our_own_is_one_line() -> None:
     def work() -> None:
         raise UsageError("--wait=x", hint="allowed: seconds")
 
-    with pytest.raises(Exit, match=r"^boxproof: --wait=x \(allowed: seconds\)$") as ended:
+    with pytest.raises(Exit, match=r"^--wait=x \(allowed: seconds\)$") as ended:
         work()
     assert ended.value.code == 2

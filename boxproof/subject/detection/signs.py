@@ -13,7 +13,7 @@ from boxproof.subject.detection.findings import Detected
 def detect(root: Path) -> Detected:
     """Return what the directory shows of a box; asks nothing and makes nothing."""
     found, here = Detected(), Directory(root)
-    found.add("name", re.sub(r"[^\w.-]+", "-", root.resolve().name), "the name of the directory")
+    found.add("name", re.sub(r"[^\w.-]+", "-", root.resolve().name)[:100], "the name of the directory")
     compose.compose(here, found)
     bake.bake(here, found)
     recipes = recipe.recipes(here)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pytest_claims.faults import one_line
 from pytest_claims.recording import writing
+from pytest_claims.recording.printing import printable
 from pytest_claims.reports import history, html, kill_table, not_proven
 from pytest_claims.reports.schema import Results
 
@@ -13,6 +14,7 @@ FILE = "summary.md"
 LEVELS = {"refuted": "error", "blocked": "error", "unproven": "warning"}
 MOST = 20
 REASON = 240
+LONG = 2000
 
 
 def write(run: Path, found: Results) -> Path:
@@ -22,27 +24,28 @@ def write(run: Path, found: Results) -> Path:
 
 def markdown(run: Path, found: Results) -> str:
     """Return the summary: the verdict, what is not proven and why, who waived what, what has changed."""
-    rows = [f"## {found.subject.name}: {found.summary()}", ""]
+    rows = [f"## {_cell(f'{found.subject.name}: {found.summary()}', LONG)}", ""]
     image = found.subject.image
     cell = found.cell
     where = f"KIND {cell.kind}, containerd {cell.containerd}, Kubernetes {cell.kubernetes}"
-    rows += [f"`{image.reference or 'no image'}` of {found.subject.source or 'no known source'}"]
-    rows += [f"on {where}; run `{found.run}`" if cell.kubernetes else f"run `{found.run}`", ""]
+    rows += [f"{_code(image.reference or 'no image')} of {_cell(found.subject.source or 'no known source')}"]
+    run_of = f"run {_code(found.run)}"
+    rows += [f"on {_cell(where)}; {run_of}" if cell.kubernetes else run_of, ""]
     causes = html.causes(not_proven.view(each) for each in found.claims)
     if causes:
         rows += ["| verdict | claim | why |", "|---|---|---|"]
         for each in causes[:MOST]:
             more = f" and {len(each.claims) - 1} more" if len(each.claims) > 1 else ""
-            rows.append(f"| {each.status} | `{each.claims[0].result.id}`{more} | {_cell(each.reason)} |")
+            rows.append(f"| {each.status} | {_code(each.claims[0].result.id)}{more} | {_cell(each.reason)} |")
         rows += [f"{len(causes) - MOST} more causes are on the page.", ""] if len(causes) > MOST else [""]
     waived = [each for each in found.claims if each.waiver]
     for claim in waived:
         assert claim.waiver is not None
         told = f"{_cell(claim.waiver.owner)} until {claim.waiver.expires}: {_cell(claim.waiver.reason)}"
-        rows.append(f"- waived: `{claim.id}` by {told}")
+        rows.append(f"- waived: {_code(claim.id)} by {told}")
     past = history.past_of(run)
     if past and past.compared:
-        rows += ["", f"Since `{past.compared}`: {len(past.worse)} worse, {len(past.fixed)} fixed."]
+        rows += ["", f"Since {_code(past.compared)}: {len(past.worse)} worse, {len(past.fixed)} fixed."]
     table = kill_table.read(run)
     rows += ["", kill_table.summary(table)] if table else []
     return "\n".join([*rows, ""])
@@ -64,8 +67,12 @@ def commands(found: Results) -> list[str]:
     return rows
 
 
-def _cell(text: str) -> str:
-    return one_line(text, REASON).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+def _code(text: str) -> str:
+    return f"`{printable(one_line(text, REASON)).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+
+
+def _cell(text: str, most: int = REASON) -> str:
+    return printable(one_line(text, most)).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _message(text: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from pytest_claims.recording import records, writing
+from pytest_claims.recording.printing import printable
 from pytest_claims.reports import junit, results
 from pytest_claims.reports.schema import Results
 
@@ -25,7 +26,7 @@ def write(run: Path, found: Results) -> Path:
         why = f": {each.reason}" if each.reason else ""
         rows.append(f"{at} {each.verdict} {','.join(each.claims)} {each.nodeid} {each.seconds:.1f} s{why}")
     rows.append(f"{found.finished.isoformat()} {found.summary()}")
-    writing.write_text(into / LOG, "\n".join([*rows, ""]))
+    writing.write_text(into / LOG, "\n".join([*map(printable, rows), ""]))
     for name in (junit.FILE, results.FILE):
         shutil.copyfile(run / name, into / name)
     return into

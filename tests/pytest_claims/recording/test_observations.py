@@ -46,6 +46,7 @@ class Stop:
 
 def test_answers_become_plain_data() -> None:
     assert normalise(Reach.OPEN) == "open"
+    assert normalise({"a\udcff": ["b\udcfe"]}) == {"a\\udcff": ["b\\udcfe"]}
     assert normalise({"b": {2, 1}, Reach.OPEN: (b"x", Stop(0, 1.5))}) == {
         "b": [1, 2],
         "open": ["x", {"code": 0, "seconds": 1.5}],

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from pytest_claims.recording import records
+from pytest_claims.recording.printing import UNSEEN
+from pytest_claims.recording.records import Seen
 from pytest_claims.reports import pages, results
 from pytest_claims.reports.exports import attestation, ci_summary, metrics
 from pytest_claims.reports.schema import Results
+from pytest_claims.verdicts import Verdict
 from tests.support.report_samples import NUMBER, sample
 
 
@@ -127,6 +131,38 @@ def test_allure_has_times_names_environment_and_trend(run: Path) -> None:
     assert trend[0]["data"]["failed"] == 3 and trend[1]["data"]["failed"] == 0
     evidence = next(folder.glob("*-attachment.json"))
     assert evidence.stat().st_nlink > 1, "evidence is stored twice"
+
+
+ODD = "</script><img src=x>&\"'\x1b[1m\u009b\u202e\u200f\x00\ufffe\r\n]]>`|*"
+
+
+def test_nothing_that_is_named_oddly_breaks_or_turns_around_what_is_written(
+    tmp_path: Path, found: Results
+) -> None:
+    run, project = sample(tmp_path, number=12)
+    image = found.subject.image.model_copy(update={"reference": ODD, "base": ODD, "base_instead_of": ODD})
+    subject = found.subject.model_copy(update={"name": ODD, "source": ODD, "image": image})
+    cell = found.cell.model_copy(update={"kind": ODD, "context": ODD})
+    claims = tuple(
+        each.model_copy(update={"reason": ODD, "verdict": Verdict.REFUTED})
+        for each in results.read(run / results.FILE).claims
+    )
+    facts = {"subject": subject, "cell": cell, "claims": claims, "fault": ODD, "timings": {ODD: 1.0}}
+    results.write(run / results.FILE, found.model_copy(update=facts))
+    for each in records.load(run).values():
+        seen = Seen(kind=ODD, asked=ODD, answer={ODD: [ODD, float("nan")]}, in_control=True, control=ODD)
+        records.save(run, each.model_copy(update={"reason": ODD, "observations": (seen,)}))
+    pages.write(run, project)
+    for path in (each for each in run.rglob("*") if each.is_file()):
+        text = path.read_text()
+        if path.suffix == ".json":
+            json.loads(text, parse_constant=pytest.fail)
+        elif path.suffix == ".xml":
+            ET.fromstring(text)
+        elif path.suffix in (".html", ".md", ".log", ".properties"):
+            assert not UNSEEN.search(text), path
+        if path.suffix in (".html", ".md"):
+            assert "<img src=x" not in text.replace("`</script><img src=x>", ""), path
 
 
 def test_the_summary_says_why_and_annotations_cannot_be_broken_out_of(run: Path, found: Results) -> None:

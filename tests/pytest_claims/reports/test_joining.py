@@ -126,6 +126,64 @@ def test_reports_of_another_run_are_refused(
         joining.join(home, parts, OURS)
 
 
+NOTHING = SubjectPart(name="box", source="abc", image=Image())
+
+
+@pytest.mark.parametrize("bare", ["a", "b"])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"subject": NOTHING, "cell": Cell()},
+        {"subject": NOTHING, "cell": Cell(engine="28.0 (user)")},
+        {"cell": Cell(engine="28.0 (user)")},
+    ],
+)
+def test_a_shard_whose_claims_needed_no_image_or_no_cluster_goes_with_the_others(
+    tmp_path: Path, home: Path, bare: str, facts: dict[str, Any]
+) -> None:
+    parts = made(tmp_path / "a", "pvc-bound", **(facts if bare == "a" else {}))
+    parts |= made(tmp_path / "b", "rbac-no-secrets", **(facts if bare == "b" else {}))
+
+    found = joining.join(home, parts, OURS)
+
+    assert (found.verdict, found.cell.kind, found.subject.image.config_digest) == (
+        "accepted", "0.33.0", "sha256:1",
+    )  # fmt: skip
+
+
+def test_shards_that_all_needed_nothing_go_together_and_others_are_still_compared(
+    tmp_path: Path, home: Path
+) -> None:
+    bare: dict[str, Any] = {"subject": NOTHING, "cell": Cell()}
+    parts = made(tmp_path / "a", "pvc-bound", **bare) | made(tmp_path / "b", "rbac-no-secrets", **bare)
+    assert joining.join(home, parts, OURS).cell == Cell()
+    parts |= made(tmp_path / "c", "base-tag-pinned", cell=Cell(kind="0.30.0"))
+    parts |= made(tmp_path / "d", "image-user-nonroot", cell=Cell(kind="0.33.0"))
+    with pytest.raises(UsageError, match="c and d are not of the same cell"):
+        joining.join(home, parts, OURS)
+
+
+@pytest.mark.parametrize("name", ["no-such-claim", "a\x1b[1m\nb"])
+def test_a_claim_that_nobody_knows_is_refused(tmp_path: Path, home: Path, name: str) -> None:
+    parts = made(tmp_path / "a", "pvc-bound")
+    (judged,) = parts[tmp_path / "a"].claims
+    other = parts[tmp_path / "a"].model_copy(update={"claims": (judged.model_copy(update={"id": name}),)})
+    with pytest.raises(UsageError, match="is none that is known here") as fault:
+        joining.join(home, parts | {tmp_path / "b": other}, OURS)
+    assert str(fault.value).isprintable()
+
+
+def test_all_claims_but_one_are_not_all(tmp_path: Path, home: Path) -> None:
+    ids = list(OURS.claims())
+    parts = made(tmp_path / "a", ids[0])
+    (judged,) = parts[tmp_path / "a"].claims
+    many = tuple(judged.model_copy(update={"id": each}) for each in ids)
+    whole = {tmp_path / "a": parts[tmp_path / "a"].model_copy(update={"claims": many})}
+    assert not joining.join(home, whole, OURS).narrowed
+    less = {tmp_path / "a": parts[tmp_path / "a"].model_copy(update={"claims": many[1:]})}
+    assert joining.join(home, less, OURS).narrowed
+
+
 def test_a_claim_in_two_shards_is_refused(tmp_path: Path, home: Path) -> None:
     parts = made(tmp_path / "a", "pvc-bound") | made(tmp_path / "b", "pvc-bound")
 
