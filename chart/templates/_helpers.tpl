@@ -38,6 +38,7 @@
 {{/* What is no place outside, of a list: with the nodes' addresses, as the cluster says them, where 192.0.2.3/32 stands. */}}
 {{- define "box.except" -}}
 {{- $nodes := list -}}
+{{- if has "192.0.2.3/32" . -}}
 {{- range (lookup "v1" "Node" "" "").items -}}
 {{- range .status.addresses -}}
 {{- if and (has .type (list "InternalIP" "ExternalIP")) (not (contains ":" .address)) -}}
@@ -45,7 +46,8 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if and $nodes (has "192.0.2.3/32" .) -}}
+{{- end -}}
+{{- if $nodes -}}
 {{- concat (without . "192.0.2.3/32") ($nodes | uniq | sortAlpha) | toJson -}}
 {{- else -}}
 {{- toJson . -}}
