@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from suites.auth.test_kept_modes import reopened
+from suites.auth.opened_claims import reopened
 
 CLAIMED = [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}]
 TEMPLATES = [{"metadata": {"name": "home"}}]
