@@ -9,9 +9,9 @@ import yaml
 
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import rendered
-from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
+from suites.auth.opened_claims import reopened
 
 AS_THEY_ARE = require(
     "no pod has what is on a claim opened for its group at each start", lambda found: found == []
@@ -20,24 +20,6 @@ POD: dict[str, Any] = {
     "securityContext": {"fsGroup": 1000},
     "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}],
 }
-
-
-def reopened(objects: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the objects whose pods have a group of files, mount a claim, and do not look at its root first.
-
-    Without OnRootMismatch the kubelet gives each file there to the group, to be read and written, whenever
-    such a pod starts: storage of other kinds than a node's directory does so.
-    """
-    found = []
-    for each in objects:
-        spec = pod_spec(each) or {}
-        security = spec.get("securityContext") or {}
-        claims = [one for one in spec.get("volumes") or () if "persistentVolumeClaim" in one]
-        claims += (each.get("spec") or {}).get("volumeClaimTemplates") or ()
-        grouped = security.get("fsGroup") is not None and claims
-        if grouped and security.get("fsGroupChangePolicy") != "OnRootMismatch":
-            found.append(f"{each['kind']}/{each['metadata']['name']}")
-    return found
 
 
 @claim("auth-login-for-its-user-alone")
