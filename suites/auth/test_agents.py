@@ -26,6 +26,7 @@ from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
+from suites.auth import host_homes
 
 VARIABLE = "CLAUDE_CODE_OAUTH_TOKEN"
 OF_PROCESSES = f"cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n 's/^{VARIABLE}=//p' | sort -u"
@@ -223,7 +224,7 @@ def homes(pods: Sequence[dict[str, Any]], services: Sequence[dict[str, Any]], as
     found = [each for each in paths if HOMES.match(each)]
     for service in services:
         for each in service.get("volumes") or ():
-            start = each.get("source", "") if isinstance(each, dict) else each.partition(":")[0]
+            start = host_homes.source(each)
             if HOMES.match(start):
                 found.append(start)
     return observe("homes of the host", asked, found)

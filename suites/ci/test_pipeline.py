@@ -148,7 +148,7 @@ def test_every_action_is_fixed_and_sees_no_credentials_it_does_not_need(subject:
         assert len(shown) == 4
     for name, each in {**files, **workflow_gates.actions(subject.directory)}.items():
         PINNED(observe("loose", name, workflow_gates.loose(each)))
-        KEPT(observe("exposed", name, workflow_gates.exposed(each, command)))
+        KEPT(observe("exposed", name, workflow_gates.exposed(each, command, subject.directory)))
 
 
 @claim("ci-workflows-pinned")

@@ -43,6 +43,9 @@ PUBLISHING_ACTIONS = (
 RELEASES = re.compile(
     r"\b(gh release (create|upload|edit)|(npm|pnpm|yarn( npm)?|cargo|uv|poetry) publish|twine upload"
     r"|cr upload|semantic-release|git push)\b"
+    # what people call a task of theirs that publishes, whatever has its lines
+    r"|\b(just|task|mise run|(npm|pnpm|yarn|bun)( run)?|make|nox -s|inv(oke)?|dagger call|gradlew?|mvn|nix run"
+    r"|bazel run|earthly)\s[^\n;&|]*\b(publish|release|push|deploy)"
 )
 LOCAL = re.compile(
     r"(?:^|[\s;&|])(?:(?:ba|da)?sh\s+|source\s+|\.\s+)?(\.?/?[\w./-]+\.(?:sh|py|bash)|\./[\w./-]+)"
@@ -90,7 +93,7 @@ def load(directory: Path) -> dict[str, Workflow]:
 def _read(path: Path) -> dict[str, Any]:
     """Return the content of a file; raises SubjectFault for one that is no YAML."""
     try:
-        return yaml.safe_load(path.read_text()) or {}
+        return yaml.safe_load(path.read_bytes()) or {}
     except yaml.YAMLError as error:
         raise SubjectFault(f"{path.name}: {error}") from error
 
@@ -155,7 +158,8 @@ def around(workflow: Workflow, command: Sequence[str], directory: Path | None = 
     fixed = [each for each in command if "{" not in each]
     for name, step in _steps(workflow, directory):
         job, release = workflow["jobs"][name], _is_release(step, command)
-        shown = f"{name}: {step.get('name') or step.get('uses') or str(step.get('run', '')).splitlines()[0]}"
+        first = next(iter(str(step.get("run", "")).splitlines()), "")
+        shown = f"{name}: {step.get('name') or step.get('uses') or first}"
         if _pushes(step) or PUSHES.search(CONTINUED.sub(" ", called(step, directory))):
             found.append(f"{shown}: pushes by itself")
         if release or SCANNERS.search(str(step.get("uses", "")) + str(step.get("run", ""))):
@@ -198,7 +202,7 @@ def _targets(run: str, directory: Path) -> dict[str, str]:
     targets = {target for each in MAKE.findall(run) for target in each.split()}
     found: dict[str, str] = {}
     for makefile in (directory / each for each in ("Makefile", "makefile") if targets):
-        text = makefile.read_text() if makefile.is_file() else ""
+        text = makefile.read_text(errors="replace") if makefile.is_file() else ""
         for target in targets:
             pattern = rf"^{re.escape(target)}\s*:.*\n((?:\t.*\n?)*)"
             found |= {f"{makefile} {target}": each for each in re.findall(pattern, text, re.MULTILINE)}
@@ -232,11 +236,11 @@ def floating_in_scripts(workflow: Workflow, directory: Path) -> list[str]:
     return found
 
 
-def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
+def exposed(workflow: Workflow, command: Sequence[str], directory: Path | None = None) -> list[str]:
     """Return what hands credentials to steps that need none.
 
     A checkout that leaves the token behind, a login or the right to write in a job that does not release, and
-    rights that nobody named.
+    rights that nobody named. What a step carries out of the ``directory`` publishes as the step would.
     """
     found = [] if _names_rights(workflow) else ["no permissions are named: those of the repository hold"]
     found += [f"the workflow may {each}" for each in _written(workflow.get("permissions"))]
@@ -244,7 +248,9 @@ def exposed(workflow: Workflow, command: Sequence[str]) -> list[str]:
     for name, job in (workflow.get("jobs") or {}).items():
         steps = job.get("steps") or ()
         # without a documented release, the job that publishes is the one that pushes, or makes a release
-        publishes = any(_is_release(each, command) if command else _publishes(each) for each in steps)
+        publishes = any(
+            _is_release(each, command) if command else _publishes(each, directory) for each in steps
+        )
         publishes = publishes or (not command and bool(job.get("uses")))  # what that does it says itself
         if not publishes:
             found += [f"{name} may {each}" for each in _written(job.get("permissions"))]
@@ -278,10 +284,12 @@ def _names_rights(workflow: Workflow) -> bool:
     )
 
 
-def _publishes(step: Step) -> bool:
-    """Return whether a step publishes an image, a package, a page or a release."""
+def _publishes(step: Step, directory: Path | None = None) -> bool:
+    """Return whether a step publishes an image, a package, a page or a release, by itself or by a script."""
     action = str(step.get("uses", "")).partition("@")[0]
-    return _pushes(step) or action in PUBLISHING_ACTIONS or bool(RELEASES.search(str(step.get("run", ""))))
+    texts = (str(step.get("run", "")), CONTINUED.sub(" ", called(step, directory)))
+    told = any(RELEASES.search(each) for each in texts) or bool(PUSHES.search(texts[1]))
+    return _pushes(step) or action in PUBLISHING_ACTIONS or told
 
 
 def _written(permissions: object) -> list[str]:

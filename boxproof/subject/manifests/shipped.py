@@ -69,6 +69,8 @@ def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
 def compose(subject: Subject) -> dict[str, dict[str, Any]]:
     """Return every Compose file of the subject, by its path, its services as Compose reads them."""
     every = [path for path in files(subject, "*.yaml", "*.yml") if compose_file.NAMES.fullmatch(path.name)]
+    named = (subject.compose.file, subject.compose.socket)  # may have any name, and be in a hidden directory
+    every += [path for each in named if (path := subject.path(each)) and path.is_file() and path not in every]
     read = {path: next(compose_file.documents(path), {}) for path in every}
     return {
         _shown(subject, path): {**content, "services": compose_file.services(path)}

@@ -171,3 +171,11 @@ def test_an_image_that_values_name_whole_is_one(tmp_path: Path) -> None:
     found = shipped.images(Subject(directory=tmp_path, name="example"))
     assert sorted(found.values()) == ["a.example:5000/b:1.2", "busybox:latest"]
     assert list(shipped.floating(found).values()) == ["busybox:latest"]
+
+
+def test_the_compose_file_that_the_subject_names_may_be_anywhere_and_have_any_name(tmp_path: Path) -> None:
+    for name in (".devcontainer/docker-compose.yml", "stack.yml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("services: {a: {image: b:1}}\n")
+        about = {"directory": tmp_path, "name": "x", "compose": {"file": name}}
+        assert list(shipped.compose(Subject.model_validate(about))) == [name]
