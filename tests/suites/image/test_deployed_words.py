@@ -41,3 +41,15 @@ def test_a_variable_is_found_where_a_container_or_its_settings_give_it() -> None
     ]  # fmt: skip
     assert deployed_words.settings(objects, "A") == {"ConfigMap it": "1", "Pod it, env": "0"}
     assert deployed_words.settings(objects, "C") == {}
+
+
+def test_what_nothing_carries_out_is_left_out() -> None:
+    rules = """{"deny": ["Bash(npm install:*)"], "bash": {"npx *": "deny"}, "mcp": ["npx", "--no-install", "a"]}"""
+    data = {"AGENTS.md": "Run `npm install` first.", "start.sh": "# npx would fetch it\nagent\n", "rules": rules}
+    env = [{"name": "PATH", "value": "/opt/pipx/bin:/usr/bin"}, {"name": "RUNNER", "value": "uvx"}]
+    objects = [named("ConfigMap", data=data), named("Pod", spec={"containers": [{"env": env}]})]
+    texts = deployed_words.by_object(objects)
+    assert "agent" in texts["ConfigMap it"]
+    assert not any(each in texts["ConfigMap it"] for each in ("npm install", "npx"))
+    assert "pipx" not in texts["Pod it"]
+    assert "uvx" in texts["Pod it"]
