@@ -9,11 +9,11 @@ import pytest
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import rendered
 from boxproof.kube.client import Object
-from boxproof.subject.manifests.pod_specs import agent, agent_container, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
+from suites.auth.kept_claims import CLAIM, of_the_login
 
-CLAIM, ONCE = "PersistentVolumeClaim", frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
+ONCE = frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
 OF_ONE = require("no claim of a tier can be mounted by two nodes", lambda found: found == [])
 
 
@@ -24,23 +24,6 @@ def claims(objects: Sequence[Object]) -> Iterator[tuple[str, list[str]]]:
         yield from (
             (str(one["metadata"]["name"]), list(one["spec"].get("accessModes") or ())) for one in made
         )
-
-
-def of_the_login(objects: Sequence[Object], subject: Subject) -> list[Object]:
-    """Return the claims among objects, or of their templates, that the agent has its state on."""
-    item, kept = agent(objects, subject), f"{subject.config_dir}/"
-    mounts = agent_container(objects, subject).get("volumeMounts") or ()
-    at = {each["name"] for each in mounts if kept.startswith(f"{each['mountPath'].rstrip('/')}/")}
-    volumes = [each for each in (pod_spec(item) or {}).get("volumes") or () if each["name"] in at]
-    named = {(each.get("persistentVolumeClaim") or {}).get("claimName") for each in volumes}
-    made = [each for each in item["spec"].get("volumeClaimTemplates") or () if each["metadata"]["name"] in at]
-    own = [
-        {"metadata": {"name": each["name"]}, **each["ephemeral"]["volumeClaimTemplate"]}
-        for each in volumes
-        if "ephemeral" in each
-    ]
-    others = [each for each in objects if each["kind"] == CLAIM and each["metadata"]["name"] in named]
-    return [{**each, "kind": CLAIM} for each in (*made, *own, *others)]
 
 
 @claim("one-credential-file-per-agent")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from boxproof.subject.model import Subject
-from suites.auth.test_volumes import claims, of_the_login
+from suites.auth.kept_claims import of_the_login
 
 STATE = {"metadata": {"name": "state"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
 MODELS = {"metadata": {"name": "models"}, "spec": {"accessModes": ["ReadWriteMany"]}}
@@ -41,4 +41,4 @@ def test_a_claim_of_something_else_is_none_of_them(
     tmp_path: Path, objects: list[dict[str, Any]], found: list[str]
 ) -> None:
     about = Subject(directory=tmp_path, name="x", config_dir="/home/me/.agent")
-    assert [name for name, _ in claims(of_the_login(objects, about))] == found
+    assert [each["metadata"]["name"] for each in of_the_login(objects, about)] == found
