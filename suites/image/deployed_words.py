@@ -69,7 +69,8 @@ def settings(made: Objects, variable: str) -> dict[str, str]:
         if each["kind"] in READ and variable in (each.get(READ[each["kind"]]) or {}):
             found[called] = str(each[READ[each["kind"]]][variable])
         variables = [one for container in _containers(each) for one in container.get("env") or ()]
-        found |= {f"{called}, env": str(one.get("value")) for one in variables if one["name"] == variable}
+        said = [one for one in variables if one.get("name") == variable and not one.get("valueFrom")]
+        found |= {f"{called}, env": str(one.get("value", "")) for one in said}
     return found
 
 

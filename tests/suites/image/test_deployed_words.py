@@ -40,6 +40,7 @@ def test_a_variable_is_found_where_a_container_or_its_settings_give_it() -> None
         named("Service", spec={}),
     ]  # fmt: skip
     assert deployed_words.settings(objects, "A") == {"ConfigMap it": "1", "Pod it, env": "0"}
+    assert deployed_words.settings(objects, "B") == {"ConfigMap it": "2"}
     assert deployed_words.settings(objects, "C") == {}
 
 
