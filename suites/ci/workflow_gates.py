@@ -279,7 +279,7 @@ def _names_rights(workflow: Workflow) -> bool:
     called = [begins] if isinstance(begins, str) else list(begins or ())
     return (
         "permissions" in workflow
-        or (bool(jobs) and all("permissions" in each for each in jobs))
+        or all("permissions" in each for each in jobs)  # without a job nothing has any
         or called == ["workflow_call"]
     )
 

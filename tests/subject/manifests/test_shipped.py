@@ -179,3 +179,12 @@ def test_the_compose_file_that_the_subject_names_may_be_anywhere_and_have_any_na
         (tmp_path / name).write_text("services: {a: {image: b:1}}\n")
         about = {"directory": tmp_path, "name": "x", "compose": {"file": name}}
         assert list(shipped.compose(Subject.model_validate(about))) == [name]
+
+
+def test_code_is_found_in_the_steps_of_a_list_and_whatever_the_ending(tmp_path: Path) -> None:
+    (tmp_path / "README.MD").write_text("1. First\n\n   ```sh\n   docker run a\n   ```\n\n2. Last\n", newline="\r\n")
+    (tmp_path / "more.markdown").write_text("~~~\nmake\n~~~\n")
+    found = shipped.commands(Subject(directory=tmp_path, name="x"))
+    assert {name: text.strip() for name, text in found.items()} == {
+        "README.MD": "docker run a", "more.markdown": "make",
+    }  # fmt: skip
