@@ -189,7 +189,8 @@ def _of_manifests(
         subject.source == "base" and subject.path(kustomize) is not None,
         "it has no components (manifests.components)",
     )
-    yield "cilium", kustomize != "" and subject.path(f"{kustomize}/cilium") is not None, "it has no policy for Cilium"
+    cilium = bool(kustomize) and subject.path(f"{kustomize}/cilium") is not None
+    yield "cilium", cilium, "it has no policy for Cilium"
     yield "node-scripts", bool(scripts), "it has no scripts for a node (manifests.node_scripts)"
     yield "node-tools", bool(subject.manifests.node_tools), "it has no pod for a node (manifests.node_tools)"
     yield "chart", bool(subject.chart.directory), "it has no chart (chart.directory)"

@@ -44,8 +44,8 @@ RELEASES = re.compile(
     r"\b(gh release (create|upload|edit)|(npm|pnpm|yarn( npm)?|cargo|uv|poetry) publish|twine upload"
     r"|cr upload|semantic-release|git push)\b"
     # what people call a task of theirs that publishes, whatever has its lines
-    r"|\b(just|task|mise run|(npm|pnpm|yarn|bun)( run)?|make|nox -s|inv(oke)?|dagger call|gradlew?|mvn|nix run"
-    r"|bazel run|earthly)\s[^\n;&|]*\b(publish|release|push|deploy)"
+    r"|\b(just|task|mise run|(npm|pnpm|yarn|bun)( run)?|make|nox -s|inv(oke)?|dagger call|gradlew?|mvn"
+    r"|nix run|bazel run|earthly)\s[^\n;&|]*\b(publish|release|push|deploy)"
 )
 LOCAL = re.compile(
     r"(?:^|[\s;&|])(?:(?:ba|da)?sh\s+|source\s+|\.\s+)?(\.?/?[\w./-]+\.(?:sh|py|bash)|\./[\w./-]+)"

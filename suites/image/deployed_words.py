@@ -57,7 +57,8 @@ def given(session: Session, subject: Subject, variable: str) -> dict[str, str]:
 def _variables(service: Mapping[str, Any]) -> dict[str, Any]:
     """Return the variables of a service of Compose."""
     listed = service.get("environment") or {}
-    pairs = listed.items() if isinstance(listed, Mapping) else (str(one).partition("=")[::2] for one in listed)
+    parted = (str(one).partition("=")[::2] for one in listed)
+    pairs = listed.items() if isinstance(listed, Mapping) else parted
     return {str(name): each for name, each in pairs}
 
 
@@ -69,7 +70,7 @@ def settings(made: Objects, variable: str) -> dict[str, str]:
         if each["kind"] in READ and variable in (each.get(READ[each["kind"]]) or {}):
             found[called] = str(each[READ[each["kind"]]][variable])
         variables = [one for container in _containers(each) for one in container.get("env") or ()]
-        said = [one for one in variables if one.get("name") == variable and not one.get("valueFrom")]
+        said = [one for one in variables if one.get("name") == variable and one.get("valueFrom") is None]
         found |= {f"{called}, env": str(one.get("value", "")) for one in said}
     return found
 

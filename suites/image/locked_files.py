@@ -15,7 +15,7 @@ from boxproof.subject.image.shell_commands import program
 
 @dataclass(frozen=True)
 class Project:
-    """How a program installs what the ``file`` of a project lists: by these verbs, held by one of ``locks``."""
+    """How a program installs what the ``file`` of a project lists: by ``verbs``, held by one of ``locks``."""
 
     verbs: frozenset[str]
     file: str
@@ -24,9 +24,7 @@ class Project:
 
 PACKAGE, PYTHON = "package.json", "pyproject.toml"
 PROJECTS: dict[str, Project] = {
-    "npm": Project(
-        frozenset({"install", "i", "ci"}), PACKAGE, ("package-lock.json", "npm-shrinkwrap.json")
-    ),
+    "npm": Project(frozenset({"install", "i", "ci"}), PACKAGE, ("package-lock.json", "npm-shrinkwrap.json")),
     "yarn": Project(frozenset({"install"}), PACKAGE, ("yarn.lock",)),
     "pnpm": Project(frozenset({"install", "i", "fetch"}), PACKAGE, ("pnpm-lock.yaml",)),
     "bun": Project(frozenset({"install", "i"}), PACKAGE, ("bun.lock", "bun.lockb")),

@@ -182,7 +182,8 @@ def test_the_compose_file_that_the_subject_names_may_be_anywhere_and_have_any_na
 
 
 def test_code_is_found_in_the_steps_of_a_list_and_whatever_the_ending(tmp_path: Path) -> None:
-    (tmp_path / "README.MD").write_text("1. First\n\n   ```sh\n   docker run a\n   ```\n\n2. Last\n", newline="\r\n")
+    text = "1. First\n\n   ```sh\n   docker run a\n   ```\n\n2. Last\n"
+    (tmp_path / "README.MD").write_text(text, newline="\r\n")
     (tmp_path / "more.markdown").write_text("~~~\nmake\n~~~\n")
     found = shipped.commands(Subject(directory=tmp_path, name="x"))
     assert {name: text.strip() for name, text in found.items()} == {

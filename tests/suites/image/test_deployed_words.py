@@ -45,8 +45,12 @@ def test_a_variable_is_found_where_a_container_or_its_settings_give_it() -> None
 
 
 def test_what_nothing_carries_out_is_left_out() -> None:
-    rules = """{"deny": ["Bash(npm install:*)"], "bash": {"npx *": "deny"}, "mcp": ["npx", "--no-install", "a"]}"""
-    data = {"AGENTS.md": "Run `npm install` first.", "start.sh": "# npx would fetch it\nagent\n", "rules": rules}
+    rules = '{"deny": ["Bash(npm install:*)"], "bash": {"npx *": "deny"}, "mcp": ["npx", "--offline", "a"]}'
+    data = {
+        "AGENTS.md": "Run `npm install` first.",
+        "start.sh": "# npx would fetch it\nagent\n",
+        "rules": rules,
+    }
     env = [{"name": "PATH", "value": "/opt/pipx/bin:/usr/bin"}, {"name": "RUNNER", "value": "uvx"}]
     objects = [named("ConfigMap", data=data), named("Pod", spec={"containers": [{"env": env}]})]
     texts = deployed_words.by_object(objects)
