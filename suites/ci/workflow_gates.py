@@ -155,15 +155,16 @@ def around(workflow: Workflow, command: Sequence[str], directory: Path | None = 
     ``directory``, a script, a Makefile's target or an action, is read as well.
     """
     found = []
-    fixed = [each for each in command if "{" not in each]
     for name, step in _steps(workflow, directory):
         job, release = workflow["jobs"][name], _is_release(step, command)
         first = next(iter(str(step.get("run", "")).splitlines()), "")
         shown = f"{name}: {step.get('name') or step.get('uses') or first}"
-        if _pushes(step) or PUSHES.search(CONTINUED.sub(" ", called(step, directory))):
+        if _pushes(step) or PUSHES.search(CONTINUED.sub(" ", called(_beside(step, command), directory))):
             found.append(f"{shown}: pushes by itself")
         if release or SCANNERS.search(str(step.get("uses", "")) + str(step.get("run", ""))):
-            ways = [""] if _may_fail(step, job) else workflow_commands.swallowed(step, job, workflow, fixed)
+            ways = [""] if _may_fail(step, job) else workflow_commands.swallowed(
+                step, job, workflow, fixed(command)
+            )
             found += [f"{shown}: may fail without consequences {each}".rstrip() for each in ways]
         some = workflow_commands.narrowed(step, job, workflow) if release else ""
         found += [f"{shown}: tests {some} alone"] if some else []
@@ -319,10 +320,21 @@ def _steps(workflow: Workflow, directory: Path | None = None) -> Iterator[tuple[
                 yield from ((name, each) for each in (_read(path).get("runs") or {}).get("steps") or ())
 
 
+def fixed(command: Sequence[str]) -> list[str]:
+    """Return the words of a command that nobody fills in."""
+    return [each for each in command if "{" not in each]
+
+
 def _is_release(step: Step, command: Sequence[str]) -> bool:
-    fixed = [each for each in command if "{" not in each]
+    words = " ".join(fixed(command))
     every = (" ".join(each.split()) for each in workflow_commands.lines(step))
-    return bool(fixed) and any(" ".join(fixed) in each for each in every)
+    return bool(words) and any(words in each for each in every)
+
+
+def _beside(step: Step, command: Sequence[str]) -> Step:
+    """Return a step without the release: what that carries out is its own."""
+    words = r"\s+".join(map(re.escape, fixed(command)))
+    return {**step, "run": re.sub(words, "true", str(step.get("run", "")))} if words else step
 
 
 def _pushes(step: Step) -> bool:

@@ -43,8 +43,14 @@ VARIABLE = "KIND_CLUSTER_NAME"  # by which kind is told, too
 def named(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
     """Return each name by where it stands; a command's may be a place that is filled in, "{cluster}".
 
-    ``commands`` are words, or lists of words, by name. A configuration without a name says nothing.
+    ``commands`` are words, or lists of words, by name. A configuration without a name says nothing. Where no
+    file has a name by itself, those count that variables have.
     """
+    found = _written(directory, commands)
+    return found or _by_variables(directory)
+
+
+def _written(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for path in _files(directory):
         text = path.read_text(errors="replace")
@@ -69,7 +75,11 @@ def told(directory: Path) -> dict[str, str]:
 
     Variables have the value that their file gives them. A context that is no cluster of KIND's names none.
     """
-    found = named(directory, {})
+    return _written(directory, {}) | _by_variables(directory)
+
+
+def _by_variables(directory: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
     for path in (*_scripts(directory), *pipelines(directory)):
         text = OF_A_PIPELINE.sub(r"${\1}", CONTINUED.sub(" ", path.read_text(errors="replace")))
         known = {each["name"]: each["value"] for each in ASSIGNED.finditer(text)}
