@@ -13,7 +13,14 @@ import yaml
 from boxproof.subject.supply_chain import scan
 from pytest_claims.faults import UsageError
 
-REASON = re.compile(r"#\s*(?P<reason>\S.{9,}?)\s+until\s+(?P<until>\d{4}-\d{2}-\d{2})\s*$")
+DAY = re.compile(
+    r"(?:\b(?:until|expires?(?: on)?|exp|valid to|review(?:ed)? by)\b\s*:?\s*)?(?P<day>\d{4}-\d{2}-\d{2})"
+)
+    r"(?P<before>\b(?:until|expires?(?: on)?|exp|valid to|review(?:ed)? by)\b\s*:?\s*)?(?P<day>\d{4}-\d{2}-\d{2})"
+)
+LEAST = 10  # characters of a reason
+WHY = ("statement", "reason", "comment", "justification")  # where an entry of a list says so itself
+UNTIL = ("expired_at", "expires", "expiry", "until")
 IGNORE_FILES = (".trivyignore", ".snyk", ".kicsignore", ".nancy-ignore")
 CONFIGURATIONS = (
     ".grype.yaml", ".grype/config.yaml", ".trivyignore.yaml", "trivy.yaml", "grype.yaml", ".hadolint.yaml",
@@ -67,9 +74,8 @@ def _inline(path: Path, now: date) -> Iterator[str]:
     """Yield the remarks that hide a finding of a scanner and do not say why and until when beside them."""
     above = ""
     for line in path.read_text(errors="replace").splitlines():
-        told = REASON.search(line) or REASON.search(above)
         found = INLINE.search(line)
-        if found and (not told or date.fromisoformat(told["until"]) < now):
+        if found and not (_covers(line, now) or _covers(above, now)):
             yield found[0]
         above = line
 
@@ -78,9 +84,8 @@ def _wholesale(path: Path, now: date) -> Iterator[str]:
     """Yield the options that leave findings out and do not say why and until when beside them."""
     above = ""
     for line in path.read_text(errors="replace").splitlines():
-        covered = REASON.search(line) or REASON.search(above)
         found = WHOLESALE.search(line.partition(" #")[0]) if not line.lstrip().startswith("#") else None
-        if found and (not covered or date.fromisoformat(covered["until"]) < now):
+        if found and not (_covers(line, now) or _covers(above, now)):
             yield found[1]
         above = line
 
@@ -92,19 +97,66 @@ def _in(place: Path, now: date) -> Iterator[str]:
         yield f"{scan.SUPPRESSIONS}: {error.message.splitlines()[0]}"
     for name in IGNORE_FILES:
         if (place / name).is_file():
-            yield from (f"{name}: {each}" for each in _bare(place / name, now))
-    for name in CONFIGURATIONS:  # their entries have no room for a reason that a scanner heeds
+            bare = _of_snyk if name == ".snyk" else _bare
+            yield from (f"{name}: {each}" for each in bare(place / name, now))
+    for name in CONFIGURATIONS:
         if (place / name).is_file():
-            found: dict[str, Any] = yaml.safe_load((place / name).read_text()) or {}
-            yield from (f"{name}: {each}: {found[each]}" for each in LISTS if found.get(each))
+            found = _read(place / name)
+            for key in LISTS:
+                left = [each for each in _listed(found.get(key)) if not _says(each, now)]
+                yield from [f"{name}: {key}: {left}"] if left else []
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the settings of a file, {} for what is no mapping."""
+    try:
+        found = yaml.safe_load(path.read_bytes())
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def _of_snyk(path: Path, now: date) -> Iterator[str]:
+    """Yield what a policy of Snyk ignores without a reason and an end, which it has places for."""
+    ignored = _read(path).get("ignore")
+    for name, entries in ignored.items() if isinstance(ignored, dict) else ():
+        told = [one for each in _listed(entries) if isinstance(each, dict) for one in each.values()]
+        if not told or not all(_says(each, now) for each in told):
+            yield str(name)
+
+
+def _says(entry: Any, now: date) -> bool:
+    """Return whether an entry of a list says itself why it is there and until when, a day ahead."""
+    if not isinstance(entry, dict):
+        return False
+    reason = next((str(entry[key]) for key in WHY if entry.get(key)), "")
+    until = next((str(entry[key]) for key in UNTIL if entry.get(key)), "")
+    return len(reason.strip()) >= LEAST and _covers(f"# {reason} until {until[:10]}", now)
 
 
 def _bare(path: Path, now: date) -> Iterator[str]:
-    """Yield the entries that no comment "reason until YYYY-MM-DD" right above covers today."""
+    """Yield the entries without a reason in the remark right above, and a day ahead there or beside them."""
     above = ""
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         if line.strip() and not line.startswith("#"):
-            told = REASON.match(above)
-            if not told or date.fromisoformat(told["until"]) < now:
-                yield line.strip()
-        above = line
+            entry, _, end = line.strip().partition(" exp:")
+            if not _covers(f"{above} until {end}" if end else above, now):
+                yield entry
+        is_more = line.startswith("#") and above.startswith("#")
+        above = f"{above} {line.lstrip('#')}" if is_more else line
+
+
+def _covers(text: str, now: date) -> bool:
+    """Return whether a remark in a line has a reason and a day that is not past."""
+    remark = text.partition("#")[2]
+    days = list(DAY.finditer(remark))
+    if not days or len(" ".join(DAY.sub("", remark).split()).strip(" :;,.()-")) < LEAST:
+        return False
+    try:
+        return all(date.fromisoformat(each["day"]) >= now for each in days[-1:])
+    except ValueError:  # no day of any calendar
+        return False

@@ -162,8 +162,10 @@ def around(workflow: Workflow, command: Sequence[str], directory: Path | None = 
         if _pushes(step) or PUSHES.search(CONTINUED.sub(" ", called(_beside(step, command), directory))):
             found.append(f"{shown}: pushes by itself")
         if release or SCANNERS.search(str(step.get("uses", "")) + str(step.get("run", ""))):
-            ways = [""] if _may_fail(step, job) else workflow_commands.swallowed(
-                step, job, workflow, fixed(command)
+            ways = (
+                [""]
+                if _may_fail(step, job)
+                else workflow_commands.swallowed(step, job, workflow, fixed(command))
             )
             found += [f"{shown}: may fail without consequences {each}".rstrip() for each in ways]
         some = workflow_commands.narrowed(step, job, workflow) if release else ""
