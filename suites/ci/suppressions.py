@@ -16,8 +16,6 @@ from pytest_claims.faults import UsageError
 DAY = re.compile(
     r"(?:\b(?:until|expires?(?: on)?|exp|valid to|review(?:ed)? by)\b\s*:?\s*)?(?P<day>\d{4}-\d{2}-\d{2})"
 )
-    r"(?P<before>\b(?:until|expires?(?: on)?|exp|valid to|review(?:ed)? by)\b\s*:?\s*)?(?P<day>\d{4}-\d{2}-\d{2})"
-)
 LEAST = 10  # characters of a reason
 WHY = ("statement", "reason", "comment", "justification")  # where an entry of a list says so itself
 UNTIL = ("expired_at", "expires", "expiry", "until")
