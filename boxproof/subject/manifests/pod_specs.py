@@ -91,7 +91,8 @@ def workload(manifests: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any
     named = [each for each in pods if each["metadata"]["name"] == name] or _as_built(every, "", name)
     if not named:
         raise SubjectFault(f"no workload {name!r} in the manifests")
-    return dict(min(named, key=_order))
+    chosen: dict[str, Any] = min(named, key=_order)
+    return dict(chosen)
 
 
 def _order(item: Mapping[str, Any]) -> int:
