@@ -387,23 +387,3 @@ def test_a_job_that_calls_a_workflow_has_the_rights_of_what_that_does() -> None:
     called = {"permissions": {}, "jobs": {"a": {"uses": "./.github/workflows/x.yml", "permissions": WRITES}}}
     assert workflow_gates.exposed(called, ()) == []
     assert workflow_gates.exposed(called, RELEASE)
-
-
-@pytest.mark.parametrize(
-    "run", ["make ship", "sh ci/ship", "just publish TAG=1", "npm run release", "./gradlew :box:push"]
-)
-def test_a_job_whose_task_or_script_publishes_may_log_in(run: str, tmp_path: Path) -> None:
-    (tmp_path / "ci").mkdir()
-    (tmp_path / "Makefile").write_text("ship:\n\tdocker build -t a:1 .\n\tdocker push a:1\n")
-    (tmp_path / "ci" / "ship").write_text("docker build -t a:1 \\\n  --push .\n")
-    login = {"uses": "docker/login-action@v3"}
-    told = {"permissions": {}, **of(login, {"run": run}, permissions={"packages": "write"})}
-    assert workflow_gates.exposed(told, (), tmp_path) == []
-    told = {"permissions": {}, **of(login, {"run": "make test"}, permissions={"packages": "write"})}
-    assert len(workflow_gates.exposed(told, (), tmp_path)) == 2
-
-
-def test_a_workflow_may_be_written_by_another_system(tmp_path: Path) -> None:
-    (tmp_path / ".github/workflows").mkdir(parents=True)
-    (tmp_path / ".github/workflows/ci.yml").write_bytes("\ufeffname: ci\r\njobs: {}\r\n".encode())
-    assert workflow_gates.load(tmp_path) == {"ci.yml": {"name": "ci", "jobs": {}}}
