@@ -72,7 +72,7 @@ def composed(
 def own_documents(subject: Subject) -> str:
     """The text of the box's documents."""
     paths = sorted((subject.directory / "docs").glob("*.md"))
-    return "\n\n".join(each.read_text() for each in paths)
+    return "\n\n".join(each.read_text(errors="replace") for each in paths)
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from boxproof.subject.manifests import shipped, starting
+from boxproof.subject.manifests import compose_file, pod_specs, shipped, starting
 from boxproof.subject.model import Subject
+from pytest_claims.faults import SubjectFault
 
 CONTINUED = re.compile(r"\\\n\s*")
 BEGUN = re.compile(r"\b(?:docker|podman|nerdctl)(?: +container)? +(?:run|create) +(?P<rest>[^\n`]*)")
@@ -37,12 +39,26 @@ class Run:
 
 def runs(subject: Subject) -> list[Run]:
     """Return each command of the subject's documents and scripts that runs its image, in order."""
-    return runs_in(shipped.commands(subject), subject.image.name)
+    return runs_in(shipped.commands(subject), subject.image.name, *_others(subject))
 
 
-def runs_in(pages: Mapping[str, str], image: str) -> list[Run]:
-    """Return those of texts by their names; ``image`` is the box's, without registry and tag."""
-    return [each for page, text in pages.items() for each in _of_page(page, text, image)]
+def runs_in(pages: Mapping[str, str], *images: str) -> list[Run]:
+    """Return those of texts by their names; ``images`` are the box's, whatever registry and tag."""
+    names = {_name(each) for each in images}
+    return [each for page, text in pages.items() for each in _of_page(page, text, names)]
+
+
+def _others(subject: Subject) -> Iterator[str]:
+    """Give what else the box's image is called: in its objects, in its Compose file, by its reference."""
+    named = [subject.image.reference]
+    if subject.source in ("files", "kustomize", "base"):
+        with suppress(SubjectFault):
+            container = pod_specs.agent_container(subject.literal_manifests(), subject)
+            named.append(str(container.get("image", "")))
+    path = subject.path(subject.compose.file)
+    service = compose_file.services(path).get(subject.compose.service, {}) if path else {}
+    named.append(str(service.get("image", "")))
+    yield from (each for each in named if each and not pod_specs.is_filled_in(each))
 
 
 def values(options: Sequence[str], *names: str) -> list[str]:
@@ -55,7 +71,7 @@ def values(options: Sequence[str], *names: str) -> list[str]:
     return found
 
 
-def _of_page(page: str, text: str, image: str) -> Iterator[Run]:
+def _of_page(page: str, text: str, images: Collection[str]) -> Iterator[Run]:
     for line in CONTINUED.sub(" ", text).splitlines():
         if line.lstrip().startswith("#"):
             continue
@@ -63,7 +79,7 @@ def _of_page(page: str, text: str, image: str) -> Iterator[Run]:
             words = _words(begun["rest"])
             options = words[: _length(words)]
             named, after = words[len(options) : len(options) + 1], words[len(options) + 1 :]
-            if named and (_name(named[0]) == _name(image) or FILLED_IN.match(named[0])):
+            if named and (_name(named[0]) in images or FILLED_IN.match(named[0])):
                 yield Run(page, tuple(options), tuple(after))
 
 

@@ -323,10 +323,21 @@ def load(directory: Path) -> Subject:
     if "directory" in written:
         raise UsageError(f"{path}: directory is where the file is", hint="leave it out")
     try:
-        return Subject.model_validate(written | {"directory": directory})
+        return _without_strange_components(Subject.model_validate(written | {"directory": directory}))
     except ValidationError as error:
         hint = "docs/adding-a-subject.md lists what may stand there"
         raise UsageError(f"{path}: {mistakes(error.errors(), Subject)}", hint=hint) from error
+
+
+def _without_strange_components(subject: Subject) -> Subject:
+    """Return a subject that has components only where a base is built with them.
+
+    A directory of the default's name may be a kustomize tree's own: its overlays say what they take of it.
+    """
+    if subject.source == "base" or "components" in subject.manifests.model_fields_set:
+        return subject
+    alone = subject.manifests.model_copy(update={"components": ""})
+    return subject.model_copy(update={"manifests": alone})
 
 
 def demand_parts(subject: Subject) -> None:

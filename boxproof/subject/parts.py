@@ -189,7 +189,8 @@ def _of_manifests(
         subject.source == "base" and subject.path(kustomize) is not None,
         "it has no components (manifests.components)",
     )
-    yield "cilium", subject.path(f"{kustomize}/cilium") is not None, "it has no policy for Cilium"
+    cilium = bool(kustomize) and subject.path(f"{kustomize}/cilium") is not None
+    yield "cilium", cilium, "it has no policy for Cilium"
     yield "node-scripts", bool(scripts), "it has no scripts for a node (manifests.node_scripts)"
     yield "node-tools", bool(subject.manifests.node_tools), "it has no pod for a node (manifests.node_tools)"
     yield "chart", bool(subject.chart.directory), "it has no chart (chart.directory)"
@@ -226,7 +227,8 @@ def _areas_of(subject: Subject, path: Path) -> tuple[str, ...]:
     if inside.is_relative_to(directory / subject.image.context):
         where = inside.relative_to(directory / subject.image.context)
         return PROGRAMS if where.parts[0] == "rootfs" else IMAGE
-    manifests = (directory / subject.manifests.base, directory / subject.manifests.components)
+    named = (subject.manifests.base, subject.manifests.components)
+    manifests = [directory / each for each in named if each]
     if any(inside.is_relative_to(each) for each in manifests):
         return _areas_of_manifest(inside)
     return ()

@@ -48,11 +48,18 @@ def in_compose(content: Mapping[str, Any]) -> list[str]:
     return [each for each in map(plain, _named(content)) if HOMES.match(each)]
 
 
+def source(volume: object) -> str:
+    """Return what a volume of a service is of the host; a place of the container alone is of no host."""
+    if isinstance(volume, Mapping):
+        return str(volume.get("source", "")) if volume.get("type", "bind") == "bind" else ""
+    source, colon, _ = plain(str(volume)).partition(":")
+    return source if colon else ""
+
+
 def _named(content: Mapping[str, Any]) -> Iterator[str]:
     for service in (content.get("services") or {}).values():
         for each in (service or {}).get("volumes") or ():
-            short = not isinstance(each, Mapping)
-            yield plain(str(each)).partition(":")[0] if short else str(each.get("source", ""))
+            yield source(each)
     for volume in (content.get("volumes") or {}).values():
         yield str(((volume or {}).get("driver_opts") or {}).get("device", ""))
     for kind in ("secrets", "configs"):

@@ -235,7 +235,7 @@ def homes(pods: Sequence[dict[str, Any]], services: Sequence[dict[str, Any]], as
     found = [each for each in paths if HOMES.match(each)]
     for service in services:
         for each in service.get("volumes") or ():
-            start = each.get("source", "") if isinstance(each, dict) else each.partition(":")[0]
+            start = host_homes.source(each)
             if HOMES.match(start):
                 found.append(start)
     return observe("homes of the host", asked, found)

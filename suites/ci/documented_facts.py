@@ -40,7 +40,7 @@ def load(path: Path) -> list[Fact]:
 def lacking(directory: Path, fact: Fact, run: Run) -> str:
     """Return what a fact lacks in a directory's documents, "" if it is stated and its commands run."""
     path = directory / fact.document
-    text = section(path.read_text(), fact.section) if path.is_file() else None
+    text = section(path.read_text(errors="replace"), fact.section) if path.is_file() else None
     if text is None:
         return f"no section {fact.section!r} in {fact.document}"
     flat = " ".join(text.split())

@@ -15,7 +15,12 @@ import yaml
 from boxproof.subject.supply_chain import scan
 from pytest_claims.faults import UsageError
 
-REASON = re.compile(r"#\s*(?P<reason>\S.{9,}?)\s+until\s+(?P<until>\d{4}-\d{2}-\d{2})\s*$")
+DAY = re.compile(
+    r"(?:\b(?:until|expires?(?: on)?|exp|valid to|review(?:ed)? by)\b\s*:?\s*)?(?P<day>\d{4}-\d{2}-\d{2})"
+)
+LEAST = 10  # characters of a reason
+WHY = ("statement", "reason", "comment", "justification")  # where an entry of a list says so itself
+UNTIL = ("expired_at", "expires", "expiry", "until")
 IGNORE_FILES = (".trivyignore", ".snyk", ".kicsignore", ".nancy-ignore")
 CONFIGURATIONS = (
     ".grype.yaml", ".grype/config.yaml", ".trivyignore.yaml", "trivy.yaml", "grype.yaml", ".hadolint.yaml",
@@ -53,7 +58,7 @@ LEAVES_OUT = re.compile(
 OSV = "osv-scanner.toml"
 VEX = re.compile(r"(?:.*[._-])?(?:open)?vex(?:[._-].*)?\.json$", re.IGNORECASE)
 HARMLESS = frozenset({"not_affected", "fixed", "false_positive", "resolved", "resolved_with_pedigree"})
-UNTIL = re.compile(r"\buntil\s+(\d{4}-\d{2}-\d{2})")
+ENDS = re.compile(r"\buntil\s+(\d{4}-\d{2}-\d{2})")
 READ = ("*.yaml", "*.yml", "Dockerfile*", "*.Dockerfile", "*.tf", "*.toml")
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "suites", "sabotage", "__pycache__"})
 
@@ -87,18 +92,20 @@ def _of_other_names(directory: Path, path: Path, now: date) -> Iterator[str]:
         own = directory / each
         if own.is_file() and own.name not in IGNORE_FILES:
             of_yaml = own.suffix in (".yaml", ".yml")
-            entries = _configured(own) if of_yaml else _bare(own, now)
+            entries = _configured(own, now) if of_yaml else _bare(own, now)
             yield from (f"{own.name}: {entry}" for entry in entries)
     for each in NAMED_CONFIGURATION.findall(text):
         if (directory / each).is_file() and Path(each).name not in CONFIGURATIONS:
-            yield from (f"{Path(each).name}: {entry}" for entry in _configured(directory / each))
+            yield from (f"{Path(each).name}: {entry}" for entry in _configured(directory / each, now))
 
 
-def _configured(path: Path) -> list[str]:
-    """Return the lists of a configuration that leave findings out, and what each of them has."""
-    found = yaml.safe_load(path.read_text())
-    held: dict[str, Any] = found if isinstance(found, dict) else {}
-    return [f"{each}: {held[each]}" for each in LISTS if held.get(each)]
+def _configured(path: Path, now: date) -> Iterator[str]:
+    """Yield the lists of a configuration that leave findings out, with what has no reason and end."""
+    found = _read(path)
+    for key in LISTS:
+        left = [each for each in _listed(found.get(key)) if not _says(each, now)]
+        if left:
+            yield f"{key}: {left}"
 
 
 def _osv(path: Path, now: date) -> Iterator[str]:
@@ -125,8 +132,7 @@ def _vex(path: Path, now: date) -> Iterator[str]:
     for each in (one for one in every or () if isinstance(one, dict)):
         text = json.dumps(each)
         state = str(each.get("status") or (each.get("analysis") or {}).get("state") or "")
-        told = UNTIL.search(text)
-        covered = told is not None and date.fromisoformat(told[1]) >= now
+        covered = any(_is_ahead(one, now) for one in ENDS.findall(text))
         if state in HARMLESS and not covered:
             named = each.get("vulnerability") or each.get("id")
             yield str(named.get("name") or named.get("@id") if isinstance(named, dict) else named)
@@ -145,9 +151,8 @@ def _inline(path: Path, now: date) -> Iterator[str]:
     """Yield the remarks that hide a finding of a scanner and do not say why and until when beside them."""
     above = ""
     for line in path.read_text(errors="replace").splitlines():
-        told = REASON.search(line) or REASON.search(above)
         found = INLINE.search(line)
-        if found and (not told or date.fromisoformat(told["until"]) < now):
+        if found and not (_covers(line, now) or _covers(above, now)):
             yield found[0]
         above = line
 
@@ -156,10 +161,9 @@ def _wholesale(path: Path, now: date) -> Iterator[str]:
     """Yield the options that leave findings out and do not say why and until when beside them."""
     above = ""
     for line in path.read_text(errors="replace").splitlines():
-        covered = REASON.search(line) or REASON.search(above)
         bare = line.partition(" #")[0] if not line.lstrip().startswith("#") else ""
         found = WHOLESALE.search(bare) or LEAVES_OUT.search(bare)
-        if found and (not covered or date.fromisoformat(covered["until"]) < now):
+        if found and not (_covers(line, now) or _covers(above, now)):
             yield next(filter(None, found.groups()))
         above = line
 
@@ -171,18 +175,68 @@ def _in(place: Path, now: date) -> Iterator[str]:
         yield f"{scan.SUPPRESSIONS}: {error.message.splitlines()[0]}"
     for name in IGNORE_FILES:
         if (place / name).is_file():
-            yield from (f"{name}: {each}" for each in _bare(place / name, now))
-    for name in CONFIGURATIONS:  # their entries have no room for a reason that a scanner heeds
+            bare = _of_snyk if name == ".snyk" else _bare
+            yield from (f"{name}: {each}" for each in bare(place / name, now))
+    for name in CONFIGURATIONS:
         if (place / name).is_file():
-            yield from (f"{name}: {each}" for each in _configured(place / name))
+            yield from (f"{name}: {each}" for each in _configured(place / name, now))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the settings of a file, {} for what is no mapping."""
+    try:
+        found = yaml.safe_load(path.read_bytes())
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def _of_snyk(path: Path, now: date) -> Iterator[str]:
+    """Yield what a policy of Snyk ignores without a reason and an end, which it has places for."""
+    ignored = _read(path).get("ignore")
+    for name, entries in ignored.items() if isinstance(ignored, dict) else ():
+        told = [one for each in _listed(entries) if isinstance(each, dict) for one in each.values()]
+        if not told or not all(_says(each, now) for each in told):
+            yield str(name)
+
+
+def _says(entry: Any, now: date) -> bool:
+    """Return whether an entry of a list says itself why it is there and until when, a day ahead."""
+    if not isinstance(entry, dict):
+        return False
+    reason = next((str(entry[key]) for key in WHY if entry.get(key)), "")
+    until = next((str(entry[key]) for key in UNTIL if entry.get(key)), "")
+    return len(reason.strip()) >= LEAST and _covers(f"# {reason} until {until[:10]}", now)
 
 
 def _bare(path: Path, now: date) -> Iterator[str]:
-    """Yield the entries that no comment "reason until YYYY-MM-DD" right above covers today."""
+    """Yield the entries without a reason in the remark right above, and a day ahead there or beside them."""
     above = ""
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         if line.strip() and not line.startswith("#"):
-            told = REASON.match(above)
-            if not told or date.fromisoformat(told["until"]) < now:
-                yield line.strip()
-        above = line
+            entry, _, end = line.strip().partition(" exp:")
+            if not _covers(f"{above} until {end}" if end else above, now):
+                yield entry
+        is_more = line.startswith("#") and above.startswith("#")
+        above = f"{above} {line.lstrip('#')}" if is_more else line
+
+
+def _covers(text: str, now: date) -> bool:
+    """Return whether a remark in a line has a reason and a day that is not past."""
+    remark = text.partition("#")[2]
+    days = list(DAY.finditer(remark))
+    if not days or len(" ".join(DAY.sub("", remark).split()).strip(" :;,.()-")) < LEAST:
+        return False
+    return _is_ahead(days[-1]["day"], now)
+
+
+def _is_ahead(day: str, now: date) -> bool:
+    """Return whether a day is not past; what is no day of any calendar is none."""
+    try:
+        return date.fromisoformat(day) >= now
+    except ValueError:
+        return False

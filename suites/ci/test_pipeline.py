@@ -57,7 +57,7 @@ jobs:
       - uses: aquasecurity/trivy-action@v0
         with: {exit-code: "0"}
       - run: ./publish.sh
-      - run: nox -s release -- --registry ghcr.io/us || true
+      - run: the release of the subject, its failure ignored
         if: always()
 """
 NO_FLOATING = require(
@@ -121,7 +121,9 @@ def test_no_workflow_goes_around_the_release(subject: Subject, tmp_path: Path) -
         "a push before the scan, one in a script, a scan without consequences and an ignored failure are seen"
     ):
         (tmp_path / "publish.sh").write_text("docker push box\n")
-        found = workflow_gates.around(yaml.safe_load(AUTHORS_OWN), command, tmp_path)
+        example = yaml.safe_load(AUTHORS_OWN)
+        example["jobs"]["build"]["steps"][-1]["run"] = f"{' '.join(workflow_gates.fixed(command))} || true"
+        found = workflow_gates.around(example, command, tmp_path)
         assert len(NO_WAY.fails(observe("ways around the release", "a workflow of that kind", found))) == 5
         RELEASES.fails(observe("releasing", "no workflow", []))
     files = workflow_gates.load(subject.directory)

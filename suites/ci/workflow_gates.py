@@ -44,6 +44,9 @@ PUBLISHING_ACTIONS = (
 RELEASES = re.compile(
     r"\b(gh release (create|upload|edit)|(npm|pnpm|yarn( npm)?|cargo|uv|poetry) publish|twine upload"
     r"|cr upload|semantic-release|git push)\b"
+    # what people call a task of theirs that publishes, whatever has its lines
+    r"|\b(just|task|mise run|(npm|pnpm|yarn|bun)( run)?|make|nox -s|inv(oke)?|dagger call|gradlew?|mvn"
+    r"|nix run|bazel run|earthly)\s[^\n;&|]*\b(publish|release|push|deploy)"
 )
 LOCAL = re.compile(
     r"(?:^|[\s;&|])(?:(?:ba|da)?sh\s+|source\s+|\.\s+)?(\.?/?[\w./-]+\.(?:sh|py|bash)|\./[\w./-]+)"
@@ -98,7 +101,7 @@ def load(directory: Path) -> dict[str, Workflow]:
 def _read(path: Path) -> dict[str, Any]:
     """Return the content of a file; raises SubjectFault for one that is no YAML."""
     try:
-        return yaml.safe_load(path.read_text()) or {}
+        return yaml.safe_load(path.read_bytes()) or {}
     except yaml.YAMLError as error:
         raise SubjectFault(f"{path.name}: {error}") from error
 
@@ -160,26 +163,24 @@ def around(workflow: Workflow, command: Sequence[str], directory: Path | None = 
     ``directory``, a script, a Makefile's target or an action, is read as well.
     """
     found = []
-    fixed = [each for each in command if "{" not in each]
     for name, step in _steps(workflow, directory):
         job, release = workflow["jobs"][name], _is_release(step, command)
-        shown = f"{name}: {step.get('name') or step.get('uses') or str(step.get('run', '')).splitlines()[0]}"
-        if _pushes(step) or PUSHES.search(_spoken(called(_beside(step, fixed), directory))):
+        first = next(iter(str(step.get("run", "")).splitlines()), "")
+        shown = f"{name}: {step.get('name') or step.get('uses') or first}"
+        if _pushes(step) or PUSHES.search(_spoken(called(_beside(step, command), directory))):
             found.append(f"{shown}: pushes by itself")
         if release or SCANNERS.search(str(step.get("uses", "")) + str(step.get("run", ""))):
-            ways = [""] if _may_fail(step, job) else workflow_commands.swallowed(step, job, workflow, fixed)
+            ways = (
+                [""]
+                if _may_fail(step, job)
+                else workflow_commands.swallowed(step, job, workflow, fixed(command))
+            )
             found += [f"{shown}: may fail without consequences {each}".rstrip() for each in ways]
         some = workflow_commands.narrowed(step, job, workflow) if release else ""
         found += [f"{shown}: tests {some} alone"] if some else []
         if release and _goes_on(step, job):
             found.append(f"{shown}: goes on after what failed before it")
     return found
-
-
-def _beside(step: Step, release: Sequence[str]) -> Step:
-    """Return a step without the release itself, which is to publish."""
-    told = r"\s+".join(map(re.escape, release))
-    return {**step, "run": re.sub(told, " ", str(step.get("run", "")))} if release else step
 
 
 def called(step: Step, directory: Path | None) -> str:
@@ -298,7 +299,7 @@ def _names_rights(workflow: Workflow) -> bool:
     called = [begins] if isinstance(begins, str) else list(begins or ())
     return (
         "permissions" in workflow
-        or (bool(jobs) and all("permissions" in each for each in jobs))
+        or all("permissions" in each for each in jobs)  # without a job nothing has any
         or called == ["workflow_call"]
     )
 
@@ -306,7 +307,8 @@ def _names_rights(workflow: Workflow) -> bool:
 def _publishes(step: Step) -> bool:
     """Return whether a step publishes an image, a package, a page or a release."""
     action = str(step.get("uses", "")).partition("@")[0]
-    return _pushes(step) or action in PUBLISHING_ACTIONS or bool(RELEASES.search(str(step.get("run", ""))))
+    told = RELEASES.search(CONTINUED.sub(" ", str(step.get("run", ""))))
+    return _pushes(step) or action in PUBLISHING_ACTIONS or told is not None
 
 
 def _written(permissions: object) -> list[str]:
@@ -336,10 +338,21 @@ def _steps(workflow: Workflow, directory: Path | None = None) -> Iterator[tuple[
                 yield from ((name, each) for each in (_read(path).get("runs") or {}).get("steps") or ())
 
 
+def fixed(command: Sequence[str]) -> list[str]:
+    """Return the words of a command that nobody fills in."""
+    return [each for each in command if "{" not in each]
+
+
 def _is_release(step: Step, command: Sequence[str]) -> bool:
-    fixed = [each for each in command if "{" not in each]
+    words = " ".join(fixed(command))
     every = (" ".join(each.split()) for each in workflow_commands.lines(step))
-    return bool(fixed) and any(" ".join(fixed) in each for each in every)
+    return bool(words) and any(words in each for each in every)
+
+
+def _beside(step: Step, command: Sequence[str]) -> Step:
+    """Return a step without the release: what that carries out is its own."""
+    words = r"\s+".join(map(re.escape, fixed(command)))
+    return {**step, "run": re.sub(words, "true", str(step.get("run", "")))} if words else step
 
 
 def _pushes(step: Step) -> bool:

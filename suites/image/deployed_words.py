@@ -14,6 +14,15 @@ from boxproof.subject.model import Subject
 Objects = Iterable[Mapping[str, Any]]
 READ = {"ConfigMap": "data", "Secret": "stringData"}  # what pods have of it, as it was written
 STARTED = ("command", "args", "env", "lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+PAGES = (".md", ".mdx", ".rst", ".adoc")  # what somebody reads; nothing carries them out
+PLACES = re.compile(r"(PATH|HOME|DIR)$")  # of a variable that says where something is
+NOT_MEANT = re.compile(
+    r"^\s*(#|//).*$"  # a remark
+    # a rule of what an agent may run: "npm install *", Bash(npm install:*)
+    r"|[\"'][^\"'\n]*\*[\"']|\b\w*(?:[Ss]hell|[Bb]ash)\w*\([^)\n]*\)"
+    r"|\b(npx|uvx)\W{1,4}--(no-install|offline|no)\b",
+    re.MULTILINE,
+)
 COMPOSED = ("command", "entrypoint", "environment", "healthcheck", "post_start", "pre_stop")
 
 
@@ -25,7 +34,9 @@ def of(session: Session, subject: Subject) -> dict[str, str]:
         for name, text in by_object(made).items()
     }
     for where, each in services(subject).items():
-        found[where] = "\n".join(_words({key: each.get(key) for key in COMPOSED}))
+        said = {name: value for name, value in _variables(each).items() if not PLACES.search(name)}
+        told = {**each, "environment": said}
+        found[where] = _text({key: told.get(key) for key in COMPOSED})
     return found
 
 
@@ -37,13 +48,18 @@ def given(session: Session, subject: Subject, variable: str) -> dict[str, str]:
         for name, value in settings(made, variable).items()
     }
     for where, each in services(subject).items():
-        listed = each.get("environment") or {}
-        named = (
-            listed if isinstance(listed, Mapping) else dict(str(one).partition("=")[::2] for one in listed)
-        )
+        named = _variables(each)
         if variable in named:
             found[where] = str(named[variable])
     return found
+
+
+def _variables(service: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables of a service of Compose."""
+    listed = service.get("environment") or {}
+    parted = (str(one).partition("=")[::2] for one in listed)
+    pairs = listed.items() if isinstance(listed, Mapping) else parted
+    return {str(name): each for name, each in pairs}
 
 
 def settings(made: Objects, variable: str) -> dict[str, str]:
@@ -58,7 +74,8 @@ def settings(made: Objects, variable: str) -> dict[str, str]:
             f"{called}, {key}: {one}": one for key, text in written.items() for one in within(text, variable)
         }
         variables = [one for container in _containers(each) for one in container.get("env") or ()]
-        found |= {f"{called}, env": str(one.get("value")) for one in variables if one["name"] == variable}
+        said = [one for one in variables if one.get("name") == variable and one.get("valueFrom") is None]
+        found |= {f"{called}, env": str(one.get("value", "")) for one in said}
     return found
 
 
@@ -93,12 +110,22 @@ def by_object(made: Objects) -> dict[str, str]:
     """Return what the containers of each object start, and what its pods read of it, by its name."""
     found = {}
     for each in made:
-        read = each.get(READ.get(each["kind"], ""))
-        started = [{key: one.get(key) for key in STARTED} for one in _containers(each)]
-        text = "\n".join(_words([read, started]))
+        listed = each.get(READ.get(each["kind"], "")) or {}
+        read = {key: one for key, one in listed.items() if not str(key).lower().endswith(PAGES)}
+        text = _text([read, [_started(one) for one in _containers(each)]])
         if text:
             found[f"{each['kind']} {each['metadata']['name']}"] = text
     return found
+
+
+def _started(container: Mapping[str, Any]) -> dict[str, Any]:
+    env = [one for one in container.get("env") or () if not PLACES.search(str(one.get("name")))]
+    return {key: container.get(key) for key in STARTED} | {"env": env}
+
+
+def _text(item: Any) -> str:
+    """Return the texts in something without what nothing carries out."""
+    return NOT_MEANT.sub("", "\n".join(_words(item)))
 
 
 def _containers(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -12,13 +12,17 @@ from boxproof.subject.image.shell_commands import program
 APT = r"/var/cache(/apt(/archives)?)?"
 DNF = r"/var/cache(/(libdnf5?|dnf|yum))?"
 CACHED = r".*/\.cache(/{})?"  # of a home, whoever's it is
+OWN = r"|(.*[/_.-])?{}([/_.-].*)?"  # a place of the manager's name, by a setting of it
 # by the program that installs: what a mount's target is where it keeps what that downloads
 TARGETS: Mapping[str, str] = {
     "apt-get": APT, "apt": APT, "aptitude": APT, "apk": r"/var/cache(/apk)?|/etc/apk/cache",
     "dnf": DNF, "microdnf": DNF, "yum": DNF,
-    "npm": r".*/\.npm|.*npm[\w-]*cache.*", "pnpm": r".*pnpm.*", "yarn": r".*yarn.*", "bun": r".*/\.bun.*",
-    "pip": CACHED.format("pip") + r"|.*pip[\w-]*cache.*", "pipx": CACHED.format("pip.*"),
-    "uv": CACHED.format("uv") + r"|.*uv[\w-]*cache.*", "poetry": CACHED.format("pypoetry.*"),
+    "npm": r".*/\.npm|.*npm[\w-]*cache.*" + OWN.format("npm"),
+    "pnpm": r".*pnpm.*", "yarn": r".*yarn.*", "bun": r".*/\.bun.*" + OWN.format("bun"),
+    "pip": CACHED.format("pip") + r"|.*pip[\w-]*cache.*" + OWN.format("pip"),
+    "pipx": CACHED.format("pip.*") + OWN.format("pipx?"),
+    "uv": CACHED.format("uv") + r"|.*uv[\w-]*cache.*" + OWN.format("uv"),
+    "poetry": CACHED.format("pypoetry.*") + OWN.format("(py)?poetry"),
     "go": r".*/pkg/mod|.*/go|" + CACHED.format("go-build") + r"|.*go[\w-]*cache.*",
     "cargo": r".*cargo(/registry.*)?",
 }  # fmt: skip

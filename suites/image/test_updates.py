@@ -24,9 +24,10 @@ OFF = require(
 )
 HELD = require("the user may write neither the CLI nor where it is", lambda writable: writable == [])
 VARIABLE = "DISABLE_AUTOUPDATER"
+TRUE = frozenset({"1", "true", "yes", "on"})  # to the CLI
 LEFT_OFF = require(
     "whatever gives the variable leaves the auto-updater off",
-    lambda given: {*given.values()} <= {"1", "true", "yes", "on"},
+    lambda given: {each.lower() for each in given.values()} <= TRUE,
 )
 SWITCHES_ON = (
     {"kind": "ConfigMap", "data": {VARIABLE: "0"}},

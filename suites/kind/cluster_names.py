@@ -64,8 +64,14 @@ HEEDED = re.compile(r"&&|\|\||^\s*(?:if|while|until)\b")
 def named(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
     """Return each name by where it stands; a command's may be a place that is filled in, "{cluster}".
 
-    ``commands`` are words, or lists of words, by name. A configuration without a name says nothing.
+    ``commands`` are words, or lists of words, by name. A configuration without a name says nothing. Where no
+    file has a name by itself, those count that variables have.
     """
+    found = _written(directory, commands)
+    return found or _by_variables(directory)
+
+
+def _written(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for path in _files(directory):
         text = path.read_text(errors="replace")
@@ -90,10 +96,15 @@ def told(directory: Path) -> dict[str, str]:
 
     Variables have the value that their file gives them. A context that is no cluster of KIND's names none.
     """
-    found = named(directory, {})
+    found = _written(directory, {}) | _by_variables(directory)
     for path in (each for pattern in LOOPS for each in sorted(directory.glob(pattern))):
         looped = LOOPED.findall(path.read_text(errors="replace"))
         found |= {f"{path.relative_to(directory)}: {each}": each for each in looped}
+    return found
+
+
+def _by_variables(directory: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
     for path in (*_scripts(directory), *pipelines(directory)):
         text = OF_A_PIPELINE.sub(r"${\1}", CONTINUED.sub(" ", path.read_text(errors="replace")))
         known = {each["name"]: each["value"] for each in ASSIGNED.finditer(text)}

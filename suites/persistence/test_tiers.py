@@ -22,7 +22,9 @@ OUTLIVES = require("no claim of a tier goes with its StatefulSet", lambda policy
 @needs("default-tier")
 def test_every_tier_is_a_statefulset_of_one(session: Session, subject: Subject) -> None:
     def said(asked: str, item: Object) -> tuple[str, int]:
-        return observe("workload of a tier", asked, (str(item["kind"]), int(item["spec"].get("replicas", 1))))
+        replicas = item["spec"].get("replicas")  # a template may leave the value empty: that is one
+        number = 1 if replicas is None else int(replicas)
+        return observe("workload of a tier", asked, (str(item["kind"]), number))
 
     with control("two of them, and a Deployment, are seen"):
         ONE.fails(said("two", {"kind": "StatefulSet", "spec": {"replicas": 2}}))

@@ -53,7 +53,9 @@ def loose_tmp(service: Mapping[str, Any]) -> list[str]:
     places = [_place(each) for each in volumes if not _is_tmpfs(each)]
     found = [f"a volume at {each}" for each in places if f"{each}/".startswith("/tmp/")]
     found += [each for each in mine if not tmp_is_tight(("--tmpfs", each))]
-    return found if mine else [*found, "no tmpfs"]
+    if mine or service.get("read_only") is True:  # where nothing is mounted, nothing is written
+        return found
+    return [*found, "no tmpfs"]
 
 
 def _is_tmpfs(volume: Any) -> bool:

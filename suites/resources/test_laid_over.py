@@ -69,8 +69,9 @@ def test_no_compose_file_takes_the_bounds_of_tmp_away(subject: Subject) -> None:
         return observe("ways of /tmp", asked, loose_tmp(services.get(name) or {}))
 
     with control("the host's /tmp, one that programs are run from, and none at all, are seen"):
-        for over in ({"volumes": ["/tmp:/tmp"]}, {"tmpfs": ["/tmp:rw,exec,size=1g"]}, {"tmpfs": None}):
+        for over in ({"volumes": ["/tmp:/tmp"]}, {"tmpfs": ["/tmp:rw,exec,size=1g"]}):
             TMP_BOUNDED.fails(loose(f"doctored {over}", compose_file.laid_over(first, {name: over})))
+        TMP_BOUNDED.fails(loose("doctored, none at all", {name: {"image": "a"}}))
     TMP_BOUNDED(loose(subject.compose.file, first))
     for path, services in laid(subject):
         TMP_BOUNDED(loose(path, services))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.subject.detection import signs
+from boxproof.subject.detection.workload import agents_container
 
 TEMPLATE = """{{- if .Values.enabled }}
 apiVersion: apps/v1
@@ -150,6 +151,12 @@ def test_the_agent_runs_what_is_built_or_is_no_helper_by_its_name(
     assert found.get("workload") == chosen
     told = [each for each in found.remarks if each.startswith("kind, workload: others are")]
     assert len(told) == (len(workloads) > 1)
+
+
+@pytest.mark.parametrize("helper", ["logs", "fluent-bit", "metrics", "cloudflared", "box-egress", "vector"])
+def test_the_agents_container_is_no_helper_by_its_name(helper: str) -> None:
+    assert agents_container({"containers": [{"name": helper}, {"name": "coder"}]}) == {"name": "coder"}
+    assert agents_container({"containers": [{"name": helper}]}) == {"name": helper}
 
 
 def test_a_workload_that_runs_something_else_is_told(tmp_path: Path) -> None:

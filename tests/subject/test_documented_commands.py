@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from boxproof.core.settings import ROOT
 from boxproof.subject import documented_commands, model
-from boxproof.subject.documented_commands import Run, runs_in, values
+from boxproof.subject.documented_commands import Run, runs, runs_in, values
+from boxproof.subject.model import Subject
 
 
 @pytest.mark.parametrize(
@@ -46,3 +50,23 @@ def test_our_own_documents_run_it_as_subject_toml_says() -> None:
     judged = subject.commands.run[2:]
     assert found
     assert all(each.options[: len(judged)] == judged for each in found)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"image": {"reference": "ghcr.io/x/coder:1.0"}},
+        {"manifests": {"files": ["pod.yaml"]}},
+        {"compose": {"file": "compose.yaml", "service": "a"}},
+        {"image": {"name": "coder"}},
+    ],
+)
+def test_the_image_is_known_by_whatever_the_box_calls_it(tmp_path: Path, table: dict[str, Any]) -> None:
+    (tmp_path / "README.md").write_text("```\ndocker run -it ghcr.io/x/coder:1.0\ndocker run other:1\n```\n")
+    pod = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'coder:2'}]}\n"
+    )
+    (tmp_path / "pod.yaml").write_text(pod)
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: 'coder:${TAG:-3}'}}\n")
+    about = {"directory": tmp_path, "name": "x", **table}
+    assert runs(Subject.model_validate(about)) == [Run("README.md", ("-it",))]

@@ -56,3 +56,13 @@ def test_a_mistake_names_its_place(tmp_path: Path, text: str, said: str) -> None
 def test_a_directory_without_a_subject_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no subject\.toml"):
         model.load(tmp_path)
+
+
+def test_a_kustomize_tree_keeps_its_own_directory_of_components(tmp_path: Path) -> None:
+    (tmp_path / "manifests" / "components" / "gpu").mkdir(parents=True)
+    file = tmp_path / "subject.toml"
+    file.write_text('name = "x"\nmanifests = {kustomize = "manifests/overlays/prod"}\n')
+    assert model.load(tmp_path).manifests.components == ""
+    (tmp_path / "manifests" / "base").mkdir()
+    file.write_text('name = "x"\n')
+    assert model.load(tmp_path).manifests.components == "manifests/components"

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 HELPERS = re.compile(
     r"redis|valkey|memcached|postgres|mysql|mariadb|mongo|minio|nginx|caddy|traefik|proxy|operator|controller"
     r"|rabbit|kafka|nats|etcd|elastic|opensearch|qdrant|weaviate|milvus|chroma|neo4j|clickhouse|ollama|vllm|ntfy"
-    r"|prometheus|grafana|loki|otel|fluent|^(db|database|cache|worker|migrate|backup)$|-(db|worker|migrate|backup)$"
+    r"|prometheus|grafana|loki|otel|fluent|promtail|cloudflared|tailscale|git-sync|istio|linkerd"
+    r"|^(db|database|cache|worker|migrate|backup|logs?|logger|logging|metrics|exporter|sidecar|egress|tunnel|vector"
+    r"|dind)$|-(db|worker|migrate|backup|logs?|logger|metrics|exporter|sidecar|egress|tunnel|dind)$"
 )
 # directories of what shows how a box is used, and is none
 EXAMPLES = frozenset({"samples", "sample", "examples", "example", "test", "tests", "testdata", "e2e"})

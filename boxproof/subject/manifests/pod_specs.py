@@ -94,15 +94,21 @@ def floating(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def workload(manifests: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any]:
     """Return the object called ``name`` that makes pods, StatefulSet or not; without a name the agent's.
 
-    Raises SubjectFault for none.
+    Of several of that name it is the one that ``agent`` would take. Raises SubjectFault for none.
     """
-    every = list(manifests)
+    every = [dict_of(each) for each in manifests]
     if not name:
         return agent(every)
-    for each in every:
-        if each["metadata"]["name"] == name and pod_spec(each) is not None:
-            return dict(each)
-    raise SubjectFault(f"no workload {name!r} in the manifests")
+    pods = [each for each in every if pod_spec(each) is not None]
+    named = [each for each in pods if each["metadata"]["name"] == name] or _as_built(every, "", name)
+    if not named:
+        raise SubjectFault(f"no workload {name!r} in the manifests")
+    chosen: dict[str, Any] = min(named, key=_order)
+    return dict(chosen)
+
+
+def _order(item: Mapping[str, Any]) -> int:
+    return KINDS.index(item["kind"]) if item["kind"] in KINDS else len(KINDS)
 
 
 def agent(manifests: Sequence[Mapping[str, Any]], subject: Subject | None = None) -> dict[str, Any]:

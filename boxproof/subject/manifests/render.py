@@ -108,7 +108,8 @@ def _of_base(
     with tempfile.TemporaryDirectory(prefix="boxproof-render-") as below:
         root = Path(below)
         shutil.copytree(subject.directory / subject.manifests.base, root / "base", symlinks=True)
-        chosen = [_component(subject, each, root, files) for each in components]
+        named = [each for each in components if not _is_beside(subject, each)]
+        chosen = [_component(subject, each, root, files) for each in named]
         overlay = root / "overlay"
         overlay.mkdir()
         (overlay / "kustomization.yaml").write_text(
@@ -126,6 +127,12 @@ def _kustomized(kubectl: str, directory: Path, *options: str) -> Objects:
         told = " ".join(said[-1].split()) if said else result.describe()
         raise SubjectFault(f"kustomize refuses the manifests: {told}")
     return sources.flat(each for each in yaml.safe_load_all(result.stdout) if each)
+
+
+def _is_beside(subject: Subject, name: str) -> bool:
+    """Return whether something that only lies among the components has that name: a page, say."""
+    place = subject.path(f"{subject.manifests.components}/{name}")
+    return place is not None and not any((place / each).is_file() for each in sources.KUSTOMIZATION)
 
 
 def _component(subject: Subject, name: str, root: Path, files: Mapping[str, bytes]) -> str:

@@ -13,7 +13,11 @@ from boxproof.subject.variables import filled
 
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "templates"})  # tests hold mistakes on purpose
 SCRIPTS = ("*.sh", "Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "*.mk")
-FENCE = re.compile(r"^(?P<mark>```+|~~~+)[^\n]*\n(?P<body>.*?)^(?P=mark)", re.MULTILINE | re.DOTALL)
+PAGES = ("*.[mM][dD]", "*.mdx", "*.markdown")
+# in the step of a list it is indented
+FENCE = re.compile(
+    r"^[ \t]*(?P<mark>```+|~~~+)[^\n]*\n(?P<body>.*?)^[ \t]*(?P=mark)", re.MULTILINE | re.DOTALL
+)
 REFERENCE = r"(?P<image>[a-z0-9][\w.-]*(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?)"
 WHOLE = re.compile(REFERENCE)
 VALUES = "values"  # how the files begin that Helm takes values of
@@ -70,6 +74,8 @@ def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
 def compose(subject: Subject) -> dict[str, dict[str, Any]]:
     """Return every Compose file of the subject, by its path, its services as Compose reads them."""
     every = [path for path in files(subject, "*.yaml", "*.yml") if compose_file.NAMES.fullmatch(path.name)]
+    named = (subject.compose.file, subject.compose.socket)  # may have any name, and be in a hidden directory
+    every += [path for each in named if (path := subject.path(each)) and path.is_file() and path not in every]
     read = {path: next(compose_file.documents(path), {}) for path in every}
     return {
         _shown(subject, path): {**content, "services": compose_file.services(path)}
@@ -81,7 +87,7 @@ def compose(subject: Subject) -> dict[str, dict[str, Any]]:
 def commands(subject: Subject) -> dict[str, str]:
     """Return what the subject tells its users to run: its scripts, and the code in its documents, by path."""
     found = {_shown(subject, path): path.read_text(errors="replace") for path in files(subject, *SCRIPTS)}
-    for path in files(subject, "*.md"):
+    for path in files(subject, *PAGES):
         blocks = [each["body"] for each in FENCE.finditer(path.read_text(errors="replace"))]
         if blocks:
             found[_shown(subject, path)] = "\n".join(blocks)

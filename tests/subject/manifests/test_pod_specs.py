@@ -158,3 +158,14 @@ def test_what_a_range_leaves_open_the_api_server_takes_from_its_bounds_and_the_o
     found = pod_specs.limited(own, [given])
     assert found == {"requests": {"cpu": 4, "memory": "1Gi"}, "limits": {"cpu": 4, "memory": "1Gi"}}
     assert pod_specs.limited(own, []) == {"requests": {}, "limits": {"memory": "1Gi"}}
+
+
+def test_a_workload_is_found_by_its_name_as_kustomize_has_made_it() -> None:
+    spec = {"template": {"spec": {"containers": [{"name": "a"}]}}}
+    job = {"kind": "Job", "metadata": {"name": "agent"}, "spec": spec}
+    lasting = {"kind": "StatefulSet", "metadata": {"name": "agent"}, "spec": spec}
+    assert pod_specs.workload([job, lasting], "agent") == lasting
+    built = {**lasting, "metadata": {"name": "prod-agent"}}
+    assert pod_specs.workload([built], "agent") == built
+    with pytest.raises(SubjectFault, match="no workload 'other'"):
+        pod_specs.workload([built], "other")

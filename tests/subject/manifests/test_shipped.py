@@ -171,3 +171,21 @@ def test_an_image_that_values_name_whole_is_one(tmp_path: Path) -> None:
     found = shipped.images(Subject(directory=tmp_path, name="example"))
     assert sorted(found.values()) == ["a.example:5000/b:1.2", "busybox:latest"]
     assert list(shipped.floating(found).values()) == ["busybox:latest"]
+
+
+def test_the_compose_file_that_the_subject_names_may_be_anywhere_and_have_any_name(tmp_path: Path) -> None:
+    for name in (".devcontainer/docker-compose.yml", "stack.yml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("services: {a: {image: b:1}}\n")
+        about = {"directory": tmp_path, "name": "x", "compose": {"file": name}}
+        assert list(shipped.compose(Subject.model_validate(about))) == [name]
+
+
+def test_code_is_found_in_the_steps_of_a_list_and_whatever_the_ending(tmp_path: Path) -> None:
+    text = "1. First\n\n   ```sh\n   docker run a\n   ```\n\n2. Last\n"
+    (tmp_path / "README.MD").write_text(text, newline="\r\n")
+    (tmp_path / "more.markdown").write_text("~~~\nmake\n~~~\n")
+    found = shipped.commands(Subject(directory=tmp_path, name="x"))
+    assert {name: text.strip() for name, text in found.items()} == {
+        "README.MD": "docker run a", "more.markdown": "make",
+    }  # fmt: skip

@@ -35,6 +35,8 @@ def test_options_of_an_engine(words: str, found: list[str]) -> None:
             {"services": {"one": {"volumes": ["~/x:/a", {"source": "/root/y"}, "named:/home/claude"]}}},
             ["~/x", "/root/y"],
         ),
+        ({"services": {"one": {"volumes": ["/home/node/app/node_modules", {"target": "/root/.cache"}]}}}, []),
+        ({"services": {"one": {"volumes": [{"type": "volume", "source": "x", "target": "/root"}]}}}, []),
         ({"services": {"one": None}, "volumes": {"home": None}}, []),
         ({"volumes": {"home": {"driver_opts": {"device": "/home/me"}}}}, ["/home/me"]),
         ({"volumes": {"home": {"driver_opts": {"device": "${DIR:-~/.claude}"}}}}, ["~/.claude"]),

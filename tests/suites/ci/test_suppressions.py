@@ -22,6 +22,12 @@ TODAY = date(2026, 6, 1)
         ("# nothing imports it until 2026-05-01\nCVE-1\n", ["CVE-1"]),
         ("# until 2026-07-01\nCVE-1\n", ["CVE-1"]),
         ("# nothing imports it until 2026-07-01\nCVE-1\nCVE-2\n", ["CVE-2"]),
+        ("# until 2026-07-01: nothing imports it\r\nCVE-1\r\n", []),
+        ("# nothing in the box\n# imports it (expires: 2026-07-01)\nCVE-1\n", []),
+        ("# nothing imports it\nCVE-1 exp:2026-07-01\n", []),
+        ("# nothing imports it\nCVE-1 exp:2026-05-01\n", ["CVE-1"]),
+        ("CVE-1 exp:2026-07-01\n", ["CVE-1"]),
+        ("# nothing imports it until 2026-13-45\nCVE-1\n", ["CVE-1"]),
     ],
 )
 def test_an_entry_needs_a_reason_and_a_day_ahead(tmp_path: Path, text: str, left: list[str]) -> None:
@@ -97,3 +103,18 @@ def test_an_option_that_leaves_findings_out_needs_a_reason_and_a_day(tmp_path: P
 def test_an_option_that_leaves_nothing_out_needs_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "trivy.yaml").write_text(text)
     assert suppressions.unjustified(tmp_path, TODAY) == []
+
+
+def test_a_list_with_places_for_reason_and_end_needs_no_remark(tmp_path: Path) -> None:
+    entry = "vulnerabilities:\n  - id: CVE-1\n    statement: nothing imports it\n    expired_at: {}\n"
+    (tmp_path / ".trivyignore.yaml").write_text(entry.format("2026-07-01"))
+    told = "  SNYK-1:\n    - '*':\n        reason: nothing imports it\n        expires: {}T00:00:00.000Z\n"
+    (tmp_path / ".snyk").write_text(f"version: v1\nignore:\n{told.format('2026-07-01')}patch: {{}}\n")
+    assert suppressions.unjustified(tmp_path, TODAY) == []
+    (tmp_path / ".trivyignore.yaml").write_text(entry.format("2026-05-01"))
+    (tmp_path / ".snyk").write_text(f"ignore:\n{told.format('2026-05-01')}")
+    assert len(suppressions.unjustified(tmp_path, TODAY)) == 2
+    (tmp_path / ".trivyignore.yaml").write_text(
+        entry.format("2026-07-01").replace("nothing imports it", "no")
+    )
+    assert len(suppressions.unjustified(tmp_path, TODAY)) == 2

@@ -370,6 +370,7 @@ def test_what_publishes_anything_may_write(step: dict[str, Any]) -> None:
     ("workflow", "named"),
     [
         (of({"run": "true"}), False),
+        ({}, True),
         (of({"run": "true"}, permissions={}), True),
         (cast(dict[str, Any], {True: {"workflow_call": None}}) | of({"run": "true"}), True),
         ({"on": ["push", "workflow_call"], **of({"run": "true"})}, False),

@@ -40,6 +40,7 @@ def test_a_variable_is_found_where_a_container_or_its_settings_give_it() -> None
         named("Service", spec={}),
     ]  # fmt: skip
     assert deployed_words.settings(objects, "A") == {"ConfigMap it": "1", "Pod it, env": "0"}
+    assert deployed_words.settings(objects, "B") == {"ConfigMap it": "2"}
     assert deployed_words.settings(objects, "C") == {}
 
 
@@ -48,3 +49,19 @@ def test_a_variable_is_found_in_a_file_of_settings_too() -> None:
     objects = [named("ConfigMap", data={"settings.json": settings, "words": "A=1"})]
     assert list(deployed_words.settings(objects, "A").values()) == ["0", "false"]
     assert deployed_words.within(settings, "A") == ["0", "false"]
+
+
+def test_what_nothing_carries_out_is_left_out() -> None:
+    rules = '{"deny": ["Bash(npm install:*)"], "bash": {"npx *": "deny"}, "mcp": ["npx", "--offline", "a"]}'
+    data = {
+        "AGENTS.md": "Run `npm install` first.",
+        "start.sh": "# npx would fetch it\nagent\n",
+        "rules": rules,
+    }
+    env = [{"name": "PATH", "value": "/opt/pipx/bin:/usr/bin"}, {"name": "RUNNER", "value": "uvx"}]
+    objects = [named("ConfigMap", data=data), named("Pod", spec={"containers": [{"env": env}]})]
+    texts = deployed_words.by_object(objects)
+    assert "agent" in texts["ConfigMap it"]
+    assert not any(each in texts["ConfigMap it"] for each in ("npm install", "npx"))
+    assert "pipx" not in texts["Pod it"]
+    assert "uvx" in texts["Pod it"]

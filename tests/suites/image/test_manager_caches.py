@@ -18,6 +18,8 @@ BARE = [
     f"{CACHE}/var/cache/apk apk add --no-cache tini",
     f"{CACHE}/root/.cache/pip python3 -m venv /v && env A=1 uv sync",
     "go mod download",
+    f"{CACHE}/var/lib/apt/lists apt-get install -y jq",
+    f"{CACHE}/root/.pnpm npm ci",
 ]
 KEPT = [
     f"{CACHE}/var/cache/apt,sharing=locked apt-get install -y jq",
@@ -28,6 +30,10 @@ KEPT = [
     f"{CACHE}/go/pkg/mod go install example.com/x@v1.2.3",
     f"{CACHE}/root/.cache/go-build {CACHE}/go/pkg/mod go mod download",
     f"{CACHE}/root/.local/share/pnpm/store pnpm install --frozen-lockfile",
+    f"{CACHE}/var/cache/pip pip install tool==1.2",
+    f"{CACHE}/cache/npm,sharing=locked npm ci",
+    f"{CACHE}/opt/uv-cache uv sync --frozen",
+    f"{CACHE}/tmp/poetry_cache poetry install --no-root",
     "pip install --no-index --find-links /wheels tool",
     "apt-get update",
     "npm run build",
@@ -80,3 +86,8 @@ def test_what_managers_leave_is_told_from_the_rest() -> None:
     ]
     layer = Layer("", 0, 0, dict.fromkeys([*left, *other], 1))
     assert manager_caches.left([layer]) == sorted(left)
+
+
+def test_a_mount_may_stand_where_a_variable_says() -> None:
+    text = f"FROM a:1\nENV POETRY_CACHE_DIR=/tmp/poetry_cache\nRUN {CACHE}$POETRY_CACHE_DIR poetry install\n"
+    assert manager_caches.unkept(parse(text)) == []

@@ -84,3 +84,12 @@ def test_a_load_that_does_not_say_where_to_is_seen() -> None:
         "Makefile": "load:\n\tkind load docker-image \\\n\t\tbox:1 --name $(CLUSTER)\n",
     }
     assert nameless(fine) == []
+
+
+def test_where_no_file_has_a_name_by_itself_those_of_variables_count(tmp_path: Path) -> None:
+    makefile = tmp_path / "Makefile"
+    makefile.write_text("CLUSTER ?= agents\nup:\n\t@kind create cluster --name=$(CLUSTER)\n")
+    assert set(named(tmp_path, {"deploy": ["make", "deploy"]}).values()) == {"agents"}
+    assert set(named(tmp_path, {"load": ["kind", "load", "x", "--name", "other"]}).values()) == {"other"}
+    makefile.write_text("up:\n\t@kind create cluster\n")
+    assert named(tmp_path, {}) == {}
