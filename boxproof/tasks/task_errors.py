@@ -62,6 +62,18 @@ def parse_in_one_line() -> None:
         except OSError as error:
             raise _ended(unforeseen(error), ExitCode.BLOCKED) from None
 
+    mended = {
+        "parse_tasks": _parsed(plain), "parse_cleanup": listing, "update_config": _configured(configure)
+    }  # fmt: skip
+    for name, mine in mended.items():
+        setattr(Program, name, mine)
+    _configure_in_one_line()
+    _begin_in_one_line()
+
+
+def _parsed(plain: Callable[[Program], None]) -> Callable[[Program], None]:
+    """Return what parses the words of tasks as ``plain`` does, and tells what it would leave unsaid."""
+
     def parse(self: Program) -> None:
         try:
             plain(self)
@@ -73,13 +85,7 @@ def parse_in_one_line() -> None:
         if nothing:
             raise _wrong(nothing)
 
-    mended = {
-        "parse_tasks": parse, "parse_cleanup": listing, "update_config": _configured(configure)
-    }  # fmt: skip
-    for name, mine in mended.items():
-        setattr(Program, name, mine)
-    _configure_in_one_line()
-    _begin_in_one_line()
+    return parse
 
 
 def _begin_in_one_line() -> None:

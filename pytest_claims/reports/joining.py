@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_claims.faults import UsageError
@@ -26,14 +26,8 @@ def join(home: Path, parts: Mapping[Path, Results], project: Project) -> Results
     """
     _same(parts)
     judged = [claim for part in parts.values() for claim in part.claims]
-    twice = _twice(each.id for each in judged)
-    if twice:
-        raise UsageError(f"claim {twice} is in two of the reports", hint=HINT)
     order = list(project.claims())
-    strange = next((each.id for each in judged if each.id not in order), None)
-    if strange is not None:
-        hint = "join them with the version, and for another box with the --subject, that they are of"
-        raise UsageError(f"claim {short(strange)!r} in the reports is none that is known here", hint=hint)
+    _demand_known([each.id for each in judged], order)
     collected: dict[str, list[str]] = {}
     for each in parts:
         collected |= records.collected(each)
@@ -63,6 +57,17 @@ def join(home: Path, parts: Mapping[Path, Results], project: Project) -> Results
     )
     results.write(home / results.FILE, found)
     return found
+
+
+def _demand_known(judged: Sequence[str], order: Sequence[str]) -> None:
+    """Raise UsageError for a claim that was judged twice, or that nobody knows."""
+    twice = _twice(judged)
+    if twice:
+        raise UsageError(f"claim {twice} is in two of the reports", hint=HINT)
+    strange = next((each for each in judged if each not in order), None)
+    if strange is not None:
+        hint = "join them with the version, and for another box with the --subject, that they are of"
+        raise UsageError(f"claim {short(strange)!r} in the reports is none that is known here", hint=hint)
 
 
 def join_kill_tables(home: Path, parts: Iterable[Path], project: Project) -> KillTable | None:
