@@ -177,10 +177,15 @@ def _transfer(
         near = pool.submit(image_archive.volumes, engine, nodes) if "local" in ways else None
         held = dict(zip(nodes, pool.map(lambda node: _held(engine, node), nodes), strict=True))
     places = near.result() if near else {}
-    if _by_difference(engine, references, held, ways, places):
-        return
     nothing = {node: replace(each, blobs={}) for node, each in held.items()}
-    for known in (held, nothing):  # a node may have let go meanwhile of what it said it holds
+    known_of = (held, nothing)  # a node lets go of what it holds after a load that was interrupted
+    try:
+        if any(_by_difference(engine, references, known, ways, places) for known in known_of):
+            return
+    except EnvironmentFault as fault:
+        progress.say(f"the layers cannot be sent by themselves: {fault.message}")
+    progress.say("saving the whole image")
+    for known in known_of:
         with image_archive.saved(engine, references) as stream:
             results = _import(engine, known, partial(image_archive.distribute, stream), {})
         broken = [each for each in results if not each.ok]
@@ -196,22 +201,20 @@ def _by_difference(
     ways: Sequence[Way],
     places: Mapping[str, Path],
 ) -> bool:
-    """Send the layers out of the engine's store; return whether every node took them."""
+    """Send the layers out of the engine's store; return whether every node took them.
+
+    Raises EnvironmentFault where the store cannot be read in any of ``ways``.
+    """
     sizes: dict[str, int] = {}
     for each in held.values():
         sizes |= each.blobs
     sent: list[int] = []
-    try:
-        with image_store.opened(engine, references[0], ways) as store:
-            members = image_archive.members(store, references, sizes)
-            write = partial(_distribute, members, sent)
-            results = _import(engine, held, write, places)
-    except EnvironmentFault as fault:
-        progress.say(f"saving the whole image: {fault.message}")
-        return False
+    with image_store.opened(engine, references[0], ways) as store:
+        members = image_archive.members(store, references, sizes)
+        results = _import(engine, held, partial(_distribute, members, sent), places)
     refused = [each for each in results if not each.ok]
     if refused:
-        progress.say(f"saving the whole image: {refused[0].describe().splitlines()[-1]}")
+        progress.say(f"a node does not take the layers it lacks: {refused[0].describe().splitlines()[-1]}")
         return False
     progress.say(f"{sum(sent) / 1e6:.1f} MB read and sent")
     return True
