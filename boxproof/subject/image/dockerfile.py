@@ -186,10 +186,14 @@ class Recipe:
     @property
     def line(self) -> tuple[Stage, ...]:
         """The stages that the image is made of, the one on an external base or on scratch first."""
-        by_name = {each.name: each for each in self.stages}
-        found = [self.final]
-        while not found[0].external and found[0].base in by_name:
-            found.insert(0, by_name[found[0].base])
+        return self.line_of(self.final)
+
+    def line_of(self, stage: Stage) -> tuple[Stage, ...]:
+        """Return the stages that a stage is made of, itself the last; the nearest ahead of a name counts."""
+        found, ahead = [stage], self.stages[: self.stages.index(stage)]
+        for each in reversed(ahead):
+            if not found[0].external and each.name == found[0].base:
+                found.insert(0, each)
         return tuple(found)
 
     @property
@@ -313,7 +317,7 @@ def _with_step(stages: list[Stage], word: str, value: str) -> Stage:
 
 def _carry_out_kept(stages: list[Stage]) -> None:
     """Give the last stage what the one that it begins with has kept for it by ONBUILD."""
-    base = next((each for each in stages[:-1] if each.name == stages[-1].base), None)
+    base = next((each for each in reversed(stages[:-1]) if each.name == stages[-1].base), None)
     kept = [each.value.split(None, 1) for each in base.steps if each.word == "ONBUILD"] if base else []
     for word, value in (each for each in kept if len(each) == 2):
         stages[-1] = _with_step(stages, word.upper(), value)

@@ -36,12 +36,11 @@ def of(subject: Subject) -> Recipe:
 
 def found(text: str, places: Sequence[Path]) -> dict[str, str]:
     """Return the scripts that a Dockerfile's text writes, and those of directories, by their paths."""
-    files = (path for each in places if each.is_dir() for path in sorted(each.rglob("*")))
     texts = {
-        f"/{path.relative_to(each)}": path.read_text(errors="replace")
-        for path in files
-        for each in places
-        if path.is_relative_to(each) and _may_be_one(path, each)
+        f"/{path.relative_to(place)}": path.read_text(errors="replace")
+        for place in places
+        for path in sorted(place.rglob("*"))
+        if _may_be_one(path, place)
     }
     return texts | here_documents.files(text)
 

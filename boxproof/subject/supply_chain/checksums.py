@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from boxproof.subject.image.dockerfile import Recipe, Stage, Step
+from boxproof.subject.image.dockerfile import Recipe, Step
 
 COMPARED = re.compile(r"\bsha(?:256|384|512)sum\b[^;&|]*\s(?:-c|--check)\b")
 VERIFIED = re.compile(r"--require-hashes\b|\bnpm ci\b")  # ends by itself, and installs nothing of it
@@ -40,14 +40,12 @@ def binding(step: Step, recipe: Recipe) -> int:
 
 def _shells(step: Step, recipe: Recipe) -> list[Step]:
     """Return the last SHELL ahead of a step, in its stage or in those that this one begins with."""
-    named = {each.name: each for each in recipe.stages}
-    stage: Stage | None = next((each for each in recipe.stages if step in each.steps), None)
-    ahead: list[Step] = []
-    while stage is not None:
-        known = stage.steps.index(step) if step in stage.steps else len(stage.steps)
-        ahead = [*(each for each in stage.steps[:known] if each.word == "SHELL"), *ahead]
-        stage = None if stage.external else named.get(stage.base)
-    return ahead[-1:]
+    own = next((each for each in recipe.stages if step in each.steps), None)
+    if own is None:
+        return []
+    before = [one for each in recipe.line_of(own)[:-1] for one in each.steps]
+    ahead = [*before, *own.steps[: own.steps.index(step)]]
+    return [each for each in ahead if each.word == "SHELL"][-1:]
 
 
 def _is_made(text: str, found: re.Match[str]) -> bool:

@@ -34,6 +34,11 @@ def test_stages_know_what_they_start_from() -> None:
     assert (found.untagged(), found.undigested()) == ({}, {})
 
 
+def test_a_stage_may_begin_with_an_earlier_one_of_its_own_name() -> None:
+    recipe = dockerfile.parse("FROM debian:12 AS base\nRUN one\nFROM base AS base\nRUN two\n")
+    assert [[each.rest for each in stage.steps] for stage in recipe.line] == [["one"], ["two"]]
+
+
 @pytest.mark.parametrize(
     ("lines", "untagged", "undigested"),
     [
