@@ -32,7 +32,7 @@ UNFINISHED = "unfinished"
 NEEDED_MIB = 700  # .venv and what pip unpacks meanwhile
 TIMEOUT = 3600.0
 INSTALLED = "import importlib.util, sys; sys.exit(importlib.util.find_spec('nox') is None)"
-INV = '#!/bin/sh\nexec "$(dirname "$0")/python" -P -m boxproof.tasks.program "$@"\n'
+INV = '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/python" -P -m boxproof.tasks.program "$@"\n'
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet")
 NETWORK = (
     "connection broken", "ConnectionError", "NewConnectionError", "Failed to establish",

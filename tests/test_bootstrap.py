@@ -336,8 +336,10 @@ def test_the_inv_of_the_clone_is_its_own(tmp_path: Path) -> None:
     assert os.access(tmp_path / "bin/inv", os.X_OK)
     (tmp_path / "bin/python").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
     (tmp_path / "bin/python").chmod(0o755)
-    said = process.run([tmp_path / "bin/inv", "a b", "--c"], timeout=60, cwd=Path("/")).stdout
-    assert said == "-P|-m|boxproof.tasks.program|a b|--c|"
+    (tmp_path / "linked").symlink_to("bin/inv")
+    for script in (tmp_path / "bin/inv", tmp_path / "linked"):
+        said = process.run([script, "a b", "--c"], timeout=60, cwd=Path("/")).stdout
+        assert said == "-P|-m|boxproof.tasks.program|a b|--c|"
 
 
 def test_a_start_from_a_directory_that_is_gone_does_not_take_the_clone_for_it(tmp_path: Path) -> None:
