@@ -107,7 +107,8 @@ def ask_all(
         try:
             answers[name] = questions[name]()
         except (BoxproofError, OSError, ValueError) as error:
-            answers[name] = Need(name=name, found="?", missing=str(error).splitlines()[0], required=False)
+            told = (str(error) or type(error).__name__).splitlines()[0]
+            answers[name] = Need(name=name, found="?", missing=told, required=False)
 
     threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in questions]
     for thread in threads:

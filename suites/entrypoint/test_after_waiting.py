@@ -9,13 +9,11 @@ import pytest
 from boxproof.fixtures.agent_modes import LOGIN, Modes, calls, started
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.pressure import demand_speed, judged
-from boxproof.probes.process.signals import Stop, stop
-from boxproof.stubs import claude_cli
+from boxproof.probes.pressure import judged
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, require, scope
 from suites.entrypoint.test_form import WORDS, beyond, last_call
-from suites.entrypoint.test_signals import BOUND, STOPS, TOLD
+from suites.entrypoint.test_signals import STOPS, TOLD, show_untold, told_in_time
 
 pytestmark = scope("image")
 
@@ -46,22 +44,8 @@ def test_arguments_are_added_to_the_cli_of_a_box_that_has_waited(modes: Modes, m
 def test_term_reaches_the_cli_of_a_box_that_has_waited(
     modes: Modes, container: Containers, subject: Subject, mode: str
 ) -> None:
-    def stopped(box: LocalContainer, seconds: float) -> tuple[Stop, bool]:
-        found = stop(box.made, timeout=seconds, exact=True)
-        return found, observe("the CLI was told", box.label, calls(box)[-1].told_to_end)
-
-    def fresh() -> tuple[Stop, bool]:
-        found, told = stopped(logged_in(modes, mode), BOUND)
-        if not told:
-            demand_speed("the CLI was not told to end in time")
-        return found, told
-
     with control("below a shell without a trap the program is told nothing, and all has to be killed"):
-        program = subject.image.cli
-        put = {program: (claude_cli.STAYS, 0o755)}
-        found, told = stopped(started(container(files=put, entrypoint=["sh", "-c", f"{program}; true"])), 1)
-        STOPS.fails(found)
-        TOLD.fails(told)
-    found, told = judged(fresh)
+        show_untold(container, subject)
+    found, told = judged(lambda: told_in_time(logged_in(modes, mode)))
     STOPS(found)
     TOLD(told)
