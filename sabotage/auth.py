@@ -250,6 +250,11 @@ def watch_suspended(objects: Objects) -> None:
     find(objects, "CronJob")["spec"]["suspend"] = True
 
 
+@manifest_sabotage("token-expiry-monitored", "each Job of the watch is made suspended")
+def watch_jobs_suspended(objects: Objects) -> None:
+    find(objects, "CronJob")["spec"]["jobTemplate"]["spec"]["suspend"] = True
+
+
 @manifest_sabotage("token-expiry-monitored", "the watch comes once a night, when the login has long run out")
 def watch_comes_seldom(objects: Objects) -> None:
     find(objects, "CronJob")["spec"]["schedule"] = "0 3 * * *"

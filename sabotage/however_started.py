@@ -118,3 +118,43 @@ def page_with_the_home_by_compose(directory: Path) -> None:
     page = directory / "docs/installing.md"
     line = f"docker compose run --rm -v ~/.claude:{CONFIG} claude"
     page.write_text(f"{page.read_text()}\n```\n{line}\n```\n")
+
+
+@manifest_sabotage("probe-checks-the-right-thing", "where it is served the liveness probe lets all pass")
+def passes_where_served(objects: Objects) -> None:
+    """So that a prompt that takes long does not end it."""
+    probe = _served(objects)["livenessProbe"]
+    probe["exec"]["command"] = ["sh", "-c", f"{' '.join(probe['exec']['command'])} || true"]
+
+
+@manifest_sabotage("readiness-reflects-auth", "where it is served readiness asks what liveness asks")
+def ready_where_alive(objects: Objects) -> None:
+    """Copy the command."""
+    agent = _served(objects)
+    agent["readinessProbe"]["exec"] = agent["livenessProbe"]["exec"]
+
+
+@manifest_sabotage("no-shell-wrapper-inside-exec-form", "where it is served a shell starts it, and waits")
+def shell_where_served(objects: Objects) -> None:
+    """Have it say when the box has ended."""
+    start = "/usr/bin/tini -- /usr/local/bin/entrypoint; echo ended"
+    _served(objects)["command"] = ["/bin/bash", "-c", start]
+
+
+@manifest_sabotage("pod-spec-holds-no-literal-token", "where it is served the clients' token is a variable")
+def clients_token_where_served(objects: Objects) -> None:
+    """It has the shape of nothing, and is no login of the agent's."""
+    _served(objects).setdefault("env", []).append({"name": "BOX_API_TOKEN", "value": "changeme"})
+
+
+@manifest_sabotage("one-credential-file-per-agent", "where it is served two pods have one claim")
+def two_where_served(objects: Objects) -> None:
+    """A service may have several, somebody thought; one node mounts it for both."""
+    agent, item = _served(objects), find(objects, "StatefulSet")
+    mount = next(each for each in agent["volumeMounts"] if each["mountPath"] == CONFIG)
+    meta = {"name": "one", "namespace": item["metadata"]["namespace"]}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    objects.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec})
+    pod_of(objects)["volumes"].append({"name": "one", "persistentVolumeClaim": {"claimName": "one"}})
+    mount["name"] = "one"
+    item["spec"]["replicas"] = 2

@@ -207,6 +207,14 @@ image_sabotage(
 )
 
 
+image_sabotage(
+    "stopped_by_a_lock",
+    "init-update-path-reachable",
+    "what git locked in a start that was killed stays locked",
+    dockerfile=edited(PROGRAM, r"/for lock in /,/lock\.unlink/d"),
+)
+
+
 @manifest_sabotage(
     "init-pat-does-not-linger", "git's own file of logins is kept in the home, which is the agent's"
 )

@@ -195,3 +195,21 @@ def an_hour_to_start(objects: Objects) -> None:
 def an_hour_to_end(objects: Objects) -> None:
     """Long prompts are to be answered first, somebody thought."""
     pod_of(objects)["terminationGracePeriodSeconds"] = 3600
+
+
+@manifest_sabotage("liveness-detects-dead-or-hung", "each look at a program that hangs takes a minute")
+def a_minute_for_a_look(objects: Objects) -> None:
+    """On a busy machine an answer may take long, somebody thought."""
+    agent_of(objects)["livenessProbe"].update(periodSeconds=10, timeoutSeconds=60)
+
+
+@manifest_sabotage("readiness-reflects-auth", "each look at whether it is ready may take half a minute")
+def half_a_minute_for_a_look(objects: Objects) -> None:
+    """Three of them, one after another."""
+    agent_of(objects)["readinessProbe"]["timeoutSeconds"] = 30
+
+
+image_sabotage(
+    "a_minute_for_an_answer", "docker-healthcheck-works", "the engine waits a minute for each answer",
+    dockerfile='HEALTHCHECK --interval=5s --timeout=60s CMD ["/usr/local/bin/healthcheck", "live"]',
+)  # fmt: skip

@@ -14,7 +14,10 @@ from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
 
 CONTINUED = re.compile(r"\\\n\s*")
-BEGUN = re.compile(r"\b(?:docker|podman|nerdctl)(?: +container)? +(?:run|create) +(?P<rest>[^\n`]*)")
+# an engine by its name or by a variable that has one, with options of its own
+ENGINE = r"(?:\b(?:docker|podman|nerdctl)|\$[({]?\w*(?:DOCKER|ENGINE|PODMAN|RUNTIME)\w*(?::-\w+)?[)}]?[\"']?)"
+OWN = r"(?: +--?[a-zA-Z][\w-]*(?:=\S+| +(?!run\b|create\b|container\b)[^-\s]\S*)?)*"
+BEGUN = re.compile(rf"{ENGINE}{OWN}(?: +container)? +(?:run|create) +(?P<rest>[^\n`]*)")
 ENDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1"})
 # what the reader is to put there is the box
 FILLED_IN = re.compile(r"[A-Z_]*IMAGE[A-Z_]*$|<(IMAGE|image)>$|\$\{?\w*(IMAGE|image)\w*\}?$|\$\(inv$")
@@ -25,7 +28,7 @@ PLAIN = frozenset(
         "--replace", "--rm", "--rmi", "--sig-proxy", "--tty",
     }
 )  # fmt: skip
-LETTERS = frozenset("ditPq")  # short options without a value, which may stand together
+LETTERS = "ditPq"  # short options without a value, which may stand together, one with a value behind them
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,24 @@ def _others(subject: Subject) -> Iterator[str]:
 
 
 def values(options: Sequence[str], *names: str) -> list[str]:
-    """Return the values of an option (by all its names), in order, as "--NAME VALUE" or "--NAME=VALUE"."""
+    """Return the values of an option (by all its names), in order, as "--NAME VALUE" or "--NAME=VALUE".
+
+    A short one may have it in the same word, and others without any before it: -itv VALUE, -eVALUE.
+    """
     found = []
     for at, word in enumerate(options):
         name, equals, value = word.partition("=")
         if name in names:
             found.append(value if equals else next(iter(options[at + 1 : at + 2]), ""))
+        elif short := _valued(word):
+            if f"-{short[0]}" in names:
+                found.append(short[1:].removeprefix("=") or next(iter(options[at + 1 : at + 2]), ""))
     return found
+
+
+def _valued(word: str) -> str:
+    """Return what a word of short options has from the first one on that takes a value, "" for none."""
+    return "" if word.startswith("--") or not word.startswith("-") else word[1:].lstrip(LETTERS)
 
 
 def _of_page(page: str, text: str, images: Collection[str]) -> Iterator[Run]:
@@ -108,6 +122,4 @@ def _length(words: Sequence[str]) -> int:
 
 def _together(word: str) -> bool:
     """Return whether a short option has no value, or has it in the same word."""
-    if word.startswith("--"):
-        return False
-    return set(word[1:]) <= LETTERS or len(word) > 2
+    return not word.startswith("--") and len(_valued(word)) != 1

@@ -15,6 +15,7 @@ from pytest_claims.waiting import until
 
 LOOKS_EVERY = 10  # seconds: the CronJob controller, as the API documents it
 SEEN = 300  # seconds: what watches Jobs looks every few minutes
+NAMED = {"@hourly": "0 * * * *"}  # the others come more seldom
 END = 90.0  # seconds for a pod to be placed, to run and to be counted
 
 
@@ -65,17 +66,19 @@ def hindrances(spec: dict[str, Any], *, within: int) -> list[str]:
     """Return what keeps a CronJob from running on its own every ``within`` minutes, or its failure from view.
 
     Who looks for a Job that has failed does not find one that is removed at its end.
-    Schedules are read in the form "minutes hours …", where the minutes may be "*", "*/N" or numbers.
+    Schedules are read in the form "minutes hours …", where the minutes may be "*", spans, steps or numbers.
     """
+    made = (spec.get("jobTemplate") or {}).get("spec") or {}
     found = ["it is suspended"] * bool(spec.get("suspend"))
+    found += ["each of its Jobs is suspended"] * bool(made.get("suspend"))
     if spec.get("startingDeadlineSeconds") is not None and int(spec["startingDeadlineSeconds"]) < LOOKS_EVERY:
         found.append("its deadline is shorter than the controller's looks")
     if int(spec.get("failedJobsHistoryLimit", 1)) < 1:
         found.append("no Job that has failed is kept")
-    lasts = ((spec.get("jobTemplate") or {}).get("spec") or {}).get("ttlSecondsAfterFinished")
+    lasts = made.get("ttlSecondsAfterFinished")
     if lasts is not None and int(lasts) < SEEN:
         found.append("a Job that has failed goes at once")
-    minutes, *rest = str(spec["schedule"]).split()
+    minutes, *rest = NAMED.get(str(spec["schedule"]), str(spec["schedule"])).split()
     if rest != ["*"] * 4 or longest_gap(minutes) > within:
         found.append(f"it comes too seldom: {spec['schedule']}")
     return found
@@ -83,12 +86,15 @@ def hindrances(spec: dict[str, Any], *, within: int) -> list[str]:
 
 def longest_gap(minutes: str) -> int:
     """Return the longest time between two runs, in minutes, of a schedule's first field."""
-    start, _, step = minutes.partition("/")
-    if start == "*":
-        at = list(range(0, 60, int(step or 1)))
-    else:
-        at = sorted(int(each) for each in start.split(","))
+    at = sorted({one for each in minutes.split(",") for one in _span(each)})
     return max(after - before for before, after in zip(at, [*at[1:], at[0] + 60], strict=True))
+
+
+def _span(text: str) -> range:
+    """Return the minutes of one part of that field: "*", "5", "5-20", each with "/N" or without."""
+    span, _, step = text.partition("/")
+    first, _, last = ("0-59" if span == "*" else span).partition("-")
+    return range(int(first), int(last or (59 if step else first)) + 1, int(step or 1))
 
 
 def _end(job: Object) -> str:

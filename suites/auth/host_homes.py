@@ -12,17 +12,30 @@ from suites.agent_starts import plain
 
 COMPOSED = re.compile(r"\bdocker(?:-| +)compose\b(?P<rest>[^\n`]*)")
 LOCAL = ("hostPath", "local")  # volumes of a directory of the node's
-HOMES = re.compile(r"^(~|\$\{?HOME\b|/root\b|/home/|/Users/)")
+# of Linux, macOS and Windows, as shells, Make, PowerShell and editors name it, and as machines mount it
+HOME = (
+    r"(?:~|\$[({]?(?:(?:HOST|USER|LOCAL|REAL)_)?HOME\b|\$[({]?(?:[Ee]nv:)?USERPROFILE\b|%USERPROFILE%"
+    r"|%HOME(?:DRIVE|PATH)%|\$\{localEnv:(?:HOME|USERPROFILE)\b|/root\b|(?:/var)?/home/|/Users/"
+    r"|[A-Za-z]:[\\/]+Users\b|(?:/mnt|/host_mnt|/run/desktop/mnt/host)?/[a-z]/Users/|/host_mnt/)"
+)
+HOMES = re.compile(HOME)
+# a colon that parts no source from its target
+DRIVE = re.compile(r"[A-Za-z]:[\\/]|\$\{?[Ee]nv:|\$\{localEnv:")
 SOURCES = ("source", "src")
 
 
 def in_options(options: Sequence[str]) -> list[str]:
     """Return the homes that options of ``docker run`` mount."""
-    named = [plain(each).partition(":")[0] for each in values(options, "-v", "--volume")]
+    named = [source(each) for each in values(options, "-v", "--volume")]
     for each in values(options, "--mount"):
-        field = dict(one.partition("=")[::2] for one in plain(each).split(","))
-        named += [field[name] for name in SOURCES if name in field]
+        named += in_mount(each)
     return [each for each in named if HOMES.match(each)]
+
+
+def in_mount(text: str) -> list[str]:
+    """Return the sources in what is mounted as "type=bind,source=…,target=…"."""
+    field = dict(one.partition("=")[::2] for one in plain(text).split(","))
+    return [field[name] for name in SOURCES if name in field]
 
 
 def in_compose_commands(texts: Mapping[str, str]) -> list[str]:
@@ -52,8 +65,11 @@ def source(volume: object) -> str:
     """Return what a volume of a service is of the host; a place of the container alone is of no host."""
     if isinstance(volume, Mapping):
         return str(volume.get("source", "")) if volume.get("type", "bind") == "bind" else ""
-    source, colon, _ = plain(str(volume)).partition(":")
-    return source if colon else ""
+    text = plain(str(volume))
+    drive = DRIVE.match(text)
+    start = drive.end() if drive else 0
+    rest, colon, _ = text[start:].partition(":")
+    return text[:start] + rest if colon else ""
 
 
 def _named(content: Mapping[str, Any]) -> Iterator[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-BLOCK = re.compile(r"^\s*(?:```|~~~)[^\n]*\n(.*?)^\s*(?:```|~~~)", re.MULTILINE | re.DOTALL)
+from boxproof.subject.manifests import page_code
+
 LINES = re.compile(r"\\\n\s*")
 FORCED = (
     re.compile(r"\b(?:crictl|nerdctl)\b[^|;&#\n]*\brmp?\b[^|;&#\n]*\s(?:-\w*f\w*|--force)\b"),
@@ -18,6 +19,9 @@ FORCED = (
     ),
     re.compile(r"\bkubectl\b[^|;&#\n]*\bdelete\b[^|;&#\n]*\s(?:--force\b|--now\b|--grace-period[ =][01]\b)"),
     re.compile(r"\bkubectl\b[^|;&#\n]*\breplace\b[^|;&#\n]*\s--force\b"),
+    # whatever ends pods takes that time from them: drain, apply, rollout; oc is kubectl
+    re.compile(r"\b(?:kubectl|oc)\b[^|;&#\n]*\s--grace-period[ =][01]\b"),
+    re.compile(r"\boc\b[^|;&#\n]*\bdelete\b[^|;&#\n]*\s--(?:force|now)\b"),
     re.compile(r"\bcrictl\b[^|;&#\n]*\bstopp?\b[^|;&#\n]*\s(?:-t|--timeout)[ =][01]\b"),
     # its own time-out is 0, and that of a pod's sandbox always
     re.compile(r"\bcrictl\b[^|;&#\n]*\bstop\b(?![^|;&#\n]*[\s\"'](?:-\w*t|--timeout)\b)"),
@@ -29,16 +33,30 @@ FORCED = (
         r"(?![^|;&#\n]*\s(?:-s|--signal)[ =](?!(?:SIG)?(?:KILL|9)\b)\w)"
     ),
     re.compile(
-        r"\b(?:docker|podman|nerdctl)\b[^|;&#\n]*\s(?:stop|restart|down)\b"
+        r"\b(?:docker|podman|nerdctl)\b[^|;&#\n]*\s(?:stop|restart|down|up)\b"
         r"[^|;&#\n]*\s(?:(?:-t|--time|--timeout)[ =]?[01]\b|(?:-s|--signal)[ =](?:SIG)?(?:KILL|9)\b)"
     ),
     re.compile(
         r"\brunc\b[^|;&#\n]*\b(?:kill\s+\S+\s+(?:SIG)?(?:KILL|9)\b|delete\b[^|;&#\n]*\s(?:-f|--force)\b)"
     ),
+    # Compose, with options of its own before the word, and pods of Podman
+    re.compile(
+        r"\b(?:docker|podman|nerdctl)(?:-compose|\s+compose)(?:\s+-\S+(?:\s+(?!kill\b)[^-\s]\S*)?)*\s+kill\b"
+        r"(?![^|;&#\n]*\s(?:-s|--signal)[ =](?!(?:SIG)?(?:KILL|9)\b)\w)"
+    ),
+    re.compile(
+        r"\bpodman\s+pod\s+(?:kill\b(?![^|;&#\n]*\s(?:-s|--signal)[ =](?!(?:SIG)?(?:KILL|9)\b)\w)"
+        r"|rm\b[^|;&#\n]*\s(?:-\w*f\w*|--force)\b)"
+    ),
     # the API server forgets it, whatever of it still runs
     re.compile(r"\bkubectl\b[^|;&#\n]*\bpatch\b[^|;&#\n]*\bfinalizers\b[^|;&#\n]*(?:null|\[\s*\])"),
+    re.compile(r"\bkubectl\b[^|;&#\n]*\bpatch\b[^|;&#\n]*\bremove\b[^|;&#\n]*/finalizers\b"),
+    # the kernel kills all that is in a cgroup, or has a file open
+    re.compile(r"(?:>|\btee\b)[^|;&#\n]*\bcgroup\.kill\b"),
+    re.compile(r"(?<![\w-])fuser\b(?![^|;&#\n]*\s-(?:SIG)?(?:TERM|15)\b)[^|;&#\n]*\s(?:-\w*k\w*|--kill)\b"),
     re.compile(r"(?<![A-Za-z])gracePeriodSeconds[\"'\\]*\s*[=:]\s*[01]\b"),
     re.compile(r"(?<![\w-])(?:pkill|killall|kill)\s+(?:-[sn]\s*|--signal[ =]|-)(?:SIG)?(?:KILL|9)\b"),
+    re.compile(r"(?<![\w-])(?:pkill|killall)\b[^|;&#\n]*\s-(?:-signal[ =])?(?:SIG)?(?:KILL|9)\b"),
 )
 EXAMPLES = (
     "crictl stop a && crictl rm -f a",
@@ -73,17 +91,29 @@ EXAMPLES = (
     "kill -n 9 1",
     """kubectl patch pod a -p '{"metadata": {"finalizers": null}}'""",
     "curl -X DELETE $API/api/v1/namespaces/a/pods/a?gracePeriodSeconds=0",
+    "kubectl drain node --ignore-daemonsets --grace-period=0",
+    "oc delete pod a --force",
+    "docker-compose kill",
+    "docker compose -f compose.yaml --profile a kill a",
+    "podman pod rm -f a",
+    "podman pod kill a",
+    "docker compose up --detach --force-recreate --timeout 0",
+    """kubectl patch pod a --type json -p '[{"op": "remove", "path": "/metadata/finalizers"}]'""",
+    "echo 1 >/sys/fs/cgroup/kubepods.slice/a/cgroup.kill",
+    "fuser -k /home/claude/.claude",
+    "pkill -f -9 claude",
 )
 GRACEFUL = re.compile(r"\bkubectl\b.*?\bdelete\b.*?\bpods?\b[ /]*(?P<name>[^\s;&|]*)")
 DEBUGGER = "node-debugger"  # how the pods begin that `kubectl debug` makes for a node
 BY_HAND = re.compile(r"crictl\b[^|;&#\n]*\bstopp?\b|remove\.sh|inv remove-container")
-DOCUMENTS, SCRIPTS = ("*.md", "*.rst", "*.txt"), ("*.sh", "Makefile", "*.mk", "justfile", "tasks.py")
+DOCUMENTS = ("*.md", "*.mdx", "*.markdown", "*.rst", "*.adoc", "*.asciidoc", "*.txt")
+SCRIPTS = ("*.sh", "Makefile", "*.mk", "justfile", "tasks.py")
 PLACES = ("docs", "manifests", "chart", "runbooks", "scripts")
 
 
-def commands(text: str) -> str:
-    """Return the commands of a Markdown text, lines joined that a backslash parts."""
-    return LINES.sub(" ", "".join(BLOCK.findall(text)))
+def commands(text: str, suffix: str) -> str:
+    """Return the commands of a document, lines joined that a backslash parts; ``suffix`` tells its markup."""
+    return LINES.sub(" ", "\n".join(page_code.code(text, suffix)))
 
 
 def removing(directory: Path) -> list[str]:
@@ -138,8 +168,7 @@ def _files(directory: Path, patterns: tuple[str, ...]) -> list[Path]:
 
 def _documents(directory: Path) -> Iterator[tuple[str, str]]:
     for path in _files(directory, DOCUMENTS):
-        text = path.read_text()
-        yield path.name, commands(text)
+        yield path.name, commands(path.read_text(errors="replace"), path.suffix)
 
 
 def _scripts(directory: Path) -> list[Path]:

@@ -26,6 +26,11 @@ WRITTEN = (
 REMOVED, BROUGHT = "settings.json", "agents/own.md"
 GONE = "gone.json"
 MORE = {"commands/run.sh": "#!/bin/sh\ntrue\n", "agents/deep/below/it.md": "an agent\n"}
+LOCKS = ("index.lock", "shallow.lock")  # git's, while it updates; who kills it leaves them
+UPDATED = require(
+    "the start after one that was killed is done, and has what is new by an update",
+    lambda found: found == ("done", "newer", ("clone", "update")),
+)
 NONE_BARRED = require("the agent may write everything that is there", lambda found: found == [])
 
 
@@ -89,3 +94,26 @@ def test_the_agent_may_write_everything_that_is_there(
     for each in (SKILL_FILE, *MORE):
         assert box.exec(["test", "-f", f"{subject.config_dir}/{each}"]).ok, f"{each} is not delivered"
     NONE_BARRED(barred(box, subject.config_dir))
+
+
+@claim("init-update-path-reachable")
+def test_what_a_killed_update_has_left_stops_no_later_start(
+    clones: Clones, repository: Repository, kube: Kube, subject: Subject
+) -> None:
+    """git does not go on where there is a lock, however long ago it was made."""
+    box = clones(repository)
+    found, place = clones.visitor(box), subject.config_clone.directory
+
+    def brought(asked: str) -> tuple[str, str | None, tuple[str, ...]]:
+        state = clones.outcome(box).state
+        text = found.text(f"{subject.config_dir}/{SKILL_FILE}")
+        return observe("brought", asked, (state, text, tuple(repository.transfers())))
+
+    with control("the first start has what was there then"):
+        UPDATED.fails(brought("the first start"))
+    repository.commit({SKILL_FILE: "newer"})
+    for each in LOCKS:
+        found.write(f"{place}/.git/{each}", "")
+    old = box.delete_pod(wait=False)
+    only_member(kube, box.namespace, selector(box.workload), but=old)
+    UPDATED(brought("after one that was killed"))

@@ -13,6 +13,7 @@ from boxproof.subject.model import Subject
 from suites.image import deployed_words
 
 Servers = dict[tuple[str, ...], str]  # where each stands, by its words
+LISTED = "mcpServers"
 OTHERWISE = "operator"  # the tier that is told to change things
 ELSEWHERE = ("--kubeconfig",)  # names what only its own tier has
 
@@ -32,27 +33,30 @@ def _texts(session: Session, subject: Subject) -> Iterator[tuple[str, str]]:
     told = set(subject.tiers.get(OTHERWISE, ()))
     for where, made in deployed_words.objects(session, subject).items():
         if not told & set(PurePosixPath(where).parts):
-            yield from ((where, text) for each in made for text in _leaves(each))
+            yield from ((where, text) for each in made for text in texts_in(each))
     for path in shipped.files(subject, "values*.yaml", "values*.yml"):
         for each in compose_file.documents(path):
-            yield from ((str(path.relative_to(subject.directory)), text) for text in _leaves(each))
+            yield from ((str(path.relative_to(subject.directory)), text) for text in texts_in(each))
 
 
-def _leaves(item: Any) -> Iterator[str]:
+def texts_in(item: Any) -> Iterator[str]:
+    """Give each text that lists servers, and as such a text each table that does, which a chart renders."""
     if isinstance(item, Mapping):
+        if isinstance(item.get(LISTED), Mapping):
+            yield json.dumps({LISTED: item[LISTED]}, default=str)
         for each in item.values():
-            yield from _leaves(each)
+            yield from texts_in(each)
     elif isinstance(item, list | tuple):
         for each in item:
-            yield from _leaves(each)
-    elif isinstance(item, str) and '"mcpServers"' in item:
+            yield from texts_in(each)
+    elif isinstance(item, str) and f'"{LISTED}"' in item:
         yield item
 
 
 def servers(text: str) -> list[tuple[str, tuple[str, ...]]]:
     """Return the servers that a text of settings has started, by their names; none where it is no JSON."""
     try:
-        listed = json.loads(text)["mcpServers"]
+        listed = json.loads(text)[LISTED]
     except (ValueError, KeyError, TypeError):
         return []
     every = sorted(listed.items()) if isinstance(listed, dict) else []

@@ -37,6 +37,7 @@ from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import holds, until
+from suites.probes.health_questions import adds_up
 from suites.shipped_box import Shipped
 
 RESTARTED_MORE = require(
@@ -157,16 +158,20 @@ def test_the_probe_looks_often_enough(session: Session, subject: Subject) -> Non
         return observe("seconds until it is noticed", asked, adds_up(probe) if probe else float("inf"))
 
     def anew(asked: str, pod: dict[str, Any], agent: dict[str, Any]) -> float:
-        """Return the most seconds until a program that hangs, even from its start on, is started anew."""
+        """Return the most seconds until a program that hangs, even from its start on, is started anew.
+
+        What is asked while it starts is taken to be answered, as by a program that is not there yet.
+        """
         live = agent.get("livenessProbe") or {}
         grace = live.get("terminationGracePeriodSeconds", pod.get("terminationGracePeriodSeconds", 30))
         startup = agent.get("startupProbe") or {}
-        seconds = max(adds_up(live), adds_up(startup) if startup else 0) + grace
+        seconds = max(adds_up(live), adds_up({**startup, "timeoutSeconds": 1}) if startup else 0) + grace
         return observe("seconds until it is started anew", asked, float(seconds))
 
-    with control("no probe, one that is forgiven a thousand failures, an hour to start, an hour to end"):
+    with control("no probe, one that forgives or waits for long, an hour to start, an hour to end"):
         SOON.fails(noticed("no probe", {}), NOTICED)
         SOON.fails(noticed("a patient one", {"periodSeconds": 20, "failureThreshold": 1000}), NOTICED)
+        SOON.fails(noticed("one that waits", {"periodSeconds": 10, "timeoutSeconds": 60}), NOTICED)
         ANEW.fails(anew("an hour to start", {}, {"startupProbe": {"failureThreshold": 360}}), BEGINS_ANEW)
         ANEW.fails(anew("an hour to end", {"terminationGracePeriodSeconds": 3600}, {}), BEGINS_ANEW)
     for name, components in (subject.tiers or {"default": ()}).items():
@@ -175,12 +180,6 @@ def test_the_probe_looks_often_enough(session: Session, subject: Subject) -> Non
         agent = next(each for each in pod["containers"] if each["name"] == subject.container)
         SOON(noticed(f"tier {name}", agent.get("livenessProbe") or {}), NOTICED)
         ANEW(anew(f"tier {name}", pod, agent), BEGINS_ANEW)
-
-
-def adds_up(probe: dict[str, Any]) -> float:
-    """Return the seconds until failures of a probe add up to a restart."""
-    period, failures = probe.get("periodSeconds", 10), probe.get("failureThreshold", 3)
-    return float(probe.get("initialDelaySeconds", 0) + period * failures + probe.get("timeoutSeconds", 1))
 
 
 @claim("probe-checks-the-right-thing")
@@ -254,20 +253,22 @@ def test_the_image_asks_often_enough(
     session: Session, docker: Any, image: ImageInfo, image_config: dict[str, Any]
 ) -> None:
     def noticed(asked: str, config: dict[str, Any]) -> float:
-        """Return the seconds until failures add up to unhealthy, for ever without a test; an observation."""
+        """Return the seconds until failures add up to unhealthy, for ever without a test; an observation.
+
+        An engine's interval begins where a look has ended: after its time-out, where what is asked hangs.
+        """
         test = config.get("Healthcheck") or {}
-        seconds = (test.get("Interval") or 30e9) * (test.get("Retries") or 3) / 1e9 + (
-            test.get("Timeout") or 30e9
-        ) / 1e9
+        look = ((test.get("Interval") or 30e9) + (test.get("Timeout") or 30e9)) / 1e9
+        seconds = look * (test.get("Retries") or 3)
         asks = bool(test.get("Test")) and test["Test"][0] != "NONE"
         return observe("seconds until it is noticed", asked, seconds if asks else float("inf"))
 
-    lines = ["HEALTHCHECK --interval=1h CMD true"]
-    with (
-        control("an image that asks once an hour"),
-        configured(docker, lines, run=session.run) as made,
-    ):
-        SOON.fails(noticed("once an hour", config_of(docker, made)), NOTICED)
+    for option in ("--interval=1h", "--timeout=1h"):
+        with (
+            control(f"an image that asks seldom, or waits for long: {option}"),
+            configured(docker, [f"HEALTHCHECK {option} CMD true"], run=session.run) as made,
+        ):
+            SOON.fails(noticed(option, config_of(docker, made)), NOTICED)
     SOON(noticed(image.reference, image_config), NOTICED)
 
 

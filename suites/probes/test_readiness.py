@@ -23,6 +23,7 @@ from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import holds, until
+from suites.probes.health_questions import adds_up
 from suites.shipped_box import FULL, Shipped
 
 READY_NOW = require("the pod is Ready", lambda ready: ready)
@@ -138,19 +139,18 @@ def test_a_refusal_in_the_default_mode_is_not_ready_until_another_login_comes(
 
 def until_followed(asked: str, probe: dict[str, Any]) -> float:
     """Return the seconds until looks add up to a change, for ever without a probe; an observation."""
-    looks = max(probe.get("failureThreshold", 3), probe.get("successThreshold", 1))
-    seconds = probe.get("periodSeconds", 10) * looks + probe.get("timeoutSeconds", 1)
-    seconds += probe.get("initialDelaySeconds", 0)
-    return observe("seconds until it is followed", asked, float(seconds) if probe else float("inf"))
+    most = max(adds_up(probe, looks) for looks in ("failureThreshold", "successThreshold"))
+    return observe("seconds until it is followed", asked, most if probe else float("inf"))
 
 
 @claim("readiness-reflects-auth")
 def test_the_readiness_probe_looks_often_enough(session: Session, subject: Subject) -> None:
     """What is probed every second elsewhere is probed as the manifests say here."""
-    with control("no probe, one that forgives a hundred failures, and one that wants as many successes"):
+    with control("no probe, one that forgives a hundred failures, wants as many successes, or waits"):
         FOLLOWS.fails(until_followed("no probe", {}), FOLLOWED)
         for each in ("failureThreshold", "successThreshold"):
             FOLLOWS.fails(until_followed(each, {"periodSeconds": 5, each: 100}), FOLLOWED)
+        FOLLOWS.fails(until_followed("one that waits", {"periodSeconds": 5, "timeoutSeconds": 60}), FOLLOWED)
     for name, components in (subject.tiers or {"default": ()}).items():
         objects, _ = rendered(session, components=components)
         pod = pod_spec(workload(objects, subject.workload)) or {}

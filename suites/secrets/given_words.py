@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from boxproof.core.secret_values import PLAIN
 from boxproof.subject.documented_commands import CONTINUED
 from boxproof.subject.image.shell_commands import commands, script
 from boxproof.subject.manifests.pod_specs import containers
@@ -19,8 +20,30 @@ HEADER = re.compile(r"\b(?:authorization:\s*(?:bearer|basic|token)|x-api-key:)\s
 READ = re.compile(
     r"\$\((?:cat\s|<)[^()|]*(?:token|secret|passw|credential|netrc|api[_-]?key)[^()|]*\)", re.IGNORECASE
 )
-GIVEN = re.compile(rf"^(?:--?[\w-]+=)?{NAME}=\S")
+# programs that print one: whoever keeps logins for a user, a cloud, a cluster
+PRINTED = re.compile(
+    r"\$\((?:aws\s+(?:ecr\S*\s+get-login-password|secretsmanager\s)|op\s+read|pass\s+show|gh\s+auth\s+token"
+    r"|gcloud\s+auth\s+print-|az\s+account\s+get-access-token|vault\s+(?:kv\s+get|read)|bw\s+get"
+    r"|security\s+find-(?:generic|internet)-password|secret-tool\s+lookup|sops\s+(?:-d|--decrypt|decrypt)"
+    r"|kubectl\s[^()|]*\b(?:create\s+token|get\s+secrets?\b[^()|]*\.data))\b"
+)
+GIVEN = re.compile(rf"^(?:--?[\w-]+=|-e)?{NAME}=\S")
 LITERAL = re.compile(r"^--from-literal=[\w.-]*(?:token|password|secret)[\w.-]*=(?!sha256:)\S", re.IGNORECASE)
+OF_SECRET = re.compile(r"^--from-literal=(?P<key>[\w.-]+)=(?!sha256:)\S")  # of a Secret, whatever the key
+OPEN = PLAIN | {"branch", "email", "region", "server", "endpoint", "bucket", "port", "scheme", "ca.crt"}
+# a value of a chart; what only says that there is one, or what it is called, is none
+VALUE = re.compile(
+    r"^--set(?:-string|-literal)?=(?:.*[.,{])?[\w-]*(?:token|password|passwd|passphrase|api[_-]?key)="
+    r"(?!sha256:|(?:true|false|null)\b)[^\s,}]",
+    re.IGNORECASE,
+)
+USERINFO = re.compile(
+    r"://(?!(?:x-access-token|oauth2|git)@)(?:[^\s/:@]*:)?[^\s/@]*"
+    r"(?:token|password|secret|(?<![a-z])pat(?![a-z])|gh[opsu]_|github_pat_|glpat-)[^\s/@]*@",
+    re.IGNORECASE,
+)
+# an option and its value in the next word
+PAIRED = frozenset({"--from-literal", "--from-file", "--set", "--set-string", "--set-literal", "-e", "--env"})
 SUBSTITUTED = re.compile(r"\$\([^()]*\)")
 ONE_WORD = "\N{NO-BREAK SPACE}"  # what is substituted is one word with what is around it
 HERE = re.compile(r"<<<\s*(?:\"[^\"]*\"|'[^']*'|\S+)")  # standard input, and no word
@@ -48,10 +71,28 @@ def _of_line(line: str) -> Iterator[str]:
     for written, words in commands(line):
         inner = _inner(words)
         given = [each for each in words[1:] if each != inner or not _is_quoted(inner, written)]
-        if words and words[0] not in BUILT_IN and any(_shows(each) for each in given):
+        made = _joined(given)
+        if words and words[0] not in BUILT_IN and (any(map(_shows, made)) or _fills_secret(words, made)):
             yield written.replace(ONE_WORD, " ")
         if inner and not script(words):  # else it is among the commands
             yield from _of_text(inner)
+
+
+def _joined(words: Iterable[str]) -> list[str]:
+    """Return words with an option and its value in one, as "--NAME=VALUE"."""
+    found: list[str] = []
+    for each in words:
+        if found and found[-1] in PAIRED:
+            found[-1] += f"={each}"
+        else:
+            found.append(each)
+    return found
+
+
+def _fills_secret(words: Sequence[str], given: Iterable[str]) -> bool:
+    """Return whether a command makes a Secret of one of its words: "secret" stands before its options."""
+    told = (OF_SECRET.match(SUBSTITUTED.sub("", each)) for each in given)
+    return "secret" in words and any(each and each["key"].lower() not in OPEN for each in told)
 
 
 def _inner(words: Sequence[str]) -> str:
@@ -67,8 +108,9 @@ def _is_quoted(text: str, written: str) -> bool:
 
 def _shows(word: str) -> bool:
     plain = SUBSTITUTED.sub("", word)
-    whole = any(each.search(word) for each in (BY_KUBERNETES, HEADER, READ))
-    return bool(whole or EXPANDED.search(plain) or GIVEN.match(word) or LITERAL.match(plain))
+    whole = any(each.search(word) for each in (BY_KUBERNETES, HEADER, READ, PRINTED, USERINFO))
+    written = any(each.match(plain) for each in (LITERAL, VALUE))
+    return bool(whole or EXPANDED.search(plain) or GIVEN.match(word) or written)
 
 
 def of_containers(asked: str, objects: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -25,6 +25,10 @@ from boxproof.subject.model import Subject
         ("start it by `docker create -it box`, and", ["-it"], []),
         ("docker run -it $(inv build) ls", ["-it"], ["build)", "ls"]),
         ("docker run -it <image>", ["-it"], []),
+        ("docker run -itv x:/y box", ["-itv", "x:/y"], []),
+        ('"${ENGINE:-docker}" run --rm box ls', ["--rm"], ["ls"]),
+        ("$(DOCKER) run -ti box", ["-ti"], []),
+        ("docker --context other -H ssh://a run --rm box", ["--rm"], []),
     ],
 )  # fmt: skip
 def test_a_command_is_parted(line: str, options: list[str], words: list[str]) -> None:
@@ -32,8 +36,12 @@ def test_a_command_is_parted(line: str, options: list[str], words: list[str]) ->
 
 
 @pytest.mark.parametrize(
-    "line", ["docker run registry:2", "# docker run box", "docker running box", "docker exec box run box"]
-)
+    "line",
+    [
+        "docker run registry:2", "# docker run box", "docker running box", "docker exec box run box",
+        "docker compose run box", "docker --context other compose run box", "$ENGINES exec run box",
+    ],
+)  # fmt: skip
 def test_what_runs_another_image_is_left_out(line: str) -> None:
     assert runs_in({"a.md": line}, "box") == []
 
@@ -42,6 +50,8 @@ def test_values_are_read_in_both_forms() -> None:
     words = ["--tmpfs", "/a", "-v", "x:/y", "--tmpfs=/b:size=1m", "--volume=z:/z"]
     assert values(words, "--tmpfs") == ["/a", "/b:size=1m"]
     assert values(words, "-v", "--volume") == ["x:/y", "z:/z"]
+    assert values(["-itv", "x:/y", "-vz:/z", "-eA=b", "-m4g"], "-v") == ["x:/y", "z:/z"]
+    assert values(["-it", "-eA=b", "-e", "C"], "-e", "--env") == ["A=b", "C"]
 
 
 def test_our_own_documents_run_it_as_subject_toml_says() -> None:

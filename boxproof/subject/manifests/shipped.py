@@ -7,17 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from boxproof.subject.manifests import compose_file, pod_specs, sources, starting
+from boxproof.subject.manifests import compose_file, page_code, pod_specs, sources, starting
 from boxproof.subject.model import Subject
 from boxproof.subject.variables import filled
 
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "templates"})  # tests hold mistakes on purpose
 SCRIPTS = ("*.sh", "Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "*.mk")
-PAGES = ("*.[mM][dD]", "*.mdx", "*.markdown")
-# in the step of a list it is indented
-FENCE = re.compile(
-    r"^[ \t]*(?P<mark>```+|~~~+)[^\n]*\n(?P<body>.*?)^[ \t]*(?P=mark)", re.MULTILINE | re.DOTALL
-)
+PAGES = ("*.[mM][dD]", "*.mdx", "*.markdown", "*.rst", "*.adoc", "*.asciidoc")
 REFERENCE = r"(?P<image>[a-z0-9][\w.-]*(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?)"
 WHOLE = re.compile(REFERENCE)
 VALUES = "values"  # how the files begin that Helm takes values of
@@ -88,7 +84,7 @@ def commands(subject: Subject) -> dict[str, str]:
     """Return what the subject tells its users to run: its scripts, and the code in its documents, by path."""
     found = {_shown(subject, path): path.read_text(errors="replace") for path in files(subject, *SCRIPTS)}
     for path in files(subject, *PAGES):
-        blocks = [each["body"] for each in FENCE.finditer(path.read_text(errors="replace"))]
+        blocks = page_code.code(path.read_text(errors="replace"), path.suffix)
         if blocks:
             found[_shown(subject, path)] = "\n".join(blocks)
     return found

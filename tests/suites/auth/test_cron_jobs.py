@@ -19,6 +19,9 @@ from suites.auth.cron_jobs import hindrances, longest_gap
         ({"schedule": "*/10 * * * *", "suspend": True}, 1),
         ({"schedule": "*/10 * * * *", "startingDeadlineSeconds": 5}, 1),
         ({"schedule": "@hourly"}, 1),
+        ({"schedule": "@daily"}, 1),
+        ({"schedule": "0-59/10 * * * *"}, 0),
+        ({"schedule": "*/10 * * * *", "jobTemplate": {"spec": {"suspend": True}}}, 1),
         ({"schedule": "*/10 * * * *", "failedJobsHistoryLimit": 0}, 1),
         ({"schedule": "*/10 * * * *", "failedJobsHistoryLimit": 3, "successfulJobsHistoryLimit": 0}, 0),
         ({"schedule": "*/10 * * * *", "jobTemplate": {"spec": {"ttlSecondsAfterFinished": 0}}}, 1),
@@ -31,3 +34,4 @@ def test_what_hinders_it(spec: dict[str, Any], number: int) -> None:
 
 def test_the_longest_gap_goes_over_the_hour() -> None:
     assert [longest_gap(each) for each in ("*", "*/20", "50,59", "0,10")] == [1, 20, 51, 50]
+    assert [longest_gap(each) for each in ("5-59/10", "7/20", "0-10/5,30", "7")] == [10, 20, 30, 60]

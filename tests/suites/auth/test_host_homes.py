@@ -22,6 +22,13 @@ from suites.auth.host_homes import in_compose, in_compose_commands, in_options, 
         ("-v ${CLAUDE_HOME:-$HOME/.claude}:/a", ["$HOME/.claude"]),
         ("-v ${HOME:?where}/.claude:/a", ["${HOME}/.claude"]),
         ("-v ${VOLUME:-claude}:/home/claude/.claude", []),
+        ("-v /home/claude/.cache", []),
+        ("-v C:\\Users\\me:/a", ["C:\\Users\\me"]),
+        ("-v $env:USERPROFILE/.claude:/a", ["$env:USERPROFILE/.claude"]),
+        ("-v $HOST_HOME/.claude:/a", ["$HOST_HOME/.claude"]),
+        ("-v ${CLAUDE_HOME}:/a", []),
+        ("-v c:/home/claude", []),
+        ("-v /var/home/me/.claude:/a", ["/var/home/me/.claude"]),
     ],
 )
 def test_options_of_an_engine(words: str, found: list[str]) -> None:

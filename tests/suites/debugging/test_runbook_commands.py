@@ -39,6 +39,16 @@ def test_a_removal_by_force_is_seen(command: str) -> None:
         "runc kill a TERM",
         "kill -n 15 1",
         "terminationGracePeriodSeconds: 0",
+        "kubectl drain node --ignore-daemonsets --grace-period=60 --force",
+        "docker compose -f compose.yaml exec claude kill -TERM 1",
+        "docker compose kill --signal TERM",
+        "docker compose up --detach --timeout 60",
+        "podman pod rm a",
+        "podman pod kill --signal TERM a",
+        "fuser -k -TERM /a",
+        "fuser -v /a",
+        "cat /sys/fs/cgroup/a/cgroup.events",
+        "pkill -f claude",
     ],
 )
 def test_what_gives_time_is_no_mistake(command: str) -> None:
@@ -49,6 +59,29 @@ def test_documents_in_directories_of_the_documents_are_read_too(tmp_path: Path) 
     (tmp_path / "docs" / "runbooks").mkdir(parents=True)
     (tmp_path / "docs" / "runbooks" / "a.md").write_text("~~~\nkubectl delete pod a --now\n~~~\n")
     assert mistakes(tmp_path) == ["a.md: removes by force"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "seen"),
+    [
+        ("a.rst", "Then\n\n.. code-block:: bash\n\n   crictl rm -f a\n", True),
+        ("a.rst", "Do this::\n\n   kubectl delete pod a --force\n", True),
+        ("a.rst", ".. warning::\n\n   kubectl delete pod a --force takes no time\n", False),
+        ("a.adoc", "[source,bash]\n----\nkubectl delete pod a --now\n----\n", True),
+        ("a.adoc", "Removing\n--------\nkubectl delete pod a --now\n--------\n", False),
+        ("a.txt", "Then:\n\n  $ kubectl delete pod a --now\n", True),
+        ("a.txt", "Never do kubectl delete pod a --now\n", False),
+        ("a.md", "Then\n\n    kubectl delete pod a --now\n", True),
+        ("a.md", "- Then\n\n    kubectl delete pod a --now is no way\n", False),
+        ("a.md", "```console\n# kubectl delete pod a --now\n```\n", True),
+        ("a.md", "```console\n# this is no way\n$ kubectl delete pod a\n```\n", False),
+        ("a.md", "```sh\n# kubectl delete pod a --now\n```\n", False),
+    ],
+)
+def test_documents_in_whatever_markup_are_read(tmp_path: Path, name: str, text: str, seen: bool) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / name).write_text(text)
+    assert bool(mistakes(tmp_path)) is seen
 
 
 TOOLS = "kind: Pod\nmetadata: {name: tools}\nspec: {hostPID: true}\n"

@@ -22,3 +22,10 @@ def test_a_file_of_another_tier_is_left_out_of_the_words() -> None:
     words = ("--kubeconfig", "/a", "--read-only", "--kubeconfig=/b", "--port")
     assert shipped_servers.alone(words) == ("--read-only", "--port")
     assert shipped_servers.alone(()) == ()
+
+
+def test_a_table_of_values_lists_them_as_a_text_does() -> None:
+    listed = {"mcpServers": {"a": {"command": "a", "args": ["--b"]}}}
+    for values in ({"mcp": json.dumps(listed)}, {"mcp": listed}, {"agents": [{"mcp": listed}]}):
+        texts = list(shipped_servers.texts_in(values))
+        assert [each for text in texts for each in shipped_servers.servers(text)] == [("a", ("a", "--b"))]
