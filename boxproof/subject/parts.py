@@ -40,7 +40,7 @@ INSTALLS = re.compile(
 )
 SYSTEMS = ("alpine", "debian", "fedora", "ubuntu")  # images that are a distribution and no more
 PLACE = re.compile(r"(?m)^\s*namespace:(?!.*\.Release\.Namespace)\s*\S")  # that one is the user's choice
-WORKFLOWS = ".github/workflows"
+WORKFLOWS = (".github/workflows", ".forgejo/workflows", ".gitea/workflows")
 NOWHERE = Path("/nonexistent")
 VOLUMES = ("persistentVolumeClaim", "ephemeral")
 IMAGE = ("IMG", "ENT", "SIZE", "TOOL", "ISO")
@@ -100,7 +100,7 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
         "skill": (subject.mcp.skill, "it names no skill of its tools (mcp.skill)"),
         "clone": (subject.config_clone.component, "nothing clones its configuration (config_clone)"),
         "storage": (subject.storage.component, "no volume outlives its claim (storage.component)"),
-        "workflows": (subject.path(WORKFLOWS), "it has no workflows (.github/workflows)"),
+        "workflows": (any(map(subject.path, WORKFLOWS)), "it has no workflows (.github/workflows)"),
         "recorded-size": (subject.budgets.recorded_bytes, "no size is recorded (budgets.recorded_bytes)"),
         "facts": (subject.facts, "it lists no facts its documents state (facts)"),
         "golden": (subject.roles.golden, "it keeps no reviewed list of rights (roles.golden)"),
