@@ -36,6 +36,7 @@ TIERS = ("operator", "netraw", "multicluster", "netadmin", "served", "ptrace", "
 APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\b")
 INSTALLS = re.compile(
     r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget"
+    r"|(dnf5|tdnf|zypper|conda|mamba)(\s+-\S+)*\s+(install|in)|pacman(\s+-\S+)*\s+-S\w*"
     r"|(npm|yarn|pnpm|bun|pipx|uv)(\s+[\w-]+)*\s+(i|add|install)|git(\s+-\S+)*\s+clone|ADD(\s+--\S+)*\s+https?:)\b"
 )
 SYSTEMS = ("alpine", "debian", "fedora", "ubuntu")  # images that are a distribution and no more

@@ -14,6 +14,7 @@ from boxproof.subject.documented_commands import CONTINUED
 
 LISTED = ("-r", "--requirement", "--requirements")
 CONSTRAINED = ("-c", "--constraint", "--constraints")
+LATEST = re.compile(r"@\s*latest\b")
 HELD = re.compile(r"(===?|@)\s*\S|--hash=")
 ANY_OF_THEM = re.compile(r"(?<![=!<>~])==\s*[\w.]*\*")  # "==1.*" is whatever has come out of it
 REPOSITORY = re.compile(r"\b(git|hg|bzr|svn)\+\w+://\S+")
@@ -98,7 +99,8 @@ def _is_held(line: str) -> bool:
     repository = REPOSITORY.search(line)
     if repository:
         return AT_A_COMMIT.search(repository[0]) is not None
-    return HELD.search(line) is not None and not ANY_OF_THEM.search(line)
+    any_of_them = ANY_OF_THEM.search(line) or LATEST.search(line)
+    return HELD.search(line) is not None and not any_of_them
 
 
 def _lines(text: str) -> list[str]:
