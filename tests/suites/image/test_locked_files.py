@@ -172,6 +172,7 @@ def test_a_project_of_python_is_installed_with_what_it_names(tmp_path: Path) -> 
     for command in ("pip install .", "uv pip install --system -e .[all]", "pip install --no-cache-dir ./"):
         assert unheld(tmp_path, command) == ["pyproject.toml: c>=2", "pyproject.toml: d"], command
     assert unheld(tmp_path, "pip install -r requirements.txt && pip install .") == ["pyproject.toml: d"]
+    (tmp_path / "uv.lock").write_text("")
     for fine in (
         "pip install --no-deps .", "pip install -r made.txt && pip install .", "uv sync && uv pip install .",
         "pip install --target /opt/tool tool==1.2",
