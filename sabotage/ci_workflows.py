@@ -214,3 +214,48 @@ def list_of_another_name(directory: Path) -> None:
     options = ("image-ref: box", "exit-code: '1'", "trivyignores: .github/known")
     told = "".join(f"          {each}\n" for each in options)
     replace_in(directory / RELEASES, RELEASE_STEP, f"{uses}        with:\n{told}{RELEASE_STEP}")
+
+
+@subject_sabotage("ci-build-scan-test-block", "a builder that is named pushes what it builds")
+def pushed_by_a_named_builder(directory: Path) -> None:
+    run = "      - run: docker buildx --builder ci build --push -t box image\n"
+    replace_in(directory / RELEASES, RELEASE_STEP, run + RELEASE_STEP)
+
+
+@subject_sabotage("ci-build-scan-test-block", "Compose pushes what it builds, by a file that is named")
+def pushed_by_compose(directory: Path) -> None:
+    run = "      - run: docker compose -f compose.yaml build --push\n"
+    replace_in(directory / RELEASES, RELEASE_STEP, run + RELEASE_STEP)
+
+
+@subject_sabotage("ci-build-scan-test-block", "the shell of the release is told to go on after a failure")
+def failure_told_off(directory: Path) -> None:
+    run = "        run: nox -s release -- --registry"
+    text = f"        run: |\n          set +o errexit\n          {run.strip().removeprefix('run: ')}"
+    replace_in(directory / RELEASES, run, text)
+
+
+@subject_sabotage("ci-workflows-pinned", "a builder is made of whatever is the latest image")
+def builder_of_the_latest_image(directory: Path) -> None:
+    run = "      - run: docker buildx create --use --driver-opt image=moby/buildkit:latest\n"
+    replace_in(directory / WORKFLOW, PROVE_STEP, run + PROVE_STEP)
+
+
+@subject_sabotage("ci-workflows-pinned", "a workflow of another forge uses an action by a tag")
+def workflow_of_another_forge(directory: Path) -> None:
+    path = directory / ".forgejo" / "workflows" / "e2e.yml"
+    path.parent.mkdir(parents=True)
+    steps = "      - uses: https://example.invalid/actions/setup@v4\n      - run: .ci/run\n"
+    path.write_text(f"on: [push]\njobs:\n  e2e:\n    runs-on: docker\n    steps:\n{steps}")
+
+
+@subject_sabotage("ci-suppressions-justified", "a variable has the scan of a workflow leave findings out")
+def left_out_by_a_variable(directory: Path) -> None:
+    env = '        env: {TRIVY_IGNORE_UNFIXED: "true"}\n'
+    step = f"      - run: trivy image --exit-code 1 box\n{env}"
+    replace_in(directory / RELEASES, RELEASE_STEP, step + RELEASE_STEP)
+
+
+@subject_sabotage("ci-suppressions-justified", "a list of what a linter of images leaves out says no reason")
+def list_of_a_linter(directory: Path) -> None:
+    (directory / ".dockleignore").write_text("CIS-DI-0001\nDKL-DI-0006\n")

@@ -36,11 +36,12 @@ TIERS = ("operator", "netraw", "multicluster", "netadmin", "served", "ptrace", "
 APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\b")
 INSTALLS = re.compile(
     r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget"
+    r"|(dnf5|tdnf|zypper|conda|mamba)(\s+-\S+)*\s+(install|in)|pacman(\s+-\S+)*\s+-S\w*"
     r"|(npm|yarn|pnpm|bun|pipx|uv)(\s+[\w-]+)*\s+(i|add|install)|git(\s+-\S+)*\s+clone|ADD(\s+--\S+)*\s+https?:)\b"
 )
 SYSTEMS = ("alpine", "debian", "fedora", "ubuntu")  # images that are a distribution and no more
 PLACE = re.compile(r"(?m)^\s*namespace:(?!.*\.Release\.Namespace)\s*\S")  # that one is the user's choice
-WORKFLOWS = ".github/workflows"
+WORKFLOWS = (".github/workflows", ".forgejo/workflows", ".gitea/workflows")
 NOWHERE = Path("/nonexistent")
 VOLUMES = ("persistentVolumeClaim", "ephemeral")
 IMAGE = ("IMG", "ENT", "SIZE", "TOOL", "ISO")
@@ -100,7 +101,7 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
         "skill": (subject.mcp.skill, "it names no skill of its tools (mcp.skill)"),
         "clone": (subject.config_clone.component, "nothing clones its configuration (config_clone)"),
         "storage": (subject.storage.component, "no volume outlives its claim (storage.component)"),
-        "workflows": (subject.path(WORKFLOWS), "it has no workflows (.github/workflows)"),
+        "workflows": (any(map(subject.path, WORKFLOWS)), "it has no workflows (.github/workflows)"),
         "recorded-size": (subject.budgets.recorded_bytes, "no size is recorded (budgets.recorded_bytes)"),
         "facts": (subject.facts, "it lists no facts its documents state (facts)"),
         "golden": (subject.roles.golden, "it keeps no reviewed list of rights (roles.golden)"),

@@ -21,10 +21,12 @@ DAY = re.compile(
 LEAST = 10  # characters of a reason
 WHY = ("statement", "reason", "comment", "justification")  # where an entry of a list says so itself
 UNTIL = ("expired_at", "expires", "expiry", "until")
-IGNORE_FILES = (".trivyignore", ".snyk", ".kicsignore", ".nancy-ignore")
+IGNORE_FILES = (
+    ".trivyignore", ".snyk", ".kicsignore", ".nancy-ignore", ".dockleignore", ".gitleaksignore",
+)  # fmt: skip
 CONFIGURATIONS = (
     ".grype.yaml", ".grype/config.yaml", ".trivyignore.yaml", "trivy.yaml", "grype.yaml", ".hadolint.yaml",
-    ".checkov.yaml", ".checkov.yml", ".kube-linter.yaml",
+    ".checkov.yaml", ".checkov.yml", ".kube-linter.yaml", ".hadolint.yml", ".kube-linter.yml",
 )  # fmt: skip
 LISTS = (
     "ignore", "ignored", "vulnerabilities", "ignore-policy", "ignorefile", "skip-check", "misconfigurations",
@@ -39,7 +41,16 @@ WHOLESALE = re.compile(
     r"(?:^|[\s{,-])(ignore-unfixed|only-fixed|only-notfixed|ignore-status(?:es)?|ignore-states|skip-dirs|skip-files)\b"
     r"(?!\s*[:=]\s*(?:[\"']?false|\[\]|\"\"|''))"
 )
-RUN_BY = (".github/**/*.y*ml", ".ci/*", ".gitlab-ci.yml", "*.sh", "Makefile", "makefile", "justfile")
+# the same by a variable of the scanner's
+BY_VARIABLE = re.compile(
+    r"\b((?:TRIVY|GRYPE)_(?:IGNORE_UNFIXED|IGNORE_STATUS|IGNORE_STATES|ONLY_FIXED|ONLY_NOTFIXED|SKIP_DIRS|SKIP_FILES"
+    r"|IGNORE_POLICY|EXCLUDE))[\"']?\s*[:=](?!\s*(?:[\"']?(?:false|0)\b|[\"']{2}|$))"
+)
+RUN_BY = (
+    ".github/**/*.y*ml", ".forgejo/**/*.y*ml", ".gitea/**/*.y*ml", ".circleci/*.y*ml",
+    ".ci/*", ".gitlab-ci.yml",
+    "*.sh", "Makefile", "makefile", "justfile",
+)  # fmt: skip
 # directories that are read in spite of the point
 SEEN = frozenset({".github", ".gitlab", ".circleci", ".ci", ".vex", ".trivy", ".grype"})
 # by which a scanner is told of a file of its own, of any name
@@ -53,7 +64,8 @@ NAMED_CONFIGURATION = re.compile(
 # one finding, or those of the base, left out where a scanner is run
 LEAVES_OUT = re.compile(
     r"(?:--|\b)(ignore-vulns?|exclude-base-image-vulns|ignore-base|ignore-suppressed|vulnerability-ids-to-ignore)\b"
-    r"|\bcargo audit\b[^\n;&|]*--(ignore)\b"
+    r"|\bcargo audit\b[^\n;&|]*--(ignore)\b|\b(?:hadolint|dockle)\b[^\n;&|]*\s--?(i(?:gnore)?)[= ]"
+    r"|\bcheckov\b[^\n;&|]*\s--(skip-check)\b|\bkube-linter\b[^\n;&|]*\s--(exclude)\b"
 )
 OSV = "osv-scanner.toml"
 VEX = re.compile(r"(?:.*[._-])?(?:open)?vex(?:[._-].*)?\.json$", re.IGNORECASE)
@@ -162,7 +174,7 @@ def _wholesale(path: Path, now: date) -> Iterator[str]:
     above = ""
     for line in path.read_text(errors="replace").splitlines():
         bare = line.partition(" #")[0] if not line.lstrip().startswith("#") else ""
-        found = WHOLESALE.search(bare) or LEAVES_OUT.search(bare)
+        found = WHOLESALE.search(bare) or LEAVES_OUT.search(bare) or BY_VARIABLE.search(bare)
         if found and not (_covers(line, now) or _covers(above, now)):
             yield next(filter(None, found.groups()))
         above = line

@@ -19,20 +19,21 @@ from suites.ci import task_runners, workflow_commands, workflow_images
 Workflow = Mapping[str, Any]
 Step = Mapping[str, Any]
 OPTIONS = r"(?:\s+-[-\w]+(?:[= ][^\s-]\S*)?)*"  # between a program and its verb
+BUILDERS = "docker|podman|nerdctl|finch|buildx|builder|image|compose|docker-compose|depot|buildctl"
 PUSHES = re.compile(
     rf"\b((docker|podman|nerdctl|buildah|finch){OPTIONS}(\s+(image|manifest|compose){OPTIONS})?\s+push"
     rf"|docker-compose{OPTIONS} push"
-    r"|(docker|podman|nerdctl|buildx|builder|image|compose|docker-compose|depot|buildctl) (build|bake) "
-    r"[^\n]*(--push|type=registry|push=true)"
+    rf"|({BUILDERS}){OPTIONS}\s+(build|bake|b|f)\s[^\n]*(--push|type=registry|push=true)"
     r"|imagetools create|helm push|g?crane (push|append|copy|cp|mutate|tag)|oras (push|cp|copy|tag)"
     r"|skopeo (copy|sync)|regctl (image|index) (copy|import|create|mod|put)|ko (build|publish|resolve|apply)"
     r"|jib:build|gradlew? [^\n]*\bjib|kaniko/executor|pack build [^\n]*--publish|earthly [^\n]*--push"
-    r"|gcloud builds submit|az acr (build|import))\b"
+    r"|gcloud builds submit|az acr (build|import)|apko publish|skaffold (build|run)|werf (build|converge))\b"
 )
 PUSHED = re.compile(r"type=registry|push(-by-digest)?=true")  # among the outputs of an action that builds
 PUSHING_ACTIONS = (
     "docker/build-push-action", "docker/bake-action", "redhat-actions/push-to-registry",
-    "elgohr/publish-docker", "depot/build-push-action", "depot/bake-action",
+    "elgohr/publish-docker", "depot/build-push-action", "depot/bake-action", "int128/kaniko-action",
+    "useblacksmith/build-push-action", "namespacelabs/nscloud-build-push-action",
 )  # fmt: skip
 PUBLISHING_ACTIONS = (
     "softprops/action-gh-release", "ncipollo/release-action", "goreleaser/goreleaser-action",
@@ -84,17 +85,27 @@ OF_A_REGISTRY = frozenset(  # words of a secret's name
 )  # fmt: skip
 CHECKOUT = "actions/checkout"
 SCANNERS = re.compile(r"trivy|grype|scan-action")
-IGNORED = re.compile(r"\|\|\s*(true|:|exit 0|echo\b)|;\s*(true|:|exit 0)\s*$|set \+e", re.MULTILINE)
+IGNORED = re.compile(
+    r"\|\|\s*(true|:|exit 0|echo\b)|;\s*(true|:|exit 0)\s*$|\bset\s+(-\w+\s+)*(\+\w*e|\+o\s+errexit)"
+    r"|\btrap\s[^\n]*\bexit 0\b[^\n]*\b(EXIT|ERR|0)\b",
+    re.MULTILINE,
+)
 WHATEVER = re.compile(r"\b(always|failure|cancelled)\(\)")  # a step or job that goes on after a failure
 NO = ("", "0", "false", "none")
 LONGEST = 200  # characters of a path
+GITHUB, OTHERS = ".github", (".forgejo", ".gitea")  # forges whose workflows are written alike
 
 
 def load(directory: Path) -> dict[str, Workflow]:
-    """Return the workflows of a directory by file name; raises SubjectFault for one that is no YAML."""
-    found: dict[str, Workflow] = {}
-    for path in sorted((directory / ".github" / "workflows").glob("*.y*ml")):
-        found[path.name] = _read(path)
+    """Return the workflows of a directory by file name, those of other forges than GitHub by their paths.
+
+    These know of no rights that are named. Raises SubjectFault for one that is no YAML.
+    """
+    own = sorted((directory / GITHUB / "workflows").glob("*.y*ml"))
+    found: dict[str, Workflow] = {each.name: _read(each) for each in own}
+    for forge in OTHERS:
+        for path in sorted((directory / forge / "workflows").glob("*.y*ml")):
+            found[str(path.relative_to(directory))] = {"permissions": {}, **_read(path)}
     return found
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from boxproof.subject import documented_commands
 from boxproof.subject.image.dockerfile import Step
 from boxproof.subject.image.shell_commands import program
 
@@ -27,6 +28,9 @@ VALUED = frozenset(
 )  # fmt: skip
 TAGGED = re.compile(r"(?:-t|--tag)[= ]+[\"']?([^\s\"']+)|\b(?:docker|podman) (?:image )?tag \S+ ([^\s;&|]+)")
 OF_A_STEP = re.compile(r"(?:^|[_-])image$")  # what an action calls the image that it runs
+# programs that are told by an option which image they run, or make machines of
+BY_OPTION = frozenset({"kubectl", "oc", "kind", "k3d"})
+BROUGHT = re.compile(r"\b(?:kind load docker-image|k3d image import|minikube image load)\s+([^\s;&|-]\S*)")
 OF_A_BUILDER = re.compile(r"(?:^|[\s,])image=([^\s,]+)")  # among the options of a driver of builds
 ASSIGNED = re.compile(
     r"^\s*(?:export\s+|readonly\s+|local\s+)?(\w+)=[\"']?(?:\$\{\w+:?-)?([\w./:@-]+)\}?[\"']?\s*(?:#.*)?$",
@@ -108,8 +112,13 @@ def _ran(run: str) -> Iterator[str]:
     """Give the images that the commands of a step run or pull."""
     for line in run.replace("\\\n", " ").splitlines():
         for words in Step("RUN", line).commands:
-            if program(words[0]) in ENGINES:
+            name = program(words[0])
+            if name in ENGINES:
                 yield from _image(words[1:])
+                options = documented_commands.values(words, "--driver-opt") if "create" in words else []
+                yield from (one for each in options for one in OF_A_BUILDER.findall(each))
+            elif name in BY_OPTION:
+                yield from documented_commands.values(words, "--image")
 
 
 def _image(words: Sequence[str]) -> Iterator[str]:
@@ -126,5 +135,6 @@ def _built(job: Job) -> Iterator[str]:
     """Give the names that the steps of a job give to what they build, without a tag that is latest."""
     for step in job.get("steps") or ():
         names = [one for found in TAGGED.findall(str(step.get("run", ""))) for one in found]
+        names += BROUGHT.findall(str(step.get("run", "")))
         names += re.split(r"[\s,]+", str((step.get("with") or {}).get("tags", "")))
         yield from (each.removesuffix(":latest") for each in names)

@@ -10,6 +10,8 @@ from boxproof.core.session import Session
 from boxproof.deployment.deploy import COMPONENTS, rendered
 from boxproof.subject.manifests import pod_specs, shipped
 from boxproof.subject.model import Subject
+from suites import development
+from suites.image import told_variables
 
 Objects = Iterable[Mapping[str, Any]]
 READ = {"ConfigMap": "data", "Secret": "stringData"}  # what pods have of it, as it was written
@@ -37,6 +39,8 @@ def of(session: Session, subject: Subject) -> dict[str, str]:
         said = {name: value for name, value in _variables(each).items() if not PLACES.search(name)}
         told = {**each, "environment": said}
         found[where] = _text({key: told.get(key) for key in COMPOSED})
+    for where, each in development.of_the_box(subject).items():
+        found[where] = _text({key: each.get(key) for key in development.STARTED})
     return found
 
 
@@ -47,10 +51,22 @@ def given(session: Session, subject: Subject, variable: str) -> dict[str, str]:
         for where, made in objects(session, subject).items()
         for name, value in settings(made, variable).items()
     }
+    return {**found, **of_services(subject, variable)}
+
+
+def of_services(subject: Subject, variable: str) -> dict[str, str]:
+    """Return the values that the subject's Compose files give a variable, by where they do."""
+    found: dict[str, str] = {}
     for where, each in services(subject).items():
         named = _variables(each)
+        beside = (subject.directory / where.rpartition(": ")[0]).parent
+        listed = told_variables.of_files(each, beside, variable)
         if variable in named:
             found[where] = str(named[variable])
+        elif listed is not None:
+            found[f"{where}, env_file"] = listed
+        said = _text({key: each.get(key) for key in COMPOSED if key != "environment"})
+        found |= {f"{where}, {one!r}": one for one in told_variables.in_a_shell(said, variable)}
     return found
 
 
@@ -64,8 +80,9 @@ def _variables(service: Mapping[str, Any]) -> dict[str, Any]:
 
 def settings(made: Objects, variable: str) -> dict[str, str]:
     """Return the values that containers, and what they read, give a variable, by the object's name."""
-    found = {}
-    for each in made:
+    every = list(made)
+    found: dict[str, str] = {}
+    for each in every:
         called = f"{each['kind']} {each['metadata']['name']}"
         if each["kind"] in READ and variable in (each.get(READ[each["kind"]]) or {}):
             found[called] = str(each[READ[each["kind"]]][variable])
@@ -73,9 +90,15 @@ def settings(made: Objects, variable: str) -> dict[str, str]:
         found |= {
             f"{called}, {key}: {one}": one for key, text in written.items() for one in within(text, variable)
         }
+        words = [*told_variables.in_scripts(written, variable)]
+        for container in _containers(each):
+            words += told_variables.by_reference(container, every, variable)
+            said = _text(_started({**container, "env": None}))
+            words += told_variables.in_a_shell(said, variable)
+        found |= {f"{called}, {one!r}": one for one in words}
         variables = [one for container in _containers(each) for one in container.get("env") or ()]
-        said = [one for one in variables if one.get("name") == variable and one.get("valueFrom") is None]
-        found |= {f"{called}, env": str(one.get("value", "")) for one in said}
+        own = [one for one in variables if one.get("name") == variable and one.get("valueFrom") is None]
+        found |= {f"{called}, env": str(one.get("value", "")) for one in own}
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.image.shell_commands import program
+from suites.image import version_lists
 
 EXACT = re.compile(r"@v?\d+\.\d+\.\d+[\w.+-]*$")  # behind the name of a module or of an npm package
 CHECKED = re.compile(
@@ -20,6 +21,7 @@ RESET = re.compile(r"\bgit\b.*\b(checkout|reset|switch)\b.*\b[0-9a-f]{40}\b")
 # an archive of packages as it was at a moment, which its address ends with
 DATED = re.compile(r"://\S+/\d{8}T\d{6}Z(?!/?[\w.%+-])|APT::Snapshot|--snapshot[= ]\d{8}T")
 ADDRESS = re.compile(r"^['\"]?(https?|ftp)://")
+BY_GIT = re.compile(r"^(git@|(git|ssh)://|[\w.-]+\.\w+/\S+\.git\b)")
 WRITES = re.compile(r"-[a-zA-Z]*[oO]|--output(-document)?|>")  # what the file of a download stands behind
 LOCAL = (".", "/", "-")
 REDIRECTS = re.compile(r"\d*[<>]+")
@@ -34,7 +36,11 @@ TAKES_VALUE = frozenset(
 OWN = (".tgz", ".tar.gz", ".whl", ".deb", ".rpm", ".apk", ".gem")  # files that were copied, or checked before
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 VERSIONS = {"cargo": ("--version", "--vers", "--rev"), "gem": ("-v", "--version")}  # of all that it names
-MANAGERS = ("dnf", "microdnf", "yum")
+MANAGERS = ("dnf", "dnf5", "microdnf", "tdnf", "yum")
+# behind a name: what looks like a version alone, as that of java-17-openjdk, is a part of it
+OF_RPM = re.compile(r"-\d[\w+~^:]*\.\d|-\d[\w.+~^]*-\d+(\.|$)")
+ONE = re.compile(r"[^=~<>*]+=(?![=~])[^*]+")  # of apt and apk: no pattern, and no bound
+SYNCS = re.compile(r"-S[yuq]*|--sync")  # of pacman, which takes what there is
 NODE = ("npm", "pnpm", "yarn", "bun")
 PYTHON = ("pip", "pipx", "uv")
 # what brings all that is there up to the day's versions, a lock or not
@@ -43,6 +49,7 @@ UPGRADES = {
     "apk": RAISES,
     **dict.fromkeys(("apt-get", "apt", "aptitude"), RAISES),
     **dict.fromkeys(MANAGERS, RAISES | {"update", "distro-sync"}),
+    "zypper": RAISES | {"update", "up", "dup", "patch"},
 }
 
 
@@ -97,14 +104,19 @@ def _files(words: Sequence[str]) -> Iterator[str]:
 
 def _brought(step: Step) -> list[str]:
     """Return the words of an ADD as a command would say them: what, and where it is written to."""
-    *sources, place = step.rest.split()
+    *sources, place = map(_bare, step.rest.split())
     return [*sources, "-o", place]
 
 
 def _adds(step: Step) -> bool:
     """Return whether an ADD brings something of the net that neither a checksum nor a commit holds."""
-    named = [each for each in step.rest.split()[:-1] if ADDRESS.match(each)]
+    named = [each for each in map(_bare, step.rest.split()[:-1]) if BY_GIT.match(each) or ADDRESS.match(each)]
     return step.word == "ADD" and not step.option("checksum") and not all(map(COMMIT.search, named))
+
+
+def _bare(word: str) -> str:
+    """Return a word of an ADD, which may be one of a list."""
+    return word.strip("\"',[]")
 
 
 def _floats(step: Step, words: Sequence[str], locked: bool) -> bool:
@@ -114,19 +126,22 @@ def _floats(step: Step, words: Sequence[str], locked: bool) -> bool:
     if name in ("curl", "wget"):
         return any(ADDRESS.match(each) for each in rest) and not CHECKED.search(step.rest)
     if name in ("apt-get", "apt", "aptitude") and "install" in rest:
-        return not locked and any("=" not in each for each in _names(rest, "install"))
+        return not locked and not all(map(ONE.fullmatch, _names(rest, "install")))
     if name == "apk" and "add" in rest:
-        return not locked and any("=" not in each for each in _names(rest, "add"))
+        return not locked and not all(map(ONE.fullmatch, _names(rest, "add")))
     if name in MANAGERS and "install" in rest:
-        return not locked and any(not re.search(r"-\d", each) for each in _names(rest, "install"))
+        return not locked and any("*" in each or not OF_RPM.search(each) for each in _names(rest, "install"))
+    if name == "zypper" and {"install", "in"} & set(rest):
+        verb = next(each for each in rest if each in ("install", "in"))
+        return not locked and not all(map(ONE.fullmatch, _names(rest, verb)))
+    if name == "pacman":
+        return not locked and any(map(SYNCS.fullmatch, rest))
     if name in NODE and {"install", "i", "add"} & set(rest):
         verb = next(each for each in rest if each in ("install", "i", "add"))
         return any(not EXACT.search(each) for each in _names(rest, verb))
     if name in PYTHON and {"install", "add"} & set(rest):
         verb = next(each for each in rest if each in ("install", "add"))
-        return not _constrained(rest) and any(
-            "==" not in each and "@" not in each for each in _names(rest, verb)
-        )
+        return not _constrained(rest) and bool(version_lists.loose("\n".join(_names(rest, verb))))
     if name == "go" and "install" in rest:
         return any(not EXACT.search(each) for each in _names(rest, "install"))
     if name in VERSIONS and "install" in rest:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
-from boxproof.subject.documented_commands import CONTINUED
-from boxproof.subject.image.dockerfile import Recipe, Step
+from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.image.shell_commands import program
+from suites.image import fixed_versions, version_lists
+from suites.image.version_lists import CONSTRAINED, LISTED
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,31 @@ PROJECTS: dict[str, Project] = {
     "go": Project(frozenset({"mod"}), "go.mod", ("go.sum",)),
 }
 DOWNLOADS = frozenset({"download", "verify", "vendor", "tidy"})  # of `go mod`: the others install nothing
-LISTED = ("-r", "--requirement", "--requirements")
-CONSTRAINED = ("-c", "--constraint", "--constraints")
-HELD = re.compile(r"(===?|@)\s*\S|--hash=")
+# options and verbs by which a program takes what there is that day, whatever its lock says
+AROUND: dict[str, frozenset[str]] = {
+    "npm": frozenset({
+        "--no-package-lock", "--package-lock=false", "--no-shrinkwrap", "update", "upgrade", "up",
+    }),
+    "yarn": frozenset({"--no-lockfile", "upgrade", "up"}),
+    "pnpm": frozenset({"--no-lockfile", "--lockfile=false", "update", "upgrade", "up"}),
+    "bun": frozenset({"update"}),
+    "uv": frozenset({"--upgrade", "-U"}),
+    "poetry": frozenset({"update"}), "bundle": frozenset({"update"}), "composer": frozenset({"update"}),
+}  # fmt: skip
+CONDA = frozenset({"conda", "mamba", "micromamba"})
+OF_CONDA = ("-f", "--file")
+PYTHONS = frozenset({"pip", "uv", "pipx"})
+# by which the lock of a project of Python's is followed, or made a list
+FOLLOWED = {
+    "uv": frozenset({"sync", "export"}), "poetry": frozenset({"install", "export"}),
+    "pdm": frozenset({"install", "sync", "export"}), "pipenv": frozenset({"install", "sync", "requirements"}),
+}  # fmt: skip
+PLACES = fixed_versions.TAKES_VALUE | {"--cache-dir", "--src", "-f"}  # what follows is no project
 REQUIRES = re.compile(r"^\s*(require\b|[\w.-]+\.[\w.-]+/\S+\s+v\d)", re.MULTILINE)  # of a go.mod
-NAMED = re.compile(r"^[\w.-]+")  # a package, at the beginning of a line of requirements
+OWN = re.compile(r"(?P<place>\.{1,2}|(\.{0,2}/[\w-]+)+)/?(\[[\w,-]+\])?")  # a directory, and extras of it
 LEFT_OUT = frozenset({"node_modules", "__pycache__"})
 REPOSITORY = re.compile(r"\bgit\b.*\bclone\b|\btar\b|\bunzip\b")  # brings files that no context has
 REMOTE = re.compile(r"^(https?|git|ssh)://|^git@")
-ENCODINGS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # as shells of Windows write
 
 
 def unheld(recipe: Recipe, context: Path) -> list[str]:
@@ -52,9 +70,47 @@ def unheld(recipe: Recipe, context: Path) -> list[str]:
     A file that is not there is made by the build: it is not looked into.
     """
     files = Files(recipe, context)
-    steps = (step for stage in recipe.stages for step in stage.steps if step.word == "RUN")
-    commands = [words for step in steps for words in step.commands]
-    return list(dict.fromkeys(each for words in commands for each in _unheld(words, files)))
+    ran = [(stage, step) for stage in recipe.stages for step in stage.steps if step.word == "RUN"]
+    every = [words for _, step in ran for words in step.commands]
+    found: list[str] = []
+    for stage, step in ran:
+        there = sources(recipe, stage, step)
+        found += [each for words in step.commands for each in _unheld(words, files, there)]
+    return list(dict.fromkeys([*found, *_of_its_own(every, files)]))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What of its context a stage has when a RUN begins, as COPY, ADD and mounts name it.
+
+    ``others`` says that it has files of another stage or image too.
+    """
+
+    paths: frozenset[str]
+    others: bool
+
+    def has(self, path: str) -> bool:
+        """Return whether one of the paths is, matches or contains a file of the context."""
+        way = [path, *map(str, PurePosixPath(path).parents)]
+        return any(fnmatch(each, one) for one in self.paths for each in way)
+
+
+def sources(recipe: Recipe, stage: Stage, step: Step) -> Sources:
+    """Return what a stage has of the context when one of its steps begins."""
+    before = [one for each in recipe.line_of(stage)[:-1] for one in each.steps]
+    copies = [*before, *stage.steps[: stage.steps.index(step)]]
+    brought = [each for each in copies if each.word in ("COPY", "ADD")]
+    mounts = [each for each in step.mounts if each.get("type", "bind") == "bind"]
+    named = [source for each in brought if not each.option("from") for source in _named(each)]
+    named += [each.get("source") or each.get("src") or "." for each in mounts if "from" not in each]
+    elsewhere = any(each.option("from") for each in brought) or any("from" in each for each in mounts)
+    paths = frozenset(str(PurePosixPath(each.lstrip("/") or ".")) for each in named)
+    return Sources(paths, elsewhere or any("$" in each for each in paths))
+
+
+def _named(step: Step) -> list[str]:
+    """Return what a COPY or ADD brings, in either form."""
+    return [each.strip("\"',[]") for each in step.rest.split()[:-1]]
 
 
 class Files:
@@ -64,10 +120,10 @@ class Files:
         self.context = context
         steps = [step for stage in recipe.stages for step in stage.steps]
         self.copied = {
-            str(PurePosixPath(each.strip("\"',[]")))
+            str(PurePosixPath(each))
             for step in steps
             if step.word in ("COPY", "ADD")
-            for each in step.rest.split()[:-1]
+            for each in _named(step)
         }
         self.has_others = any(
             (step.word == "RUN" and REPOSITORY.search(step.rest)) or (step.word == "ADD" and _is_remote(step))
@@ -80,10 +136,14 @@ class Files:
         inside = [each for each in every if not LEFT_OUT & set(each.relative_to(self.context).parts)]
         return [each for each in inside if each.is_file()]
 
+    def shown(self, path: Path) -> str:
+        """Return a file's path in the context."""
+        return path.relative_to(self.context).as_posix()
+
     def at(self, place: str) -> list[Path]:
         """Return the files that may be at a place of the image: those that a COPY names, or of its end."""
         every = self.called(PurePosixPath(place).name)
-        shown = {each: each.relative_to(self.context).as_posix() for each in every}
+        shown = {each: self.shown(each) for each in every}
         named = [each for each in every if shown[each] in self.copied]
         ends = f"/{place.lstrip('./')}"
         return named or [each for each in every if ends.endswith(f"/{shown[each]}")] or every
@@ -93,16 +153,79 @@ def _is_remote(step: Step) -> bool:
     return any(REMOTE.match(each.strip("\"'")) for each in step.rest.split())
 
 
-def _unheld(words: Sequence[str], files: Files) -> Iterator[str]:
+def _unheld(words: Sequence[str], files: Files, there: Sources) -> Iterator[str]:
     name, rest = program(words[0]), list(words[1:])
     if name in ("pip", "uv") and "install" in rest:
-        bounds = {each for path in _told(rest, CONSTRAINED, files) for each in _held(text_of(path))}
-        for path in _told(rest, LISTED, files):
-            found = (each for each in loose(requirements(path)) if _package(each) not in bounds)
+        bounds = _bounds(rest, files)
+        for path in _lists(rest, LISTED, files):
+            every = version_lists.loose(version_lists.requirements(path))
+            found = (each for each in every if version_lists.package(each) not in bounds)
             yield from (f"{path.name}: {each}" for each in found)
+    if name in CONDA:
+        listed = [path for path in _told(rest, OF_CONDA, files) if path.is_file()]
+        loose = ((path, each) for path in listed for each in version_lists.loose_of_conda(_text(path)))
+        yield from (f"{path.name}: {each}" for path, each in loose)
     project = PROJECTS.get(name)
-    if project and _installs(name, rest, project) and not _is_held(project, files):
+    if _goes_around(name, rest):
+        yield f"{' '.join(words)}: takes what there is that day, whatever a lock says"
+    elif project and _installs(name, rest, project) and not _is_held(project, files, there):
         yield f"{' '.join(words)}: no {' or '.join(project.locks)}"
+
+
+def _text(path: Path) -> str:
+    return version_lists.text_of(path)
+
+
+def _bounds(rest: Sequence[str], files: Files) -> set[str]:
+    """Return the packages to which the constraints of a command, or of its lists, give a version."""
+    told = [*_told(rest, CONSTRAINED, files)]
+    every = {one for path in _lists(rest, LISTED, files) for one in _included(path, CONSTRAINED)}
+    return {each for path in (*told, *every) for each in version_lists.held(_text(path))}
+
+
+def _included(path: Path, options: Sequence[str]) -> list[Path]:
+    return version_lists.with_included(path, options)[1:]
+
+
+def _lists(rest: Sequence[str], options: Sequence[str], files: Files) -> list[Path]:
+    """Return the lists that options of a command name, and those that these name themselves."""
+    every = [one for path in _told(rest, options, files) for one in version_lists.with_included(path, LISTED)]
+    return list(dict.fromkeys(every))
+
+
+def _goes_around(name: str, rest: Sequence[str]) -> bool:
+    """Return whether a command of a project takes newer versions than those of its lock."""
+    around, project = AROUND.get(name, frozenset()), PROJECTS.get(name)
+    verb = next((each for each in rest if not each.startswith("-")), "")
+    installs = project is not None and (_installs(name, rest, project) or verb == "lock")
+    return verb in around or (installs and bool(around & set(rest)))
+
+
+def _of_its_own(every: Sequence[Sequence[str]], files: Files) -> Iterator[str]:
+    """Give what a project of Python is installed with that neither its own file nor a list holds.
+
+    A list that the build makes, or the lock of a project, may hold all of it.
+    """
+    installs = [words for words in every if program(words[0]) in PYTHONS and "install" in words]
+    lists = [path for words in installs for path in _lists(words, (*LISTED, *CONSTRAINED), files)]
+    held = {each for path in lists for each in version_lists.held(_text(path))}
+    named = [each.partition("=")[0] for words in installs for each in words]
+    made = not lists and bool({*LISTED, *CONSTRAINED} & set(named))
+    by_lock = any(FOLLOWED.get(program(words[0]), frozenset()) & set(words[1:]) for words in every)
+    for words in installs:
+        alone = "--no-deps" in words or made or by_lock
+        for path in [] if alone else list(_projects(words, files)):
+            listed = version_lists.loose(version_lists.requirements(path))
+            found = (each for each in listed if version_lists.package(each) not in held)
+            yield from (f"{path.name}: {each}" for each in found)
+
+
+def _projects(words: Sequence[str], files: Files) -> Iterator[Path]:
+    """Give the file of each project that a command installs out of a directory, where it is clear which."""
+    for before, word in pairwise(words):
+        place = OWN.fullmatch(word) if before not in PLACES else None
+        found = files.at(f"{place['place']}/{PYTHON}") if place else []
+        yield from found if len(found) == 1 else ()
 
 
 def _installs(name: str, rest: Sequence[str], project: Project) -> bool:
@@ -113,17 +236,20 @@ def _installs(name: str, rest: Sequence[str], project: Project) -> bool:
     return named[:1] != [] and named[0] in project.verbs and (len(named) == 1 or name == "bundle")
 
 
-def _is_held(project: Project, files: Files) -> bool:
+def _is_held(project: Project, files: Files, there: Sources) -> bool:
     """Return whether a lock holds a project, which may be of what the build brings from elsewhere.
 
-    One of Go without requirements has none.
+    One that a RUN does not have yet, while it has the project's own file, holds nothing. One of Go without
+    requirements has none.
     """
-    if any(files.called(each) for each in project.locks):
-        return True
+    locks = [files.shown(one) for each in project.locks for one in files.called(each)]
     listed = files.called(project.file)
-    if project.file == "go.mod" and listed:
-        return not any(REQUIRES.search(text_of(each)) for each in listed)
-    return files.has_others and not listed
+    if project.file == "go.mod" and listed and not any(REQUIRES.search(_text(each)) for each in listed):
+        return True
+    if not locks:
+        return files.has_others and not listed
+    alone = any(there.has(files.shown(each)) for each in listed) and not there.others
+    return not alone or any(map(there.has, locks))
 
 
 def _told(words: Sequence[str], options: Sequence[str], files: Files) -> Iterator[Path]:
@@ -132,44 +258,3 @@ def _told(words: Sequence[str], options: Sequence[str], files: Files) -> Iterato
         option, equals, value = word.partition("=")
         if option in options:
             yield from files.at(value if equals else next(iter(words[at + 1 : at + 2]), ""))
-
-
-def text_of(path: Path) -> str:
-    """Return what a file says, in whatever encoding."""
-    read = path.read_bytes()
-    named = next((each for mark, each in ENCODINGS if read.startswith(mark)), "utf-8-sig")
-    return read.decode(named, errors="replace")
-
-
-def requirements(path: Path) -> str:
-    """Return what a file lists, a line for each: a project's own file lists its dependencies."""
-    text = text_of(path)
-    if path.suffix != ".toml":
-        return text
-    try:
-        project = tomllib.loads(text).get("project")
-    except tomllib.TOMLDecodeError:
-        return ""
-    listed = project.get("dependencies") if isinstance(project, dict) else None
-    return "\n".join(map(str, listed)) if isinstance(listed, list) else ""
-
-
-def loose(text: str) -> list[str]:
-    """Return the lines of a file of requirements that name a package in no version."""
-    return [each for each in _lines(text) if not HELD.search(each)]
-
-
-def _held(text: str) -> set[str]:
-    """Return the packages that a file of constraints gives a version."""
-    return {_package(each) for each in _lines(text) if HELD.search(each)}
-
-
-def _package(line: str) -> str:
-    found = NAMED.match(line)
-    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else line
-
-
-def _lines(text: str) -> list[str]:
-    joined = CONTINUED.sub(" ", text.replace("\r\n", "\n"))
-    every = (re.sub(r"(^|\s)#.*", "", each).strip() for each in joined.splitlines())
-    return [each for each in every if each and not each.startswith(("-", ".", "/"))]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 
-from boxproof.subject.image.dockerfile import Recipe, Step
+from boxproof.subject.image.build_values import Values
+from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.image.layers import Layer
 from boxproof.subject.image.shell_commands import program
 
@@ -34,6 +36,17 @@ VERBS: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 INSTALLS = frozenset({"install"})
 SWITCHED_OFF = frozenset({"--no-cache", "--no-cache-dir"})
+# variables by which a manager keeps no downloads, and those that say where it keeps them
+OFF_BY: Mapping[str, tuple[str, ...]] = {
+    "pip": ("PIP_NO_CACHE_DIR",), "pipx": ("PIP_NO_CACHE_DIR",), "uv": ("UV_NO_CACHE",),
+}  # fmt: skip
+KEPT_AT: Mapping[str, tuple[str, ...]] = {
+    "pip": ("PIP_CACHE_DIR",), "pipx": ("PIP_CACHE_DIR",), "uv": ("UV_CACHE_DIR",),
+    "npm": ("npm_config_cache", "NPM_CONFIG_CACHE"), "yarn": ("YARN_CACHE_FOLDER",),
+    "bun": ("BUN_INSTALL_CACHE_DIR",), "poetry": ("POETRY_CACHE_DIR",), "go": ("GOMODCACHE",),
+}  # fmt: skip
+ASSIGNED = re.compile(r"(?:^|[\s;&|])(\w+)=([^\s;&|\"']*)")
+NO = frozenset({"", "0", "false", "no", "off"})
 OFFLINE = frozenset({"--help", "--version", "--offline", "--no-index", "--dry-run"})
 # what managers leave in a layer of what they have downloaded; apt's own is looked for apart
 LEFT = re.compile(
@@ -44,6 +57,11 @@ LEFT = re.compile(
     # wherever a setting has put them: by what npm, pip, uv and conda make within
     r"|(^|/)(_cacache/(index-v\d|content-v\d)|[\w-]*pip[\w-]*/(http(-v2)?|selfcheck)|archive-v0|wheels-v\d)/"
     r"|(^|/)conda\w*/pkgs/[^/]+\.(conda|tar\.bz2)$|^(var/lib/gems/[\d.]+|usr/local/bundle)/cache/"
+    # what programs that install versions of others, or build them, have fetched
+    r"|(^|/)(\.nvm/\.cache|\.cache/(Homebrew|mise|coursier)|\.?rustup/(downloads|tmp)|\.sdkman/(archives|tmp)"
+    r"|\.?cargo/git/db|\.cpanm/(work|cache|sources)|\.cpan/(build|sources)|\.(asdf|local/share/mise)/downloads"
+    r"|\.pyenv/cache|\.ghcup/cache|\.cabal/packages|\.opam/download-cache|\.ivy2/cache|NuGet/(http|v3)-cache)/"
+    r"|^(var/cache/(xbps|distfiles)|var/tmp/portage)/"
     # a package of the distribution that was fetched by hand, where such a thing is put down
     r"|^((tmp|root|home|var/tmp|opt|srv|build|workspace)/(.*/)?)?[^/]+\.(deb|rpm)$"
 )
@@ -51,11 +69,49 @@ LEFT = re.compile(
 
 def unkept(recipe: Recipe) -> list[str]:
     """Return the commands of any stage that install, and keep their downloads in no cache mount of theirs."""
-    ran = (step for stage in recipe.stages for step in stage.steps if step.word == "RUN")
-    return [" ".join(words) for step in ran for words in step.commands if _downloads(words, step)]
+    return [
+        " ".join(words)
+        for stage in recipe.stages
+        for step in stage.steps
+        if step.word == "RUN"
+        for words in step.commands
+        if _downloads(words, step, variables(recipe, stage, step))
+    ]
 
 
-def _downloads(words: Sequence[str], step: Step) -> bool:
+def variables(recipe: Recipe, stage: Stage, step: Step) -> dict[str, str]:
+    """Return the variables that a RUN has, by ENV and ARG or by its own words."""
+    values = Values({})
+    for each in (one for before in recipe.line_of(stage)[:-1] for one in before.steps):
+        if each.word == "ENV":
+            values.vary(each.value)
+    for each in stage.steps[: stage.steps.index(step)]:
+        if each.word == "ENV":
+            values.vary(each.value)
+        elif each.word == "ARG":
+            values.argue(each.value)
+    return {**values.arguments, **values.variables, **dict(ASSIGNED.findall(step.rest))}
+
+
+def _is_off(name: str, known: Mapping[str, str], targets: Sequence[str]) -> bool:
+    """Return whether variables have a manager keep nothing, or in another place than the mounts' targets.
+
+    For pip any value at all switches its cache off.
+    """
+    told = [known.get(each, "") for each in OFF_BY.get(name, ())]
+    if any(each if name.startswith("pip") else each.lower() not in NO for each in told):
+        return True
+    places = [PurePosixPath(known[each]) for each in KEPT_AT.get(name, ()) if known.get(each)]
+    mounted = [PurePosixPath(each) for each in targets]
+    plain = [each for each in places if "$" not in str(each)]
+    return any(not any(_holds(one, each) or _holds(each, one) for one in mounted) for each in plain)
+
+
+def _holds(one: PurePosixPath, other: PurePosixPath) -> bool:
+    return one == other or one in other.parents
+
+
+def _downloads(words: Sequence[str], step: Step, known: Mapping[str, str]) -> bool:
     """Return whether a command installs something, and its step keeps nothing of what is downloaded."""
     name, rest = program(words[0]), set(words[1:])
     if name not in TARGETS or not VERBS.get(name, INSTALLS) & rest or OFFLINE & rest:
@@ -63,7 +119,7 @@ def _downloads(words: Sequence[str], step: Step) -> bool:
     caches = [each for each in step.mounts if each.get("type") == "cache"]
     targets = [each[key] for each in caches for key in ("target", "dst", "destination") if key in each]
     kept = any(re.fullmatch(TARGETS[name], each.rstrip("/")) for each in targets)
-    return not kept or bool(SWITCHED_OFF & rest)
+    return not kept or bool(SWITCHED_OFF & rest) or _is_off(name, known, targets)
 
 
 def updates(recipe: Recipe) -> int:

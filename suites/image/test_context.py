@@ -94,3 +94,26 @@ def test_no_other_credential_of_a_working_tree_is_sent(engine: EngineInfo, subje
             found = STAYS.fails(sent("no ignore file", trial_build.arrived(engine, context, "")))
             assert found["secrets"] == sorted(planted)
         STAYS(sent("the subject's ignore file", trial_build.arrived(engine, context, ignore)))
+
+
+# what agents, and the programs that they are let work with, keep beside one's work
+OF_PROGRAMS = (
+    ".codex/auth.json", ".gemini/oauth_creds.json", ".config/opencode/auth.json", "terraform.tfstate",
+    "infra/terraform.tfstate.backup", "prod.tfvars", "prod.auto.tfvars.json", "secrets.yaml", "secrets.json",
+    ".s3cfg", ".boto", ".dockercfg", ".htpasswd", "keys.kdbx", "deploy.ppk",
+)  # fmt: skip
+
+
+@claim("dockerignore-keeps-secrets-out")
+def test_no_login_of_an_agent_and_no_state_with_secrets_is_sent(engine: EngineInfo, subject: Subject) -> None:
+    deep = f"rootfs/{secrets.token_hex(4)}"
+    planted = {each: CANARY for one in OF_PROGRAMS for each in (one, f"{deep}/{one}")}
+
+    def sent(asked: str, found: Mapping[str, int]) -> dict[str, object]:
+        return observe("sent", asked, {"secrets": sorted(set(planted) & set(found)), "files": len(found)})
+
+    with trial_build.planted(subject, planted) as (context, ignore):
+        with control("without an ignore file every one of them reaches the image"):
+            found = STAYS.fails(sent("no ignore file", trial_build.arrived(engine, context, "")))
+            assert found["secrets"] == sorted(planted)
+        STAYS(sent("the subject's ignore file", trial_build.arrived(engine, context, ignore)))

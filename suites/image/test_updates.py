@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from boxproof.core.session import ImageInfo, Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
+from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.image_files import reader
+from boxproof.subject.image.layers import Layer, layers
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.pace import stretched
@@ -120,3 +123,34 @@ def test_nothing_that_is_deployed_switches_the_updater_on(
         for each in deployed_words.within(text, VARIABLE)
     }
     LEFT_OFF(observe("values of the variable", "settings of the image", shipped))
+
+
+# what the CLI reads beside the files that have always been there
+BESIDE = re.compile(
+    r"^etc/claude-code/managed-settings\.d/[^/]+\.json$|(^|/)\.claude/settings(\.local)?\.json$"
+)
+DROPPED_IN = "etc/claude-code/managed-settings.d/50-updates.json"
+
+
+@claim("claude-autoupdate-off")
+@scope("image")
+def test_no_file_of_settings_beside_them_switches_the_updater_on(
+    session: Session, docker: Any, image: ImageInfo, image_layers: list[Layer]
+) -> None:
+    """Those of a directory are read one after another, those of a project over the user's own."""
+
+    def given(reference: str, found: list[Layer]) -> dict[str, str]:
+        names = sorted({name for layer in found for name in layer.files if BESIDE.search(name)})
+        with reader(docker, reference, run=session.run) as read:
+            texts = {each: read(f"/{each}") or "" for each in names}
+        told = [(path, one) for path in texts for one in deployed_words.within(texts[path], VARIABLE)]
+        every = {f"{path}: {one}": one for path, one in told}
+        return observe("values of the variable", f"further settings of {reference}", every)
+
+    text = f'{{"env": {{"{VARIABLE}": "0"}}}}'.encode()
+    with (
+        control("a file of their directory that switches it on is seen"),
+        layered(docker, [{DROPPED_IN: text}], run=session.run) as made,
+    ):
+        assert list(LEFT_OFF.fails(given(made, layers(session.engine, made))).values()) == ["0"]
+    LEFT_OFF(given(image.reference, image_layers))

@@ -177,3 +177,27 @@ def test_no_file_that_is_laid_over_it_runs_as_root_or_starts_more(subject: Subje
         AS_THE_FIRST.fails(amiss("a directory in its place", {override: other}))
         AS_THE_FIRST.fails(amiss("a service more", {override: {"services": {"watch": {"image": "a:1"}}}}))
     AS_THE_FIRST(amiss("the subject's Compose files", shipped.compose(subject)))
+
+
+ALONE_TOO = require(
+    "no file of variables has Compose take what brings up another service, or takes the login off its volume",
+    lambda amiss: amiss == [],
+)
+
+
+@claim("compose-runs-nonroot-and-persists")
+@scope("image")
+def test_nothing_else_comes_up_by_a_file_of_variables(subject: Subject) -> None:
+    """There COMPOSE_FILE takes further files, and COMPOSE_PROFILES what else has to be asked for."""
+    service, where = subject.compose.service, subject.config_dir
+
+    def amiss(asked: str, files: Mapping[str, Any]) -> list[str]:
+        return observe("amiss", asked, compose_overlays.amiss_of_chosen(files, service, where))
+
+    with control("a service more, and a directory in the place of the volume, are seen"):
+        other = {"services": {"watch": {"image": "a:1"}}}
+        ALONE_TOO.fails(amiss("a service more", {"compose.debug.yaml": other}))
+        own = {"services": {service: {"volumes": [f"./login:{where}"]}}}
+        ALONE_TOO.fails(amiss("a directory in its place", {"compose.debug.yaml": own}))
+    found = compose_overlays.chosen(subject)
+    ALONE_TOO(amiss(f"{len(found)} files that are taken", found))

@@ -16,12 +16,12 @@ from boxproof.probes.process.processes import capabilities
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
-from suites.packaging import given_commands
+from suites.packaging import compose_overlays, given_commands
 from suites.packaging.compose_probes import group_of
 
 pytestmark = scope("image")
 
-OF_THE_MACHINE = ("network_mode", "pid", "ipc", "userns_mode", "uts")
+OF_THE_MACHINE = ("network_mode", "pid", "ipc", "userns_mode", "uts", "cgroup")
 UNCONFINED = re.compile(
     r"(seccomp|apparmor|systempaths)[:=]unconfined|label[:=]disable|no-new-privileges[:=](0|f|false)",
     re.IGNORECASE,
@@ -131,13 +131,16 @@ def test_so_does_it_with_the_engines_socket(
 @claim("iso-held-without-a-cluster")
 @needs("compose")
 def test_no_other_compose_file_takes_it_back(subject: Subject) -> None:
-    """What users lay over the first: the engine's socket, say."""
+    """What users lay over the first, the engine's socket, say; nor a service of the box by another name."""
 
     def found(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        service = subject.compose.service
+        own = ((files.get(subject.compose.file) or {}).get("services") or {}).get(service) or {}
         every = [
-            f"{name}: {given}"
+            f"{name}, {called}: {given}"
             for name, content in files.items()
-            for given in given_back((content.get("services") or {}).get(subject.compose.service) or {})
+            for called, each in compose_overlays.of_the_box(content.get("services") or {}, service, own)
+            for given in given_back(each)
         ]
         return observe("given", ", ".join(files), sorted(every))
 
@@ -150,6 +153,8 @@ def test_no_other_compose_file_takes_it_back(subject: Subject) -> None:
             {"security_opt": ["no-new-privileges=false"]},
             {"cap_drop": None},
             {"mem_limit": -1},
+            {"cgroup": "host"},
+            {"post_start": [{"command": "true", "privileged": True}]},
         ):
             NOTHING_GIVEN.fails(found({f"doctored {each}": {"services": {subject.compose.service: each}}}))
     NOTHING_GIVEN(found(shipped.compose(subject)))
@@ -159,7 +164,9 @@ def given_back(service: Mapping[str, Any]) -> Iterator[str]:
     """Give what a service of a Compose file is given of what confines it."""
     if service.get("privileged"):
         yield "privileged"
-    for key in ("cap_add", "devices"):
+    if any(each.get("privileged") for each in compose_overlays.hooks(service)):
+        yield "a privileged command"
+    for key in ("cap_add", "devices", "device_cgroup_rules"):
         if service.get(key):
             yield f"{key} {service[key]}"
     yield from (f"{key} host" for key in OF_THE_MACHINE if service.get(key) == "host")

@@ -11,11 +11,11 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.applied_objects import Applied, Conformity, refused
 from boxproof.fixtures.helm_release import Charts
 from boxproof.kube.client import Kube
-from boxproof.subject.manifests import shipped
+from boxproof.subject.manifests import compose_file, shipped
 from boxproof.subject.manifests.object_diff import called
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
-from suites.packaging.told_namespaces import DEFAULT, unplaced
+from suites.packaging.told_namespaces import DEFAULT, deployed, unplaced
 
 VALID = require("no field is wrong by the schemas", lambda faults: faults == [])
 SERVED = require("the cluster serves every kind of the base", lambda away: away == [])
@@ -175,3 +175,34 @@ def test_every_tier_is_in_the_namespace_that_comes_with_it(charts: Charts, subje
         WITH_ITS_OWN(elsewhere(name or "the base", charts.base([name] if name else [])))
     for name in ("", *sorted(subject.chart.components)):
         WITH_ITS_OWN(elsewhere(f"chart {name}", charts.rendered(components=[name] if name else [])))
+
+
+SENDS_ELSEWHERE = require(
+    "nothing has a controller or a program put it into default", lambda found: found == []
+)
+DEPLOYERS: dict[str, dict[str, Any]] = {
+    "app.yaml": {"kind": "Application", "spec": {"destination": {"namespace": "default"}}},
+    "release.yaml": {"kind": "HelmRelease", "spec": {"targetNamespace": "default"}},
+    "overlays/dev/kustomization.yaml": {"resources": ["../../base"], "namespace": "default"},
+    "helmfile.yaml": {"releases": [{"name": "a", "namespace": "default"}]},
+}
+
+
+@claim("dedicated-namespace")
+@scope("image")
+def test_nothing_that_deploys_it_puts_it_into_default(subject: Subject) -> None:
+    """Argo CD, Flux and others take the namespace from their own objects, programs from their own files."""
+
+    def into_default(asked: str, files: dict[str, list[dict[str, Any]]]) -> list[str]:
+        every = [(path, one) for path, documents in files.items() for one in documents]
+        found = [each for path, one in every for each in deployed(path, one)]
+        return observe("deployed into default", asked, found)
+
+    with control("an application, a release, an overlay and a list of releases are seen"):
+        for path, document in DEPLOYERS.items():
+            SENDS_ELSEWHERE.fails(into_default(path, {path: [document]}))
+    named = {
+        str(path.relative_to(subject.directory)): list(compose_file.documents(path))
+        for path in shipped.files(subject, "*.yaml", "*.yml", "Kustomization")
+    }
+    SENDS_ELSEWHERE(into_default(f"{len(named)} files", named))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 from boxproof.subject.documented_commands import CONTINUED
 
@@ -15,7 +16,7 @@ FILE = re.compile(r"[\w./-]+\.(?:ya?ml|json)\b")
 INSTALLS = re.compile(r"\bhelm\b[^\n;&|]*\b(?:install|upgrade)\b(?P<rest>[^\n;&|]*)")
 # the namespace default as an option or as what a variable of that name is
 DEFAULT = re.compile(
-    r"(?<![\w-])(?:-n|--namespace)[= ]?[\"']?default\b"
+    r"\b(?:kubens|kubectl[ \t]+ns)[ \t]+default\b|(?<![\w-])(?:-n|--namespace)[= ]?[\"']?default\b"
     r"|^\s*(?:export\s+)?(?:\w+_)?(?:NAMESPACE|NS)\s*[:?]?=\s*[\"']?default\b",
     re.MULTILINE,
 )
@@ -55,3 +56,31 @@ def _places(page: str, name: str) -> Iterator[str]:
     plain = name.removeprefix("./")
     yield plain
     yield str(PurePosixPath(page).parent / plain)
+
+
+# what has somebody else put objects somewhere: controllers by their kinds, programs by their files
+DEPLOYS = frozenset(
+    {
+        "Application", "ApplicationSet", "HelmRelease", "Kustomization", "HelmChart", "Bundle", "GitRepo",
+        "App", "PackageInstall",
+    }
+)  # fmt: skip
+OF_A_PROGRAM = re.compile(r"(?:[Kk]ustomization(?:\.ya?ml)?|helmfile[\w.-]*|fleet\.yaml|skaffold[\w.-]*)")
+WHERE = re.compile(r"(?:\w+N|n)amespace")  # keys that say where: targetNamespace, defaultNamespace
+
+
+def deployed(path: str, document: Mapping[str, Any]) -> list[str]:
+    """Return the keys by which a file for a controller or a program puts what it brings into default."""
+    mine = document.get("kind") in DEPLOYS or OF_A_PROGRAM.fullmatch(PurePosixPath(path).name)
+    return [f"{path}: {each}" for each in _into_default(document, "")] if mine else []
+
+
+def _into_default(value: Any, at: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            if WHERE.fullmatch(str(key)) and each == "default":
+                yield f"{at}{key}"
+            yield from _into_default(each, f"{at}{key}.")
+    elif isinstance(value, list):
+        for each in value:
+            yield from _into_default(each, at)

@@ -57,3 +57,37 @@ def test_development_containers_and_bake_build_too(tmp_path: Path) -> None:
     hcl = 'target "x" { context = "image"\n args = { BASE = "g:1" } }\n'
     subject = box(tmp_path, **{".devcontainer/devcontainer.json": dev, "docker-bake.hcl": hcl})
     assert bases(subject) == {".devcontainer/devcontainer.json": "f:latest", "docker-bake.hcl: x": "g:1"}
+
+
+def test_a_script_and_a_makefile_build_with_arguments_of_theirs(tmp_path: Path) -> None:
+    script = (
+        '#!/bin/sh\nNEXT=h:1\ncd "$(dirname "$0")/.."\n'
+        "docker build --pull --build-arg BASE=b:latest -t box image\n"
+        "docker buildx --builder ci build \\\n"
+        '  --build-arg=BASE="$NEXT" --file image/Dockerfile "$ROOT/image"\n'
+        "podman build image --build-arg BASE=${BASE:-i:1} && docker push box\n"
+        "docker build --build-arg BASE=$OTHER image\ndocker build --build-arg BASE=k:1 --target one image\n"
+        "docker build --build-arg BASE=l:1 https://example.org/image.git\ndocker build other\n"
+    )
+    make = "BASE := j:1\nimage:\n\tdocker build --build-arg BASE=$(BASE) -f image/Dockerfile image\n"
+    above = "docker build --build-arg BASE=m:1 ../image\n"
+    files = {"build.sh": script, "ci/Makefile": make, "ci/up.sh": above}
+    assert bases(box(tmp_path, **files)) == {
+        "build.sh: build 1": "b:latest", "build.sh: build 2": "h:1", "build.sh: build 3": "i:1",
+        "build.sh: build 4": "a:1", "ci/Makefile: build 1": "j:1", "ci/up.sh: build 1": "m:1",
+    }  # fmt: skip
+
+
+def test_so_do_the_actions_and_the_steps_of_a_pipeline(tmp_path: Path) -> None:
+    text = (
+        "jobs:\n  a:\n    steps:\n      - uses: docker/build-push-action@v6\n        with:\n"
+        "          context: image\n          file: image/Dockerfile\n"
+        "          build-args: |\n            BASE=b:latest\n            UID=${{ inputs.uid }}\n"
+        "      - run: docker build --build-arg UID=0 image\n"
+    )
+    found = every_build.of(box(tmp_path, **{".github/workflows/a.yml": text}))
+    assert {where: each.line[0].base for where, each in found.items()} == {
+        ".github/workflows/a.yml: build 1": "a:1", ".github/workflows/a.yml: action 1": "b:latest",
+    }  # fmt: skip
+    steps = found[".github/workflows/a.yml: build 1"].final.steps
+    assert [each.rest for each in steps if each.word == "USER"] == ["0"]

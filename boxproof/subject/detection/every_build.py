@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from boxproof.subject.detection import bake, build_facts, devcontainer
+from boxproof.subject.detection import bake, build_facts, devcontainer, told_builds
 from boxproof.subject.detection.directory import Directory
 from boxproof.subject.image import dockerfile
 from boxproof.subject.image.dockerfile import Recipe
@@ -18,13 +18,13 @@ Build = Mapping[str, object]
 
 
 def of(subject: Subject) -> dict[str, Recipe]:
-    """Return the subject's recipe as each Compose file, Bake file and development container has it built.
+    """Return the subject's recipe as each Compose file, Bake file, script and pipeline has it built.
 
     By where they do. Of what the user fills in, the recipe's own value is taken.
     """
     here = Directory(subject.directory)
     found: dict[str, Recipe] = {}
-    for where, place, told in _told(here):
+    for where, place, told in (*_told(here), *told_builds.told(subject)):
         text = _text(here, subject, where, place, told)
         args = {**subject.image.args, **build_facts.pairs(told.get("args"))}
         contexts = {**subject.image.contexts, **build_facts.contexts(_contexts(told), place)}

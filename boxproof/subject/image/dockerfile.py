@@ -24,6 +24,12 @@ CONTEXTS = frozenset({"tools"})  # build contexts that a build here is given: no
 AS_WRITTEN = frozenset({"CMD", "COMMENT", "ENTRYPOINT", "HEALTHCHECK", "SHELL"})  # nothing is filled in
 QUOTED = frozenset({"STOPSIGNAL", "USER", "WORKDIR"})  # a builder takes quotation marks off
 NO_RECOMMENDS = re.compile(r"""APT::Install-Recommends["'\\\s=]+(0|false|no)\b""", re.IGNORECASE)
+# asked for whatever is settled; what is only suggested goes further still
+MORE = re.compile(
+    r"--(install|with)-(recommends|suggests)\b|APT::Install-\w+[\"'\\\s=]+(1|true|yes)\b", re.IGNORECASE
+)
+DECLINE = frozenset({"--no-install-recommends", "--without-recommends", "-R"})
+BRINGS = frozenset({"install", "build-dep", "satisfy"})  # verbs of apt-get
 HOOK = "docker-clean"  # by which Debian's and Ubuntu's images empty the archives after each install
 NAMES = re.compile(r"(Docker|Container)file([._-].+)?|.+\.(docker|container)file", re.IGNORECASE)
 NO_RECIPE = frozenset(
@@ -53,8 +59,9 @@ class Install:
     @property
     def recommends(self) -> bool:
         """Whether it also takes what packages only recommend."""
-        told = "--no-install-recommends" in self.options or NO_RECOMMENDS.search(" ".join(self.options))
-        return not told and not self.settled
+        told = " ".join(self.options)
+        declined = DECLINE & set(self.options) or NO_RECOMMENDS.search(told) or self.settled
+        return not declined or MORE.search(told) is not None
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ class Step:
     def installs(self) -> tuple[Install, ...]:
         """Every ``apt-get install`` of a RUN."""
         written = (
-            _install(text, words) for text, words in self._written if _apt(words) and "install" in words
+            _install(text, words) for text, words in self._written if _apt(words) and BRINGS & set(words)
         )
         return tuple(replace(each, settled=self.settled) for each in written)
 
@@ -382,6 +389,6 @@ def _install(text: str, words: tuple[str, ...]) -> Install:
             options.append(each)
             if each in TAKES_VALUE:
                 options.append(next(rest, ""))
-        elif each != "install":
+        elif each not in BRINGS:
             packages.append(each)
     return Install(tuple(options), tuple(packages), text)

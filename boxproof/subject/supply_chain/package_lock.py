@@ -40,6 +40,22 @@ FETCHERS = frozenset(
         "crane", "docker", "oras", "snap", "brew", "asdf", "mise", "add-apt-repository", "svn", "hg",
     }
 )  # fmt: skip
+# those that fetch something by some of their words alone
+BY_A_WORD: Mapping[str, frozenset[str]] = {
+    name: frozenset(words.split())
+    for names, words in (
+        ("gh", "download install clone api"), ("playwright patchright", "install"),
+        ("nvm fnm volta pyenv rbenv nodenv goenv tfenv sdk juliaup ghcup", "install"),
+        ("deno", "install add cache"), ("dotnet", "install restore add update"),
+        ("mamba micromamba pixi", "install create update add"), ("nix-env nix-shell", "-i -iA -p"),
+        ("nix", "profile run shell build"), ("code code-server codium cursor", "--install-extension"),
+        ("claude", "install update"), ("ansible-galaxy", "install"),
+        ("hf huggingface-cli spacy", "download"), ("ollama", "pull"), ("skopeo regctl", "copy sync"),
+        ("aws gsutil gcloud", "cp sync rsync"), ("terraform tofu", "init"), ("opam cabal stack", "install"),
+        ("dart flutter", "get activate add"), ("krew", "install"), ("guix flatpak", "install pull"),
+    )
+    for name in names.split()
+}  # fmt: skip
 GIT = frozenset({"clone", "fetch", "pull", "submodule", "archive", "ls-remote"})
 HARMLESS = frozenset({"version", "--version", "-v", "-V", "help", "--help", "env", "config", "cache"})
 ADDRESS = re.compile(r"\b(?:https?|ftps?|git|ssh|oci)://|\bgit@[\w.-]+:|/dev/tcp/")
@@ -152,6 +168,8 @@ def _is_fetch(words: Sequence[str]) -> bool:
         return bool(GIT & rest)
     if name == "go":
         return bool({"install", "get", "run", "mod"} & rest)
+    if name in BY_A_WORD:
+        return bool(BY_A_WORD[name] & rest)
     return name in FETCHERS and not (HARMLESS & rest and len(words) == 2)
 
 

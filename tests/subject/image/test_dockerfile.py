@@ -226,6 +226,9 @@ def test_a_target_that_is_not_there_is_the_subjects_fault() -> None:
         dockerfile.parse("FROM x:1 AS a\n", target="dev")
 
 
+SETTLED = "RUN echo 'APT::Install-Recommends \"0\";' >/etc/apt/apt.conf"
+
+
 @pytest.mark.parametrize(
     ("lines", "recommends"),
     [
@@ -238,14 +241,12 @@ def test_a_target_that_is_not_there_is_the_subjects_fault() -> None:
             False,
         ),
         ("RUN apt-get install jq\nRUN echo 'APT::Install-Recommends \"0\";' >/etc/apt/apt.conf.d/9", True),
-        (
-            "RUN echo 'APT::Install-Recommends \"0\";' >/etc/apt/apt.conf\nFROM first\nRUN apt-get install a",
-            False,
-        ),
-        (
-            "RUN echo 'APT::Install-Recommends \"0\";' >/etc/apt/apt.conf\nFROM b:1\nRUN apt-get install a",
-            True,
-        ),
+        (f"{SETTLED}\nRUN apt-get install --install-recommends a", True),
+        (f"{SETTLED}\nRUN apt -o APT::Install-Recommends=1 install a", True),
+        ("RUN apt-get build-dep -y jq", True),
+        ("RUN aptitude install -R jq", False),
+        (f"{SETTLED}\nFROM first\nRUN apt-get install a", False),
+        (f"{SETTLED}\nFROM b:1\nRUN apt-get install a", True),
     ],
 )
 def test_apt_may_be_told_in_other_ways_to_leave_recommended_packages_out(

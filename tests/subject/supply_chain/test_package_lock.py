@@ -104,6 +104,11 @@ SUM = "a" * 64
         "ADD https://example.invalid/x /x",
         "ADD git@example.invalid:x/y.git /x",
         "RUN <<EOF\nwget https://example.invalid/x\nEOF",
+        "RUN gh release download --repo a/b --pattern c",
+        "RUN . /opt/nvm/nvm.sh && nvm install --lts",
+        "RUN python3 -m playwright install --with-deps chromium",
+        "RUN deno install -g npm:tool",
+        "RUN code-server --install-extension a.b",
     ],
 )
 def test_a_fetch_that_nothing_holds_is_seen_whatever_fetches(step: str) -> None:
@@ -119,6 +124,7 @@ def test_a_fetch_that_nothing_holds_is_seen_whatever_fetches(step: str) -> None:
         f"RUN curl -x http://p:1 -e http://r -o /x https://e/x && echo '{SUM}  /x' | sha256sum -c -",
         f"RUN curl -O https://e/x -O https://e/y && {{ echo '{SUM}  x'; echo '{SUM}  y'; }} | sha256sum -c -",
         "RUN pip install --require-hashes -r /requirements.txt",
+        "RUN gh --version && nvm use 22 && claude mcp list && code-server --version",
         "RUN python3 -m pip install --require-hashes -r /requirements.txt",
         "RUN command -v npm && env",
         "RUN apt-get install -y curl git wget",

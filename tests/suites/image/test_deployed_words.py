@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from boxproof.subject.model import ComposePart, Subject
 from suites.image import deployed_words
 
 
@@ -65,3 +67,44 @@ def test_what_nothing_carries_out_is_left_out() -> None:
     assert not any(each in texts["ConfigMap it"] for each in ("npm install", "npx"))
     assert "pipx" not in texts["Pod it"]
     assert "uvx" in texts["Pod it"]
+
+
+def test_a_variable_is_found_by_the_key_that_a_container_takes_it_from() -> None:
+    env = [{"name": "ONE_TWO", "valueFrom": {"configMapKeyRef": {"name": "it", "key": "other"}}}]
+    objects = [
+        named("ConfigMap", data={"other": "0", "TWO": "2"}),
+        named("Secret", data={"TWO": "Mw=="}),
+        named("Pod", spec={"containers": [{"env": env}]}),
+        named("Pod", spec={"containers": [{"envFrom": [{"prefix": "ONE_", "secretRef": {"name": "it"}}]}]}),
+    ]
+    assert sorted(deployed_words.settings(objects, "ONE_TWO").values()) == ["0", "3"]
+    assert deployed_words.settings(objects, "other_key") == {}
+
+
+def test_a_variable_is_found_in_what_a_shell_is_told() -> None:
+    for text, value in {
+        "unset -v OTHER A; exec agent": "", "env -u A agent": "", "export A=0 && exec agent": "0",
+        "A='off' agent": "off", "A=${A:-1} agent": "1",
+    }.items():  # fmt: skip
+        pod = named("Pod", spec={"containers": [{"command": ["sh", "-c", text]}]})
+        assert list(deployed_words.settings([pod], "A").values()) == [value], text
+        script = named("ConfigMap", data={"start.sh": f"{text}\n", "words": text})
+        assert list(deployed_words.settings([script], "A").values()) == [value], text
+    for text in ("BA=0 agent", "A=$A agent", '[ "$A" = 0 ] || agent', "# unset A\nagent"):
+        pod = named("Pod", spec={"containers": [{"args": [text]}]})
+        assert deployed_words.settings([pod], "A") == {}, text
+
+
+def test_a_service_of_compose_takes_variables_of_files(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  a: {env_file: one.env}\n  b: {env_file: [one.env, {path: two.env, required: false}]}\n"
+        "  c: {env_file: one.env, environment: {A: '3'}}\n  d: {command: sh -c 'unset A && agent'}\n"
+        "  e: {env_file: none.env}\n"
+    )
+    (tmp_path / "one.env").write_text("# what it has\nA=0\n")
+    (tmp_path / "two.env").write_text("export A='2'\n")
+    subject = Subject(directory=tmp_path, name="box", compose=ComposePart(file="compose.yaml"))
+    found = deployed_words.of_services(subject, "A")
+    assert {where.partition(",")[0]: value for where, value in found.items()} == {
+        "compose.yaml: a": "0", "compose.yaml: b": "2", "compose.yaml: c": "3", "compose.yaml: d": "",
+    }  # fmt: skip

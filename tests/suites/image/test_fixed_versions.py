@@ -50,6 +50,18 @@ FLOATING = [
     "echo ${X} && npm install tool",
     "npm install -f tool",
     "pnpm add -w tool",
+    "apt-get install -y jq=1.6*",
+    "apk add --no-cache jq=~1.7",
+    "apk add 'jq>=1.7'",
+    "dnf install -y java-17-openjdk",
+    "microdnf install -y git-2.4*",
+    "tdnf install -y jq",
+    "zypper --non-interactive in jq",
+    "zypper up -y",
+    "pacman -Syu --noconfirm jq",
+    "pip install git+https://example.com/tool.git@main",
+    "pip install tool==1.*",
+    "uv tool install tool@latest",
 ]
 FIXED = [
     "apk add --no-cache tini=0.19.0-r3",
@@ -82,6 +94,11 @@ FIXED = [
     "pip install --index-url https://example.com/simple tool==1.2",
     "npm install -g tool.tgz",
     "apt-get install -y jq=1.6 > /dev/null",
+    "dnf install -y jq-1.7.1-8.el9 tzdata-2024a-1.el9",
+    "zypper --non-interactive install jq=1.7.1",
+    "pacman -Scc --noconfirm",
+    "pip install git+https://example.com/tool.git@v1.2.3",
+    "uv tool install tool@1.2",
 ]
 
 
@@ -103,6 +120,10 @@ def test_what_names_one_is_fixed(command: str) -> None:
         ("ADD https://example.com/x.git#" + "a" * 40 + " /x", False),
         ("ADD https://example.com/x.git#main /x", True),
         ("ADD x.tar.gz /", False),
+        ('ADD ["https://example.com/x", "/x"]', True),
+        ('ADD ["x", "/x"]', False),
+        ("ADD git@example.com:a/x.git#main /x", True),
+        ("ADD git@example.com:a/x.git#" + "a" * 40 + " /x", False),
         ("COPY x /", False),
     ],
 )

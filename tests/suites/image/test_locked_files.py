@@ -102,3 +102,89 @@ def test_what_a_build_brings_from_elsewhere_is_not_looked_into(tmp_path: Path) -
     assert of_recipe(tmp_path, brought, command) == []
     (tmp_path / "package.json").write_text("{}")
     assert len(of_recipe(tmp_path, brought, command)) == 1
+
+
+def test_a_lock_that_a_run_does_not_have_yet_holds_nothing(tmp_path: Path) -> None:
+    for name in ("package.json", "package-lock.json"):
+        (tmp_path / name).write_text("{}")
+    install = "RUN npm install"
+    found = ["npm install: no package-lock.json or npm-shrinkwrap.json"]
+    assert of_recipe(tmp_path, "COPY package.json ./", install) == found
+    assert len(of_recipe(tmp_path, 'COPY ["package.json", "./"]', install, "COPY . .")) == 1
+    for brings in (
+        "COPY . .", "COPY package*.json ./", 'COPY ["package.json", "package-lock.json", "./"]',
+        "COPY package.json ./\nCOPY --from=made /x /x", "COPY package.json $LOCK ./",
+    ):  # fmt: skip
+        assert of_recipe(tmp_path, brings, install) == [], brings
+    mount = "RUN --mount=type=bind,source=package-lock.json,target=package-lock.json npm ci"
+    assert of_recipe(tmp_path, "COPY package.json ./", mount) == []
+    assert of_recipe(tmp_path, "COPY package.json ./", "RUN --mount=target=/src npm ci") == []
+
+
+def test_a_stage_has_what_it_begins_with(tmp_path: Path) -> None:
+    for name in ("package.json", "yarn.lock"):
+        (tmp_path / name).write_text("")
+    text = "FROM a:1 AS one\nCOPY package.json yarn.lock* /app/\nFROM one\nRUN yarn install\n"
+    assert locked_files.unheld(parse(text), tmp_path) == []
+    assert len(locked_files.unheld(parse(text.replace(" yarn.lock*", "")), tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "npm install --no-package-lock", "npm update", "yarn install --no-lockfile", "yarn up",
+        "pnpm i --no-lockfile", "uv sync --upgrade", "uv lock -U", "poetry update", "bundle update",
+    ],
+)  # fmt: skip
+def test_a_lock_that_is_gone_around_holds_nothing(tmp_path: Path, command: str) -> None:
+    locks = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "uv.lock", "poetry.lock", "Gemfile.lock")
+    for name in locks:
+        (tmp_path / name).write_text("")
+    assert unheld(tmp_path, command) == [f"{command}: takes what there is that day, whatever a lock says"]
+    followed = ("npm ci", "yarn install --frozen-lockfile", "uv sync --frozen", "npm run up")
+    for fine in (*followed, "uv pip install -U tool==1"):
+        assert unheld(tmp_path, fine) == [], fine
+
+
+def test_a_list_may_name_another_one(tmp_path: Path) -> None:
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "base.txt").write_text("click>=8\nfixed==1.2\nbounded\n")
+    (tmp_path / "requirements" / "bounds.txt").write_text("bounded==3.1\n")
+    text = "-r base.txt\n--constraint=bounds.txt\n-r other/there-is-none.txt\nown==1.0\n"
+    (tmp_path / "requirements" / "dev.txt").write_text(text)
+    assert unheld(tmp_path, "pip install -r requirements/dev.txt") == ["base.txt: click>=8"]
+
+
+def test_a_pattern_and_a_branch_are_no_version(tmp_path: Path) -> None:
+    commit = "0123456789012345678901234567890123456789"
+    fine = f"a @ git+https://example.org/a.git@{commit}\n-e git+https://example.org/b@v1.2.3#egg=b\nc==1!2\n"
+    loose = ["d==1.*", "e @ git+https://example.org/e.git@main", "git+ssh://git@example.org/f.git"]
+    edited = "git+https://example.org/g#egg=g"
+    (tmp_path / "requirements.txt").write_text(fine + "\n".join([*loose, f"-e {edited}"]))
+    found = unheld(tmp_path, "pip install -r requirements.txt")
+    assert found == [f"requirements.txt: {each}" for each in (*loose, edited)]
+
+
+def test_a_project_of_python_is_installed_with_what_it_names(tmp_path: Path) -> None:
+    listed = '[project]\nname = "a"\ndependencies = ["b==1.2", "c>=2", "d"]\n'
+    (tmp_path / "pyproject.toml").write_text(listed)
+    (tmp_path / "requirements.txt").write_text("c==2.1\n")
+    for command in ("pip install .", "uv pip install --system -e .[all]", "pip install --no-cache-dir ./"):
+        assert unheld(tmp_path, command) == ["pyproject.toml: c>=2", "pyproject.toml: d"], command
+    assert unheld(tmp_path, "pip install -r requirements.txt && pip install .") == ["pyproject.toml: d"]
+    (tmp_path / "uv.lock").write_text("")
+    for fine in (
+        "pip install --no-deps .", "pip install -r made.txt && pip install .", "uv sync && uv pip install .",
+        "pip install --target /opt/tool tool==1.2",
+    ):  # fmt: skip
+        assert unheld(tmp_path, fine) == [], fine
+
+
+def test_an_environment_of_conda_names_versions(tmp_path: Path) -> None:
+    fine = "dependencies:\n- python=3.12.4\n- numpy=1.26.4=py312_0\n"
+    text = f"{fine}- jq\n- curl>=8\n- pip:\n  - tool==1.2\n  - loose\n"
+    (tmp_path / "environment.yml").write_text(text)
+    found = ["environment.yml: jq", "environment.yml: curl>=8", "environment.yml: loose"]
+    assert unheld(tmp_path, "conda env create --file environment.yml") == found
+    (tmp_path / "list.txt").write_text("@EXPLICIT\nhttps://example.org/linux-64/jq-1.7-0.conda\n")
+    assert unheld(tmp_path, "micromamba install -y -f list.txt") == []

@@ -91,3 +91,41 @@ def test_what_managers_leave_is_told_from_the_rest() -> None:
 def test_a_mount_may_stand_where_a_variable_says() -> None:
     text = f"FROM a:1\nENV POETRY_CACHE_DIR=/tmp/poetry_cache\nRUN {CACHE}$POETRY_CACHE_DIR poetry install\n"
     assert manager_caches.unkept(parse(text)) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"ENV PIP_NO_CACHE_DIR=off\nRUN {CACHE}/root/.cache/pip pip install tool==1.2",
+        f"ARG PIP_NO_CACHE_DIR=1\nRUN {CACHE}/root/.cache/pip pip install tool==1.2",
+        f"RUN {CACHE}/root/.cache/pip PIP_NO_CACHE_DIR=1 pip install tool==1.2",
+        f"ENV A=b UV_NO_CACHE=true\nRUN {CACHE}/root/.cache/uv uv sync --frozen",
+        f"ENV npm_config_cache=/tmp/npm\nRUN {CACHE}/root/.npm npm ci",
+    ],
+)
+def test_a_variable_may_switch_a_cache_off_or_put_it_elsewhere(lines: str) -> None:
+    assert len(manager_caches.unkept(parse(f"FROM a:1 AS one\n{lines}\n"))) == 1
+    before, _, run = lines.rpartition("\n")
+    inherited = f"FROM a:1 AS one\n{before}\nFROM one\n{run}\n"
+    told = before.startswith("ENV") or "PIP_NO_CACHE_DIR" in run
+    assert len(manager_caches.unkept(parse(inherited))) == int(told)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"ENV UV_NO_CACHE=0\nRUN {CACHE}/root/.cache/uv uv sync --frozen",
+        f"ENV PIP_NO_CACHE_DIR=1\nRUN {CACHE}/root/.cache/pip PIP_NO_CACHE_DIR= pip install tool==1.2",
+        f"ENV PIP_CACHE_DIR=/opt/pip-cache\nRUN {CACHE}/opt/pip-cache pip install tool==1.2",
+        f"ENV GOMODCACHE=/go/pkg/mod\nRUN {CACHE}/go/pkg/mod/ go mod download",
+        f"ENV PIP_NO_CACHE_DIR=1\nRUN {CACHE}/root/.npm npm ci",
+    ],
+)
+def test_a_variable_may_leave_a_cache_where_it_is_mounted(lines: str) -> None:
+    assert manager_caches.unkept(parse(f"FROM a:1\n{lines}\n")) == []
+
+
+def test_what_installers_of_versions_leave_is_told_from_what_they_install() -> None:
+    left = ["root/.nvm/.cache/bin/node.tar.xz", "usr/local/rustup/downloads/a", "root/.cache/Homebrew/a"]
+    kept = ["root/.nvm/versions/node/v22/bin/node", "root/.rustup/toolchains/stable/bin/rustc"]
+    assert manager_caches.left([Layer("", 0, 0, dict.fromkeys([*left, *kept], 1))]) == sorted(left)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from suites.packaging.told_namespaces import DEFAULT, unplaced
+from suites.packaging.told_namespaces import DEFAULT, deployed, unplaced
 
 
 def left_open(text: str, page: str = "a.md") -> bool:
@@ -60,3 +62,44 @@ def test_default_is_seen_however_it_is_written(text: str) -> None:
 @pytest.mark.parametrize("text", ["--namespace=defaults", "by default", "MODE=default", "-n claude"])
 def test_another_word_is_not(text: str) -> None:
     assert not DEFAULT.search(text)
+
+
+@pytest.mark.parametrize("text", ["kubens default", "  kubectl ns default\n", "kubectl get pods -n default"])
+def test_the_namespace_default_is_seen_however_it_is_chosen(text: str) -> None:
+    assert DEFAULT.findall(text)
+
+
+@pytest.mark.parametrize("text", ["kubens claude", "kubens", "kubectl ns a"])
+def test_another_namespace_is_not(text: str) -> None:
+    assert DEFAULT.findall(text) == []
+
+
+TO_DEFAULT = {"destination": {"namespace": "default"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("a.yaml", {"kind": "Application", "spec": TO_DEFAULT}),
+        ("a.yaml", {"kind": "ApplicationSet", "spec": {"template": {"spec": TO_DEFAULT}}}),
+        ("flux/a.yaml", {"kind": "Kustomization", "spec": {"targetNamespace": "default"}}),
+        ("overlays/kustomization.yaml", {"namespace": "default"}),
+        ("deploy/helmfile.yaml", {"releases": [{"namespace": "default"}]}),
+        ("skaffold.yaml", {"deploy": {"kubectl": {"defaultNamespace": "default"}}}),
+    ],
+)
+def test_what_has_others_deploy_into_default_is_seen(path: str, document: dict[str, Any]) -> None:
+    assert len(deployed(path, document)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("a.yaml", {"kind": "Application", "spec": {"destination": {"namespace": "claude"}}}),
+        ("a.yaml", {"kind": "Config", "contexts": [{"context": {"namespace": "default"}}]}),
+        ("values.yaml", {"namespace": "default"}),
+        ("kustomization.yaml", {"resources": ["default"], "namePrefix": "default"}),
+    ],
+)
+def test_what_says_no_place_of_that_kind_is_not(path: str, document: dict[str, Any]) -> None:
+    assert deployed(path, document) == []

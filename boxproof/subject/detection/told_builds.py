@@ -1,0 +1,135 @@
+"""How scripts and pipelines of a box have its image built: by the options of a command, or of an action."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from boxproof.subject import documented_commands, variables
+from boxproof.subject.detection import build_facts
+from boxproof.subject.manifests import compose_file, shipped
+from boxproof.subject.manifests.plain_yaml import mapping
+from boxproof.subject.model import Subject
+
+PIPELINES = (
+    ".github/workflows/*.y*ml", ".forgejo/workflows/*.y*ml", ".gitea/workflows/*.y*ml",
+    ".github/actions/*/*.y*ml", "action.y*ml", ".gitlab-ci.yml", ".circleci/*.y*ml", ".ci/*",
+    "azure-pipelines.y*ml", "Jenkinsfile",
+)  # fmt: skip
+BUILDS = re.compile(
+    r"(?:\b(?:docker|podman|nerdctl|buildah|finch|depot)\b(?:[ \t]+[\w./:=@$-]+)*?[ \t]+(?:build|bud)"
+    r"|kaniko/executor)[ \t]+(?P<rest>[^\n;&|`]*)"
+)
+ASSIGNED = re.compile(
+    r"^[ \t]*(?:export[ \t]+|readonly[ \t]+)?(\w+)[ \t]*[:?]?=[ \t]*[\"']?([\w./:@-]+)[\"']?[ \t]*$",
+    re.MULTILINE,
+)
+OF_MAKE = re.compile(r"\$\((\w+)\)")
+# which a script finds for itself
+DIRECTORY = re.compile(r"^(\$\{?\w+\}?|\$\([^()]*(?:\([^()]*\)[^()]*)*\))/?")
+# options of a build without a value
+PLAIN = frozenset(
+    {
+        "--pull", "--no-cache", "--push", "--load", "--quiet", "-q", "--rm", "--force-rm", "--squash",
+        "--check", "--debug",
+    }
+)  # fmt: skip
+ELSEWHERE = re.compile(r"^(-$|[a-z]+://|git@)")
+ARGUMENTS = "build-args"  # of an action that builds
+
+Build = Mapping[str, object]
+
+
+def told(subject: Subject) -> Iterator[tuple[str, Path, Build]]:
+    """Give what each build is told, with where that stands and a directory that its paths may begin at.
+
+    One of another target makes another image.
+    """
+    for where, place, made in _every(subject):
+        if made.get("target") in ("", subject.image.target):
+            yield where, place, made
+
+
+def _every(subject: Subject) -> Iterator[tuple[str, Path, Build]]:
+    for path, text in _texts(subject).items():
+        plain = _filled(documented_commands.CONTINUED.sub(" ", text))
+        for number, found in enumerate(BUILDS.finditer(plain), 1):
+            made = _of_command(found["rest"])
+            places = list(dict.fromkeys((Path(), path.parent))) if made else []
+            yield from ((f"{path}: build {number}", place, made) for place in places)
+        if path.suffix in (".yml", ".yaml"):
+            for number, each in enumerate(_of_actions(subject.directory / path), 1):
+                yield f"{path}: action {number}", Path(), each
+
+
+def _texts(subject: Subject) -> dict[Path, str]:
+    every = [*shipped.files(subject, *shipped.SCRIPTS)]
+    every += [path for each in PIPELINES for path in sorted(subject.directory.glob(each)) if path.is_file()]
+    return {path.relative_to(subject.directory): path.read_text(errors="replace") for path in every}
+
+
+def _filled(text: str) -> str:
+    """Return a text with the variables filled in that it gives a value itself, or a default."""
+    known = dict(ASSIGNED.findall(text))
+    return variables.filled(OF_MAKE.sub(r"${\1}", text), known)
+
+
+def _of_command(rest: str) -> dict[str, object]:
+    """Return what a command tells its builder, {} for a context that is elsewhere."""
+    try:
+        words = shlex.split(rest, comments=True)
+    except ValueError:  # half of a quoted text
+        words = rest.split()
+    context = next(iter(documented_commands.values(words, "--context")), _named(words))
+    if ELSEWHERE.match(context):
+        return {}
+    file = next(iter(documented_commands.values(words, "-f", "--file", "--dockerfile")), "")
+    return _build(
+        context,
+        file,
+        args=documented_commands.values(words, "--build-arg"),
+        target=next(iter(documented_commands.values(words, "--target")), ""),
+        contexts=documented_commands.values(words, "--build-context"),
+    )
+
+
+def _named(words: Sequence[str]) -> str:
+    """Return the context that a command names: its first word that is no option and no value of one."""
+    before = ""
+    for each in words:
+        if not each.startswith("-") and (before in PLAIN or not before.startswith("-") or "=" in before):
+            return each
+        before = each
+    return "-" if words[-1:] == ["-"] else "."
+
+
+def _build(context: str, file: str, **more: object) -> dict[str, object]:
+    """Return what a build is told; a file is named as seen from where it is called, not from its context."""
+    inside = DIRECTORY.sub("", context) or "."
+    named = os.path.relpath(DIRECTORY.sub("", file), inside) if file else build_facts.RECIPE
+    return {"context": inside, "dockerfile": named, **more}
+
+
+def _of_actions(path: Path) -> Iterator[Build]:
+    """Give what the steps of a pipeline tell an action that builds."""
+    for document in compose_file.documents(path):
+        for options in _options(document):
+            listed = [each.strip() for each in str(options[ARGUMENTS]).splitlines()]
+            args = [each for each in listed if "=" in each and not each.startswith("#")]
+            context, file = str(options.get("context") or "."), str(options.get("file") or "")
+            if not ELSEWHERE.match(context):
+                yield _build(context, file, args=args, target=str(options.get("target") or ""))
+
+
+def _options(value: Any) -> Iterator[dict[str, Any]]:
+    """Give the options of each action that is told arguments of a build, however deep it stands."""
+    if isinstance(value, dict):
+        options = mapping(value.get("with"))
+        if options.get(ARGUMENTS):
+            yield options
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _options(each)
