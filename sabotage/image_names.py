@@ -104,3 +104,24 @@ def proxy_of_another_tag(objects: Objects) -> None:
 def latest_in_the_values(directory: Path) -> None:
     path = directory / "chart/values.yaml"
     path.write_text(f"{path.read_text()}\nsidecar:\n  enabled: false\n  image: busybox:latest\n")
+
+
+@subject_sabotage("no-latest-in-manifests", "a container that the values turn on is of what is latest")
+def latest_in_a_template(directory: Path) -> None:
+    container = "{{- if .Values.waits }}\n- name: wait\n  image: busybox:latest\n{{- end }}\n"
+    path = directory / "chart/templates/_wait.tpl"
+    path.write_text(f'{{{{- define "box.wait" -}}}}\n{container}{{{{- end }}}}\n')
+
+
+@subject_sabotage("no-latest-in-manifests", "where the values say no tag a template falls back to latest")
+def latest_where_no_tag_is_said(directory: Path) -> None:
+    path = directory / "chart/templates/token-watch.yaml"
+    replace_in(path, ".values.image.tag | default .appVersion", '.values.image.tag | default "latest"')
+
+
+@subject_sabotage("no-latest-in-manifests", "an overlay gives the box the tag latest")
+def latest_in_an_overlay(directory: Path) -> None:
+    path = directory / "manifests/overlays/dev/kustomization.yaml"
+    path.parent.mkdir(parents=True)
+    images = "images:\n  - name: claude-in-a-box\n    newTag: latest\n"
+    path.write_text(f"resources:\n  - ../../base\n{images}")

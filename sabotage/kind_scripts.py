@@ -24,7 +24,7 @@ def options_before_the_load(directory: Path) -> None:
     _script(directory / "load.sh", "set -e", "kind -v 1 load docker-image box:1")
 
 
-@subject_sabotage("kind-load-targets-named-cluster", "a variable that is not set leaves a load without a name")
+@subject_sabotage("kind-load-targets-named-cluster", "an unset variable leaves a load without a name")
 def name_that_may_be_nothing(directory: Path) -> None:
     _script(directory / "load.sh", "set -e", 'kind load docker-image box:1 --name "${CLUSTER:-}"')
 
