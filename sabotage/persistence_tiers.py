@@ -22,3 +22,18 @@ def two_in_production(objects: Objects) -> None:
 @manifest_sabotage("pvc-survives-statefulset-deletion", "for production the claim goes with the StatefulSet")
 def gone_in_production(objects: Objects) -> None:
     _in_production(objects)["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] = "Delete"
+
+
+@manifest_sabotage("statefulset-stable-identity", "under load there may be three of them")
+def scaled_by_load(objects: Objects) -> None:
+    workload = find(objects, "StatefulSet")
+    meta = {key: workload["metadata"][key] for key in ("name", "namespace")}
+    target = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": meta["name"]}
+    spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 3}
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
+    objects.append(scaler | {"metadata": meta, "spec": spec})
+
+
+@manifest_sabotage("statefulset-stable-identity", "for production the pods are counted from one")
+def counted_from_one(objects: Objects) -> None:
+    _in_production(objects)["ordinals"] = {"start": 1}
