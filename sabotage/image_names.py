@@ -125,3 +125,20 @@ def latest_in_an_overlay(directory: Path) -> None:
     path.parent.mkdir(parents=True)
     images = "images:\n  - name: claude-in-a-box\n    newTag: latest\n"
     path.write_text(f"resources:\n  - ../../base\n{images}")
+
+
+@subject_sabotage("pull-policy-local", "the Compose file asks the registry at each start")
+def compose_pulls(directory: Path) -> None:
+    path = directory / "compose.yaml"
+    replace_in(path, "    cap_drop: [ALL]\n", "    pull_policy: always\n    cap_drop: [ALL]\n")
+
+
+@subject_sabotage("pull-policy-local", "the chart asks the registry at each start, unless told otherwise")
+def chart_pulls(directory: Path) -> None:
+    replace_in(directory / "chart/values.yaml", "pullPolicy: IfNotPresent", "pullPolicy: Always")
+
+
+@subject_sabotage("pull-policy-local", "a runbook starts the box, and asks the registry for it")
+def runbook_pulls(directory: Path) -> None:
+    command = "kubectl run look --image=claude-in-a-box:1.0 --image-pull-policy=Always"
+    replace_in(directory / "docs/runbooks.md", "## Looking\n", f"```\n{command}\n```\n\n## Looking\n")
