@@ -142,3 +142,11 @@ def chart_pulls(directory: Path) -> None:
 def runbook_pulls(directory: Path) -> None:
     command = "kubectl run look --image=claude-in-a-box:1.0 --image-pull-policy=Always"
     replace_in(directory / "docs/runbooks.md", "## Looking\n", f"```\n{command}\n```\n\n## Looking\n")
+
+
+@subject_sabotage("no-latest-in-manifests", "a sandbox, of a kind of others' making, is of what is latest")
+def latest_in_a_custom_kind(directory: Path) -> None:
+    kind = "apiVersion: agents.x-k8s.io/v1alpha1\nkind: Sandbox\nmetadata:\n  name: claude-sandbox\n"
+    container = "        - name: claude\n          image: claude-in-a-box:latest\n"
+    pod = f"spec:\n  podTemplate:\n    spec:\n      containers:\n{container}"
+    (directory / "manifests/debug/sandbox.yaml").write_text(kind + pod)

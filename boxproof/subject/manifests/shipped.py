@@ -151,10 +151,30 @@ def _of_objects(subject: Subject) -> Iterator[tuple[str, str]]:
         chosen = {one for paths, images in given if path in paths for one in images}
         specified = [each for each in made if isinstance(each.get("spec"), dict)]
         named = {**pod_specs.images(specified), **pod_specs.image_volumes(specified)}
+        for each in specified:
+            if pod_specs.pod_spec(each) is None:
+                named |= dict(_nested(each["spec"], f"{each['kind']}/{each['metadata']['name']}"))
         for where, image in named.items():
             whole = filled(image)
             if whole and not pod_specs.is_filled_in(whole) and starting.repository(whole) not in chosen:
                 yield f"{name}: {where}", whole
+
+
+def _nested(value: Any, at: str) -> Iterator[tuple[str, str]]:
+    """Give the images of containers in a kind of others' making, wherever it has its pod, and where.
+
+    What a policy compares images with is no image.
+    """
+    if isinstance(value, list):
+        for each in value:
+            yield from _nested(each, at)
+    for key, each in value.items() if isinstance(value, Mapping) else ():
+        if key in pod_specs.GROUPS and isinstance(each, list):
+            told = [one for one in each if isinstance(one, Mapping)]
+            named = ((one.get("name", "?"), str(one.get("image", ""))) for one in told)
+            yield from ((f"{at}/{name}", image) for name, image in named if WHOLE.fullmatch(image))
+        else:
+            yield from _nested(each, at)
 
 
 def _of_templates(subject: Subject) -> Iterator[tuple[str, str]]:
