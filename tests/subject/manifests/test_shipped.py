@@ -68,13 +68,13 @@ def test_images_of_templates_and_overlays_are_found(tmp_path: Path) -> None:
 def test_images_of_kinds_of_others_are_found(tmp_path: Path) -> None:
     text = (
         "apiVersion: agents.x-k8s.io/v1alpha1\nkind: Sandbox\nmetadata: {name: a}\n"
-        "spec: {podTemplate: {spec: {containers: [{name: c, image: box}, {name: d, image: 'tools:1'}]}}}\n---\n"
+        "spec: {podTemplate: {spec: {containers: [{name: c, image: box}, {name: d, image: 'a:1'}]}}}\n---\n"
         "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\n"
         "spec: {rules: [{validate: {pattern: {spec: {containers: [{image: '!*:latest'}]}}}}]}\n"
     )
     (tmp_path / "sandbox.yaml").write_text(text)
     found = shipped.images(Subject(directory=tmp_path, name="x"))
-    assert found == {"sandbox.yaml: Sandbox/a/c": "box", "sandbox.yaml: Sandbox/a/d": "tools:1"}
+    assert found == {"sandbox.yaml: Sandbox/a/c": "box", "sandbox.yaml: Sandbox/a/d": "a:1"}
 
 
 def test_an_image_with_a_tag_does_not_float() -> None:
