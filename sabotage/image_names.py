@@ -150,3 +150,13 @@ def latest_in_a_custom_kind(directory: Path) -> None:
     container = "        - name: claude\n          image: claude-in-a-box:latest\n"
     pod = f"spec:\n  podTemplate:\n    spec:\n      containers:\n{container}"
     (directory / "manifests/debug/sandbox.yaml").write_text(kind + pod)
+
+
+@subject_sabotage("tag-is-content-addressed", "the tag follows one context of the build, and not the other")
+def tag_of_one_context(directory: Path) -> None:
+    (directory / "shared").mkdir()
+    (directory / "shared/notes").write_text("shared with other images\n")
+    path = directory / "subject.toml"
+    replace_in(path, 'context = "image"\n', 'context = "image"\ncontexts = {shared = "shared"}\n')
+    packed = "tar -c --sort=name --mtime=@0 --owner=0 --group=0 image | sha256sum"
+    replace_in(path, "[commands]\n", f'[commands]\ntag = ["sh", "-c", "{packed}"]\n')
