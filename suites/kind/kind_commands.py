@@ -106,4 +106,7 @@ def _by_a_part(line: str) -> bool:
     if filtered:
         words = filtered["words"]
         return not any(each.search(words) for each in (OTHER_WAY_ROUND, WHOLE, FROM_END_TO_END))
-    return compared is not None and compared["against"].lstrip(" \t").lstrip("\"'*")[:1] not in (*" ^(\\",)
+    if not compared:
+        return False
+    against = compared["against"].lstrip(" \t").lstrip("\"'*")  # one in spaces, or by its ends, is whole
+    return not against.startswith((" ", "^", "(", "\\"))
