@@ -67,6 +67,36 @@ def page_with_roots_home(directory: Path) -> None:
     replace_in(directory / "docs/running.md", f"-v claude:{CONFIG} ", "-v claude:/root/.claude ")
 
 
+@subject_sabotage("home-and-workdir-writable", "Compose has the work directory in memory that is root's")
+def work_of_roots_by_compose(directory: Path) -> None:
+    """Its mode is that of a directory on a disk, and nobody gives it an owner."""
+    memory = "      - /tmp:rw,noexec,nosuid,nodev,size=256m\n"
+    replace_in(directory / COMPOSE, memory, f"{memory}      - /workspace:size=1g,mode=0755\n")
+
+
+@subject_sabotage("pvc-mounted-at-real-home", "the volume of the Compose file is memory, for all its name")
+def volume_of_memory(directory: Path) -> None:
+    """It is there until the machine is restarted, and its engine with it."""
+    memory = "    driver_opts: {type: tmpfs, device: tmpfs}\n"
+    replace_in(directory / COMPOSE, "\nvolumes:\n  home:\n", f"\nvolumes:\n  home:\n{memory}")
+
+
+@subject_sabotage("pvc-mounted-at-real-home", "a file of variables tells Compose's CLI of another directory")
+def elsewhere_by_a_file(directory: Path) -> None:
+    """What is told stands beside the Compose file."""
+    (directory / "agent.env").write_text("CLAUDE_CONFIG_DIR=/workspace/state\n")
+    replace_in(directory / COMPOSE, "    cap_drop: [ALL]\n", "    env_file: agent.env\n    cap_drop: [ALL]\n")
+
+
+@manifest_sabotage("pvc-mounted-at-real-home", "where it is served a ConfigMap's key names another directory")
+def elsewhere_by_a_key(objects: Objects) -> None:
+    """The variable has no value of its own."""
+    key = {"name": "claude-config", "key": "STATE"}
+    variable = {"name": "CLAUDE_CONFIG_DIR", "valueFrom": {"configMapKeyRef": key}}
+    _served(objects).setdefault("env", []).append(variable)
+    find(objects, "ConfigMap", "claude-config")["data"]["STATE"] = "/workspace/state"
+
+
 @manifest_sabotage("credentials-dir-writable", "where it is served the credentials are a file of a Secret")
 def secret_where_served(objects: Objects) -> None:
     """Give the service a login as one gives others a certificate."""

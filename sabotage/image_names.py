@@ -104,3 +104,59 @@ def proxy_of_another_tag(objects: Objects) -> None:
 def latest_in_the_values(directory: Path) -> None:
     path = directory / "chart/values.yaml"
     path.write_text(f"{path.read_text()}\nsidecar:\n  enabled: false\n  image: busybox:latest\n")
+
+
+@subject_sabotage("no-latest-in-manifests", "a container that the values turn on is of what is latest")
+def latest_in_a_template(directory: Path) -> None:
+    container = "{{- if .Values.waits }}\n- name: wait\n  image: busybox:latest\n{{- end }}\n"
+    path = directory / "chart/templates/_wait.tpl"
+    path.write_text(f'{{{{- define "box.wait" -}}}}\n{container}{{{{- end }}}}\n')
+
+
+@subject_sabotage("no-latest-in-manifests", "where the values say no tag a template falls back to latest")
+def latest_where_no_tag_is_said(directory: Path) -> None:
+    path = directory / "chart/templates/token-watch.yaml"
+    replace_in(path, ".values.image.tag | default .appVersion", '.values.image.tag | default "latest"')
+
+
+@subject_sabotage("no-latest-in-manifests", "an overlay gives the box the tag latest")
+def latest_in_an_overlay(directory: Path) -> None:
+    path = directory / "manifests/overlays/dev/kustomization.yaml"
+    path.parent.mkdir(parents=True)
+    images = "images:\n  - name: claude-in-a-box\n    newTag: latest\n"
+    path.write_text(f"resources:\n  - ../../base\n{images}")
+
+
+@subject_sabotage("pull-policy-local", "the Compose file asks the registry at each start")
+def compose_pulls(directory: Path) -> None:
+    path = directory / "compose.yaml"
+    replace_in(path, "    cap_drop: [ALL]\n", "    pull_policy: always\n    cap_drop: [ALL]\n")
+
+
+@subject_sabotage("pull-policy-local", "the chart asks the registry at each start, unless told otherwise")
+def chart_pulls(directory: Path) -> None:
+    replace_in(directory / "chart/values.yaml", "pullPolicy: IfNotPresent", "pullPolicy: Always")
+
+
+@subject_sabotage("pull-policy-local", "a runbook starts the box, and asks the registry for it")
+def runbook_pulls(directory: Path) -> None:
+    command = "kubectl run look --image=claude-in-a-box:1.0 --image-pull-policy=Always"
+    replace_in(directory / "docs/runbooks.md", "## Looking\n", f"```\n{command}\n```\n\n## Looking\n")
+
+
+@subject_sabotage("no-latest-in-manifests", "a sandbox, of a kind of others' making, is of what is latest")
+def latest_in_a_custom_kind(directory: Path) -> None:
+    kind = "apiVersion: agents.x-k8s.io/v1alpha1\nkind: Sandbox\nmetadata:\n  name: claude-sandbox\n"
+    container = "        - name: claude\n          image: claude-in-a-box:latest\n"
+    pod = f"spec:\n  podTemplate:\n    spec:\n      containers:\n{container}"
+    (directory / "manifests/debug/sandbox.yaml").write_text(kind + pod)
+
+
+@subject_sabotage("tag-is-content-addressed", "the tag follows one context of the build, and not the other")
+def tag_of_one_context(directory: Path) -> None:
+    (directory / "shared").mkdir()
+    (directory / "shared/notes").write_text("shared with other images\n")
+    path = directory / "subject.toml"
+    replace_in(path, 'context = "image"\n', 'context = "image"\ncontexts = {shared = "shared"}\n')
+    packed = "tar -c --sort=name --mtime=@0 --owner=0 --group=0 image | sha256sum"
+    replace_in(path, "[commands]\n", f'[commands]\ntag = ["sh", "-c", "{packed}"]\n')

@@ -338,3 +338,8 @@ def volume_of_an_image(directory: Path) -> None:
     volume = "        value: {name: skills, image: {reference: example.org/skills}}\n"
     operation = f"      - op: add\n        path: /spec/template/spec/volumes/-\n{volume}"
     replace_in(directory / "manifests/components/ptrace/kustomization.yaml", old, operation + old)
+
+
+@subject_sabotage("stale-image-recovery-works", "the runbook loads nothing, whatever is tried")
+def runbook_without_load(directory: Path) -> None:
+    replace_in(directory / "docs/runbooks.md", "kind load docker-image IMAGE --name CLUSTER\n", "")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from boxproof.deployment.sabotage_ways import Objects, find, manifest_sabotage
+from sabotage.box_parts import agent_of
 
 
 def _in_production(objects: Objects) -> dict[str, Any]:
@@ -22,3 +24,29 @@ def two_in_production(objects: Objects) -> None:
 @manifest_sabotage("pvc-survives-statefulset-deletion", "for production the claim goes with the StatefulSet")
 def gone_in_production(objects: Objects) -> None:
     _in_production(objects)["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] = "Delete"
+
+
+@manifest_sabotage("statefulset-stable-identity", "under load there may be three of them")
+def scaled_by_load(objects: Objects) -> None:
+    workload = find(objects, "StatefulSet")
+    meta = {key: workload["metadata"][key] for key in ("name", "namespace")}
+    target = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": meta["name"]}
+    spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 3}
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
+    objects.append(scaler | {"metadata": meta, "spec": spec})
+
+
+@manifest_sabotage("statefulset-stable-identity", "for production the pods are counted from one")
+def counted_from_one(objects: Objects) -> None:
+    _in_production(objects)["ordinals"] = {"start": 1}
+
+
+@manifest_sabotage("pv-reclaim-retain-and-class", "a volume beside the agent's is retained, its own is not")
+def another_one_retained(objects: Objects) -> None:
+    templates = _in_production(objects)["volumeClaimTemplates"]
+    beside = copy.deepcopy(templates[0])
+    beside["metadata"]["name"] = "aaa-work"
+    del templates[0]["spec"]["storageClassName"]
+    templates.insert(0, beside)
+    mounts = agent_of(objects)["volumeMounts"]
+    mounts.append({"name": "aaa-work", "mountPath": "/workspace/kept"})

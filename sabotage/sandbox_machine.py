@@ -158,3 +158,23 @@ def agent_of_keys(directory: Path) -> None:
 def homes_of_others(directory: Path) -> None:
     line = '    yield from ("--perms", "0700", "--tmpfs", home)\n'
     edit(directory, "plan", (line, f'    yield from ("--ro-bind-try", "/home", "/home")\n{line}'))
+
+
+@subject_sabotage("sbx-only-auth-is-shared", "the machine's shared memory is there, for browsers")
+def memory_of_the_machine(directory: Path) -> None:
+    line = '    yield from ("--perms", "0700", "--tmpfs", home)\n'
+    edit(directory, "plan", (line, f'    yield from ("--bind-try", "/dev/shm", "/dev/shm")\n{line}'))
+
+
+@subject_sabotage("sbx-only-auth-is-shared", "what programs of the machine keep for a while comes in")
+def files_for_a_while(directory: Path) -> None:
+    both = 'yield from ("--bind-try", "/var/tmp", "/var/tmp", "--bind-try", "/run/lock", "/run/lock")'
+    line = '    yield from ("--perms", "0700", "--tmpfs", home)\n'
+    edit(directory, "plan", (line, f"    {both}\n{line}"))
+
+
+@subject_sabotage("sbx-only-auth-is-shared", "the user's kubeconfig comes in, wherever a variable says it is")
+def kubeconfig_bound(directory: Path) -> None:
+    line = '        "--bind", instance.config, f"{home}/.claude",\n'
+    more = '        "--ro-bind-try", os.environ.get("KUBECONFIG", "/nowhere"), "/run/claudebox/kubeconfig",\n'
+    edit(directory, "plan", (line, line + more))

@@ -185,3 +185,10 @@ def wrong_interface(directory: Path) -> None:
 def resolver_by_the_last_part(directory: Path) -> None:
     worked_out = 'socket.inet_ntoa(struct.pack("!I", number + 3))'
     edit(directory, "network", (worked_out, '".".join([*address.split(".")[:3], "3"])'))
+
+
+@subject_sabotage("sbx-dry-run-flags-per-tier", "offline the network is unshared, and shared again")
+def network_shared_again(directory: Path) -> None:
+    dropped = '    yield from ("--cap-drop", "ALL")\n'
+    again = '    if tier == "offline":\n        yield "--share-net"\n'
+    edit(directory, "plan", (dropped, dropped + again))

@@ -121,3 +121,9 @@ def compared_as_written(directory: Path) -> None:
 def blocked(directory: Path) -> None:
     line = "    secret = exposes(mount.source)\n"
     edit(directory, "audit", (line, line + "    if secret:\n        raise SystemExit(1)\n"))
+
+
+@subject_sabotage("sbx-audit-highlights-secret-mounts", "of a secret place that is a link its name counts")
+def link_to_a_secret_place(directory: Path) -> None:
+    real = "tuple(os.path.realpath(each) for each in"
+    edit(directory, "audit", (real, "tuple(str(each) for each in"))

@@ -193,3 +193,19 @@ def sticky_instance(directory: Path) -> None:
 )
 def sticky_directory(directory: Path) -> None:
     edit(directory, "safely", STICKY)
+
+
+@subject_sabotage(
+    "sbx-worktrees-and-subdirs-share-instance", "a repository's pointer to a worktree is taken for absolute"
+)
+def pointer_taken_for_absolute(directory: Path) -> None:
+    knows = "os.path.realpath(os.path.join(target, back)) == os.path.realpath(pointer)"
+    edit(directory, "projects", (knows, "back == os.path.realpath(pointer)"))
+
+
+@subject_sabotage(
+    "sbx-worktrees-and-subdirs-share-instance", "a project is called by the way on which one came to it"
+)
+def called_by_its_way(directory: Path) -> None:
+    real = "    cwd = os.path.realpath(cwd)\n"
+    edit(directory, "projects", (real, '    cwd = os.environ.get("PWD", cwd)\n'))

@@ -6,8 +6,9 @@ Of each what decides about files: what is mounted where, whether all else can be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from boxproof.core.session import Session
@@ -15,7 +16,7 @@ from boxproof.deployment.deploy import rendered
 from boxproof.kube.client import Object
 from boxproof.subject import documented_commands, variables
 from boxproof.subject.documented_commands import Run, values
-from boxproof.subject.manifests import compose_file, shipped
+from boxproof.subject.manifests import compose_file, plain_yaml, shipped
 from boxproof.subject.manifests.pod_specs import agent_container, pod_spec, workload
 from boxproof.subject.model import Subject
 
@@ -23,6 +24,8 @@ CONFIG_DIR = "CLAUDE_CONFIG_DIR"
 FIXED = frozenset({"secret", "configMap", "projected", "downwardAPI", "image"})  # nobody writes there
 LASTING = frozenset({"claim", "persistentVolumeClaim", "volume", "bind", "hostPath"})
 PLACES = ("target", "destination", "dst")
+OCTAL = re.compile(r"(?:0o)?[0-7]+")
+NOBODY = ("", "0")  # no user, or root
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,52 @@ def tiers(session: Session, subject: Subject) -> Iterator[tuple[str, list[Object
 def services(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Give each Compose file, and each service of the box that there is with it over the first."""
     files = shipped.compose(subject)
-    first = files.get(subject.compose.file, {}).get("services") or {}
+    main = files.get(subject.compose.file, {})
+    first = main.get("services") or {}
     image = (first.get(subject.compose.service) or {}).get("image")
     for name, content in files.items():
         found = first if name == subject.compose.file else compose_file.laid_over(first, content["services"])
+        memory, directory = _of_memory(main) | _of_memory(content), (subject.directory / name).parent
         for service, each in found.items():
             if service == subject.compose.service or (image and (each or {}).get("image") == image):
-                yield f"{name}: {service}", each or {}
+                yield f"{name}: {service}", _told_by_files(_remembered(each or {}, memory), directory)
+
+
+def _of_memory(content: Mapping[str, Any]) -> set[str]:
+    """Return the volumes of a Compose file that have a name, and are memory all the same."""
+    every = plain_yaml.mapping(content.get("volumes"))
+    options = {name: plain_yaml.mapping(each).get("driver_opts") for name, each in every.items()}
+    return {str(name) for name, each in options.items() if plain_yaml.mapping(each).get("type") == "tmpfs"}
+
+
+def _remembered(service: Mapping[str, Any], memory: Collection[str]) -> Mapping[str, Any]:
+    """Return a service of Compose whose volumes of memory are called so."""
+    if not memory or not service.get("volumes"):
+        return service
+
+    def so(volume: Any) -> Any:
+        if isinstance(volume, Mapping):
+            return {**volume, "type": "tmpfs"} if volume.get("source") in memory else volume
+        source, _, rest = plain(str(volume)).partition(":")
+        return {"type": "tmpfs", "target": rest.partition(":")[0]} if source in memory else volume
+
+    return {**service, "volumes": [so(each) for each in service["volumes"]]}
+
+
+def _told_by_files(service: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:
+    """Return a service of Compose with the variables that its files of them have, its own above these."""
+    named = service.get("env_file") or ()
+    files = [named] if isinstance(named, str | Mapping) else named
+    paths = [str(each.get("path", "")) if isinstance(each, Mapping) else str(each) for each in files]
+    said = {key: value for each in paths for key, value in compose_file.said_in(directory / each).items()}
+    return {**service, "environment": {**said, **_pairs(service.get("environment"))}} if said else service
+
+
+def _pairs(said: Any) -> dict[str, str]:
+    """Return the variables of a service, however they are written."""
+    given = said or {}
+    pairs = given.items() if isinstance(given, Mapping) else (str(each).partition("=")[::2] for each in given)
+    return {str(key): str(value or "") for key, value in pairs}
 
 
 def commands(subject: Subject) -> list[Run]:
@@ -113,31 +155,50 @@ def _of_pod(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> Mount:
 
 
 def _variables(agent: Mapping[str, Any], objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
-    maps = [each["configMapRef"]["name"] for each in agent.get("envFrom") or () if "configMapRef" in each]
-    for each in objects:
-        if each["kind"] == "ConfigMap" and each["metadata"]["name"] in maps:
-            yield from ((name, str(value)) for name, value in (each.get("data") or {}).items())
-    yield from ((each["name"], str(each["value"])) for each in agent.get("env") or () if "value" in each)
+    every = (each for each in objects if each["kind"] == "ConfigMap")
+    maps: dict[str, Object] = {each["metadata"]["name"]: each.get("data") or {} for each in every}
+    for each in agent.get("envFrom") or ():
+        data = maps.get((each.get("configMapRef") or {}).get("name"), {})
+        yield from ((f"{each.get('prefix') or ''}{name}", str(value)) for name, value in data.items())
+    for each in agent.get("env") or ():
+        key = (each.get("valueFrom") or {}).get("configMapKeyRef") or {}
+        value = each.get("value", maps.get(key.get("name"), {}).get(key.get("key")))
+        if value is not None:
+            yield each["name"], str(value)
 
 
 def of_service(name: str, service: Mapping[str, Any]) -> Start:
     """Return how a service of Compose starts."""
     told = service.get("tmpfs") or ()
-    mounts = [Mount(each.partition(":")[0], "tmpfs") for each in ([told] if isinstance(told, str) else told)]
+    mounts = [_in_memory(str(each)) for each in ([told] if isinstance(told, str) else told)]
     mounts += [_of_service(each) for each in service.get("volumes") or ()]
     for key, kind, top in (("secrets", "secret", "/run/secrets"), ("configs", "configMap", "")):
         mounts += [Mount(_lent(each, top), kind, read_only=True) for each in service.get(key) or ()]
-    said = service.get("environment") or {}
-    pairs = said.items() if isinstance(said, Mapping) else (str(each).partition("=")[::2] for each in said)
-    given = {str(key): str(value or "") for key, value in pairs}
-    return Start(name, tuple(mounts), bool(service.get("read_only")), given)
+    return Start(name, tuple(mounts), bool(service.get("read_only")), _pairs(service.get("environment")))
+
+
+def _in_memory(text: str) -> Mount:
+    """Return a mount of memory that is written TARGET[:OPTIONS]."""
+    target, _, rest = text.partition(":")
+    options = dict(each.partition("=")[::2] for each in rest.split(","))
+    return Mount(target, "tmpfs", "ro" in options or _is_roots(options.get("mode", ""), options))
+
+
+def _is_roots(mode: str, options: Mapping[str, str]) -> bool:
+    """Return whether root alone may write in memory of a mode; without one everybody may."""
+    bits = int(mode, 8) if OCTAL.fullmatch(mode) else 0o1777
+    owned = options.get("uid", "") not in NOBODY
+    shared = options.get("gid", "") not in NOBODY and bits & 0o020
+    return not (bits & 0o002 or owned or shared)
 
 
 def _of_service(volume: Any) -> Mount:
     if isinstance(volume, Mapping):
         kind = str(volume.get("type", "volume"))
         kind = kind if kind != "volume" or volume.get("source") else "anonymous"
-        return Mount(str(volume.get("target", "")), kind, bool(volume.get("read_only")))
+        mode = plain_yaml.mapping(volume.get("tmpfs")).get("mode", "")
+        shut = _is_roots(f"{mode:o}" if isinstance(mode, int) else str(mode), {})
+        return Mount(str(volume.get("target", "")), kind, bool(volume.get("read_only")) or shut)
     return _short(str(volume))
 
 
@@ -170,7 +231,7 @@ def of_run(run: Run) -> Start:
     """Return how a command of ``docker run`` starts a container."""
     options = run.options
     mounts = [_short(each) for each in values(options, "-v", "--volume")]
-    mounts += [Mount(each.partition(":")[0], "tmpfs") for each in values(options, "--tmpfs")]
+    mounts += [_in_memory(each) for each in values(options, "--tmpfs")]
     mounts += [_spelled_out(each) for each in values(options, "--mount")]
     given = dict(each.partition("=")[::2] for each in values(options, "-e", "--env"))
     name, read_only = f"{run.page}: {' '.join(options)}", "--read-only" in options
@@ -179,8 +240,9 @@ def of_run(run: Run) -> Start:
 
 def _spelled_out(text: str) -> Mount:
     told = dict(each.partition("=")[::2] for each in plain(text).split(","))
-    kind = told.get("type", "volume")
+    kind = "tmpfs" if "volume-opt=type=tmpfs" in text else told.get("type", "volume")
     named = kind != "volume" or told.get("source") or told.get("src")
     read_only = any(told.get(each, "false") not in ("false", "0") for each in ("readonly", "ro"))
     target = next((told[each] for each in PLACES if each in told), "")
-    return Mount(target, kind if named else "anonymous", read_only)
+    shut = read_only or _is_roots(told.get("tmpfs-mode", ""), {})
+    return Mount(target, kind if named else "anonymous", shut)

@@ -17,7 +17,7 @@ from boxproof.core.process import Result, run
 from boxproof.core.session import LockInfo
 from boxproof.host.fetch.served_inputs import SAID
 from boxproof.subject import model
-from boxproof.subject.image import image_build
+from boxproof.subject.image import build_contexts, image_build
 from boxproof.subject.model import Subject
 from pytest_claims.faults import EnvironmentFault, ExitCode, SubjectFault
 from pytest_claims.recording import observations
@@ -81,10 +81,13 @@ def tag_of(subject: Subject, base: str = "", lock: LockInfo | None = None) -> st
 
 
 def inputs(subject: Subject) -> list[str]:
-    """Return every file that an image is made of: the context, the recipe and the list of tools."""
-    context = subject.directory / subject.image.context
-    found = {each for each in context.rglob("*") if each.is_file() and not each.is_symlink()}
-    found = {each for each in found if not set(LEFT_OUT) & set(each.relative_to(context).parts)}
+    """Return every file that an image is made of: the contexts, the recipe and the list of tools."""
+    top = subject.directory.resolve()
+    named = [place for _, place in build_contexts.directories(subject) if top in place.resolve().parents]
+    found: set[Path] = set()
+    for context in (subject.directory / subject.image.context, *named):
+        every = (each for each in context.rglob("*") if each.is_file() and not each.is_symlink())
+        found |= {each for each in every if not set(LEFT_OUT) & set(each.relative_to(context).parts)}
     found |= {subject.directory / each for each in (subject.image.dockerfile, subject.image.tools) if each}
     return sorted(str(each.relative_to(subject.directory)) for each in found if each.is_file())
 

@@ -9,17 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.subject.documented_commands import CONTINUED
+from suites.kind.kind_commands import TOLD_SO, defaulted
 
 CONFIGURATION = re.compile(r"^apiVersion:\s*['\"]?kind\.x-k8s\.io/", re.MULTILINE)
 NAME = re.compile(r"^name:\s*['\"]?([\w.-]+)", re.MULTILINE)
 OPTIONS = ("--name", "--cluster", "--context", "--kube-context")
 PROGRAMS = ("kind", "kubectl", "helm", "make", "inv", "kubectx", "skaffold", "tilt")
+# they take a context of kubectl's, and call other things of theirs by --name
+OF_CONTEXTS = ("flux", "helmfile", "stern", "k9s", "kubecolor", "cilium", "istioctl", "argocd")
 BETWEEN = ("&&", "||", ";", "|", "&", "then", "do", "else", "sudo")  # two commands of a line
-SCRIPTS = ("*.sh", "Makefile", "makefile", "*.mk", "justfile", "Taskfile.yml")
+SCRIPTS = (
+    "*.sh", "*.bash", "Makefile", "makefile", "GNUmakefile", "*.mk", "justfile", "Justfile",
+    "Taskfile.y*ml", "taskfile.y*ml",
+)  # fmt: skip
+OF_A_SHELL = re.compile(rb"#!.*\b(?:ba|da|k|z)?sh\b")  # begins a script that has no suffix
+IMAGE = ("Dockerfile", "Containerfile")  # beside or above what is carried out in a container
 NAME_ALONE = re.compile(r"[a-z0-9][a-z0-9.-]*")  # what is filled in names no cluster
 PREFIX = "kind-"  # of the context that kind makes for a cluster
 LEFT_OUT = frozenset({"node_modules", "__pycache__", "reports"})
-PIPELINES = (".ci/*", ".github/workflows/*.y*ml", ".gitlab-ci.yml")
+PIPELINES = (
+    ".ci/*", ".github/workflows/*.y*ml", ".github/actions/**/action.y*ml", ".gitlab-ci.yml", ".gitlab/*.y*ml",
+    ".forgejo/workflows/*.y*ml", ".gitea/workflows/*.y*ml", ".circleci/config.yml", ".buildkite/*.y*ml",
+    ".woodpecker/*.y*ml", ".woodpecker.y*ml", "azure-pipelines.y*ml", "Jenkinsfile",
+)  # fmt: skip
+DEFAULT = "kind"  # the cluster of commands that name none
+BESIDE = (".env", ".envrc", "mise.toml", ".mise.toml")  # what shells and tasks take variables from
 # X=a, X ?= a, X: a of a pipeline, X=${1:-a}: what a variable is unless the user says otherwise
 ASSIGNED = re.compile(
     r"^\s*(?:export\s+|readonly\s+|local\s+)?(?P<name>\w+)\s*(?:[:?]?=|:)\s*[\"']?"
@@ -33,32 +47,15 @@ OWN = re.compile(
     re.MULTILINE,
 )
 VARIABLE_ALONE = re.compile(r"\$[({]?(\w+)[)}]?")
-CHOSEN = ("use-context", "kubectx")  # of kubectl config, and a program, before a context
+CHOSEN = ("use-context", "current-context", "kubectx", "ctx")  # of kubectl config, and programs
+USED = ["config", "use"]  # of kubectl too
 CONTEXTS = ("--context", "--kube-context")
 # files of tools that build and deploy all over again, and how they name a context
-LOOPS = ("skaffold*.y*ml", "Tiltfile")
+LOOPS = ("skaffold*.y*ml", "Tiltfile", "helmfile*.y*ml")
 LOOPED = re.compile(
     r"^(?!\s*#).*(?:\bkubeContext\s*:\s*|\ballow_k8s_contexts\([^)\n]*?)[\"']?kind-([a-z0-9][a-z0-9.-]*)",
     re.MULTILINE,
 )
-LISTED = re.compile(r"[\"']\s*,\s*f?[\"']?")  # between the words of a command that is a list of texts
-PROGRAM = r"(?:\bkind|\$[({]?\w*KIND\w*[)}]?)[\"']?"
-LOAD = re.compile(
-    rf"^(?!\s*#).*{PROGRAM}\s+load\s+(?:docker-image|image-archive)\b(?P<rest>[^\n;&|]*)", re.MULTILINE
-)
-STATES = re.compile(r"[\s\"'](?:--name|-n)[\"']?[=, ]\s*(?![\"']{2})\S")
-# by which kind is told, too
-TOLD_SO = re.compile(
-    r"^(?!\s*#).*(?:\bKIND_CLUSTER_NAME\b[\"'\]]*\s*[:?]?[=:]|\bexport\s+KIND_CLUSTER_NAME\b)", re.MULTILINE
-)
-IGNORED = re.compile(
-    r"\|\|\s*(?:true|echo|printf|logger|exit 0|/bin/true)\b|\|\|\s*:|;\s*(?:true|:|exit 0)\s*$"
-)
-BY_MAKE = re.compile(r"^\t[@+\s]*-")  # a line whose failure make takes no notice of
-OF_A_SHELL = re.compile(r"^#!.*\b(?:ba|da|k|z)?sh\b")
-STOPPING = re.compile(r"^[^#\n]*\bset\s+-\w*e|\berrexit\b|^#!.*sh\s+-\w*e", re.MULTILINE)
-GOES_ON = re.compile(r"^(?!\s*#).*\b(?:kubectl|helm|docker|kind|make)\b", re.MULTILINE)
-HEEDED = re.compile(r"&&|\|\||^\s*(?:if|while|until)\b")
 
 
 def named(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
@@ -96,11 +93,21 @@ def told(directory: Path) -> dict[str, str]:
 
     Variables have the value that their file gives them. A context that is no cluster of KIND's names none.
     """
-    found = _written(directory, {}) | _by_variables(directory)
+    found = _written(directory, {}) | _by_variables(directory) | _by_default(directory)
     for path in (each for pattern in LOOPS for each in sorted(directory.glob(pattern))):
         looped = LOOPED.findall(path.read_text(errors="replace"))
         found |= {f"{path.relative_to(directory)}: {each}": each for each in looped}
     return found
+
+
+def _by_default(directory: Path) -> dict[str, str]:
+    """Return the name that commands without one mean, where no variable of kind's own says another."""
+    texts = {path: path.read_text(errors="replace") for path in (*_scripts(directory), *pipelines(directory))}
+    beside = [path.read_text(errors="replace") for each in BESIDE if (path := directory / each).is_file()]
+    if any(TOLD_SO.search(each) for each in (*texts.values(), *beside)):
+        return {}
+    every = ((path, each) for path, text in texts.items() for each in defaulted(text))
+    return {f"{path.relative_to(directory)}: {each}": DEFAULT for path, each in every}
 
 
 def _by_variables(directory: Path) -> dict[str, str]:
@@ -122,6 +129,8 @@ def _given(line: str, known: Mapping[str, str]) -> Iterator[str]:
     """Give the names and the contexts of clusters of KIND in a line, its variables filled in."""
     words = shell_words(line)
     chosen = [("--context", after) for before, after in pairwise(words) if before in CHOSEN]
+    threes = zip(words, words[1:], words[2:], strict=False)
+    chosen += [("--context", each) for *before, each in threes if before == USED]
     for option, value in (*_options(words), *chosen):
         filled = FILLED.sub(
             lambda each: known.get(each["name"]) or each["value"] or each[0], value.strip("\"'")
@@ -130,41 +139,11 @@ def _given(line: str, known: Mapping[str, str]) -> Iterator[str]:
             yield filled
 
 
-def nameless(texts: Mapping[str, str]) -> list[str]:
-    """Return the loads of an image, in scripts and documents, that do not say into which cluster."""
-    every = ((name, each) for name, text in texts.items() for each in LOAD.finditer(_joined(text)))
-    left = {name for name, text in texts.items() if TOLD_SO.search(text)}
-    bare = ((name, each) for name, each in every if name not in left and not STATES.search(each["rest"]))
-    return [f"{name}: {each[0].strip()}" for name, each in bare]
-
-
-def unheeded(texts: Mapping[str, str]) -> list[str]:
-    """Return the loads of an image after whose failure a script, a recipe or a document goes on."""
-    found = []
-    for name, text in texts.items():
-        joined = _joined(text)
-        for each in LOAD.finditer(joined):
-            line, _, after = joined[each.start() :].partition("\n")
-            if IGNORED.search(line) or BY_MAKE.match(line) or _goes_on(name, joined, line, after):
-                found.append(f"{name}: {line.strip()}")
-    return found
-
-
-def _joined(text: str) -> str:
-    return LISTED.sub(" ", CONTINUED.sub(" ", text))
-
-
-def _goes_on(name: str, text: str, line: str, after: str) -> bool:
-    """Return whether a shell that does not end with the first failure carries out more after a line."""
-    shell = name.endswith(".sh") or OF_A_SHELL.match(text) is not None
-    heard = STOPPING.search(text) or HEEDED.search(line) or re.match(r"\s*(?:\[|if|exit|return)\b", after)
-    return shell and not heard and GOES_ON.search(after) is not None
-
-
 def shell_words(line: str) -> list[str]:
     """Return the words of a line from the first program on that knows clusters, none without one."""
     words = [each.strip("\"'").lstrip("@") for each in line.split()]  # a Makefile says , and $(KIND)
-    at = next((number for number, each in enumerate(words) if _program(each) in PROGRAMS), len(words))
+    known = (*PROGRAMS, *OF_CONTEXTS)
+    at = next((number for number, each in enumerate(words) if _program(each) in known), len(words))
     return words[at:]
 
 
@@ -173,11 +152,32 @@ def _program(word: str) -> str:
     return variable[1].lower() if variable else Path(word).name
 
 
+def scripts(directory: Path) -> dict[str, str]:
+    """Return the text of each script of a directory, by its path there."""
+    every = _scripts(directory)
+    return {str(path.relative_to(directory)): path.read_text(errors="replace") for path in every}
+
+
 def _scripts(directory: Path) -> Iterator[Path]:
-    for path in sorted(each for pattern in SCRIPTS for each in directory.rglob(pattern)):
+    """Give the scripts: by their names, and those of a shell that have no suffix and go into no image."""
+    for path in sorted(directory.rglob("*")):
         parts = path.relative_to(directory).parts
-        if path.is_file() and not any(each.startswith(".") or each in LEFT_OUT for each in parts):
+        if any(each.startswith(".") or each in LEFT_OUT for each in parts) or not path.is_file():
+            continue
+        if any(path.match(each) for each in SCRIPTS) or _is_bare_script(path, directory):
             yield path
+
+
+def _is_bare_script(path: Path, directory: Path) -> bool:
+    if path.suffix or any((each / name).is_file() for each in _above(path, directory) for name in IMAGE):
+        return False
+    with path.open("rb") as file:
+        return OF_A_SHELL.match(file.read(80)) is not None
+
+
+def _above(path: Path, directory: Path) -> list[Path]:
+    """Return the directories that a file is in, below one."""
+    return [each for each in path.parents if each != directory and each.is_relative_to(directory)]
 
 
 def _files(directory: Path) -> Iterator[Path]:
@@ -198,7 +198,7 @@ def _flat(value: Any) -> Iterator[Sequence[str]]:
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Give (option, value) for the options that name a cluster, of programs that know clusters."""
-    if not words or _program(words[0]) not in PROGRAMS:
+    if not words or _program(words[0]) not in (*PROGRAMS, *OF_CONTEXTS):
         return
     current, begins = "", True
     for number, word in enumerate(words):
@@ -208,4 +208,6 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         if option not in OPTIONS and (option, current) != ("-n", "kind"):  # of others it is a namespace
             continue
         following = words[number + 1] if number + 1 < len(words) else ""
-        yield option, (value if equals else following).rstrip(";")
+        said = (value if equals else following).rstrip(";")
+        if current not in OF_CONTEXTS or (option in CONTEXTS and said.startswith(PREFIX)):
+            yield option, said

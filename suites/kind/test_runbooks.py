@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from boxproof.kube.client import Kube
 from boxproof.probes.network.reach import lookup, resolved
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
+from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.waiting import until
+from suites.kind.documented_steps import undocumented
 
 FINE = require("nothing is called stale", lambda seen: seen == {"code": 0, "pod named": False})
 READY_WITH = require("it is Ready with {}", lambda seen, image: seen == Running(image, ready=True))
@@ -105,3 +108,24 @@ def test_deploying_again_undoes_a_policy_that_shuts_off_dns(steps: Steps, kube: 
         SUCCEEDS.fails(observe("exit code", "no engine", steps("deploy", env=NO_ENGINE).code))
     SUCCEEDS(observe("exit code", "deploy", steps("deploy").code))
     RESOLVES(observe("resolves", "after the deploy", resolved(box, NAME).ok))
+
+
+DOCUMENTED = require("a page has each step that is tried, in that order", lambda left: left == [])
+
+
+@claim("stale-image-recovery-works")
+@scope("image")
+@needs("box")
+def test_the_recovery_that_is_tried_is_the_documented_one(subject: Subject) -> None:
+    """A page that lacks a step leaves whoever follows it with what was stale."""
+    steps = subject.commands.recovery
+
+    def left(asked: str, pages: Mapping[str, str]) -> list[str]:
+        return observe("steps that no page has", asked, undocumented(steps, pages))
+
+    with control("a page that lacks one, and one with another order, are seen"):
+        lines = [" ".join(each) for each in steps]
+        for name, kept in (("all but the first", lines[1:]), ("the other way round", lines[::-1])):
+            DOCUMENTED.fails(left(name, {"a page": "\n".join(kept)}))
+    pages = shipped.commands(subject)
+    DOCUMENTED(left(f"{len(pages)} documents and scripts", pages))

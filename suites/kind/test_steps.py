@@ -23,7 +23,9 @@ from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
-from suites.kind.cluster_names import named, nameless, pipelines, told, unheeded
+from suites.kind.cluster_names import named, pipelines, scripts, told
+from suites.kind.kind_commands import mistaken, nameless
+from suites.kind.passed_failures import unheeded
 
 SOON = 20  # seconds for an agent that will never be Ready
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "BOXPROOF_ENGINE": "user"}
@@ -237,11 +239,17 @@ def test_no_document_and_no_script_loads_without_a_name(subject: Subject) -> Non
             STATES_IT.fails(bare(each, {"an example": each}))
         for name, each in PASSED_OVER.items():
             STOPS_IT.fails(passed(name, {name: each}))
-    texts = shipped.commands(subject)
-    texts |= {each.name: each.read_text(errors="replace") for each in pipelines(subject.directory)}
-    texts |= {f"subject.toml: {name}": text for name, text in documented(subject).items()}
+    texts = told_to_run(subject)
     STATES_IT(bare(f"{len(texts)} documents, scripts and commands", texts))
     STOPS_IT(passed(f"{len(texts)} documents, scripts and commands", texts))
+
+
+def told_to_run(subject: Subject) -> dict[str, str]:
+    """Return the subject's documents, scripts, pipelines and commands, each by where it stands."""
+    top = subject.directory
+    found = shipped.commands(subject) | scripts(top)
+    found |= {str(each.relative_to(top)): each.read_text(errors="replace") for each in pipelines(top)}
+    return found | {f"subject.toml: {name}": text for name, text in documented(subject).items()}
 
 
 def documented(subject: Subject) -> dict[str, str]:
@@ -251,3 +259,26 @@ def documented(subject: Subject) -> dict[str, str]:
         name: value if value and not isinstance(value[0], str) else [value] for name, value in every.items()
     }
     return {name: "\n".join(" ".join(words) for words in value) for name, value in lists.items()}
+
+
+NOT_ANOTHER = require("no other cluster is taken for the one that is asked for", lambda found: found == [])
+BY_A_PART = (
+    'kind get clusters | grep -q "$NAME" || kind create cluster --name "$NAME"',
+    "if ! kind get clusters | grep -q '^claude'; then\n  kind create cluster --name claude\nfi",
+    '[[ "$(kind get clusters)" =~ "$NAME" ]] || kind create cluster --name "$NAME"',
+)
+
+
+@claim("cluster-up-idempotent-not-masked")
+@scope("image")
+def test_no_script_takes_another_cluster_for_its_own(subject: Subject) -> None:
+    """One that has the name as a part of its own would be there, and the cluster is not brought up."""
+
+    def taken(asked: str, texts: Mapping[str, str]) -> list[str]:
+        return observe("looks for a part of a name", asked, mistaken(texts))
+
+    with control("a part of a name, its beginning, and what a pattern finds anywhere, are seen"):
+        for each in BY_A_PART:
+            NOT_ANOTHER.fails(taken(each, {"an example": each}))
+    texts = told_to_run(subject)
+    NOT_ANOTHER(taken(f"{len(texts)} documents, scripts and commands", texts))

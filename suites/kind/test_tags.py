@@ -16,9 +16,9 @@ from boxproof.probes.pods import helper_pods
 from boxproof.subject import copies
 from boxproof.subject.manifests import pod_specs, shipped
 from boxproof.subject.manifests.starting import repository
-from boxproof.subject.model import Subject
+from boxproof.subject.model import ComposePart, ImagePart, Subject
 from pytest_claims import claim, control, needs, observe, own_cluster, require
-from suites.kind import own_pods
+from suites.kind import asked_registries, own_pods
 
 FIXED = require("no image can come to mean another", lambda found: found == {})
 NAMED = require("every container names an image", lambda unnamed: unnamed == [])
@@ -173,3 +173,35 @@ def of_the_box(named: Iterable[str], own: set[str], subject: Subject) -> list[st
     if "box" in subject.profiles:
         return sorted(every)
     return sorted(each for each in every if each in own or repository(each) == subject.image.name)
+
+
+NOT_ASKED = require("nothing beside the manifests has a registry asked each time", lambda found: found == [])
+ASKING = {
+    "compose.yaml": "services: {a: {image: 'box:1', pull_policy: always}}\n",
+    "README.md": (
+        "```\nkubectl debug p --image=box:1 --image-pull-policy=Always\n"
+        "helm upgrade a b --set image.pullPolicy=Always\n```\n"
+    ),
+    "chart/Chart.yaml": "name: box\nversion: 0.1.0\n",
+    "chart/values.yaml": "image: {repository: box, pullPolicy: Always}\n",
+    "chart/templates/more.yaml": "imagePullPolicy: Always\n",
+}
+
+
+@claim("pull-policy-local")
+@pytest.mark.scope("image")
+@needs("box")
+def test_nothing_beside_the_manifests_asks_for_a_pull(subject: Subject, tmp_path: Path) -> None:
+    """Commands of documents and scripts, services of Compose, and what a chart makes of its values."""
+
+    def asked(where: str, of: Subject) -> list[str]:
+        return observe("asks a registry", where, asked_registries.asked(of))
+
+    with control("in a Compose file, in commands, in values and in a template it is seen"):
+        for name, text in ASKING.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        part = ComposePart(file="compose.yaml", service="a")
+        example = Subject(directory=tmp_path, name="x", image=ImagePart(name="box"), compose=part)
+        assert len(NOT_ASKED.fails(asked("an example", example))) == 5
+    NOT_ASKED(asked("what ships", subject))

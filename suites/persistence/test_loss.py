@@ -23,6 +23,7 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
+from suites.persistence.roots_box import lasting
 
 OUTLIVES = require("the volume stays, Released, when its claim goes", lambda seen: seen == "Released")
 DECLARED = require("a size, a named class, and the policy Retain of that class are declared", all)
@@ -88,8 +89,10 @@ def test_the_volume_outlives_its_claim(
         READ_AGAIN.fails(
             observe("read again", "beside the volume", inside(kept, docker).read(f"/tmp/{text}") == text)
         )
-    DECLARED(declared("the box", kept.workload["spec"]["volumeClaimTemplates"][0]["spec"]))
-    mine = volumes.mounted_claim(kube, kept.namespace, kept.pod)
+    own = lasting(kept.objects, subject)  # there may be others beside it
+    templates = {each["metadata"]["name"]: each for each in kept.workload["spec"]["volumeClaimTemplates"]}
+    DECLARED(declared("the box", templates[own]["spec"]))
+    mine = f"{own}-{kept.pod}"
     volume = volumes.volume_of(kube, kept.namespace, mine)
     kube.delete([kept.workload])
     OUTLIVES(volumes.after_loss(kube, kept.namespace, mine, kept.pod))

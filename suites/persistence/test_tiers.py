@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from boxproof.core.session import Session
@@ -46,3 +46,42 @@ def test_no_claim_of_any_tier_goes_with_its_statefulset(session: Session, subjec
     for name, components in (subject.tiers or {"default": ()}).items():
         item = workload(rendered(session, components=components)[0], subject.workload)
         OUTLIVES(policy(f"tier {name}", item["spec"]))
+
+
+SCALERS = {"HorizontalPodAutoscaler": "maxReplicas", "ScaledObject": "maxReplicaCount"}
+STAYS_ONE = require(
+    "nothing makes more pods of a tier, or counts them from another number", lambda found: found == []
+)
+
+
+def otherwise(item: Object, objects: Sequence[Object]) -> list[str]:
+    """Return what gives a workload other pods than number 0: where it begins, and what scales it."""
+    start = int((item["spec"].get("ordinals") or {}).get("start") or 0)
+    found = [f"ordinals.start: {start}"] if start else []
+    for each in objects:
+        spec = each.get("spec") or {}
+        target, most = spec.get("scaleTargetRef") or {}, SCALERS.get(each["kind"])
+        of_a_kind = target.get("kind", item["kind"]) == item["kind"]
+        ours = of_a_kind and target.get("name") == item["metadata"]["name"]
+        if most and ours and spec.get(most) != 1:
+            found.append(f"{each['kind']}/{each['metadata']['name']}")
+    return found
+
+
+@claim("statefulset-stable-identity")
+@needs("default-tier")
+def test_nothing_makes_another_pod_of_any_tier(session: Session, subject: Subject) -> None:
+    """Whatever its number of replicas says."""
+
+    def said(asked: str, item: Object, objects: Sequence[Object]) -> list[str]:
+        return observe("other pods of a tier", asked, otherwise(item, objects))
+
+    with control("a set that counts from 1, and one that is scaled, are seen"):
+        plain: Object = {"kind": "StatefulSet", "metadata": {"name": "agent"}, "spec": {}}
+        STAYS_ONE.fails(said("from 1", plain | {"spec": {"ordinals": {"start": 1}}}, []))
+        for kind in SCALERS:
+            scaler = {"kind": kind, "metadata": {"name": "a"}, "spec": {"scaleTargetRef": {"name": "agent"}}}
+            STAYS_ONE.fails(said(kind, plain, [scaler]))
+    for name, components in (subject.tiers or {"default": ()}).items():
+        objects = rendered(session, components=components)[0]
+        STAYS_ONE(said(f"tier {name}", workload(objects, subject.workload), objects))

@@ -8,12 +8,13 @@ from pathlib import Path
 from boxproof.probes.stage import Stage
 
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # where programs put what they need for a while
-# where people and programs of a machine keep what is theirs; of /etc what no program inside needs
+# where people and programs of a machine keep what is theirs, for good and for a while; of /etc what no
+# program inside needs
 SHARED = (
     "/home", "/data", "/export",
     "/srv", "/mnt", "/media", "/opt", "/boot", "/var/backups", "/var/lib", "/var/log", "/var/mail",
     "/var/spool", "/var/www", "/etc/apt", "/etc/cron.d", "/etc/default", "/etc/network", "/etc/ssh",
-    "/etc/systemd", "/etc/wireguard",
+    "/etc/systemd", "/etc/wireguard", "/dev/shm", "/run/dbus", "/run/lock", "/var/cache", "/var/tmp",
 )  # fmt: skip
 ALONE = """set -e
 mount --rbind /tmp /mnt

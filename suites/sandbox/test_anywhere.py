@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -71,3 +72,38 @@ def test_no_address_of_the_lan_is_reached_over_ipv6(sandbox: Sandbox, stage: Sta
 def a_moment(inside: Inside) -> None:
     """Let an address come, where one does."""
     inside.sh(A_MOMENT)
+
+
+REFUSED = "refused: "
+ONE = require(
+    "however one comes to it, it is one instance",
+    lambda found: len(found) == 1 and not found[0].startswith(REFUSED),
+)
+
+
+def by_relative_pointers(tree: Path, admin: Path) -> None:
+    """Have a worktree and what its repository keeps of it name each other as from where they are."""
+    (tree / ".git").write_text(f"gitdir: {os.path.relpath(admin, tree)}\n")
+    (admin / "gitdir").write_text(f"{os.path.relpath(tree / '.git', admin)}\n")
+
+
+@claim("sbx-worktrees-and-subdirs-share-instance")
+@scope("host")
+def test_a_repository_has_one_instance_however_one_comes_to_it(sandbox: Sandbox, stage: Stage) -> None:
+    """By a worktree whose pointers are relative, as git makes them on demand; by a link, as shells say it."""
+    repo, tree = repository(partial(gitted, stage), stage.home / "repo"), stage.home / "trees/one"
+    gitted(stage, repo, "worktree", "add", "-q", str(tree))
+    by_relative_pointers(tree, repo / ".git/worktrees/one")
+    link, beside = stage.home / "link", stage.home / "beside"
+    link.symlink_to(repo)
+    beside.mkdir()
+
+    def instances(asked: str, *places: Path) -> list[str]:
+        told = [sandbox.says(*sandbox.part.instance, cwd=each, env={"PWD": str(each)}) for each in places]
+        found = {each.stdout.strip() if each.ok else f"{REFUSED}{each.stderr.strip()}" for each in told}
+        return observe("instances", asked, sorted(found))
+
+    with control("a directory beside it is a project of its own"):
+        ONE.fails(instances("a repository, and a directory", repo, beside))
+    ONE(instances("a repository, and a worktree of relative pointers", repo, tree, tree / "sub"))
+    ONE(instances("a repository, and a link to it", repo, link, link / "sub"))

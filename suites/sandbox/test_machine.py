@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from boxproof.core.settings import Settings
 from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.stage import Stage
 from pytest_claims import claim, control, observe, require, scope
-from suites.sandbox import places
+from suites.sandbox import asked_outside, places
 from suites.sandbox.test_life import LAST, SLOWLY, STAY, begun
 
 MARK = "zz-of-the-machine"
@@ -109,3 +110,40 @@ def test_no_resolv_conf_is_left_wherever_temporary_files_are(sandbox: Sandbox, l
         ended = sandbox.run(["true"], tier, env=env)
         assert ended.ok, ended.describe()
         NONE_OUTLIVES(more(lonely, before, f"after a session: {tier}"))
+
+
+OF_A_DIRECTORY = re.compile(r"(?:_DIRS?|HOME|VIRTUAL_ENV)$")
+FORMS = {"DOCKER_HOST": "unix://{}", "DBUS_SESSION_BUS_ADDRESS": "unix:path={}"}
+NAMED = "zz-named-outside"
+LOOK_FOR = (
+    r"find / \( -path /proc -o -path /sys -o -path /usr -o -path /nix \) -prune -o "
+    f"-name {NAMED} -print 2>/dev/null; "
+    f'grep -rlsa {NAMED} "$HOME" /etc /run /tmp /var /srv /mnt /media /opt /home; echo looked'
+)
+NONE_NAMED = require("no file or directory comes in that a variable outside names", lambda found: found == [])
+
+
+@claim("sbx-only-auth-is-shared")
+@scope("host")
+def test_nothing_that_a_variable_names_comes_in(sandbox: Sandbox, stage: Stage) -> None:
+    """A kubeconfig, an engine's socket, a directory of keys: wherever a variable says that it is."""
+    env: dict[str, str] = {}
+    there: list[str] = []
+    for name in sorted(asked_outside.variables(sandbox.source())):
+        file = stage.directory / "named" / name / NAMED
+        file.parent.mkdir(mode=0o700, parents=True)
+        file.write_text(f"{NAMED}\n")
+        there.append(str(file))
+        meant = file.parent if OF_A_DIRECTORY.search(name) else file
+        env[name] = FORMS.get(name, "{}").format(meant)
+
+    def found(asked: str, said: str) -> list[str]:
+        *paths, last = said.splitlines() or [""]
+        assert last == "looked", f"no look at the files of {asked}"
+        return observe("what variables name", asked, sorted(set(paths)))
+
+    with control("outside each of them is found"):
+        listed = stage.as_user(["sh", "-c", 'ls -d "$@"; echo looked', "list", *there])
+        assert NONE_NAMED.fails(found("the machine", listed.stdout)) == sorted(there)
+    for tier in sandbox.part.tiers:
+        NONE_NAMED(found(tier, sandbox.sh(LOOK_FOR, tier, env=env).stdout))

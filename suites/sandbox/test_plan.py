@@ -269,3 +269,24 @@ def _red(sandbox: Sandbox, profile: Callable[[str, str], Path], source: str) -> 
         ended = process.wait(30)
     line = next((each for each in ended.stdout.splitlines() if "-> /run/it" in each), "")
     return {"red": RED in line and "exposes" in line, "launched": ended.ok and "started" in ended.stdout}
+
+
+TAKES_BACK = frozenset({"--share-net", "--cap-add"})  # each undoes a flag before it
+NONE_TAKEN_BACK = require("no flag takes back what another closes", lambda found: found == [])
+
+
+@claim("sbx-dry-run-flags-per-tier")
+@scope("host")
+def test_no_flag_takes_another_back(sandbox: Sandbox) -> None:
+    """Of two that say the opposite bwrap heeds the last: that the first is there says nothing."""
+
+    def taken(asked: str, argv: list[str]) -> list[str]:
+        options = argv[: argv.index("--")] if "--" in argv else argv
+        return observe("flags that take another back", asked, sorted(set(options) & TAKES_BACK))
+
+    for tier in ("internet", "offline"):
+        program, *options = sandbox.shown(tier, ["true"])[0]
+        with control(f"a network that is shared again, and a capability that is added, are seen: {tier}"):
+            for more in (["--share-net"], ["--cap-add", "CAP_NET_ADMIN"]):
+                NONE_TAKEN_BACK.fails(taken(f"{tier}, and {more[0]}", [program, *more, *options]))
+        NONE_TAKEN_BACK(taken(tier, [program, *options]))

@@ -108,3 +108,31 @@ def test_every_version_before_the_oldest_is_refused(
             TOO_OLD.fails(started(each))
     for each in OLD_VERSIONS:
         TOO_OLD(started(each))
+
+
+LINKED = {"ssh": ".ssh", "gnupg": ".gnupg", "gcloud": ".config/gcloud"}
+
+
+@claim("sbx-audit-highlights-secret-mounts")
+@scope("host")
+def test_where_a_secret_place_leads_is_red(sandbox: Sandbox, stage: Stage, profile: Profile) -> None:
+    """Whoever keeps settings in one directory has links to it in the home: its name says nothing."""
+    kept = stage.home / "dotfiles"
+    for name, place in LINKED.items():
+        (kept / name).mkdir(parents=True)
+        (stage.home / place).parent.mkdir(parents=True, exist_ok=True)
+        (stage.home / place).symlink_to(kept / name)
+    (kept / "vim").mkdir()
+
+    def red(source: Path) -> dict[str, bool]:
+        profile("one", f'[[mounts]]\nsource = "{source}"\ntarget = "/run/it"\n')
+        with sandbox.background(["echo", "started"], "offline", profile="one", terminal=True) as process:
+            ended = process.wait(30)
+        line = next((each for each in ended.stdout.splitlines() if "-> /run/it" in each), "")
+        seen = {"red": RED in line and "exposes" in line, "launched": ended.ok and "started" in ended.stdout}
+        return observe("red", str(source.relative_to(stage.home)), seen)
+
+    with control("what lies beside it, and is in no secret place, is not red"):
+        SHOWN_RED.fails(red(kept / "vim"))
+    for source in (*(kept / name for name in LINKED), kept):
+        SHOWN_RED(red(source))

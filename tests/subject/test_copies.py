@@ -86,6 +86,16 @@ def test_a_copy_has_a_package_called_reports_and_not_the_reports(tmp_path: Path)
     ]
 
 
+def test_files_of_named_contexts_are_inputs(subject: Subject) -> None:
+    for name in ("shared", "../beside"):
+        (subject.directory / name).mkdir(exist_ok=True)
+        (subject.directory / name / "notes").write_text("a\n")
+    contexts = {"a": "shared", "b": "../beside", "c": "docker-image://x", "d": "https://example.org/x.git"}
+    image = subject.image.model_copy(update={"contexts": contexts})
+    named = subject.model_copy(update={"image": image})
+    assert set(copies.inputs(named)) - set(copies.inputs(subject)) == {"shared/notes"}
+
+
 def test_what_an_edit_does_to_the_tag_is_told(subject: Subject) -> None:
     assert copies.inputs(subject) == ["image/Dockerfile", "image/sub/start", "tools.toml"]
     assert copies.unfollowed(subject, [*copies.inputs(subject), "none"]) == ["none"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from boxproof.core.settings import ROOT
 from boxproof.subject import model
 from boxproof.subject.documented_commands import Run
-from boxproof.subject.model import Subject
+from boxproof.subject.model import ComposePart, Subject
 from suites.agent_starts import Mount, Start, commands, of_objects, of_run, of_service, services
 
 AGENT = {"name": "agent", "volumeMounts": [{"name": "home", "mountPath": "/home/a/.claude"}]}
@@ -57,6 +58,13 @@ def test_what_is_said_to_a_pod() -> None:
     given = {"envFrom": [{"configMapRef": {"name": "settings"}}], "env": [{"name": "A", "value": "b"}]}
     assert of(AGENT | given).variables == {"CLAUDE_CONFIG_DIR": "/home/a/.claude", "A": "b"}
     assert of(AGENT).variables == {}
+    key = {"configMapKeyRef": {"name": "settings", "key": "CLAUDE_CONFIG_DIR"}}
+    other = {"configMapKeyRef": {"name": "absent", "key": "X", "optional": True}}
+    given = {"env": [{"name": "A", "valueFrom": key}, {"name": "B", "valueFrom": other}]}
+    settings = {"prefix": "X_", "configMapRef": {"name": "settings"}}
+    prefixed = {"envFrom": [settings, {"secretRef": {"name": "a"}}]}
+    told = {"A": "/home/a/.claude", "X_CLAUDE_CONFIG_DIR": "/home/a/.claude"}
+    assert of(AGENT | given | prefixed).variables == told
 
 
 @pytest.mark.parametrize(
@@ -75,6 +83,15 @@ def test_what_is_said_to_a_pod() -> None:
         ),
         ({"tmpfs": "/a:size=1g"}, Mount("/a", "tmpfs")),
         ({"tmpfs": ["/a"]}, Mount("/a", "tmpfs")),
+        ({"tmpfs": ["/a:mode=0755,size=1g"]}, Mount("/a", "tmpfs", True)),
+        ({"tmpfs": ["/a:mode=755,uid=1000"]}, Mount("/a", "tmpfs")),
+        ({"tmpfs": ["/a:mode=0770,gid=1000"]}, Mount("/a", "tmpfs")),
+        ({"tmpfs": ["/a:mode=1777"]}, Mount("/a", "tmpfs")),
+        (
+            {"volumes": [{"type": "tmpfs", "target": "/a", "tmpfs": {"mode": 0o755}}]},
+            Mount("/a", "tmpfs", True),
+        ),
+        ({"volumes": [{"type": "tmpfs", "target": "/a", "tmpfs": {"size": 9}}]}, Mount("/a", "tmpfs")),
         ({"secrets": ["login"]}, Mount("/run/secrets/login", "secret", True)),
         ({"secrets": [{"source": "login", "target": "/a/login"}]}, Mount("/a/login", "secret", True)),
         ({"configs": [{"source": "state"}]}, Mount("/state", "configMap", True)),
@@ -99,6 +116,8 @@ def test_what_is_said_to_a_service(said: Any) -> None:
         ("--mount type=bind,src=/x,dst=/a,readonly", Mount("/a", "bind", True)),
         ("--mount source=claude,target=/a,readonly=false", Mount("/a", "volume")),
         ("--mount type=volume,target=/a", Mount("/a", "anonymous")),
+        ("--mount type=tmpfs,dst=/a,tmpfs-mode=0755", Mount("/a", "tmpfs", True)),
+        ("--mount src=b,dst=/a,volume-opt=type=tmpfs,volume-opt=device=tmpfs", Mount("/a", "tmpfs")),
     ],
 )
 def test_what_a_command_mounts(words: str, mount: Mount) -> None:
@@ -112,6 +131,22 @@ def test_the_innermost_mount_carries() -> None:
     found = [start.carrier(each) for each in paths]
     assert [each and each.kind for each in found] == ["secret", "claim", "bind"]
     assert Start("one", (Mount("/a", "claim"),)).carrier("/ab") is None
+
+
+def test_volumes_of_memory_and_files_of_variables_are_read(tmp_path: Path) -> None:
+    text = (
+        "services: {a: {env_file: [a.env, {path: none.env, required: false}], environment: {B: own},"
+        " volumes: ['home:/a', 'kept:/b', {type: volume, source: home, target: /c}]}}\n"
+        "volumes: {home: {driver_opts: {type: tmpfs, device: tmpfs}}, kept: }\n"
+    )
+    (tmp_path / "compose.yaml").write_text(text)
+    (tmp_path / "a.env").write_text("CLAUDE_CONFIG_DIR=/tmp/claude\nB=file\n")
+    part = ComposePart(file="compose.yaml", service="a")
+    subject = Subject(directory=tmp_path, name="a", compose=part)
+    [(name, service)] = services(subject)
+    start = of_service(name, service)
+    assert start.mounts == (Mount("/a", "tmpfs"), Mount("/b", "volume"), Mount("/c", "tmpfs"))
+    assert start.variables == {"CLAUDE_CONFIG_DIR": "/tmp/claude", "B": "own"}
 
 
 def test_our_box_is_started_in_several_ways() -> None:

@@ -83,8 +83,13 @@ def variables(directory: Path) -> dict[str, str]:
 
     What is filled in gets into reports, and into the description of a box.
     """
+    return said_in(directory / ENV)
+
+
+def said_in(path: Path) -> dict[str, str]:
+    """Return what a file of variables says, {} where there is none, and of no secret."""
     try:
-        text = (directory / ENV).read_text(errors="replace")
+        text = path.read_text(errors="replace")
     except OSError:
         return {}
     told = {name: quoted or single or bare for name, quoted, single, bare in SAID.findall(text)}

@@ -26,6 +26,10 @@ REMOVES = re.compile(
 )
 AN_IMAGE = "docker-image://"  # before the image that a build takes files of
 LATEST = re.compile(r"(?P<image>\b[a-z0-9][\w./-]*:latest\b)")
+CHART = "Chart.yaml"  # beside the templates of a chart
+TEMPLATES = frozenset({".yaml", ".yml", ".tpl", ".txt"})
+# what a template says where the values say nothing, or after the name that they say
+FALLEN_BACK = re.compile(r"(?:[iI]mage|[tT]ag)\b[^\n]*\bdefault\s+[\"']latest[\"']|\}\}:latest\b")
 GIVEN = re.compile(r"\$\{?\w+")
 
 Object = Mapping[str, Any]
@@ -103,6 +107,7 @@ def images(subject: Subject) -> dict[str, str]:
                 if path.name.startswith(VALUES):
                     whole = _plain_valued(each)
                     found |= {f"{_shown(subject, path)}: {where}": image for where, image in whole}
+    found |= dict(_of_templates(subject)) | dict(_of_kustomizations(subject))
     for name, content in compose(subject).items():
         for service, each in content["services"].items():
             image = str(each.get("image", ""))
@@ -142,10 +147,56 @@ def _of_objects(subject: Subject) -> Iterator[tuple[str, str]]:
         chosen = {one for paths, images in given if path in paths for one in images}
         specified = [each for each in made if isinstance(each.get("spec"), dict)]
         named = {**pod_specs.images(specified), **pod_specs.image_volumes(specified)}
+        for each in specified:
+            if pod_specs.pod_spec(each) is None:
+                named |= dict(_nested(each["spec"], f"{each['kind']}/{each['metadata']['name']}"))
         for where, image in named.items():
             whole = filled(image)
             if whole and not pod_specs.is_filled_in(whole) and starting.repository(whole) not in chosen:
                 yield f"{name}: {where}", whole
+
+
+def _nested(value: Any, at: str) -> Iterator[tuple[str, str]]:
+    """Give the images of containers in a kind of others' making, wherever it has its pod, and where.
+
+    What a policy compares images with is no image.
+    """
+    if isinstance(value, list):
+        for each in value:
+            yield from _nested(each, at)
+    for key, each in value.items() if isinstance(value, Mapping) else ():
+        if key in pod_specs.GROUPS and isinstance(each, list):
+            told = [one for one in each if isinstance(one, Mapping)]
+            named = ((one.get("name", "?"), str(one.get("image", ""))) for one in told)
+            yield from ((f"{at}/{name}", image) for name, image in named if WHOLE.fullmatch(image))
+        else:
+            yield from _nested(each, at)
+
+
+def _of_templates(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Give the images that templates of charts name by themselves, also those that values have to ask for."""
+    for chart in files(subject, CHART):
+        for path in sorted((chart.parent / "templates").rglob("*")):
+            if path.suffix not in TEMPLATES or not path.is_file():
+                continue
+            text = path.read_text(errors="replace")
+            for pattern in (NAMED, LATEST):
+                yield from (
+                    (f"{_shown(subject, path)}: {one['image']}", one["image"])
+                    for one in pattern.finditer(text)
+                )
+            if FALLEN_BACK.search(text):
+                yield f"{_shown(subject, path)}: without a tag", "the-box:latest"
+
+
+def _of_kustomizations(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Give the images that kustomizations put in the place of others, by a tag and by no digest."""
+    for path in files(subject, *sources.KUSTOMIZATION):
+        told = [one for made in compose_file.documents(path) for one in sources.listed(made, "images")]
+        for each in told:
+            if isinstance(each, dict) and each.get("newTag") and not each.get("digest"):
+                name = each.get("newName") or each.get("name")
+                yield f"{_shown(subject, path)}: {each.get('name')}", f"{name}:{each['newTag']}"
 
 
 def _given(subject: Subject) -> Iterator[tuple[set[Path], set[str]]]:

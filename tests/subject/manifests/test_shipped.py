@@ -37,6 +37,46 @@ def test_images_are_found_in_files_compose_files_scripts_and_documents(subject: 
     assert found == floating | fixed
 
 
+def test_images_of_templates_and_overlays_are_found(tmp_path: Path) -> None:
+    files = {
+        "chart/Chart.yaml": "name: box\nversion: 0.1.0\n",
+        "chart/templates/pod.yaml": "      image: {{ .Values.image }}\n      - image: busybox:latest\n",
+        "chart/templates/_tag.tpl": '{{ .Values.image.tag | default "latest" }}\n',
+        "chart/templates/fine.yaml": (
+            "image: {{ .Values.image }}:{{ .Values.tag | default .Chart.AppVersion }}\n"
+            'channel: {{ .Values.channel | default "latest" }}\n'
+        ),
+        "chart/charts/sub/Chart.yaml": "name: sub\nversion: 0.1.0\n",
+        "chart/charts/sub/templates/job.yaml": 'image: "{{ .Values.name }}:latest"\n',
+        "overlays/dev/kustomization.yaml": "images: [{name: box, newName: host/box, newTag: latest}]\n",
+        "overlays/fixed/kustomization.yaml": (
+            "images: [{name: a, newTag: '1.0'}, {name: b, newTag: latest, digest: 'sha256:0'}]\n"
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = shipped.floating(shipped.images(Subject(directory=tmp_path, name="x")))
+    assert found == {
+        "chart/templates/pod.yaml: busybox:latest": "busybox:latest",
+        "chart/templates/_tag.tpl: without a tag": "the-box:latest",
+        "chart/charts/sub/templates/job.yaml: without a tag": "the-box:latest",
+        "overlays/dev/kustomization.yaml: box": "host/box:latest",
+    }
+
+
+def test_images_of_kinds_of_others_are_found(tmp_path: Path) -> None:
+    text = (
+        "apiVersion: agents.x-k8s.io/v1alpha1\nkind: Sandbox\nmetadata: {name: a}\n"
+        "spec: {podTemplate: {spec: {containers: [{name: c, image: box}, {name: d, image: 'a:1'}]}}}\n---\n"
+        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\n"
+        "spec: {rules: [{validate: {pattern: {spec: {containers: [{image: '!*:latest'}]}}}}]}\n"
+    )
+    (tmp_path / "sandbox.yaml").write_text(text)
+    found = shipped.images(Subject(directory=tmp_path, name="x"))
+    assert found == {"sandbox.yaml: Sandbox/a/c": "box", "sandbox.yaml: Sandbox/a/d": "a:1"}
+
+
 def test_an_image_with_a_tag_does_not_float() -> None:
     assert shipped.floating({"a": "x:1", "b": "h:5000/x@sha256:0", "c": "h:5000/x"}) == {"c": "h:5000/x"}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from boxproof.core.settings import ROOT
 from boxproof.subject import model
-from suites.kind.cluster_names import named, nameless, told
+from suites.kind.cluster_names import named, told
+from suites.kind.kind_commands import nameless
 
 
 def test_configurations_of_kind_are_read_and_other_files_are_not(tmp_path: Path) -> None:

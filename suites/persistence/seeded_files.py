@@ -1,0 +1,128 @@
+"""What a start copies to the volume only where nothing is: a newer image's file never arrives there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from boxproof.subject.documented_commands import CONTINUED
+from boxproof.subject.variables import filled
+
+REMARK = re.compile(r"(?:^|\s)#.*$", re.MULTILINE)
+ASSIGNED = re.compile(
+    r"^\s*(?:(?:export|local|readonly)\s+)*(?P<name>\w+)=[\"']?(?P<value>[^\s\"';&|]+)[\"']?\s*$",
+    re.MULTILINE,
+)
+STATEMENTS = re.compile(r"[;\n]|(?<!\S)(?:then|do)(?!\S)")
+COPY = re.compile(r"(?:^|[&|({]|\belse|\bsudo)\s*(?:\S*/)?(?P<words>(?:cp|rsync)\s[^&|]*)")
+KEEPS = {
+    "cp": re.compile(r"\s(?:-\w*n\w*|--no-clobber|--update=none(?:-fail)?)(?=\s)"),
+    "rsync": re.compile(r"\s--ignore-existing(?=\s)"),
+}
+TESTED = re.compile(r"(?P<not>!\s*(?:\[\[?|test)?\s*)?-[efdsrLh]\s+(?P<path>[^\s\]]+)")
+EMPTY = re.compile(r"-z\s+[\"']?\$\(\s*ls\b[^)]*?\s(?P<path>[^\s)-][^\s)]*)(?:\s+2>\S+)?\s*\)")
+GROUP = re.compile(r"(?P<sign>\|\||&&)\s*[{(]")
+BODY = re.compile(r"^(?:function\s+\S+\s*(?:\(\))?|[\w:-]+\s*\(\))?\s*\{")  # of a function, or a group alone
+OF_THE_CLI = (".claude.json", ".credentials.json")  # what it writes itself is no image's
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the volume is, where other things are mounted, and what variables are known to be."""
+
+    volume: Sequence[str]
+    others: Sequence[str] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def copied_once(text: str, places: Places) -> list[str]:
+    """Return the commands of a shell that copy from the image to the volume where nothing is there yet."""
+    found: list[str] = []
+    around = _Around(places)
+    for each in _statements(text, places.variables):
+        around.enter(each)
+        found += [each for copy in COPY.finditer(each) if _once(each, copy, around.lacks, places)]
+        around.leave(each)
+    return found
+
+
+class _Around:
+    """The conditions and groups around a statement: whether one holds only where nothing is there."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self._every = [False]
+        self._otherwise = False  # what the condition in force makes of its other branch
+
+    @property
+    def lacks(self) -> bool:
+        """Whether what stands here is carried out only where the volume lacks something."""
+        return any(self._every)
+
+    def enter(self, statement: str) -> None:
+        """Take in how a statement begins."""
+        if statement.startswith(("fi", "}", ")", "elif ")) and len(self._every) > 1:
+            self._every.pop()
+        if statement.startswith(("if ", "elif ")):
+            self._every.append(_lacks(statement, self.places))
+            self._otherwise = _has(statement, self.places)
+        elif statement.startswith("else"):
+            self._every[-1] = self._otherwise
+
+    def leave(self, statement: str) -> None:
+        """Take in the group that a statement opens and leaves open."""
+        group = GROUP.search(statement)
+        if (group or BODY.match(statement)) and not statement.endswith(("}", ")")):
+            guarded = group is not None and _guarded(statement[: group.end("sign")], self.places)
+            self._every.append(guarded)
+
+
+def _statements(text: str, variables: Mapping[str, str]) -> Iterator[str]:
+    """Give the statements of a shell, without remarks, variables filled in."""
+    plain = REMARK.sub("", CONTINUED.sub(" ", text))
+    known = dict(variables)
+    for each in ASSIGNED.finditer(plain):
+        known.setdefault(each["name"], filled(each["value"], known))
+    home = known.get("HOME", "~")
+    for each in STATEMENTS.split(filled(plain, known)):
+        if each.strip():
+            yield re.sub(r"(?<!\S)~(?=/)", home, each.strip().replace('"', "").replace("'", ""))
+
+
+def _once(statement: str, copy: re.Match[str], inside: bool, places: Places) -> bool:
+    """Return whether a copy is one from the image to the volume, and done only once."""
+    program, *words = copy["words"].rstrip(" })").split()
+    operands = [each for each in words if not each.startswith("-") and ">" not in each]
+    if len(operands) < 2 or not _below(operands[-1], places.volume):
+        return False
+    names = {PurePosixPath(each).name for each in operands}
+    seeds = [each for each in operands[:-1] if each.startswith("/") and not _below(each, places.volume)]
+    if not seeds or names & set(OF_THE_CLI) or all(_below(each, places.others) for each in seeds):
+        return False
+    keeps = KEEPS[PurePosixPath(program).name].search(f"{copy['words']} ")
+    return bool(keeps) or inside or _guarded(statement[: copy.start("words")], places)
+
+
+def _guarded(before: str, places: Places) -> bool:
+    """Return whether what stands before a command has it run only where nothing is there."""
+    condition = before.rstrip(" {(")
+    if condition.endswith("||"):
+        return _has(condition, places)
+    return condition.endswith("&&") and _lacks(condition, places)
+
+
+def _lacks(condition: str, places: Places) -> bool:
+    tested = [each["path"] for each in TESTED.finditer(condition) if each["not"]]
+    tested += [each["path"] for each in EMPTY.finditer(condition)]
+    return any(_below(each, places.volume) for each in tested)
+
+
+def _has(condition: str, places: Places) -> bool:
+    tested = [each["path"] for each in TESTED.finditer(condition) if not each["not"]]
+    return any(_below(each, places.volume) for each in tested)
+
+
+def _below(path: str, tops: Sequence[str]) -> bool:
+    return any(f"{path.rstrip('/')}/".startswith(f"{each.rstrip('/')}/") for each in tops)

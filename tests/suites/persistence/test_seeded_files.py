@@ -1,0 +1,49 @@
+"""Starts that copy the image's files to the volume once, and those that do so each time."""
+
+from __future__ import annotations
+
+import pytest
+
+from suites.persistence.seeded_files import Places, copied_once
+
+TOP = "/home/a/.claude"
+PLACES = Places((TOP,), ("/run/secrets",), {"HOME": "/home/a", "CLAUDE_CONFIG_DIR": TOP})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[ -e "$CLAUDE_CONFIG_DIR/CLAUDE.md" ] || cp /etc/box/CLAUDE.md "$CLAUDE_CONFIG_DIR"\n',
+        "cp -rn /opt/defaults/. ~/.claude/\n",
+        "rsync -a --ignore-existing /opt/defaults/ $HOME/.claude/\n",
+        "if [ ! -f ~/.claude/x ]; then\n  mkdir -p ~/.claude\n  cp /opt/x ~/.claude/x\nfi\n",
+        'if [ -z "$(ls -A /home/a/.claude 2>/dev/null)" ]; then\n  cp -r /app/* /home/a/.claude/\nfi\n',
+        "if [ -f ~/.claude/x ]; then\n  echo there\nelse\n  cp /opt/x ~/.claude/x\nfi\n",
+        'T="$HOME/.claude"\n[ -d "$T/c" ] || { mkdir -p "$T"; cp -r /opt/c "$T/"; }\n',
+        "if ! test -e ~/.claude/x; then cp /opt/x ~/.claude/x; fi\n",
+        "if [ -d /a ]; then\n  [ ! -e ~/.claude/x ] && cp /opt/x ~/.claude/x\nfi\n",
+    ],
+)
+def test_a_copy_that_is_made_once_is_seen(text: str) -> None:
+    assert len(copied_once(text, PLACES)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cp -r /opt/defaults/. ~/.claude/\n",
+        "[ -f ~/.claude/x ] || echo '{}' >~/.claude/x\n",
+        "[ -f /opt/x ] && cp /opt/x ~/.claude/x\n",
+        "if [ -f /opt/x ]; then\n  cp /opt/x ~/.claude/x\nfi\n",
+        "[ ! -f /opt/x ] || cp /opt/x ~/.claude/x\n",
+        "cp -n /etc/skel/.bashrc ~/\n",
+        "[ -f ~/.claude/.claude.json ] || cp /opt/claude.json ~/.claude/.claude.json\n",
+        "[ -e ~/.claude/login ] || cp /run/secrets/login ~/.claude/login\n",
+        "if [ ! -d ~/.claude ]; then mkdir ~/.claude; fi\ncp /opt/x ~/.claude/x\n",
+        "[ -e ~/.claude/b ] || { mkdir -p ~/.claude/b; }\ncp /opt/x ~/.claude/x\n",
+        "seed() {\n  echo a\n}\ncp /opt/x ~/.claude/x\n",
+        "# cp -n /opt/a ~/.claude/a\ncp -n ~/.claude/a ~/.claude/b\n",
+    ],
+)
+def test_one_that_is_made_each_time_or_of_something_else_is_not(text: str) -> None:
+    assert copied_once(text, PLACES) == []
