@@ -113,11 +113,16 @@ def _of_pod(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> Mount:
 
 
 def _variables(agent: Mapping[str, Any], objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
-    maps = [each["configMapRef"]["name"] for each in agent.get("envFrom") or () if "configMapRef" in each]
-    for each in objects:
-        if each["kind"] == "ConfigMap" and each["metadata"]["name"] in maps:
-            yield from ((name, str(value)) for name, value in (each.get("data") or {}).items())
-    yield from ((each["name"], str(each["value"])) for each in agent.get("env") or () if "value" in each)
+    maps = (each for each in objects if each["kind"] == "ConfigMap")
+    known = {each["metadata"]["name"]: each.get("data") or {} for each in maps}
+    for each in agent.get("envFrom") or ():
+        told, prefix = known.get((each.get("configMapRef") or {}).get("name")) or {}, each.get("prefix") or ""
+        yield from ((f"{prefix}{name}", str(value)) for name, value in told.items())
+    for each in agent.get("env") or ():
+        key = (each.get("valueFrom") or {}).get("configMapKeyRef") or {}
+        told = known.get(key.get("name")) or {}
+        if "value" in each or key.get("key") in told:
+            yield each["name"], str(each.get("value", told.get(key.get("key"))))
 
 
 def of_service(name: str, service: Mapping[str, Any]) -> Start:

@@ -56,6 +56,11 @@ def test_what_a_pod_mounts() -> None:
 def test_what_is_said_to_a_pod() -> None:
     given = {"envFrom": [{"configMapRef": {"name": "settings"}}], "env": [{"name": "A", "value": "b"}]}
     assert of(AGENT | given).variables == {"CLAUDE_CONFIG_DIR": "/home/a/.claude", "A": "b"}
+    key = {"name": "settings", "key": "CLAUDE_CONFIG_DIR"}
+    named = [{"name": "HERE", "valueFrom": {"configMapKeyRef": key}}, {"name": "NOWHERE", "valueFrom": {}}]
+    prefixed = [{"prefix": "MY_", "configMapRef": {"name": "settings"}}, {"secretRef": {"name": "settings"}}]
+    found = of(AGENT | {"env": named, "envFrom": prefixed}).variables
+    assert found == {"MY_CLAUDE_CONFIG_DIR": "/home/a/.claude", "HERE": "/home/a/.claude"}
     assert of(AGENT).variables == {}
 
 
