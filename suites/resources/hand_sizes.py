@@ -1,4 +1,4 @@
-"""Sizes that variables say by hand to runtimes, which take those of the control group where nothing is said."""
+"""Sizes that variables say by hand to runtimes, in the place of those of the control group."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDLESS = "off"  # of GOMEMLIMIT
 
 
 def beyond(variables: Mapping[str, str], amounts: Amounts) -> Iterator[str]:
-    """Give the variables whose size is not one of what is limited: more than that, or next to nothing of it."""
+    """Give the variables whose size is not one of the limit: more than that, or next to nothing of it."""
     memory, processors = amounts
     for name, size in _sizes(variables):
         if not math.isinf(memory) and not LEAST * memory <= size <= memory:

@@ -35,7 +35,7 @@ def log_bound(words: Sequence[str]) -> int:
 
 
 def tmp_is_tight(options: Sequence[str]) -> bool:
-    """Return whether options mount a tmpfs of a size at /tmp, and nothing else that is written there or below.
+    """Return whether options mount a tmpfs of a size at /tmp, and nothing else that is written below it.
 
     What says neither exec nor suid has noexec and nosuid: that is the engine's default.
     """
@@ -55,7 +55,7 @@ def tmp_is_tight(options: Sequence[str]) -> bool:
 
 
 def _has_a_size(words: str) -> bool:
-    """Return whether options of a tmpfs give it a size that bounds something, and let nothing there be run."""
+    """Return whether options of a tmpfs give it a size that is a bound, and let nothing there be run."""
     said = words.split(",")
     found = next((size for each in reversed(said) if (size := TMPFS.fullmatch(each))), None)
     if found is None or {"exec", "suid"} & set(said):

@@ -21,7 +21,8 @@ from suites.resources.tmp_places import open_places
 
 NONE_LACKS = require("no container of it lacks a request or a limit", lambda lacking: lacking == {})
 NO_OPEN_TMP = require(
-    "what it mounts at /tmp or below is memory, of a size that a container may have", lambda found: found == []
+    "what it mounts at /tmp or below is memory, of a size that a container may have",
+    lambda found: found == [],
 )
 LEFT_TO_IT = require(
     "with it the agent asks for 1Gi and 500m or more, and is limited at 4Gi or more and 3 CPUs",

@@ -15,7 +15,8 @@ from suites.resources.conftest import Rendered
 from suites.resources.engine_limits import Amounts
 
 OF_ITS_LIMIT = require(
-    "no runtime is told by hand of more than the box may have, or of next to nothing", lambda found: found == []
+    "no runtime is told by hand of more than the box may have, or of next to nothing",
+    lambda found: found == [],
 )
 HELD = (float(4 << 30), 3.0)  # bytes and processors
 WRONG = (
