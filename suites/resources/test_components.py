@@ -8,6 +8,7 @@ from boxproof.deployment.deploy import Objects
 from boxproof.kube.client import Object
 from boxproof.subject.manifests.pod_specs import (
     GROUPS,
+    agent,
     agent_container,
     containers,
     missing_resources,
@@ -15,6 +16,7 @@ from boxproof.subject.manifests.pod_specs import (
 )
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
+from suites.resources.autoscalers import KIND, lowest
 from suites.resources.conftest import Rendered
 from suites.resources.test_limits import HALF, KILLED, LIMIT, LIMIT_CPU, REQUEST, REQUEST_CPU, numbers
 from suites.resources.tmp_places import open_places
@@ -83,7 +85,18 @@ def test_no_component_opens_tmp(every: Rendered) -> None:
 @claim("memory-limit-sized-for-the-agent")
 @needs("box", "default-tier")
 def test_with_every_component_the_agent_has_what_it_needs(every: Rendered, subject: Subject) -> None:
-    with control("the values under which agents were killed are less"):
+    """Later as well: an autoscaler may lower what is written."""
+
+    def least(asked: str, objects: Objects) -> tuple[float, ...]:
+        container = agent_container(objects, subject)
+        return numbers(asked, lowest(objects, agent(objects, subject), container))
+
+    default = every["default"]
+    named = agent(default, subject)
+    target = {"kind": named["kind"], "name": named["metadata"]["name"]}
+    scaler: Object = {"kind": KIND, "metadata": {"name": "doctored"}, "spec": {"targetRef": target}}
+    with control("the values under which agents were killed are less, and so is what an autoscaler finds"):
         LEFT_TO_IT.fails(numbers("too small", KILLED))
+        LEFT_TO_IT.fails(least("with an autoscaler", [*default, scaler]))
     for name, objects in every.items():
-        LEFT_TO_IT(numbers(name, agent_container(objects, subject)["resources"]))
+        LEFT_TO_IT(least(name, objects))
