@@ -101,11 +101,11 @@ def heap_by_hand(objects: Objects) -> None:
     agent_of(objects).setdefault("env", []).append({"name": "NODE_OPTIONS", "valueFrom": key})
 
 
-@subject_sabotage("limits-read-from-cgroup", "Compose says the size of a heap that the memory does not hold")
+@subject_sabotage("limits-read-from-cgroup", "a file of variables for Compose says a heap beyond the memory")
 def heap_by_compose(directory: Path) -> None:
-    """As many files for developers do."""
-    said = '      CLAUDE_WAIT_FOR_LOGIN: "1"'
-    replace_in(directory / "compose.yaml", said, f"      NODE_OPTIONS: --max-old-space-size=8192\n{said}")
+    """As many of those for developers do."""
+    (directory / "claude.env").write_text("NODE_OPTIONS=--max-old-space-size=8192\n")
+    replace_in(directory / "compose.yaml", "    environment:\n", "    env_file: claude.env\n    environment:\n")
 
 
 @manifest_sabotage("iso-pod-is-bounded", "its directories may have half a terabyte each, and all of the disk")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from boxproof.core.session import Session
@@ -78,7 +79,10 @@ def tiers(session: Session, subject: Subject) -> Iterator[tuple[str, list[Object
 
 
 def services(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give each Compose file, and each service of the box that there is with it over the first."""
+    """Give each Compose file, and each service of the box that there is with it over the first.
+
+    Its variables are those of the files that it names as well.
+    """
     files = shipped.compose(subject)
     first = files.get(subject.compose.file, {}).get("services") or {}
     image = (first.get(subject.compose.service) or {}).get("image")
@@ -86,7 +90,25 @@ def services(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
         found = first if name == subject.compose.file else compose_file.laid_over(first, content["services"])
         for service, each in found.items():
             if service == subject.compose.service or (image and (each or {}).get("image") == image):
-                yield f"{name}: {service}", each or {}
+                where = (subject.directory / name).parent
+                yield f"{name}: {service}", {**(each or {}), "environment": _with_files(each or {}, where)}
+
+
+def _with_files(service: Mapping[str, Any], directory: Path) -> dict[str, str]:
+    """Return the variables of a service, with those of the files that it takes some of."""
+    told = service.get("env_file") or ()
+    found: dict[str, str] = {}
+    for each in [told] if isinstance(told, str | Mapping) else told:
+        path = each.get("path", "") if isinstance(each, Mapping) else each
+        found |= compose_file.variables_of(directory / str(path))
+    return {**found, **_said(service)}
+
+
+def _said(service: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables that a service of Compose says itself."""
+    said = service.get("environment") or {}
+    pairs = said.items() if isinstance(said, Mapping) else (str(each).partition("=")[::2] for each in said)
+    return {str(key): str(value or "") for key, value in pairs}
 
 
 def commands(subject: Subject) -> list[Run]:
@@ -132,10 +154,7 @@ def of_service(name: str, service: Mapping[str, Any]) -> Start:
     mounts += [_of_service(each) for each in service.get("volumes") or ()]
     for key, kind, top in (("secrets", "secret", "/run/secrets"), ("configs", "configMap", "")):
         mounts += [Mount(_lent(each, top), kind, read_only=True) for each in service.get(key) or ()]
-    said = service.get("environment") or {}
-    pairs = said.items() if isinstance(said, Mapping) else (str(each).partition("=")[::2] for each in said)
-    given = {str(key): str(value or "") for key, value in pairs}
-    return Start(name, tuple(mounts), bool(service.get("read_only")), given)
+    return Start(name, tuple(mounts), bool(service.get("read_only")), _said(service))
 
 
 def _of_service(volume: Any) -> Mount:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from boxproof.core.settings import ROOT
 from boxproof.subject import model
 from boxproof.subject.documented_commands import Run
-from boxproof.subject.model import Subject
+from boxproof.subject.model import ComposePart, Subject
 from suites.agent_starts import Mount, Start, commands, of_objects, of_run, of_service, services
 
 AGENT = {"name": "agent", "volumeMounts": [{"name": "home", "mountPath": "/home/a/.claude"}]}
@@ -93,6 +94,16 @@ def test_what_a_service_mounts(service: dict[str, Any], mount: Mount) -> None:
 def test_what_is_said_to_a_service(said: Any) -> None:
     start = of_service("compose.yaml", {"environment": said, "read_only": True})
     assert (start.variables, start.read_only) == ({"A": "b", "C": ""}, True)
+
+
+def test_files_of_variables_tell_a_service_what_it_does_not_say(tmp_path: Path) -> None:
+    (tmp_path / "box.env").write_text("# for developers\nA=1\nexport B='2'\nAPI_TOKEN=none\n")
+    files = "[{path: box.env}, missing.env]"
+    text = f"services: {{one: {{image: a, env_file: {files}, environment: [B=3]}}}}"
+    (tmp_path / "compose.yaml").write_text(text)
+    part = ComposePart(file="compose.yaml", service="one")
+    [(name, service)] = services(Subject(directory=tmp_path, name="a", compose=part))
+    assert of_service(name, service).variables == {"A": "1", "B": "3"}
 
 
 @pytest.mark.parametrize(
