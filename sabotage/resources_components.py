@@ -105,7 +105,8 @@ def heap_by_hand(objects: Objects) -> None:
 def heap_by_compose(directory: Path) -> None:
     """As many of those for developers do."""
     (directory / "claude.env").write_text("NODE_OPTIONS=--max-old-space-size=8192\n")
-    replace_in(directory / "compose.yaml", "    environment:\n", "    env_file: claude.env\n    environment:\n")
+    said = "    environment:\n"
+    replace_in(directory / "compose.yaml", said, f"    env_file: claude.env\n{said}")
 
 
 @manifest_sabotage("iso-pod-is-bounded", "its directories may have half a terabyte each, and all of the disk")

@@ -17,10 +17,11 @@ def open_places(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Iterato
     """Give the places at /tmp or below it where a container may write to a disk, or without a bound."""
     volumes = {each["name"]: each for each in pod.get("volumes") or ()}
     mounts = {_place(each): each for each in container.get("volumeMounts") or ()}
-    for place, each in mounts.items():
-        if f"{place}/".startswith(f"{TMP}/") and not each.get("readOnly"):
-            if not _is_bounded(volumes.get(each["name"]) or {}, _memory(pod)):
-                yield place
+    written = {place: each for place, each in mounts.items() if not each.get("readOnly")}
+    for place, each in written.items():
+        is_within = f"{place}/".startswith(f"{TMP}/")
+        if is_within and not _is_bounded(volumes.get(each["name"]) or {}, _memory(pod)):
+            yield place
     if TMP not in mounts and not (container.get("securityContext") or {}).get("readOnlyRootFilesystem"):
         yield f"{TMP} in its own layer"
 
