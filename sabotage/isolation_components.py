@@ -16,6 +16,28 @@ from pytest_claims.sabotages import replace_in, subject_sabotage
 SANDBOXED = "manifests/components/sandboxed/kustomization.yaml"
 CLASS = "        value: gvisor\n"
 OF_THE_AGENT = "/spec/template/spec/containers/0"
+SANDBOX = """apiVersion: agents.x-k8s.io/v1alpha1
+kind: Sandbox
+metadata:
+  name: claude-sandbox
+  namespace: claude
+spec:
+  podTemplate:
+    spec:
+      containers:
+        - name: sandbox
+          image: claude-in-a-box:unset
+          securityContext:
+            readOnlyRootFilesystem: true
+          resources:
+            limits: {memory: 4Gi, ephemeral-storage: 8Gi}
+          volumeMounts:
+            - {name: cache, mountPath: /workspace}
+      volumes:
+        - name: cache
+          hostPath:
+            path: /var/cache/sandbox
+"""
 VOLUME = """apiVersion: v1
 kind: PersistentVolume
 metadata:
@@ -51,6 +73,14 @@ def volume_of_the_node(directory: Path) -> None:
         "  - storageclass.yaml\n",
         "  - storageclass.yaml\n  - volume.yaml\n",
     )
+
+
+@subject_sabotage("iso-nothing-of-the-node", "a sandbox of another API mounts a directory of its node")
+def sandbox_of_the_node(directory: Path) -> None:
+    """No workload of Kubernetes' own has that pod."""
+    component = directory / "manifests/components/sandboxed"
+    (component / "sandbox.yaml").write_text(SANDBOX)
+    replace_in(component / "kustomization.yaml", "patches:\n", "resources:\n  - sandbox.yaml\npatches:\n")
 
 
 @manifest_sabotage("iso-nothing-of-the-node", "the service is to be had at a port of every node")

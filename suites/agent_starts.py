@@ -81,7 +81,10 @@ def tiers(session: Session, subject: Subject) -> Iterator[tuple[str, list[Object
 
 
 def services(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give each Compose file, and each service of the box that there is with it over the first."""
+    """Give each Compose file, and each service of the box that there is with it over the first.
+
+    Its variables are those of the files that it names as well.
+    """
     files = shipped.compose(subject)
     main = files.get(subject.compose.file, {})
     first = main.get("services") or {}
@@ -120,7 +123,7 @@ def _told_by_files(service: Mapping[str, Any], directory: Path) -> Mapping[str, 
     named = service.get("env_file") or ()
     files = [named] if isinstance(named, str | Mapping) else named
     paths = [str(each.get("path", "")) if isinstance(each, Mapping) else str(each) for each in files]
-    said = {key: value for each in paths for key, value in compose_file.said_in(directory / each).items()}
+    said = {key: value for each in paths for key, value in compose_file.variables_of(directory / each).items()}
     return {**service, "environment": {**said, **_pairs(service.get("environment"))}} if said else service
 
 

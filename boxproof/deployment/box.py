@@ -72,7 +72,8 @@ class Box:
         workload = self.workload
         if workload["kind"] == "Pod":
             return workload
-        found: dict[str, Any] = (workload.get("spec") or {}).get("template") or self._live
+        spec = workload.get("spec") or {}
+        found: dict[str, Any] = spec.get("template") or spec.get("podTemplate") or self._live
         return found
 
     @cached_property

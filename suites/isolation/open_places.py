@@ -22,8 +22,14 @@ def open_places(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Iterato
     volumes = {each["name"]: each for each in pod.get("volumes") or ()}
     for mount in container.get("volumeMounts") or ():
         directory = volumes.get(mount["name"], {}).get("emptyDir")
-        if directory is not None and not mount.get("readOnly") and _endless(directory.get("sizeLimit")):
+        if directory is not None and not mount.get("readOnly") and _is_open(directory):
             yield str(mount["mountPath"])
+
+
+def _is_open(directory: Mapping[str, Any]) -> bool:
+    """Return whether an emptyDir has no size, or on a disk one that is no bound."""
+    size = directory.get("sizeLimit")
+    return _endless(size) or (directory.get("medium") != "Memory" and quantity(size) > MOST_DISK)
 
 
 def _endless(size: Any) -> bool:

@@ -28,6 +28,22 @@ def problems(policy: Mapping[str, Any], names: Collection[str]) -> list[str]:
     return [*_dns(rules), *_https(rules, names)]
 
 
+def wider(policy: Mapping[str, Any], names: Collection[str]) -> list[str]:
+    """Return what a policy lets its pods out to beyond ``names``, the API server, and pods of the cluster.
+
+    A rule that says nothing allows nothing.
+    """
+    every = policy["spec"].get("egress") or []
+    rules = [each for each in every if each and set(each) - {"toPorts"} != {"toEndpoints"}]
+    have = listed({"spec": {"egress": rules}})
+    return [*_https(rules, have), *(f"{each} is allowed" for each in sorted(have - set(names)))]
+
+
+def selects(policy: Mapping[str, Any], namespace: str, labels: Mapping[str, str]) -> bool:
+    """Return whether a policy is about a pod with these labels in a namespace."""
+    return matches(_selector(policy), {**labels, _plain(SPACE): namespace}) and _near(policy, namespace)
+
+
 def astray(
     policies: Iterable[Mapping[str, Any]], namespace: str, labels: Mapping[str, str], own: Mapping[str, str]
 ) -> list[str]:

@@ -57,6 +57,11 @@ def test_what_a_pod_mounts() -> None:
 def test_what_is_said_to_a_pod() -> None:
     given = {"envFrom": [{"configMapRef": {"name": "settings"}}], "env": [{"name": "A", "value": "b"}]}
     assert of(AGENT | given).variables == {"CLAUDE_CONFIG_DIR": "/home/a/.claude", "A": "b"}
+    key = {"name": "settings", "key": "CLAUDE_CONFIG_DIR"}
+    named = [{"name": "HERE", "valueFrom": {"configMapKeyRef": key}}, {"name": "NOWHERE", "valueFrom": {}}]
+    prefixed = [{"prefix": "MY_", "configMapRef": {"name": "settings"}}, {"secretRef": {"name": "settings"}}]
+    found = of(AGENT | {"env": named, "envFrom": prefixed}).variables
+    assert found == {"MY_CLAUDE_CONFIG_DIR": "/home/a/.claude", "HERE": "/home/a/.claude"}
     assert of(AGENT).variables == {}
     key = {"configMapKeyRef": {"name": "settings", "key": "CLAUDE_CONFIG_DIR"}}
     other = {"configMapKeyRef": {"name": "absent", "key": "X", "optional": True}}
@@ -105,6 +110,16 @@ def test_what_a_service_mounts(service: dict[str, Any], mount: Mount) -> None:
 def test_what_is_said_to_a_service(said: Any) -> None:
     start = of_service("compose.yaml", {"environment": said, "read_only": True})
     assert (start.variables, start.read_only) == ({"A": "b", "C": ""}, True)
+
+
+def test_files_of_variables_tell_a_service_what_it_does_not_say(tmp_path: Path) -> None:
+    (tmp_path / "box.env").write_text("# for developers\nA=1\nexport B='2'\nAPI_TOKEN=none\n")
+    files = "[{path: box.env}, missing.env]"
+    text = f"services: {{one: {{image: a, env_file: {files}, environment: [B=3]}}}}"
+    (tmp_path / "compose.yaml").write_text(text)
+    part = ComposePart(file="compose.yaml", service="one")
+    [(name, service)] = services(Subject(directory=tmp_path, name="a", compose=part))
+    assert of_service(name, service).variables == {"A": "1", "B": "3"}
 
 
 @pytest.mark.parametrize(

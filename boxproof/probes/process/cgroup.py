@@ -16,7 +16,10 @@ from pytest_claims.recording.observations import record
 
 ROOT = "/sys/fs/cgroup"
 UNLIMITED = 1 << 60  # version 1 has a number for "no limit"
-UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9}
+UNITS = {
+    **{f"{unit}i": 1 << 10 * power for power, unit in enumerate("KMGTPE", 1)},
+    **{unit: 10 ** (3 * power) for power, unit in enumerate("kMGTPE", 1)},
+}
 SAMPLE = """peak=0
 while [ ! -e "$2" ] && [ -d "/proc/$1/root" ]; do
     at=/proc/$1/root/sys/fs/cgroup

@@ -79,15 +79,15 @@ def _included(path: Path, depth: int) -> dict[str, Service]:
 
 
 def variables(directory: Path) -> dict[str, str]:
-    """Return what the file of variables of a directory says, {} where it has none, and of no secret.
+    """Return what the file of variables of a directory says, {} where it has none, and of no secret."""
+    return variables_of(directory / ENV)
+
+
+def variables_of(path: Path) -> dict[str, str]:
+    """Return what a file of variables says, {} where there is none, and of no secret.
 
     What is filled in gets into reports, and into the description of a box.
     """
-    return said_in(directory / ENV)
-
-
-def said_in(path: Path) -> dict[str, str]:
-    """Return what a file of variables says, {} where there is none, and of no secret."""
     try:
         text = path.read_text(errors="replace")
     except OSError:

@@ -28,13 +28,28 @@ def pod_spec(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     It is the object's own: what is set in it is set in the object. Of the two names of its
     account it has the newer.
     """
-    spec: dict[str, Any] = manifest.get("spec") or {}
     if manifest.get("kind") == "Pod":
-        return _renamed(spec)
-    job = (spec.get("jobTemplate") or {}).get("spec", spec)
-    template = job.get("template")
-    found: dict[str, Any] | None = template.get("spec") if isinstance(template, dict) else None
+        return _renamed(manifest.get("spec") or {})
+    found: dict[str, Any] | None = _template(manifest).get("spec")
     return _renamed(found) if found else None
+
+
+def _template(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the template of an object's pods, {} for none; a custom resource may have it by other names.
+
+    Of these it is one whose containers have images: others only add to pods that an operator makes.
+    """
+    spec = manifest.get("spec") or {}
+    job = (spec.get("jobTemplate") or {}).get("spec", spec)
+    if isinstance(template := job.get("template"), dict):
+        return template
+    scaled = spec.get("jobTargetRef")
+    for each in (spec.get("podTemplate"), scaled.get("template") if isinstance(scaled, dict) else None):
+        made = each.get("spec") if isinstance(each, dict) else None
+        named = made.get("containers") if isinstance(made, dict) else None
+        if each and named and all(isinstance(one, dict) and one.get("image") for one in named):
+            return dict_of(each)
+    return {}
 
 
 def _renamed(spec: dict[str, Any]) -> dict[str, Any]:
@@ -220,9 +235,7 @@ def without_pods(manifests: Iterable[dict[str, Any]]) -> None:
 
 def labels(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return the labels of the pods that an object makes."""
-    spec = manifest.get("spec") or {}
-    job = (spec.get("jobTemplate") or {}).get("spec", spec)
-    template = manifest if manifest["kind"] == "Pod" else job.get("template") or {}
+    template = manifest if manifest["kind"] == "Pod" else _template(manifest)
     found = (template.get("metadata") or {}).get("labels") or {}
     return {name: value for name, value in found.items() if name != NO_NODE}
 

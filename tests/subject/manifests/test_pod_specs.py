@@ -169,3 +169,30 @@ def test_a_workload_is_found_by_its_name_as_kustomize_has_made_it() -> None:
     assert pod_specs.workload([built], "agent") == built
     with pytest.raises(SubjectFault, match="no workload 'other'"):
         pod_specs.workload([built], "other")
+
+
+POD: dict[str, Any] = {
+    "metadata": {"labels": {"app": "a"}},
+    "spec": {"containers": [{"name": "b", "image": "c:1"}]},
+}
+
+
+@pytest.mark.parametrize("spec", [{"podTemplate": POD}, {"jobTargetRef": {"template": POD}}])
+def test_a_custom_resource_may_have_its_pod_by_another_name(spec: dict[str, Any]) -> None:
+    made = {"kind": "Sandbox", "metadata": {"name": "x"}, "spec": spec}
+    assert pod_specs.pod_spec(made) is POD["spec"]
+    assert pod_specs.labels(made) == {"app": "a"}
+    assert pod_specs.images([made]) == {"Sandbox/x/b": "c:1"}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"podTemplate": {"spec": {"containers": [{"name": "elasticsearch", "resources": {}}]}}},
+        {"podTemplate": "of-another-name"},
+        {"podTemplate": {"metadata": {"labels": {"a": "b"}}}},
+        {"jobTargetRef": None},
+    ],
+)
+def test_what_only_adds_to_a_pod_is_none(spec: dict[str, Any]) -> None:
+    assert pod_specs.pod_spec({"kind": "Elasticsearch", "metadata": {"name": "x"}, "spec": spec}) is None

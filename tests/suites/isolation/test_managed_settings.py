@@ -57,6 +57,43 @@ def test_what_is_mounted_over_the_images_settings_counts(
     assert texts(volume, data, **mount) == wanted
 
 
+OPEN = '{"allowManagedHooksOnly": false}'
+BESIDE = "/etc/claude-code/managed-settings.d"
+
+
+@pytest.mark.parametrize(
+    ("data", "mount", "wanted"),
+    [
+        ({"50.json": OPEN}, {"mountPath": BESIDE}, ["hooks of others"]),
+        ({"50.json": OPEN}, {"mountPath": f"{BESIDE}/team.json", "subPath": "50.json"}, ["hooks of others"]),
+        ({"50.json": OPEN, "60.json": HELD}, {"mountPath": BESIDE}, []),
+        ({"50.json": OPEN, "40.json": HELD}, {"mountPath": BESIDE}, ["hooks of others"]),
+        ({"50.json": '{"permissions": {"deny": []}}'}, {"mountPath": BESIDE}, []),
+        ({"50.json": "no settings"}, {"mountPath": BESIDE}, ["no JSON"]),
+        ({"50.txt": OPEN, ".50.json": OPEN}, {"mountPath": BESIDE}, []),
+        ({"50.json": OPEN}, {"mountPath": "/tmp"}, []),
+    ],
+)
+def test_fragments_count_by_what_they_take_back(
+    data: dict[str, str], mount: dict[str, Any], wanted: list[str]
+) -> None:
+    assert [one for each in texts(PLAIN, data, **mount) for one in left_open(each)] == wanted
+
+
+def test_a_directory_that_has_both_is_read_whole() -> None:
+    items = [{"key": "a", "path": FILE}, {"key": "b", "path": "managed-settings.d/50.json"}]
+    volume = {"configMap": {"name": "one", "items": items}}
+    found = texts(volume, {"a": HELD, "b": OPEN}, mountPath="/etc/claude-code")
+    assert [left_open(each) for each in found] == [[], ["hooks of others"]]
+
+
+def test_binary_data_is_read_too() -> None:
+    objects = [{"kind": "ConfigMap", "metadata": {"name": "one"}, "binaryData": {FILE: "e30="}}]
+    mount = {"name": "v", "mountPath": "/etc/box/mcp"}
+    pod = {"containers": [{"name": "a", "volumeMounts": [mount]}], "volumes": [{"name": "v"} | PLAIN]}
+    assert given(objects, pod, "a") == ["{}"]
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [

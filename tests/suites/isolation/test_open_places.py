@@ -42,6 +42,21 @@ MOUNT = [{"name": "a", "mountPath": "/a"}]
             ["/a"],
         ),
         ({"resources": {"limits": {"memory": "1Gi", "ephemeral-storage": "100Ti"}}}, {}, ["its own layer"]),
+        (
+            {"resources": MEMORY, "securityContext": CLOSED, "volumeMounts": MOUNT},
+            {"emptyDir": {"sizeLimit": "500Gi"}},
+            ["/a"],
+        ),
+        (
+            {"resources": MEMORY, "securityContext": CLOSED, "volumeMounts": MOUNT},
+            {"emptyDir": {"sizeLimit": "1P"}},
+            ["/a"],
+        ),
+        (
+            {"resources": MEMORY, "securityContext": CLOSED, "volumeMounts": MOUNT},
+            {"emptyDir": {"sizeLimit": "2Gi"}},
+            [],
+        ),
     ],
 )
 def test_what_has_no_upper_size_is_told(

@@ -47,6 +47,18 @@ def test_a_service_is_bounded_by_each_driver_that_keeps_a_size() -> None:
         ("--tmpfs /run:size=1m", False),
         ("--tmpfs /tmp:size=256m,exec", False),
         ("", False),
+        ("--tmpfs /tmp:size=40%", True),
+        ("--tmpfs /tmp:size=90%", False),
+        ("--tmpfs /tmp:size=16g", True),
+        ("--tmpfs /tmp:size=500G", False),
+        ("--tmpfs /tmp:size=1t", False),
+        ("--mount type=tmpfs,dst=/tmp,tmpfs-size=268435456", True),
+        ("--tmpfs /tmp:size=1m -v cache:/tmp/cache", False),
+        ("--tmpfs /tmp:size=1m -v ./ca.crt:/tmp/ca.crt:ro", True),
+        ("--tmpfs /tmp:size=1m --mount type=bind,src=/a,dst=/tmp/a", False),
+        ("--tmpfs /tmp:size=1m --mount type=bind,src=/a,dst=/tmp/a,readonly", True),
+        ("--tmpfs /tmp:size=1m --tmpfs /tmp/build:exec", False),
+        ("--tmpfs /tmp:size=1m --tmpfs /tmp/build:size=1m -v home:/home/me", True),
     ],
 )
 def test_tmp_is_tight_with_a_size_and_without_programs(words: str, tight: bool) -> None:
@@ -69,6 +81,10 @@ def test_tmp_is_tight_with_a_size_and_without_programs(words: str, tight: bool) 
         ({"volumes": [{"type": "tmpfs", "target": "/tmp", "tmpfs": {"size": "64m"}}]}, 0),
         ({"volumes": [{"type": "tmpfs", "target": "/tmp/", "tmpfs": {"size": 1 << 26}}, "a:/tmp/a"]}, 1),
         ({"volumes": [{"type": "tmpfs", "target": "/tmp"}]}, 1),
+        ({"volumes": [{"type": "tmpfs", "target": "/tmp", "tmpfs": {"size": "500g"}}]}, 1),
+        ({"tmpfs": ["/tmp:size=1m", "/tmp/build:exec,size=1m"]}, 1),
+        ({"tmpfs": ["/tmp:size=1m"], "volumes": ["./ca.crt:/tmp/ca.crt:ro"]}, 0),
+        ({"tmpfs": ["/tmp:size=100%"]}, 1),
     ],
 )
 def test_the_tmp_of_a_service_is_tight(service: dict[str, Any], number: int) -> None:
