@@ -10,6 +10,10 @@ WRAPPER = "/usr/local/sbin/claude"  # before the CLI in PATH
 FILE = "$CLAUDE_CONFIG_DIR/.credentials.json"
 
 image_sabotage(
+    "session_told_to_nobody", "remote-control-lifecycle", "what the CLI says of its session is thrown away",
+    dockerfile=edited(START, r's/^remote-control\) (.*) ;;$/remote-control) \1 >\/dev\/null ;;/'),
+)  # fmt: skip
+image_sabotage(
     "documented_flag", "mode-flags-exist", "headless mode gives --headless, as one of the documents has it",
     dockerfile=edited(START, "s/claude -p/claude --headless -p/"),
 )  # fmt: skip

@@ -256,5 +256,5 @@ def empty_backup(subject: Path) -> None:
 @subject_sabotage("no-volume-shadowing", "the entrypoint copies the image's skills where there are none yet")
 def skills_by_the_entrypoint(subject: Path) -> None:
     path = subject / "image/rootfs/usr/local/bin/entrypoint"
-    seed = "cp -r /etc/claude-code/.claude/skills \"$CLAUDE_CONFIG_DIR/commands\" || :"
+    seed = 'cp -r /etc/claude-code/.claude/skills "$CLAUDE_CONFIG_DIR/commands" || :'
     replace_in(path, "\nset -eu\n", f'\nset -eu\n[ -e "$CLAUDE_CONFIG_DIR/commands" ] || {seed}\n')

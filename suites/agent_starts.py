@@ -123,7 +123,9 @@ def _told_by_files(service: Mapping[str, Any], directory: Path) -> Mapping[str, 
     named = service.get("env_file") or ()
     files = [named] if isinstance(named, str | Mapping) else named
     paths = [str(each.get("path", "")) if isinstance(each, Mapping) else str(each) for each in files]
-    said = {key: value for each in paths for key, value in compose_file.variables_of(directory / each).items()}
+    said = {
+        key: value for each in paths for key, value in compose_file.variables_of(directory / each).items()
+    }
     return {**service, "environment": {**said, **_pairs(service.get("environment"))}} if said else service
 
 
@@ -161,11 +163,11 @@ def _variables(agent: Mapping[str, Any], objects: Sequence[Object]) -> Iterator[
     every = (each for each in objects if each["kind"] == "ConfigMap")
     maps: dict[str, Object] = {each["metadata"]["name"]: each.get("data") or {} for each in every}
     for each in agent.get("envFrom") or ():
-        data = maps.get((each.get("configMapRef") or {}).get("name"), {})
+        data = maps.get(str((each.get("configMapRef") or {}).get("name")), {})
         yield from ((f"{each.get('prefix') or ''}{name}", str(value)) for name, value in data.items())
     for each in agent.get("env") or ():
         key = (each.get("valueFrom") or {}).get("configMapKeyRef") or {}
-        value = each.get("value", maps.get(key.get("name"), {}).get(key.get("key")))
+        value = each.get("value", maps.get(str(key.get("name")), {}).get(key.get("key")))
         if value is not None:
             yield each["name"], str(value)
 

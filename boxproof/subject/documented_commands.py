@@ -74,9 +74,8 @@ def values(options: Sequence[str], *names: str) -> list[str]:
         name, equals, value = word.partition("=")
         if name in names:
             found.append(value if equals else next(iter(options[at + 1 : at + 2]), ""))
-        elif short := _valued(word):
-            if f"-{short[0]}" in names:
-                found.append(short[1:].removeprefix("=") or next(iter(options[at + 1 : at + 2]), ""))
+        elif (short := _valued(word)) and f"-{short[0]}" in names:
+            found.append(short[1:].removeprefix("=") or next(iter(options[at + 1 : at + 2]), ""))
     return found
 
 

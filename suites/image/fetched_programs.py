@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 # a directory of programs, or something in it
 PLACE = (
-    r"[\"']?(?:[\w.~${}/-]*/)?(?:s?bin|tools?|usr(?:/local)?|libexec|\.local)(?:/[\w.*${}-]*)*(?=[\s;&|\"')]|$)"
+    r"[\"']?(?:[\w.~${}/-]*/)?(?:s?bin|tools?|usr(?:/local)?|libexec|\.local)"
+    r"(?:/[\w.*${}-]*)*(?=[\s;&|\"')]|$)"
 )
 LATER = r"(?:[^\n]*\n){0,3}?[^\n]*"  # some lines further on
 DOWNLOAD = r"\b(?:curl|wget|aria2c)\b"

@@ -29,7 +29,7 @@ def open_places(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Iterato
 def _is_open(directory: Mapping[str, Any]) -> bool:
     """Return whether an emptyDir has no size, or on a disk one that is no bound."""
     size = directory.get("sizeLimit")
-    return _endless(size) or (directory.get("medium") != "Memory" and quantity(size) > MOST_DISK)
+    return _endless(size) or (directory.get("medium") != "Memory" and quantity(size or 0) > MOST_DISK)
 
 
 def _endless(size: Any) -> bool:

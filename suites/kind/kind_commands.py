@@ -95,9 +95,9 @@ def mistaken(texts: Mapping[str, str]) -> list[str]:
     """Return the looks for a cluster, where one is made, that another of a longer name passes."""
     found = []
     for name, text in texts.items():
-        for line in joined(text).splitlines() if CREATES.search(text) else ():
-            if not line.lstrip().startswith("#") and _by_a_part(line):
-                found.append(f"{name}: {line.strip()}")
+        lines = joined(text).splitlines() if CREATES.search(text) else ()
+        told = (each.strip() for each in lines if _by_a_part(each))
+        found += [f"{name}: {each}" for each in told if not each.startswith("#")]
     return found
 
 

@@ -28,7 +28,7 @@ def more_policies(tier: Box) -> dict[str, Object]:
     """Return policies of other APIs that let a tier's agent out, each in its own way."""
     meta = {"name": "one-more", "namespace": tier.namespace}
     agent = {"matchLabels": dict(tier.labels)}
-    every = {"namespaces": {}}
+    every: dict[str, Any] = {"namespaces": {}}
     public = {"action": "Allow", "to": [{"networks": ["0.0.0.0/0"]}]}
     made = {
         "the world, by Cilium": (cilium.KIND, {"endpointSelector": agent, "egress": [WORLD]}),

@@ -109,7 +109,7 @@ def unkept(
     """
     beside = PurePosixPath(first).parent
     names = _volumes(files, service, where)
-    found = []
+    found: list[str] = []
     for name, content in files.items():
         path = PurePosixPath(name)
         if name == asked or (path.parent == beside and BY_ITSELF.match(path.name)):

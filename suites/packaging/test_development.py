@@ -15,7 +15,10 @@ NO_OTHER = require("no container for development brings another CLI", lambda fou
 NO_RIGHTS = require("no container for development is given what confines it", lambda found: found == [])
 NOT_ROOTS = require("no container for development is root's", lambda found: found == [])
 FEATURE = "ghcr.io/anthropics/devcontainer-features/claude-code:1.0"
-BRINGS = ({"features": {FEATURE: {}}}, {"postCreateCommand": "npm install -g @anthropic-ai/claude-code"})
+BRINGS: tuple[dict[str, Any], ...] = (
+    {"features": {FEATURE: {}}},
+    {"postCreateCommand": "npm install -g @anthropic-ai/claude-code"},
+)
 GIVES = (
     {"runArgs": ["--cap-add=NET_ADMIN"]}, {"runArgs": ["--privileged"]}, {"runArgs": ["--network", "host"]},
     {"privileged": True}, {"capAdd": ["SYS_PTRACE"]}, {"securityOpt": ["seccomp=unconfined"]},

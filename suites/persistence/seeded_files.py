@@ -86,9 +86,9 @@ def _statements(text: str, variables: Mapping[str, str]) -> Iterator[str]:
     for each in ASSIGNED.finditer(plain):
         known.setdefault(each["name"], filled(each["value"], known))
     home = known.get("HOME", "~")
-    for each in STATEMENTS.split(filled(plain, known)):
-        if each.strip():
-            yield re.sub(r"(?<!\S)~(?=/)", home, each.strip().replace('"', "").replace("'", ""))
+    for statement in STATEMENTS.split(filled(plain, known)):
+        if statement.strip():
+            yield re.sub(r"(?<!\S)~(?=/)", home, statement.strip().replace('"', "").replace("'", ""))
 
 
 def _once(statement: str, copy: re.Match[str], inside: bool, places: Places) -> bool:

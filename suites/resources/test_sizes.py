@@ -46,8 +46,8 @@ def test_no_way_of_starting_it_says_other_sizes_by_hand(every: Rendered, subject
     def found(asked: str, variables: Mapping[str, str], amounts: Amounts) -> list[str]:
         return observe("sizes by hand", asked, sorted(hand_sizes.beyond(variables, amounts)))
 
-    for variables in WRONG:
-        with control(f"{variables} is seen"):
-            OF_ITS_LIMIT.fails(found("doctored", variables, HELD))
+    for wrong in WRONG:
+        with control(f"{wrong} is seen"):
+            OF_ITS_LIMIT.fails(found("doctored", wrong, HELD))
     for name, variables, amounts in starts(every, subject):
         OF_ITS_LIMIT(found(name, variables, amounts))

@@ -63,13 +63,6 @@ def test_what_is_said_to_a_pod() -> None:
     found = of(AGENT | {"env": named, "envFrom": prefixed}).variables
     assert found == {"MY_CLAUDE_CONFIG_DIR": "/home/a/.claude", "HERE": "/home/a/.claude"}
     assert of(AGENT).variables == {}
-    key = {"configMapKeyRef": {"name": "settings", "key": "CLAUDE_CONFIG_DIR"}}
-    other = {"configMapKeyRef": {"name": "absent", "key": "X", "optional": True}}
-    given = {"env": [{"name": "A", "valueFrom": key}, {"name": "B", "valueFrom": other}]}
-    settings = {"prefix": "X_", "configMapRef": {"name": "settings"}}
-    prefixed = {"envFrom": [settings, {"secretRef": {"name": "a"}}]}
-    told = {"A": "/home/a/.claude", "X_CLAUDE_CONFIG_DIR": "/home/a/.claude"}
-    assert of(AGENT | given | prefixed).variables == told
 
 
 @pytest.mark.parametrize(

@@ -116,5 +116,5 @@ def quantity(text: str | float) -> float:
     written = str(text)
     for unit, size in UNITS.items():
         if written.endswith(unit):
-            return float(written.removesuffix(unit)) * size
+            return float(float(written.removesuffix(unit)) * size)
     return float(written.removesuffix("m")) / 1000 if written.endswith("m") else float(written)

@@ -74,5 +74,5 @@ def test_what_an_administrator_lets_out(subject: dict[str, Any], rule: dict[str,
 
 
 def test_kubernetes_own_policies_are_none_of_these() -> None:
-    spec = {"podSelector": {}, "egress": [{}]}
+    spec: dict[str, Any] = {"podSelector": {}, "egress": [{}]}
     assert found("NetworkPolicy", spec, "networking.k8s.io/v1") == []

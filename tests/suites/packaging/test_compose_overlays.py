@@ -88,7 +88,7 @@ def test_a_file_that_nobody_asks_for_may_say_so() -> None:
 
 
 def test_a_volume_of_the_login_that_is_memory_is_seen() -> None:
-    first = {"services": {"box": {"volumes": [f"home:{WHERE}"]}}, "volumes": {"home": None}}
+    first: dict[str, Any] = {"services": {"box": {"volumes": [f"home:{WHERE}"]}}, "volumes": {"home": None}}
     for kind, times in (("tmpfs", 1), ("nfs", 0)):
         told = {"home": {"driver_opts": {"type": kind}}, "other": {"driver_opts": {"type": "tmpfs"}}}
         found = {FIRST: first, "compose.override.yaml": {"volumes": told}}
@@ -96,7 +96,7 @@ def test_a_volume_of_the_login_that_is_memory_is_seen() -> None:
 
 
 def test_a_service_of_the_box_by_another_name_is_the_box() -> None:
-    own = {"image": "box:1", "user": "1000"}
+    own: dict[str, Any] = {"image": "box:1", "user": "1000"}
     roots = {**own, "user": "root", "profiles": ["debug"]}
     for other, times in ((roots, 1), ({"image": "a:1", "user": "0"}, 0)):
         found = {FIRST: {"services": {"box": own}}, "compose.b.yaml": {"services": {"other": other}}}
