@@ -167,7 +167,7 @@ def _variables(agent: Mapping[str, Any], objects: Sequence[Object]) -> Iterator[
         yield from ((f"{each.get('prefix') or ''}{name}", str(value)) for name, value in data.items())
     for each in agent.get("env") or ():
         key = (each.get("valueFrom") or {}).get("configMapKeyRef") or {}
-        value = each.get("value", maps.get(str(key.get("name")), {}).get(key.get("key")))
+        value = each.get("value", maps.get(str(key.get("name")), {}).get(str(key.get("key"))))
         if value is not None:
             yield each["name"], str(value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from boxproof.deployment.box import Box
 from boxproof.kube.client import Object
