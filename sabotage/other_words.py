@@ -56,7 +56,7 @@ def secret_of_a_word(directory: Path) -> None:
 
 
 @subject_sabotage("secret-not-in-logs-or-argv", "a page clones by an address with a token in it")
-def token_in_an_address(directory: Path) -> None:
+def token_in_a_clones_address(directory: Path) -> None:
     """Leave its place to the reader."""
     command = "git clone https://YOUR_TOKEN@git.example.org/you/configuration.git"
     told(directory / "docs/configuration.md", command)
