@@ -212,7 +212,8 @@ def try_all(
 
     The first of every claim comes before the second of any: a run that is ended early has tried most claims.
     ``checks`` are the verdicts of all checks in the run that is followed; of ``listed`` some need not run.
-    Returns those that were left out, as others had shown meanwhile what they could show.
+    Returns those that were left out, as others had shown meanwhile what they could show, or as another's box
+    has not what they edit.
     """
     verdicts = {each.id: each.verdict for each in followed.claims}
     alone = [each for each in chosen if each.scope == "cluster"]
@@ -226,7 +227,7 @@ def try_all(
     spared: set[str] = set()
 
     def one(sabotage: Sabotage) -> None:
-        if listed and not stale([sabotage], listed):
+        if is_needless(run, sabotage, listed):
             spared.add(sabotage.id)
             return
         row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks, listed)
@@ -243,6 +244,17 @@ def try_all(
             one(each)
             bringup.canary_of(run.session)
     return spared
+
+
+def is_needless(run: Run, sabotage: Sabotage, listed: Mapping[str, Listed]) -> bool:
+    """Return whether a sabotage shows nothing more, or edits what another box lacks."""
+    if listed and not stale([sabotage], listed):
+        return True
+    ours = own_project.is_ours(run.settings.subject)
+    why = "" if ours else sabotaged_box.inapplicable(run.session, sabotage)
+    if why:
+        progress.say(f"{sabotage.id}: left out, this box has not what it edits: {why}")
+    return bool(why)
 
 
 def attempt(

@@ -27,7 +27,7 @@ from boxproof.subject.supply_chain import provenance
 from pytest_claims import sabotages
 from pytest_claims.faults import UsageError
 from pytest_claims.recording import content_keys
-from pytest_claims.sabotages import Sabotage, SubjectSabotage
+from pytest_claims.sabotages import Sabotage, SabotageError, SubjectSabotage
 
 
 def prepare(base: Session, sabotage: Sabotage, directory: Path) -> tuple[Session, str]:
@@ -45,6 +45,26 @@ def prepare(base: Session, sabotage: Sabotage, directory: Path) -> tuple[Session
         shutil.copytree(base.subject, copy, symlinks=True, ignore=copies.left_out(Path(base.subject)))
         return replace(session, subject=str(copy)), sabotages.apply_subject(sabotage, copy)
     return session, f"{sabotage.sentence}\n"
+
+
+def inapplicable(base: Session, sabotage: Sabotage) -> str:
+    """Return why a sabotage cannot be made on the subject, "" where it can: it may lack the file to edit.
+
+    Only what edits the subject's own files can tell without a build.
+    """
+    if not isinstance(sabotage, SubjectSabotage):
+        return ""
+    subject = Path(base.subject)
+    with tempfile.TemporaryDirectory(prefix="sabotage-") as made:
+        copy = Path(made) / "subject"
+        shutil.copytree(subject, copy, symlinks=True, ignore=copies.left_out(subject))
+        try:
+            sabotages.apply_subject(sabotage, copy)
+        except FileNotFoundError as fault:
+            return f"there is no {Path(str(fault.filename)).relative_to(copy)}"
+        except SabotageError as fault:
+            return fault.message
+    return ""
 
 
 def _manifest_diff(base: Session, sabotage: ManifestSabotage) -> str:

@@ -71,7 +71,11 @@ def _policies(told: Any, subject: Subject, at: str = "") -> Iterator[str]:
     if not isinstance(told, Mapping):
         return
     named = str(told.get("repository") or "")
-    ours = not named or pod_specs.is_filled_in(named) or PurePosixPath(repository(named)).name == subject.image.name
+    ours = (
+        not named
+        or pod_specs.is_filled_in(named)
+        or PurePosixPath(repository(named)).name == subject.image.name
+    )
     if told.get(KEY) == "Always" and ours:
         yield f"{at}{KEY}"
     for key, each in told.items():
