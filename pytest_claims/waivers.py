@@ -61,8 +61,9 @@ class Waiver(BaseModel):
             verdict = Verdict.BLOCKED
         if not (verdict is Verdict.UNPROVEN or (verdict is Verdict.REFUTED and self.covers_refuted)):
             return f"does not cover {verdict}"
-        if not all(self.expects in each for each in reasons):
-            return f"expects another reason: {self.expects}"
+        other = next((each for each in reasons if self.expects not in each), None)
+        if other is not None:
+            return f"expects another reason: {self.expects}; and there is: {short(other)}"
         return ""
 
 
