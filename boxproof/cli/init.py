@@ -37,8 +37,8 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
         found = signs.detect(directory)
     if not any(each.table for each in found.facts):
         hint = (
-            "it looks for Dockerfiles, files of Compose and Bake, development containers, charts and objects"
-            " in YAML; an image that something else makes is named by [image] reference"
+            "it looks for Dockerfiles, files of Compose and Bake, development containers, images of Nix,"
+            " charts and objects in YAML; an image that something else makes is named by [image] reference"
         )
         raise UsageError(f"{directory} shows no box", hint=hint)
     subject = _written(path, text(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -17,9 +18,12 @@ BLOCK = re.compile(r'(?m)^\s*(target|group|variable)\s+"([\w.-]+)"\s*\{')
 TEXT = r'"(?:[^"\\]|\\.)*"'
 ATTRIBUTE = re.compile(rf"(?m)^\s*([\w-]+)\s*=\s*({TEXT}|[\[{{]|[\w.]+)")
 PAIR = re.compile(rf"({TEXT}|[\w.-]+)\s*[=:]\s*({TEXT}|[\w.]+)")
-FILLED = re.compile(r"\$\{(\w+)\}")
+FILLED = re.compile(r"\$\{([\w.]+)\}")
 DEFAULT = "default"  # the target, or the group, that is built where nobody names one
 DEEPEST = 8  # targets of which one has what another says
+MOST = 64  # combinations of a matrix
+MATRIX = re.compile(r"(?m)^\s*matrix\s*=\s*\{")
+LIST = re.compile(r"(?m)(?:^|,)\s*([\w-]+)\s*=\s*\[")
 
 Target = dict[str, Any]
 
@@ -74,16 +78,43 @@ def _read(suffix: str, text: str) -> dict[str, Any]:
 
 def _hcl(text: str) -> dict[str, Any]:
     plain = REMARK.sub("", text)
-    blocks = [(each[1], each[2], _inside(plain, each.end() - 1)) for each in BLOCK.finditer(plain)]
+    blocks = [(each[1], each[2], enclosed(plain, each.end() - 1)) for each in BLOCK.finditer(plain)]
     known = {name: _attributes(body, {}).get("default") for kind, name, body in blocks if kind == "variable"}
     values = {name: str(each) for name, each in known.items() if isinstance(each, str)}
     found: dict[str, Any] = {}
     for kind, name, body in blocks:
-        found.setdefault(kind, {})[name] = _attributes(body, values)
+        first, *more = (_attributes(body, {**values, **each}) for each in _combined(body, values))
+        found.setdefault(kind, {})[name] = first  # the first of a matrix has the name of all of it
+        for number, each in enumerate(more, 2):
+            found[kind].setdefault(str(each.get("name") or f"{name}-{number}"), each)
     return found
 
 
-def _inside(text: str, start: int) -> str:
+def _combined(body: str, values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the values of each combination of a target's matrix, those of its objects with a dot."""
+    told = MATRIX.search(body)
+    rows = enclosed(body, told.end() - 1) if told else ""
+    axes: list[list[dict[str, str]]] = []
+    ends = 0
+    for each in LIST.finditer(rows):
+        if each.start() >= ends:
+            inside = enclosed(rows, each.end() - 1)
+            axes.append(_rows(each[1], inside, values))
+            ends = each.end() + len(inside)
+    chosen = itertools.islice(itertools.product(*filter(None, axes)), MOST)
+    return [{name: value for one in each for name, value in one.items()} for each in chosen]
+
+
+def _rows(name: str, inside: str, values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return what each value that a matrix lists makes of a variable."""
+    if "{" not in inside:
+        return [{name: each} for each in _listed(inside, values)]
+    starts = [at for at, letter in enumerate(inside) if letter == "{"]
+    told = (_mapped(enclosed(inside, at), values) for at in starts)
+    return [{f"{name}.{key}": each for key, each in one.items()} for one in told]
+
+
+def enclosed(text: str, start: int) -> str:
     """Return what stands between the brace or bracket at ``start`` and the one that closes it."""
     depth = 0
     for at in range(start, len(text)):
@@ -102,7 +133,7 @@ def _attributes(body: str, values: Mapping[str, str]) -> Target:
             continue
         name, written = each[1], each[2]
         if written in "[{":
-            inside = _inside(body, each.start(2))
+            inside = enclosed(body, each.start(2))
             ends = each.start(2) + len(inside)
             found[name] = _listed(inside, values) if written == "[" else _mapped(inside, values)
         else:

@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.subject.detection import workload
-from boxproof.subject.detection.directory import Directory, parsed
+from boxproof.subject.detection.directory import CLAUDE, Directory, parsed
 from boxproof.subject.detection.findings import HELPERS, Detected
-from boxproof.subject.manifests.pod_specs import KINDS, pod_spec
+from boxproof.subject.manifests import plain_yaml
+from boxproof.subject.manifests.pod_specs import KINDS, is_filled_in, pod_spec
 from boxproof.subject.manifests.sources import KIND
+from boxproof.subject.manifests.starting import repository
 
 ACTION, FILLING = re.compile(r"\{\{.*\}\}"), re.compile(r"\"?\{\{.*?\}\}\"?")  # lines and words of a template
 FILLED_IN = "filled-in"
+# words of directories that say nothing of what is built there
+PLACES = frozenset(
+    {
+        "", "app", "apps", "build", "container", "containers", "deploy", "docker", "image", "images",
+        "package", "packages", "services", "src",
+    }
+)  # fmt: skip
 
 
 def chart(here: Directory, found: Detected, *, alone: bool) -> None:
@@ -44,18 +53,21 @@ def chart(here: Directory, found: Detected, *, alone: bool) -> None:
         if template:
             _of_template(found, template, str(path))
     _user(here, found, chosen)
+    _image(here, found, chosen)
 
 
 def _rank(here: Directory, chart: Path, name: str) -> tuple[bool, bool, bool]:
     """Return what makes a chart the box's before others: it can be installed, its name, no helper's."""
-    said = parsed(here.text(chart / "Chart.yaml"))
-    library = isinstance(said, dict) and said.get("type") == "library"
+    library = _said(here, chart).get("type") == "library"
     return library, chart.name != name, _is_helper(Path(chart.name))
 
 
+def _said(here: Directory, chart: Path) -> dict[str, Any]:
+    return plain_yaml.mapping(parsed(here.text(chart / "Chart.yaml")))
+
+
 def _said_name(here: Directory, chart: Path) -> str:
-    said = parsed(here.text(chart / "Chart.yaml"))
-    return str(said.get("name")) if isinstance(said, dict) else ""
+    return str(_said(here, chart).get("name") or "")
 
 
 def _containers(text: str, kind: str) -> set[str]:
@@ -75,6 +87,47 @@ def _user(here: Directory, found: Detected, chart: Path) -> None:
     if len(numbers) == 1:
         found.drop("uid")
         found.add("uid", numbers.pop(), f"{path}, runAsUser")
+
+
+def _image(here: Directory, found: Detected, chart: Path) -> None:
+    """Note the image that a chart's values name, where no recipe here builds it."""
+    path = chart / "values.yaml"
+    values = plain_yaml.mapping(parsed(here.text(path))) if path in here.files else {}
+    image = _named(values.get("image"), _said(here, chart))
+    recipe = str(found.get("image.dockerfile") or "")
+    if not image or is_filled_in(image) or (recipe and found.get("compose.file")):
+        return
+    if recipe and not _is_of_a_part(here, Path(recipe), image, {chart.name, _said_name(here, chart)}):
+        return
+    if recipe:
+        found.forget(recipe)
+        told = f"{path} runs {image}, and {recipe} builds a part beside it by its name"
+        found.remarks.append(f"image: {told}: where it builds the box, name it as image.dockerfile")
+    found.add("image.reference", image, f"{path}, image")
+
+
+def _named(image: object, said: dict[str, Any]) -> str:
+    """Return the image that a chart's value is, with the tag that it has by default; "" for none."""
+    if isinstance(image, str):
+        return image
+    told = plain_yaml.mapping(image)
+    name = "/".join(str(told[key]) for key in ("registry", "repository") if told.get(key))
+    tag = str(told.get("tag") or said.get("appVersion") or "")
+    digest = str(told.get("digest") or "")
+    if not told.get("repository") or not (tag or digest):
+        return ""
+    return f"{name}@{digest}" if digest.startswith("sha256:") else f"{name}:{tag}"
+
+
+def _is_of_a_part(here: Directory, recipe: Path, image: str, names: set[str]) -> bool:
+    """Return whether a recipe lies in a directory of something else than the chart's image and the agent.
+
+    That image is of a registry then: one without an account was made by hand, of whatever is here.
+    """
+    parts = set(re.split(r"[^a-z0-9]+", str(recipe.parent).lower())) - PLACES
+    called = "-".join([repository(image).rpartition("/")[2], *names]).lower()
+    ours = parts & set(re.split(r"[^a-z0-9]+", called)) or CLAUDE.search(here.text(recipe))
+    return bool(parts) and "/" in repository(image) and not ours
 
 
 def _numbers(values: object) -> Iterator[int]:

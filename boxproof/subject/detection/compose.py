@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from boxproof.subject.detection import build_facts, devcontainer
 from boxproof.subject.detection.directory import Directory
-from boxproof.subject.detection.findings import HELPERS, Detected
+from boxproof.subject.detection.findings import HELPERS, STATE, WORK, Detected
 from boxproof.subject.manifests import compose_file
 from boxproof.subject.manifests.pod_specs import is_filled_in
 
 NAMED_VOLUME = re.compile(r"\w[\w.-]*")  # what is a path begins with . or / or ~
+VOLUME = re.compile(r"(.*?):(/[^:]*)(?::[^:/]*)?")  # its source may have a variable's default in it
 
 
-def compose(here: Directory, found: Detected) -> None:
-    """Note the first Compose file with services, and of it the agent's."""
-    every = ((path, compose_file.services(here.root / path)) for path in here.composes)
-    path, services = next(((path, each) for path, each in every if each), (None, {}))
-    if path is None:
+def compose(here: Directory, found: Detected, recipes: list[Path]) -> None:
+    """Note the first Compose file with services, and of it the agent's.
+
+    ``recipes`` are the Dockerfiles of the box, the first its own.
+    """
+    for path in here.composes:
+        services = compose_file.services(here.root / path)
+        if not services:
+            continue
+        developed = devcontainer.service(here, path, services)
+        name = developed or _agents_service(services)
+        if not developed and _is_of_another(path, services[name], recipes):
+            found.remarks.append(f"compose.file: {path} builds something else than {recipes[0]}: left out")
+            continue
+        _note(here, found, path, name, services[name])
         return
-    name = devcontainer.service(here, path, services) or _agents_service(services)
-    service, where = services[name], f"{path}, services.{name}"
+
+
+def _note(here: Directory, found: Detected, path: Path, name: str, service: compose_file.Service) -> None:
+    where = f"{path}, services.{name}"
     found.add("compose.file", str(path), str(path))
     found.add("compose.service", name, f"{path}, services")
-    for kept in _kept_by_name(service):
-        found.add("config_dir", kept, f"{where}.volumes")
+    found.add("config_dir", _kept(service), f"{where}.volumes")
     if service.get("build"):
         _build(here, found, path, service["build"], f"{where}.build")
     elif is_filled_in(str(service.get("image", ""))):
         found.remarks.append(f"image.reference: {where}.image is {service['image']}, which somebody fills in")
     elif service.get("image"):
         found.add("image.reference", str(service["image"]), f"{where}.image")
+
+
+def _is_of_another(path: Path, service: compose_file.Service, recipes: list[Path]) -> bool:
+    """Return whether a Compose file is a part's: below the top it builds what lies there, and not the box."""
+    build = service.get("build")
+    if not build or not path.parent.parts or not recipes or len(recipes[0].parts) > 1:
+        return False
+    told = build if isinstance(build, dict) else {"context": build}
+    context = path.parent / str(told.get("context") or ".")
+    recipe = Path(os.path.normpath(context / str(told.get("dockerfile") or build_facts.RECIPE)))
+    return path.parent in recipe.parents and recipe in recipes
 
 
 def _agents_service(services: dict[str, compose_file.Service]) -> str:
@@ -50,14 +75,24 @@ def _build(here: Directory, found: Detected, path: Path, build: object, where: s
     build_facts.note(here, found, told | named, path.parent, where)
 
 
-def _kept_by_name(service: object) -> list[str]:
-    """Return where a service has its first volume of a name mounted, a hidden place first."""
-    every = service.get("volumes") or () if isinstance(service, dict) else ()
-    told = [
-        (str(each.get("source", "")), str(each.get("target", "")))
-        if isinstance(each, dict)
-        else (str(each).partition(":")[0], str(each).partition(":")[2].partition(":")[0])
-        for each in every
-    ]
-    places = [place for name, place in told if NAMED_VOLUME.fullmatch(name) and place.startswith("/")]
-    return ([each for each in places if "/." in each] or places)[:1]
+def _kept(service: compose_file.Service) -> str:
+    """Return where a service keeps its state: the first place of a CLI's, or hidden; else a volume of a name.
+
+    What holds the work, or comes from a place of the host and is no CLI's, is none.
+    """
+    places = [(NAMED_VOLUME.fullmatch(name), place) for name, place in _mounted(service)]
+    named = [place for is_named, place in places if is_named and not WORK.fullmatch(place)]
+    known = [place for _, place in places if STATE.fullmatch(place)]
+    return next(iter([*known, *(each for each in named if "/." in each), *named]), "")
+
+
+def _mounted(service: compose_file.Service) -> Iterator[tuple[str, str]]:
+    """Give what a service mounts that lasts, and the place, without the mark of a directory."""
+    for each in service.get("volumes") or ():
+        if isinstance(each, dict):
+            source, place = str(each.get("source", "")), str(each.get("target", ""))
+        else:
+            found = VOLUME.fullmatch(str(each))
+            source, place = found.groups() if found else ("", "")
+        if source and place.startswith("/"):
+            yield source, place.rstrip("/")

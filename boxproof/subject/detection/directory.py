@@ -23,6 +23,7 @@ SKIPPED = frozenset(
 )
 MAIN = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 CLAUDE = re.compile(r"@anthropic-ai/claude-code|claude\.ai/install\.sh|CLAUDE_CODE_\w+|CLAUDE_CONFIG_DIR")
+SERVICES = re.compile(r"(?m)^services:\s*$")
 OBJECT = re.compile(r"apiVersion[\"']?\s*:")  # without it a file is not read: lock files are long
 
 
@@ -62,7 +63,16 @@ class Directory:
     def composes(self) -> list[Path]:
         """The Compose files, those with one of the specification's names before what only adds to them."""
         every = [path for path in self.files if compose_file.NAMES.fullmatch(path.name)]
+        every = every or [path for path in self.files if self._is_composed(path)]
         return sorted(every, key=lambda path: (_is_hidden(path), len(path.parts), path.name not in MAIN))
+
+    def _is_composed(self, path: Path) -> bool:
+        """Return whether a file of another name is for Compose: it has services, and builds one."""
+        apart = _is_hidden(path) or any(chart in path.parents for chart in self.charts)
+        text = "" if apart or path.suffix not in (".yaml", ".yml") else self.text(path)
+        if not SERVICES.search(text) or OBJECT.search(text):
+            return False
+        return any(each.get("build") for each in compose_file.services(self.root / path).values())
 
     @cached_property
     def kustomized(self) -> list[Path]:

@@ -13,6 +13,16 @@ HELPERS = re.compile(
     r"|^(db|database|cache|worker|migrate|backup|logs?|logger|logging|metrics|exporter|sidecar|egress|tunnel|vector"
     r"|dind)$|-(db|worker|migrate|backup|logs?|logger|metrics|exporter|sidecar|egress|tunnel|dind)$"
 )
+# variables that say where a CLI of an agent keeps its state, and directories in which one does
+STATE_VARIABLE = re.compile(
+    r"(CLAUDE_CONFIG_DIR|CODEX_HOME|GEMINI_CONFIG_DIR|OPENCODE_CONFIG_DIR|OPENCLAW_STATE_DIR|HERMES_HOME)"
+)
+STATE = re.compile(
+    r"/.*/\.(config/|local/share/)?"
+    r"(aider|claude|codex|copilot|crush|cursor|gemini|goose|hermes|openclaw|opencode|openhands|qwen)"
+)
+# what a volume is mounted at that holds the work, or what was installed for it
+WORK = re.compile(r"(.*/)?(app|code|node_modules|projects?|repos?|repository|source|src|work|workspaces?)")
 # directories of what shows how a box is used, and is none
 EXAMPLES = frozenset({"samples", "sample", "examples", "example", "test", "tests", "testdata", "e2e"})
 
@@ -44,6 +54,11 @@ class Detected:
         """Take a fact back."""
         table, _, key = name.rpartition(".")
         self.facts = [each for each in self.facts if (each.table, each.key) != (table, key)]
+
+    def forget(self, path: str) -> None:
+        """Take back what a recipe shows, and what was remarked on it."""
+        self.facts = [each for each in self.facts if each.table != "image" and path not in each.source]
+        self.remarks = [each for each in self.remarks if path not in each]
 
     def get(self, name: str) -> object:
         """Return a fact's value, None where there is none."""

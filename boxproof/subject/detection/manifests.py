@@ -71,10 +71,14 @@ def _holds_containers(value: object) -> bool:
 
 
 def _agent(pods: list[Placed], found: Detected) -> Placed | None:
-    """Return the workload that runs what is built here, else one whose name is no helper's, by its kind."""
+    """Return the workload that runs what is built here, else one whose name is no helper's, by its kind.
+
+    Where each is called as a helper, it is one that runs no helper's image.
+    """
     named = [each for each in pods if not HELPERS.search(str(each.item["metadata"]["name"]))]
     own = [each for each in pods if _runs(each.item, found)]
-    agents = [each for each in own if each in named] or own or named or pods
+    others = [each for each in pods if not all(map(HELPERS.search, _called(each.item)))]
+    agents = [each for each in own if each in named] or own or named or others or pods
     return min(agents, key=_rank, default=None)
 
 
@@ -87,9 +91,13 @@ def _runs(item: dict[str, Any], found: Detected) -> bool:
     """Return whether a workload's image is called as the box or its Compose service, or by words of these."""
     names = {str(found.get(key) or "").lower() for key in ("name", "image.name", "compose.service")} - {""}
     words = set("-".join(names).split("-"))
+    return any(each in names or ("-" in each and set(each.split("-")) <= words) for each in _called(item))
+
+
+def _called(item: dict[str, Any]) -> list[str]:
+    """Return what the images of a workload's containers are called."""
     images = [str(each.get("image", "")) for each in (pod_spec(item) or {}).get("containers") or ()]
-    called = [repository(each).rpartition("/")[2] for each in images]
-    return any(each in names or ("-" in each and set(each.split("-")) <= words) for each in called)
+    return [repository(each).rpartition("/")[2] for each in images]
 
 
 def _sources(

@@ -6,14 +6,17 @@ import re
 from pathlib import Path
 
 from boxproof.subject.detection.directory import CLAUDE, Directory
-from boxproof.subject.detection.findings import EXAMPLES, HELPERS, Detected
+from boxproof.subject.detection.findings import EXAMPLES, HELPERS, STATE_VARIABLE, Detected
 from boxproof.subject.image.dockerfile import Recipe, is_for_windows, is_one
 from boxproof.subject.manifests.plain_yaml import mapping
 from boxproof.subject.manifests.starting import repository
 
 OTHERS = re.compile(r"[._-](dev(el)?|tests?|ci|debug|build(er)?|base)$|^(dev|tests?|ci|base|builder)\.")
+TEMPLATES = (".template", ".tmpl", ".tpl")
+FILLED_IN = re.compile(r"\{\{|\{%|<%|@@\w+@@|%%\w+%%")  # what a tool puts something in the place of
 ACCOUNT = re.compile(r"\b(?:useradd|adduser)\b([^&;|\n]*)")
-UID = re.compile(r"(?:-u|--uid)[ =](\d+)")
+UID = re.compile(r"(?:-u|--uid)[ =][\"']?(\d+)")
+REDIRECTED = re.compile(r"(?<!\S)\d*[<>]+\s*\S+")
 HOME = re.compile(r"(?:-d|-h|--home-dir|--home)[ =](\S+)")
 # users that images bring: by name, and by what the image's own name has in it
 BROUGHT = {
@@ -27,19 +30,28 @@ AT_HOME = frozenset({"node", "nonroot", "ubuntu", "vscode"})  # those of them wh
 
 def recipes(here: Directory) -> list[Path]:
     """Return the Dockerfiles, the box's own first: one that can be read and is no example's or helper's."""
-    every = [path for path in here.files if is_one(path)]
+    every = [path for path in here.files if is_one(path) or _is_whole_template(here, path)]
 
-    def rank(path: Path) -> tuple[bool, bool, bool, bool, bool, int, bool]:
+    def rank(path: Path) -> tuple[bool, bool, bool, bool, bool, bool, int, bool]:
         read = here.recipe(path)
+        is_open = read is not None and not read.line[0].base  # it begins with whatever its user names
         plain = path.name.lower() in ("dockerfile", "containerfile")
         others = bool(EXAMPLES.intersection(path.parts) or OTHERS.search(path.name.lower()))
         apart = others or (read is not None and is_for_windows(read))
         helper = any(HELPERS.search(each.lower()) for each in path.parts)
         hidden = any(each.startswith(".") for each in path.parts)
         claude = CLAUDE.search(here.text(path)) is not None
-        return read is None, apart, helper, hidden, not claude, len(path.parts), not plain
+        return read is None, is_open, apart, helper, hidden, not claude, len(path.parts), not plain
 
     return sorted(every, key=rank)
+
+
+def _is_whole_template(here: Directory, path: Path) -> bool:
+    """Return whether a file is called a template of a Dockerfile, and is one as it stands there."""
+    if path.suffix not in TEMPLATES or not is_one(path.with_suffix("")):
+        return False
+    read = here.recipe(path)
+    return read is not None and bool(read.line[0].base) and not FILLED_IN.search(here.text(path))
 
 
 def recipe(here: Directory, found: Detected, every: list[Path]) -> None:
@@ -97,7 +109,7 @@ def _user(here: Directory, found: Detected, path: Path, recipe: Recipe) -> None:
     base = recipe.line[0].base
     said = {step.word: step.rest.strip() for step in steps}
     named = said.get("USER", "").partition(":")[0]
-    text = " ".join(step.rest for step in steps if step.word == "RUN")
+    text = "\n".join(step.rest for step in steps if step.word == "RUN")
     made = next((each for each in ACCOUNT.findall(text) if named and _is_of(each, named)), "")
     uid, home = UID.search(made), HOME.search(made)
     number = named if named.isdigit() else uid[1] if uid else "" if made else _brought(named, base)
@@ -109,14 +121,15 @@ def _user(here: Directory, found: Detected, path: Path, recipe: Recipe) -> None:
         why = f"{path}:{line} says USER {named}" if named else f"{path} sets no USER: {base} decides"
         found.remarks.append(f"uid: {why}, and not which number that is")
     env = dict(re.findall(r"\b([A-Z_]+)=(\S+)", " ".join(each.rest for each in steps if each.word == "ENV")))
-    called = named if not named.isdigit() else made.split()[-1] if made else ""
+    called = named if not named.isdigit() else _named(made)[-1] if made else ""
     guessed = "/root" if number == "0" else f"/home/{called}" if made or called in AT_HOME else ""
     place = str(env.get("HOME") or (home[1] if home else guessed)).strip("\"'")
     found.add("home", "" if "$" in place else place, f"{path}, its user")
     found.add("workdir", said.get("WORKDIR", ""), f"{path}:{here.line_of(path, 'WORKDIR')}")
-    if env.get("CLAUDE_CONFIG_DIR"):  # a volume of another name may be of something else
+    variable = next(filter(STATE_VARIABLE.fullmatch, env), "")
+    if variable:  # a volume of another name may be of something else
         found.drop("config_dir")
-    found.add("config_dir", env.get("CLAUDE_CONFIG_DIR", "").strip("\"'"), f"{path}, ENV CLAUDE_CONFIG_DIR")
+    found.add("config_dir", env.get(variable, "").strip("\"'"), f"{path}, ENV {variable}")
 
 
 def _brought(user: str, base: str) -> str:
@@ -131,4 +144,9 @@ def _brought(user: str, base: str) -> str:
 def _is_of(words: str, user: str) -> bool:
     """Return whether the words after useradd or adduser make a user, by its name or its number."""
     uid = UID.search(words)
-    return words.split()[-1:] == [user] or (uid is not None and uid[1] == user)
+    return _named(words)[-1:] == [user] or (uid is not None and uid[1] == user)
+
+
+def _named(words: str) -> list[str]:
+    """Return words of a shell without quotation marks, and without where their output goes."""
+    return [each.strip("\"'") for each in REDIRECTED.sub("", words).split()]

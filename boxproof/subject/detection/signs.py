@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from boxproof.subject.detection import bake, compose, devcontainer, manifests, recipe
+from boxproof.subject.detection import bake, compose, devcontainer, manifests, nix, recipe
 from boxproof.subject.detection.directory import CLAUDE, Directory
 from boxproof.subject.detection.findings import Detected
 
@@ -14,12 +14,13 @@ def detect(root: Path) -> Detected:
     """Return what the directory shows of a box; asks nothing and makes nothing."""
     found, here = Detected(), Directory(root)
     found.add("name", re.sub(r"[^\w.-]+", "-", root.resolve().name)[:100], "the name of the directory")
-    compose.compose(here, found)
-    bake.bake(here, found)
     recipes = recipe.recipes(here)
+    compose.compose(here, found, recipes)
+    bake.bake(here, found)
     devcontainer.devcontainer(here, found, recipes)
     recipe.recipe(here, found, recipes)
     manifests.manifests(here, found)
+    nix.nix(here, found)
     _profiles(here, found)
     return found
 

@@ -92,7 +92,11 @@ def _of_chart(subject: Subject, helm: Path | None) -> Objects:
     values = [f"--values={subject.directory / each}" for each in subject.chart.values]
     words = [*values, *subject.chart.options, f"--namespace={subject.namespace}"]
     objects = sources.flat(helms.rendered(helm, helms.chart_of(subject), *words, release=RELEASE))
-    return [each for each in objects if _is_installed(each)]
+    made = [each for each in objects if _is_installed(each)]
+    named = set(sources.WORKLOADS)
+    if named & sources.kinds(subject) and not named & {each["kind"] for each in made}:
+        raise Unprovable("by these values the chart makes no workload", hint="chart.values, chart.options")
+    return made
 
 
 def _is_installed(manifest: Mapping[str, Any]) -> bool:
