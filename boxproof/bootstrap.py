@@ -32,7 +32,17 @@ UNFINISHED = "unfinished"
 NEEDED_MIB = 700  # .venv and what pip unpacks meanwhile
 TIMEOUT = 3600.0
 INSTALLED = "import importlib.util, sys; sys.exit(importlib.util.find_spec('nox') is None)"
-INV = '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/python" -P -m boxproof.tasks.program "$@"\n'
+OWN = (
+    "boxproof/tasks/program.py"  # of a clone or a copy that one is in: its own code, not the installed one's
+)
+INV = f"""#!/bin/sh
+exec "$(dirname "$(readlink -f "$0")")/python" -P -c '
+import os, sys
+if os.path.isfile("{OWN}"):
+    sys.path.insert(0, os.getcwd())
+from boxproof.tasks.program import main
+main()' "$@"
+"""
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet")
 NETWORK = (
     "connection broken", "ConnectionError", "NewConnectionError", "Failed to establish",

@@ -334,12 +334,16 @@ def test_the_inv_of_the_clone_is_its_own(tmp_path: Path) -> None:
         (tmp_path / "bin/inv").write_text(before)
         bootstrap.own_inv(tmp_path)
     assert os.access(tmp_path / "bin/inv", os.X_OK)
-    (tmp_path / "bin/python").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (tmp_path / "bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     (tmp_path / "bin/python").chmod(0o755)
     (tmp_path / "linked").symlink_to("bin/inv")
+    own = tmp_path / "clone" / bootstrap.OWN
+    own.parent.mkdir(parents=True)
+    own.write_text("import sys\ndef main() -> None:\n    print('its own', sys.argv[1:])\n")
     for script in (tmp_path / "bin/inv", tmp_path / "linked"):
-        said = process.run([script, "a b", "--c"], timeout=60, cwd=Path("/")).stdout
-        assert said == "-P|-m|boxproof.tasks.program|a b|--c|"
+        said = process.run([script, "a b", "--c"], timeout=60, cwd=tmp_path / "clone").stdout
+        assert said == "its own ['a b', '--c']\n", "a clone is told by its own code"
+        assert "Invoke" in process.run([script, "--version"], timeout=60, cwd=Path("/")).stdout
 
 
 def test_a_start_from_a_directory_that_is_gone_does_not_take_the_clone_for_it(tmp_path: Path) -> None:
