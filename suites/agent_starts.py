@@ -120,12 +120,7 @@ def _remembered(service: Mapping[str, Any], memory: Collection[str]) -> Mapping[
 
 def _told_by_files(service: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:
     """Return a service of Compose with the variables that its files of them have, its own above these."""
-    named = service.get("env_file") or ()
-    files = [named] if isinstance(named, str | Mapping) else named
-    paths = [str(each.get("path", "")) if isinstance(each, Mapping) else str(each) for each in files]
-    said = {
-        key: value for each in paths for key, value in compose_file.variables_of(directory / each).items()
-    }
+    said = compose_file.told_by_files(service, directory)
     return {**service, "environment": {**said, **_pairs(service.get("environment"))}} if said else service
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import COMPONENTS, rendered
-from boxproof.subject.manifests import pod_specs, shipped
+from boxproof.subject.manifests import compose_file, pod_specs, shipped
 from boxproof.subject.model import Subject
 from suites import development
 from suites.image import told_variables
@@ -60,7 +60,7 @@ def of_services(subject: Subject, variable: str) -> dict[str, str]:
     for where, each in services(subject).items():
         named = _variables(each)
         beside = (subject.directory / where.rpartition(": ")[0]).parent
-        listed = told_variables.of_files(each, beside, variable)
+        listed = compose_file.told_by_files(each, beside).get(variable)
         if variable in named:
             found[where] = str(named[variable])
         elif listed is not None:

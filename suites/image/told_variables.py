@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from boxproof.subject.manifests import compose_file
 from boxproof.subject.variables import filled
 
 Object = Mapping[str, Any]
@@ -73,19 +71,3 @@ def in_scripts(written: Mapping[str, Any], variable: str) -> Iterator[str]:
     for key, text in written.items():
         if OF_A_SHELL.search(str(key)) or BY_A_SHELL.match(str(text)):
             yield from in_a_shell(str(text), variable)
-
-
-def of_files(service: Object, beside: Path, variable: str) -> str | None:
-    """Return the value that the files of variables of a service of Compose give, None where none does.
-
-    The last of them counts. Its paths begin ``beside`` the Compose file.
-    """
-    told = service.get("env_file") or ()
-    listed: Iterable[Any] = [told] if isinstance(told, str | Mapping) else told
-    value = None
-    for each in listed:
-        path = beside / PurePosixPath(str(each.get("path") if isinstance(each, Mapping) else each))
-        text = path.read_text(errors="replace") if path.is_file() else ""
-        for name, double, single, bare in compose_file.SAID.findall(text):
-            value = (double or single or bare) if name == variable else value
-    return value

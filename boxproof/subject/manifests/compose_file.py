@@ -83,6 +83,22 @@ def variables(directory: Path) -> dict[str, str]:
     return variables_of(directory / ENV)
 
 
+def variable_files(service: Mapping[str, Any]) -> list[str]:
+    """Return the files of variables that a service names, in whichever form, as they are written."""
+    named = service.get("env_file") or ()
+    files = [named] if isinstance(named, str | Mapping) else named
+    return [str(each.get("path", "")) if isinstance(each, Mapping) else str(each) for each in files]
+
+
+def told_by_files(service: Mapping[str, Any], directory: Path) -> dict[str, str]:
+    """Return what the files of variables of a service say, the last of them above the others.
+
+    Their paths begin at ``directory``, that of the Compose file.
+    """
+    paths = (directory / each for each in variable_files(service))
+    return {name: value for each in paths for name, value in variables_of(each).items()}
+
+
 def variables_of(path: Path) -> dict[str, str]:
     """Return what a file of variables says, {} where there is none, and of no secret.
 
