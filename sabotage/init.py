@@ -215,6 +215,17 @@ image_sabotage(
 )
 
 
+image_sabotage(
+    "goes_on_alone",
+    "init-update-path-reachable",
+    "an update only goes on from the commit that is there",
+    dockerfile=edited(
+        PROGRAM,
+        r's/"fetch", "--depth=1"/"fetch"/; s/"reset", "--hard", "FETCH/"merge", "--ff-only", "FETCH/',
+    ),
+)
+
+
 @manifest_sabotage(
     "init-pat-does-not-linger", "git's own file of logins is kept in the home, which is the agent's"
 )

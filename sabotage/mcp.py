@@ -6,7 +6,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from boxproof.deployment.sabotage_ways import Objects, edited, find, image_sabotage, manifest_sabotage
+from boxproof.deployment.sabotage_ways import (
+    Objects,
+    as_root,
+    edited,
+    find,
+    image_sabotage,
+    manifest_sabotage,
+)
 
 CONFIG, KEY = "claude-mcp", "mcp.json"
 FORBIDDEN = "/usr/local/lib/box/forbidden.py"
@@ -83,6 +90,14 @@ def second_server(objects: Objects) -> None:
     data[KEY] = json.dumps(whole)
 
 
+image_sabotage(
+    "managed_server_may_write", "mcp-read-only-enforced",
+    "a server that every session gets, by a file of an administrator's, may write",
+    dockerfile=as_root(
+        """printf '{"mcpServers": {"cluster": {"command": "kubernetes-mcp-server", "args": []}}}' """
+        "> /etc/claude-code/managed-mcp.json"
+    ),
+)  # fmt: skip
 image_sabotage(
     "second_server_without_a_cluster", "mcp-read-only-enforced",
     "the file in the image has a second server, which may write",

@@ -96,6 +96,11 @@ def proxy_not_selected(objects: Objects) -> None:
     _proxy_policy(objects)["podSelector"] = {"matchLabels": {"app": "claude-egres"}}
 
 
+@manifest_sabotage("netpol-proxy-confined", "the proxy's Service selects no pod")
+def service_of_no_pod(objects: Objects) -> None:
+    find(objects, "Service", "claude-egress")["spec"].pop("selector")
+
+
 @manifest_sabotage("netpol-proxy-confined", "the proxy gets to pods and Services on 443")
 def proxy_gets_inside(objects: Objects) -> None:
     for rule in _proxy_policy(objects)["egress"]:

@@ -134,6 +134,15 @@ def off_in_compose(directory: Path) -> None:
     )  # fmt: skip
 
 
+@subject_sabotage("docker-healthcheck-works", "by the Compose file each of its looks may hang for a minute")
+def long_looks_in_compose(directory: Path) -> None:
+    """Lengthen the time-out, and shorten the interval."""
+    replace_in(
+        directory / "compose.yaml", "    restart: unless-stopped\n",
+        "    restart: unless-stopped\n    healthcheck: {interval: 5s, timeout: 1m}\n",
+    )  # fmt: skip
+
+
 @subject_sabotage("docker-healthcheck-works", "with the engine's socket the box is asked once an hour")
 def seldom_with_the_socket(directory: Path) -> None:
     """Lengthen the interval in the file that is laid over the first."""

@@ -83,6 +83,22 @@ def cache_switched_off(directory: Path) -> None:
     _before_the_last(directory, f"ENV PIP_NO_CACHE_DIR=1\n{install}")
 
 
+def _by_a_script(directory: Path, *commands: str) -> None:
+    """Have a RUN of the recipe start a script of the context that carries commands out."""
+    (directory / "image" / "setup.sh").write_text("\n".join(["#!/bin/sh", "set -eu", *commands, ""]))
+    _before_the_last(directory, "RUN --mount=type=bind,source=setup.sh,target=/run/setup.sh sh /run/setup.sh")
+
+
+@subject_sabotage("buildkit-and-apt-cache-mounts", "a script of the context installs, and keeps nothing")
+def script_without_mounts(directory: Path) -> None:
+    _by_a_script(directory, "pip install --require-hashes -r /opt/requirements.txt")
+
+
+@subject_sabotage("apt-no-install-recommends", "a script of the context takes what is recommended")
+def script_with_recommends(directory: Path) -> None:
+    _by_a_script(directory, "apt-get update -q", "apt-get install -qy iproute2")
+
+
 @subject_sabotage("apt-no-install-recommends", "an install asks for what the settings decline")
 def recommends_asked_for_again(directory: Path) -> None:
     settings = "RUN echo 'APT::Install-Recommends \"false\";' > /etc/apt/apt.conf.d/99none"
@@ -92,6 +108,13 @@ def recommends_asked_for_again(directory: Path) -> None:
 @subject_sabotage("base-tag-pinned", "a script builds the box on what is latest")
 def latest_by_a_script(directory: Path) -> None:
     text = "#!/bin/sh\nset -eu\ndocker build --build-arg BASE_IMAGE=ubuntu:latest -t box image\n"
+    (directory / "build.sh").write_text(text)
+
+
+@subject_sabotage("base-tag-pinned", "a script has Bake build the box on what is latest")
+def latest_by_bake(directory: Path) -> None:
+    (directory / "docker-bake.hcl").write_text('target "box" { context = "image" }\n')
+    text = "#!/bin/sh\nset -eu\ndocker buildx bake --set '*.args.BASE_IMAGE=ubuntu:latest' box\n"
     (directory / "build.sh").write_text(text)
 
 

@@ -99,9 +99,9 @@ def rendered(
     )
     render.set_nodes(objects, cluster.places if cluster else ())
     objects, _ = starting.housed(objects, subject)
-    starting.ranged(objects)
     _note_patch(session, starting.patched(objects, subject, given))
     objects, sabotaged = _sabotaged(session, objects, subject)
+    starting.ranged(objects)
     if cluster is not None:
         box_instances.adapt(objects, cluster, session.stub)
     if edit is not None:

@@ -325,9 +325,12 @@ class Repository:
         self._do("create", token=self.token)
         return self
 
-    def commit(self, files: Files) -> str:
-        """Commit files and return the commit's id; None removes one, a number is that many random bytes."""
-        return str(self._do("commit", files=dict(files))["commit"])
+    def commit(self, files: Files, *, anew: bool = False) -> str:
+        """Commit files and return the commit's id; None removes one, a number is that many random bytes.
+
+        ``anew``: in the place of the last commit, as a push does that is forced.
+        """
+        return str(self._do("commit", files=dict(files), anew=anew)["commit"])
 
     def stall(self, after: float) -> None:
         """From now on send only this share of a pack, until ``flow``."""

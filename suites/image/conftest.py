@@ -10,12 +10,26 @@ from boxproof.subject.image import dockerfile
 from boxproof.subject.image.base_image import Base, choose
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.model import Subject
+from boxproof.subject.supply_chain import build_scripts
+from suites.image.named_elsewhere import Texts
 
 
 @pytest.fixture(scope="session")
 def written(subject: Subject) -> Recipe:
     """The subject's recipe, as its Dockerfile says it."""
     return dockerfile.of(subject)
+
+
+@pytest.fixture(scope="session")
+def carried_out(subject: Subject) -> Recipe:
+    """The subject's recipe with what the scripts say that its RUNs carry out."""
+    return build_scripts.of(subject)
+
+
+@pytest.fixture(scope="session")
+def read_by_it(subject: Subject) -> Texts:
+    """What its build may read, by paths."""
+    return build_scripts.texts_of(subject)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.image.shell_commands import program
-from suites.image import version_lists
+from suites.image import named_elsewhere, version_lists
+from suites.image.named_elsewhere import Texts
 
 EXACT = re.compile(r"@v?\d+\.\d+\.\d+[\w.+-]*$")  # behind the name of a module or of an npm package
 CHECKED = re.compile(
@@ -43,6 +44,15 @@ ONE = re.compile(r"[^=~<>*]+=(?![=~])[^*]+")  # of apt and apk: no pattern, and 
 SYNCS = re.compile(r"-S[yuq]*|--sync")  # of pacman, which takes what there is
 NODE = ("npm", "pnpm", "yarn", "bun")
 PYTHON = ("pip", "pipx", "uv")
+OF_THE_DISTRIBUTION = ("apt-get", "apt", "aptitude", "apk", "zypper", *MANAGERS)
+VERBS = {
+    **dict.fromkeys(("apt-get", "apt", "aptitude", "go", *MANAGERS), ("install",)),
+    **dict.fromkeys(NODE, ("install", "i", "add")),
+    **dict.fromkeys(PYTHON, ("install", "add")),
+    **dict.fromkeys(VERSIONS, ("install",)),
+    "apk": ("add",),
+    "zypper": ("install", "in"),
+}
 # what brings all that is there up to the day's versions, a lock or not
 RAISES = frozenset({"upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"})
 UPGRADES = {
@@ -53,10 +63,10 @@ UPGRADES = {
 }
 
 
-def unfixed(recipe: Recipe, *, locked: bool) -> list[str]:
+def unfixed(recipe: Recipe, *, locked: bool, texts: Texts | None = None) -> list[str]:
     """Return the commands of a recipe that bring what no version, digest or lock holds.
 
-    ``locked`` says that a lock holds the distribution's packages.
+    ``locked`` says that a lock holds the distribution's packages; ``texts`` are files that a build may read.
     """
     added, carried_out = [], []
     for stage in recipe.stages:
@@ -65,7 +75,7 @@ def unfixed(recipe: Recipe, *, locked: bool) -> list[str]:
             if _adds(step) and not _is_checked(_brought(step), later):
                 added.append(f"ADD {step.rest}")
             held = locked or bool(DATED.search(_before(recipe, stage, at)))
-            floating = [words for words in step.commands if _floats(step, words, held)]
+            floating = [words for words in step.commands if _floats(step, words, held, texts or {})]
             carried_out += [" ".join(words) for words in floating if not _is_held(words, later)]
     return [*dict.fromkeys(carried_out), *added]
 
@@ -119,47 +129,43 @@ def _bare(word: str) -> str:
     return word.strip("\"',[]")
 
 
-def _floats(step: Step, words: Sequence[str], locked: bool) -> bool:
+def _floats(step: Step, words: Sequence[str], locked: bool, texts: Texts) -> bool:
     name, rest = program(words[0]), list(words[1:])
     if UPGRADES.get(name, frozenset()) & set(rest):
         return True
     if name in ("curl", "wget"):
         return any(ADDRESS.match(each) for each in rest) and not CHECKED.search(step.rest)
-    if name in ("apt-get", "apt", "aptitude") and "install" in rest:
-        return not locked and not all(map(ONE.fullmatch, _names(rest, "install")))
-    if name == "apk" and "add" in rest:
-        return not locked and not all(map(ONE.fullmatch, _names(rest, "add")))
-    if name in MANAGERS and "install" in rest:
-        return not locked and any("*" in each or not OF_RPM.search(each) for each in _names(rest, "install"))
-    if name == "zypper" and {"install", "in"} & set(rest):
-        verb = next(each for each in rest if each in ("install", "in"))
-        return not locked and not all(map(ONE.fullmatch, _names(rest, verb)))
     if name == "pacman":
         return not locked and any(map(SYNCS.fullmatch, rest))
-    if name in NODE and {"install", "i", "add"} & set(rest):
-        verb = next(each for each in rest if each in ("install", "i", "add"))
-        return any(not EXACT.search(each) for each in _names(rest, verb))
-    if name in PYTHON and {"install", "add"} & set(rest):
-        verb = next(each for each in rest if each in ("install", "add"))
-        return not _constrained(rest) and bool(version_lists.loose("\n".join(_names(rest, verb))))
-    if name == "go" and "install" in rest:
-        return any(not EXACT.search(each) for each in _names(rest, "install"))
-    if name in VERSIONS and "install" in rest:
-        return _unversioned(name, rest)
     if name == "git" and "clone" in rest:
         return not COMMIT.search(step.rest)
-    return False
+    verb = next((each for each in rest if each in VERBS.get(name, ())), "")
+    if not verb or (locked and name in OF_THE_DISTRIBUTION):
+        return False
+    named = [
+        *_names(named_elsewhere.in_own_words(rest), verb),
+        *named_elsewhere.packages(step, words, verb, texts),
+    ]
+    return _loose(name, rest, named)
+
+
+def _loose(name: str, rest: Sequence[str], named: Sequence[str]) -> bool:
+    """Return whether one of the packages that an installation names has no version, as its manager has it."""
+    if name in MANAGERS:
+        return any("*" in each or not OF_RPM.search(each) for each in named)
+    if name in OF_THE_DISTRIBUTION:
+        return not all(map(ONE.fullmatch, named))
+    if name in PYTHON:
+        return not _constrained(rest) and bool(version_lists.loose("\n".join(named)))
+    if name in VERSIONS:
+        told = [each for each in rest if each.partition("=")[0] in VERSIONS[name]]
+        return not told and any(not re.search(r"[@:]=?v?\d", each) for each in named)
+    return any(not EXACT.search(each) for each in named)
 
 
 def _constrained(rest: Sequence[str]) -> bool:
     """Return whether a file of versions holds what pip installs."""
     return any(each.partition("=")[0] in ("-c", "--constraint") for each in rest)
-
-
-def _unversioned(name: str, rest: Sequence[str]) -> bool:
-    """Return whether what cargo or gem installs is of no version, by its name or by an option."""
-    told = [each for each in rest if each.partition("=")[0] in VERSIONS[name]]
-    return not told and any(not re.search(r"[@:]=?v?\d", each) for each in _names(rest, "install"))
 
 
 def _names(words: Sequence[str], verb: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain.package_lock import LOCK
 from pytest_claims import claim, control, needs, observe, require, scope
 from suites.image.fixed_versions import secrets_in_words, uncached, unfixed
+from suites.image.named_elsewhere import Texts
 
 pytestmark = [scope("image"), needs("plain-start")]
 
@@ -21,6 +22,7 @@ NO_CACHE = require("no layer holds what a package manager has downloaded", lambd
 FLOATS = """FROM alpine:3.20
 RUN apk add --no-cache jq
 RUN npm install -g any-agent && pip install tool && go install example.com/x@latest
+RUN P=jq; apk add $P && xargs apk add < /tmp/packages.txt && apk add $(cat /tmp/packages.txt)
 RUN curl -fsSL https://example.com/tool -o /usr/local/bin/tool
 ARG GITHUB_TOKEN
 ENV API_KEY=abc
@@ -36,9 +38,9 @@ CACHES = (
 HELD = ("var/cache/apk/APKINDEX.1.tar.gz", "root/.npm/_cacache/index", "root/.cache/pip/http/a")
 
 
-def floating(asked: str, recipe: Recipe, *, locked: bool) -> list[str]:
+def floating(asked: str, recipe: Recipe, *, locked: bool, texts: Texts | None = None) -> list[str]:
     """Return what a recipe brings that another day makes another; an observation."""
-    return observe("not fixed", asked, unfixed(recipe, locked=locked))
+    return observe("not fixed", asked, unfixed(recipe, locked=locked, texts=texts))
 
 
 def is_locked(subject: Subject) -> bool:
@@ -47,29 +49,35 @@ def is_locked(subject: Subject) -> bool:
 
 
 @claim("tool-versions-pinned")
-def test_whatever_it_installs_has_a_version(written: Recipe, subject: Subject) -> None:
+def test_whatever_it_installs_has_a_version(carried_out: Recipe, read_by_it: Texts, subject: Subject) -> None:
     with control("a package, an npm package, a Python package, a module and a download without one are seen"):
-        assert len(FIXED.fails(floating("an example", parse(FLOATS), locked=False))) == 5
-    FIXED(floating("the Dockerfile", written, locked=is_locked(subject)))
+        assert len(FIXED.fails(floating("an example", parse(FLOATS), locked=False))) == 8
+    FIXED(
+        floating("the Dockerfile and its scripts", carried_out, locked=is_locked(subject), texts=read_by_it)
+    )
 
 
 @claim("ci-reproducible-build")
-def test_its_base_and_its_packages_are_those_of_any_day(written: Recipe, subject: Subject) -> None:
+def test_its_base_and_its_packages_are_those_of_any_day(
+    carried_out: Recipe, read_by_it: Texts, subject: Subject
+) -> None:
     with control("a base by its tag alone, and packages without a version, are seen"):
         SAME_BASE.fails(observe("bases without a digest", "an example", parse(FLOATS).undigested()))
         FIXED.fails(floating("an example", parse(FLOATS), locked=False))
-    SAME_BASE(observe("bases without a digest", "the Dockerfile", written.undigested()))
-    FIXED(floating("the Dockerfile", written, locked=is_locked(subject)))
+    SAME_BASE(observe("bases without a digest", "the Dockerfile", carried_out.undigested()))
+    FIXED(
+        floating("the Dockerfile and its scripts", carried_out, locked=is_locked(subject), texts=read_by_it)
+    )
 
 
 @claim("buildkit-and-apt-cache-mounts")
-def test_each_of_its_installations_has_a_cache_mount(written: Recipe) -> None:
+def test_each_of_its_installations_has_a_cache_mount(carried_out: Recipe) -> None:
     def seen(asked: str, recipe: Recipe) -> list[str]:
         return observe("installations without a cache mount", asked, uncached(recipe))
 
     with control("those of an example are seen"):
-        assert len(CACHED.fails(seen("an example", parse(FLOATS)))) == 4
-    CACHED(seen("the Dockerfile", written))
+        assert len(CACHED.fails(seen("an example", parse(FLOATS)))) == 7
+    CACHED(seen("the Dockerfile and its scripts", carried_out))
 
 
 @claim("no-secret-in-build-args")

@@ -20,6 +20,7 @@ from boxproof.subject.supply_chain import build_scripts, lock_check, package_loc
 from pytest_claims import claim, control, needs, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from suites.image import fixed_versions, locked_files, two_days
+from suites.image.named_elsewhere import Texts
 
 pytestmark = scope("image")
 
@@ -117,11 +118,14 @@ def test_the_image_has_the_packages_of_the_lock(
 
 @claim("ci-reproducible-build")
 @needs("box")
-def test_nothing_else_that_it_brings_is_of_the_day(subject: Subject) -> None:
+def test_nothing_else_that_it_brings_is_of_the_day(subject: Subject, read_by_it: Texts) -> None:
     """What comes past the distribution's packages, by scripts too: an index of Python's, an address."""
 
     def of_the_day(asked: str, recipe: Recipe) -> list[str]:
-        found = {*fixed_versions.unfixed(recipe, locked=True), *package_lock.unguarded(recipe)}
+        found = {
+            *fixed_versions.unfixed(recipe, locked=True, texts=read_by_it),
+            *package_lock.unguarded(recipe),
+        }
         return observe("brought without a hold", asked, sorted(found))
 
     with control("each way to bring something is seen, whatever starts it"):

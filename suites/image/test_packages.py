@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import SubjectFault, Unprovable
-from suites.image import manager_caches
+from suites.image import manager_caches, named_elsewhere
+from suites.image.named_elsewhere import Texts
 
 pytestmark = scope("image")
 
@@ -200,7 +201,8 @@ def test_every_package_is_asked_for_or_depended_upon(
     session: Session,
     docker: Any,
     engine: EngineInfo,
-    written: Recipe,
+    carried_out: Recipe,
+    read_by_it: Texts,
     base: Base,
     image: ImageInfo,
     tmp_path: Path,
@@ -223,14 +225,22 @@ def test_every_package_is_asked_for_or_depended_upon(
                 "installs that take more", lines[1], taking_more(dockerfile.parse(lines[0] + "\n" + lines[1]))
             )
         )
-    installs = [each for stage in written.stages for step in stage.steps for each in step.installs]
-    DECLINED(observe("installs that take more", "the Dockerfile", taking_more(written)))
-    asked = packages.named(word for each in installs for word in each.packages)
+    DECLINED(observe("installs that take more", "the Dockerfile and its scripts", taking_more(carried_out)))
+    asked = packages.named(asked_for(carried_out, read_by_it))
     with reader(docker, image.reference, run=session.run) as read:
         have = packages.installed(read(STATUS) or "")
     if len(have) <= len(under):
         pytest.skip("nothing is installed on top of the base")
     ASKED_FOR(observe("packages only recommended", image.reference, packages.unneeded(have, under | asked)))
+
+
+def asked_for(found: Recipe, texts: Texts) -> Iterator[str]:
+    """Give the words by which installs of a recipe name packages, also where a list or a variable does."""
+    for step in (step for stage in found.stages for step in stage.steps):
+        yield from (word for each in step.installs for word in each.packages)
+        for words in step.commands if step.installs else ():
+            if "install" in words:
+                yield from named_elsewhere.packages(step, words, "install", texts)
 
 
 def taking_more(found: Recipe) -> list[str]:

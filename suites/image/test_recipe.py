@@ -113,15 +113,15 @@ def test_the_user_it_ends_with_is_a_number(written: Recipe) -> None:
 
 
 @claim("apt-no-install-recommends")
-def test_no_install_asks_for_recommended_packages(written: Recipe) -> None:
+def test_no_install_asks_for_recommended_packages(carried_out: Recipe) -> None:
     with control("an install without the flag is seen"):
         NO_RECOMMENDS.fails(recommending("apt-get install -y jq", parse(WRONG)))
-    NO_RECOMMENDS(recommending("the Dockerfile", written))
+    NO_RECOMMENDS(recommending("the Dockerfile and its scripts", carried_out))
 
 
 @claim("buildkit-and-apt-cache-mounts")
 @needs("installs")
-def test_every_stage_keeps_what_it_downloads(written: Recipe) -> None:
+def test_every_stage_keeps_what_it_downloads(carried_out: Recipe) -> None:
     """By its manager's own place: a mount of another's keeps nothing of it."""
 
     def unkept(asked: str, recipe: Recipe) -> list[str]:
@@ -137,5 +137,5 @@ def test_every_stage_keeps_what_it_downloads(written: Recipe) -> None:
             assert len(IN_ITS_CACHE.fails(unkept(text, parse(text)))) == 1
         twice = "FROM a:1 AS one\nRUN apt-get update\nFROM one\nRUN apt-get update\n"
         ONCE.fails(updates(twice, parse(twice)))
-    IN_ITS_CACHE(unkept("the Dockerfile", written))
-    ONCE(updates("the Dockerfile", written))
+    IN_ITS_CACHE(unkept("the Dockerfile and its scripts", carried_out))
+    ONCE(updates("the Dockerfile and its scripts", carried_out))

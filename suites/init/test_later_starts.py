@@ -28,7 +28,7 @@ GONE = "gone.json"
 MORE = {"commands/run.sh": "#!/bin/sh\ntrue\n", "agents/deep/below/it.md": "an agent\n"}
 LOCKS = ("index.lock", "shallow.lock")  # git's, while it updates; who kills it leaves them
 UPDATED = require(
-    "the start after one that was killed is done, and has what is new by an update",
+    "the later start is done, and has what is new by an update",
     lambda found: found == ("done", "newer", ("clone", "update")),
 )
 NONE_BARRED = require("the agent may write everything that is there", lambda found: found == [])
@@ -96,24 +96,52 @@ def test_the_agent_may_write_everything_that_is_there(
     NONE_BARRED(barred(box, subject.config_dir))
 
 
+class Later:
+    """What starts of one box bring out of its repository."""
+
+    def __init__(self, clones: Clones, repository: Repository, subject: Subject) -> None:
+        self.clones = clones
+        self.repository = repository
+        self.skill = f"{subject.config_dir}/{SKILL_FILE}"
+        self.box = clones(repository)
+        self.found = clones.visitor(self.box)
+
+    def brought(self, asked: str) -> tuple[str, str | None, tuple[str, ...]]:
+        """Return how the init container ended, what is there, and by which transfers; an observation."""
+        state = self.clones.outcome(self.box).state
+        return observe(
+            "brought", asked, (state, self.found.text(self.skill), tuple(self.repository.transfers()))
+        )
+
+    def again(self, kube: Kube) -> None:
+        """Start it once more."""
+        old = self.box.delete_pod(wait=False)
+        only_member(kube, self.box.namespace, selector(self.box.workload), but=old)
+
+
 @claim("init-update-path-reachable")
 def test_what_a_killed_update_has_left_stops_no_later_start(
     clones: Clones, repository: Repository, kube: Kube, subject: Subject
 ) -> None:
     """git does not go on where there is a lock, however long ago it was made."""
-    box = clones(repository)
-    found, place = clones.visitor(box), subject.config_clone.directory
-
-    def brought(asked: str) -> tuple[str, str | None, tuple[str, ...]]:
-        state = clones.outcome(box).state
-        text = found.text(f"{subject.config_dir}/{SKILL_FILE}")
-        return observe("brought", asked, (state, text, tuple(repository.transfers())))
-
+    later = Later(clones, repository, subject)
     with control("the first start has what was there then"):
-        UPDATED.fails(brought("the first start"))
+        UPDATED.fails(later.brought("the first start"))
     repository.commit({SKILL_FILE: "newer"})
     for each in LOCKS:
-        found.write(f"{place}/.git/{each}", "")
-    old = box.delete_pod(wait=False)
-    only_member(kube, box.namespace, selector(box.workload), but=old)
-    UPDATED(brought("after one that was killed"))
+        later.found.write(f"{subject.config_clone.directory}/.git/{each}", "")
+    later.again(kube)
+    UPDATED(later.brought("after one that was killed"))
+
+
+@claim("init-update-path-reachable")
+def test_a_history_that_was_written_anew_is_taken(
+    clones: Clones, repository: Repository, kube: Kube, subject: Subject
+) -> None:
+    """Who squashes the repository, or takes a secret out of it, forces a push that goes on from nothing."""
+    later = Later(clones, repository, subject)
+    with control("the first start has what was there then"):
+        UPDATED.fails(later.brought("the first start"))
+    repository.commit({SKILL_FILE: "newer"}, anew=True)
+    later.again(kube)
+    UPDATED(later.brought("after a push that was forced"))

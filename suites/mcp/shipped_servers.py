@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,6 +15,9 @@ from suites.image import deployed_words
 
 Servers = dict[tuple[str, ...], str]  # where each stands, by its words
 LISTED = "mcpServers"
+# files that list servers, by the names that CLIs and their plug-ins have for them
+LISTS = re.compile(r"(^|/)([\w.-]*mcp[\w.-]*|\.claude|plugin|[\w.-]*(settings|config)[\w.-]*)\.json$")
+OF_LIBRARIES = frozenset({"node_modules", "site-packages", "dist-packages"})
 OTHERWISE = "operator"  # the tier that is told to change things
 ELSEWHERE = ("--kubeconfig",)  # names what only its own tier has
 
@@ -25,6 +29,20 @@ def of(session: Session, subject: Subject, program: str) -> Servers:
         for name, words in servers(text):
             if PurePosixPath(words[0]).name == PurePosixPath(program).name:
                 found.setdefault((program, *alone(words[1:])), f"{name}, {where}")
+    return found
+
+
+def of_image(names: Iterable[str], read: Callable[[str], str | None], program: str) -> Servers:
+    """Return the servers of a program that files of an image list, whichever of these a CLI reads.
+
+    ``names`` are the image's files, without the first "/"; ``read`` returns the text of one by its path.
+    """
+    found: Servers = {}
+    own = (each for each in set(names) if LISTS.search(each) and not OF_LIBRARIES & set(each.split("/")))
+    for path in (f"/{each}" for each in sorted(own)):
+        for name, words in servers(read(path) or ""):
+            if PurePosixPath(words[0]).name == PurePosixPath(program).name:
+                found.setdefault((program, *words[1:]), f"{name}, {path} of the image")
     return found
 
 

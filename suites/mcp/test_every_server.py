@@ -9,6 +9,7 @@ from boxproof.agent import mcp
 from boxproof.core.session import ImageInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.subject.image.image_files import reader
+from boxproof.subject.image.layers import Layer
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, require
 from pytest_claims.faults import SubjectFault
@@ -27,16 +28,19 @@ def configured(where: str, text: str, config: str) -> dict[tuple[str, ...], str]
 
 @claim("mcp-read-only-enforced")
 def test_so_is_every_server_that_is_configured(
-    box: Box, argv: list[str], docker: Any, session: Session, image: ImageInfo, subject: Subject
-) -> None:
+    box: Box, argv: list[str], docker: Any, session: Session, image: ImageInfo, subject: Subject,
+    image_layers: list[Layer],
+) -> None:  # fmt: skip
     """Also one beside it, which the CLI starts as well, and what another tier or a chart's values bring."""
     config = subject.mcp.config
     with reader(docker, image.reference, run=session.run) as read:
         own = read(config)
+        names = (name for layer in image_layers for name, size in layer.files.items() if size)
+        others = shipped_servers.of_image(names, read, argv[0])
     found = configured("the pod", box.exec(["cat", config]).stdout, config)
     if own is not None:
         found = configured("the image", own, config) | found
-    found = shipped_servers.of(session, subject, argv[0]) | found
+    found = others | shipped_servers.of(session, subject, argv[0]) | found
     with control("the server without any flag offers tools that change things, and knows them"):
         free = READS_ALONE.fails(powers(box, "free", argv[:1], ("pods_delete",)))
         assert free.changing and free.known, "a server without flags has no tool that changes anything"

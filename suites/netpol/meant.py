@@ -64,15 +64,20 @@ class Proxy:
 
 
 def proxy_of(box: Box) -> Proxy:
-    """Return the box's proxy, from the address that its programs are given and the Service of that name."""
+    """Return the box's proxy, from the address that its programs are given and the Service of that name.
+
+    There is none where no pod is behind that address: what the agent is let out to is then not its proxy.
+    """
     url = urlsplit(box.proxy)
     if not url.hostname:
         return Proxy({}, NO_PORT)
     service = box.object("Service", url.hostname.split(".")[0])["spec"]
-    labels = dict(service["selector"])
+    labels = dict(service.get("selector") or {})
     pods = (each for each in box.objects if pod_spec(each) and each["kind"] == "Deployment")
     workload = next((each for each in pods if labels.items() <= labels_of(each).items()), None)
-    port = next(each for each in service["ports"] if each["port"] == url.port)
+    port = next((each for each in service.get("ports") or () if each["port"] == url.port), None)
+    if not labels or port is None:
+        return Proxy({}, NO_PORT)
     return Proxy(labels, _number(port.get("targetPort", port["port"]), workload), workload)
 
 
@@ -136,6 +141,8 @@ def of_the_proxy(
     Out: the cluster's resolver, and 443 outside the cluster. In: the agent alone. ``via``: as in ``beyond``.
     """
     proxy, inner = via or proxy_of(box), inside(kube)
+    if not proxy.labels:
+        return observe(f"{direction.lower()} of the proxy", box.namespace, ["no pod is behind its Service"])
 
     def meant(opening: Opening) -> bool:
         if direction == "Ingress":

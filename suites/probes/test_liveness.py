@@ -301,13 +301,17 @@ class Asked:
 
 
 def asked_of(label: str, box: LocalContainer) -> Asked:
-    """Return what the engine asks a container, whatever its image says; an observation."""
+    """Return what the engine asks a container, whatever its image says; an observation.
+
+    What hangs while it runs is noticed after so many looks, each of which ends by its time-out; within the
+    grace of its start nothing is, however short the looks are.
+    """
     box.made.reload()
     found = box.made.attrs["Config"].get("Healthcheck") or {}
     spans = {"Interval": 30e9, "Timeout": 30e9, "StartPeriod": 0}
     interval, timeout, grace = ((found.get(each) or usual) / 1e9 for each, usual in spans.items())
     test = tuple(found.get("Test") or ())
-    seconds = grace + interval * (found.get("Retries") or 3) + timeout
+    seconds = max(grace, (interval + timeout) * (found.get("Retries") or 3))
     return observe("asked", label, Asked(test, seconds if test[:1] not in ((), ("NONE",)) else float("inf")))
 
 

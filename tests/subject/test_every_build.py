@@ -91,3 +91,17 @@ def test_so_do_the_actions_and_the_steps_of_a_pipeline(tmp_path: Path) -> None:
     }  # fmt: skip
     steps = found[".github/workflows/a.yml: build 1"].final.steps
     assert [each.rest for each in steps if each.word == "USER"] == ["0"]
+
+
+def test_a_command_gives_a_file_s_build_other_arguments(tmp_path: Path) -> None:
+    compose = "services: {b: {build: {context: image, args: {BASE: 'b:2', UID: 0}}}}\n"
+    script = "docker compose -f compose.yaml build --pull --build-arg BASE=i:9 b\n"
+    hcl = 'target "x" { context = "image" }\n'
+    make = "image:\n\tdocker buildx bake --set '*.args.BASE=j:9' x\n"
+    subject = box(
+        tmp_path, **{"compose.yaml": compose, "build.sh": script, "docker-bake.hcl": hcl, "Makefile": make}
+    )
+    found = bases(subject)
+    assert {found["compose.yaml: b"], found["docker-bake.hcl: x"]} == {"b:2", "a:1"}
+    assert "i:9" in found.values()
+    assert "j:9" in found.values()

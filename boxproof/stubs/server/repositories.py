@@ -48,7 +48,7 @@ class Repositories:
             return {}
         one = self.known[name]
         if what == "commit":
-            return {"commit": commit(one.directory, body["files"])}
+            return {"commit": commit(one.directory, body["files"], anew=bool(body.get("anew")))}
         if what == "stall":
             one.stall_after = float(body["after"])
             one.flowing.clear()
@@ -90,8 +90,11 @@ def git(directory: Path, *words: str, inside: bool = True) -> str:
     return ended.stdout.strip()
 
 
-def commit(directory: Path, files: Mapping[str, Any]) -> str:
-    """Commit texts (None removes a file, a number is that many random bytes); returns the commit's id."""
+def commit(directory: Path, files: Mapping[str, Any], *, anew: bool = False) -> str:
+    """Commit texts (None removes a file, a number is that many random bytes); returns the commit's id.
+
+    ``anew`` puts it in the place of the last one, of which the branch knows nothing then.
+    """
     for path, content in files.items():
         target = directory / path
         if content is None:
@@ -103,7 +106,8 @@ def commit(directory: Path, files: Mapping[str, Any]) -> str:
         else:
             target.write_text(content)
     git(directory, "add", "--all")
-    git(directory, "commit", "--quiet", "--allow-empty", "--message", "boxproof")
+    amended = ["--amend"] if anew else []
+    git(directory, "commit", "--quiet", "--allow-empty", "--message", "boxproof", *amended)
     return git(directory, "rev-parse", "HEAD")
 
 

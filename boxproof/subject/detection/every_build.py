@@ -24,7 +24,13 @@ def of(subject: Subject) -> dict[str, Recipe]:
     """
     here = Directory(subject.directory)
     found: dict[str, Recipe] = {}
-    for where, place, told in (*_told(here), *told_builds.told(subject)):
+    by_files = list(_told(here))
+    over = [
+        (f"{by}, {where}", place, {**told, "args": {**build_facts.pairs(told.get("args")), **args}})
+        for by, args in told_builds.told_over(subject)
+        for where, place, told in by_files
+    ]
+    for where, place, told in (*by_files, *over, *told_builds.told(subject)):
         text = _text(here, subject, where, place, told)
         args = {**subject.image.args, **build_facts.pairs(told.get("args"))}
         contexts = {**subject.image.contexts, **build_facts.contexts(_contexts(told), place)}

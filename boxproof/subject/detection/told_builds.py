@@ -39,6 +39,13 @@ PLAIN = frozenset(
     }
 )  # fmt: skip
 ELSEWHERE = re.compile(r"^(-$|[a-z]+://|git@)")
+# commands that build what a file of Compose or of Bake says, with other arguments than it has
+OVER = re.compile(
+    r"(?:\b(?:docker|podman)[ \t]+compose|\b(?:docker|podman)-compose)\b[^\n;&|`]*?[ \t]build\b"
+    r"(?P<compose>[^\n;&|`]*)"
+    r"|\bbake\b(?P<bake>[^\n;&|`]*)"
+)
+SET = re.compile(r"[\w*.-]+\.args\.(\w+=.*)")
 ARGUMENTS = "build-args"  # of an action that builds
 
 Build = Mapping[str, object]
@@ -52,6 +59,18 @@ def told(subject: Subject) -> Iterator[tuple[str, Path, Build]]:
     for where, place, made in _every(subject):
         if made.get("target") in ("", subject.image.target):
             yield where, place, made
+
+
+def told_over(subject: Subject) -> Iterator[tuple[str, dict[str, str]]]:
+    """Give the arguments that a command has a file of Compose or of Bake build with, and where it stands."""
+    for path, text in _texts(subject).items():
+        plain = _filled(documented_commands.CONTINUED.sub(" ", text))
+        for number, found in enumerate(OVER.finditer(plain), 1):
+            compose = documented_commands.values(_words(found["compose"] or ""), "--build-arg")
+            bake = documented_commands.values(_words(found["bake"] or ""), "--set")
+            args = build_facts.pairs([*compose, *(each[1] for each in map(SET.fullmatch, bake) if each)])
+            if args:
+                yield f"{path}: build {number} of what a file says", args
 
 
 def _every(subject: Subject) -> Iterator[tuple[str, Path, Build]]:
@@ -80,10 +99,7 @@ def _filled(text: str) -> str:
 
 def _of_command(rest: str) -> dict[str, object]:
     """Return what a command tells its builder, {} for a context that is elsewhere."""
-    try:
-        words = shlex.split(rest, comments=True)
-    except ValueError:  # half of a quoted text
-        words = rest.split()
+    words = _words(rest)
     context = next(iter(documented_commands.values(words, "--context")), _named(words))
     if ELSEWHERE.match(context):
         return {}
@@ -95,6 +111,13 @@ def _of_command(rest: str) -> dict[str, object]:
         target=next(iter(documented_commands.values(words, "--target")), ""),
         contexts=documented_commands.values(words, "--build-context"),
     )
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text, comments=True)
+    except ValueError:  # half of a quoted text
+        return text.split()
 
 
 def _named(words: Sequence[str]) -> str:

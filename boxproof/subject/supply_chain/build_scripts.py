@@ -28,10 +28,15 @@ Scripts = Mapping[str, str]  # by their paths
 
 def of(subject: Subject) -> Recipe:
     """Return a subject's recipe in which each RUN is followed by what the scripts say that it carries out."""
+    return spelled_out(dockerfile.of(subject), texts_of(subject))
+
+
+def texts_of(subject: Subject) -> dict[str, str]:
+    """Return the files that a subject's build may read or writes, of its contexts too, by their paths."""
     text = dockerfile.text_of(subject.directory / subject.image.dockerfile)
     places = [subject.directory / subject.image.context]
     places += [path for _, path in build_contexts.directories(subject)]
-    return spelled_out(dockerfile.of(subject), found(text, places))
+    return found(text, places)
 
 
 def found(text: str, places: Sequence[Path]) -> dict[str, str]:

@@ -62,6 +62,15 @@ FLOATING = [
     "pip install git+https://example.com/tool.git@main",
     "pip install tool==1.*",
     "uv tool install tool@latest",
+    "apt-get install -y $(cat /tmp/none)",
+    "apt-get install -y `cat /tmp/none`",
+    "apk add jq=1.7-r0 ${MORE}",
+    "P='jq curl'; apt-get install -y $P",
+    "for each in jq curl; do apk add $each; done",
+    "xargs -r apt-get install -y < loose.txt",
+    "cat /tmp/loose.txt | xargs npm install -g",
+    "while read -r each; do apt-get install -y $each; done < loose.txt",
+    "pip install $(grep -v '^#' loose.txt)",
 ]
 FIXED = [
     "apk add --no-cache tini=0.19.0-r3",
@@ -236,3 +245,21 @@ def test_an_archive_of_one_moment_and_a_file_of_versions_hold_packages(
 )
 def test_what_is_about_a_secret_is_none_with_a_word_or_an_address(line: str, secret: bool) -> None:
     assert bool(secrets_in_words(parse(f"FROM a:1\n{line}\n"))) is secret
+
+
+def test_what_a_file_lists_is_judged_by_its_lines() -> None:
+    lists = {"/x/held.txt": "jq=1.7-r0  # for scripts\ncurl=8.9-r1\n", "/x/loose.txt": "jq\n"}
+    for name, floats in (("held.txt", False), ("loose.txt", True), ("none.txt", True)):
+        for command in (
+            f"apk add $(cat /tmp/{name})",
+            f"xargs apk add < /tmp/{name}",
+            f"while read -r each; do apk add $each; done < /tmp/{name}",
+            f"P=$(cat /tmp/{name}); apk add $P",
+        ):
+            found = unfixed(parse(f"FROM a:1\nRUN {command}\n"), locked=False, texts=lists)
+            assert bool(found) is floats, (command, found)
+
+
+@pytest.mark.parametrize("command", ["P='a=1-r0 b=2-r0'; apk add $P", "for p in a=1-r0; do apk add $p; done"])
+def test_what_a_variable_names_with_versions_is_fixed(command: str) -> None:
+    assert unfixed(parse(f"FROM a:1\nRUN {command}\n"), locked=False) == []
