@@ -13,6 +13,7 @@ VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 UNKNOWN = "?"  # what nothing says, which is no package in any version
 QUOTED = "\"'"
 FILE = re.compile(r"(?:<|\bcat)\s*([\w.@~/+-]+)|([\w@~+-]*[./][\w.@~/+-]+)")
+GIVEN = re.compile(r"(?:<|\bcat\b)\s*[\w.@~/+-]+")  # a file, to what reads it
 Texts = Mapping[str, str]  # of files that a build may read, by their paths
 
 
@@ -33,8 +34,9 @@ def packages(step: Step, words: Sequence[str], verb: str, texts: Texts) -> Itera
         variable = VARIABLE.fullmatch(each.strip(QUOTED))
         if variable:
             yield from _valued(variable[1], step, texts)
-    if re.search(rf"\bxargs\b[^|;&\n]*\b{re.escape(words[0])}\b[^|;&\n]*\b{verb}\b", step.rest):
-        yield from _listed(step.rest, texts)
+    by_xargs = rf"[^;&\n]*\bxargs\b[^|;&\n]*\b{re.escape(words[0])}\b[^|;&\n]*\b{verb}\b[^;&\n]*"
+    for each in re.findall(by_xargs, step.rest):
+        yield from _listed(each, texts)
 
 
 def _valued(name: str, step: Step, texts: Texts) -> Iterator[str]:
@@ -47,7 +49,8 @@ def _valued(name: str, step: Step, texts: Texts) -> Iterator[str]:
         for each in SUBSTITUTED.sub(" ", value).split():
             yield UNKNOWN if each.startswith("$") else each.strip(QUOTED)
     if not assigned and not looped:
-        yield from _listed(step.rest if re.search(rf"\bread\b[^;&|]*\b{name}\b", step.rest) else "", texts)
+        is_read = re.search(rf"\bread\b[^;&|]*\b{name}\b", step.rest)
+        yield from _listed(" ".join(GIVEN.findall(step.rest)) if is_read else "", texts)
 
 
 def _listed(text: str, texts: Texts) -> Iterator[str]:
