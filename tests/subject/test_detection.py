@@ -332,3 +332,19 @@ def test_of_several_workloads_of_a_chart_the_agents_container_is_called_as_the_c
     (tmp_path / "chart/templates/agent.yaml").rename(tmp_path / "chart/templates/z.yaml")
     write(tmp_path, **{"chart/templates/api.yaml": TEMPLATE.replace("- name: agent\n", "- name: api\n")})
     assert signs.detect(tmp_path).get("container") == "a"
+
+
+@pytest.mark.parametrize(
+    ("names", "login"),
+    [
+        (("GITHUB_TOKEN", "ANTHROPIC_API_KEY"), "ANTHROPIC_API_KEY"),
+        (("AGENT_TOKEN", "OPENAI_API_KEY"), "OPENAI_API_KEY"),
+        (("SLACK_BOT_TOKEN", "AGENT_TOKEN"), "AGENT_TOKEN"),
+        (("GITLAB_TOKEN", "NPM_TOKEN"), None),
+    ],
+)
+def test_the_login_is_the_agent_s_own(tmp_path: Path, names: tuple[str, ...], login: str | None) -> None:
+    variables = "".join(f"\n        - {{name: {each}, value: x}}" for each in names)
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: agent}\nspec:\n  containers:\n    - name: agent\n"
+    root = write(tmp_path, **{"agent.yaml": f"{text}      image: example/agent:1\n      env:{variables}\n"})
+    assert signs.detect(root).get("start.token_env") == login

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from boxproof.subject.detection.directory import Placed
@@ -12,6 +13,14 @@ from boxproof.subject.manifests.pod_specs import is_filled_in, pod_spec
 from boxproof.subject.model import LABEL
 
 LOGIN = re.compile(r".*(TOKEN|API_KEY|APIKEY)$")
+# of the makers of models first: an agent may have logins of other services beside its own
+OF_MODELS = re.compile(
+    r"(ANTHROPIC|CLAUDE|OPENAI|CODEX|GEMINI|GOOGLE|MISTRAL|GROQ|XAI|DEEPSEEK|OPENROUTER|LITELLM|LLM|MODEL)_"
+)
+OF_OTHERS = re.compile(
+    r"(.*_)?(GH|GITHUB|GITLAB|GIT|GITEA|BITBUCKET|NPM|NODE|PYPI|CARGO|SLACK|DISCORD|TELEGRAM|JIRA|SENTRY|VAULT"
+    r"|AWS|AZURE|HF|DATADOG|GRAFANA|ARGOCD|SONAR|LINEAR|NOTION|BRAVE|TAVILY|REGISTRY|WEBHOOK|BOT)_.*"
+)
 
 
 def workload(
@@ -93,6 +102,14 @@ def config_dir(
         found.add("config_dir", hidden[0], f"{where}, the mount of its volume")
 
 
+def login_of(found: Detected, names: Sequence[str], where: str) -> None:
+    """Note the variable that has the agent's login, where one of them may have it and none is known yet."""
+    able = [each for each in names if LOGIN.fullmatch(each) and not OF_OTHERS.fullmatch(each)]
+    chosen = next(iter([*filter(OF_MODELS.match, able), *able]), None)
+    if chosen and found.get("start.token_env") is None:
+        found.add("start.token_env", chosen, f"{where}, env")
+
+
 def needed(
     found: Detected, spec: dict[str, Any], container: dict[str, Any], made: set[str], where: str
 ) -> None:
@@ -102,8 +119,7 @@ def needed(
         reference = (each.get("valueFrom") or {}).get("secretKeyRef") or {}
         if reference.get("name") and reference["name"] not in made and not reference.get("optional"):
             secrets.setdefault(str(reference["name"]), {})[str(reference.get("key"))] = "test-value"
-        if LOGIN.fullmatch(str(each.get("name"))) and found.get("start.token_env") is None:
-            found.add("start.token_env", each.get("name"), f"{where}, env")
+    login_of(found, [str(each.get("name")) for each in container.get("env") or ()], where)
     for each in container.get("envFrom") or ():
         name = (each.get("secretRef") or {}).get("name", "")
         if name and name not in made:
