@@ -5,6 +5,7 @@ Of each what decides about files: what is mounted where, whether all else can be
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import rendered
 from boxproof.kube.client import Object
+from boxproof.probes.process.cgroup import quantity
 from boxproof.subject import documented_commands, variables
 from boxproof.subject.documented_commands import Run, values
 from boxproof.subject.manifests import compose_file, plain_yaml, shipped
@@ -145,7 +147,8 @@ def of_objects(name: str, objects: Sequence[Object], subject: Subject) -> Start:
         known[each["metadata"]["name"]] = {"claim": {}}
     mounts = tuple(_of_pod(each, known.get(each["name"]) or {}) for each in agent.get("volumeMounts") or ())
     root = (agent.get("securityContext") or {}).get("readOnlyRootFilesystem")
-    return Start(name, mounts, bool(root), dict(_variables(agent, objects)))
+    given = dict(_variables(agent, objects)) | dict(_amounts(agent, pod))
+    return Start(name, mounts, bool(root), given)
 
 
 def _of_pod(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> Mount:
@@ -165,6 +168,19 @@ def _variables(agent: Mapping[str, Any], objects: Sequence[Object]) -> Iterator[
         value = each.get("value", maps.get(str(key.get("name")), {}).get(str(key.get("key"))))
         if value is not None:
             yield each["name"], str(value)
+
+
+def _amounts(agent: Mapping[str, Any], pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the variables that are a request or a limit, in units of its divisor, rounded up."""
+    known = {each.get("name"): each for each in pod.get("containers") or ()}
+    for each in agent.get("env") or ():
+        told = (each.get("valueFrom") or {}).get("resourceFieldRef") or {}
+        kind, _, resource = str(told.get("resource") or "").partition(".")
+        of = known.get(told.get("containerName")) or agent
+        amount = ((of.get("resources") or {}).get(kind) or {}).get(resource)
+        if amount is not None:
+            divisor = quantity(told.get("divisor") or 1) or 1
+            yield each["name"], str(math.ceil(quantity(amount) / divisor))
 
 
 def of_service(name: str, service: Mapping[str, Any]) -> Start:
@@ -236,6 +252,16 @@ def of_run(run: Run) -> Start:
     given = dict(each.partition("=")[::2] for each in values(options, "-e", "--env"))
     name, read_only = f"{run.page}: {' '.join(options)}", "--read-only" in options
     return Start(name, tuple(mounts), read_only, given, by_command=True)
+
+
+def user_of_service(service: Mapping[str, Any]) -> str:
+    """Return the user that a service of Compose names, with "$" where a user fills it in; "" for none."""
+    return variables.filled(str(service.get("user") or ""))
+
+
+def user_of_run(run: Run) -> str:
+    """Return the user that a command names, as ``user_of_service`` does."""
+    return variables.filled(next(iter(values(run.options, "-u", "--user")[-1:]), ""))
 
 
 def _spelled_out(text: str) -> Mount:

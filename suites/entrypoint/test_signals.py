@@ -29,6 +29,7 @@ from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.waiting import holds
 from suites.entrypoint import trap_recorder
 from suites.entrypoint.pod_deletion import Deletion, deletion
+from suites.entrypoint.told_ends import least_grace
 from suites.shipped_box import Shipped
 
 BOUND = 5.0  # seconds, the claim's own
@@ -159,9 +160,12 @@ def test_the_deleted_box_as_shipped_tells_its_cli_and_ends(shipped: Shipped, twi
     TOLD(told(box))
 
 
-def grace(asked: str, spec: dict[str, Any]) -> int:
-    """Return a pod's grace period in seconds, Kubernetes' own where it names none; an observation."""
-    return observe("grace period", asked, int(spec.get("terminationGracePeriodSeconds", 30)))
+def grace(asked: str, spec: dict[str, Any], container: str = "") -> int:
+    """Return the least grace period of a pod's container in seconds, Kubernetes' own where none is named.
+
+    An observation. A liveness probe may name a shorter one than its pod.
+    """
+    return observe("grace period", asked, int(least_grace(spec, container)))
 
 
 @claim("grace-period-60")
@@ -169,18 +173,22 @@ def test_the_grace_period_is_at_least_60_s(box: Box, twin: Twins, kube: Kube) ->
     with control("a pod with a short grace period is seen as such"):
         short = twin(spec={"terminationGracePeriodSeconds": 59})
         LONG_GRACE.fails(grace(short.name, kube.get("Pod", short.name, short.namespace)["spec"]))
-    LONG_GRACE(grace(box.pod, box.pod_object()["spec"]))
+    LONG_GRACE(grace(box.pod, box.pod_object()["spec"], box.container))
 
 
 @claim("grace-period-60")
 @needs("default-tier")
 def test_so_is_that_of_every_tier(session: Session, subject: Subject) -> None:
-    with control("a pod that says nothing has 30 s"):
+    probe = {"livenessProbe": {"terminationGracePeriodSeconds": 5}}
+    hasty = {"terminationGracePeriodSeconds": LEAST_GRACE, "containers": [probe]}
+    with control("a pod that says nothing has 30 s, and one whose probe says 5 s has these"):
         LONG_GRACE.fails(grace("says nothing", {}))
+        LONG_GRACE.fails(grace("its probe says 5 s", hasty))
     for name, components in (subject.tiers or {"default": ()}).items():
         for each in (components, (*COMPONENTS, *components)):
             objects, _ = rendered(session, components=each)
-            LONG_GRACE(grace(f"tier {name}", pod_spec(agent(objects, subject)) or {}))
+            pod = pod_spec(agent(objects, subject)) or {}
+            LONG_GRACE(grace(f"tier {name}", pod, subject.container))
 
 
 @claim("grace-period-60")

@@ -16,7 +16,12 @@ ASSIGNED = re.compile(
     re.MULTILINE,
 )
 STATEMENTS = re.compile(r"[;\n]|(?<!\S)(?:then|do)(?!\S)")
-COPY = re.compile(r"(?:^|[&|({]|\belse|\bsudo)\s*(?:\S*/)?(?P<words>(?:cp|rsync)\s[^&|]*)")
+COPY = re.compile(
+    r"(?:^|[&|({]|\belse|\bsudo)\s*(?:\S*/)?(?P<words>(?:cp|rsync|install|cat|sed|envsubst|jq)\s[^&|]*)"
+)
+WRITES = frozenset({"cat", "sed", "envsubst", "jq"})  # to where their output is sent
+OUTPUT = re.compile(r"(?<![\d&])1?>{1,2}\s*(?P<path>[^\s>&]+)")
+OTHER_OUTPUT = re.compile(r"(?:\d|&)>{1,2}\s*\S+|(?<!\d)<(?!<)")
 KEEPS = {
     "cp": re.compile(r"\s(?:-\w*n\w*|--no-clobber|--update=none(?:-fail)?)(?=\s)"),
     "rsync": re.compile(r"\s--ignore-existing(?=\s)"),
@@ -93,16 +98,26 @@ def _statements(text: str, variables: Mapping[str, str]) -> Iterator[str]:
 
 def _once(statement: str, copy: re.Match[str], inside: bool, places: Places) -> bool:
     """Return whether a copy is one from the image to the volume, and done only once."""
-    program, *words = copy["words"].rstrip(" })").split()
-    operands = [each for each in words if not each.startswith("-") and ">" not in each]
+    program, operands = _operands(copy["words"].rstrip(" })"))
     if len(operands) < 2 or not _below(operands[-1], places.volume):
         return False
     names = {PurePosixPath(each).name for each in operands}
     seeds = [each for each in operands[:-1] if each.startswith("/") and not _below(each, places.volume)]
     if not seeds or names & set(OF_THE_CLI) or all(_below(each, places.others) for each in seeds):
         return False
-    keeps = KEEPS[PurePosixPath(program).name].search(f"{copy['words']} ")
+    keeps = program in KEEPS and KEEPS[program].search(f"{copy['words']} ")
     return bool(keeps) or inside or _guarded(statement[: copy.start("words")], places)
+
+
+def _operands(words: str) -> tuple[str, list[str]]:
+    """Return the program of a copy and its operands, the last of which is where it copies to."""
+    program = words.split(maxsplit=1)[0]
+    output = OUTPUT.search(words) if program in WRITES else None
+    plain = OTHER_OUTPUT.sub(" ", OUTPUT.sub(" ", words))
+    operands = [each for each in plain.split()[1:] if not each.startswith("-") and ">" not in each]
+    if program in WRITES:
+        return program, [*operands, output["path"]] if output else []
+    return program, operands
 
 
 def _guarded(before: str, places: Places) -> bool:

@@ -13,6 +13,9 @@ UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 SPANS = {"interval": ("Interval", 30e9), "timeout": ("Timeout", 30e9), "start_period": ("StartPeriod", 0.0)}
 OPTIONS = {"interval": "--health-interval", "timeout": "--health-timeout", "retries": "--health-retries",
            "start_period": "--health-start-period"}  # fmt: skip
+ASKS_FOR = ["curl", "--noproxy", "*", "-ksSf", "-o", "/dev/null", "--max-time", "5"]
+CONNECTS = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)"
+LOOPBACK = "127.0.0.1"
 OFF = ("--no-healthcheck", "--no-healthcheck=true")
 NONE = ("NONE",)
 
@@ -25,6 +28,27 @@ def adds_up(probe: Mapping[str, Any], looks: str = "failureThreshold") -> float:
     waits = probe.get("periodSeconds", 10), probe.get("timeoutSeconds", 1)
     number = probe.get(looks, 3 if looks == "failureThreshold" else 1)
     return float(probe.get("initialDelaySeconds", 0) + number * max(waits) + min(waits))
+
+
+def command_of(probe: Mapping[str, Any], ports: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the command by which a kubelet's question is asked from inside the container, () for none.
+
+    ``ports`` are the container's, by their names.
+    """
+    if words := (probe.get("exec") or {}).get("command"):
+        return tuple(str(each) for each in words)
+
+    def port(told: Any) -> str:
+        return str(ports.get(str(told), told))
+
+    if web := probe.get("httpGet"):
+        headers = [f"{each['name']}: {each['value']}" for each in web.get("httpHeaders") or ()]
+        given = [word for each in headers for word in ("-H", each)]
+        address = f"{str(web.get('scheme') or 'http').lower()}://{LOOPBACK}:{port(web['port'])}"
+        return (*ASKS_FOR, *given, f"{address}/{str(web.get('path') or '').lstrip('/')}")
+    if connection := probe.get("tcpSocket"):
+        return ("python3", "-I", "-c", CONNECTS, LOOPBACK, port(connection["port"]))
+    return ()
 
 
 def seconds(text: Any) -> float:

@@ -162,3 +162,21 @@ def test_our_box_is_started_in_several_ways() -> None:
     assert {name for name, _ in services(subject)} == {"compose.yaml: claude", "compose.docker.yaml: claude"}
     pages = {each.page for each in commands(subject)}
     assert {"docs/running.md", "subject.toml"} <= pages
+
+
+def amount(name: str, **told: str) -> dict[str, Any]:
+    """Return a variable that has a request or a limit for its value."""
+    return {"name": name, "valueFrom": {"resourceFieldRef": told}}
+
+
+def test_variables_that_are_requests_or_limits() -> None:
+    agent = AGENT | {
+        "resources": {"requests": {"cpu": "500m"}, "limits": {"cpu": "2500m", "memory": "4Gi"}},
+        "env": [
+            amount("GOMAXPROCS", resource="requests.cpu"),
+            amount("CPUS", resource="limits.cpu"),
+            amount("MIB", resource="limits.memory", divisor="1Mi", containerName="agent"),
+            amount("DISK", resource="limits.ephemeral-storage"),
+        ],
+    }
+    assert dict(of(agent).variables) == {"GOMAXPROCS": "1", "CPUS": "3", "MIB": "4096"}

@@ -47,3 +47,23 @@ def test_a_copy_that_is_made_once_is_seen(text: str) -> None:
 )
 def test_one_that_is_made_each_time_or_of_something_else_is_not(text: str) -> None:
     assert copied_once(text, PLACES) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"[ -e {TOP}/a ] || install -m 600 /opt/a {TOP}/a", True),
+        (f"[ -e {TOP}/a ] || cat /opt/a > {TOP}/a", True),
+        (f"[ -e {TOP}/a ] || sed s/X/y/ /opt/a 2>/dev/null >{TOP}/a", True),
+        (f"if [ ! -f {TOP}/a ]; then envsubst < /opt/a > {TOP}/a; fi", True),
+        (f"install -m 600 /opt/a {TOP}/a", False),
+        (f"cat /opt/a > {TOP}/a", False),
+        (f"[ -e {TOP}/a ] || cat {TOP}/b > {TOP}/a", False),
+        (f"[ -e {TOP}/a ] || cat > {TOP}/a <<END", False),
+        (f"[ -e {TOP}/a ] || cat /opt/a > /tmp/a", False),
+        (f"[ -e {TOP}/a ] || cat /opt/a >&2", False),
+        (f"[ -e {TOP}/a ] || install -d {TOP}/a", False),
+    ],
+)
+def test_what_else_copies(text: str, found: bool) -> None:
+    assert bool(copied_once(text, Places((TOP,)))) is found

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from suites.probes.health_questions import adds_up, by_options, left_of, seconds
+from suites.probes.health_questions import adds_up, by_options, command_of, left_of, seconds
 
 OWN = {"Healthcheck": {"Test": ["CMD", "a"], "Interval": 30 * 10**9, "Timeout": 10 * 10**9}}
 
@@ -38,3 +38,24 @@ def test_what_hangs_is_looked_at_once_its_look_has_ended() -> None:
     assert adds_up({"periodSeconds": 10, "timeoutSeconds": 60}) == 190
     assert adds_up({}) == 31
     assert adds_up({"periodSeconds": 5, "successThreshold": 2}, "successThreshold") == 11
+
+
+@pytest.mark.parametrize(
+    ("probe", "end"),
+    [
+        ({}, ()),
+        ({"grpc": {"port": 1}}, ()),
+        ({"exec": {"command": ["a", "b"]}}, ("a", "b")),
+        ({"httpGet": {"path": "/up", "port": "web"}}, ("http://127.0.0.1:80/up",)),
+        ({"httpGet": {"port": 8443, "scheme": "HTTPS"}}, ("https://127.0.0.1:8443/",)),
+        ({"tcpSocket": {"port": "web"}}, ("127.0.0.1", "80")),
+    ],
+)
+def test_what_a_kubelet_asks_is_a_command(probe: dict[str, Any], end: tuple[str, ...]) -> None:
+    found = command_of(probe, {"web": 80})
+    assert found[-len(end) :] == end if end else found == ()
+
+
+def test_headers_are_sent() -> None:
+    probe = {"httpGet": {"port": 1, "httpHeaders": [{"name": "Host", "value": "a"}]}}
+    assert command_of(probe, {})[-3:] == ("-H", "Host: a", "http://127.0.0.1:1/")
