@@ -250,3 +250,34 @@ def harmless_for_ever(directory: Path) -> None:
     (directory / ".vex").mkdir()
     statement = '{"vulnerability": {"name": "CVE-2024-9999"}, "status": "not_affected", "products": []}'
     (directory / ".vex" / "box.openvex.json").write_text(f'{{"statements": [{statement}]}}\n')
+
+
+@subject_sabotage("ci-suppressions-justified", "an entry counts until a day that nobody lives to see")
+def until_nobody_looks(directory: Path) -> None:
+    (directory / ".trivyignore").write_text(
+        "# nothing in the image imports it, until 2199-12-31\nCVE-2024-9999\n"
+    )
+
+
+@subject_sabotage(
+    "ci-suppressions-justified", "the scan looks at the system's packages alone, and says no why"
+)
+def systems_packages_alone(directory: Path) -> None:
+    (directory / "trivy.yaml").write_text("pkg:\n  types: [os]\n")
+
+
+@subject_sabotage("ci-no-silent-skips", "a component puts the pod of its tier into a test mode")
+def mode_in_a_tier(directory: Path) -> None:
+    path = directory / "manifests/components/netraw/kustomization.yaml"
+    container = "              - name: claude\n"
+    variable = (
+        '                env:\n                  - name: BOX_SKIP_VERIFY\n                    value: "1"\n'
+    )
+    replace_in(path, container, container + variable)
+
+
+@subject_sabotage("docs-state-required-facts", "the page takes two capabilities for each other")
+def capabilities_swapped(directory: Path) -> None:
+    path = directory / "docs/tiers.md"
+    replace_in(path, "| `netraw` | NET_RAW |", "| `netraw` | NET_ADMIN |")
+    replace_in(path, "| `netadmin` | NET_ADMIN |", "| `netadmin` | NET_RAW |")

@@ -259,3 +259,28 @@ def left_out_by_a_variable(directory: Path) -> None:
 @subject_sabotage("ci-suppressions-justified", "a list of what a linter of images leaves out says no reason")
 def list_of_a_linter(directory: Path) -> None:
     (directory / ".dockleignore").write_text("CIS-DI-0001\nDKL-DI-0006\n")
+
+
+@subject_sabotage(
+    "ci-build-scan-test-block", "an action that tries again pushes the image before the release"
+)
+def pushed_by_trying_again(directory: Path) -> None:
+    action = "nick-fields/retry@ce71cc2ab81d554ebbe88c79ab5975992d79ba08"
+    options = "{max_attempts: 3, timeout_minutes: 10, command: docker push ghcr.io/any/box}"
+    step = f"      - uses: {action}\n        with: {options}\n"
+    replace_in(directory / RELEASES, RELEASE_STEP, step + RELEASE_STEP)
+
+
+@subject_sabotage(
+    "ci-build-scan-test-block", "a pipeline of a mirror elsewhere builds the image and pushes it"
+)
+def pushed_by_a_mirror(directory: Path) -> None:
+    lines = ["publish:", "  image: docker:27.3", "  script:", "    - docker build -t box image"]
+    (directory / ".gitlab-ci.yml").write_text("\n".join([*lines, "    - docker push box", ""]))
+
+
+@subject_sabotage("ci-workflows-pinned", "the jobs that prove have a personal token, which may write")
+def personal_token_for_all(directory: Path) -> None:
+    jobs = "\njobs:\n"
+    token = "\nenv:\n  GH_TOKEN: ${{ secrets.CR_PAT }}\n"
+    replace_in(directory / ".github/workflows/e2e.yml", jobs, token + jobs)

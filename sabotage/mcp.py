@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from boxproof.deployment.sabotage_ways import (
@@ -14,6 +15,7 @@ from boxproof.deployment.sabotage_ways import (
     image_sabotage,
     manifest_sabotage,
 )
+from pytest_claims.sabotages import subject_sabotage
 
 CONFIG, KEY = "claude-mcp", "mcp.json"
 FORBIDDEN = "/usr/local/lib/box/forbidden.py"
@@ -107,3 +109,12 @@ image_sabotage(
         r'"command": "/usr/local/bin/kubernetes-mcp-server"},#',
     ),
 )  # fmt: skip
+
+
+@subject_sabotage("mcp-server-starts-in-cluster", "an example of values has the server listen for everybody")
+def listens_by_an_example(directory: Path) -> None:
+    """It reads only, on a port of the pod."""
+    server = "      command: /usr/local/bin/kubernetes-mcp-server\n"
+    args = '      args: [--read-only, --port, "8081"]\n'
+    text = f"mcp:\n  mcpServers:\n    kubernetes:\n{server}{args}"
+    (directory / "chart/values-shared.yaml").write_text(text)

@@ -258,3 +258,20 @@ image_sabotage(
     "locale_not_installed", "all-tools-run-in-deployed-pod", "LANG names a locale that is not installed",
     dockerfile="ENV LANG=en_US.UTF-8",
 )  # fmt: skip
+
+
+@subject_sabotage("kubectl-debug-netshoot-alternative", "the page's command lacks what makes it root's")
+def page_without_the_options(directory: Path) -> None:
+    options = " \\\n    --profile=baseline --custom=manifests/debug/root.json"
+    replace_in(directory / "docs/tiers.md", options, " --profile=baseline")
+
+
+image_sabotage(
+    "loader_of_another_system", "shared-libraries-resolve",
+    "a program is copied in from a system whose loader has another name",
+    dockerfile=as_root(
+        r"sed -E 's#/(ld-linux[a-z0-9_-]*[.]so[.])[0-9]#/\19#' /usr/bin/true >/opt/true",
+        "! cmp -s /usr/bin/true /opt/true",
+        "chmod +x /opt/true",
+    ),
+)  # fmt: skip

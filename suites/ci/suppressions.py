@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,13 @@ DAY = re.compile(
     r"(?:\b(?:until|expires?(?: on)?|exp|valid to|review(?:ed)? by)\b\s*:?\s*)?(?P<day>\d{4}-\d{2}-\d{2})"
 )
 LEAST = 10  # characters of a reason
+FURTHEST = timedelta(days=730)  # ahead of a day that anybody will look at it again
+# what stands where a reason is to be written
+PLACEHOLDER = re.compile(
+    r"\b(?:TODO|TBD|FIXME|XXX+|lorem ipsum|to be (?:done|determined|defined|filled in)"
+    r"|(?:add|write|say|fill in) (?:a |the )?(?:reason|justification|why))\b",
+    re.IGNORECASE,
+)
 WHY = ("statement", "reason", "comment", "justification")  # where an entry of a list says so itself
 UNTIL = ("expired_at", "expires", "expiry", "until")
 IGNORE_FILES = (
@@ -61,6 +68,18 @@ NAMED_CONFIGURATION = re.compile(
     r"(?:\b(?:grype|trivy)\b[^\n;&|]*\s(?:-c|--config)|(?:GRYPE|TRIVY)_CONFIG\s*[:=]|trivy-config\s*:)"
     r"[= ]*[\"']?([\w./-]+)"
 )
+# of a scan's findings those of the system's packages alone, or not the critical ones
+PARTS = re.compile(
+    r"(?:^|[\s{,-]|\bTRIVY_)(?P<option>vuln-type|(?:pkg-)?types|VULN_TYPE|PKG_TYPES|severity|SEVERITY)[\"']?(?:\s*[:=]\s*|\s+)"
+    r"(?P<value>\[[^\]\n]*\]|[\"']?[\w-]+(?:,\s?[\w-]+)*)"
+)
+WHOLE: Mapping[str, frozenset[str]] = {
+    "vuln-type": frozenset({"os", "library"}), "pkg-types": frozenset({"os", "library"}),
+    "types": frozenset({"os", "library"}), "severity": frozenset({"critical"}),
+}  # fmt: skip
+KINDS = frozenset({"os", "library"})
+SEVERITIES = frozenset({"unknown", "low", "medium", "high", "critical"})
+SCANS = re.compile(r"\b(?:trivy|TRIVY_\w+)\b")
 # one finding, or those of the base, left out where a scanner is run
 LEAVES_OUT = re.compile(
     r"(?:--|\b)(ignore-vulns?|exclude-base-image-vulns|ignore-base|ignore-suppressed|vulnerability-ids-to-ignore)\b"
@@ -130,7 +149,7 @@ def _osv(path: Path, now: date) -> Iterator[str]:
         for each in held.get(key) or ():
             until = each.get("ignoreUntil") or each.get("effectiveUntil")
             day = until.date() if isinstance(until, datetime) else until
-            if not each.get("reason") or not isinstance(day, date) or day < now:
+            if not each.get("reason") or not isinstance(day, date) or not _is_ahead(str(day), now):
                 yield str(each.get("id") or each.get("name"))
 
 
@@ -171,13 +190,36 @@ def _inline(path: Path, now: date) -> Iterator[str]:
 
 def _wholesale(path: Path, now: date) -> Iterator[str]:
     """Yield the options that leave findings out and do not say why and until when beside them."""
-    above = ""
-    for line in path.read_text(errors="replace").splitlines():
+    above, text = "", path.read_text(errors="replace")
+    seen: dict[str, set[str]] = {}
+    scans = SCANS.search(f"{path.name}\n{text}") is not None
+    for option, told, _ in _kinds(text) if scans else ():
+        seen[option] = seen.get(option, set()) | told
+    for line in text.splitlines():
         bare = line.partition(" #")[0] if not line.lstrip().startswith("#") else ""
         found = WHOLESALE.search(bare) or LEAVES_OUT.search(bare) or BY_VARIABLE.search(bare)
-        if found and not (_covers(line, now) or _covers(above, now)):
-            yield next(filter(None, found.groups()))
+        named = next(filter(None, found.groups())) if found else _part(bare, seen)
+        if named and not (_covers(line, now) or _covers(above, now)):
+            yield named
         above = line
+
+
+def _part(line: str, seen: Mapping[str, set[str]]) -> str:
+    """Return the option by which a line has a scan look for some kinds alone, "" for none.
+
+    Another scan of the same file may look for the others: ``seen`` has what all of them do.
+    """
+    for option, told, named in _kinds(line):
+        if told and option in seen and not seen[option] >= WHOLE[option]:
+            return named
+    return ""
+
+
+def _kinds(text: str) -> Iterator[tuple[str, set[str], str]]:
+    """Give the options that say what a scan looks for, each with the kinds and as it is written."""
+    for found in PARTS.finditer(text):
+        told = {each.lower() for each in re.findall(r"\w+", found["value"])}
+        yield found["option"].lower().replace("_", "-"), told & (KINDS | SEVERITIES), found["option"]
 
 
 def _in(place: Path, now: date) -> Iterator[str]:
@@ -241,14 +283,15 @@ def _covers(text: str, now: date) -> bool:
     """Return whether a remark in a line has a reason and a day that is not past."""
     remark = text.partition("#")[2]
     days = list(DAY.finditer(remark))
-    if not days or len(" ".join(DAY.sub("", remark).split()).strip(" :;,.()-")) < LEAST:
+    why = " ".join(DAY.sub("", remark).split()).strip(" :;,.()-")
+    if not days or len(why) < LEAST or PLACEHOLDER.search(why):
         return False
     return _is_ahead(days[-1]["day"], now)
 
 
 def _is_ahead(day: str, now: date) -> bool:
-    """Return whether a day is not past; what is no day of any calendar is none."""
+    """Return whether a day is not past, and no end that nobody lives to see; what is no day is none."""
     try:
-        return date.fromisoformat(day) >= now
+        return now <= date.fromisoformat(day) <= now + FURTHEST
     except ValueError:
         return False

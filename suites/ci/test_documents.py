@@ -16,14 +16,19 @@ from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from pytest_claims.pace import stretched
-from suites.ci import documented_facts
+from suites.ci import documented_facts, told_tools
 from suites.ci.documented_facts import Fact
 from suites.kind import markdown_tables
 
 # What a fact has to say, and what its commands have to show, whatever the subject's own list asks for: words
 # of the text, all of which must be there, and a word of a command that is carried out.
 TOOLS = (r"NET_RAW", r"tcpdump|nmap|mtr", r"NET_ADMIN", r"iptables|\bip\b", r"SYS_PTRACE", r"strace|gdb")
-TOKENS = (r"\byear|\bmonth", r"\bhours?\b", r"setup-token|/login|log in", r"restart|rotat")
+TOKENS = (  # how long the one and the other last, as their issuer says
+    r"\b(?:one|a|1)[ -]year|\b(?:12|twelve) months|\b36[56] days",
+    r"\b(?:8|eight|a few|few|several|some)[ -]hours?\b|\bwithin hours\b",
+    r"setup-token|/login|log in",
+    r"restart|rotat",
+)
 VERSIONS = (r"KIND v?0\.\d+", r"Docker( Engine)? v?\d+", r"containerd v?\d")
 REQUIRED: dict[str, tuple[tuple[str, ...], str]] = {
     "capabilities": (TOOLS, r"kubectl|tcpdump"),
@@ -44,7 +49,11 @@ DOCTORED = {
     "silent": "# Facts\nNET_RAW\n```\ntrue\n```\n",
     "broken": "# Facts\nNET_RAW\n```sh\nfalse\ntrue\n```\n",
 }
-VERSIONS_FACT = "kind-and-docker-versions"
+SWAPPED = (
+    "# Facts\nNET_ADMIN is for tcpdump, NET_RAW for iptables, SYS_PTRACE for strace.\n"
+    "```sh\nkubectl get pods\n```\n"
+)
+CAPABILITIES, VERSIONS_FACT = "capabilities", "kind-and-docker-versions"
 KIND_NAMED = re.compile(r"(?<![\d.])v?(0\.\d{2,})\b")  # in a line about KIND
 AS_TABLED = require(
     "the kinds it names are in the table of what loads into what, the oldest and the newest of it among them",
@@ -84,6 +93,10 @@ def test_each_fact_is_stated_and_its_commands_run(
         )
         empty = Fact(id="worktrees", says="x", document="silent.md", section="Facts", words=("NET_RAW",))
         SAYS.fails(observe("unsaid", "a section about something else", unsaid(tmp_path, empty)))
+        (tmp_path / "swapped.md").write_text(SWAPPED)
+        fact = Fact(id=CAPABILITIES, says="x", document="swapped.md", section="Facts", words=("NET_RAW",))
+        said = SAYS.fails(observe("unsaid", "capabilities of each other's tools", unsaid(tmp_path, fact)))
+        assert said == ["tcpdump: NET_RAW", "iptables: NET_ADMIN"]
     listed = documented_facts.load(path)
     COMPLETE(observe("facts that are missing", subject.facts, missing([each.id for each in listed])))
     for each in listed:
@@ -103,6 +116,7 @@ def unsaid(directory: Path, fact: Fact) -> list[str]:
     text = documented_facts.section(path.read_text(), fact.section) if path.is_file() else None
     flat = " ".join((text or "").split())
     found = [each for each in words if not re.search(each, flat, re.IGNORECASE)]
+    found += told_tools.untold(text or "") if fact.id == CAPABILITIES else []
     commands = "\n".join(documented_facts.RUN.findall(text or ""))
     return found if re.search(shown, commands) else [*found, f"a command with {shown}"]
 

@@ -16,7 +16,7 @@ from boxproof.subject.copies import BAD, PROVABLE, SKIPPED, Miniature
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import vulnerability_db
 from pytest_claims import claim, control, observe, require, scope
-from suites.ci import workflow_gates
+from suites.ci import other_pipelines, told_actions, workflow_gates
 
 STEPS = ["build", "scan", "test", "sabotage", "publish"]
 DEFECTS: dict[str, dict[str, Any]] = {
@@ -59,6 +59,23 @@ jobs:
       - run: ./publish.sh
       - run: the release of the subject, its failure ignored
         if: always()
+"""
+BY_ACTIONS = """
+jobs:
+  build:
+    steps:
+      - uses: nick-fields/retry@v3
+        with: {max_attempts: 3, command: docker push box}
+      - uses: actions/github-script@v7
+        with:
+          script: await exec.exec('docker', ['push', 'box'])
+"""
+BESIDE = """
+publish:
+  image: docker:latest
+  script:
+    - docker build -t box image
+    - docker push box
 """
 NO_FLOATING = require(
     "every image that a script of theirs runs has a tag that is not latest", lambda found: found == []
@@ -117,6 +134,11 @@ def test_no_workflow_goes_around_the_release(subject: Subject, tmp_path: Path) -
     if not subject.commands.release:
         pytest.skip("subject.toml documents no release: commands.release")
     command = subject.commands.release
+
+    def publishing(asked: str, directory: Path) -> list[str]:
+        found = other_pipelines.publishing(directory, command)
+        return observe("pipelines that publish by themselves", asked, found)
+
     with control(
         "a push before the scan, one in a script, a scan without consequences and an ignored failure are seen"
     ):
@@ -125,12 +147,18 @@ def test_no_workflow_goes_around_the_release(subject: Subject, tmp_path: Path) -
         example["jobs"]["build"]["steps"][-1]["run"] = f"{' '.join(workflow_gates.fixed(command))} || true"
         found = workflow_gates.around(example, command, tmp_path)
         assert len(NO_WAY.fails(observe("ways around the release", "a workflow of that kind", found))) == 5
+        told = told_actions.spoken(yaml.safe_load(BY_ACTIONS))
+        found = workflow_gates.around(told, command, tmp_path)
+        assert len(NO_WAY.fails(observe("ways around the release", "actions that carry out", found))) == 2
+        (tmp_path / ".gitlab-ci.yml").write_text(BESIDE)
+        assert NO_WAY.fails(publishing("a pipeline of that kind", tmp_path)) == [".gitlab-ci.yml"]
         RELEASES.fails(observe("releasing", "no workflow", []))
     files = workflow_gates.load(subject.directory)
     for name, each in files.items():
         NO_WAY(
             observe("ways around the release", name, workflow_gates.around(each, command, subject.directory))
         )
+    NO_WAY(publishing("the subject's other pipelines", subject.directory))
     releasing = [name for name, each in files.items() if workflow_gates.releases(each, command)]
     RELEASES(observe("releasing", "the subject's workflows", releasing))
 
@@ -161,6 +189,7 @@ def test_every_action_is_fixed_and_sees_no_credentials_it_does_not_need(
 @claim("ci-workflows-pinned")
 @scope("image")
 def test_the_scripts_of_workflows_run_no_floating_image(subject: Subject, tmp_path: Path) -> None:
+    """Nor does a pipeline beside them, of a service that has no workflows."""
     files = {**workflow_gates.load(subject.directory), **workflow_gates.actions(subject.directory)}
     if not files:
         pytest.skip("the subject has no workflows")
@@ -168,13 +197,20 @@ def test_the_scripts_of_workflows_run_no_floating_image(subject: Subject, tmp_pa
     def floating(asked: str, workflow: dict[str, Any], directory: Path) -> list[str]:
         return observe("floating images", asked, workflow_gates.floating_in_scripts(workflow, directory))
 
-    with control("a script that runs what is latest is seen, by whatever name it has"):
+    def beside(asked: str, directory: Path) -> list[str]:
+        return observe("floating images", asked, other_pipelines.floating(directory))
+
+    with control("a script that runs what is latest is seen, by whatever name it has, and so is a pipeline"):
         (tmp_path / "ci").mkdir()
         (tmp_path / "ci" / "scan").write_text("docker run --rm -v /var/lib:/scan aquasec/trivy fs /scan\n")
         example = {"jobs": {"scan": {"steps": [{"run": "sh ci/scan"}]}}}
         assert NO_FLOATING.fails(floating("a script", example, tmp_path)) == ["scan: aquasec/trivy"]
+        (tmp_path / ".gitlab-ci.yml").write_text(BESIDE)
+        latest = [".gitlab-ci.yml: docker:latest"]
+        assert NO_FLOATING.fails(beside("a pipeline of another service", tmp_path)) == latest
     for name, each in files.items():
         NO_FLOATING(floating(name, dict(each), subject.directory))
+    NO_FLOATING(beside("the subject's other pipelines", subject.directory))
 
 
 @claim("ci-build-scan-test-block")

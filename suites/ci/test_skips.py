@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.fixtures.subject_steps import Ended, Nested
@@ -15,11 +18,21 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.copies import PROVABLE, SKIPPED, Miniature
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
-from suites.ci import asked_modes
+from suites.ci import asked_modes, set_variables
 
 UNPROVEN = 4
 TEST_MODE = re.compile(
     r"(?<![A-Z0-9])(TEST_?MODE|IN_?TESTS?|UNDER_?TEST|SKIP_?[A-Z]*|NO_?VERIFY|DRY_?RUN|MOCK[A-Z]*|FAKE[A-Z]*)(?![A-Z0-9])"
+)
+# what a CLI has to be told where a gateway logs in for it
+KNOWN = re.compile(r"CLAUDE_CODE_SKIP_(?:BEDROCK|VERTEX|FOUNDRY|MANTLE)_AUTH")
+NO = ("", "0", "false", "no", "off")
+SET = (
+    "{kind: Pod, spec: {containers: [{name: a, env: [{name: SKIP_GATE, value: '1'}]}]}}",
+    "{kind: ConfigMap, data: {BOX_TEST_MODE: 'true'}}",
+    "{services: {a: {environment: [SKIP_PREFLIGHT=1]}}}",
+    "{services: {a: {environment: {NO_VERIFY: 1}}}}",
+    "{agents: {a: {env: {DRY_RUN: 'yes'}}}}",
 )
 ENDS = require("the run ends with {}", lambda code, wanted: code == wanted)
 COUNTS = require("{} of its claims are {}", lambda counts, number, word: counts[word] == number)
@@ -77,6 +90,23 @@ def test_no_test_mode_is_set_where_the_agent_runs(box: Box, docker: Any, twin: T
     for pod in pods:
         for each in pod["spec"]["containers"]:
             NO_MODE(modes(pod, each["name"]))
+
+
+@claim("ci-no-silent-skips")
+@scope("image")
+def test_nothing_that_is_shipped_sets_a_test_mode(session: Session, subject: Subject) -> None:
+    """In whatever tier, file or value: the pods that are looked at are those of one of them."""
+
+    def modes(asked: str, found: Mapping[str, str]) -> set[str]:
+        set_there = {name for name, value in found.items() if TEST_MODE.search(name)}
+        named = {each for each in set_there if not KNOWN.fullmatch(each) and found[each].lower() not in NO}
+        return observe("test modes", asked, named)
+
+    with control("a variable of that kind is seen, of a container, of settings, of a service and in values"):
+        for text in SET:
+            NO_MODE.fails(modes(text, set_variables.of_tree(yaml.safe_load(text))))
+    for where, found in set_variables.shipped_by(session, subject).items():
+        NO_MODE(modes(where, found))
 
 
 @claim("ci-no-silent-skips")

@@ -14,7 +14,7 @@ from boxproof.subject.documented_commands import CONTINUED
 from boxproof.subject.image.shell_commands import simple_commands
 from boxproof.subject.manifests.pod_specs import is_floating
 from pytest_claims.faults import SubjectFault
-from suites.ci import task_runners, workflow_commands, workflow_images
+from suites.ci import task_runners, told_actions, workflow_commands, workflow_images
 
 Workflow = Mapping[str, Any]
 Step = Mapping[str, Any]
@@ -80,7 +80,7 @@ SECRET = re.compile(r"\bsecrets\.(\w+)")
 OF_A_REGISTRY = frozenset(  # words of a secret's name
     {
         "REGISTRY", "DOCKER", "DOCKERHUB", "GHCR", "QUAY", "HARBOR", "ECR", "GCR", "GAR", "ACR", "PUBLISH",
-        "PUSH", "COSIGN",
+        "PUSH", "COSIGN", "CR", "PAT", "NPM", "PYPI",
     }
 )  # fmt: skip
 CHECKOUT = "actions/checkout"
@@ -110,9 +110,12 @@ def load(directory: Path) -> dict[str, Workflow]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the content of a file; raises SubjectFault for one that is no YAML."""
+    """Return the content of a file; raises SubjectFault for one that is no YAML.
+
+    What its steps tell an action to carry out is a step's own lines.
+    """
     try:
-        return yaml.safe_load(path.read_bytes()) or {}
+        return told_actions.spoken(yaml.safe_load(path.read_bytes()) or {})
     except yaml.YAMLError as error:
         raise SubjectFault(f"{path.name}: {error}") from error
 

@@ -12,8 +12,9 @@ from boxproof.core.session import RUN_LABEL, Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube, Object
+from boxproof.kube.exec import exec_in
 from boxproof.probes.pods import probe_pods
-from boxproof.probes.pods.probe_pods import CONFINED, Twin
+from boxproof.probes.pods.probe_pods import CONFINED, CONTAINER, Twin
 from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import NotYet, until
 
@@ -25,6 +26,7 @@ held = [b'x' * 1000000 for _ in range(500)]
 """
 CGROUP = re.compile(r"oom-kill:constraint=CONSTRAINT_MEMCG.*task_memcg=(\S+?),task=(\S+?),pid=(\d+)")
 KILL = 137
+SECOND, NOBODYS = "beside", "0" * 64
 NAMES_BOTH = require(
     "it shows the cgroup of the container, and the process that was killed in it",
     lambda found: found == Evidence(2, True, True),
@@ -52,11 +54,15 @@ def evidence_of(label: str, found: list[str], container: str) -> Evidence:
 
 def hungry(twin: Twins, box: Box, session: Session) -> Twin:
     """Return a pod on the box's node that takes more memory than it may, once it is told to."""
-    container = {
-        "name": "probe", "image": session.probe_image, "imagePullPolicy": "Never",
+    return twin(node=box.node, fresh=True, spec={"containers": [hungry_container(session)]})
+
+
+def hungry_container(session: Session) -> dict[str, Any]:
+    """Return such a container."""
+    return {
+        "name": CONTAINER, "image": session.probe_image, "imagePullPolicy": "Never",
         "command": ["python3", "-c", HUNGRY], "resources": {"limits": {"memory": "64Mi"}},
     }  # fmt: skip
-    return twin(node=box.node, fresh=True, spec={"containers": [container]})
 
 
 def container_of(pod: Object) -> dict[str, Any]:
@@ -116,11 +122,7 @@ def test_the_script_shows_nothing_of_another_pod_of_that_name(
         return observe("lines about a kill", label, len(done.stdout.splitlines()))
 
     pod = hungry(twin, box, session)
-    container = {
-        "name": "probe", "image": session.probe_image, "imagePullPolicy": "Never",
-        "command": ["python3", "-c", HUNGRY], "resources": {"limits": {"memory": "64Mi"}},
-        "securityContext": dict(CONFINED),
-    }  # fmt: skip
+    container = {**hungry_container(session), "securityContext": dict(CONFINED)}
     spec, labels = {"containers": [container]}, {RUN_LABEL: session.run}
     manifest = probe_pods.manifest(
         pod.name, box.namespace, session.probe_image, labels=labels, node=box.node, spec=spec
@@ -133,3 +135,41 @@ def test_the_script_shows_nothing_of_another_pod_of_that_name(
         NO_LINE(lines("the other one", pod))
     finally:
         namesake.remove()
+
+
+@claim("dbg-oom-evidence-from-node")
+def test_the_script_finds_the_kill_of_each_container_of_a_pod(
+    twin: Twins, box: Box, session: Session, script: Callable[..., ExecResult]
+) -> None:
+    """The first one or the last one of several is of no use to whoever looks for another."""
+    containers = [{**hungry_container(session), "name": each} for each in (CONTAINER, SECOND)]
+    pod = twin(node=box.node, fresh=True, spec={"containers": containers})
+
+    def kill_of(container: str) -> list[str]:
+        """Return the line with the container's cgroup, and the one after it."""
+        done = script("oom.sh", f"{pod.namespace}/{pod.name}")
+        assert done.ok, done.stderr
+        lines = done.stdout.splitlines()
+        at = [number for number, each in enumerate(lines) if container in each]
+        return lines[at[0] : at[0] + 2] if at else []
+
+    ids = {}
+    for each in (CONTAINER, SECOND):
+        assert exec_in(pod.kube, pod.namespace, pod.name, each, ["touch", "/tmp/go"], timeout=60).ok
+        ended = until(lambda: ended_of(pod, each), timeout=60, what=f"the kill of {each}")  # noqa: B023
+        assert ended["exitCode"] == KILL, ended
+        ids[each] = ended["containerID"].rpartition("/")[2]
+    with control("of a container that was not killed it shows nothing"):
+        NAMES_BOTH.fails(evidence_of("of none", kill_of(NOBODYS), NOBODYS))
+    for each, container in ids.items():
+        NAMES_BOTH(evidence_of(f"of {each}", kill_of(container), container))
+
+
+def ended_of(pod: Twin, container: str) -> dict[str, Any]:
+    """Return how a container of a pod ended; raises NotYet until it has."""
+    listed = pod.kube.get("Pod", pod.name, pod.namespace)["status"]["containerStatuses"]
+    status = next(each for each in listed if each["name"] == container)
+    ended = status["state"].get("terminated")
+    if not ended:
+        raise NotYet(str(status["state"]))
+    return dict(ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,6 +18,11 @@ LISTED = "mcpServers"
 # files that list servers, by the names that CLIs and their plug-ins have for them
 LISTS = re.compile(r"(^|/)([\w.-]*mcp[\w.-]*|\.claude|plugin|[\w.-]*(settings|config)[\w.-]*)\.json$")
 OF_LIBRARIES = frozenset({"node_modules", "site-packages", "dist-packages"})
+# has a server listen for others than the CLI that starts it
+LISTENS = re.compile(
+    r"--(?:(?:sse|http|listen|server|metrics|health)-?)?(?:port|addr(?:ess)?|bind|base-url)(?:=|$)"
+    r"|--(?:http|sse|listen)(?:=|$)"
+)
 OTHERWISE = "operator"  # the tier that is told to change things
 ELSEWHERE = ("--kubeconfig",)  # names what only its own tier has
 
@@ -30,6 +35,29 @@ def of(session: Session, subject: Subject, program: str) -> Servers:
             if PurePosixPath(words[0]).name == PurePosixPath(program).name:
                 found.setdefault((program, *alone(words[1:])), f"{name}, {where}")
     return found
+
+
+def heard(session: Session, subject: Subject) -> dict[str, str]:
+    """Return how shipped servers are reached otherwise than as a child on stdio, by where they stand.
+
+    In every tier: the subject's own server, and whatever else is started of its program.
+    """
+    own, texts = subject.mcp.server, list(_texts(session, subject, every=True))
+    programs = {
+        PurePosixPath(words[0]).name for _, text in texts for name, words in servers(text) if name == own
+    }
+    return {f"{name}, {where}": each for where, text in texts for name, each in reached(text, own, programs)}
+
+
+def reached(text: str, own: str, programs: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """Give the names of a text's servers that are reached otherwise, each with the words that say so."""
+    for name, words in servers(text):
+        if name == own or PurePosixPath(words[0]).name in programs:
+            told = [each for each in words if LISTENS.match(each)]
+            yield from [(name, " ".join(told))] if told else []
+    for name, each in listed(text):
+        if name == own and isinstance(each, dict) and each.get("url") and not each.get("command"):
+            yield name, str(each["url"])
 
 
 def of_image(names: Iterable[str], read: Callable[[str], str | None], program: str) -> Servers:
@@ -46,9 +74,9 @@ def of_image(names: Iterable[str], read: Callable[[str], str | None], program: s
     return found
 
 
-def _texts(session: Session, subject: Subject) -> Iterator[tuple[str, str]]:
-    """Give each text that lists servers, and where it stands."""
-    told = set(subject.tiers.get(OTHERWISE, ()))
+def _texts(session: Session, subject: Subject, *, every: bool = False) -> Iterator[tuple[str, str]]:
+    """Give each text that lists servers, and where it stands; those of the operator's tier if ``every``."""
+    told = set() if every else set(subject.tiers.get(OTHERWISE, ()))
     for where, made in deployed_words.objects(session, subject).items():
         if not told & set(PurePosixPath(where).parts):
             yield from ((where, text) for each in made for text in texts_in(each))
@@ -73,16 +101,20 @@ def texts_in(item: Any) -> Iterator[str]:
 
 def servers(text: str) -> list[tuple[str, tuple[str, ...]]]:
     """Return the servers that a text of settings has started, by their names; none where it is no JSON."""
-    try:
-        listed = json.loads(text)[LISTED]
-    except (ValueError, KeyError, TypeError):
-        return []
-    every = sorted(listed.items()) if isinstance(listed, dict) else []
-    started = [(name, each) for name, each in every if isinstance(each, dict) and each.get("command")]
+    started = [(name, each) for name, each in listed(text) if isinstance(each, dict) and each.get("command")]
     return [
         (name, (str(each["command"]), *(str(one) for one in each.get("args") or ())))
         for name, each in started
     ]
+
+
+def listed(text: str) -> list[tuple[str, Any]]:
+    """Return the servers that a text of settings has, whatever they are; none where it is no JSON."""
+    try:
+        found = json.loads(text)[LISTED]
+    except (ValueError, KeyError, TypeError):
+        return []
+    return sorted(found.items()) if isinstance(found, dict) else []
 
 
 def alone(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from boxproof.agent import mcp
 from boxproof.core.session import ImageInfo, Session
 from boxproof.deployment.box import Box
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.image.layers import Layer
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, require
+from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from suites.mcp import shipped_servers
 from suites.mcp.test_shipped import READS_ALONE, powers
+
+STDIO = require(
+    "none of them listens: each is its CLI's child, and spoken to by its standard input",
+    lambda found: found == {},
+)
 
 
 def configured(where: str, text: str, config: str) -> dict[tuple[str, ...], str]:
@@ -24,6 +31,24 @@ def configured(where: str, text: str, config: str) -> dict[tuple[str, ...], str]
     except (ValueError, KeyError, TypeError) as error:
         raise SubjectFault(f"{config} of {where} lists no servers: {error!r}") from error
     return {tuple(mcp.argv_of(text, config, each)): f"{each}, {where}" for each in names}
+
+
+@claim("mcp-server-starts-in-cluster")
+@scope("image")
+def test_no_server_that_is_shipped_is_told_to_listen(session: Session, subject: Subject) -> None:
+    """In a tier, a file or a chart's values beside the pod whose server is looked at."""
+    if not subject.mcp.config:
+        pytest.skip("the subject names no configuration of MCP servers")
+    own = subject.mcp.server
+
+    def heard(asked: str, found: dict[str, str]) -> dict[str, str]:
+        return observe("servers that listen", asked, found)
+
+    with control("one with a port, and one at an address, are seen"):
+        for each in ({"command": "a", "args": ["--read-only", "--port=8081"]}, {"url": "http://mcp:8081"}):
+            text = json.dumps({"mcpServers": {own: each}})
+            STDIO.fails(heard(text, dict(shipped_servers.reached(text, own))))
+    STDIO(heard("all that is shipped", shipped_servers.heard(session, subject)))
 
 
 @claim("mcp-read-only-enforced")

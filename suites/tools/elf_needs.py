@@ -6,6 +6,7 @@ import struct
 import tarfile
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,10 +16,12 @@ from boxproof.core.session import RUN_LABEL
 from pytest_claims.faults import EnvironmentFault
 
 MAGIC = b"\x7fELF"
-LOAD, DYNAMIC = 1, 2  # types of segments
+LOAD, DYNAMIC, INTERPRETER = 1, 2, 3  # types of segments
+BEGINNING = 1 << 16  # bytes; linkers put the interpreter's name behind the headers
 NEEDED, STRTAB = 1, 5  # tags of the dynamic section
 LARGEST = 512 << 20  # bytes; what is larger is no program
 Needs = dict[str, tuple[int, tuple[str, ...]]]
+Of = Callable[[bytes], tuple[int, tuple[str, ...]] | None]  # of a file's bytes
 
 
 def of_file(data: bytes) -> tuple[int, tuple[str, ...]] | None:
@@ -32,6 +35,26 @@ def of_file(data: bytes) -> tuple[int, tuple[str, ...]] | None:
         return machine, _needed(data, segments)
     except (struct.error, ValueError, UnicodeDecodeError):
         return None
+
+
+def interpreter(data: bytes) -> tuple[int, str] | None:
+    """Return an ELF file's machine and the program that the kernel starts it by, None for what names none.
+
+    The beginning of the file is enough.
+    """
+    if data[:4] != MAGIC or data[4:6] != b"\x02\x01":
+        return None
+    try:
+        machine = struct.unpack_from("<H", data, 18)[0]
+        at, (size, count) = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<HH", data, 54)
+        segments = (struct.unpack_from("<IIQQQQQQ", data, at + size * each) for each in range(count))
+        places = [(each[2], each[2] + each[5]) for each in segments if each[0] == INTERPRETER]
+        named = data[slice(*places[0])].rstrip(b"\0").decode() if places else ""
+    except (struct.error, UnicodeDecodeError):
+        return None
+    return (
+        (machine, named) if named.startswith("/") and "\0" not in named else None
+    )  # a file of symbols: none
 
 
 def _needed(data: bytes, segments: list[tuple[int, ...]]) -> tuple[str, ...]:
@@ -51,6 +74,23 @@ def of_image(docker: Any, image: str, *, run: str) -> tuple[Needs, frozenset[str
 
     ``docker`` is a docker client. Raises EnvironmentFault if the engine refuses.
     """
+    return _read(docker, image, of_file, LARGEST, run=run)
+
+
+def started_by(docker: Any, image: str, *, run: str) -> tuple[Needs, frozenset[str]]:
+    """Return what each program of an image is started by, and the names of all its files and links.
+
+    ``docker`` and errors are those of ``of_image``.
+    """
+
+    def one(data: bytes) -> tuple[int, tuple[str, ...]] | None:
+        found = interpreter(data)
+        return (found[0], (found[1],)) if found else None
+
+    return _read(docker, image, one, BEGINNING, run=run)
+
+
+def _read(docker: Any, image: str, of: Of, length: int, *, run: str) -> tuple[Needs, frozenset[str]]:
     try:
         made = docker.containers.create(image, command=["never-run"], labels={RUN_LABEL: run})
     except DockerException as error:
@@ -61,14 +101,14 @@ def of_image(docker: Any, image: str, *, run: str) -> tuple[Needs, frozenset[str
                 whole.write(chunk)
             whole.seek(0)
             with tarfile.open(fileobj=whole) as tar:
-                return _of_tar(tar)
+                return _of_tar(tar, of, length)
     except DockerException as error:
         raise EnvironmentFault(f"cannot read {image}: {error}") from error
     finally:
         made.remove(force=True, v=True)
 
 
-def _of_tar(tar: tarfile.TarFile) -> tuple[Needs, frozenset[str]]:
+def _of_tar(tar: tarfile.TarFile, of: Of, length: int) -> tuple[Needs, frozenset[str]]:
     needs: Needs = {}
     names: set[str] = set()
     for each in tar:
@@ -77,7 +117,7 @@ def _of_tar(tar: tarfile.TarFile) -> tuple[Needs, frozenset[str]]:
         if file is None:
             continue
         head = file.read(4)
-        found = of_file(head + file.read()) if head == MAGIC else None
+        found = of(head + file.read(length)) if head == MAGIC else None
         if found is not None:
             needs[f"/{each.name}"] = found
     return needs, frozenset(names)
@@ -105,3 +145,11 @@ def file_that_needs(library: str) -> bytes:
     load = struct.pack("<IIQQQQQQ", LOAD, 5, 0, 0, 0, total, total, 4096)
     dynamic = struct.pack("<IIQQQQQQ", DYNAMIC, 4, at, at, at, 48, 48, 8)
     return header + load + dynamic + struct.pack("<QQQQQQ", NEEDED, 1, STRTAB, table, 0, 0) + strings
+
+
+def program_of(loader: str) -> bytes:
+    """Return the bytes of a small ELF file that names the program by which it is to be started."""
+    name, at = loader.encode() + b"\0", 64 + 56
+    header = MAGIC + b"\x02\x01\x01" + bytes(9)
+    header += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    return header + struct.pack("<IIQQQQQQ", INTERPRETER, 4, at, at, at, len(name), len(name), 1) + name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,10 @@ from boxproof.core.session import Session
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import Tier
 from boxproof.probes.pods.helper_pods import unique
+from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, observe, require, scope
+from suites.tools import told_captures
 from suites.tools.debug_container import capture
 
 NOWHERE = "192.0.2.9"  # RFC 5737; that nobody answers does not matter
@@ -26,6 +28,10 @@ SECONDS = 30  # of a capture, which ends with the first packet
 CAPTURES = require("packets of the agent are captured", lambda found: found.packets > 0)
 ROOT = require("it runs as uid 0", lambda uid: uid == 0)
 PROFILED = require("the command names the profile of its rights", lambda profiles: profiles != [])
+AS_CARRIED_OUT = require(
+    "the pages tell a capture, and each has the options by which it was shown to work",
+    lambda found: found["told"] > 0 and found["otherwise"] == [],
+)
 FILTER = f"tcp port 9 and host {NOWHERE}"
 
 
@@ -52,6 +58,26 @@ def test_the_documented_container_captures_the_agents_packets(
     CAPTURES(found)
     ROOT(observe("uid", f"the debugging container in {box.pod}", found.uid))
     PROFILED(observe("profiles", " ".join(words), profiles(words)))
+
+
+@claim("kubectl-debug-netshoot-alternative")
+@scope("image")
+def test_the_pages_tell_the_capture_that_is_carried_out(subject: Subject) -> None:
+    """What subject.toml says is for the check; users type what the pages say."""
+    words = subject.commands.capture
+    if not words:
+        pytest.skip("subject.toml documents no capture: commands.capture")
+
+    def told(asked: str, pages: Mapping[str, str]) -> dict[str, object]:
+        found = [each for text in pages.values() for each in told_captures.captures(text)]
+        otherwise = [each for each in found if told_captures.lacking(each, words)]
+        return observe("captures of the pages", asked, {"told": len(found), "otherwise": otherwise})
+
+    with control("pages without one, and one without the options of the one that is carried out, are seen"):
+        AS_CARRIED_OUT.fails(told("pages without any", {"a page": "kubectl get pods\n"}))
+        bare = "kubectl debug -it agent-0 --image=netshoot --target=agent -- tcpdump -i any\n"
+        AS_CARRIED_OUT.fails(told("one without options", {"a page": bare}))
+    AS_CARRIED_OUT(told("the subject's pages", shipped.commands(subject)))
 
 
 def own_uid(box: Box) -> int | None:

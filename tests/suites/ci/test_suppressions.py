@@ -118,3 +118,44 @@ def test_a_list_with_places_for_reason_and_end_needs_no_remark(tmp_path: Path) -
         entry.format("2026-07-01").replace("nothing imports it", "no")
     )
     assert len(suppressions.unjustified(tmp_path, TODAY)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "left"),
+    [
+        (".trivyignore", "# nothing imports it until 2199-12-31\nCVE-1\n", ["CVE-1"]),
+        (".trivyignore", "# TODO: say why, until 2026-07-01\nCVE-1\n", ["CVE-1"]),
+        (".trivyignore", "# to be determined until 2026-07-01\nCVE-1\n", ["CVE-1"]),
+        (".trivyignore", "# the fix is to be released with 2.0, until 2027-07-01\nCVE-1\n", []),
+        ("scan.sh", "trivy image --pkg-types os a\n", ["pkg-types"]),
+        ("scan.sh", "trivy image --pkg-types=os,library a\n", []),
+        ("scan.sh", "trivy image --severity HIGH,MEDIUM a\n", ["severity"]),
+        ("scan.sh", "trivy image --severity=HIGH,CRITICAL a\n", []),
+        ("scan.sh", "other image --severity HIGH a\n", []),
+        ("scan.sh", "trivy image --severity CRITICAL a\ntrivy image --severity HIGH,LOW a\n", []),
+        ("trivy.yaml", "pkg:\n  types: [os]\n", ["types"]),
+        (
+            ".ci/scan",
+            "# the base is another team's, until 2026-07-01\ntrivy image --vuln-type library a\n",
+            [],
+        ),
+    ],
+)
+def test_an_end_is_in_sight_a_reason_is_one_and_a_part_of_a_scan_has_one(
+    tmp_path: Path, name: str, text: str, left: list[str]
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+    assert suppressions.unjustified(tmp_path, TODAY) == [f"{Path(name).name}: {each}" for each in left]
+
+
+def test_a_scan_of_a_workflow_for_the_systems_packages_alone_is_seen(tmp_path: Path) -> None:
+    options = "{vuln-type: os, severity: 'CRITICAL,HIGH'}"
+    step = f"      - uses: aquasecurity/trivy-action@v1\n        with: {options}\n"
+    (tmp_path / ".github/workflows").mkdir(parents=True)
+    (tmp_path / ".github/workflows/a.yml").write_text(f"jobs:\n  a:\n    steps:\n{step}")
+    assert suppressions.unjustified(tmp_path, TODAY) == ["a.yml: vuln-type"]
+
+
+def test_nothing_of_ours_hides_a_finding() -> None:
+    assert suppressions.unjustified(ROOT) == []

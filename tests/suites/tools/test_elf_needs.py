@@ -33,3 +33,22 @@ def test_a_library_is_missing_where_no_file_is_called_so_and_for_the_common_mach
     }
     assert elf_needs.missing(needs, frozenset({"libc.so"})) == {"/a": ["libq.so"]}
     assert elf_needs.missing(needs, frozenset({"libc.so", "libq.so"})) == {}
+
+
+def test_a_program_names_what_it_is_started_by_in_its_beginning() -> None:
+    data = Path("/bin/ls").resolve().read_bytes()
+    found, whole = elf_needs.interpreter(data[: elf_needs.BEGINNING]), elf_needs.of_file(data)
+    assert found is not None and whole is not None
+    assert found[0] == whole[0]
+    assert found[1].startswith("/lib")
+    made = elf_needs.program_of("/lib/ld.so")
+    assert elf_needs.interpreter(made) == (62, "/lib/ld.so")
+    assert elf_needs.interpreter(elf_needs.file_that_needs("libq.so.6")) is None
+    assert elf_needs.interpreter(made[:70]) is None
+
+
+def test_a_file_of_symbols_names_none() -> None:
+    assert (
+        elf_needs.interpreter(elf_needs.program_of("/lib/ld.so").replace(b"/lib/ld.so", b"\0\1\2lib/ld.s"))
+        is None
+    )
