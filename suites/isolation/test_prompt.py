@@ -23,6 +23,8 @@ HOOK = (
     + OWNED
     + '"}]}]}}'
 )
+# what a shell, a format and a reader of lines take for their own
+SIGNS = 'It\'s 100% of "$HOME", %s\\n `id` $(touch /tmp/owned); \\\\ *\n\nThe second line: größer'
 PROMPTS = ("--version", "-p", "--dangerously-skip-permissions", "--", HOOK)
 ASKED = require("the model is asked just what the prompt says: {}", lambda found, prompt: found == prompt)
 OUT_OF_ARGUMENTS = require("no argument of any process holds the prompt", lambda found: found == [])
@@ -55,11 +57,23 @@ def test_headless_mode_asks_what_the_prompt_says(
 
 
 @claim("iso-prompt-is-data")
+def test_headless_mode_asks_what_a_shell_would_read(headless: Headless, mine: Stub, token: str) -> None:
+    def asked(what: str, prompt: str) -> str:
+        mine.reset()
+        headless(env=token, environment={"CLAUDE_PROMPT": prompt}).run()
+        return tail(mine, what, SIGNS)
+
+    with control("another prompt is another"):
+        ASKED.fails(asked("another prompt", f"{SIGNS} please"), SIGNS)
+    ASKED(asked("signs of a shell's", SIGNS), SIGNS)
+
+
+@claim("iso-prompt-is-data")
 def test_the_api_asks_what_the_prompt_says(headless: Headless, mine: Stub, token: str) -> None:
     box = api_session.serve(headless(env=token, environment={"CLAUDE_MODE": "api"}))
-    for prompt in PROMPTS:
+    for prompt in (*PROMPTS, SIGNS):
         mine.reset()
-        with control(f"another prompt than {prompt} is another"):
+        with control(f"another prompt than {prompt!r} is another"):
             ask(box, f"{prompt} please")
             ASKED.fails(tail(mine, "another prompt", prompt), prompt)
         mine.reset()

@@ -19,9 +19,10 @@ from boxproof.probes.pods.volume_reader import roots_volume
 from boxproof.probes.process.processes import processes
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.faults import EnvironmentFault, Unprovable
 from pytest_claims.waiting import NotYet, until
+from suites.isolation import pod_users
 from suites.persistence.roots_box import on_claim
 
 UNCHANGED = require("mode, owner and group of everything are as before", lambda changed: changed == [])
@@ -127,3 +128,47 @@ def test_whoami_answers(
     if told.code in NOT_STARTED:
         raise Unprovable("the image has no whoami")
     NAMED(answer(default_tier.pod, told.stdout, first.uid))
+
+
+HAVE_NAMES = require("each user of a tier has a name in the image", lambda nameless: nameless == [])
+NOT_REGROUPED = require(
+    "no pod with a volume has the kubelet set the modes of its files at each start", lambda found: found == []
+)
+
+
+@claim("iso-user-has-a-name")
+@needs("box", "default-tier")
+def test_so_has_the_user_of_every_tier(
+    tiers_as_rendered: Mapping[str, Box], docker: Any, session: Session, subject: Subject
+) -> None:
+    """A component may start the agent as another user than the one that the image has made."""
+    image = session.image
+    assert image is not None
+    with reader(docker, image.reference, run=session.run) as read:
+        known = pod_users.known(read("/etc/passwd") or "")
+
+    def nameless(asked: str, uid: int) -> list[int]:
+        return observe("users without a name", asked, [uid] if uid not in known else [])
+
+    with control("a uid without an entry is seen"):
+        HAVE_NAMES.fails(nameless("uid 54321", 54321))
+    for name, tier in tiers_as_rendered.items():
+        HAVE_NAMES(nameless(f"tier {name}", pod_users.of(tier.spec, tier.container, subject.uid)))
+
+
+@claim("iso-volume-modes-survive-a-restart")
+@needs("box", "default-tier")
+def test_no_tier_has_the_kubelet_set_them(tiers_as_rendered: Mapping[str, Box]) -> None:
+    """By fsGroup it does so at each start, unless the pod says: for a root of another mode alone."""
+
+    def regrouped(asked: str, objects: list[Any]) -> list[str]:
+        return observe("regrouped at each start", asked, pod_users.regrouped(objects))
+
+    with control("a policy that says so, and one that is not there, are seen"):
+        volumes = [{"name": "a", "persistentVolumeClaim": {"claimName": "a"}}]
+        for security in ({"fsGroup": 1}, {"fsGroup": 1, "fsGroupChangePolicy": "Always"}):
+            spec = {"securityContext": security, "containers": [], "volumes": volumes}
+            pod = {"kind": "Pod", "metadata": {"name": "doctored"}, "spec": spec}
+            NOT_REGROUPED.fails(regrouped(str(security), [pod]))
+    for name, tier in tiers_as_rendered.items():
+        NOT_REGROUPED(regrouped(f"tier {name}", tier.objects))

@@ -102,3 +102,15 @@ def named(command: str) -> list[str]:
     """Return the engine's sockets that a command mounts, or the engine it is told of."""
     mounts = [each for each in NAMED.findall(command) if each.startswith("/") and holds(each)]
     return mounts + REMOTE.findall(command)
+
+
+# others may write to it: by a digit or by letters
+OPENED = re.compile(
+    r"\bchmod\b(?:[ \t]+-\S+)*[ \t]+(?:0?[0-7]{2}[2367]|(?:[ugoa]+[+=]\w*,)*(?:\w*[oa]\w*)?[+=]\w*w\w*)"
+    r"[ \t][^\n;&|]*(?:\.sock\b|\bDOCKER_SOCKET\b)"
+)
+
+
+def opened(text: str) -> list[str]:
+    """Return the commands of a text that let everybody on the machine use an engine's socket."""
+    return [each[0] for each in OPENED.finditer(text)]

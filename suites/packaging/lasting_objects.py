@@ -10,6 +10,8 @@ from typing import Any
 from boxproof.subject.manifests.object_diff import called
 
 Objects = list[dict[str, Any]]
+KEPT = {"helm.sh/resource-policy": "keep"}  # what Helm leaves there, whatever it renders
+HOOK = "helm.sh/hook"  # of what Helm makes anew each time
 LASTING = ("StatefulSet", "Deployment", "DaemonSet", "PersistentVolumeClaim", "Namespace", "Service")
 
 
@@ -25,4 +27,25 @@ def renamed(objects: Objects, version: str) -> Objects:
     return [
         {**each, "metadata": {**each["metadata"], "name": f"{each['metadata']['name']}-{version}"}}
         for each in objects
+    ]
+
+
+def taken_away(before: Objects, after: Objects) -> list[str]:
+    """Return what an upgrade from one render to another has Helm delete."""
+    there = {called(each) for each in after}
+    return [called(each) for each in before if called(each) not in there and not _stays(each)]
+
+
+def _stays(item: dict[str, Any]) -> bool:
+    noted = item["metadata"].get("annotations") or {}
+    return HOOK in noted or KEPT.items() <= noted.items()
+
+
+def without_new_hooks(objects: Objects, before: Objects) -> Objects:
+    """Return the objects of an upgrade but for what Helm carries out at each alone."""
+    there = {called(each) for each in before}
+    return [
+        each
+        for each in objects
+        if called(each) in there or HOOK not in (each["metadata"].get("annotations") or {})
     ]

@@ -6,6 +6,7 @@ from boxproof.deployment.deploy import COMPONENTS
 from boxproof.fixtures.helm_release import Charts
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
+from suites.packaging import lasting_objects
 
 LEAST = 8  # objects: fewer are no deployment of an agent
 SAME = require("the two say the same", lambda differences: differences == [])
@@ -32,6 +33,8 @@ def test_the_chart_renders_the_base(charts: Charts, subject: Subject) -> None:
         WHOLE(observe("objects", "of the base", len(base)))
         WHOLE(observe("objects", "of the chart", len(chart)))
     SAME(charts.differences("base, chart", base, chart))
+    upgrade = lasting_objects.without_new_hooks(charts.rendered("--is-upgrade"), chart)
+    SAME(charts.differences("base, chart as an upgrade", base, upgrade))
 
 
 @claim("helm-default-equals-raw-manifests")

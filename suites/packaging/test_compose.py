@@ -39,6 +39,7 @@ ABSENT = require(
 )
 USABLE = require("the engine's socket is of use", lambda found: found.mounted and found.usable)
 NOT_SHIPPED = require("it mounts no engine's socket", lambda found: found == [])
+NOT_OPENED = require("no command lets everybody use an engine's socket", lambda found: found == [])
 WARNS = require("it says that whoever has the socket is root", lambda sentences: sentences != [])
 OTHER = "other"
 DEVELOPMENT = (".devcontainer.json", ".devcontainer/devcontainer.json", ".devcontainer/*/devcontainer.json")
@@ -134,6 +135,8 @@ def test_nothing_else_that_is_shipped_mounts_a_socket(session: Session, subject:
     for name, content in shipped.compose(subject).items():
         if name != subject.compose.socket:
             NOT_SHIPPED(observe("sockets mounted", name, engine_sockets.composed(content)))
+    for name, content in compose_overlays.chosen(subject).items():  # by a file of variables: unasked
+        NOT_SHIPPED(observe("sockets mounted", f"{name}, chosen", engine_sockets.composed(content)))
     for name, text in development(subject).items():
         NOT_SHIPPED(observe("sockets mounted", name, engine_sockets.development(text)))
 
@@ -153,10 +156,21 @@ def development(subject: Subject) -> dict[str, str]:
 @claim("docker-socket-opt-in")
 @scope("image")
 def test_the_documents_say_what_the_socket_is_worth(subject: Subject) -> None:
+    """Nor do they give it to all: a mode for everybody makes every user and agent of the machine root."""
+
+    def opened(asked: str, texts: Mapping[str, str]) -> list[str]:
+        found = [f"{name}: {each}" for name, text in texts.items() for each in engine_sockets.opened(text)]
+        return observe("sockets opened to all", asked, found)
+
     page = subject.path(subject.compose.documented)
-    with control("a page without that sentence does not"):
+    with control("a page without that sentence does not; a mode for everybody is seen"):
         WARNS.fails(warnings("another page", "The socket is mounted. Root is nobody here."))
+        for mode in ("666", "o+rw", "a+w"):
+            command = f"sudo chmod {mode} /var/run/docker.sock"
+            NOT_OPENED.fails(opened(command, {"a.md": command}))
     WARNS(warnings(subject.compose.documented, page.read_text() if page else ""))
+    texts = shipped.commands(subject)
+    NOT_OPENED(opened(f"{len(texts)} documents and scripts", texts))
 
 
 @claim("compose-runs-nonroot-and-persists")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from boxproof.agent.agent_tools import verify
 from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.kube.client import Kube
+from boxproof.kube.client import Kube, Object
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pressure import eventually
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require
+from pytest_claims import claim, control, needs, observe, require
+from suites.packaging import settings_sources
 from suites.packaging.config_change import changed, restarted
 
 ONE_MODE = require("the mode at work is {} and no other", lambda found, mode: found == [mode])
@@ -63,3 +66,27 @@ def test_so_are_the_mcp_servers_and_the_tools_to_verify(
 def tried(box: Box, *names: str) -> list[str]:
     """Return the tools that the box tries when it verifies its tools; an observation."""
     return observe("tools tried", box.label, sorted(verify(box.exec, *names).status))
+
+
+SUPPLIED = require(
+    "a ConfigMap supplies each of them, and nothing takes its place", lambda wrong: wrong == []
+)
+VARIABLES, SERVERS = ("CLAUDE_MODE", "BOX_VERIFY_TOOLS"), "mcp.json"
+
+
+@claim("configmap-drives-mode-and-mcp")
+@needs("box", "default-tier")
+def test_so_does_it_in_every_tier(tiers_as_rendered: Mapping[str, Box]) -> None:
+    """A component may say one of them in the pod, where no change of the ConfigMap gets."""
+
+    def wrong(asked: str, objects: list[Object], tier: Box) -> list[str]:
+        found = settings_sources.elsewhere(objects, tier.spec, tier.container, VARIABLES)
+        found += settings_sources.unmounted(objects, tier.spec, tier.container, SERVERS)
+        return observe("not the ConfigMap's", asked, found)
+
+    default = tiers_as_rendered["default"]
+    with control("without the ConfigMaps nothing supplies them"):
+        bare = [each for each in copy.deepcopy(default.objects) if each["kind"] != "ConfigMap"]
+        assert len(SUPPLIED.fails(wrong("no ConfigMap", bare, default))) == len((*VARIABLES, SERVERS))
+    for name, tier in tiers_as_rendered.items():
+        SUPPLIED(wrong(f"tier {name}", tier.objects, tier))

@@ -32,7 +32,7 @@ CONFINES = (
     "mem_limit",
     "pids_limit",
 )  # a file may reset what the first has of it
-ENDLESS = ("0", "-1")
+ENDLESS = ("0", "-1")  # of swap 0 is what is not said: as much again as the memory
 HELD = require(
     "its first process has no capability in any set, cannot gain privileges, and its memory is bounded",
     lambda found: found.capabilities == () and found.no_new_privileges and found.memory > 0,
@@ -153,6 +153,7 @@ def test_no_other_compose_file_takes_it_back(subject: Subject) -> None:
             {"security_opt": ["no-new-privileges=false"]},
             {"cap_drop": None},
             {"mem_limit": -1},
+            {"memswap_limit": -1},
             {"cgroup": "host"},
             {"post_start": [{"command": "true", "privileged": True}]},
         ):
@@ -173,4 +174,6 @@ def given_back(service: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{key} reset" for key in CONFINES if service.get(key, key) is None)
     if str(service.get("mem_limit", "")) in ENDLESS:
         yield "memory without end"
+    if str(service.get("memswap_limit", "")) == ENDLESS[1]:
+        yield "swap without end"
     yield from (str(each) for each in service.get("security_opt") or () if UNCONFINED.match(str(each)))

@@ -14,7 +14,7 @@ from boxproof.kube.client import Kube
 from boxproof.subject.manifests import compose_file, shipped
 from boxproof.subject.manifests.object_diff import called
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from suites.packaging.told_namespaces import DEFAULT, deployed, unplaced
 
 VALID = require("no field is wrong by the schemas", lambda faults: faults == [])
@@ -206,3 +206,21 @@ def test_nothing_that_deploys_it_puts_it_into_default(subject: Subject) -> None:
         for path in shipped.files(subject, "*.yaml", "*.yml", "Kustomization")
     }
     SENDS_ELSEWHERE(into_default(f"{len(named)} files", named))
+
+
+SAME_IN_ANY_ORDER = require(
+    "components give the same objects in any order", lambda differences: differences == []
+)
+
+
+@claim("manifests-valid-and-apply-once")
+@needs("box", "components")
+@scope("image")
+def test_components_say_the_same_in_any_order(charts: Charts, subject: Subject) -> None:
+    """Users list them as they like: what one says last of a field would hold, whatever another needs."""
+    names = components_of(subject)
+    base, every = charts.base(), charts.base(names)
+    with control("the base alone is not the base with all of them"):
+        SAME_IN_ANY_ORDER.fails(charts.differences("base, all", base, every))
+    backwards = charts.base(names[::-1])
+    SAME_IN_ANY_ORDER(charts.differences("all, the other way round", every, backwards))

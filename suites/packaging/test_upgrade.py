@@ -21,6 +21,7 @@ from suites.packaging import lasting_objects
 
 Objects = list[dict[str, Any]]
 LATER, TAG = "99.1.0", "99.1.0"
+AS_AN_UPGRADE = "--is-upgrade"  # a template may ask for it: .Release.IsInstall, .Release.IsUpgrade
 # what the API server refuses to change once an object is there, by kind: paths of fields
 FIXED = {
     "StatefulSet": (
@@ -44,6 +45,7 @@ SEALED = ("data", "binaryData", "stringData", "immutable")  # of a ConfigMap or 
 SAME = require("nothing that cannot be changed differs in a later release", lambda found: found == [])
 ACCEPTED = require("the API server takes it as a change of what is there", lambda said: said == "")
 LASTS = require("what runs, holds data or is spoken to has the name of before", lambda gone: gone == [])
+LEAVES = require("an upgrade deletes nothing that the installation made", lambda found: found == [])
 ROLLED = require("the later release is another one: its pods are not the same", lambda changed: changed)
 
 
@@ -93,6 +95,7 @@ def test_what_cannot_be_changed_hangs_on_no_version(charts: Charts, session: Ses
         SAME.fails(compared("a version in the selector", now, labelled_selector(now)))
         ROLLED.fails(observe("pods changed", "the same release", bool(differences(now, charts.rendered()))))
         LASTS.fails(gone("another name", now, lasting_objects.renamed(now, LATER)))
+        LEAVES.fails(deleted("another name", now, lasting_objects.renamed(now, LATER)))
     for name in ("", *components):
         words = helm.instead_of(charts.subject, [name] if name else [], charts.directory)
         words += [each.format(name=charts.subject.image.name, tag=TAG) for each in charts.subject.chart.image]
@@ -101,6 +104,9 @@ def test_what_cannot_be_changed_hangs_on_no_version(charts: Charts, session: Ses
         ROLLED(observe("pods changed", f"chart {name}", bool(differences(mine, newer))))
         SAME(compared(f"chart {name}", mine, newer))
         LASTS(gone(f"chart {name}", mine, newer))
+        upgraded = helm.rendered(charts.program, chart, *words, AS_AN_UPGRADE)
+        SAME(compared(f"chart {name}, as an upgrade", mine, upgraded))
+        LEAVES(deleted(f"chart {name}", mine, upgraded))
         base = charts.base([name] if name else [])
         tagged = copy.deepcopy(base)
         starting.set_image(tagged, charts.subject, f"{charts.subject.image.name}:{TAG}")
@@ -118,6 +124,11 @@ def compared(asked: str, before: Objects, after: Objects) -> list[str]:
 def gone(asked: str, before: Objects, after: Objects) -> list[str]:
     """Return what a later release has under another name, or not at all; an observation."""
     return observe("gone with a later release", asked, lasting_objects.gone(before, after))
+
+
+def deleted(asked: str, before: Objects, after: Objects) -> list[str]:
+    """Return what an upgrade has Helm delete; an observation."""
+    return observe("deleted by an upgrade", asked, lasting_objects.taken_away(before, after))
 
 
 @claim("release-upgrades-in-place")

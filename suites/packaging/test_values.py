@@ -14,7 +14,7 @@ from boxproof.subject.manifests.pod_specs import floating, images, pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import SubjectFault
-from suites.packaging import chart_values
+from suites.packaging import chart_values, switched_off
 
 Objects = list[dict[str, Any]]
 ROLES = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
@@ -26,7 +26,11 @@ SWITCHES = {
     "serviceAccount.create=false": {"ServiceAccount"},
     "network.create=false": {"NetworkPolicy", "CiliumNetworkPolicy"},
 }
+NOT_AWAITED = require("nothing that is left speaks of what {} switches off", lambda found, _: found == [])
+AS_WRITTEN = require("it is refused, or comes out as it was written", lambda found: found in ([], [DIGITS]))
 EVERY_TAG, OTHER_ACCOUNT = "1.2.3", "other"
+DIGITS = "1234567"  # the beginning of a commit's name may have no letter in it: a number, to YAML
+NO_ACCOUNT = "serviceAccount.create=false"
 FLEET = '--set-json=agents={"first": {"rbac": {"operator": true}}, "second": {}}'
 # an account as policies of admission and their expressions name it
 ACCOUNT = re.compile(r"(?:system:serviceaccount:[\w.-]+:|endsWith\([\"']:)([\w.-]+)")
@@ -132,6 +136,36 @@ def strings(item: Any) -> Iterator[str]:
         yield from strings(each)
 
 
+def awaited(asked: str, before: Objects, after: Objects) -> list[str]:
+    """Return what pods and settings name that a switch has taken away; an observation."""
+    return observe("named, and not there", asked, switched_off.named(before, after))
+
+
+def bare(objects: Objects) -> Objects:
+    """Return objects without the Services and settings among them."""
+    return [each for each in objects if each["kind"] not in ("Service", "ConfigMap")]
+
+
+@claim("helm-toggles-honoured")
+@needs("box")
+@scope("image")
+def test_a_tag_of_digits_alone_is_no_number(charts: Charts, tmp_path: Path) -> None:
+    def given(asked: str, written: str) -> list[str]:
+        path = tmp_path / "values.yaml"
+        path.write_text(f"image:\n  tag: {written}\n")
+        try:
+            found = tags(charts.rendered(f"--values={path}"))
+        except SubjectFault:
+            found = []
+        return observe("tags", asked, found)
+
+    with control("a number as a template writes it is another tag; one that is refused is no tag"):
+        AS_WRITTEN.fails(observe("tags", "as a number", [f"{float(DIGITS):e}"]))
+        TOLD.fails(observe("tags", "refused", []), DIGITS)
+    TOLD(given("in quotes", f'"{DIGITS}"'), DIGITS)
+    AS_WRITTEN(given("without quotes", DIGITS))
+
+
 @claim("helm-toggles-honoured")
 @needs("box")
 @scope("image")
@@ -146,6 +180,7 @@ def test_each_value_has_its_effect_beside_others(charts: Charts) -> None:
         for name, objects in tiers.items():
             for switch, kinds_of in SWITCHES.items():
                 NOTHING_LEFT.fails(left(f"{name}, {switch} not given", objects, kinds_of), switch)
+            NOT_AWAITED.fails(awaited(f"{name}, without what pods read", objects, bare(objects)), "nobody")
             TOLD.fails(observe("tags", name, tags(objects)), EVERY_TAG)
             ANOTHER.fails(named_accounts(name, objects), OTHER_ACCOUNT)
     for name in tiers:
@@ -154,6 +189,9 @@ def test_each_value_has_its_effect_beside_others(charts: Charts) -> None:
         for switch, kinds_of in SWITCHES.items():
             objects = charts.rendered(*words, f"--set={switch}", components=components)
             NOTHING_LEFT(left(f"{name}, {switch}", objects, kinds_of), switch)
+            NOT_AWAITED(awaited(f"{name}, {switch}", tiers[name], objects), switch)
         objects = charts.rendered(*words, tag, account, components=components)
         TOLD(observe("tags", name, tags(objects)), EVERY_TAG)
         ANOTHER(named_accounts(name, objects), OTHER_ACCOUNT)
+        brought = charts.rendered(*words, f"--set={NO_ACCOUNT}", account, components=components)
+        ANOTHER(named_accounts(f"{name}, {NO_ACCOUNT}", brought), OTHER_ACCOUNT)

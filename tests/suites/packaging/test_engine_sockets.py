@@ -67,3 +67,13 @@ def test_another_engine_is_one_that_is_no_service_beside() -> None:
 )
 def test_a_container_for_development_may_have_the_engine(text: str, seen: bool) -> None:
     assert bool(engine_sockets.development(text)) is seen
+
+
+@pytest.mark.parametrize("mode", ["666", "0777", "-R 666", "o+rw", "a=rw", "ugo+w", "+w"])
+def test_a_socket_that_all_may_write_to_is_open(mode: str) -> None:
+    assert engine_sockets.opened(f"sudo chmod {mode} /var/run/docker.sock")
+
+
+@pytest.mark.parametrize("mode", ["660", "g+w", "o-w", "u=rw,g=rw"])
+def test_one_that_its_group_may_write_to_is_not(mode: str) -> None:
+    assert engine_sockets.opened(f"sudo chmod {mode} /var/run/docker.sock") == []
