@@ -16,10 +16,10 @@ from boxproof.agent.agent_tools import Exec
 from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.deployment import cluster_requirements
 from boxproof.deployment.box import Box, workload_of
-from boxproof.deployment.deploy import COMPONENTS, probes_namespace, rendered
+from boxproof.deployment.deploy import COMPONENTS, Rendered, probes_namespace, rendered
 from boxproof.fixtures.agent_modes import Headless, Modes
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.fixtures.compose_project import Composed
+from boxproof.fixtures.compose_project import Composed, Documented
 from boxproof.fixtures.factories import Containers
 from boxproof.fixtures.helm_release import Charts
 from boxproof.kube import pod_status
@@ -189,3 +189,24 @@ def on_node(
 
     yield start
     kube.delete(made, grace=0)
+
+
+@pytest.fixture
+def documented(session: Session, engine: EngineInfo, subject: Subject) -> Iterator[Documented]:
+    """``documented(*words, env=…, options=…)``: the box as its documents say to run it on an engine."""
+    if not subject.commands.run:
+        pytest.skip("subject.toml does not say how to run the box without a cluster")
+    made = Documented(session, engine, subject)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def every(session: Session, subject: Subject) -> Rendered:
+    """The objects of every tier, and of each component that is in none, with nothing of the harness's."""
+    below = subject.path(subject.manifests.components)
+    names = sorted(each.name for each in below.iterdir()) if below is not None else []
+    made = {"default": (), **subject.tiers}
+    used = {each for components in made.values() for each in components} | set(COMPONENTS)
+    made |= {f"component {name}": (name,) for name in names if name not in used}
+    return {name: rendered(session, components=components)[0] for name, components in made.items()}

@@ -32,6 +32,7 @@ from pytest_claims.recording import records
 from pytest_claims.waiting import until
 
 Objects = list[dict[str, Any]]
+Rendered = Mapping[str, Objects]  # of several tiers or components, by what they are called
 Edit = Callable[[Objects], None]
 START = 180.0  # seconds until Ready
 DEFINED = 30.0  # seconds until a kind that was defined is served

@@ -115,9 +115,10 @@ def _read(path: Path) -> dict[str, Any]:
     What its steps tell an action to carry out is a step's own lines.
     """
     try:
-        return told_actions.spoken(yaml.safe_load(path.read_bytes()) or {})
+        found: dict[str, Any] = told_actions.spoken(yaml.safe_load(path.read_bytes()) or {})
     except yaml.YAMLError as error:
         raise SubjectFault(f"{path.name}: {error}") from error
+    return found
 
 
 def actions(directory: Path) -> dict[str, Workflow]:

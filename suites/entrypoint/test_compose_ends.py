@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-
-import pytest
 
 from boxproof.core.session import EngineInfo, Session
 from boxproof.fixtures.compose_project import Composed, Documented, socket_of
@@ -34,14 +31,6 @@ BY_TERM = require(
     "it is told by TERM, and given the seconds that it may need",
     lambda found: found.signal in TERM and found.seconds >= BOUND,
 )
-
-
-@pytest.fixture
-def documented(session: Session, engine: EngineInfo, subject: Subject) -> Iterator[Documented]:
-    """``documented(*words, …)``: the box as its documents say to run it on an engine."""
-    made = Documented(session, engine, subject)
-    yield made
-    made.close()
 
 
 def told(label: str, box: LocalContainer) -> Told:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
-from boxproof.core.session import EngineInfo, Session
+from boxproof.core.session import Session
 from boxproof.deployment.deploy import Objects, rendered
 from boxproof.fixtures.compose_project import Documented
 from boxproof.subject.manifests import shipped
@@ -55,14 +53,6 @@ def test_no_container_of_any_tier_writes_without_a_bound(session: Session, subje
         objects, _ = rendered(session, components=components)
         assert any(pod_spec(each) for each in objects), f"no pod in tier {name}"
         BOUNDED(unbounded(f"tier {name}", objects), MOST_DISK)
-
-
-@pytest.fixture
-def documented(session: Session, engine: EngineInfo, subject: Subject) -> Iterator[Documented]:
-    """``documented(*words, …)``: the box as its documents say to run it on an engine."""
-    made = Documented(session, engine, subject)
-    yield made
-    made.close()
 
 
 @claim("iso-pod-is-bounded")

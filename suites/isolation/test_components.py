@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
-from boxproof.core.session import Session
-from boxproof.deployment.deploy import COMPONENTS, Objects, rendered
+from boxproof.deployment.deploy import Objects, Rendered
 from boxproof.kube.client import Object
 from boxproof.subject.manifests.pod_specs import GROUPS, containers
-from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
 from suites.isolation.node_places import boundless, of_nodes
 from suites.isolation.test_first_process import of_node
@@ -22,19 +17,6 @@ NOTHING_OF_NODES = require(
 )
 NO_LAYER = require("no container of it may write to its own layer", lambda found: found == [])
 HAS_A_BOUND = require("memory and disk of its containers have a bound", lambda found: found == [])
-
-Rendered = Mapping[str, Objects]
-
-
-@pytest.fixture
-def every(session: Session, subject: Subject) -> Rendered:
-    """The objects of every tier, and of each component that is in none."""
-    below = subject.path(subject.manifests.components)
-    names = sorted(each.name for each in below.iterdir()) if below is not None else []
-    made = {"default": (), **subject.tiers}
-    used = {each for components in made.values() for each in components} | set(COMPONENTS)
-    made |= {f"component {name}": (name,) for name in names if name not in used}
-    return {name: rendered(session, components=components)[0] for name, components in made.items()}
 
 
 def made_wrong(kind: str, spec: dict[str, Any]) -> Object:

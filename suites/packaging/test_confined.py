@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
 from boxproof.core.session import EngineInfo, Session
 from boxproof.fixtures.compose_project import Composed, Documented, socket_of
 from boxproof.probes.containers import LocalContainer
@@ -62,14 +60,6 @@ def kept(asked: str, box: LocalContainer) -> Kept:
     box.made.reload()
     memory = int(box.made.attrs["HostConfig"].get("Memory") or 0)
     return observe("what holds it", asked, Kept(tuple(sorted(sets)), found.no_new_privileges, memory))
-
-
-@pytest.fixture
-def documented(session: Session, engine: EngineInfo, subject: Subject) -> Iterator[Documented]:
-    """``documented(*words, …)``: the box as its documents say to run it on an engine."""
-    made = Documented(session, engine, subject)
-    yield made
-    made.close()
 
 
 def named(docker: Any, session: Session, name: str) -> LocalContainer:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from boxproof.core.session import EngineInfo, Session
 from boxproof.fixtures.agent_modes import Hanging, Modes
-from boxproof.fixtures.compose_project import Documented
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.pods import helper_pods
 from boxproof.stubs.anthropic import Stub
@@ -28,11 +26,3 @@ def hanging(subject: Subject, container: Containers, stub: Stub) -> Iterator[Han
 def modes(subject: Subject, container: Containers) -> Modes:
     """``modes(mode, *words, stays=…)``: the box on the engine in a mode, with a stand-in for the CLI."""
     return Modes(subject, container)
-
-
-@pytest.fixture
-def documented(session: Session, engine: EngineInfo, subject: Subject) -> Iterator[Documented]:
-    """``documented(*words, …)``: the box as its documents say to run it on an engine."""
-    made = Documented(session, engine, subject)
-    yield made
-    made.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxproof.deployment.deploy import Objects
+from boxproof.deployment.deploy import Objects, Rendered
 from boxproof.kube.client import Object
 from boxproof.subject.manifests.pod_specs import (
     GROUPS,
@@ -17,7 +17,6 @@ from boxproof.subject.manifests.pod_specs import (
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
 from suites.resources.autoscalers import KIND, lowest
-from suites.resources.conftest import Rendered
 from suites.resources.test_limits import HALF, KILLED, LIMIT, LIMIT_CPU, REQUEST, REQUEST_CPU, numbers
 from suites.resources.tmp_places import open_places
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from boxproof.deployment.deploy import Rendered
 from boxproof.probes.process.cgroup import quantity
 from boxproof.subject.manifests.pod_specs import agent_container
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
 from suites import agent_starts
 from suites.resources import engine_limits, hand_sizes
-from suites.resources.conftest import Rendered
 from suites.resources.engine_limits import Amounts
 
 OF_ITS_LIMIT = require(
