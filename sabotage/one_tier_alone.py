@@ -26,11 +26,15 @@ def _job(objects: Objects) -> dict[str, Any]:
     "one-credential-file-per-agent", "where its login is watched it is prompted at night as well"
 )
 def prompted_at_night(objects: Objects) -> None:
-    """The CLI that comes with the watch renews the login of the one that stays."""
-    container = _job(objects)["template"]["spec"]["containers"][0]
+    """The CLI that comes for it renews the login of the one that stays."""
+    nightly = copy.deepcopy(find(objects, "CronJob"))
+    nightly["metadata"]["name"] = "claude-nightly"
+    nightly["spec"]["schedule"] = "0 3 * * *"
+    container = nightly["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
     container["command"] = ["/usr/local/bin/claude", "-p", "Say what is new."]
     for each in container["volumeMounts"]:
         each.pop("readOnly", None)
+    objects.append(nightly)
 
 
 @manifest_sabotage(
@@ -58,3 +62,47 @@ def warns_between_two_looks(objects: Objects) -> None:
     """Somebody was told too often."""
     find(objects, "CronJob")["spec"]["schedule"] = "*/30 * * * *"
     find(objects, "ConfigMap", "claude-config")["data"]["BOX_EXPIRY_WARN_MINUTES"] = "15"
+
+
+@manifest_sabotage(
+    "rbac-sa-token-usable-in-pod", "where it is served the account's token is mounted into no pod"
+)
+def no_token_where_served(objects: Objects) -> None:
+    """A service asks no API server, somebody thought."""
+    _served(objects)
+    find(objects, "ServiceAccount")["automountServiceAccountToken"] = False
+
+
+@manifest_sabotage(
+    "rbac-sa-token-usable-in-pod", "where it is cloned for, the agent has nothing in the token's place"
+)
+def hidden_where_cloned(objects: Objects) -> None:
+    """The init container's mount was copied with the others."""
+    find(objects, "PersistentVolumeClaim", "claude-config-clone")  # in that tier alone
+    mount = {"name": "nothing", "mountPath": ACCOUNT, "readOnly": True}
+    agent_of(objects)["volumeMounts"].append(mount)
+
+
+@manifest_sabotage(
+    "netpol-apiserver-reachable", "where it gets out by itself the API server is no longer listed"
+)
+def no_api_server_where_open(objects: Objects) -> None:
+    """Its rules for 443 seemed to be covered by the new one, and 6443 to go with them."""
+    find(objects, "NetworkPolicy", "claude-open-egress")
+    policy = agent_policy(objects)
+    policy["egress"] = [each for each in policy["egress"] if not any("ipBlock" in one for one in each["to"])]
+
+
+@manifest_sabotage("netpol-dns-works-udp-tcp", "where it is served names resolve over UDP alone")
+def only_udp_where_served(objects: Objects) -> None:
+    """Replace the ports of a list by fewer."""
+    _served(objects)
+    rule = next(each for each in agent_policy(objects)["egress"] if each["ports"][0]["port"] == 53)
+    rule["ports"] = [each for each in rule["ports"] if each["protocol"] == "UDP"]
+
+
+@manifest_sabotage("netpol-oauth-hosts-reachable", "where a configuration is cloned its host is on no list")
+def no_git_host(objects: Objects) -> None:
+    """The list is said to be short."""
+    find(objects, "PersistentVolumeClaim", "claude-config-clone")  # in that tier alone
+    del find(objects, "ConfigMap", "claude-egress")["data"]["allowed-config-clone"]

@@ -20,9 +20,9 @@ def others(objects: Sequence[Object], subject: Subject) -> list[str]:
     found = []
     for each in objects:
         for container in _staying(each, is_agents=each is item):
-            if container is not own and container.get("image") == own.get("image"):
-                if state & {claim_of(name, each) for name in _written(container, each)}:
-                    found.append(f"{each['kind']}/{each['metadata']['name']}/{container['name']}")
+            same = container is not own and container.get("image") == own.get("image")
+            if same and state & {claim_of(name, each) for name in _written(container, each)}:
+                found.append(f"{each['kind']}/{each['metadata']['name']}/{container['name']}")
     return found
 
 

@@ -22,11 +22,8 @@ SUBJECT = Subject.model_construct(
 
 def _agents(**spec: Any) -> dict[str, Any]:
     pod = {"containers": [AGENT], **spec}
-    claims = [{"metadata": {"name": "home"}}]
-    meta = {"name": "agent"}
-    return {
-        "kind": "StatefulSet", "metadata": meta, "spec": {"template": {"spec": pod}, "volumeClaimTemplates": claims}
-    }  # fmt: skip
+    made = {"template": {"spec": pod}, "volumeClaimTemplates": [{"metadata": {"name": "home"}}]}
+    return {"kind": "StatefulSet", "metadata": {"name": "agent"}, "spec": made}
 
 
 def _other(claim: str = "home-agent-0", *, image: str = "box", **mount: Any) -> dict[str, Any]:
