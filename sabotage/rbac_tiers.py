@@ -113,6 +113,16 @@ def policy_for_the_usual_account(directory: Path) -> None:
     replace_in(path, f'endsWith(":{NAME}")', 'endsWith(":claude-agent")')
 
 
+@subject_sabotage("rbac-operator-restarts-only", "bound to one namespace the chart leaves its policy out")
+def no_policy_in_one_namespace(directory: Path) -> None:
+    """A policy lives outside namespaces, and who installs into one alone may make none."""
+    path = directory / TEMPLATES / "rbac-operator.yaml"
+    replace_in(
+        path, "---\n# What RBAC cannot", "{{- if not .values.rbac.namespaced }}\n---\n# What RBAC cannot"
+    )
+    replace_in(path, "  validationActions: [Deny]\n", "  validationActions: [Deny]\n{{- end }}\n")
+
+
 @subject_sabotage("rbac-subject-exists-and-matches", "one binding of the chart names the usual account")
 def binding_for_the_usual_account(directory: Path) -> None:
     path = directory / TEMPLATES / "rbac-namespaced.yaml"

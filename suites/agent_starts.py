@@ -147,7 +147,7 @@ def of_objects(name: str, objects: Sequence[Object], subject: Subject) -> Start:
         known[each["metadata"]["name"]] = {"claim": {}}
     mounts = tuple(_of_pod(each, known.get(each["name"]) or {}) for each in agent.get("volumeMounts") or ())
     root = (agent.get("securityContext") or {}).get("readOnlyRootFilesystem")
-    given = dict(_variables(agent, objects)) | dict(_amounts(agent, pod))
+    given = dict(told_variables(agent, objects)) | dict(_amounts(agent, pod))
     return Start(name, mounts, bool(root), given)
 
 
@@ -157,7 +157,8 @@ def _of_pod(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> Mount:
     return Mount(str(mount["mountPath"]), kind, read_only)
 
 
-def _variables(agent: Mapping[str, Any], objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+def told_variables(agent: Mapping[str, Any], objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    """Give the variables of a container whose values objects say, those of ConfigMaps first."""
     every = (each for each in objects if each["kind"] == "ConfigMap")
     maps: dict[str, Object] = {each["metadata"]["name"]: each.get("data") or {} for each in every}
     for each in agent.get("envFrom") or ():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,9 @@ from boxproof.probes.pods import helper_pods
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.recording import observations
 from pytest_claims.waiting import until
+from suites.agent_starts import told_variables
 
+WARN_MINUTES = "BOX_EXPIRY_WARN_MINUTES"
 LOOKS_EVERY = 10  # seconds: the CronJob controller, as the API documents it
 SEEN = 300  # seconds: what watches Jobs looks every few minutes
 NAMED = {"@hourly": "0 * * * *"}  # the others come more seldom
@@ -71,6 +74,8 @@ def hindrances(spec: dict[str, Any], *, within: int) -> list[str]:
     made = (spec.get("jobTemplate") or {}).get("spec") or {}
     found = ["it is suspended"] * bool(spec.get("suspend"))
     found += ["each of its Jobs is suspended"] * bool(made.get("suspend"))
+    if spec.get("concurrencyPolicy") == "Forbid" and _deadline(made) > within * 60:
+        found.append("a Job that hangs keeps the next ones away")
     if spec.get("startingDeadlineSeconds") is not None and int(spec["startingDeadlineSeconds"]) < LOOKS_EVERY:
         found.append("its deadline is shorter than the controller's looks")
     if int(spec.get("failedJobsHistoryLimit", 1)) < 1:
@@ -82,6 +87,19 @@ def hindrances(spec: dict[str, Any], *, within: int) -> list[str]:
     if rest != ["*"] * 4 or longest_gap(minutes) > within:
         found.append(f"it comes too seldom: {spec['schedule']}")
     return found
+
+
+def _deadline(job: dict[str, Any]) -> float:
+    """Return the seconds after which a Job is ended, whatever it waits for; without end for none."""
+    pod = (job.get("template") or {}).get("spec") or {}
+    told = [each["activeDeadlineSeconds"] for each in (job, pod) if each.get("activeDeadlineSeconds")]
+    return min(map(float, told), default=math.inf)
+
+
+def warned_before(container: Mapping[str, Any], objects: Sequence[Object], usual: int) -> int:
+    """Return how many minutes before the end a container warns: ``usual``, or fewer where it is told so."""
+    said = dict(told_variables(container, objects)).get(WARN_MINUTES, "")
+    return min(usual, int(float(said))) if said else usual
 
 
 def longest_gap(minutes: str) -> int:

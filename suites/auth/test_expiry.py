@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from boxproof.agent.login import FILE, credentials
@@ -12,6 +13,7 @@ from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from suites.auth import cron_jobs
+from suites.auth.cron_jobs import WARN_MINUTES
 
 MINUTE, DAY = 60, 86_400
 CHECK = ("/usr/local/bin/healthcheck", "expiry")
@@ -75,12 +77,24 @@ def test_the_watch_comes_by_itself_and_often_enough(tier: Tier, kube: Kube, subj
     meta = box.object("CronJob")["metadata"]
     live = kube.get("CronJob", meta["name"], box.namespace)
 
-    def hindrances(spec: dict[str, Any], asked: str) -> list[str]:
-        return observe("what keeps it from coming", asked, cron_jobs.hindrances(spec, within=WARNED_BEFORE))
+    def hindrances(spec: dict[str, Any], asked: str, **told: str) -> list[str]:
+        watch = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+        own = {"env": [*(watch.get("env") or ()), *({"name": key, "value": told[key]} for key in told)]}
+        within = cron_jobs.warned_before(watch | own, box.objects, WARNED_BEFORE)
+        return observe("what keeps it from coming", asked, cron_jobs.hindrances(spec, within=within))
 
-    for what, change in {"suspended": {"suspend": True}, "seldom": {"schedule": "0 3 * * 1"}}.items():
+    endless = copy.deepcopy(live["spec"]) | {"concurrencyPolicy": "Forbid"}
+    endless["jobTemplate"]["spec"].pop("activeDeadlineSeconds", None)
+    wrong = {
+        "suspended": live["spec"] | {"suspend": True},
+        "seldom": live["spec"] | {"schedule": "0 3 * * 1"},
+        "kept away by one that hangs": endless,
+    }
+    for what, spec in wrong.items():
         with control(f"one that is {what} is seen"):
-            COMES.fails(hindrances(live["spec"] | change, what))
+            COMES.fails(hindrances(spec, what))
+    with control("one that warns a minute before is seen"):
+        COMES.fails(hindrances(live["spec"] | {"schedule": "*/10 * * * *"}, "late", **{WARN_MINUTES: "1"}))
     COMES(hindrances(live["spec"], "as applied"))
 
 

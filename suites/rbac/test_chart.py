@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from boxproof.core.session import Session
+from boxproof.deployment.deploy import rendered
 from boxproof.fixtures.helm_release import Charts
 from boxproof.kube.access_reviews import READS, groups_of
 from boxproof.kube.client import Object
@@ -43,6 +45,43 @@ def test_the_policy_of_the_chart_is_about_the_account_that_it_names(charts: Char
         ABOUT_IT.fails(about_others("the usual account", charts.rendered(components=components)))
         ABOUT_IT.fails(about_others("without the operator", charts.rendered(NAMED_SO)))
     ABOUT_IT(about_others("another account", charts.rendered(NAMED_SO, components=components)))
+
+
+HELD = require("whatever comes with the operator, its policies are all there", lambda found: found == [])
+HELD_BY = (POLICY, f"{POLICY}Binding")
+
+
+def policies(objects: Sequence[Object]) -> dict[str, Any]:
+    """Return what policies of admission and their bindings say, by kind and name."""
+    every = [each for each in objects if each["kind"] in HELD_BY]
+    return {f"{each['kind']}/{each['metadata']['name']}": each["spec"] for each in every}
+
+
+@claim("rbac-operator-restarts-only")
+@needs("tier:operator")
+@scope("image")
+def test_nothing_that_comes_with_the_operator_takes_its_policies_away(
+    charts: Charts, session: Session, subject: Subject
+) -> None:
+    """A condition of the chart, or a patch of another component, may: who chooses two has both."""
+    operator = tuple(subject.tiers["operator"])
+
+    def by_hand(*components: str) -> list[Object]:
+        return rendered(session, components=components)[0]
+
+    def lacking(asked: str, wanted: Mapping[str, Any], objects: Sequence[Object]) -> list[str]:
+        found = policies(objects)
+        names = sorted(name for name, said in wanted.items() if found.get(name) != said)
+        return observe("policies that are missing or differ", asked, names)
+
+    chart, base = policies(charts.rendered(components=operator)), policies(by_hand(*operator))
+    assert chart, "the operator of the chart has no policy"
+    with control("without the operator they are missing"):
+        HELD.fails(lacking("the chart by itself", chart, charts.rendered()))
+        HELD.fails(lacking("the base by itself", base, by_hand()))
+    for other in sorted(set(subject.chart.components) - set(operator)):
+        HELD(lacking(f"the chart with {other}", chart, charts.rendered(components=(*operator, other))))
+        HELD(lacking(f"the base with {other}", base, by_hand(*operator, other)))
 
 
 @claim("rbac-subject-exists-and-matches")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from boxproof.core.session import Session
+from boxproof.deployment import deploy
 from boxproof.kube.client import Object
 from boxproof.subject.detection import bake
 from boxproof.subject.image import dockerfile
@@ -28,8 +29,12 @@ HEADER = {"httpGet": {"path": "/", "httpHeaders": [{"name": "Authorization", "va
 DOCTORED: dict[str, Mapping[str, Any]] = {
     "a variable": {"env": [{"name": "BOX_API_TOKEN", "value": "changeme"}]},
     "a header": {"livenessProbe": HEADER},
+    "an option": {"args": ["serve", "--api-token=changeme"]},
+    "an option and its value": {"command": ["sh", "-c", "serve --password changeme"]},
 }
 SETTINGS = {"settings.env": "MODE=api\nANTHROPIC_API_KEY=paste-it-here\n"}
+SERVERS = '{\n"mcpServers": {"a": {"env": {"GRAFANA_API_KEY": "paste-it-here"}}}\n}\n'
+CALLED = '{\n"mcpServers": {"a": {"headers": {"Authorization": "Bearer changeme"}}}\n}\n'
 RECIPE = "FROM scratch\nARG GITHUB_TOKEN\nRUN git clone https://$GITHUB_TOKEN@git.example.org/a.git\n"
 PAGE = "docker build --build-arg NPM_TOKEN --tag box ."
 
@@ -51,18 +56,23 @@ def test_no_setting_that_is_called_as_a_secret_is_has_a_value(session: Session, 
     def said(asked: str, found: list[str]) -> list[str]:
         return observe("secrets that are said", asked, found)
 
-    with control("a variable, a header of a probe, a file in a ConfigMap, a service and a value are seen"):
+    given = (deploy.token_of(session.suffix),)  # the harness's own, in the place of a user's
+    with control("variables, options, headers, files in a ConfigMap, a Secret, services, values are seen"):
         for what, fields in DOCTORED.items():
             spec = {"containers": [{"name": "a", **fields}]}
             pod: Object = {"kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
             NONE_SAID.fails(said(what, plain_settings.of_objects([pod])))
-        made: Object = {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": SETTINGS}
-        NONE_SAID.fails(said("a ConfigMap", plain_settings.of_objects([made])))
+        for data in (SETTINGS, {"mcp.json": SERVERS}, {"mcp.json": CALLED}, {"token": "changeme"}):
+            made: Object = {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}
+            NONE_SAID.fails(said(f"a ConfigMap: {sorted(data)}", plain_settings.of_objects([made])))
+        kept: Object = {"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"token": "changeme"}}
+        NONE_SAID.fails(said("a Secret that ships", plain_settings.of_objects([kept])))
         service = {"one": {"environment": ["ANTHROPIC_API_KEY=paste-it-here"]}}
         NONE_SAID.fails(said("a service", plain_settings.of_services(service)))
-        NONE_SAID.fails(said("values", plain_settings.of_values({"auth": {"apiKey": "abcde"}})))
+        for values in ({"auth": {"apiKey": "abcde"}}, {"mcp": SERVERS}):
+            NONE_SAID.fails(said(f"values: {sorted(values)}", plain_settings.of_values(values)))
     for name, objects in tiers(session, subject):
-        NONE_SAID(said(f"tier {name}", plain_settings.of_objects(objects)))
+        NONE_SAID(said(f"tier {name}", plain_settings.of_objects(objects, given=given)))
     for name, content in shipped.compose(subject).items():
         NONE_SAID(said(name, plain_settings.of_services(content["services"])))
     for name, values in values_of(subject).items():

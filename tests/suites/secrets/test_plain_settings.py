@@ -20,6 +20,8 @@ from suites.secrets.plain_settings import of_objects, of_services, of_values
         ({"env": [{"name": "TLS_SECRET", "value": "claude-tls"}, {"name": "COMPAT", "value": "abc"}]}, 0),
         ({"readinessProbe": {"httpGet": {"httpHeaders": [{"name": "X-Api-Key", "value": "abc"}]}}}, 1),
         ({"readinessProbe": {"httpGet": {"httpHeaders": [{"name": "Host", "value": "abc"}]}}}, 0),
+        ({"args": ["--api-token=abc", "--token", "abc", "--use-token", "serve"]}, 2),
+        ({"args": ["--token-file=/a", "--token=$(TOKEN)", "--password", "--verbose", "--token"]}, 0),
     ],
 )
 def test_variables_and_headers_of_a_container(fields: dict[str, Any], number: int) -> None:
@@ -32,11 +34,30 @@ def test_variables_and_headers_of_a_container(fields: dict[str, Any], number: in
     [
         ({"TOKEN": "abc", "MODE": "api"}, 1),
         ({"env": "MODE=api\nexport NPM_TOKEN='abc'\n"}, 1),
+        ({"token": "abc", "api-key": "abc", "tokens": "abc"}, 2),
+        ({"mcp.json": '{\n"env": {"NPM_TOKEN": "abc"}, "headers": {"Authorization": "Bearer abc"}}'}, 2),
+        ({"mcp.json": '{\n"env": {"NPM_TOKEN": "$(A)"}, "headers": {"Authorization": "Bearer ${A}"}}'}, 0),
+        ({"run.sh": "set -e\nif [ a: ]; then: {\n"}, 0),
         ({"env": "MODE=api\nNPM_TOKEN=\nNPM_TOKEN=$OTHER\nNPM_TOKEN_FILE=/a\n"}, 0),
     ],
 )
 def test_settings_of_a_configmap(data: dict[str, str], number: int) -> None:
     assert len(of_objects([{"kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}])) == number
+
+
+@pytest.mark.parametrize(
+    ("fields", "number"),
+    [
+        ({"stringData": {"token": "changeme"}}, 1),
+        ({"data": {"token": "Y2hhbmdlbWU="}}, 1),
+        ({"data": {"token": "Z2l2ZW4=", "password": "UkVQTEFDRS1JVA==", "tls.crt": "Y2hhbmdlbWU="}}, 0),
+        ({"stringData": {"token": "<your token>"}, "data": {"token": ""}}, 0),
+    ],
+)
+def test_a_secret_that_ships(fields: dict[str, Any], number: int) -> None:
+    assert (
+        len(of_objects([{"kind": "Secret", "metadata": {"name": "s"}, **fields}], given=("given",))) == number
+    )
 
 
 @pytest.mark.parametrize(
