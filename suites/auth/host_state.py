@@ -13,6 +13,9 @@ from suites.agent_starts import plain
 from suites.auth.host_homes import HOME, HOMES, in_mount, in_options
 
 QUOTES = str.maketrans("", "", "\"'")
+TO_NODES = re.compile(
+    r"\s*(?:-\s+)?(?:\{\s*)?hostPath:\s*(?P<place>[^\s,}#]+(?:\}[^\s,}#]*)*)"
+)  # kind's extraMounts
 ASSIGNED = r"^\s*(?:(?:export|local|readonly|declare)\s+)?(?P<name>\w+)\s*[:?]?=\s*"
 
 
@@ -53,6 +56,19 @@ def in_devcontainer(told: Mapping[str, Any], state: str) -> list[str]:
         found += [str(each.get("source", ""))] if isinstance(each, Mapping) else in_mount(str(each))
     found += in_options([str(each) for each in told.get("runArgs") or ()])
     return [each for each in found if HOMES.match(each) and _is_state(each, state)]
+
+
+def in_nodes(texts: Mapping[str, str], state: str) -> list[str]:
+    """Return where texts, by their names, give the nodes of a cluster in containers the state, or a home.
+
+    It is a path of the node's from there on, whatever mounts it.
+    """
+    found = []
+    for name, text in texts.items():
+        lines = [plain(each).translate(QUOTES) for each in text.splitlines()]
+        told = (match["place"].strip() for match in map(TO_NODES.match, lines) if match)
+        found += [f"{name}: {each}" for each in told if HOMES.match(each) and _is_state(each, state)]
+    return found
 
 
 def _is_state(source: str, state: str) -> bool:

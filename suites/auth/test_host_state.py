@@ -68,3 +68,29 @@ def test_no_development_container_mounts_the_state(subject: Subject) -> None:
     every = [told for _, told in devcontainer.files(Directory(subject.directory))]
     whole = {key: [each for told in every for each in told.get(key) or ()] for key in ("mounts", "runArgs")}
     OF_NO_EDITOR(mounted(f"{len(every)} files", whole))
+
+
+OF_NO_NODE = require("no node of a cluster in containers is given it", lambda found: found == [])
+GIVEN = (
+    "nodes:\n- role: worker\n  extraMounts:\n  - hostPath: /Users/me/STATE\n    containerPath: /state\n",
+    'extraMounts:\n  - containerPath: /state\n    hostPath: "${HOME}/STATE"\n',
+    "extraMounts: \n  - {hostPath: /home/me, containerPath: /host}\n",
+)
+
+
+@claim("no-cross-platform-credential-share")
+@needs("box")
+@scope("image")
+def test_no_node_is_given_the_state(subject: Subject) -> None:
+    """By the configuration of kind, in a file or on a page: to a pod it is a directory of its node's."""
+    state = host_state.called(subject)
+
+    def given(asked: str, texts: Mapping[str, str]) -> list[str]:
+        return observe("state of the host on nodes", asked, host_state.in_nodes(texts, state))
+
+    with control("a path, a variable and a whole home are seen"):
+        for each in GIVEN:
+            OF_NO_NODE.fails(given(each, {"kind.yaml": each.replace("STATE", state)}))
+    paths = shipped.files(subject, "*.yaml", "*.yml", "*.yaml.tmpl", "*.j2")
+    texts = {str(each.relative_to(subject.directory)): each.read_text(errors="replace") for each in paths}
+    OF_NO_NODE(given("files, documents and scripts", {**texts, **shipped.commands(subject)}))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from suites.auth.host_state import in_devcontainer, in_texts
+from suites.auth.host_state import in_devcontainer, in_nodes, in_texts
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,21 @@ def test_words_of_texts(text: str, number: int) -> None:
 )
 def test_mounts_of_a_development_container(told: dict[str, Any], number: int) -> None:
     assert len(in_devcontainer(told, ".claude")) == number
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("  - hostPath: /Users/me/.claude", 1),
+        ("    hostPath: '${HOME}/.claude' # the login", 1),
+        ("  - {hostPath: ${HOME}/.claude, containerPath: /state}", 1),
+        ("  - hostPath: /home/me", 1),
+        ("  - hostPath: ~/.claude.json", 1),
+        ("  - hostPath: /home/me/projects", 0),
+        ("  - hostPath: /boxproof/encryption", 0),
+        ("    hostPath:", 0),
+        ("  # - hostPath: /home/me/.claude", 0),
+    ],
+)
+def test_what_nodes_are_given(line: str, number: int) -> None:
+    assert len(in_nodes({"kind.yaml": line}, ".claude")) == number
