@@ -28,8 +28,10 @@ GONE = "gone.json"
 MORE = {"commands/run.sh": "#!/bin/sh\ntrue\n", "agents/deep/below/it.md": "an agent\n"}
 LOCKS = ("index.lock", "shallow.lock")  # git's, while it updates; who kills it leaves them
 UPDATED = require(
-    "the later start is done, and has what is new by an update",
-    lambda found: found == ("done", "newer", ("clone", "update")),
+    "the later start is done, and has what is new by an update, in however many rounds",
+    lambda found: (
+        found[:2] == ("done", "newer") and found[2][:1] == ("clone",) and {*found[2][1:]} == {"update"}
+    ),
 )
 NONE_BARRED = require("the agent may write everything that is there", lambda found: found == [])
 
