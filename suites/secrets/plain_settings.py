@@ -39,11 +39,12 @@ LINE = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Z][A-Z0-9_]*)[ \t]*=[ \t]*(.*?)[
 def of_objects(objects: Iterable[Mapping[str, Any]], *, given: Collection[str] = ()) -> list[str]:
     """Return where objects say a secret: variables, options, headers of probes, ConfigMaps, Secrets.
 
-    Of a ConfigMap the files are read too. What is ``given`` to be put into a Secret is not said by it.
+    Of a ConfigMap the files are read too. What is ``given`` to be put into a Secret or a variable is not said.
     """
     every, found = list(objects), list[str]()
     for where, container in containers(every):
-        found += _held(where, ((each.get("name"), each.get("value")) for each in container.get("env") or ()))
+        told = ((each.get("name"), each.get("value")) for each in container.get("env") or ())
+        found += _held(where, (pair for pair in told if pair[1] not in given))
         found += [f"{where}: {each}" for each in _headers(container)]
         found += [f"{where}: {each}" for each in _options(container)]
     for each in (one for one in every if one["kind"] == "ConfigMap"):

@@ -56,7 +56,9 @@ def test_no_setting_that_is_called_as_a_secret_is_has_a_value(session: Session, 
     def said(asked: str, found: list[str]) -> list[str]:
         return observe("secrets that are said", asked, found)
 
-    given = (deploy.token_of(session.suffix),)  # the harness's own, in the place of a user's
+    own = [value for data in subject.start.secrets.values() for value in data.values()]
+    # the harness's, in the place of a user's
+    given = (deploy.token_of(session.suffix), *own, *subject.start.env.values())
     with control("variables, options, headers, files in a ConfigMap, a Secret, services, values are seen"):
         for what, fields in DOCTORED.items():
             spec = {"containers": [{"name": "a", **fields}]}
