@@ -39,7 +39,7 @@ LINE = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Z][A-Z0-9_]*)[ \t]*=[ \t]*(.*?)[
 def of_objects(objects: Iterable[Mapping[str, Any]], *, given: Collection[str] = ()) -> list[str]:
     """Return where objects say a secret: variables, options, headers of probes, ConfigMaps, Secrets.
 
-    Of a ConfigMap the files are read too. What is ``given`` to be put into a Secret or a variable is not said.
+    Of a ConfigMap the files are read too. What is ``given`` for Secrets and variables is not said by them.
     """
     every, found = list(objects), list[str]()
     for where, container in containers(every):
