@@ -170,8 +170,7 @@ def report(run: Run, *, latest: bool = True) -> Results:
     """
     try:
         found = collect(run)
-        turns = records.turns(records.load(run.directory).values())
-        scheduling.learn(run.settings.state, results.durations(found, turns))
+        scheduling.learn(run.settings.state, results.durations(found))
         scheduling.learn_overhead(run.directory, run.settings.state)
         if not run.fault:
             scheduling.learn_steps(run.settings.state, run.timings)

@@ -209,7 +209,7 @@ def redeployed(run: Run, subject: model.Subject, directory: Path) -> Session:
 def report(run: Run, session: Session, wanted: tuple[str, ...]) -> None:
     """Say which of ``wanted`` are not proven, and remember what their checks took."""
     found = results.collect(context(session), results.Judging(selected=wanted))
-    scheduling.learn(run.settings.state, results.durations(found, {}))
+    scheduling.learn(run.settings.state, results.durations(found))
     for each in found.claims:
         if each.verdict != "proven":
             progress.say(f"{each.verdict}: {each.id}: {each.reason}", style="red")

@@ -134,22 +134,6 @@ def load(run: Path) -> dict[str, Record]:
     return {each.nodeid: each for each in sorted(found, key=lambda each: each.nodeid)}
 
 
-def turns(reports: Iterable[Record]) -> dict[str, float]:
-    """Return the seconds that each check had its worker for, by node id.
-
-    They begin where the check before it ended there: what it needs is waited for and made in that time.
-    """
-    found: dict[str, float] = {}
-    before: dict[str, datetime] = {}
-    timed = [each for each in reports if each.started and each.ended and not each.carried]
-    for each in sorted(timed, key=lambda each: each.started or datetime.min):
-        begun = before.get(each.worker, each.started)
-        if begun and each.ended:
-            found[each.nodeid] = round((each.ended - begun).total_seconds(), 3)
-            before[each.worker] = each.ended
-    return found
-
-
 def save_collected(run: Path, checks: Mapping[str, Iterable[str]]) -> None:
     """Write which checks were collected, with their claims."""
     write_json(run / COLLECTED, {key: list(value) for key, value in checks.items()})

@@ -281,16 +281,12 @@ def proof_of(judged: Sequence[ClaimResult]) -> ProofPart | None:
     )
 
 
-def durations(found: Results, turns: Mapping[str, float]) -> dict[str, float]:
-    """Return the seconds of the proven checks and claims by name: one that was cut short tells nothing.
-
-    ``turns`` are those that checks had a worker for, as far as that is known.
-    """
+def durations(found: Results) -> dict[str, float]:
+    """Return the seconds of the proven checks and claims by name: one that was cut short tells nothing."""
     checks = [check for claim in found.claims for check in claim.checks]
-    every = {each.nodeid: turns.get(each.nodeid, each.seconds) for each in checks}
-    seconds = {each.nodeid: every[each.nodeid] for each in checks if each.verdict is Verdict.PROVEN}
+    seconds = {each.nodeid: each.seconds for each in checks if each.verdict is Verdict.PROVEN}
     proven = [each for each in found.claims if each.verdict == "proven"]
-    return seconds | {each.id: round(sum(every[one.nodeid] for one in each.checks), 1) for each in proven}
+    return seconds | {each.id: round(sum(check.seconds for check in each.checks), 1) for each in proven}
 
 
 def counts_of(judged: Sequence[ClaimResult]) -> Counts:

@@ -21,9 +21,9 @@ def written(subject: Subject) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def carried_out(subject: Subject) -> Recipe:
+def carried_out(written: Recipe, read_by_it: Texts) -> Recipe:
     """The subject's recipe with what the scripts say that its RUNs carry out."""
-    return build_scripts.of(subject)
+    return build_scripts.spelled_out(written, read_by_it)
 
 
 @pytest.fixture(scope="session")
