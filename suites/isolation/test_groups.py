@@ -35,10 +35,10 @@ def test_no_group_that_the_image_gives_its_user_changes_a_file(
 
     plain = container.idle()
     with control("where the user is in a group that may write a file, it is seen"):
-        _, group = tables(plain)
-        own = "boxproof-own"  # of the user's uid, where the image has no name for that
+        passwd, group = tables(plain)
+        own = "boxproof-own"  # a further name of the user's uid: the image may start with one of its own
         files: Files = {
-            "/etc/passwd": (f"{own}:x:{subject.uid}:{subject.uid}::/:/bin/sh\n".encode(), 0o644),
+            "/etc/passwd": (f"{passwd}{own}:x:{subject.uid}:{subject.uid}::/:/bin/sh\n".encode(), 0o644),
             "/etc/group": (f"{group}boxproof-tools:x:0:{own}\n".encode(), 0o644),
             "/etc/boxproof-shared": (b"", 0o664),  # of root's group, which that line is another name for
         }
