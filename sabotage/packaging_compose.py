@@ -209,3 +209,15 @@ def privileged_by_another_name(directory: Path) -> None:
 def privileged_hook(directory: Path) -> None:
     text = "services:\n  claude:\n    post_start:\n      - {command: sysctl -w a=1, privileged: true}\n"
     (directory / "compose.tuned.yaml").write_text(text)
+
+
+@subject_sabotage("iso-held-without-a-cluster", "a Compose file gives the service all graphics processors")
+def graphics_processors(directory: Path) -> None:
+    (directory / "compose.gpu.yaml").write_text("services:\n  claude:\n    gpus: all\n")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "a Compose file reserves a device of the machine")
+def reserved_device(directory: Path) -> None:
+    device = "{driver: nvidia, count: 1, capabilities: [gpu]}"
+    text = f"services:\n  claude:\n    deploy: {{resources: {{reservations: {{devices: [{device}]}}}}}}\n"
+    (directory / "compose.reserved.yaml").write_text(text)
