@@ -221,3 +221,15 @@ def reserved_device(directory: Path) -> None:
     device = "{driver: nvidia, count: 1, capabilities: [gpu]}"
     text = f"services:\n  claude:\n    deploy: {{resources: {{reservations: {{devices: [{device}]}}}}}}\n"
     (directory / "compose.reserved.yaml").write_text(text)
+
+
+@subject_sabotage("mode-dispatch", "by Compose another mode stands in for one that nobody names")
+def another_mode_by_compose(directory: Path) -> None:
+    replace_in(directory / "compose.yaml", "${CLAUDE_MODE:-remote-control}", "${CLAUDE_MODE:-api}")
+
+
+@subject_sabotage("structured-leveled-logs", "the Compose file has the box log at debug")
+def debug_by_compose(directory: Path) -> None:
+    mode = "      CLAUDE_MODE: ${CLAUDE_MODE:-remote-control}\n"
+    level = "      BOX_LOG_LEVEL: ${BOX_LOG_LEVEL:-debug}\n"
+    replace_in(directory / "compose.yaml", mode, f"{mode}{level}")
