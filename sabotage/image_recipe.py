@@ -259,3 +259,21 @@ def list_without_versions(directory: Path) -> None:
     mount = "--mount=type=bind,source=requirements.txt,target=/requirements.txt"
     line = f"RUN {mount} pip install -r /requirements.txt"
     _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"{line}\n\1")
+
+
+@subject_sabotage("tool-versions-pinned", "a checksum in the same RUN is that of another file")
+def another_file_checked(directory: Path) -> None:
+    fetch = "curl -fsSLo /usr/local/bin/x https://example.invalid/x"
+    check = f"echo '{'0' * 64}  /etc/hostname' | sha256sum -c -"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"RUN {fetch} && {check}\n\1")
+
+
+@subject_sabotage("tool-versions-pinned", "cargo builds a tool of a version, of the day's dependencies")
+def cargo_without_its_lock(directory: Path) -> None:
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", r"RUN cargo install tool@1.2.3\n\1")
+
+
+@subject_sabotage("tool-versions-pinned", "pip takes a branch, beside a file of versions")
+def branch_beside_versions(directory: Path) -> None:
+    install = "pip install -c /tmp/versions.txt git+https://example.invalid/tool.git@main"
+    _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"RUN {install}\n\1")

@@ -148,3 +148,15 @@ def writes_by_a_table(directory: Path) -> None:
     server = "      command: /usr/local/bin/kubernetes-mcp-server\n      args: []\n"
     text = f"mcp:\n  mcpServers:\n    kubernetes:\n{server}"
     (directory / "chart/values-operator.yaml").write_text(text)
+
+
+@subject_sabotage("iso-held-without-a-cluster", "a page has Compose add a capability to what it runs")
+def capability_by_compose(directory: Path) -> None:
+    """The file keeps none, the command gives one back."""
+    told(directory / "docs/running.md", "docker compose run --rm --cap-add NET_ADMIN claude")
+
+
+@subject_sabotage("secret-not-in-logs-or-argv", "a page has curl log in by a password among its words")
+def password_behind_a_name(directory: Path) -> None:
+    """It has the shape of nothing."""
+    told(directory / "docs/configuration.md", "curl -u you:YOURS https://git.example.org/you/settings.json")

@@ -209,3 +209,27 @@ def privileged_by_another_name(directory: Path) -> None:
 def privileged_hook(directory: Path) -> None:
     text = "services:\n  claude:\n    post_start:\n      - {command: sysctl -w a=1, privileged: true}\n"
     (directory / "compose.tuned.yaml").write_text(text)
+
+
+@subject_sabotage("iso-held-without-a-cluster", "a Compose file gives the service all graphics processors")
+def graphics_processors(directory: Path) -> None:
+    (directory / "compose.gpu.yaml").write_text("services:\n  claude:\n    gpus: all\n")
+
+
+@subject_sabotage("iso-held-without-a-cluster", "a Compose file reserves a device of the machine")
+def reserved_device(directory: Path) -> None:
+    device = "{driver: nvidia, count: 1, capabilities: [gpu]}"
+    text = f"services:\n  claude:\n    deploy: {{resources: {{reservations: {{devices: [{device}]}}}}}}\n"
+    (directory / "compose.reserved.yaml").write_text(text)
+
+
+@subject_sabotage("mode-dispatch", "by Compose another mode stands in for one that nobody names")
+def another_mode_by_compose(directory: Path) -> None:
+    replace_in(directory / "compose.yaml", "${CLAUDE_MODE:-remote-control}", "${CLAUDE_MODE:-api}")
+
+
+@subject_sabotage("structured-leveled-logs", "the Compose file has the box log at debug")
+def debug_by_compose(directory: Path) -> None:
+    mode = "      CLAUDE_MODE: ${CLAUDE_MODE:-remote-control}\n"
+    level = "      BOX_LOG_LEVEL: ${BOX_LOG_LEVEL:-debug}\n"
+    replace_in(directory / "compose.yaml", mode, f"{mode}{level}")

@@ -18,6 +18,10 @@ CHECKED = re.compile(
 )
 # a file of sums: it names what it is about
 BY_A_LIST = re.compile(r"sum\b[^|;&]*\s(-\w*c|--check)\s+[^\s|;&-]")
+COMMENT = re.compile(r"(^|\s)#\s.*$", re.MULTILINE)
+STATEMENT = re.compile(r"&&|\|\||;|\n")
+HERE_DOCUMENT = re.compile(r"<<-?\s*[\"']?\w")
+KEYRING = re.compile(r"\bgpg\b")  # a key that signatures are checked by is brought with it
 RESET = re.compile(r"\bgit\b.*\b(checkout|reset|switch)\b.*\b[0-9a-f]{40}\b")
 # an archive of packages as it was at a moment, which its address ends with
 DATED = re.compile(r"://\S+/\d{8}T\d{6}Z(?!/?[\w.%+-])|APT::Snapshot|--snapshot[= ]\d{8}T")
@@ -100,8 +104,30 @@ def _is_held(words: Sequence[str], later: Sequence[Step]) -> bool:
 def _is_checked(words: Sequence[str], later: Sequence[Step]) -> bool:
     """Return whether a later RUN compares a download with a sum: it names its file, or has a list of sums."""
     names = {PurePosixPath(each.strip("'\"")).name for each in _files(words)} - {""}
-    checks = [each.rest for each in later if CHECKED.search(each.rest)]
-    return any(BY_A_LIST.search(each) or any(name in each for name in names) for each in checks)
+    checks = [_bare_variables(part) for each in later for part in _checks(each.rest)]
+    wanted = [_as_a_word(_bare_variables(each)) for each in names]
+    return any(BY_A_LIST.search(each) or any(name.search(each) for name in wanted) for each in checks)
+
+
+def _as_a_word(name: str) -> re.Pattern[str]:
+    """Return what finds a file's name, also before the ending of its signature, in no other one's."""
+    return re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
+
+
+def _checks(text: str) -> list[str]:
+    """Return the statements of a RUN that compare something with a sum or a signature."""
+    text = COMMENT.sub("", text)
+    if not CHECKED.search(text):
+        return []
+    parts = STATEMENT.split(text)
+    found = [each for each in parts if CHECKED.search(each) or KEYRING.search(each)]
+    # the list of sums is in the lines after it
+    return [text] if any(HERE_DOCUMENT.search(each) for each in found) else found
+
+
+def _bare_variables(text: str) -> str:
+    """Return a text with its variables written in one way: ${A} as $A."""
+    return text.replace("${", "$").replace("}", "")
 
 
 def _files(words: Sequence[str]) -> Iterator[str]:
@@ -134,7 +160,7 @@ def _floats(step: Step, words: Sequence[str], locked: bool, texts: Texts) -> boo
     if UPGRADES.get(name, frozenset()) & set(rest):
         return True
     if name in ("curl", "wget"):
-        return any(ADDRESS.match(each) for each in rest) and not CHECKED.search(step.rest)
+        return any(ADDRESS.match(each) for each in rest) and not _is_checked(words, [step])
     if name == "pacman":
         return not locked and any(map(SYNCS.fullmatch, rest))
     if name == "git" and "clone" in rest:
@@ -156,10 +182,12 @@ def _loose(name: str, rest: Sequence[str], named: Sequence[str]) -> bool:
     if name in OF_THE_DISTRIBUTION:
         return not all(map(ONE.fullmatch, named))
     if name in PYTHON:
-        return not _constrained(rest) and bool(version_lists.loose("\n".join(named)))
+        free = [each for each in named if "git+" in each] if _constrained(rest) else named
+        return bool(version_lists.loose("\n".join(free)))
     if name in VERSIONS:
         told = [each for each in rest if each.partition("=")[0] in VERSIONS[name]]
-        return not told and any(not re.search(r"[@:]=?v?\d", each) for each in named)
+        loose = not told and any(not re.search(r"[@:]=?v?\d", each) for each in named)
+        return loose or (name == "cargo" and bool(named) and "--locked" not in rest)
     return any(not EXACT.search(each) for each in named)
 
 

@@ -48,7 +48,17 @@ def of_the_box(
         one = each or {}
         same = any(own.get(key) and one.get(key) == own[key] for key in ("image", "build"))
         if name == service or same:
-            yield name, one
+            yield name, _with_its_devices(one)
+
+
+def _with_its_devices(service: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a service with all devices of the machine under one key, however the file asks for them."""
+    found: Any = service.get("deploy") or {}
+    for key in ("resources", "reservations"):
+        found = found.get(key) or {}
+    asked = [service.get("devices"), service.get("gpus"), found.get("devices")]
+    given = [each for each in asked if each]
+    return {**service, "devices": given} if given else service
 
 
 def chosen(subject: Subject) -> dict[str, Any]:

@@ -14,6 +14,9 @@ ALONE = frozenset({"-it", "-ti", "-i", "-t", "--interactive", "--tty", "--rm", "
 OWN = frozenset({"-e", "--env", "--name"})
 VOLUMES = frozenset({"-v", "--volume"})
 NAMED = re.compile(r"[\w{}]")
+COMPOSED = re.compile(r"\bcompose\b[^\n`|;&]*? (?:run|exec|create) +(?P<options>-[^\n`|;&]*)")
+# by these Compose takes back what its file has of the service
+FREES = re.compile(r"--(?:cap-add|privileged)\b(?:[= ]+[A-Z_]+)?")
 
 
 def texts(subject: Subject) -> dict[str, str]:
@@ -28,9 +31,20 @@ def texts(subject: Subject) -> dict[str, str]:
 
 
 def given(told: Mapping[str, str], image: str) -> dict[str, list[tuple[str, ...]]]:
-    """Return the options of each command in texts that runs ``image``, but users' own, by where it is."""
+    """Return the options of each command in texts that runs ``image``, but users' own, by where it is.
+
+    Of Compose's commands these are the ones that take back what the Compose file keeps.
+    """
     found = documented_commands.runs_in(told, image)
-    return {f"{each.page}: {' '.join(each.options)}": options(each.options) for each in found}
+    runs = {f"{each.page}: {' '.join(each.options)}": options(each.options) for each in found}
+    return {**runs, **_freed(told)}
+
+
+def _freed(told: Mapping[str, str]) -> dict[str, list[tuple[str, ...]]]:
+    joined = {page: documented_commands.CONTINUED.sub(" ", text) for page, text in told.items()}
+    every = ((page, each) for page, text in joined.items() for each in COMPOSED.finditer(text))
+    freed = ((page, each[0], FREES.findall(each["options"])) for page, each in every)
+    return {f"{page}: {command}": [tuple(how)] for page, command, how in freed if how}
 
 
 def options(words: Sequence[str]) -> list[tuple[str, ...]]:

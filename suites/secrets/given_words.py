@@ -9,7 +9,7 @@ from typing import Any
 
 from boxproof.core.secret_values import PLAIN
 from boxproof.subject.documented_commands import CONTINUED
-from boxproof.subject.image.shell_commands import commands, script
+from boxproof.subject.image.shell_commands import commands, program, script
 from boxproof.subject.manifests.pod_specs import containers
 
 NAME = r"(?:[A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY)|(?:[A-Z0-9_]*_)?PAT)"
@@ -48,6 +48,10 @@ SUBSTITUTED = re.compile(r"\$\([^()]*\)")
 ONE_WORD = "\N{NO-BREAK SPACE}"  # what is substituted is one word with what is around it
 HERE = re.compile(r"<<<\s*(?:\"[^\"]*\"|'[^']*'|\S+)")  # standard input, and no word
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe", "postStart", "preStop")
+LOGINS = {  # options whose value is a login: of curl a name and a password, of wget the password
+    "curl": re.compile(r"(?:-[a-zA-Z]*[uU]|--(?:proxy-)?user)[= ]?[^\s:=]*:[^\s]"),
+    "wget": re.compile(r"--(?:http-|ftp-|proxy-)?password[= ]\S"),
+}
 BUILT_IN = frozenset(
     {"printf", "echo", "export", "read", "test", "[", "[[", "unset", ":"}
 )  # start no process
@@ -72,10 +76,21 @@ def _of_line(line: str) -> Iterator[str]:
         inner = _inner(words)
         given = [each for each in words[1:] if each != inner or not _is_quoted(inner, written)]
         made = _joined(given)
-        if words and words[0] not in BUILT_IN and (any(map(_shows, made)) or _fills_secret(words, made)):
+        if (
+            words
+            and words[0] not in BUILT_IN
+            and (any(map(_shows, made)) or _fills_secret(words, made) or _logs_in(words))
+        ):
             yield written.replace(ONE_WORD, " ")
         if inner and not script(words):  # else it is among the commands
             yield from _of_text(inner)
+
+
+def _logs_in(words: Sequence[str]) -> bool:
+    """Return whether a program that fetches is told a password, whatever that looks like."""
+    login = LOGINS.get(program(words[0]))
+    pairs = (f"{one} {other}" for one, other in zip(words[1:], (*words[2:], ""), strict=True))
+    return login is not None and any(map(login.match, pairs))
 
 
 def _joined(words: Iterable[str]) -> list[str]:

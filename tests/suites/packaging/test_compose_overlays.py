@@ -129,3 +129,22 @@ def test_a_file_of_variables_chooses_files_and_profiles(tmp_path: Path) -> None:
     both = ["more.yaml: three comes up too", f"more.yaml: ./a is at {WHERE}"]
     assert chosen(tmp_path, f"COMPOSE_FILE={FIRST}:more.yaml\n") == both
     assert chosen(tmp_path, f"COMPOSE_PATH_SEPARATOR=;\nCOMPOSE_FILE='{FIRST};more.yaml'\n") == both
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"devices": ["/dev/kvm"]},
+        {"gpus": "all"},
+        {"deploy": {"resources": {"reservations": {"devices": [{"capabilities": ["gpu"]}]}}}},
+    ],
+)
+def test_a_device_is_one_however_a_file_asks_for_it(asked: dict[str, Any]) -> None:
+    ((_, service),) = compose_overlays.of_the_box({"box": asked}, "box", {})
+    assert service["devices"]
+
+
+@pytest.mark.parametrize("asked", [{}, {"deploy": {"resources": {"limits": {"memory": "4g"}}}}])
+def test_a_service_without_devices_stays_as_it_is(asked: dict[str, Any]) -> None:
+    ((_, service),) = compose_overlays.of_the_box({"box": asked}, "box", {})
+    assert service == asked

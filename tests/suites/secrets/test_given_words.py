@@ -109,3 +109,22 @@ def test_what_a_container_shows(fields: dict[str, Any], found: bool) -> None:
 def test_what_a_service_shows(service: dict[str, Any], found: bool) -> None:
     files = {"compose.yaml": {"services": {"one": service, "two": None}}}
     assert bool(in_words(of_services(files))) is found
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("curl -u someone:something https://example.org", True),
+        ("curl -sSu someone:something https://example.org", True),
+        ("curl -usomeone:something https://example.org", True),
+        ("curl --user=someone:something https://example.org", True),
+        ("curl --proxy-user someone:something https://example.org", True),
+        ("wget --password=something https://example.org", True),
+        ("curl -u : --negotiate https://example.org", False),
+        ("curl -u someone https://example.org:8080", False),
+        ("curl -XPUT https://example.org", False),
+        ("docker run -u 1000:1000 IMAGE", False),
+    ],
+)
+def test_a_password_behind_a_name_is_told_whatever_it_looks_like(command: str, told: bool) -> None:
+    assert bool(in_words({"page.md": command})) is told
