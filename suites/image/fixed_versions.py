@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.image.shell_commands import program
+from boxproof.subject.supply_chain import checksums
 from suites.image import named_elsewhere, version_lists
 from suites.image.named_elsewhere import Texts
 
 EXACT = re.compile(r"@v?\d+\.\d+\.\d+[\w.+-]*$")  # behind the name of a module or of an npm package
-CHECKED = re.compile(
-    r"\b(sha(1|224|256|384|512)sum|b[23]sum|shasum|openssl\s+dgst|gpgv|gpg\b.*--verify|cosign\s+verify|minisign"
-    r"|slsa-verifier|gh\s+attestation\s+verify|rpm(keys)?\s+(-K|--checksig))\b"
-)
-# a file of sums: it names what it is about
-BY_A_LIST = re.compile(r"sum\b[^|;&]*\s(-\w*c|--check)\s+[^\s|;&-]")
-COMMENT = re.compile(r"(^|\s)#\s.*$", re.MULTILINE)
-STATEMENT = re.compile(r"&&|\|\||;|\n")
-HERE_DOCUMENT = re.compile(r"<<-?\s*[\"']?\w")
-KEYRING = re.compile(r"\bgpg\b")  # a key that signatures are checked by is brought with it
 RESET = re.compile(r"\bgit\b.*\b(checkout|reset|switch)\b.*\b[0-9a-f]{40}\b")
 # an archive of packages as it was at a moment, which its address ends with
 DATED = re.compile(r"://\S+/\d{8}T\d{6}Z(?!/?[\w.%+-])|APT::Snapshot|--snapshot[= ]\d{8}T")
-ADDRESS = re.compile(r"^['\"]?(https?|ftp)://")
 BY_GIT = re.compile(r"^(git@|(git|ssh)://|[\w.-]+\.\w+/\S+\.git\b)")
-WRITES = re.compile(r"-[a-zA-Z]*[oO]|--output(-document)?|>")  # what the file of a download stands behind
 LOCAL = (".", "/", "-")
 REDIRECTS = re.compile(r"\d*[<>]+")
 TAKES_VALUE = frozenset(
@@ -76,7 +64,7 @@ def unfixed(recipe: Recipe, *, locked: bool, texts: Texts | None = None) -> list
     for stage in recipe.stages:
         for at, step in enumerate(stage.steps):
             later = [each for each in stage.steps[at + 1 :] if each.word == "RUN"]
-            if _adds(step) and not _is_checked(_brought(step), later):
+            if _adds(step) and not checksums.compares(_brought(step), later):
                 added.append(f"ADD {step.rest}")
             held = locked or bool(DATED.search(_before(recipe, stage, at)))
             floating = [words for words in step.commands if _floats(step, words, held, texts or {})]
@@ -97,45 +85,8 @@ def _before(recipe: Recipe, stage: Stage, at: int) -> str:
 def _is_held(words: Sequence[str], later: Sequence[Step]) -> bool:
     """Return whether a later RUN of the stage holds what a command brings: a download, or a repository."""
     if program(words[0]) in ("curl", "wget"):
-        return _is_checked(words, later)
+        return checksums.compares(words, later)
     return program(words[0]) == "git" and any(RESET.search(each.rest) for each in later)
-
-
-def _is_checked(words: Sequence[str], later: Sequence[Step]) -> bool:
-    """Return whether a later RUN compares a download with a sum: it names its file, or has a list of sums."""
-    names = {PurePosixPath(each.strip("'\"")).name for each in _files(words)} - {""}
-    checks = [_bare_variables(part) for each in later for part in _checks(each.rest)]
-    wanted = [_as_a_word(_bare_variables(each)) for each in names]
-    return any(BY_A_LIST.search(each) or any(name.search(each) for name in wanted) for each in checks)
-
-
-def _as_a_word(name: str) -> re.Pattern[str]:
-    """Return what finds a file's name, also before the ending of its signature, in no other one's."""
-    return re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
-
-
-def _checks(text: str) -> list[str]:
-    """Return the statements of a RUN that compare something with a sum or a signature."""
-    text = COMMENT.sub("", text)
-    if not CHECKED.search(text):
-        return []
-    parts = STATEMENT.split(text)
-    found = [each for each in parts if CHECKED.search(each) or KEYRING.search(each)]
-    # the list of sums is in the lines after it
-    return [text] if any(HERE_DOCUMENT.search(each) for each in found) else found
-
-
-def _bare_variables(text: str) -> str:
-    """Return a text with its variables written in one way: ${A} as $A."""
-    return text.replace("${", "$").replace("}", "")
-
-
-def _files(words: Sequence[str]) -> Iterator[str]:
-    """Give what a download is called: by its address, and by where it is written to."""
-    parted = [part for each in words for part in (each.split("=", 1) if each.startswith("--") else [each])]
-    for before, each in zip(("", *parted), parted, strict=False):
-        if (ADDRESS.match(each) or WRITES.fullmatch(before)) and not each.startswith("-"):
-            yield "" if each.endswith("/") else each
 
 
 def _brought(step: Step) -> list[str]:
@@ -146,7 +97,11 @@ def _brought(step: Step) -> list[str]:
 
 def _adds(step: Step) -> bool:
     """Return whether an ADD brings something of the net that neither a checksum nor a commit holds."""
-    named = [each for each in map(_bare, step.rest.split()[:-1]) if BY_GIT.match(each) or ADDRESS.match(each)]
+    named = [
+        each
+        for each in map(_bare, step.rest.split()[:-1])
+        if BY_GIT.match(each) or checksums.ADDRESS.match(each)
+    ]
     return step.word == "ADD" and not step.option("checksum") and not all(map(COMMIT.search, named))
 
 
@@ -160,7 +115,7 @@ def _floats(step: Step, words: Sequence[str], locked: bool, texts: Texts) -> boo
     if UPGRADES.get(name, frozenset()) & set(rest):
         return True
     if name in ("curl", "wget"):
-        return any(ADDRESS.match(each) for each in rest) and not _is_checked(words, [step])
+        return any(checksums.ADDRESS.match(each) for each in rest) and not checksums.compares(words, [step])
     if name == "pacman":
         return not locked and any(map(SYNCS.fullmatch, rest))
     if name == "git" and "clone" in rest:
@@ -202,7 +157,7 @@ def _names(words: Sequence[str], verb: str) -> Iterator[str]:
     for each in rest:
         if each in TAKES_VALUE or REDIRECTS.fullmatch(each):
             next(rest, "")
-        elif each.endswith(OWN) and not ADDRESS.match(each):
+        elif each.endswith(OWN) and not checksums.ADDRESS.match(each):
             continue
         elif not each.startswith((*LOCAL, "$")) and not REDIRECTS.match(each):
             yield each

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 from boxproof.subject.image.dockerfile import Recipe, Step
 
@@ -22,6 +24,19 @@ HAS_A_VALUE = re.compile(r"\s-[nz]\s|\[\[?\s+[\"']?\$?[\w{}]*[\"']?\s+\]")
 OR_NONE = re.compile(r"\s-z\s+\S+\s*\]{0,2}\s*\|\|")
 AND_ONE = re.compile(r"\s-n\s+\S+\s*\]{0,2}\s*&&")
 LAST_IF = re.compile(r"\bif\b(?P<asks>(?:(?!\bif\b).)*?)\bthen\b(?:(?!\bfi\b).)*$", re.DOTALL)
+
+CHECKED = re.compile(
+    r"\b(sha(1|224|256|384|512)sum|b[23]sum|shasum|openssl\s+dgst|gpgv|gpg\b.*--verify|cosign\s+verify|minisign"
+    r"|slsa-verifier|gh\s+attestation\s+verify|rpm(keys)?\s+(-K|--checksig))\b"
+)
+# a file of sums: it names what it is about
+BY_A_LIST = re.compile(r"sum\b[^|;&]*\s(-\w*c|--check)\s+[^\s|;&-]")
+COMMENT = re.compile(r"(^|\s)#\s.*$", re.MULTILINE)
+STATEMENT = re.compile(r"&&|\|\||;|\n")
+HERE_DOCUMENT = re.compile(r"<<-?\s*[\"']?\w")
+KEYRING = re.compile(r"\bgpg\b")  # a key that signatures are checked by is brought with it
+ADDRESS = re.compile(r"^['\"]?(https?|ftp)://")
+WRITES = re.compile(r"-[a-zA-Z]*[oO]|--output(-document)?|>")  # what the file of a download stands behind
 
 
 def binding(step: Step, recipe: Recipe) -> int:
@@ -93,3 +108,41 @@ def _first(whole: str, rest: str) -> str:
         return alone
     group = re.search(r"\|\|\s*(\{.*?\}|\(.*?\))", whole, re.DOTALL)
     return group[1] if group else ""
+
+
+def compares(words: Sequence[str], steps: Sequence[Step]) -> bool:
+    """Return whether one of these RUNs compares a download with a sum: by its name, or by a list of sums."""
+    names = {PurePosixPath(each.strip("'\"")).name for each in files(words)} - {""}
+    checks = [_bare_variables(part) for each in steps for part in _checks(each.rest)]
+    wanted = [_as_a_word(_bare_variables(each)) for each in names]
+    return any(BY_A_LIST.search(each) or any(name.search(each) for name in wanted) for each in checks)
+
+
+def files(words: Sequence[str]) -> Iterator[str]:
+    """Give what a download is called: by its address, and by where it is written to."""
+    parted = [part for each in words for part in (each.split("=", 1) if each.startswith("--") else [each])]
+    for before, each in zip(("", *parted), parted, strict=False):
+        if (ADDRESS.match(each) or WRITES.fullmatch(before)) and not each.startswith("-"):
+            yield "" if each.endswith("/") else each
+
+
+def _as_a_word(name: str) -> re.Pattern[str]:
+    """Return what finds a file's name, also before the ending of its signature, in no other one's."""
+    return re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
+
+
+def _checks(text: str) -> list[str]:
+    """Return the statements of a RUN that compare something with a sum or a signature."""
+    text = COMMENT.sub("", text)
+    if not CHECKED.search(text):
+        return []
+    parts = STATEMENT.split(text)
+    found = [each for each in parts if CHECKED.search(each) or KEYRING.search(each)]
+    # the list of sums is in the lines after it, or in a group of statements ahead of it
+    spread = any(HERE_DOCUMENT.search(each) or each.lstrip().startswith(("}", ")")) for each in found)
+    return [text] if spread else found
+
+
+def _bare_variables(text: str) -> str:
+    """Return a text with its variables written in one way: ${A} as $A."""
+    return text.replace("${", "$").replace("}", "")

@@ -178,12 +178,19 @@ def _guarded(step: Step, recipe: Recipe) -> bool:
         named = [each for each in step.rest.split()[:-1] if ADDRESS.search(each) or each.endswith(".git")]
         committed = bool(named) and all(COMMIT.search(each.partition("#")[2]) for each in named)
         return committed or bool(re.fullmatch(r"sha256:[0-9a-f]{64}", step.option("checksum")))
+    if not all(checksums.compares(each, [step]) for each in step.commands if _is_named(each)):
+        return False
     checks = checksums.binding(step, recipe)
     git = all(each[0] != "git" for each in step.commands) or bool(COMMIT.search(step.rest))
     only_git = all(each[0] == "git" for each in step.commands if _is_fetch(each)) and step.commands
     if only_git and any(_is_fetch(each) for each in step.commands):
         return git
     return git and checks > 0 and max(checks, len(checksums.DIGEST.findall(step.rest))) >= _fetches(step)
+
+
+def _is_named(words: Sequence[str]) -> bool:
+    """Return whether a download has a file's name, by which a comparison would be known for its own."""
+    return program(words[0]) in ("curl", "wget") and any(checksums.files(words))
 
 
 def says(version: str, output: str) -> bool:

@@ -36,10 +36,13 @@ GUARDS = [
     "RUN set -eux; apt-get install -y curl; " + GET + "; " + CHECK + "; rm -f /z || true",
     f"RUN curl -fsSLo /x https://example.invalid/${{A}}/x-${{B}},1 && {CHECK}",
     f"ADD https://example.invalid/x.git#{'b' * 40} /x",
-    f"RUN wget -q https://example.invalid/x.apk && {CHECK} && apk add --allow-untrusted x.apk",
+    f"RUN wget -qO /x https://example.invalid/x.apk && {CHECK} && apk add --allow-untrusted /x",
+    f"RUN {GET} && {{ echo '{SUM}  /y'; echo '{SUM}  /x'; }} | sha256sum -c -",
     "RUN echo 'deb [trusted=yes] file:/packages ./' > /etc/apt/sources.list && apt-get update",
 ]  # fmt: skip
 NO_GUARDS = [
+    f"RUN {GET} && {CHECK.replace('/x', '/y')}",
+    f"RUN {GET} && {CHECK.replace('/x', '/etc/hostname')} && chmod +x /x",
     f"RUN {GET}; {CHECK}; chmod +x /x",
     f"RUN {GET} && {CHECK} || true",
     f"RUN {GET} && {CHECK} || echo 'no match'",
