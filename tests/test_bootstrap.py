@@ -90,9 +90,7 @@ def surroundings(clone: Path, **more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], **offline, **more}
 
 
-def start(
-    clone: Path, *words: str, cwd: Path | None = None, **more: str
-) -> subprocess.CompletedProcess[str]:
+def start(clone: Path, *words: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     argv, env = [str(clone / "nox"), *words], surroundings(clone, **more)
     return subprocess.run(argv, check=False, capture_output=True, text=True, env=env, cwd=cwd)
 
