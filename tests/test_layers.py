@@ -76,13 +76,18 @@ def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(tree))
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield every dotted name that a module imports, also inside functions."""
-    for node in nodes(tree):
+@cache
+def imported(tree: ast.AST) -> tuple[str, ...]:
+    """Return every dotted name that a module imports, also inside functions."""
+    found, waiting = [], [tree]
+    for node in waiting:
         if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
+            found += [each.name for each in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{each.name}" for each in node.names)
+            found += [f"{node.module}.{each.name}" for each in node.names]
+        # no expression imports, and most of a tree is expressions
+        waiting.extend(each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr))
+    return tuple(found)
 
 
 def used(tree: ast.AST) -> Iterator[str]:

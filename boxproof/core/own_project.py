@@ -9,6 +9,7 @@ import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,16 @@ PICTURES = (
 def _red_required() -> bool:
     """Return what the ini says: whether a check must have been seen red in its present form."""
     path = ROOT / "pyproject.toml"
-    ini: dict[str, Any] = tomllib.loads(path.read_text()) if path.is_file() else {}
-    for table in ("tool", "pytest", "ini_options"):
-        ini = ini.get(table, {})
+    ini = _ini(path, path.stat().st_mtime_ns) if path.is_file() else {}
     return ini.get("claims_seen_red") != "reported"
+
+
+@cache
+def _ini(path: Path, _changed: int) -> dict[str, Any]:
+    table: dict[str, Any] = tomllib.loads(path.read_text())
+    for name in ("tool", "pytest", "ini_options"):
+        table = table.get(name, {})
+    return table
 
 
 OURS = Project(
@@ -99,7 +106,7 @@ def of(subject: Path) -> Project:
     """
     told = foreign_subject.proof_table(subject)
     more = (_extension(subject, told),) if told else ()
-    required = _red_required() and is_ours(subject)
+    required = is_ours(subject) and _red_required()
     return replace(OURS, extensions=more, words=foreign_subject.words_of(subject), red_required=required)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections import Counter
+from collections import deque
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -32,30 +32,37 @@ def digest(text: str) -> str:
 
 def is_one(path: Path, name: str) -> bool:
     """Return whether a file defines a name once, so that its form is of what runs under that name."""
-    return _names_of(_parsed(path))[name] == 1
+    return len(_definitions(_parsed(path)).get(name, [])) == 1
 
 
 @cache
-def _names_of(module: ast.Module) -> Counter[str]:
-    return Counter(each.name for each in ast.walk(module) if isinstance(each, Definitions))
+def _definitions(module: ast.Module) -> dict[str, list[ast.AST]]:
+    """Return all functions and classes of a module by name, the outer ones first."""
+    found: dict[str, list[ast.AST]] = {}
+    waiting: deque[ast.AST] = deque([module])
+    while waiting:
+        node = waiting.popleft()
+        if isinstance(node, Definitions):
+            found.setdefault(node.name, []).append(node)
+        # an expression defines none, and most of a tree is expressions
+        waiting.extend(each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr))
+    return found
 
 
 @cache
 def _form(module: ast.Module, name: str, shared: tuple[ast.Module, ...]) -> str:
-    start = next(
-        (each for each in ast.walk(module) if isinstance(each, Definitions) and each.name == name), None
-    )
-    if start is None:
+    starts = _definitions(module).get(name)
+    if not starts:
         return ""
     known = {key: each for one in (*shared, module) for key, each in _defined(one)}
-    wanted = {name: start} | {key: each for key, each in known.items() if _is_automatic(each)}
-    waiting: list[ast.AST] = list(wanted.values())
+    wanted = {name: starts[0]} | {key: each for key, each in known.items() if _is_automatic(each)}
+    waiting = list(wanted.values())
     while waiting:
         for used in _names(waiting.pop()):
             if used in known and used not in wanted:
                 wanted[used] = known[used]
                 waiting.append(known[used])
-    return digest("\n".join(f"{key} {_shape(each)}" for key, each in sorted(wanted.items())))
+    return digest("\n".join(f"{key} {_told(each)}" for key, each in sorted(wanted.items())))
 
 
 def _parsed(path: Path) -> ast.Module:
@@ -68,7 +75,12 @@ def _parse(path: Path, _changed: int, _size: int) -> ast.Module:
     return ast.parse(path.read_text())
 
 
-def _defined(module: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+@cache
+def _defined(module: ast.Module) -> tuple[tuple[str, ast.AST], ...]:
+    return tuple(_names_and_statements(module))
+
+
+def _names_and_statements(module: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
     for each in module.body:
         if isinstance(each, Definitions):
             yield each.name, each
@@ -87,6 +99,7 @@ def _beside(module: ast.Module, directory: Path) -> Iterator[ast.Module]:
                 yield _parsed(path)
 
 
+@cache
 def _is_automatic(node: ast.AST) -> bool:
     """Return whether pytest uses a definition of a module without being told: pytestmark, autouse."""
     if isinstance(node, ast.Assign):
@@ -96,15 +109,24 @@ def _is_automatic(node: ast.AST) -> bool:
     return any(isinstance(each, ast.keyword) and each.arg == "autouse" for each in words)
 
 
-def _names(node: ast.AST) -> Iterator[str]:
-    """Yield what ``node`` may refer to by name: also fixtures, in arguments and as text."""
+@cache
+def _names(node: ast.AST) -> tuple[str, ...]:
+    """Return what ``node`` may refer to by name: also fixtures, in arguments and as text."""
+    found: dict[str, None] = {}
     for each in ast.walk(node):
         if isinstance(each, ast.Name):
-            yield each.id
+            found[each.id] = None
         elif isinstance(each, ast.arg):
-            yield each.arg
+            found[each.arg] = None
         elif isinstance(each, ast.Constant) and isinstance(each.value, str):
-            yield each.value
+            found[each.value] = None
+    return tuple(found)
+
+
+@cache
+def _told(node: ast.AST) -> str:
+    """Return the shape of a definition: many checks of a module share it."""
+    return _shape(node)
 
 
 def _shape(value: object) -> str:
@@ -113,8 +135,11 @@ def _shape(value: object) -> str:
         return f"[{','.join(map(_shape, value))}]"
     if not isinstance(value, ast.AST):
         return repr(value)
-    fields = {name: each for name, each in ast.iter_fields(value) if name not in SILENT}
-    if isinstance(value, Definitions) and ast.get_docstring(value, clean=False) is not None:
-        fields["body"] = value.body[1:]
-    told = (f"{name}={_shape(each)}" for name, each in fields.items() if each is not None and each != [])
+    told = []
+    for name in value._fields:
+        each = getattr(value, name, None)
+        if name == "body" and isinstance(value, Definitions):
+            each = value.body[1:] if ast.get_docstring(value, clean=False) is not None else value.body
+        if name not in SILENT and each is not None and each != []:
+            told.append(f"{name}={_shape(each)}")
     return f"{type(value).__name__}({','.join(told)})"

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-import filelock
 from pydantic import AwareDatetime, Field
 
 from pytest_claims import progress
@@ -160,6 +159,8 @@ def _parted(path: Path) -> tuple[list[Line], list[str]]:
 
 def keep(path: Path, found: Results, run: Path) -> Past:
     """Add a run to the history at ``path``, and write into ``run`` what changed since those before."""
+    import filelock  # it brings asyncio, which no process needs that only reads a history
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{path}.lock"):
         own = line(found)

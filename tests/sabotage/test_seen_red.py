@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.cli import sabotage
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
 from boxproof.runs import suite_runner
 from boxproof.runs.suite_runner import Listed
+from boxproof.subject import model, parts
+from pytest_claims import waivers
 from pytest_claims.recording import red_lock
 
 pytestmark = pytest.mark.integration
@@ -30,6 +33,18 @@ def test_our_lock_is_of_checks_and_sabotages_there_are(tmp_path: Path, checks: d
     file = OURS.sabotage_dir / red_lock.FILE
     if file.is_file():
         assert file.read_text() == red_lock.write(tmp_path, lock).read_text()
+
+
+def test_every_check_of_our_box_was_seen_red_as_it_is(checks: dict[str, Listed]) -> None:
+    """Claims that are waived apart: what they are waived for cannot be had here.
+
+    Where one is named, `nox -s sabotage -- --claims ID` tries its claim's sabotages.
+    """
+    about = sabotage.about(checks, parts.absent(model.load(ROOT)))
+    waived, lock = set(waivers.load(ROOT, OURS.claims())), OURS.red_lock()
+    assert len(about) > len(OURS.claims())
+    left = {name: each.claims for name, each in about.items() if not lock.by(name, each.form)}
+    assert {name: ids for name, ids in left.items() if not waived & set(ids)} == {}
 
 
 def test_every_check_has_a_form_and_a_claim(checks: dict[str, Listed]) -> None:
