@@ -9,7 +9,6 @@ from boxproof.core.session import ImageInfo
 from boxproof.deployment import deploy
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import Edit
-from boxproof.fixtures.private_config import FILES, SKILL_FILE, Clones
 from boxproof.kube.client import Kube, Object
 from boxproof.probes.pods import helper_pods, init_container
 from boxproof.probes.pods.init_container import Outcome, outcome, restarts
@@ -20,6 +19,7 @@ from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import holds, until
+from suites.init.private_config import FILES, SKILL_FILE, Clones
 
 STRAYS = (".a", "..data", "...x", "....", "v", "-rf", "a b", "*", "..dir/.x/..y")
 CLONED = sorted({".git"} | {each.partition("/")[0] for each in FILES})

@@ -14,7 +14,6 @@ from boxproof.agent.login import FILE, credentials
 from boxproof.core.secret_values import forms, holds_secret
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
-from boxproof.fixtures.private_config import SKILL_FILE, Clones
 from boxproof.kube import pod_status
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
@@ -25,6 +24,7 @@ from boxproof.subject.manifests.pod_specs import holders
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import until
+from suites.init.private_config import SKILL_FILE, Clones
 from suites.persistence.roots_box import on_claim
 
 ITS_OWN = require(
