@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.process import started
-from boxproof.fixtures.sandboxed import Inside, Sandbox
 from boxproof.probes.stage import (
     ABSTRACT,
     CARRIER,
@@ -24,6 +23,7 @@ from boxproof.probes.stage import (
 )
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until
+from suites.sandbox.sandboxed import Inside, Sandbox
 
 ISOLATED = ("internet", "offline")
 TIERS = ("full", *ISOLATED)

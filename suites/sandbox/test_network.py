@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.network.reach import Listener, Reach, reach
 from boxproof.probes.stage import (
     ABSTRACT,
@@ -23,6 +22,7 @@ from boxproof.probes.stage import (
     Stage,
 )
 from pytest_claims import claim, control, observe, require, scope
+from suites.sandbox.sandboxed import Sandbox
 
 DENIED = {Reach.REFUSED, Reach.FILTERED, Reach.NO_ROUTE}
 UNREACHED = require("there is no connection", lambda answer: answer in DENIED)
