@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from boxproof.core.process import Result, Started
-from boxproof.host.sandbox_tools import behind
 from boxproof.probes.stage import Stage
 from pytest_claims import SubjectFault, claim, control, observe, require, scope
 from pytest_claims.waiting import until
 from suites.sandbox import asked_outside
+from suites.sandbox.sandbox_tools import behind
 from suites.sandbox.sandboxed import Sandbox
 
 STAY = ["sh", "-c", "echo started; read -r word"]
