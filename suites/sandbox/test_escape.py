@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.process import started
-from boxproof.probes.stage import (
+from pytest_claims import claim, control, observe, require, scope
+from pytest_claims.waiting import until
+from suites.sandbox.sandboxed import Inside, Sandbox
+from suites.sandbox.stage import (
     ABSTRACT,
     CARRIER,
     HOST,
@@ -21,9 +24,6 @@ from boxproof.probes.stage import (
     PRIVATE,
     Stage,
 )
-from pytest_claims import claim, control, observe, require, scope
-from pytest_claims.waiting import until
-from suites.sandbox.sandboxed import Inside, Sandbox
 
 ISOLATED = ("internet", "offline")
 TIERS = ("full", *ISOLATED)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from boxproof.core.process import Result
 from boxproof.probes.network.reach import Listener, Reach, reach
-from boxproof.probes.stage import LOOPBACK_PORT, Stage
 from pytest_claims import claim, control, observe, require, scope
 from suites.sandbox.sandboxed import Sandbox
+from suites.sandbox.stage import LOOPBACK_PORT, Stage
 from suites.sandbox.test_escape import PATHS, RULES, Attempt, outcome
 from suites.sandbox.test_plan import sections
 

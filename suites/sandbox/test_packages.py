@@ -9,10 +9,10 @@ import pytest
 
 from boxproof.core.settings import Settings
 from boxproof.probes.network.reach import Reach, reach
-from boxproof.probes.stage import FORGE, NEIGHBOUR, PORT, Stage
 from pytest_claims import claim, control, observe, require, scope
 from suites.sandbox.nix_store import Nix
 from suites.sandbox.sandboxed import Sandbox
+from suites.sandbox.stage import FORGE, NEIGHBOUR, PORT, Stage
 
 Profile = Callable[[str, str], Path]
 TIERS = ("full", "internet", "offline")
