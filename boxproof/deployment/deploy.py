@@ -16,7 +16,7 @@ from boxproof.core import admission
 from boxproof.core.own_project import PUT_IN, of
 from boxproof.core.session import RUN_LABEL, ClusterInfo, Session, StubInfo
 from boxproof.core.settings import Settings
-from boxproof.deployment import box_instances, sabotage_ways
+from boxproof.deployment import box_instances, sabotage_ways, served_kinds
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.box_instances import Record, instances_of, private, record_path, remember
 from boxproof.deployment.sabotage_ways import ManifestSabotage
@@ -29,13 +29,11 @@ from pytest_claims import progress
 from pytest_claims.concurrency.sharing import instances as shared
 from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, UsageError
 from pytest_claims.recording import records
-from pytest_claims.waiting import until
 
 Objects = list[dict[str, Any]]
 Rendered = Mapping[str, Objects]  # of several tiers or components, by what they are called
 Edit = Callable[[Objects], None]
 START = 180.0  # seconds until Ready
-DEFINED = 30.0  # seconds until a kind that was defined is served
 COMPONENTS = ("test-api",)
 NO_APISERVER = "192.0.2.2:6443"  # RFC 5737: an address for documentation
 NO_CLUSTER = kubeconfig({"none": "stub-token"}, "")
@@ -238,7 +236,7 @@ def deploy(
     for each in objects:
         each["metadata"].setdefault("labels", {})[RUN_LABEL] = session.run
     box_instances.demand(kube, session, objects)
-    objects = _served(kube, session, objects)
+    objects = served_kinds.served(kube, session, objects)
     record = remember(
         session, namespace=namespace, suffix=suffix, components=components, objects=objects, token=token,
         sabotaged=sabotaged,
@@ -264,40 +262,10 @@ def _apply(kube: Kube, namespace: str, objects: Objects) -> None:
     if live and live["status"].get("phase") == "Terminating":
         pod_status.gone(kube, "Namespace", namespace)
     try:
-        _define(kube, [each for each in objects if each["kind"] == "CustomResourceDefinition"])
+        served_kinds.define(kube, [each for each in objects if each["kind"] == "CustomResourceDefinition"])
         kube.apply(objects)
     except Invalid as error:
         raise SubjectFault(f"the API server refuses the manifests: {error.message}") from error
-
-
-def _define(kube: Kube, definitions: Objects) -> None:
-    """Apply definitions of kinds and wait until the API server serves them; raises DeadlineExceeded."""
-    kinds = {(each["spec"]["group"], each["spec"]["names"]["kind"]) for each in kube.apply(definitions)}
-    if kinds:
-        until(
-            lambda: kinds <= {(each.group, each.kind) for each in kube.resources(fresh=True)},
-            timeout=DEFINED,
-            what=f"the API server serves {', '.join(sorted(kind for _, kind in kinds))}",
-        )
-
-
-def _served(kube: Kube, session: Session, objects: Objects) -> Objects:
-    """Return the objects without those of API groups that the cluster does not have; of others' boxes only.
-
-    The agent's own stays: without what serves it there is nothing to prove.
-    """
-    from boxproof.subject import model
-    from boxproof.subject.manifests import starting
-
-    subject = model.load(Path(session.subject))
-    if "box" in subject.profiles:
-        return objects
-    agent, groups = workload_of(objects, subject), {each.group for each in kube.resources()}
-    left = [each for each in starting.foreign(objects, groups) if each != agent]
-    if left:
-        named = ", ".join(f"{each['kind']}/{each['metadata']['name']}" for each in left)
-        progress.say(f"not applied, as the cluster serves no such kind: {named}", style="yellow")
-    return [each for each in objects if each not in left]
 
 
 def attach(session: Session, suffix: str = "", kube: Kube | None = None) -> Box:

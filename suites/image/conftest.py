@@ -10,7 +10,7 @@ from boxproof.subject.image import dockerfile
 from boxproof.subject.image.base_image import Base, choose
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import build_scripts
+from suites.image import build_scripts
 from suites.image.named_elsewhere import Texts
 
 

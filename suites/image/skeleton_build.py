@@ -17,11 +17,12 @@ from pathlib import Path
 
 from boxproof.core.session import EngineInfo
 from boxproof.subject import copies as tags
-from boxproof.subject.image import build_contexts, tools, trial_build
+from boxproof.subject.image import build_contexts, tools
 from boxproof.subject.image import dockerfile as recipe
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
+from suites.image import trial_build
 
 FETCHES = (
     "apt-get",

@@ -12,7 +12,7 @@ from docker.errors import DockerException, ImageNotFound
 from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.core.settings import Settings
 from boxproof.probes import local_registry
-from boxproof.subject.image import dockerfile, trial_build
+from boxproof.subject.image import dockerfile
 from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.base_image import LENT
 from boxproof.subject.image.image_files import reader
@@ -20,6 +20,7 @@ from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import EnvironmentFault, Unprovable
+from suites.image import trial_build
 
 pytestmark = scope("image")
 

@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Mapping
 
 from boxproof.core.session import EngineInfo
-from boxproof.subject.image import trial_build
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
+from suites.image import trial_build
 
 pytestmark = scope("image")
 

@@ -16,10 +16,10 @@ from boxproof.subject.image.base_image import Base
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import build_scripts, lock_check, package_lock
+from boxproof.subject.supply_chain import lock_check, package_lock
 from pytest_claims import claim, control, needs, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
-from suites.image import fixed_versions, locked_files, two_days
+from suites.image import build_scripts, fixed_versions, locked_files, two_days
 from suites.image.named_elsewhere import Texts
 
 pytestmark = scope("image")

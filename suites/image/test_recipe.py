@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-from boxproof.subject.detection import every_build
 from boxproof.subject.image.dockerfile import Recipe, parse
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import Unprovable
-from suites.image import image_user, manager_caches
+from suites.image import every_build, image_user, manager_caches
 
 pytestmark = scope("image")
 IN_ITS_CACHE = require(

@@ -24,11 +24,11 @@ from boxproof.subject.image.image_files import reader
 from boxproof.subject.image.layers import Layer, layers
 from boxproof.subject.image.tools import Tool
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import build_scripts, lock_check, package_lock
+from boxproof.subject.supply_chain import lock_check, package_lock
 from pytest_claims import claim, control, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from pytest_claims.pace import stretched
-from suites.image import installed_clis, two_days
+from suites.image import build_scripts, installed_clis, two_days
 
 pytestmark = scope("image")
 

@@ -9,11 +9,11 @@ import pytest
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import Edit, Objects
 from boxproof.fixtures.box_fixtures import MakeBox
-from boxproof.fixtures.private_config import FILES, Clones, initial
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
 from boxproof.stubs.anthropic import Repository, Stub
 from boxproof.subject.model import Subject
+from suites.init.private_config import FILES, Clones, initial
 
 
 @pytest.fixture

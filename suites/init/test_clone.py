@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from boxproof.agent import login
 from boxproof.agent.login import FILE, Login, credentials
 from boxproof.deployment.box import Box
-from boxproof.fixtures.private_config import FILES, SKILL, SKILL_FILE, Clones
 from boxproof.probes.pods.volume_reader import Visitor
 from boxproof.stubs.anthropic import MESSAGES, Repository, Stub
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
+from suites.init.private_config import FILES, SKILL, SKILL_FILE, Clones
 
 HOUR = 3600
 NOWHERE = "/dev/shm/nothing"

@@ -9,10 +9,8 @@ from boxproof.core.session import ImageInfo
 from boxproof.deployment import deploy
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import Edit
-from boxproof.fixtures.private_config import FILES, SKILL_FILE, Clones
 from boxproof.kube.client import Kube, Object
-from boxproof.probes.pods import helper_pods, init_container
-from boxproof.probes.pods.init_container import Outcome, outcome, restarts
+from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.volume_reader import Visitor
 from boxproof.probes.pods.volumes import only_member
 from boxproof.stubs.anthropic import Repository
@@ -20,6 +18,9 @@ from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import holds, until
+from suites.init import init_container
+from suites.init.init_container import Outcome, outcome, restarts
+from suites.init.private_config import FILES, SKILL_FILE, Clones
 
 STRAYS = (".a", "..data", "...x", "....", "v", "-rf", "a b", "*", "..dir/.x/..y")
 CLONED = sorted({".git"} | {each.partition("/")[0] for each in FILES})

@@ -7,13 +7,13 @@ import base64
 from boxproof.agent.login import credentials
 from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import Edit
-from boxproof.fixtures.private_config import SKILL_FILE, Clones
 from boxproof.kube.client import Kube
 from boxproof.probes.pods.volumes import only_member
 from boxproof.stubs.anthropic import Repository
 from boxproof.subject.manifests.pod_specs import selector
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
+from suites.init.private_config import SKILL_FILE, Clones
 from suites.init.test_clone import KEPT
 from suites.init.test_failure import FAILS_AT_ONCE, failure
 

@@ -14,17 +14,17 @@ from boxproof.agent.login import FILE, credentials
 from boxproof.core.secret_values import forms, holds_secret
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
-from boxproof.fixtures.private_config import SKILL_FILE, Clones
 from boxproof.kube import pod_status
 from boxproof.kube.client import Kube
 from boxproof.probes.pods import helper_pods
-from boxproof.probes.pods.init_container import seen_in_processes
 from boxproof.probes.pods.volume_reader import Visitor, claims, roots_volume
 from boxproof.stubs.anthropic import Repository
 from boxproof.subject.manifests.pod_specs import holders
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from pytest_claims.waiting import until
+from suites.init.init_container import seen_in_processes
+from suites.init.private_config import SKILL_FILE, Clones
 from suites.persistence.roots_box import on_claim
 
 ITS_OWN = require(

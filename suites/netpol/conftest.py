@@ -14,11 +14,11 @@ from boxproof.deployment import deploy
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
-from boxproof.probes.network import public_addresses
 from boxproof.probes.network.enforcement import CANARY, Barrier, allow_all, becomes, deny_all
 from boxproof.probes.network.reach import DENIED, Listener, Outside, Reach, listen, reached
 from boxproof.probes.pods.probe_pods import Twin
 from pytest_claims.faults import EnvironmentFault
+from suites.netpol import public_addresses
 
 MUTED = {"boxproof.dev/canary": "muted"}
 # what lets a pod that is not root listen on port 53, under any level of Pod Security

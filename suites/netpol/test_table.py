@@ -19,10 +19,9 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import Place
-from boxproof.probes.network import connectivity, public_addresses, truth_table
+from boxproof.probes.network import connectivity
 from boxproof.probes.network.connectivity import Spot
 from boxproof.probes.network.reach import Outside, Reach
-from boxproof.probes.network.truth_table import Line, Taken, counted
 from boxproof.probes.pods.helper_pods import workers
 from boxproof.probes.pods.probe_pods import Twin, settled
 from boxproof.probes.probe_protocol import Prober
@@ -30,9 +29,11 @@ from boxproof.subject.manifests.pod_specs import labels, pod_spec, without_pods
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require
 from pytest_claims.faults import EnvironmentFault
+from suites.netpol import public_addresses, truth_table
 from suites.netpol.conftest import LOW_PORTS
 from suites.netpol.meant import RESOLVER as RESOLVER_LABELS
 from suites.netpol.test_space import claimed_elsewhere
+from suites.netpol.truth_table import Line, Taken, counted
 
 NEEDS_TWO = "needs two nodes that take pods"
 PORTS = (22, 53, 80, 443, 3128, 3129, 6443, 8080)  # and one at random

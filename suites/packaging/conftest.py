@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from boxproof.core.session import Session
-from boxproof.fixtures.applied_objects import Applied, Conformity
 from boxproof.fixtures.helm_release import Charts, Release
 from boxproof.kube.client import Kube
 from boxproof.probes.network.reach import Outside
+from suites.packaging.applied_objects import Applied, Conformity
 
 
 @pytest.fixture

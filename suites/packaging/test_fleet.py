@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from boxproof.fixtures.applied_objects import Conformity
 from boxproof.fixtures.helm_release import Charts
 from boxproof.subject.manifests import helm
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from suites.packaging import argocd, chart_values
+from suites.packaging.applied_objects import Conformity
 
 SAME = require("the two say the same", lambda differences: differences == [])
 VALID = require("no field is unknown", lambda faults: faults == [])

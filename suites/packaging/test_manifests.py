@@ -8,13 +8,13 @@ from typing import Any
 
 from boxproof.core.session import RUN_LABEL, Session
 from boxproof.deployment.box import Box
-from boxproof.fixtures.applied_objects import Applied, Conformity, refused
 from boxproof.fixtures.helm_release import Charts
 from boxproof.kube.client import Kube
 from boxproof.subject.manifests import compose_file, shipped
 from boxproof.subject.manifests.object_diff import called
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
+from suites.packaging.applied_objects import Applied, Conformity, refused
 from suites.packaging.told_namespaces import DEFAULT, deployed, unplaced
 
 VALID = require("no field is wrong by the schemas", lambda faults: faults == [])

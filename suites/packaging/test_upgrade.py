@@ -11,13 +11,13 @@ import yaml
 
 from boxproof.core.session import Session
 from boxproof.deployment.box import Box
-from boxproof.fixtures.applied_objects import refused
 from boxproof.fixtures.helm_release import Charts
 from boxproof.subject.manifests import derive, helm, starting
 from boxproof.subject.manifests.object_diff import called, differences
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from suites.packaging import lasting_objects
+from suites.packaging.applied_objects import refused
 
 Objects = list[dict[str, Any]]
 LATER, TAG = "99.1.0", "99.1.0"

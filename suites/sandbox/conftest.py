@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.settings import Settings
-from boxproof.fixtures import sandboxed
-from boxproof.fixtures.sandboxed import Api, Sandbox
 from boxproof.probes.network.reach import standing
-from boxproof.probes.stage import Stage
 from boxproof.subject.image import tools as programs
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
+from suites.sandbox import sandboxed
+from suites.sandbox.sandboxed import Api, Sandbox
+from suites.sandbox.stage import Stage
 
 
 @pytest.fixture(scope="session")

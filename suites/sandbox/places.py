@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from boxproof.probes.stage import Stage
+from suites.sandbox.stage import Stage
 
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # where programs put what they need for a while
 # where people and programs of a machine keep what is theirs, for good and for a while; of /etc what no

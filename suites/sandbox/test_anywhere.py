@@ -6,11 +6,11 @@ import os
 from functools import partial
 from pathlib import Path
 
-from boxproof.fixtures.sandboxed import Inside, Sandbox
 from boxproof.probes.network.reach import Listener, Reach, reach
-from boxproof.probes.stage import NEIGHBOUR, NEIGHBOUR_SIX, PORT, Stage
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
+from suites.sandbox.sandboxed import Inside, Sandbox
+from suites.sandbox.stage import NEIGHBOUR, NEIGHBOUR_SIX, PORT, Stage
 from suites.sandbox.test_projects import SETTINGS, STAY, begun, repository
 
 DENIED = {Reach.REFUSED, Reach.FILTERED, Reach.NO_ROUTE}

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.process import started
-from boxproof.fixtures.sandboxed import Inside, Sandbox
-from boxproof.probes.stage import (
+from pytest_claims import claim, control, observe, require, scope
+from pytest_claims.waiting import until
+from suites.sandbox.sandboxed import Inside, Sandbox
+from suites.sandbox.stage import (
     ABSTRACT,
     CARRIER,
     HOST,
@@ -22,8 +24,6 @@ from boxproof.probes.stage import (
     PRIVATE,
     Stage,
 )
-from pytest_claims import claim, control, observe, require, scope
-from pytest_claims.waiting import until
 
 ISOLATED = ("internet", "offline")
 TIERS = ("full", *ISOLATED)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.process import Started
-from boxproof.fixtures.sandboxed import Sandbox
-from boxproof.probes.stage import Stage
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until
+from suites.sandbox.sandboxed import Sandbox
+from suites.sandbox.stage import Stage
 
 STAY = ["sh", "-c", 'echo started; read -r word; echo "$word"']
 SLOWLY = [

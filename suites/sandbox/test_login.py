@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from boxproof.agent import login
-from boxproof.fixtures.sandboxed import Api, Sandbox
 from boxproof.probes.pods.helper_pods import unique
-from boxproof.probes.stage import Stage
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import until
 from suites.sandbox import asked_outside
+from suites.sandbox.sandboxed import Api, Sandbox
+from suites.sandbox.stage import Stage
 
 MESSAGES = "/v1/messages"
 PROMPT = ("-p", "Say hello.", "--output-format", "json")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.settings import Settings
-from boxproof.fixtures.sandboxed import Sandbox
-from boxproof.probes.stage import Stage
 from pytest_claims import claim, control, observe, require, scope
 from suites.sandbox import asked_outside, places
+from suites.sandbox.sandboxed import Sandbox
+from suites.sandbox.stage import Stage
 from suites.sandbox.test_life import LAST, SLOWLY, STAY, begun
 
 MARK = "zz-of-the-machine"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.network.reach import Listener, Reach, reach
-from boxproof.probes.stage import (
+from pytest_claims import claim, control, observe, require, scope
+from suites.sandbox.sandboxed import Sandbox
+from suites.sandbox.stage import (
     ABSTRACT,
     CARRIER,
     COMMON_PORTS,
@@ -22,7 +23,6 @@ from boxproof.probes.stage import (
     RESOLVER,
     Stage,
 )
-from pytest_claims import claim, control, observe, require, scope
 
 DENIED = {Reach.REFUSED, Reach.FILTERED, Reach.NO_ROUTE}
 UNREACHED = require("there is no connection", lambda answer: answer in DENIED)

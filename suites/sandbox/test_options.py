@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from boxproof.core.process import Result
-from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.network.reach import Listener, Reach, reach
-from boxproof.probes.stage import LOOPBACK_PORT, Stage
 from pytest_claims import claim, control, observe, require, scope
+from suites.sandbox.sandboxed import Sandbox
+from suites.sandbox.stage import LOOPBACK_PORT, Stage
 from suites.sandbox.test_escape import PATHS, RULES, Attempt, outcome
 from suites.sandbox.test_plan import sections
 

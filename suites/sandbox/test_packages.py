@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.settings import Settings
-from boxproof.fixtures.sandboxed import Sandbox
 from boxproof.probes.network.reach import Reach, reach
-from boxproof.probes.nix_store import Nix
-from boxproof.probes.stage import FORGE, NEIGHBOUR, PORT, Stage
 from pytest_claims import claim, control, observe, require, scope
+from suites.sandbox.nix_store import Nix
+from suites.sandbox.sandboxed import Sandbox
+from suites.sandbox.stage import FORGE, NEIGHBOUR, PORT, Stage
 
 Profile = Callable[[str, str], Path]
 TIERS = ("full", "internet", "offline")

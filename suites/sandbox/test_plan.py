@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from boxproof.core.process import Result, Started
-from boxproof.fixtures.sandboxed import Sandbox
-from boxproof.host.sandbox_tools import behind
-from boxproof.probes.stage import Stage
 from pytest_claims import SubjectFault, claim, control, observe, require, scope
 from pytest_claims.waiting import until
 from suites.sandbox import asked_outside
+from suites.sandbox.sandbox_tools import behind
+from suites.sandbox.sandboxed import Sandbox
+from suites.sandbox.stage import Stage
 
 STAY = ["sh", "-c", "echo started; read -r word"]
 UNSHARED = require("the network is not shared", lambda flags: "--unshare-net" in flags)

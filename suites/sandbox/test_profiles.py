@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from boxproof.fixtures.sandboxed import Sandbox
-from boxproof.probes.stage import Stage
 from pytest_claims import claim, control, observe, require, scope
+from suites.sandbox.sandboxed import Sandbox
+from suites.sandbox.stage import Stage
 
 Profile = Callable[[str, str], Path]
 NAMES = ("plain", "my project", "a:b:c", "two\nlines", 'quo"ted', "$HOME;x")

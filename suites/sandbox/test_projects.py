@@ -10,12 +10,12 @@ import pytest
 
 from boxproof.agent import login
 from boxproof.core.process import Result, Started
-from boxproof.fixtures.sandboxed import Api, Sandbox
 from boxproof.probes.pods.helper_pods import unique
-from boxproof.probes.stage import Stage
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
+from suites.sandbox.sandboxed import Api, Sandbox
+from suites.sandbox.stage import Stage
 
 Git = Callable[..., None]
 STAY = ["sh", "-c", "echo started; read -r word"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from boxproof.fixtures.sandboxed import Sandbox
-from boxproof.probes.stage import Stage
 from pytest_claims import claim, control, observe, require, scope
+from suites.sandbox.sandboxed import Sandbox
+from suites.sandbox.stage import Stage
 from suites.sandbox.test_plan import RED
 from suites.sandbox.test_profiles import SIMPLE, accepted
 from suites.sandbox.written_secrets import ISSUED, PLAIN

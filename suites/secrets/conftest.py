@@ -9,7 +9,8 @@ import pytest
 from boxproof.core.session import Session
 from boxproof.deployment import cluster_requirements
 from boxproof.fixtures.factories import Containers
-from boxproof.stubs import api_server, certificates
+from boxproof.stubs import certificates
+from suites.secrets import api_server
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.rules import authority, kubeconfig, token
 from boxproof.probes.pods.helper_pods import applied, unique
-from boxproof.stubs.api_server import PORT, USER, Elsewhere
 from boxproof.subject.manifests.shipped import applied_by_hand
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import secret_scan
 from pytest_claims import claim, control, needs, observe, require, scope
+from suites.secrets.api_server import PORT, USER, Elsewhere
 
 TOKEN = "CLAUDE_CODE_OAUTH_TOKEN"
 KINDS = (

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 
 import pytest
 
 from boxproof.core.process import Result
-from boxproof.probes.network import public_addresses
 from boxproof.probes.network.enforcement import LOOKS, beside
 
 
@@ -47,13 +45,3 @@ def test_who_does_not_get_through_where_another_does_is_judged_after_a_few_looks
     box = Place("box", [False])
     assert not seen(box, Place("other", [*first, True]))
     assert len(box.asked) == len(first) + LOOKS
-
-
-def test_public_addresses_are_of_each_reserved_range_and_of_all_there_are() -> None:
-    for seed in range(50):
-        found = [ipaddress.IPv4Address(each) for each in public_addresses.chosen(3, seed)]
-        for range_, address in zip(public_addresses.RESERVED, found, strict=False):
-            assert address in range_
-        assert all(each.is_global for each in found[len(public_addresses.RESERVED) :])
-        assert len(found) == len(public_addresses.RESERVED) + 3
-    assert public_addresses.chosen(3, 1) == public_addresses.chosen(3, 1) != public_addresses.chosen(3, 2)

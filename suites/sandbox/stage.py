@@ -12,12 +12,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from boxproof.core.process import Result, Started, run, started
+from boxproof.probes.probe_image import HERE
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 from pytest_claims.waiting import NotYet, until
 
 PARENT_OF = 0xB702  # NS_GET_PARENT
-WORLD = Path(__file__).parent / "program_files" / "world.py"
+WORLD = HERE / "program_files" / "world.py"
 START = 20.0  # seconds
 GONE = 15.0
 USER = 1000

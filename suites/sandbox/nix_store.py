@@ -8,8 +8,8 @@ from pathlib import Path
 from boxproof.core.process import Started
 from boxproof.core.settings import Settings
 from boxproof.host.fetch.apt import Apt
-from boxproof.probes.stage import Stage
 from pytest_claims.faults import EnvironmentFault
+from suites.sandbox.stage import Stage
 
 NIX_PACKAGES = ("nix-bin", "libboost-context1.74.0", "libcpuid16", "libgc1", "libsodium23")
 NIX_CONF = """sandbox = false

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from boxproof.subject.image.dockerfile import parse
-from boxproof.subject.supply_chain import build_scripts, package_lock
+from boxproof.subject.supply_chain import package_lock
+from suites.image import build_scripts
 
 GET = "curl -fsSLo /x https://example.invalid/x"
 CHECK = f"echo '{'a' * 64}  /x' | sha256sum -c -"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from boxproof.subject import model
-from boxproof.subject.image import trial_build
 from pytest_claims.faults import SubjectFault
+from suites.image import trial_build
 
 
 def line(**status: object) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boxproof.subject.detection import every_build
 from boxproof.subject.model import ComposePart, ImagePart, Subject
+from suites.image import every_build
 
 RECIPE = "ARG BASE=a:1\nARG UID=7\nFROM ${BASE} AS one\nRUN true\nFROM one AS two\nARG UID\nUSER ${UID}\n"
 
