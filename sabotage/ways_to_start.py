@@ -30,6 +30,13 @@ def waits_where_served(objects: Objects) -> None:
     _served(objects)["lifecycle"] = {"preStop": {"exec": {"command": ["sh", "-c", "sleep 15"]}}}
 
 
+@manifest_sabotage("sigterm-graceful-5s", "where it is served a hook waits as long as anybody is prompting")
+def waits_for_clients(objects: Objects) -> None:
+    """No number says how long."""
+    waits = "while pgrep -f output-format; do sleep 1; done"
+    _served(objects)["lifecycle"] = {"preStop": {"exec": {"command": ["sh", "-c", waits]}}}
+
+
 @subject_sabotage("sigterm-graceful-5s", "the page gives the box a second to end, subject.toml says nothing")
 def a_second_on_the_page(directory: Path) -> None:
     """So that it is quick to go."""

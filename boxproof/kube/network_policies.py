@@ -22,6 +22,7 @@ EVERYWHERE: tuple[Network, ...] = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.
 PORTS = (0, 65535)
 SPACE = "kubernetes.io/metadata.name"
 ANY = "any"
+GROUP = "networking.k8s.io/"  # other APIs have kinds of the same name
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,14 @@ def _types(policy: Policy) -> list[str]:
     return list(spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])])
 
 
+def is_of_kubernetes(policy: Policy) -> bool:
+    """Return whether a policy is Kubernetes' own, as it is too where nothing says of which API it is."""
+    return str(policy.get("apiVersion") or GROUP).startswith(GROUP)
+
+
 def _selects(policy: Policy, pod: Place) -> bool:
-    return policy["metadata"].get("namespace") == pod.namespace and matches(
-        policy["spec"].get("podSelector") or {}, pod.labels
-    )
+    near = is_of_kubernetes(policy) and policy["metadata"].get("namespace") == pod.namespace
+    return near and matches(policy["spec"].get("podSelector") or {}, pod.labels)
 
 
 def _port(ports: list[dict[str, Any]] | None, port: int, protocol: str, policy: Policy) -> bool:
@@ -104,7 +109,7 @@ def _is(peer: Mapping[str, Any], other: Place, policy: Policy) -> bool:
 
 def of_pod(objects: Iterable[dict[str, Any]], labels: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the policies among ``objects``, all of one namespace, that select a pod with ``labels``."""
-    policies = (each for each in objects if each["kind"] == "NetworkPolicy")
+    policies = (each for each in objects if each["kind"] == "NetworkPolicy" and is_of_kubernetes(each))
     return [each for each in policies if matches(each["spec"].get("podSelector") or {}, labels)]
 
 
@@ -180,7 +185,8 @@ def openings(
     mine = [
         each
         for each in policies
-        if each["metadata"].get("namespace") == namespace
+        if is_of_kubernetes(each)
+        and each["metadata"].get("namespace") == namespace
         and matches(each["spec"].get("podSelector") or {}, labels)
         and direction in _types(each)
     ]

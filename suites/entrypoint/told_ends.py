@@ -9,12 +9,11 @@ from typing import Any
 
 from boxproof.subject.documented_commands import values
 from boxproof.subject.variables import filled
+from suites.entrypoint.hook_seconds import waited
 from suites.probes.health_questions import SPAN, seconds
 
 TERM = frozenset({"SIGTERM", "TERM", "15"})
 KUBELETS, ENGINES = 30.0, 10.0  # seconds that each gives where nobody says how many
-SLEEPS = re.compile(r"\bsleep[\s(]+(?P<number>\d+(?:\.\d+)?|inf\w*)(?P<unit>[smhd]?)")
-UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,16 @@ def of_pod(pod: Mapping[str, Any], container: Mapping[str, Any]) -> End:
     """Return how a container of a pod that is deleted ends; its hook takes of the same seconds."""
     lifecycle = container.get("lifecycle") or {}
     given = float(pod.get("terminationGracePeriodSeconds", KUBELETS))
-    return End(str(lifecycle.get("stopSignal") or "SIGTERM"), hook(lifecycle.get("preStop") or {}), given)
+    known = {each["name"]: str(each["value"]) for each in container.get("env") or () if "value" in each}
+    return End(
+        str(lifecycle.get("stopSignal") or "SIGTERM"), hook(lifecycle.get("preStop") or {}, known), given
+    )
 
 
-def hook(handler: Mapping[str, Any]) -> float:
-    """Return the seconds that a hook sleeps; how long it works besides cannot be read."""
+def hook(handler: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> float:
+    """Return the seconds that a hook waits; how long it works besides cannot be read."""
     words = " ".join(str(each) for each in (handler.get("exec") or {}).get("command") or ())
-    slept = sum(float(each["number"]) * UNITS[each["unit"]] for each in SLEEPS.finditer(words))
-    return float((handler.get("sleep") or {}).get("seconds") or 0) + slept
+    return float((handler.get("sleep") or {}).get("seconds") or 0) + waited(words, variables or {})
 
 
 def of_service(service: Mapping[str, Any]) -> End:

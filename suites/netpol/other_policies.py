@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from boxproof.kube.network_policies import SPACE, matches
-from suites.netpol import cilium
+from suites.netpol import antrea, calico, cilium
 
 ADMINS = "policy.networking.k8s.io/"  # its policies come before those of namespaces, but one kind
 BASELINE = "BaselineAdminNetworkPolicy"  # holds where no other does
+LAST = "Baseline"  # the tier of a ClusterNetworkPolicy that does
 LETS = ("Allow", "Accept")
 OUTSIDE = frozenset({"networks", "nodes", "domainNames"})
 
@@ -27,11 +28,19 @@ def let_out(
         called = f"{each['kind']}/{each['metadata']['name']}"
         if each["kind"] in (cilium.KIND, cilium.CLUSTERWIDE):
             wide = _of_cilium(each, namespace, labels, names)
-        elif str(each.get("apiVersion")).startswith(ADMINS) and each["kind"] != BASELINE:
+        elif calico.is_one(each):
+            wide = calico.let_out(each, every, space, labels, names)
+        elif antrea.is_one(each):
+            wide = antrea.let_out(each, space, labels, names)
+        elif str(each.get("apiVersion")).startswith(ADMINS) and not _comes_last(each):
             wide = _of_admins(each["spec"], space, labels, names)
         else:
             continue
         yield from (f"{called}: {one}" for one in wide)
+
+
+def _comes_last(policy: Object) -> bool:
+    return bool(policy["kind"] == BASELINE or (policy.get("spec") or {}).get("tier") == LAST)
 
 
 def _of_cilium(

@@ -19,6 +19,18 @@ from suites.entrypoint.told_ends import End, hook, least_grace, of_options, of_p
         ({"exec": {"command": ["python3", "-c", "import time; time.sleep(3.5)"]}}, 3.5),
         ({"exec": {"command": ["sleep", "infinity"]}}, float("inf")),
         ({"httpGet": {"path": "/drain", "port": 8080}}, 0.0),
+        ({"exec": {"command": ["sh", "-c", "while pgrep claude; do sleep 1; done"]}}, float("inf")),
+        ({"exec": {"command": ["sh", "-c", "until [ -e /tmp/over ]\ndo sleep 0.2\ndone"]}}, float("inf")),
+        ({"exec": {"command": ["sh", "-c", "while kill -0 7; do :; done"]}}, float("inf")),
+        ({"exec": {"command": ["tail", "--pid=7", "-f", "/dev/null"]}}, float("inf")),
+        ({"exec": {"command": ["python3", "-c", "while busy(): time.sleep(1)"]}}, float("inf")),
+        ({"exec": {"command": ["timeout", "3", "sh", "-c", "while pgrep a; do sleep 1; done"]}}, 3.0),
+        ({"exec": {"command": ["sh", "-c", "for i in 1 2 3; do sleep 1; done; sleep 0.5"]}}, 3.5),
+        ({"exec": {"command": ["sh", "-c", "for i in $(seq 20); do pgrep a || exit; sleep 2; done"]}}, 40.0),
+        ({"exec": {"command": ["sh", "-c", "for i in *; do cp $i /kept; done"]}}, 0.0),
+        ({"exec": {"command": ["sh", "-c", "i=0; while [ $i -lt 4 ]; do sleep 1; i=$((i+1)); done"]}}, 4.0),
+        ({"exec": {"command": ["sh", "-c", "while read -r each; do echo $each; done </kept"]}}, 0.0),
+        ({"exec": {"command": ["sh", "-c", "sleep ${DRAIN:-12}"]}}, 12.0),
     ],
 )
 def test_the_seconds_that_a_hook_sleeps(handler: dict[str, Any], seconds: float) -> None:
@@ -28,6 +40,8 @@ def test_the_seconds_that_a_hook_sleeps(handler: dict[str, Any], seconds: float)
 def test_a_container_of_a_pod() -> None:
     assert of_pod({}, {}) == End("SIGTERM", 0.0, 30.0)
     told = {"lifecycle": {"stopSignal": "SIGINT", "preStop": {"sleep": {"seconds": 2}}}}
+    drains = {"preStop": {"exec": {"command": ["sh", "-c", "sleep $DRAIN"]}}}
+    assert of_pod({}, {"lifecycle": drains, "env": [{"name": "DRAIN", "value": "9"}]}).before == 9
     assert of_pod({"terminationGracePeriodSeconds": 60}, told) == End("SIGINT", 2.0, 60.0)
 
 

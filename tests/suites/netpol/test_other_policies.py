@@ -76,3 +76,85 @@ def test_what_an_administrator_lets_out(subject: dict[str, Any], rule: dict[str,
 def test_kubernetes_own_policies_are_none_of_these() -> None:
     spec: dict[str, Any] = {"podSelector": {}, "egress": [{}]}
     assert found("NetworkPolicy", spec, "networking.k8s.io/v1") == []
+
+
+AGENTS = {"selector": "app == 'agent'"}
+NETS = {"nets": ["0.0.0.0/0"]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "wide"),
+    [
+        ({}, False),
+        (AGENTS | {"egress": [{"action": "Allow"}]}, True),
+        (AGENTS | {"egress": [{"action": "Allow", "destination": NETS}]}, True),
+        (AGENTS | {"types": ["Ingress"], "egress": [{"action": "Allow"}]}, False),
+        (AGENTS | {"egress": [{"action": "Deny"}, {"action": "Pass"}]}, False),
+        (AGENTS | {"egress": [{"action": "Allow", "destination": {"selector": "app == 'proxy'"}}]}, False),
+        (AGENTS | {"egress": [{"action": "Allow", "destination": {"selector": "net == 'all'"}}]}, True),
+        (AGENTS | {"egress": [{"action": "Allow", "destination": {"ports": [443]}}]}, True),
+        (AGENTS | {"egress": [{"action": "Allow", "destination": {"domains": [NAMES[0]]}}]}, False),
+        (AGENTS | {"egress": [{"action": "Allow", "destination": {"domains": ["*.example.net"]}}]}, True),
+        (
+            AGENTS
+            | {"egress": [{"action": "Allow", "destination": {"nets": ["10.96.0.1/32"], "ports": [443]}}]},
+            False,
+        ),
+        ({"selector": "app == 'proxy'", "egress": [{"action": "Allow"}]}, False),
+        ({"egress": [{"action": "Allow"}]}, True),
+        ({"selector": "all()", "egress": [{"action": "Allow"}]}, True),
+        ({"selector": "!has(app)", "egress": [{"action": "Allow"}]}, False),
+        ({"selector": "app in {'agent', \"b\"} && !(app == 'b')", "egress": [{"action": "Allow"}]}, True),
+        ({"selector": "app not in {'agent'} || tier == 'x'", "egress": [{"action": "Allow"}]}, False),
+        ({"selector": "app starts with 'ag'", "egress": [{"action": "Allow"}]}, True),
+        ({"selector": "app != 'agent'", "egress": [{"action": "Allow"}]}, False),
+    ],
+)
+def test_what_calico_lets_out(spec: dict[str, Any], wide: bool) -> None:
+    meta, space = {"name": "a", "namespace": "here"}, {"kind": "Namespace", "metadata": {"name": "here"}}
+    every = {"kind": "GlobalNetworkSet", "metadata": {"name": "s", "labels": {"net": "all"}}}
+    for group in ("projectcalico.org/v3", "crd.projectcalico.org/v1"):
+        for kind in ("NetworkPolicy", "GlobalNetworkPolicy"):
+            made = {"apiVersion": group, "kind": kind, "metadata": meta, "spec": spec}
+            assert bool(list(let_out([space, every, made], "here", AGENT, NAMES))) == wide, kind
+
+
+def test_calicos_policies_of_other_namespaces_are_no_matter() -> None:
+    spec = {"namespaceSelector": "team == 'b'", "egress": [{"action": "Allow"}]}
+    assert found("GlobalNetworkPolicy", spec, "projectcalico.org/v3") == []
+    assert found("GlobalNetworkPolicy", spec | {"namespaceSelector": "has(team)"}, "projectcalico.org/v3")
+    assert found("StagedNetworkPolicy", {"egress": [{"action": "Allow"}]}, "projectcalico.org/v3") == []
+
+
+ALL: dict[str, Any] = {"appliedTo": [{"podSelector": {"matchLabels": AGENT}}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "wide"),
+    [
+        (ALL | {"egress": [{"action": "Allow"}]}, True),
+        (ALL | {"tier": "Baseline", "egress": [{"action": "Allow"}]}, False),
+        (ALL | {"egress": [{"action": "Drop"}]}, False),
+        (ALL | {"egress": [{"action": "Allow", "to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]}, True),
+        (ALL | {"egress": [{"action": "Allow", "to": [{"podSelector": {}}]}]}, False),
+        (ALL | {"egress": [{"action": "Allow", "to": [{"fqdn": NAMES[0]}]}]}, False),
+        (ALL | {"egress": [{"action": "Allow", "to": [{"fqdn": "*.example.net"}]}]}, True),
+        (ALL | {"egress": [{"action": "Allow", "toServices": [{"name": "kubernetes"}]}]}, False),
+        ({"egress": [{"action": "Allow", "appliedTo": [{"podSelector": {}}]}]}, True),
+        (
+            {"appliedTo": [{"podSelector": {"matchLabels": {"app": "b"}}}], "egress": [{"action": "Allow"}]},
+            False,
+        ),
+        ({"appliedTo": [{"namespaceSelector": {}}], "egress": [{"action": "Allow"}]}, True),
+    ],
+)
+def test_what_antrea_lets_out(spec: dict[str, Any], wide: bool) -> None:
+    for kind in ("NetworkPolicy", "ClusterNetworkPolicy"):
+        assert bool(found(kind, spec, "crd.antrea.io/v1beta1")) == wide, kind
+
+
+def test_the_last_tier_of_administrators_is_no_matter() -> None:
+    spec = {"subject": {"namespaces": {}}, "egress": [{"action": "Accept", "to": [PUBLIC]}]}
+    group = "policy.networking.k8s.io/v1alpha2"
+    assert found("ClusterNetworkPolicy", spec | {"tier": "Admin"}, group)
+    assert found("ClusterNetworkPolicy", spec | {"tier": "Baseline"}, group) == []
