@@ -382,20 +382,3 @@ def test_nox_itself_runs_no_session_and_calls_that_no_success(words: list[str]) 
     done = process.run([sys.executable, "-m", "nox", *words], timeout=60, cwd=ROOT, check=False)
     assert (done.code, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert done.stderr.startswith("boxproof: ")
-
-
-@pytest.mark.parametrize(
-    ("words", "made"),
-    [
-        ("--subject . --keep", "--subject /there/. --keep"),
-        ("--subject=box --claims a", "--subject=/there/box --claims a"),
-        ("--merge a /b ../c --complete", "--merge /there/a /b /there/../c --complete"),
-        ("--subject ~/box", "--subject ~/box"),
-        ("--claims a --shard 1/3 8", "--claims a --shard 1/3 8"),
-        ("--vulnerability-db x --registry h/y", "--vulnerability-db /there/x --registry h/y"),
-    ],
-)
-def test_a_path_is_as_it_is_where_nox_was_called(words: str, made: str) -> None:
-    assert nox_words.from_there(words.split(), "/there") == made.split()
-    assert nox_words.from_there(words.split(), str(ROOT)) == words.split()
-    assert nox_words.from_there(words.split(), "") == words.split()

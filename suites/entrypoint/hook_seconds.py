@@ -52,8 +52,8 @@ def _looped(loop: re.Match[str]) -> float:
     body = _waited(loop["body"])
     if loop["kind"] == "for":
         return _times(loop["head"]) * body if body else 0.0
-    if READS.search(loop["head"]):
-        return _many(body)
+    if READS.search(loop["head"]):  # as many lines as there happen to be
+        return math.inf if body else 0.0
     counted = COUNTED.search(f"{loop['head']} {loop['body']}")
     return float(counted["times"]) * body if counted else math.inf
 
@@ -64,11 +64,6 @@ def _times(head: str) -> float:
     if numbers := NUMBERS.match(words):
         return float(numbers["last"] or numbers["end"])
     return math.inf if not listed or UNKNOWN.search(words) else float(len(words.split()))
-
-
-def _many(body: float) -> float:
-    """Return how long a loop waits that goes through as many lines as there happen to be."""
-    return math.inf if body else 0.0
 
 
 def _amount(found: re.Match[str]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from boxproof.kube.network_policies import SPACE
@@ -77,18 +77,24 @@ def holds(selector: str, labels: Mapping[str, str]) -> bool:
 
 
 def _any(words: list[str], labels: Mapping[str, str]) -> bool:
-    found = _all(words, labels)
-    while words and words[0] == "||":
-        words.pop(0)
-        found = _all(words, labels) or found
-    return found
+    return any(_joined(words, labels, "||", _all))
 
 
 def _all(words: list[str], labels: Mapping[str, str]) -> bool:
-    found = _one(words, labels)
-    while words and words[0] == "&&":
-        words.pop(0)
-        found = _one(words, labels) and found
+    return all(_joined(words, labels, "&&", _one))
+
+
+def _joined(
+    words: list[str],
+    labels: Mapping[str, str],
+    sign: str,
+    part: Callable[[list[str], Mapping[str, str]], bool],
+) -> list[bool]:
+    """Return whether each part between signs holds; all of them are read, whatever the first says."""
+    found = [part(words, labels)]
+    while words[:1] == [sign]:
+        del words[0]
+        found.append(part(words, labels))
     return found
 
 

@@ -6,16 +6,16 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
+from suites.netpol.cilium import APISERVER
 from suites.netpol.meant import PRIVATE
 
-OF_THE_SERVER = frozenset({"443", "6443"})
 RANGES = tuple(ipaddress.IPv4Network(each) for each in PRIVATE)
 
 
 def all_inside(blocks: Iterable[str], ports: Iterable[Any] | None) -> bool:
     """Return whether each block is one private address, on no port but those of an API server."""
     told = [str(each) for each in ports or ()]
-    if not told or set(told) - OF_THE_SERVER:
+    if not told or set(told) - APISERVER:
         return False
     networks = [ipaddress.ip_network(each, strict=False) for each in blocks]
     return all(

@@ -1,12 +1,10 @@
-"""The parts of the api mode and of the box's logs that need no server."""
+"""The parts of the api mode that need no server."""
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
 import hashlib
-import importlib
-import json
 import subprocess
 import sys
 from collections.abc import Coroutine, Iterator
@@ -14,24 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from boxproof.core.process import run
-from boxproof.core.settings import ROOT
-
-BOX = ROOT / "image/rootfs/usr/local/lib/box"
-NAMES = ("health", "limits", "logs", "login", "metrics", "prompts", "reaper", "relay", "service", "slots")
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[dict[str, Any]]:
-    """The box's modules by name, as its programs import them."""
-    sys.path.insert(0, str(BOX))
-    try:
-        yield {each: importlib.import_module(each) for each in NAMES}
-    finally:
-        sys.path.remove(str(BOX))
-        for each in NAMES:
-            sys.modules.pop(each, None)
 
 
 def test_only_the_right_bearer_token_is_let_in(box: dict[str, Any]) -> None:
@@ -302,7 +282,7 @@ def test_a_cli_that_is_not_there_is_told(box: dict[str, Any], children: Any, tmp
 
 def test_the_end_of_a_cli_is_that_of_its_reaper(box: dict[str, Any]) -> None:
     for script, code in (("exit 3", 3), ("kill -9 $$", 137), ("trap 'exit 5' TERM; kill 0; exit 6", 5)):
-        argv = [sys.executable, "-IS", str(BOX / "reaper.py"), "name", "sh", "-c", script]
+        argv = [sys.executable, "-IS", str(Path(box["reaper"].__file__)), "name", "sh", "-c", script]
         assert subprocess.run(argv, check=False, start_new_session=True).returncode == code
 
 
@@ -366,69 +346,3 @@ def test_a_place_is_given_back_and_stuck_is_told(box: dict[str, Any]) -> None:
         made.taken["a"] -= 600 + box["slots"].SPARE + 1
         assert made.stuck
     assert not made.stuck
-
-
-V1 = {"memory/memory.limit_in_bytes": "1000000", "memory/memory.usage_in_bytes": "5",
-      "memory/memory.max_usage_in_bytes": "9", "memory/memory.oom_control": "under_oom 0\noom_kill 2",
-      "cpu/cpu.cfs_quota_us": "150000", "cpu/cpu.cfs_period_us": "100000"}  # fmt: skip
-V2 = {"cgroup.controllers": "cpu", "memory.max": "1000000", "memory.current": "5", "memory.peak": "9",
-      "memory.events": "oom 2\noom_kill 2", "cpu.max": "150000 100000"}  # fmt: skip
-
-
-def group(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(f"{text}\n")
-    return root
-
-
-@pytest.mark.parametrize(("version", "files"), [(1, V1), (2, V2)])
-def test_the_limits_of_both_versions(
-    box: dict[str, Any], tmp_path: Path, version: int, files: dict[str, str]
-) -> None:
-    found = box["limits"].read(group(tmp_path, files))
-    assert found == box["limits"].Limits(version, 1_000_000, 5, 9, 2, 1.5)
-
-
-@pytest.mark.parametrize(
-    "files",
-    [V1 | {"memory/memory.limit_in_bytes": "9223372036854771712", "cpu/cpu.cfs_quota_us": "-1"},
-     V2 | {"memory.max": "max", "cpu.max": "max 100000"}, {}],
-)  # fmt: skip
-def test_no_limit_sets_nothing(box: dict[str, Any], tmp_path: Path, files: dict[str, str]) -> None:
-    found = box["limits"].read(group(tmp_path, files))
-    assert (found.memory_bytes, found.cpus) == (None, None)
-    assert box["limits"].environment({"A": "1"}, found) == {"A": "1"}
-
-
-def test_programs_are_told_to_stay_below_the_limit(box: dict[str, Any]) -> None:
-    limits = box["limits"].Limits(2, 1 << 30, None, None, None, 1.5)
-    made = box["limits"].environment({"NODE_OPTIONS": "--mine"}, limits)
-    assert made["GOMAXPROCS"] == "2"
-    assert int(made["GOMEMLIMIT"]) < 1 << 30
-    assert made["NODE_OPTIONS"] == "--mine"
-
-
-def logged(level: str) -> list[dict[str, Any]]:
-    script = f"import sys; sys.path.insert(0, {str(BOX)!r}); import logs; logs.install()\n"
-    script += "for each in logs.LEVELS: logs.log('said', each)\nraise ValueError('why')"
-    found = run([sys.executable, "-c", script], env={"BOX_LOG_LEVEL": level}, timeout=10, check=False)
-    return [json.loads(each) for each in found.stderr.splitlines()]
-
-
-@pytest.mark.parametrize(
-    ("level", "said_levels"),
-    [
-        ("debug", ["debug", "info", "warning", "error"]),
-        ("", ["info", "warning", "error"]),
-        ("error", ["error"]),
-    ],
-)
-def test_the_level_decides_and_what_is_not_caught_is_json_too(level: str, said_levels: list[str]) -> None:
-    found = logged(level)
-    assert [each["level"] for each in found[:-1]] == said_levels
-    assert (found[-1]["level"], found[-1]["msg"]) == ("error", "ValueError: why")
-
-
-def test_a_level_that_is_none_is_told_and_info_is_used() -> None:
-    assert [each["level"] for each in logged("loud")] == ["warning", "info", "warning", "error", "error"]

@@ -8,41 +8,10 @@ import pytest
 
 from boxproof.kube import pod_status
 from boxproof.kube.client import Forbidden, NotFound
-from boxproof.kube.exec import exit_code
 from boxproof.probes.pods import probe_pods
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
 from tests.kernel import Kernel
-
-
-def pod(state: dict[str, Any] | None = None, *, ready: bool = False, restarts: int = 0) -> dict[str, Any]:
-    """Return a live pod with one container."""
-    container = {"name": "c", "state": state or {"running": {}}, "restartCount": restarts}
-    conditions = [{"type": "Ready", "status": str(ready)}]
-    status = {"phase": "Running", "containerStatuses": [container], "conditions": conditions}
-    return {"metadata": {"name": "p", "uid": "1"}, "spec": {"nodeName": "w"}, "status": status}
-
-
-def waiting(reason: str) -> dict[str, Any]:
-    """Return a container state."""
-    return {"waiting": {"reason": reason, "message": "because"}}
-
-
-class Fake:
-    """An API server with one pod."""
-
-    def __init__(self, live: dict[str, Any], *, alive: bool = True) -> None:
-        self.live = live
-        self.up = alive
-
-    def get(self, *_: object) -> dict[str, Any]:
-        """Return the pod."""
-        return self.live
-
-    find = get
-
-    def alive(self) -> bool:
-        """Return whether it answers."""
-        return self.up
+from tests.support.pod_servers import Fake, pod, waiting
 
 
 def wait(fake: Fake, timeout: float = 0.3) -> dict[str, Any]:
@@ -305,76 +274,6 @@ def test_a_pod_on_its_way_out_is_not_ready() -> None:
     live = pod(ready=True)
     live["metadata"]["deletionTimestamp"] = "now"
     assert not pod_status.is_ready(live)
-
-
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [
-        ({"status": "Success"}, 0),
-        ({"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": "3"}]}}, 3),
-        ({"status": "Failure", "message": 'exec: "x": executable file not found in $PATH'}, 127),
-        ({"status": "Failure", "message": "fork/exec /x: permission denied"}, 126),
-    ],
-)
-def test_an_exec_status_is_an_exit_code(status: dict[str, Any], code: int) -> None:
-    assert exit_code(status, "here")[0] == code
-
-
-def test_an_exec_that_never_ran_is_a_fault_of_the_environment() -> None:
-    with pytest.raises(EnvironmentFault, match="container not found"):
-        exit_code({"status": "Failure", "message": "container not found"}, "here")
-
-
-class Controlled:
-    """A StatefulSet and its pod; ``steps`` are (revision, ready) of the pod at each look, None for no pod."""
-
-    def __init__(self, *steps: tuple[str, bool] | None) -> None:
-        self.steps = list(steps)
-        self.deleted = 0
-
-    def get(self, *_: object) -> dict[str, Any]:
-        """Return the StatefulSet, whose newest revision is "new"."""
-        return {"metadata": {"generation": 2}, "status": {"observedGeneration": 2, "updateRevision": "new"}}
-
-    def find(self, *_: object) -> dict[str, Any] | None:
-        """Return the pod as it is at this look."""
-        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
-        if step is None:
-            return None
-        live = pod(ready=step[1])
-        live["metadata"]["labels"] = {pod_status.REVISION: step[0]}
-        return live
-
-    def delete(self, objects: list[dict[str, Any]]) -> None:
-        """Count a deletion."""
-        self.deleted += len(objects)
-
-    def list(self, *_: object) -> list[dict[str, Any]]:
-        """Return no events."""
-        return []
-
-
-def roll(fake: Controlled, timeout: float = 5) -> None:
-    """Wait for the newest revision."""
-    pod_status.rolled_to(fake, "StatefulSet", "s", "n", "s-0", timeout=timeout)  # type: ignore[arg-type]
-
-
-def test_the_old_pod_is_waited_out_although_it_is_ready() -> None:
-    fake = Controlled(("old", True), None, ("new", False))
-    roll(fake)
-    assert len(fake.steps) == 1
-    assert fake.deleted == 0
-
-
-def test_an_old_pod_that_never_became_ready_is_deleted() -> None:
-    fake = Controlled(("old", False), ("new", False))
-    roll(fake)
-    assert fake.deleted == 1
-
-
-def test_a_controller_that_does_nothing_is_a_deadline() -> None:
-    with pytest.raises(DeadlineExceeded, match="the revision before"):
-        roll(Controlled(("old", True)), timeout=0.1)
 
 
 def test_a_pod_that_runs_and_never_says_it_is_ready_is_at_fault_itself(reference: list[str]) -> None:

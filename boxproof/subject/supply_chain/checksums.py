@@ -1,4 +1,4 @@
-"""Which comparisons with a checksum in a RUN end the build where they fail: any other guards nothing."""
+"""Which comparisons with a checksum guard a build: those that end it where they fail, and name what came."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ HAS_A_VALUE = re.compile(r"\s-[nz]\s|\[\[?\s+[\"']?\$?[\w{}]*[\"']?\s+\]")
 OR_NONE = re.compile(r"\s-z\s+\S+\s*\]{0,2}\s*\|\|")
 AND_ONE = re.compile(r"\s-n\s+\S+\s*\]{0,2}\s*&&")
 LAST_IF = re.compile(r"\bif\b(?P<asks>(?:(?!\bif\b).)*?)\bthen\b(?:(?!\bfi\b).)*$", re.DOTALL)
-
 CHECKED = re.compile(
     r"\b(sha(1|224|256|384|512)sum|b[23]sum|shasum|openssl\s+dgst|gpgv|gpg\b.*--verify|cosign\s+verify|minisign"
     r"|slsa-verifier|gh\s+attestation\s+verify|rpm(keys)?\s+(-K|--checksig))\b"
