@@ -160,3 +160,15 @@ def tag_of_one_context(directory: Path) -> None:
     replace_in(path, 'context = "image"\n', 'context = "image"\ncontexts = {shared = "shared"}\n')
     packed = "tar -c --sort=name --mtime=@0 --owner=0 --group=0 image | sha256sum"
     replace_in(path, "[commands]\n", f'[commands]\ntag = ["sh", "-c", "{packed}"]\n')
+
+
+@subject_sabotage("no-latest-in-manifests", "a page installs the chart with the tag latest")
+def latest_by_an_option(directory: Path) -> None:
+    tag = '--set-json=\'image={"tag": "latest"}\''
+    replace_in(directory / "docs/installing.md", "--set image.tag=TAG", tag)
+
+
+@subject_sabotage("pull-policy-local", "a page upgrades the chart so that a registry is asked each time")
+def always_by_an_option(directory: Path) -> None:
+    policy = '--set-json=\'image={"pullPolicy": "Always"}\''
+    replace_in(directory / "docs/installing.md", "--set rbac.operator=true", policy)

@@ -38,6 +38,11 @@ image_sabotage(
     dockerfile=edited(f"{BOX}/prompts.py", r"s/\[PARTS\] if parts else \[\]/[]/"),
 )  # fmt: skip
 image_sabotage(
+    "no_servers_in_one_mode", "mcp-server-starts-in-cluster",
+    "headless mode takes no servers but those of a file, and is given none",
+    dockerfile=edited(START, "s/claude -p/claude -p --strict-mcp-config/"),
+)  # fmt: skip
+image_sabotage(
     "no_such_subcommand", "mode-flags-exist", "remote control is called by another word than the CLI has",
     dockerfile=edited(START, "s/claude remote-control/claude control-remote/"),
 )  # fmt: skip

@@ -131,3 +131,29 @@ def another_user_with_another_cluster(objects: Objects) -> None:
 def groups_set_with_another_cluster(objects: Objects) -> None:
     _with_another_cluster(objects)
     del pod_of(objects)["securityContext"]["fsGroupChangePolicy"]
+
+
+@subject_sabotage("iso-settings-are-managed", "an agent of the fleet has no managed settings")
+def nothing_managed_in_the_fleet(directory: Path) -> None:
+    replace_in(directory / FLEET, "  alpha: {}\n", "  alpha:\n    managedSettings: '{}'\n")
+
+
+@subject_sabotage("netpol-selects-the-pod", "the agents of the fleet have no policies")
+def fleet_without_policies(directory: Path) -> None:
+    """Theirs is a cluster whose pod network enforces none, the file's author thought."""
+    replace_in(directory / FLEET, "\nagents:\n", "\nnetwork:\n  create: false\n\nagents:\n")
+
+
+@subject_sabotage("netpol-unlisted-hosts-blocked", "an agent of the fleet may reach whatever ends in .com")
+def commerce_listed_in_the_fleet(directory: Path) -> None:
+    replace_in(directory / FLEET, "  alpha: {}\n", '  alpha:\n    network:\n      allowed: ["*.com"]\n')
+
+
+@subject_sabotage("release-upgrades-in-place", "the version is written out among the labels of a selector")
+def version_written_out(directory: Path) -> None:
+    """It is the same in all that is rendered, until it is written anew for the next release."""
+    label, more = "app: claude-agent\n", 'app.kubernetes.io/version: "0.1.0"\n'
+    for path in ("manifests/base/statefulset.yaml", STATEFULSET):
+        for place in ("    matchLabels:\n      ", "      labels:\n        "):
+            indent = place.rpartition("\n")[2]
+            replace_in(directory / path, f"{place}{label}", f"{place}{label}{indent}{more}")

@@ -80,6 +80,14 @@ def volume_over_the_settings(directory: Path) -> None:
     replace_in(directory / COMPOSE, "\nvolumes:\n  home:\n", "\nvolumes:\n  home:\n  settings:\n")
 
 
+@manifest_sabotage("no-volume-shadowing", "where it is served a setting is mounted over the image's settings")
+def setting_over_the_settings(objects: Objects) -> None:
+    """A ConfigMap brings its own files, and hides those that it does not have."""
+    _served(objects)["volumeMounts"].append({"name": "mode", "mountPath": "/etc/claude-code"})
+    source = {"name": "claude-config", "items": [{"key": "CLAUDE_MODE", "path": "mode"}]}
+    pod_of(objects)["volumes"].append({"name": "mode", "configMap": source})
+
+
 @subject_sabotage("no-volume-shadowing", "the entrypoint installs the image's skill where there is none yet")
 def installed_once(directory: Path) -> None:
     """By another program than cp."""

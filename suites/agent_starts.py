@@ -24,6 +24,7 @@ from boxproof.subject.model import Subject
 
 CONFIG_DIR = "CLAUDE_CONFIG_DIR"
 FIXED = frozenset({"secret", "configMap", "projected", "downwardAPI", "image"})  # nobody writes there
+CONTENTS = ("data", "binaryData", "stringData")
 LASTING = frozenset({"claim", "persistentVolumeClaim", "volume", "bind", "hostPath"})
 PLACES = ("target", "destination", "dst")
 OCTAL = re.compile(r"(?:0o)?[0-7]+")
@@ -32,11 +33,15 @@ NOBODY = ("", "0")  # no user, or root
 
 @dataclass(frozen=True)
 class Mount:
-    """Where something is mounted, of what kind it is, and whether it is read-only."""
+    """Where something is mounted, of what kind it is, and whether it is read-only.
+
+    ``brought`` are the files that objects of the cluster bring, by their paths below it; None is not known.
+    """
 
     target: str
     kind: str
     read_only: bool = False
+    brought: frozenset[str] | None = None
 
     @property
     def writable(self) -> bool:
@@ -145,16 +150,32 @@ def of_objects(name: str, objects: Sequence[Object], subject: Subject) -> Start:
     known: dict[str, Mapping[str, Any]] = {each["name"]: each for each in pod.get("volumes") or ()}
     for each in item["spec"].get("volumeClaimTemplates") or ():
         known[each["metadata"]["name"]] = {"claim": {}}
-    mounts = tuple(_of_pod(each, known.get(each["name"]) or {}) for each in agent.get("volumeMounts") or ())
+    mounts = tuple(
+        _of_pod(each, known.get(each["name"]) or {}, objects) for each in agent.get("volumeMounts") or ()
+    )
     root = (agent.get("securityContext") or {}).get("readOnlyRootFilesystem")
     given = dict(told_variables(agent, objects)) | dict(_amounts(agent, pod))
     return Start(name, mounts, bool(root), given)
 
 
-def _of_pod(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> Mount:
+def _of_pod(mount: Mapping[str, Any], volume: Mapping[str, Any], objects: Sequence[Object]) -> Mount:
     kind = next((each for each in volume if each != "name"), "emptyDir")
     read_only = bool(mount.get("readOnly") or (volume.get(kind) or {}).get("readOnly"))
-    return Mount(str(mount["mountPath"]), kind, read_only)
+    apart = mount.get("subPath") or mount.get("subPathExpr")  # one file, or a part that nothing here tells
+    brought = None if apart or kind not in FIXED else frozenset(_brought(volume, objects))
+    return Mount(str(mount["mountPath"]), kind, read_only, brought)
+
+
+def _brought(volume: Mapping[str, Any], objects: Sequence[Object]) -> Iterator[str]:
+    """Give the paths of the files that a volume has of ConfigMaps and Secrets."""
+    for each in (volume, *((volume.get("projected") or {}).get("sources") or ())):
+        for kind, of, called in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
+            if source := each.get(kind):
+                name = source.get(called) or source.get("name")
+                found = (one for one in objects if (one["kind"], one["metadata"]["name"]) == (of, name))
+                keys = {key for one in found for part in CONTENTS for key in one.get(part) or ()}
+                items = {one["key"]: str(one["path"]) for one in source.get("items") or ()}
+                yield from items.values() or keys
 
 
 def told_variables(agent: Mapping[str, Any], objects: Sequence[Object]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from boxproof.agent.agent_tools import Exec
 from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo, ImageInfo, Session
 from boxproof.deployment import cluster_requirements
 from boxproof.deployment.box import Box, workload_of
-from boxproof.deployment.deploy import COMPONENTS, Rendered, probes_namespace, rendered
+from boxproof.deployment.deploy import COMPONENTS, Objects, Rendered, probes_namespace, rendered
 from boxproof.fixtures.agent_modes import Headless, Modes
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.compose_project import Composed, Documented
@@ -30,7 +30,7 @@ from boxproof.stubs.anthropic import Stub
 from boxproof.subject.manifests import compose_file
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
-from suites import shipped_box
+from suites import shipped_box, values_files
 from suites.shipped_box import Shipped
 
 
@@ -47,6 +47,12 @@ def charts(session: Session, subject: Subject, tmp_path: Path) -> Charts:
     if not subject.chart.directory:
         pytest.skip("subject.toml names no chart")
     return Charts(session, subject, tmp_path)
+
+
+@pytest.fixture
+def by_values(charts: Charts, subject: Subject) -> Mapping[str, Objects]:
+    """What the chart renders by its own values, and by each other file of them that ships."""
+    return values_files.rendered(charts, subject)
 
 
 @pytest.fixture

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import pytest
+import copy
+from collections.abc import Mapping, Sequence
 
 from boxproof.deployment.deploy import Objects
-from boxproof.fixtures.helm_release import Charts
+from boxproof.kube.client import Object
+from boxproof.subject.manifests.pod_specs import agent, agent_container, dict_of
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
-from suites.isolation import values_files
+from suites import values_files
+from suites.isolation import managed_settings
 from suites.isolation.node_places import boundless, of_nodes
 from suites.isolation.test_components import made_wrong
 from suites.isolation.test_first_process import of_node
@@ -23,15 +24,8 @@ NOTHING_OF_NODES = require(
 )
 HAS_A_BOUND = require("memory and disk of its containers have a bound", lambda found: found == [])
 
+SETTINGS = "managed-settings.json"
 Rendered = Mapping[str, Objects]
-
-
-@pytest.fixture
-def by_values(charts: Charts, subject: Subject) -> Rendered:
-    """What the chart renders by its own values, and by each other file of them."""
-    paths = values_files.beside(subject, charts.chart)
-    made = {str(each.relative_to(subject.directory)): charts.rendered(f"--values={each}") for each in paths}
-    return {values_files.OWN: charts.rendered(), **made}
 
 
 @claim("iso-nothing-of-the-node")
@@ -56,3 +50,33 @@ def test_no_file_of_values_takes_a_bound_away(by_values: Rendered) -> None:
         HAS_A_BOUND.fails(found("no limits", [made_wrong("Pod", {"containers": [{"name": "one"}]})]))
     for name, objects in by_values.items():
         HAS_A_BOUND(found(name, objects))
+
+
+MANAGED = require("the settings of each agent are managed", lambda found: found == [])
+OPEN = '{"permissions": {"disableBypassPermissionsMode": "disable"}}'
+
+
+@claim("iso-settings-are-managed")
+@needs("claude-code")
+def test_no_file_of_values_opens_what_is_managed(by_values: Rendered, subject: Subject) -> None:
+    def left_open(asked: str, objects: Sequence[Object]) -> list[str]:
+        pod = dict_of(agent(objects, subject)["spec"]["template"]["spec"])
+        texts = managed_settings.given(objects, pod, agent_container(objects, subject)["name"])
+        found = [one for each in texts for one in managed_settings.left_open(each)]
+        return observe("left open", f"{asked}, {len(texts)} settings", found)
+
+    agents = list(values_files.agents(by_values, subject))
+    for text in (OPEN, "{}"):
+        with control(f"managed settings {text} are seen"):
+            MANAGED.fails(left_open(text, told(agents[0][1], text)))
+    for name, objects in agents:
+        MANAGED(left_open(name, objects))
+
+
+def told(objects: Sequence[Object], text: str) -> list[Object]:
+    """Return objects whose managed settings are that text."""
+    made = copy.deepcopy(list(objects))
+    for data in (each.get("data") or {} for each in made if each["kind"] == "ConfigMap"):
+        if SETTINGS in data:
+            data[SETTINGS] = text
+    return made

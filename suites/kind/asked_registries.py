@@ -9,14 +9,13 @@ from typing import Any
 
 from boxproof.subject import documented_commands
 from boxproof.subject.documented_commands import CONTINUED, FILLED_IN, values
-from boxproof.subject.manifests import compose_file, pod_specs, shipped
+from boxproof.subject.manifests import compose_file, helm_values, pod_specs, shipped
 from boxproof.subject.manifests.starting import repository
 from boxproof.subject.model import Subject
 from suites import agent_starts
 
 POLICY = re.compile(r"--image-pull-policy[= ][\"']?Always\b")
 IMAGE = re.compile(r"--image[= ][\"']?(?P<image>[^\s\"']+)")
-GIVEN = re.compile(r"--set(?:-string)?[= ][^\s]*\b\w*[pP]ullPolicy=Always\b")  # to Helm
 COMPOSED = re.compile(r"\bcompose\b[^\n;&|]*\s--pull[= ]always\b")
 OFTEN = re.compile(r"always|daily|weekly|refresh|every_\w+")  # what Compose asks a registry by
 IN_A_TEMPLATE = re.compile(
@@ -34,11 +33,20 @@ def _by_commands(subject: Subject) -> Iterator[str]:
     for name, text in shipped.commands(subject).items():
         for line in CONTINUED.sub(" ", text).splitlines():
             started = POLICY.search(line) and _is_the_box(line, subject)
-            if started or GIVEN.search(line) or COMPOSED.search(line):
+            set_by_helm = any(_says_always(each) for each in helm_values.given(line))
+            if started or set_by_helm or COMPOSED.search(line):
                 yield f"{name}: {line.strip()}"
     for run in documented_commands.runs(subject):
         if "always" in values(run.options, "--pull"):
             yield f"{run.page}: {' '.join(run.options)}"
+
+
+def _says_always(told: Any) -> bool:
+    """Return whether values that a command gives have an image asked for each time, whichever it is."""
+    if not isinstance(told, Mapping):
+        return False
+    said = (each == "Always" and str(key).lower().endswith(KEY.lower()) for key, each in told.items())
+    return any(said) or any(_says_always(each) for each in told.values())
 
 
 def _is_the_box(line: str, subject: Subject) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +44,16 @@ FIXED = {
     "PriorityClass": ("value", "preemptionPolicy"),
 }
 SEALED = ("data", "binaryData", "stringData", "immutable")  # of a ConfigMap or Secret that is immutable
+NAMING = ("matchLabels", "matchExpressions", "labels", "serviceName", "selector", "name")  # of what is fixed
+OF_VERSIONS = re.compile(r"(^|[./_-])(version|chart|revision|tag)$", re.IGNORECASE)  # the last part of a key
+VERSION = re.compile(r"(^|[-_v])\d+\.\d+(\.\d+)?([-+_]\S*)?$")
 SAME = require("nothing that cannot be changed differs in a later release", lambda found: found == [])
 ACCEPTED = require("the API server takes it as a change of what is there", lambda said: said == "")
 LASTS = require("what runs, holds data or is spoken to has the name of before", lambda gone: gone == [])
 LEAVES = require("an upgrade deletes nothing that the installation made", lambda found: found == [])
+UNVERSIONED = require(
+    "no label or name that cannot be changed is called or looks like a version", lambda found: found == []
+)
 ROLLED = require("the later release is another one: its pods are not the same", lambda changed: changed)
 
 
@@ -129,6 +137,47 @@ def gone(asked: str, before: Objects, after: Objects) -> list[str]:
 def deleted(asked: str, before: Objects, after: Objects) -> list[str]:
     """Return what an upgrade has Helm delete; an observation."""
     return observe("deleted by an upgrade", asked, lasting_objects.taken_away(before, after))
+
+
+def versions(asked: str, objects: Objects) -> list[str]:
+    """Return the labels and names that cannot be changed and tell a version; an observation."""
+    found = [
+        f"{called(each)}: {key}={value}"
+        for each in fixed(objects)
+        for key, value in named(each["fixed"])
+        if OF_VERSIONS.search(key) or VERSION.search(value)
+    ]
+    return observe("versions that cannot be changed", asked, found)
+
+
+def named(item: Any, within: bool = False) -> Iterator[tuple[str, str]]:
+    """Give the keys and values of labels, selectors and names in what is fixed."""
+    if isinstance(item, list):
+        for each in item:
+            yield from named(each, within)
+    if isinstance(item, dict):
+        for key, value in item.items():
+            near = within or key.rpartition(".")[2] in NAMING
+            if near and not isinstance(value, dict | list):
+                yield (str(value), "") if key == "key" else (key, str(value))
+            yield from named(value, near)
+
+
+@claim("release-upgrades-in-place")
+@scope("image")
+def test_what_cannot_be_changed_tells_no_version(charts: Charts) -> None:
+    """A version that is written out is the same in both, until somebody writes the next one."""
+    components = sorted(charts.subject.chart.components)
+    now = charts.rendered()
+    with control("a version among the labels of a selector, and at the end of another label, are seen"):
+        UNVERSIONED.fails(versions("a version", labelled_selector(now)))
+        claims = {"metadata": {"labels": {"helm.sh/made-by": "agent-0.1.0"}}}
+        wrong = {"kind": "StatefulSet", "apiVersion": "apps/v1", "metadata": {"name": "doctored"}}
+        UNVERSIONED.fails(versions("another label", [wrong | {"spec": {"volumeClaimTemplates": [claims]}}]))
+    for name in ("", *components):
+        chosen = [name] if name else []
+        UNVERSIONED(versions(f"chart {name}", charts.rendered(components=chosen)))
+        UNVERSIONED(versions(f"manifests {name}", charts.base(chosen)))
 
 
 @claim("release-upgrades-in-place")

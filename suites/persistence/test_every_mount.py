@@ -63,11 +63,14 @@ def test_the_next_pod_of_every_tier_finds_the_same_place(session: Session, subje
 def covered(start: Start, below: Callable[[str], list[str]]) -> Iterator[str]:
     """Give the places where a start mounts over a directory of the image's that has files.
 
-    A file that is mounted over one is to replace it, and so are files of a ConfigMap: these are left out.
+    A file that is mounted over one is to replace it, and so are files of a ConfigMap that are called as the
+    image's are: these are left out.
     """
     for mount in start.mounts:
-        if mount.target.startswith("/") and mount.kind not in FIXED:
-            hidden = [each for each in below(mount.target) if each != mount.target.rstrip("/")]
+        if mount.target.startswith("/") and (mount.kind not in FIXED or mount.brought is not None):
+            top = mount.target.rstrip("/")
+            replaced = {f"{top}/{each}" for each in mount.brought or ()} | {top}
+            hidden = [each for each in below(mount.target) if each not in replaced]
             if hidden:
                 yield f"{start.name}: {mount.target} hides {hidden[0]}"
 
@@ -85,9 +88,11 @@ def test_no_way_of_starting_it_mounts_over_the_images_files(
 
     with files.lister(docker, image.reference, run=session.run) as below:
         place = next(each for each in HAS_FILES if below(each))
-        with control("a volume, a directory of the host's, and memory, over files, are seen"):
+        with control("a volume, a directory of the host's, memory, and a ConfigMap, over files, are seen"):
             for kind in ("volume", "bind", "emptyDir"):
                 NONE_COVERED.fails(over(f"doctored {kind}", [Start(kind, (Mount(place, kind),))]))
+            few = Mount(place, "configMap", brought=frozenset({"boxproof.json"}))
+            NONE_COVERED.fails(over("doctored configMap", [Start("configMap", (few,))]))
         NONE_COVERED(over("what ships", agent_starts.every(session, subject)))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from boxproof.subject.manifests import compose_file, page_code, pod_specs, sources, starting
+from boxproof.subject.manifests import compose_file, helm_values, page_code, pod_specs, sources, starting
 from boxproof.subject.model import Subject
 from boxproof.subject.variables import filled
 
@@ -114,15 +114,27 @@ def images(subject: Subject) -> dict[str, str]:
             if image and not GIVEN.search(image):
                 found[f"{name}: {service}"] = image
             found |= {f"{name}: {service}: {one}": one for one in _beside(each) if not GIVEN.search(one)}
+    found |= dict(_of_commands(subject))
+    return found
+
+
+def _of_commands(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Give the images that commands name, or by the values that they give the chart, and where."""
     for name, text in commands(subject).items():
         kept = REMOVES.sub("", text.replace("\\\n", " "))
-        for pattern in (NAMED, LATEST):
-            found |= {f"{name}: {each['image']}": each["image"] for each in pattern.finditer(kept)}
+        yield from ((f"{name}: {image}", image) for image in _written(kept))
+        for values in helm_values.given(text):
+            for where, image in (*_valued(values), *_plain_valued(values)):
+                if not GIVEN.search(image):
+                    yield f"{name}: helm {where}", image
     for words in _words(subject.commands.model_dump()):
-        text = " ".join(words)
-        for pattern in (NAMED, LATEST):
-            found |= {f"subject.toml: {text}": each["image"] for each in pattern.finditer(text)}
-    return found
+        line = " ".join(words)
+        yield from ((f"subject.toml: {line}", image) for image in _written(line))
+
+
+def _written(text: str) -> list[str]:
+    """Return the images that a text names."""
+    return [each["image"] for pattern in (NAMED, LATEST) for each in pattern.finditer(text)]
 
 
 def _beside(service: Mapping[str, Any]) -> Iterator[str]:
