@@ -54,6 +54,25 @@ def test_what_a_pod_mounts() -> None:
     assert of(AGENT).writes("/home/a")
 
 
+@pytest.mark.parametrize(
+    ("volume", "brought"),
+    [
+        ({"configMap": {"name": "settings"}}, {"CLAUDE_CONFIG_DIR"}),
+        (
+            {"configMap": {"name": "settings", "items": [{"key": "CLAUDE_CONFIG_DIR", "path": "a/b"}]}},
+            {"a/b"},
+        ),
+        ({"secret": {"secretName": "a-users"}}, set()),
+        ({"projected": {"sources": [{"configMap": {"name": "settings"}}]}}, {"CLAUDE_CONFIG_DIR"}),
+        ({"emptyDir": {}}, None),
+    ],
+)
+def test_which_files_objects_bring_to_a_mount(volume: dict[str, Any], brought: set[str] | None) -> None:
+    agent = AGENT | {"volumeMounts": [{"name": "one", "mountPath": "/etc/one"}]}
+    [mount] = of(agent, volumes=[{"name": "one", **volume}]).mounts
+    assert mount.brought == brought
+
+
 def test_what_is_said_to_a_pod() -> None:
     given = {"envFrom": [{"configMapRef": {"name": "settings"}}], "env": [{"name": "A", "value": "b"}]}
     assert of(AGENT | given).variables == {"CLAUDE_CONFIG_DIR": "/home/a/.claude", "A": "b"}
