@@ -128,8 +128,8 @@ def of_the_claims(name: str, claims: list[dict[str, Any]], expected: set[str]) -
             yield f"{line}: {each['reason']}"
         elif verdict in ("proven", "not applicable") and each["id"] in expected:
             yield f"{line}, and defects.toml says that it is wrong with it"
-    for each in sorted(expected - {each["id"] for each in claims}):
-        yield f"{name}: {each}, of defects.toml, is no claim of the report"
+    for missing in sorted(expected - {each["id"] for each in claims}):
+        yield f"{name}: {missing}, of defects.toml, is no claim of the report"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ AFFECTED = {
         }
     ]
 }
-ROWS = (
+ROWS: tuple[tuple[str, dict[str, object]], ...] = (
     ("blobs", {"id": 1, "value": json.dumps(VULNERABILITY)}),
     ("blobs", {"id": 2, "value": json.dumps(AFFECTED)}),
     ("providers", {"id": "box", "version": "1"}),
@@ -38,7 +38,7 @@ ROWS = (
 )
 
 
-def grype(home, *words, given=None):
+def grype(home: Path, *words: str, given: str | None = None) -> str:
     settings = {"GRYPE_DB_AUTO_UPDATE": "false", "GRYPE_CHECK_FOR_APP_UPDATE": "false"}
     settings["GRYPE_DB_VALIDATE_BY_HASH_ON_START"] = "false"  # the record is added after the import
     settings |= {"GRYPE_DB_CACHE_DIR": f"{home}/db", "XDG_CACHE_HOME": str(home), "HOME": str(home)}
@@ -56,7 +56,7 @@ def grype(home, *words, given=None):
     return done.stdout
 
 
-def import_empty(home):
+def import_empty(home: Path) -> None:
     """Import a database of nothing but its schema's version; grype makes the tables."""
     now = time.strftime("%Y-%m-%d %H:%M:%S+00:00", time.gmtime())
     made = sqlite3.connect(home / DATABASE)
@@ -69,7 +69,7 @@ def import_empty(home):
     grype(home, "db", "import", str(home / "database.tar.gz"))
 
 
-def add_record(home):
+def add_record(home: Path) -> None:
     """Add the record: every version of a Python package below 2.0 is affected."""
     db = sqlite3.connect(next((home / "db").rglob(DATABASE)))
     for table, row in ROWS:
@@ -79,7 +79,7 @@ def add_record(home):
     db.close()
 
 
-def found_in(home, version):
+def found_in(home: Path, version: str) -> list[str]:
     purl = f"pkg:pypi/{PACKAGE}@{version}"
     component = {"type": "library", "name": PACKAGE, "version": version, "purl": purl}
     sbom = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [component]}
@@ -87,7 +87,7 @@ def found_in(home, version):
     return [each["vulnerability"]["id"] for each in answer["matches"]]
 
 
-def main():
+def main() -> None:
     with tempfile.TemporaryDirectory() as below:
         home = Path(below)
         import_empty(home)

@@ -16,7 +16,7 @@ class Kills:
     def look(self) -> None:
         """Log what came since the last look."""
         now = limits.read(self.root)
-        if None not in (self.known, now.oom_kills) and now.oom_kills > self.known:
+        if self.known is not None and now.oom_kills is not None and now.oom_kills > self.known:
             log(
                 "the kernel killed a process of the box for want of memory", "warning",
                 oom_kills=now.oom_kills, memory_limit_bytes=now.memory_bytes,

@@ -34,14 +34,14 @@ def read(root: Path = ROOT) -> Limits:
     """Return the limits of this container."""
     if (root / "cgroup.controllers").exists():
         quota = _words(root / "cpu.max") or ["max"]
-        names = ("memory.max", "memory.current", "memory.peak", "memory.events")
+        prefix, names = "", ("memory.max", "memory.current", "memory.peak", "memory.events")
         memory, version = root, 2
     else:
         quota = [*_words(root / "cpu/cpu.cfs_quota_us"), *_words(root / "cpu/cpu.cfs_period_us")] or ["-1"]
         names = ("limit_in_bytes", "usage_in_bytes", "max_usage_in_bytes", "oom_control")
-        names, memory, version = tuple(f"memory.{each}" for each in names), root / "memory", 1
-    limit, used, peak = (_number(memory / each) for each in names[:3])
-    events = _words(memory / names[3])
+        prefix, memory, version = "memory.", root / "memory", 1
+    limit, used, peak = (_number(memory / f"{prefix}{each}") for each in names[:3])
+    events = _words(memory / f"{prefix}{names[3]}")
     kills = events[events.index("oom_kill") + 1] if "oom_kill" in events else None
     return Limits(
         version=version,

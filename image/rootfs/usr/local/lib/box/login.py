@@ -94,8 +94,7 @@ def _of_file(path: Path) -> Login:
     if not isinstance(scopes, list) or SCOPE not in scopes:  # the CLI takes it for no login
         return Login("file", "truncated", mark=mark, path=where)
     kind = "full" if FULL_SCOPE in scopes else "inference"
-    known = isinstance(expires, int | float) and not isinstance(expires, bool)
-    at = expires / 1000 if known else None
+    at = expires / 1000 if isinstance(expires, int | float) and not isinstance(expires, bool) else None
     state = "expired" if at is not None and at <= time.time() and not renewable else "ok"
     return Login("file", state, kind, at, renewable, mark, where)
 

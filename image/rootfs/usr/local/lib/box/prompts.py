@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -169,14 +169,15 @@ async def _result(child: Child, prompt: str, left: "asyncio.Future[object]", tel
         last.cancel()
 
 
-async def _lines(child: Child, left: "asyncio.Future[object]") -> AsyncIterator[bytes | None]:
+async def _lines(child: Child, left: "asyncio.Future[object]") -> AsyncGenerator[bytes | None, None]:
     """Yield what the CLI writes, None for a while of silence, b"" for a line that is too long."""
     assert child.stdout is not None
     lines = whole_lines(child.stdout)
-    line = asyncio.ensure_future(anext(lines, None))
+    line: asyncio.Future[bytes | None] = asyncio.ensure_future(anext(lines, None))
     try:
         while True:
-            await asyncio.wait({line, left}, timeout=KEEP_ALIVE, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {line, left}
+            await asyncio.wait(both, timeout=KEEP_ALIVE, return_when=asyncio.FIRST_COMPLETED)
             if left.done():
                 raise Gone
             if not line.done():

@@ -19,7 +19,8 @@ IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 def take_orphans() -> bool:
     """Have what loses its parent below this process come to it; returns whether the kernel does that."""
-    return ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    done: int = ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    return done == 0
 
 
 def let_go() -> None:

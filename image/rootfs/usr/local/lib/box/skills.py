@@ -20,7 +20,7 @@ They run as an ordinary user. A tool of another tier than `default` refuses, and
 """
 
 
-def skill(tools: list[dict]) -> str:
+def skill(tools: list[dict[str, str]]) -> str:
     """Return the text of the skill; raises ValueError if there is no tool."""
     if not tools:
         raise ValueError("the list holds no tool")

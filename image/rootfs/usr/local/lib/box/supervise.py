@@ -163,8 +163,8 @@ def supervise(argv: list[str], stdin: int | None = None) -> int:
     cli = Cli(argv, stdin)
     child = started = cli.process
     signal.signal(signal.SIGALRM, lambda *_: started.kill())
-    for number in early:
-        child.send_signal(number)
+    for missed in early:
+        child.send_signal(missed)
     code = cli.wait()
     log("the CLI ended", "info" if code == 0 else "error", code=code)
     return code if code >= 0 else 128 - code
