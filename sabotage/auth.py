@@ -85,7 +85,7 @@ image_sabotage(
 )  # fmt: skip
 image_sabotage(
     "unknown_is_endless", "token-expiry-monitored", "a login that does not say when it ends lasts for ever",
-    dockerfile=edited(LOGIN, "s/if known else None/if known else 4e9/"),
+    dockerfile=edited(LOGIN, r"s/, bool\) else None/, bool) else 4e9/"),
 )  # fmt: skip
 image_sabotage(
     "cleans_up_after_failure", "mid-session-401-keeps-state", "what the CLI fails at is swept away",
