@@ -43,6 +43,14 @@ image_sabotage(
     dockerfile=edited(START, "s/claude -p/claude -p --strict-mcp-config/"),
 )  # fmt: skip
 image_sabotage(
+    "no_servers_by_a_wrapper", "mcp-server-starts-in-cluster",
+    "what stands before the CLI has it leave configured servers out, in every mode",
+    dockerfile=as_root(
+        rf"""printf '%s\n' '#!/bin/sh' 'exec /usr/local/bin/claude --strict-mcp-config "$@"' > {WRAPPER}""",
+        f"chmod 0755 {WRAPPER}",
+    ),
+)  # fmt: skip
+image_sabotage(
     "no_such_subcommand", "mode-flags-exist", "remote control is called by another word than the CLI has",
     dockerfile=edited(START, "s/claude remote-control/claude control-remote/"),
 )  # fmt: skip
