@@ -174,7 +174,8 @@ class Campaign:
         self.home.mkdir(parents=True, exist_ok=True)
         file = self.home / f"{name}.log"
         file.write_bytes(b"")
-        words = ["--claims", ",".join(self.settings.claims), "--cluster", self.settings.cluster]
+        # what is carried from the run before has nothing to interrupt
+        words = ["--claims", ",".join(self.settings.claims), "--cluster", self.settings.cluster, "--fresh"]
         argv = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s", "e2e", "--", *words]
         env = {
             "NOX_DEFAULT_VENV_BACKEND": "none",  # the environment this run uses is good enough

@@ -79,8 +79,9 @@ class Campaign(BaseModel):
 
     @property
     def clean(self) -> bool:
-        """Whether something was sent, and every row is without a fault."""
-        return any(row.sent for row in self.rows) and not any(row.faults for row in self.rows)
+        """Whether half of them or more were sent, and every row is without a fault."""
+        sent = sum(row.sent for row in self.rows)
+        return 0 < len(self.rows) <= 2 * sent and not any(row.faults for row in self.rows)
 
     def summary(self) -> str:
         """Return the totals in one line."""
@@ -89,7 +90,9 @@ class Campaign(BaseModel):
         parts = [f"{each} {good[each]}/{many[each]}" for each in ACTIONS if many[each]]
         gentle = [row.seconds for row in sent if row.action in GENTLE]
         slowest = f"; slowest end {max(gentle):.1f} s" if gentle else ""
-        return f"{len(_clean(sent))} of {len(sent)} interrupts clean ({', '.join(parts)}){slowest}"
+        missed = len(self.rows) - len(sent)
+        too_late = f"; {missed} not sent" if missed else ""
+        return f"{len(_clean(sent))} of {len(sent)} interrupts clean ({', '.join(parts)}){slowest}{too_late}"
 
 
 def _clean(rows: Sequence[Row]) -> list[Row]:

@@ -61,13 +61,16 @@ def campaign(*rows: Row) -> Campaign:
     return Campaign(seed=1, started=now, finished=now, claims=("a",), rows=rows)
 
 
-def test_a_campaign_is_clean_only_when_something_was_sent_and_all_of_it_was_clean(tmp_path: Path) -> None:
+def test_a_campaign_is_clean_only_when_half_of_it_was_sent_and_all_of_that_was_clean(tmp_path: Path) -> None:
     assert not campaign().clean
     assert not campaign(row(sent=False, code=0)).clean
     assert campaign(row(), row(sent=False, code=0)).clean
+    assert not campaign(row(), *[row(sent=False, code=0)] * 2).clean
     mixed = campaign(row(), row("term", code=1), row("kill-all"), row(sent=False))
     assert not mixed.clean
-    assert mixed.summary() == ("2 of 3 interrupts clean (int 1/1, term 0/1, kill-all 1/1); slowest end 4.0 s")
+    assert mixed.summary() == (
+        "2 of 3 interrupts clean (int 1/1, term 0/1, kill-all 1/1); slowest end 4.0 s; 1 not sent"
+    )
     told = json.loads(interrupt_results.write(tmp_path / "new", mixed).read_text())
     assert (told["schema"], told["clean"], len(told["rows"])) == (1, False, 4)
     assert told["rows"][1]["faults"] == ["exit code 1"]
