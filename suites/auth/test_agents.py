@@ -120,6 +120,7 @@ def shared(kube: Kube, docker: Any, path: str, one: dict[str, Any], other: dict[
 
 
 @claim("one-credential-file-per-agent")
+@needs("statefulset")
 def test_two_agents_have_two_credentials_files(
     make_box: MakeBox, kube: Kube, docker: Any, subject: Subject, session: Session
 ) -> None:
