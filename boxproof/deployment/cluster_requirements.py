@@ -65,7 +65,7 @@ def demand_beside(session: Session) -> None:
 # by the fixture's name; what a fixture gives of any box stands for nothing
 PARTS: dict[str, tuple[str, ...]] = {
     "argv": ("mcp",),
-    "as_written": ("workload", "template"),
+    "as_written": ("template",),
     "box": ("workload",),
     "box_applied": ("workload",),
     "charts": ("chart-beside",),
@@ -86,7 +86,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "on_node": ("node-tools",),
     "operator": ("tier:operator",),
     "own_documents": ("box",),
-    "rendered": ("workload", "template"),
+    "rendered": ("template",),
     "sandbox": ("sandbox",),
     "default_tier": ("workload",),
     "script": ("node-scripts",),

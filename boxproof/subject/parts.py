@@ -81,8 +81,10 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
     """Give each part, whether it is there, and why not."""
     for name, told in PROFILES.items():
         yield name, name in subject.profiles, f"{told} (profiles)"
-    yield from _of_image(subject)
-    yield from _of_manifests(subject, sources.kinds(subject, objects), objects or ())
+    parts = [*_of_image(subject), *_of_manifests(subject, sources.kinds(subject, objects), objects or ())]
+    yield from parts
+    started = any(there for name, there, _ in parts if name in ("image", "workload"))
+    yield "started", started, "nothing says what is started: it has no image, and no pod that is known"
     for name in COMMANDS:
         yield (
             f"command:{name}",
@@ -151,18 +153,12 @@ def _name(image: str) -> str:
 def _of_manifests(
     subject: Subject, kinds: frozenset[str], objects: Objects
 ) -> Iterator[tuple[str, bool, str]]:
-    run_alone = not (kinds & set(sources.WORKLOADS) or subject.pod_selector)
-    yield "workload", not run_alone, "it has no manifests of a workload"
-    composed = bool(subject.compose.file)
-    yield "deployed", composed or not run_alone, "it has neither manifests of a workload nor a Compose file"
-    yield "no-workload", run_alone, "its manifests say as whom it runs: that is proven in its pod"
-    kept = bool(subject.uid) or not run_alone
-    yield "file-modes", kept, "no mode keeps root from a file: it is tried (uid)"
-    templated = bool(kinds & set(sources.WORKLOADS)) and not subject.pod_selector
-    yield "template", templated, "an operator makes its pod: no manifest holds its template"
-    alone = not subject.tiers and templated  # what stands there is the only tier
-    yield "default-tier", "default" in subject.tiers or alone, "it declares no default tier (tiers.default)"
-    told = objects or (sources.literal(subject) if templated and subject.source == "files" else ())
+    written = sources.literal(subject) if subject.source == "files" else []  # rendered ones were placed by us
+    workloads = bool(kinds & set(sources.WORKLOADS))
+    held = _holds_template(subject, objects or written)
+    templated = held or (workloads and not subject.pod_selector)
+    yield from _of_pod(subject, is_known=workloads or bool(subject.pod_selector), templated=templated)
+    told = objects or (written if templated else ())
     proxied = "box" in subject.profiles or "https_proxy" in json.dumps(told, default=str).lower()
     yield "proxy", proxied, "its agent is told of no proxy"
     for name, wanted in KINDS.items():
@@ -173,13 +169,12 @@ def _of_manifests(
             else f"its manifests hold no {' or '.join(wanted)}"
         )
         yield name, bool(kinds & set(wanted)) and not other, why
-    claimed = bool(kinds & {"PersistentVolumeClaim", "StatefulSet"})
+    claimed = bool(kinds & {"PersistentVolumeClaim", "StatefulSet"}) or any(map(_claims, written))
     if objects:
         claimed = any(_claims(each) for each in objects)
     yield "volume", claimed, "its pod has no volume that lasts"
     own = any((pod_spec(each) or {}).get("serviceAccountName") for each in objects) if objects else True
     yield "account", own and "ServiceAccount" in kinds, "its manifests hold no ServiceAccount"
-    written = sources.literal(subject) if subject.source == "files" else []  # rendered ones were placed by us
     spaced = not written or any((each.get("metadata") or {}).get("namespace") for each in written)
     if subject.source == "chart":
         spaced = any(PLACE.search(path.read_text(errors="replace")) for path in sources.templates(subject))
@@ -198,6 +193,36 @@ def _of_manifests(
     yield "fleet", bool(subject.chart.fleet), "its chart is not for several agents (chart.fleet)"
     both = bool(subject.chart.directory) and subject.source != "chart"
     yield "chart-beside", both, "there are no manifests beside a chart to compare"
+
+
+def _is_custom(subject: Subject) -> bool:
+    return subject.kind not in ("", *sources.WORKLOADS)
+
+
+def _holds_template(subject: Subject, objects: Objects) -> bool:
+    """Return whether a custom resource, of which an operator makes the agent's pods, says all of these."""
+    own = (pod_spec(each) or {} for each in objects if each["kind"] == subject.kind)
+    return _is_custom(subject) and any(each.get("containers") for each in own)
+
+
+def _of_pod(subject: Subject, *, is_known: bool, templated: bool) -> Iterator[tuple[str, bool, str]]:
+    """Give what depends on the agent's pod: whether a cluster shows it, and whether its template stands."""
+    lacks = "it has no manifests of a workload"
+    if _is_custom(subject):
+        lacks = (
+            f"an operator makes the pods of its {subject.kind}: nothing says which these are (pod_selector)"
+        )
+    yield "workload", is_known, lacks
+    deployed = bool(subject.compose.file) or templated or is_known
+    yield "deployed", deployed, "it has neither manifests of a workload nor a Compose file"
+    yield "no-workload", not is_known, "its manifests say as whom it runs: that is proven in its pod"
+    kept = bool(subject.uid) or is_known
+    yield "file-modes", kept, "no mode keeps root from a file: it is tried (uid)"
+    operated = _is_custom(subject) or bool(subject.pod_selector)
+    unread = "an operator makes its pod: no manifest holds its template"
+    yield "template", templated, unread if operated else lacks
+    alone = not subject.tiers and templated  # what stands there is the only tier
+    yield "default-tier", "default" in subject.tiers or alone, "it declares no default tier (tiers.default)"
 
 
 def _claims(manifest: Mapping[str, Any]) -> bool:

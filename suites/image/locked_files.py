@@ -125,6 +125,7 @@ class Files:
             if step.word in ("COPY", "ADD")
             for each in _named(step)
         }
+        self.renamed = dict(pair for step in steps for pair in _renamed(step))
         self.has_others = any(
             (step.word == "RUN" and REPOSITORY.search(step.rest)) or (step.word == "ADD" and _is_remote(step))
             for step in steps
@@ -142,11 +143,23 @@ class Files:
 
     def at(self, place: str) -> list[Path]:
         """Return the files that may be at a place of the image: those that a COPY names, or of its end."""
+        source = self.context / self.renamed.get(PurePosixPath(place).name, "")
+        if source.is_file():
+            return [source]
         every = self.called(PurePosixPath(place).name)
         shown = {each: self.shown(each) for each in every}
         named = [each for each in every if shown[each] in self.copied]
         ends = f"/{place.lstrip('./')}"
         return named or [each for each in every if ends.endswith(f"/{shown[each]}")] or every
+
+
+def _renamed(step: Step) -> Iterator[tuple[str, str]]:
+    """Give the name that a COPY or ADD of the context puts a file under, and its path, where these differ."""
+    words = [each.strip("\"',[]") for each in step.rest.split()]
+    if step.word in ("COPY", "ADD") and not step.option("from") and len(words) == 2:
+        source, name = words[0].lstrip("/"), PurePosixPath(words[1]).name
+        if not words[1].endswith(("/", ".")) and name != PurePosixPath(source).name:
+            yield name, source
 
 
 def _is_remote(step: Step) -> bool:

@@ -14,10 +14,10 @@ from boxproof.subject.image import dockerfile
 from boxproof.subject.manifests import compose_file, shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
-from suites.agent_starts import tiers
 from suites.image.fixed_versions import secrets_in_words
 from suites.secrets import plain_settings
 from suites.secrets.given_words import NAME
+from suites.secrets.written_tiers import tiers
 
 NONE_SAID = require(
     "no setting that is called as a secret is has its value where it stands", lambda found: found == []

@@ -173,3 +173,69 @@ def test_a_stateful_helper_makes_no_stateful_agent(tmp_path: Path) -> None:
     assert "statefulset" not in parts.absent(write(tmp_path, lines, a__yaml=text))
     found = parts.absent(write(tmp_path, f'kind = "Deployment"\n{lines}', a__yaml=text))
     assert "Deployment" in found["statefulset"]
+
+
+HELD = "podTemplate: {spec: {containers: [{name: a, image: 'a:1'}]}}"
+CLAIMED = "volumeClaimTemplates: [{metadata: {name: v}, spec: {}}]"
+OPERATED = '[manifests]\nfiles = ["a.yaml"]\n'
+
+
+def operated(tmp_path: Path, spec: str, *, selector: str = "") -> dict[str, str]:
+    """Return what a box lacks whose pod an operator makes of a custom resource with this spec."""
+    text = f"apiVersion: x.io/v1\nkind: Sandbox\nmetadata: {{name: s}}\nspec: {{{spec}}}\n"
+    named = f'kind = "Sandbox"\nworkload = "s"\npod_selector = "{selector}"\n'
+    return parts.absent(write(tmp_path, named + OPERATED, a__yaml=text))
+
+
+def test_a_custom_resource_that_holds_its_pods_template_is_read_whoever_makes_the_pods(
+    tmp_path: Path,
+) -> None:
+    found = operated(tmp_path, f"{HELD}, {CLAIMED}")
+    assert {"template", "deployed", "default-tier", "volume"}.isdisjoint(found)
+    assert "nothing says which these are (pod_selector)" in found["workload"]
+    known = operated(tmp_path, HELD, selector="app=s")
+    assert {"template", "workload", "started"}.isdisjoint(known)
+    assert "volume" in known
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "template: of-another-name",
+        "template: {spec: text}",
+        "template: {spec: {project: a}}",
+        "podTemplate: {metadata: {}}",
+    ],
+)
+def test_one_that_holds_none_is_not(tmp_path: Path, spec: str) -> None:
+    found = operated(tmp_path, spec)
+    assert "no manifest holds its template" in found["template"]
+    assert {"workload", "deployed", "started"} <= set(found)
+    assert "workload" not in operated(tmp_path, spec, selector="app=s")
+
+
+def test_a_box_without_manifests_is_not_told_of_an_operator(tmp_path: Path) -> None:
+    found = parts.absent(write(tmp_path, '[image]\ndockerfile = "Dockerfile"\n', Dockerfile="FROM a:1\n"))
+    assert found["template"] == found["workload"] == "it has no manifests of a workload"
+    assert "started" not in found
+
+
+@pytest.mark.parametrize(
+    ("says", "template", "there"),
+    [
+        ("dependencies: [{name: common, version: 4.6.2}]", "{{ include 'common.all' . }}\n", True),
+        ("dependencies: [{name: common}]", "kind: ConfigMap\n", True),
+        ("dependencies: []", "{{ include 'own.all' . }}\n", False),
+        ("dependencies: of-another-form", "kind: ConfigMap\n", False),
+        ("name: [", "kind: ConfigMap\n", False),
+    ],
+)
+def test_a_chart_may_make_its_workload_by_templates_of_another(
+    tmp_path: Path, says: str, template: str, there: bool
+) -> None:
+    (tmp_path / "chart/templates").mkdir(parents=True)
+    (tmp_path / "chart/templates/a.yaml").write_text(template)
+    (tmp_path / "chart/Chart.yaml").write_text(f"apiVersion: v2\n{says}\n")
+    found = parts.absent(write(tmp_path, '[chart]\ndirectory = "chart"\n'))
+    assert ({"workload", "template", "volume", "account"}.isdisjoint(found)) is there
+    assert "policy" in found

@@ -10,7 +10,7 @@ from typing import Any
 from boxproof.subject.detection import workload
 from boxproof.subject.detection.directory import CLAUDE, Directory, parsed
 from boxproof.subject.detection.findings import HELPERS, Detected
-from boxproof.subject.manifests import plain_yaml
+from boxproof.subject.manifests import plain_yaml, sources
 from boxproof.subject.manifests.pod_specs import KINDS, is_filled_in, pod_spec
 from boxproof.subject.manifests.sources import KIND
 from boxproof.subject.manifests.starting import repository
@@ -35,6 +35,10 @@ def chart(here: Directory, found: Detected, *, alone: bool) -> None:
     if others:
         found.remarks.append(f"chart.directory: other charts are {', '.join(others[:5])}")
     found.add("chart.directory", str(chosen), f"{chosen}/Chart.yaml")
+    wanted = sources.not_fetched(here.root / chosen)
+    if wanted:
+        told = f"{chosen} takes templates of charts that are not here: {', '.join(wanted[:5])}"
+        found.remarks.append(f"chart.directory: {told} (helm dependency build {chosen})")
     if not alone:
         return
     templates = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from boxproof.subject.detection import mcp_servers
 from boxproof.subject.detection.directory import CLAUDE, Directory
 from boxproof.subject.detection.findings import EXAMPLES, HELPERS, STATE_VARIABLE, Detected
 from boxproof.subject.image.dockerfile import Recipe, is_for_windows, is_one
@@ -74,6 +75,7 @@ def recipe(here: Directory, found: Detected, every: list[Path]) -> None:
         found.remarks.append(f"image: {path} is for Windows, which nothing here can start")
     elif written is not None:
         _user(here, found, path, written)
+        mcp_servers.remark(here, found, written)
 
 
 def image_name(name: str) -> str:

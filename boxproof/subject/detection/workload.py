@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from boxproof.subject.detection.directory import Placed
-from boxproof.subject.detection.findings import HELPERS, Detected
+from boxproof.subject.detection.findings import HELPERS, STATE, Detected
 from boxproof.subject.detection.kustomize import Way
-from boxproof.subject.manifests.pod_specs import is_filled_in, pod_spec
+from boxproof.subject.manifests.pod_specs import is_filled_in, labels, pod_spec
 from boxproof.subject.model import LABEL
 
 LOGIN = re.compile(r".*(TOKEN|API_KEY|APIKEY)$")
@@ -40,12 +40,9 @@ def workload(
         "namespace", space, where if meta.get("namespace") else str(spaces[0].path) if spaces else where
     )
     if custom:
-        guess = f'pod_selector = "app.kubernetes.io/instance={meta.get("name")}"'
-        told = f"an operator makes the pods of this {item['kind']}: where it is in the cluster, their labels"
-        found.remarks.append(
-            f"{told} say which they are ({guess}); without them the proof ends with the image"
-        )
-        return
+        _made_by_operator(found, item, meta)
+        if not (pod_spec(item) or {}).get("containers"):
+            return
     spec = pod_spec(item) or {}
     container = agents_container(spec)
     found.add("container", container.get("name", ""), where)
@@ -64,6 +61,14 @@ def workload(
     if found.get("image.dockerfile") is None and image and not is_filled_in(image):
         found.drop("image.reference")  # a Compose file may run another
         found.add("image.reference", image, where)
+
+
+def _made_by_operator(found: Detected, item: dict[str, Any], meta: dict[str, Any]) -> None:
+    """Remark that an operator makes the agent's pods, and by which labels it may be known."""
+    own = [f"{name}={value}" for name, value in labels(item).items()]
+    guess = f'pod_selector = "{",".join(own) or "app.kubernetes.io/instance=" + str(meta.get("name"))}"'
+    told = f"an operator makes the pods of this {item['kind']}: where it is in the cluster, their labels"
+    found.remarks.append(f"{told} say which they are ({guess}); without them the proof ends with the image")
 
 
 def _made(meta: dict[str, Any], way: Way | None) -> dict[str, Any]:
@@ -99,7 +104,10 @@ def config_dir(
     mounts = [str(each["mountPath"]) for each in mounted if each.get("mountPath")]
     hidden = [each for each in mounts if "/." in each] or mounts
     if found.get("config_dir") is None and hidden:
-        found.add("config_dir", hidden[0], f"{where}, the mount of its volume")
+        every = [str(each.get("mountPath")).rstrip("/") for each in container.get("volumeMounts") or ()]
+        around = [each for each in every if STATE.fullmatch(each) and hidden[0].startswith(f"{each}/")]
+        told = "the mount around that of its volume" if around else "the mount of its volume"
+        found.add("config_dir", next(iter([*around, *hidden])), f"{where}, {told}")
 
 
 def login_of(found: Detected, names: Sequence[str], where: str) -> None:

@@ -30,8 +30,8 @@ def pod_spec(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     if manifest.get("kind") == "Pod":
         return _renamed(manifest.get("spec") or {})
-    found: dict[str, Any] | None = _template(manifest).get("spec")
-    return _renamed(found) if found else None
+    found = _template(manifest).get("spec")
+    return _renamed(found) if isinstance(found, dict) and found else None
 
 
 def _template(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ PATCHES = ("patches", "patchesJson6902")  # each with its text, or the path of i
 FILES = ("patchesStrategicMerge", "configurations", "crds", "transformers", "generators", "validators")
 LISTING = (*LISTS, *GENERATED, *PATCHES, *FILES, "images", "helmCharts")
 BUILDERS = frozenset({"Kustomization", "Component"})
+# what a chart may make by the templates of charts that it depends on: it stands in none of its own files
+OF_OTHERS = frozenset({"Deployment", "PersistentVolumeClaim", "ServiceAccount"})
 KIND = re.compile(r"^kind:\s*[\"']?(\w+)", re.MULTILINE)  # in a template, which is no YAML yet
 
 
@@ -150,13 +152,32 @@ def templates(subject: Subject) -> list[Path]:
     return _plain(path for path in every if path.parent.name != "tests")
 
 
+def depends_on(chart: Path) -> list[str]:
+    """Return the names of the charts that a chart depends on, as they are called within it."""
+    path = chart / "Chart.yaml"
+    try:
+        told = plain_yaml.mapping(next(iter(plain_yaml.load_all(path.read_text(), LOADER)), None))
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError):
+        return []
+    every = [each for each in listed(told, "dependencies") if isinstance(each, dict)]
+    return [str(each.get("alias") or each["name"]) for each in every if each.get("name")]
+
+
+def not_fetched(chart: Path) -> list[str]:
+    """Return those of ``depends_on`` that are not beside the chart's templates: nothing can render it so."""
+    below = chart / "charts"
+    return [] if any(below.glob("*")) else depends_on(chart)
+
+
 def kinds(subject: Subject, objects: Sequence[Mapping[str, Any]] | None = None) -> frozenset[str]:
     """Return the kinds among the rendered objects, else those that stand in the subject's files."""
     if objects is not None:
         return frozenset(str(each["kind"]) for each in objects)
     if subject.source == "chart":
         texts = (path.read_text(errors="replace") for path in templates(subject))
-        return frozenset(kind for text in texts for kind in KIND.findall(text))
+        found = frozenset(kind for text in texts for kind in KIND.findall(text))
+        by_others = not found & set(WORKLOADS) and depends_on(subject.directory / subject.chart.directory)
+        return found | OF_OTHERS if by_others else found
     made = {str(each["kind"]) for each in literal(subject)}
     if subject.source == "kustomize":
         made |= set(generated(subject.directory / subject.manifests.kustomize))

@@ -188,3 +188,23 @@ def test_an_environment_of_conda_names_versions(tmp_path: Path) -> None:
     assert unheld(tmp_path, "conda env create --file environment.yml") == found
     (tmp_path / "list.txt").write_text("@EXPLICIT\nhttps://example.org/linux-64/jq-1.7-0.conda\n")
     assert unheld(tmp_path, "micromamba install -y -f list.txt") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("COPY --chown=1000 reqs/loose.txt /tmp/list.txt", ["loose.txt: sphinx"]),
+        ('COPY ["reqs/loose.txt", "list.txt"]', ["loose.txt: sphinx"]),
+        ("COPY reqs/fixed.txt list.txt", []),
+        ("COPY --from=other reqs/loose.txt list.txt", []),
+        ("COPY reqs/loose.txt /tmp/", []),
+        ("COPY reqs list.txt", []),
+    ],
+)
+def test_a_list_under_another_name_is_the_file_that_was_copied(
+    tmp_path: Path, line: str, found: list[str]
+) -> None:
+    (tmp_path / "reqs").mkdir()
+    (tmp_path / "reqs" / "loose.txt").write_text("sphinx\n")
+    (tmp_path / "reqs" / "fixed.txt").write_text("sphinx==8.1.0\n")
+    assert of_recipe(tmp_path, line, "RUN pip install -r /tmp/list.txt") == found

@@ -1,0 +1,52 @@
+"""Which file of the image lists the agent's MCP servers, as a recipe copies it there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from boxproof.subject.detection.directory import Directory
+from boxproof.subject.detection.findings import Detected
+from boxproof.subject.image.dockerfile import Recipe
+from pytest_claims.selection import LARGEST
+
+LISTED = "mcpServers"
+
+
+def remark(here: Directory, found: Detected, recipe: Recipe) -> None:
+    """Remark each file of the build context that lists servers, and where the image has it.
+
+    It is no fact: what the claims ask for is the server for the cluster, and whether one is that is
+    for a person to say.
+    """
+    context = here.root / str(found.get("image.context") or ".")
+    for source, place in _copied(recipe):
+        names = _servers(context / source)
+        if names:
+            told = f"{source} is {place} in the image and lists {', '.join(names[:5])}"
+            found.remarks.append(f"mcp.config, mcp.server: {told}: where one is for the cluster, name both")
+
+
+def _copied(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Give each file of JSON that a COPY or ADD names of the context, and its path in the image."""
+    workdir = PurePosixPath("/")
+    for step in (one for stage in recipe.line for one in stage.steps):
+        words = [each.strip("\"',[]") for each in step.rest.split()]
+        if step.word == "WORKDIR" and words:
+            workdir /= words[0]
+        if step.word not in ("COPY", "ADD") or step.option("from"):
+            continue
+        for source in (each for each in words[:-1] if each.endswith(".json") and "$" not in each):
+            into = words[-1].endswith(("/", ".")) or len(words) > 2
+            place = workdir / words[-1] / PurePosixPath(source).name if into else workdir / words[-1]
+            yield source.removeprefix("./").lstrip("/"), str(place)
+
+
+def _servers(path: Path) -> list[str]:
+    """Return the names of the servers that a file lists, [] for one that lists none or is not there."""
+    try:
+        listed = json.loads(path.read_text())[LISTED] if path.stat().st_size <= LARGEST else {}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
+    return sorted(listed) if isinstance(listed, dict) else []
