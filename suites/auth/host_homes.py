@@ -1,4 +1,7 @@
-"""Homes of the host that a container is given, in whatever words: options of an engine, files of Compose."""
+"""Homes of the host that a container is given, or the state of an agent in one, in whatever words.
+
+Another directory in a home, such as one with the work, is no state.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,41 @@ HOMES = re.compile(HOME)
 # a colon that parts no source from its target
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\$\{?[Ee]nv:|\$\{localEnv:")
 SOURCES = ("source", "src")
+OF_USERS = re.compile(r"(?:home|Users)[\\/]*$")  # the next name is a user's
+OF_DESKTOPS = "/host_mnt"  # what the desktop's engine puts before a path of the machine
+CLAUDE = ".claude"  # of whatever box: what its users most often have
+# directories of a home that hold the state of many programs
+HOLDERS = (
+    (".config",), (".local",), (".local", "share"), ("Library",), ("Library", "Application Support"),
+    ("AppData",), ("AppData", "Local"), ("AppData", "Roaming"),
+)  # fmt: skip
 
 
-def in_options(options: Sequence[str]) -> list[str]:
-    """Return the homes that options of ``docker run`` mount."""
+def is_state(source: str, state: str) -> bool:
+    """Return whether a path is a home of the host, or in one what is called ``state`` or holds such.
+
+    What a variable names in a home may be it.
+    """
+    inner = source.removeprefix(OF_DESKTOPS)
+    source = inner if HOMES.match(inner) else source
+    home = HOMES.match(source)
+    if home is None:
+        return False
+    below = source[home.end() :].lstrip("})")
+    while below[:1] in ("$", "%") and (again := HOMES.match(below)):  # of one system or the other
+        below = below[again.end() :].lstrip("})")
+    parts = [each for each in re.split(r"[\\/]+", below) if each][1 if OF_USERS.search(home[0]) else 0 :]
+    if not parts or "$" in parts[0] or tuple(parts) in HOLDERS:
+        return True
+    return any(each.startswith((state or CLAUDE, CLAUDE)) for each in parts)
+
+
+def in_options(options: Sequence[str], state: str) -> list[str]:
+    """Return the homes, and what is called ``state`` in one, that options of ``docker run`` mount."""
     named = [source(each) for each in values(options, "-v", "--volume")]
     for each in values(options, "--mount"):
         named += in_mount(each)
-    return [each for each in named if HOMES.match(each)]
+    return [each for each in named if is_state(each, state)]
 
 
 def in_mount(text: str) -> list[str]:
@@ -38,27 +68,30 @@ def in_mount(text: str) -> list[str]:
     return [field[name] for name in SOURCES if name in field]
 
 
-def in_compose_commands(texts: Mapping[str, str]) -> list[str]:
-    """Return the homes that commands of texts, by their names, mount by way of Compose."""
+def in_compose_commands(texts: Mapping[str, str], state: str) -> list[str]:
+    """Return the homes that commands of texts, by their names, mount by way of Compose, or state in one."""
     found = []
     for page, text in texts.items():
         lines = (each for each in CONTINUED.sub(" ", text).splitlines() if not each.lstrip().startswith("#"))
         for rest in (each["rest"] for line in lines for each in COMPOSED.finditer(line)):
             words = rest.replace('"', "").replace("'", "").split()
-            found += [f"{page}: {each}" for each in in_options(words)]
+            found += [f"{page}: {each}" for each in in_options(words, state)]
     return found
 
 
-def in_volumes(objects: Sequence[Object]) -> list[str]:
-    """Return the homes that are volumes of a cluster, which pods mount by a claim."""
+def in_volumes(objects: Sequence[Object], state: str) -> list[str]:
+    """Return the homes, or state in one, that are volumes of a cluster, which pods mount by a claim."""
     specs = [each.get("spec") or {} for each in objects if each["kind"] == "PersistentVolume"]
     paths = [str((spec.get(key) or {}).get("path", "")) for spec in specs for key in LOCAL]
-    return [each for each in paths if HOMES.match(each)]
+    return [each for each in paths if is_state(each, state)]
 
 
-def in_compose(content: Mapping[str, Any]) -> list[str]:
-    """Return the homes that a Compose file mounts: by services, named volumes, secrets and configs."""
-    return [each for each in map(plain, _named(content)) if HOMES.match(each)]
+def in_compose(content: Mapping[str, Any], state: str) -> list[str]:
+    """Return the homes, or state in one, that a Compose file mounts.
+
+    That is by services, named volumes, secrets and configs.
+    """
+    return [each for each in map(plain, _named(content)) if is_state(each, state)]
 
 
 def source(volume: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from boxproof.subject.documented_commands import CONTINUED
 from boxproof.subject.model import Subject
 from suites.agent_starts import plain
-from suites.auth.host_homes import HOME, HOMES, in_mount, in_options
+from suites.auth.host_homes import HOME, in_mount, in_options, is_state
 
 QUOTES = str.maketrans("", "", "\"'")
 TO_NODES = re.compile(
@@ -54,8 +54,8 @@ def in_devcontainer(told: Mapping[str, Any], state: str) -> list[str]:
     found: list[str] = []
     for each in told.get("mounts") or ():
         found += [str(each.get("source", ""))] if isinstance(each, Mapping) else in_mount(str(each))
-    found += in_options([str(each) for each in told.get("runArgs") or ()])
-    return [each for each in found if HOMES.match(each) and _is_state(each, state)]
+    found += in_options([str(each) for each in told.get("runArgs") or ()], state)
+    return [each for each in found if is_state(each, state)]
 
 
 def in_nodes(texts: Mapping[str, str], state: str) -> list[str]:
@@ -67,12 +67,5 @@ def in_nodes(texts: Mapping[str, str], state: str) -> list[str]:
     for name, text in texts.items():
         lines = [plain(each).translate(QUOTES) for each in text.splitlines()]
         told = (match["place"].strip() for match in map(TO_NODES.match, lines) if match)
-        found += [f"{name}: {each}" for each in told if HOMES.match(each) and _is_state(each, state)]
+        found += [f"{name}: {each}" for each in told if is_state(each, state)]
     return found
-
-
-def _is_state(source: str, state: str) -> bool:
-    """Return whether a directory in a home is the state, or holds it: the home itself."""
-    below = HOMES.sub("", source, count=1).strip("})").rstrip("\\/")
-    parts = re.split(r"[\\/]+", below)
-    return len(parts) == 1 or any(each.startswith(state) for each in parts)

@@ -26,7 +26,7 @@ from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
-from suites.auth import host_homes
+from suites.auth import host_homes, host_state
 
 VARIABLE = "CLAUDE_CODE_OAUTH_TOKEN"
 OF_PROCESSES = f"cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n 's/^{VARIABLE}=//p' | sort -u"
@@ -43,7 +43,6 @@ while kill -0 $program 2>/dev/null && [ $looks -lt 200 ] && ! grep -q code_chall
 do sleep 0.3; looks=$((looks + 1)); done
 kill -KILL $program 2>/dev/null; wait; cat "$said"; rm "$said"
 """
-HOMES = re.compile(r"^(~|\$\{?HOME\b|/root\b|/home/|/Users/)")
 
 
 def tokens(box: Box) -> tuple[str, ...]:
@@ -203,23 +202,24 @@ def test_the_documented_start_mounts_a_named_volume(
 @needs("deployed")
 @scope("image")
 def test_nothing_mounts_a_home_of_the_host(subject: Subject, session: Session) -> None:
+    state = host_state.called(subject)
     with control("a mount of the host's home is seen as one"):
-        found = NO_HOME.fails(homes(EXAMPLE_PODS, EXAMPLE_SERVICES, "examples"))
+        found = NO_HOME.fails(homes(EXAMPLE_PODS, EXAMPLE_SERVICES, state, "examples"))
         assert found == ["/Users/me/.claude", "~/.claude"]
-        NO_HOME.fails(in_volumes(EXAMPLE_VOLUMES, "an example"))
+        NO_HOME.fails(in_volumes(EXAMPLE_VOLUMES, state, "an example"))
     base = rendered_with(session)[0] if subject.source else []  # else a Compose file is all there is
     objects = [*base, *every_tier(session, subject)]
     pods = [spec for spec in (pod_spec(each) for each in objects) if spec]
     files = shipped.compose(subject).values()
     services = [each for file in files for each in file["services"].values() if each]
-    NO_HOME(homes(pods, services, "what the subject ships"))
+    NO_HOME(homes(pods, services, state, "what the subject ships"))
     written = [each for made in shipped.objects(subject).values() for each in made]
-    NO_HOME(in_volumes([*objects, *written], "volumes of the cluster"))
+    NO_HOME(in_volumes([*objects, *written], state, "volumes of the cluster"))
 
 
-def in_volumes(objects: Sequence[dict[str, Any]], asked: str) -> list[str]:
+def in_volumes(objects: Sequence[dict[str, Any]], state: str, asked: str) -> list[str]:
     """Return the homes of the host that pods could have by a claim; an observation."""
-    return observe("homes of the host", asked, host_homes.in_volumes(objects))
+    return observe("homes of the host", asked, host_homes.in_volumes(objects, state))
 
 
 def every_tier(session: Session, subject: Subject) -> list[dict[str, Any]]:
@@ -228,15 +228,16 @@ def every_tier(session: Session, subject: Subject) -> list[dict[str, Any]]:
     return [each for components in tiers for each in rendered_with(session, components=components)[0]]
 
 
-def homes(pods: Sequence[dict[str, Any]], services: Sequence[dict[str, Any]], asked: str) -> list[str]:
-    """Return the directories of the host that pods and Compose services mount, in homes; an observation."""
+def homes(
+    pods: Sequence[dict[str, Any]], services: Sequence[dict[str, Any]], state: str, asked: str
+) -> list[str]:
+    """Return the directories of the host that are a home, or state in one; an observation.
+
+    They are what pods and Compose services mount.
+    """
     paths = [
         each["hostPath"]["path"] for pod in pods for each in pod.get("volumes") or () if "hostPath" in each
     ]
-    found = [each for each in paths if HOMES.match(each)]
-    for service in services:
-        for each in service.get("volumes") or ():
-            start = host_homes.source(each)
-            if HOMES.match(start):
-                found.append(start)
+    paths += [host_homes.source(each) for service in services for each in service.get("volumes") or ()]
+    found = [each for each in paths if host_homes.is_state(each, state)]
     return observe("homes of the host", asked, found)

@@ -10,7 +10,7 @@ from boxproof.subject.documented_commands import Run
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
-from suites.auth import host_homes
+from suites.auth import host_homes, host_state
 
 OF_NO_HOME = require("no command of the documents mounts a home of the host", lambda found: found == [])
 NONE_COMPOSED = require("no Compose file mounts a home of the host", lambda found: found == [])
@@ -38,9 +38,11 @@ COMPOSED: tuple[dict[str, Any], ...] = (
 @needs("command:run")
 @scope("image")
 def test_no_command_of_the_documents_mounts_a_home(subject: Subject) -> None:
+    state = host_state.called(subject)
+
     def mounted(asked: str, runs: Sequence[Run], texts: Mapping[str, str]) -> list[str]:
-        found = [f"{one.page}: {each}" for one in runs for each in host_homes.in_options(one.options)]
-        return observe("homes in commands", asked, [*found, *host_homes.in_compose_commands(texts)])
+        found = [f"{one.page}: {each}" for one in runs for each in host_homes.in_options(one.options, state)]
+        return observe("homes in commands", asked, [*found, *host_homes.in_compose_commands(texts, state)])
 
     with control("a page that mounts one is seen, in each form"):
         for each in FORMS:
@@ -57,7 +59,9 @@ def test_no_command_of_the_documents_mounts_a_home(subject: Subject) -> None:
 @scope("image")
 def test_no_compose_file_mounts_a_home(subject: Subject) -> None:
     def mounted(asked: str, content: Mapping[str, Any]) -> list[str]:
-        return observe("homes in a Compose file", asked, host_homes.in_compose(content))
+        return observe(
+            "homes in a Compose file", asked, host_homes.in_compose(content, host_state.called(subject))
+        )
 
     with control("a service, a volume, a secret and a setting of a home are seen"):
         for each in COMPOSED:

@@ -341,6 +341,7 @@ def test_of_several_workloads_of_a_chart_the_agents_container_is_called_as_the_c
         (("AGENT_TOKEN", "OPENAI_API_KEY"), "OPENAI_API_KEY"),
         (("SLACK_BOT_TOKEN", "AGENT_TOKEN"), "AGENT_TOKEN"),
         (("GITLAB_TOKEN", "NPM_TOKEN"), None),
+        (("TFE_TOKEN", "LANGFUSE_TOKEN", "CLOUDFLARE_API_TOKEN"), None),
     ],
 )
 def test_the_login_is_the_agent_s_own(tmp_path: Path, names: tuple[str, ...], login: str | None) -> None:

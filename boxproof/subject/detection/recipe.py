@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -84,7 +85,10 @@ def image_name(name: str) -> str:
 
 
 def _context(here: Directory, path: Path, recipe: Recipe | None) -> str:
-    """Return the nearest directory above a Dockerfile that has all that it copies, the top where none has."""
+    """Return the directory from a Dockerfile upwards that has most of what it copies, the nearest of such.
+
+    Where none has any of it, that is the top. What a step before the build makes is in none of them.
+    """
     copied = [
         word
         for stage in (recipe.stages if recipe else ())
@@ -92,18 +96,22 @@ def _context(here: Directory, path: Path, recipe: Recipe | None) -> str:
         if step.word in ("COPY", "ADD") and not step.images
         for word in _sources(step.rest)
     ]
-    places = [each for each in (path.parent, *path.parent.parents) if _has(here, each, copied)]
-    return str(places[0] if places else Path())
+    places = [path.parent, *path.parent.parents]
+    found = [_there(here, each, copied) for each in places]
+    return str(Path() if copied and not any(found) else places[found.index(max(found))])
 
 
 def _sources(rest: str) -> list[str]:
     """Return the files that a COPY names of its context, by words that say which."""
     words = re.findall(r'"((?:[^"\\]|\\.)*)"', rest) if rest.startswith("[") else rest.split()
-    return [each for each in words[:-1] if not each.startswith(("http", ".", "$")) and each != "inline"]
+    told = [each for each in words[:-1] if "$" not in each and "://" not in each and each != "inline"]
+    named = [os.path.normpath(each.lstrip("/") or ".") for each in told]
+    return [each for each in named if each != "." and not each.startswith("..")]
 
 
-def _has(here: Directory, place: Path, copied: list[str]) -> bool:
-    return all(any((here.root / place).glob(each.strip("/") or "*")) for each in copied if "$" not in each)
+def _there(here: Directory, place: Path, copied: list[str]) -> int:
+    """Return how many of the files a directory has."""
+    return sum(any((here.root / place).glob(each)) for each in copied)
 
 
 def _user(here: Directory, found: Detected, path: Path, recipe: Recipe) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from suites.auth.host_homes import in_compose, in_compose_commands, in_options, in_volumes
+from suites.auth.host_homes import in_compose, in_compose_commands, in_options, in_volumes, is_state
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from suites.auth.host_homes import in_compose, in_compose_commands, in_options, 
         ("-v ~/.claude:/a", ["~/.claude"]),
         ("--volume=/Users/me/.claude:/a:ro", ["/Users/me/.claude"]),
         ("--mount type=bind,source=$HOME/.claude,target=/a", ["$HOME/.claude"]),
-        ("--mount=type=bind,src=${HOME}/x,dst=/a", ["${HOME}/x"]),
+        ("--mount=type=bind,src=${HOME}/.agent/x,dst=/a", ["${HOME}/.agent/x"]),
         ("-v claude:/home/claude/.claude --mount type=volume,source=claude,target=/home/claude", []),
         ("-v $PWD/reports:/home/claude/reports", []),
         ("-v $HOMES:/a", []),
@@ -32,15 +32,19 @@ from suites.auth.host_homes import in_compose, in_compose_commands, in_options, 
     ],
 )
 def test_options_of_an_engine(words: str, found: list[str]) -> None:
-    assert in_options(words.split()) == found
+    assert in_options(words.split(), ".agent") == found
 
 
 @pytest.mark.parametrize(
     ("content", "found"),
     [
         (
-            {"services": {"one": {"volumes": ["~/x:/a", {"source": "/root/y"}, "named:/home/claude"]}}},
-            ["~/x", "/root/y"],
+            {
+                "services": {
+                    "one": {"volumes": ["~/.agent:/a", {"source": "/root"}, "named:/home/claude", "~/x:/x"]}
+                }
+            },
+            ["~/.agent", "/root"],
         ),
         ({"services": {"one": {"volumes": ["/home/node/app/node_modules", {"target": "/root/.cache"}]}}}, []),
         ({"services": {"one": {"volumes": [{"type": "volume", "source": "x", "target": "/root"}]}}}, []),
@@ -54,7 +58,7 @@ def test_options_of_an_engine(words: str, found: list[str]) -> None:
     ],
 )
 def test_files_of_compose(content: dict[str, Any], found: list[str]) -> None:
-    assert in_compose(content) == found
+    assert in_compose(content, ".agent") == found
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,7 @@ def test_files_of_compose(content: dict[str, Any], found: list[str]) -> None:
     ],
 )
 def test_commands_of_compose(text: str, number: int) -> None:
-    assert len(in_compose_commands({"page.md": text})) == number
+    assert len(in_compose_commands({"page.md": text}, ".agent")) == number
 
 
 @pytest.mark.parametrize(
@@ -82,4 +86,29 @@ def test_commands_of_compose(text: str, number: int) -> None:
     ],
 )
 def test_volumes_of_a_cluster(kind: str, spec: dict[str, Any], found: list[str]) -> None:
-    assert in_volumes([{"kind": kind, "spec": spec}]) == found
+    assert in_volumes([{"kind": kind, "spec": spec}], ".agent") == found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "~", "$HOME", "${HOME}", "$(HOME)/", "/root", "/home/me", "/Users/me/", "C:\\Users\\me",
+        "/c/Users/me", "/host_mnt/Users/me", "%USERPROFILE%", "${localEnv:HOME}${localEnv:USERPROFILE}", "~/.agent.json",
+        "~/.claude", "${localEnv:HOME}/.agent/x", "~/.config", "/home/me/.local/share/", "~/$STATE",
+        "C:\\Users\\me\\.agent", "/home/me/work/.agent",
+    ],
+)  # fmt: skip
+def test_a_home_is_its_state_and_so_is_what_is_called_so_in_it(source: str) -> None:
+    assert is_state(source, ".agent")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "~/work", "${HOME}/.gitconfig", "/home/me/.ssh", "/Users/me/src/$PROJECT", "/root/work",
+        "C:\\Users\\me\\src", "~/.config/box/shell.d", "/host_mnt/Users/me/src", "/srv/home", "./home",
+        "${localEnv:HOME}${localEnv:USERPROFILE}/.gitconfig",
+    ],
+)  # fmt: skip
+def test_another_directory_of_a_home_is_no_state(source: str) -> None:
+    assert not is_state(source, ".agent")
