@@ -93,7 +93,8 @@ def test_volumes_of_a_cluster(kind: str, spec: dict[str, Any], found: list[str])
     "source",
     [
         "~", "$HOME", "${HOME}", "$(HOME)/", "/root", "/home/me", "/Users/me/", "C:\\Users\\me",
-        "/c/Users/me", "/host_mnt/Users/me", "%USERPROFILE%", "${localEnv:HOME}${localEnv:USERPROFILE}", "~/.agent.json",
+        "/c/Users/me", "/host_mnt/Users/me", "%USERPROFILE%", "~/.agent.json",
+        "${localEnv:HOME}${localEnv:USERPROFILE}",
         "~/.claude", "${localEnv:HOME}/.agent/x", "~/.config", "/home/me/.local/share/", "~/$STATE",
         "C:\\Users\\me\\.agent", "/home/me/work/.agent",
     ],
