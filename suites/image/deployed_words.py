@@ -11,7 +11,7 @@ from boxproof.deployment.deploy import COMPONENTS, rendered
 from boxproof.subject.manifests import compose_file, pod_specs, shipped
 from boxproof.subject.model import Subject
 from suites import development
-from suites.image import told_variables
+from suites.image import copied_servers, told_variables
 
 Objects = Iterable[Mapping[str, Any]]
 READ = {"ConfigMap": "data", "Secret": "stringData"}  # what pods have of it, as it was written
@@ -29,7 +29,7 @@ COMPOSED = ("command", "entrypoint", "environment", "healthcheck", "post_start",
 
 
 def of(session: Session, subject: Subject) -> dict[str, str]:
-    """Return the words of each of the subject's objects and services, by where they are."""
+    """Return the words of each of the subject's objects, services and MCP servers, by where they are."""
     found = {
         f"{where}: {name}": text
         for where, made in objects(session, subject).items()
@@ -41,7 +41,7 @@ def of(session: Session, subject: Subject) -> dict[str, str]:
         found[where] = _text({key: told.get(key) for key in COMPOSED})
     for where, each in development.of_the_box(subject).items():
         found[where] = _text({key: each.get(key) for key in development.STARTED})
-    return found
+    return found | {where: _text(words) for where, words in copied_servers.of(subject).items()}
 
 
 def given(session: Session, subject: Subject, variable: str) -> dict[str, str]:

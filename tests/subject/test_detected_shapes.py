@@ -215,3 +215,21 @@ def test_an_image_of_nix_is_named_as_it_is_loaded(tmp_path: Path, text: str, ref
     assert found.get("workdir") == ("/app" if reference else None)
     write(tmp_path, Dockerfile="FROM a:1\n")
     assert signs.detect(tmp_path).get("image.reference") is None
+
+
+@pytest.mark.parametrize(
+    ("more", "is_told"),
+    [
+        ("RUN useradd -m -u 1234 dev\nUSER dev\n", True),
+        ("RUN useradd -m -u 1234 dev\nUSER dev\nENV CLAUDE_CONFIG_DIR=/state\n", False),
+        ("USER somebody\n", False),  # whose home nobody knows
+    ],
+)
+def test_where_claude_code_keeps_its_state_is_told_where_nothing_names_it(
+    tmp_path: Path, more: str, is_told: bool
+) -> None:
+    recipe = f"FROM ghcr.io/x/base:1\nRUN npm install -g @anthropic-ai/claude-code@2.0.0\n{more}"
+    found = signs.detect(write(tmp_path, Dockerfile=recipe))
+    told = [each for each in found.remarks if each.startswith("config_dir:")]
+    assert bool(told) is is_told
+    assert not told or '"/home/dev/.claude"' in told[0]

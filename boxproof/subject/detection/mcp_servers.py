@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from boxproof.subject.detection.directory import Directory
 from boxproof.subject.detection.findings import Detected
@@ -20,12 +21,17 @@ def remark(here: Directory, found: Detected, recipe: Recipe) -> None:
     It is no fact: what the claims ask for is the server for the cluster, and whether one is that is
     for a person to say.
     """
-    context = here.root / str(found.get("image.context") or ".")
+    for source, place, listed in copied(here.root / str(found.get("image.context") or "."), recipe):
+        told = f"{source} is {place} in the image and lists {', '.join(sorted(listed)[:5])}"
+        found.remarks.append(f"mcp.config, mcp.server: {told}: where one is for the cluster, name both")
+
+
+def copied(context: Path, recipe: Recipe) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Give each file of the context that a recipe copies and that lists servers, its place, and these."""
     for source, place in _copied(recipe):
-        names = _servers(context / source)
-        if names:
-            told = f"{source} is {place} in the image and lists {', '.join(names[:5])}"
-            found.remarks.append(f"mcp.config, mcp.server: {told}: where one is for the cluster, name both")
+        listed = _servers(context / source)
+        if listed:
+            yield source, place, listed
 
 
 def _copied(recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -43,10 +49,10 @@ def _copied(recipe: Recipe) -> Iterator[tuple[str, str]]:
             yield source.removeprefix("./").lstrip("/"), str(place)
 
 
-def _servers(path: Path) -> list[str]:
-    """Return the names of the servers that a file lists, [] for one that lists none or is not there."""
+def _servers(path: Path) -> dict[str, Any]:
+    """Return the servers that a file lists by their names, {} for one that lists none or is not there."""
     try:
         listed = json.loads(path.read_text())[LISTED] if path.stat().st_size <= LARGEST else {}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
-    return sorted(listed) if isinstance(listed, dict) else []
+        return {}
+    return listed if isinstance(listed, dict) else {}

@@ -33,7 +33,16 @@ def _profiles(here: Directory, found: Detected) -> None:
     for path, match in shown:
         if match:
             found.add("profiles", ["claude-code"], f"{path}: {match[0]}")
+            _state(found)
             return
     found.remarks.append(
         'profiles: nothing shows Claude Code; its claims are not applicable (profiles = ["claude-code"])'
     )
+
+
+def _state(found: Detected) -> None:
+    """Remark where Claude Code keeps its state by itself, where nothing here says where it does."""
+    home = str(found.get("home") or "").rstrip("/")
+    if home and found.get("config_dir") is None:
+        told = f'nothing names where its state is; Claude Code by itself takes "{home}/.claude"'
+        found.remarks.append(f"config_dir: {told}: claims on it are not applicable without the line")

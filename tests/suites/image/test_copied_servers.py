@@ -1,0 +1,59 @@
+"""MCP servers whose settings a recipe copies: what is started there, and whether it has to be fetched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxproof.subject import model
+from suites.image import copied_servers
+from suites.image.deployed_words import NOT_MEANT
+
+NPX = {"command": "npx", "args": ["-y", "kubernetes-mcp-server@latest", "--read-only"]}
+
+
+def of(tmp_path: Path, server: Any, *lines: str) -> dict[str, str]:
+    """Return what is started of a box that copies a file with this server."""
+    (tmp_path / ".mcp.json").write_text(json.dumps({"mcpServers": {"a": server}}))
+    (tmp_path / "Dockerfile").write_text("\n".join(["FROM debian:12", *lines, ""]))
+    (tmp_path / "subject.toml").write_text('name = "x"\n[image]\ncontext = "."\ndockerfile = "Dockerfile"\n')
+    return copied_servers.of(model.load(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        (NPX, '"npx" -y kubernetes-mcp-server@latest --read-only'),
+        ({"command": "docker", "args": ["run", "-i", "--rm", "a/b"]}, '"docker" run -i --rm a/b'),
+        ({"command": "/usr/bin/server"}, '"/usr/bin/server"'),
+        ({"command": "npx", "args": ["--no-install", "server"]}, '"'),  # it fetches nothing
+    ],
+)
+def test_a_server_is_told_as_it_is_started(tmp_path: Path, server: Any, words: str) -> None:
+    found = of(tmp_path, server, "COPY .mcp.json /app/")
+    assert {where: NOT_MEANT.sub("", each).removesuffix(" server") for where, each in found.items()} == {
+        ".mcp.json: a": words
+    }
+
+
+@pytest.mark.parametrize(
+    ("server", "lines"),
+    [
+        (NPX, ["RUN npm install -g kubernetes-mcp-server@0.0.50", "COPY .mcp.json /app/"]),
+        (
+            {"command": "npx", "args": ["-y", "@a/server@1"]},
+            ["RUN npm i -g @a/server@1.2.3", "COPY .mcp.json ."],
+        ),
+        (NPX, ["COPY other.json /app/"]),
+        ({"url": "https://mcp.example.org"}, ["COPY .mcp.json /app/"]),
+        ("no table", ["COPY .mcp.json /app/"]),
+        ({"command": "npx", "args": "text"}, ["COPY --from=a:1 .mcp.json /app/"]),
+    ],
+)
+def test_what_is_there_is_not_in_the_image_or_is_started_elsewhere_is_none(
+    tmp_path: Path, server: Any, lines: list[str]
+) -> None:
+    assert of(tmp_path, server, *lines) == {}
