@@ -93,9 +93,9 @@ def test_volumes_of_a_cluster(kind: str, spec: dict[str, Any], found: list[str])
     "source",
     [
         "~", "$HOME", "${HOME}", "$(HOME)/", "/root", "/home/me", "/Users/me/", "C:\\Users\\me",
-        "/c/Users/me", "/host_mnt/Users/me", "%USERPROFILE%", "${localEnv:HOME}${localEnv:USERPROFILE}", "~/.agent.json",
-        "~/.claude", "${localEnv:HOME}/.agent/x", "~/.config", "/home/me/.local/share/", "~/$STATE",
-        "C:\\Users\\me\\.agent", "/home/me/work/.agent",
+        "/c/Users/me", "/host_mnt/Users/me", "%USERPROFILE%", "${localEnv:HOME}${localEnv:USERPROFILE}",
+        "~/.agent.json", "~/.claude", "${localEnv:HOME}/.agent/x", "~/.config", "/home/me/.local/share/",
+        "~/$STATE", "C:\\Users\\me\\.agent", "/home/me/work/.agent",
     ],
 )  # fmt: skip
 def test_a_home_is_its_state_and_so_is_what_is_called_so_in_it(source: str) -> None:
