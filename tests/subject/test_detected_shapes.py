@@ -215,3 +215,19 @@ def test_an_image_of_nix_is_named_as_it_is_loaded(tmp_path: Path, text: str, ref
     assert found.get("workdir") == ("/app" if reference else None)
     write(tmp_path, Dockerfile="FROM a:1\n")
     assert signs.detect(tmp_path).get("image.reference") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('ARGS+=("-v" "$CONF:/home/node/.codex:ro")', True),
+        ('docker run -v "$HOME/.claude":"/home/dev/.claude" a', True),
+        ("podman run --mount type=volume,source=x,target=/root/.gemini,z a", True),
+        ("docker run -v x:/work -v y:/home/dev/.npm a", False),
+        ('docker run -v "$CONF:/home/$USER/.claude" a', False),
+        ("cp a /home/dev/.claude", False),
+    ],
+)
+def test_a_script_that_mounts_the_state_is_told(tmp_path: Path, line: str, told: bool) -> None:
+    found = signs.detect(write(tmp_path, Dockerfile="FROM a:1\n", **{"run.sh": f"#!/bin/sh\n{line}\n"}))
+    assert any(each.startswith("config_dir: run.sh") for each in found.remarks) == told
