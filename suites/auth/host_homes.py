@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from boxproof.kube.client import Object
+from boxproof.subject.detection.findings import STATE
 from boxproof.subject.documented_commands import CONTINUED, values
 from suites.agent_starts import plain
 
@@ -27,7 +28,6 @@ DRIVE = re.compile(r"[A-Za-z]:[\\/]|\$\{?[Ee]nv:|\$\{localEnv:")
 SOURCES = ("source", "src")
 OF_USERS = re.compile(r"(?:home|Users)[\\/]*$")  # the next name is a user's
 OF_DESKTOPS = "/host_mnt"  # what the desktop's engine puts before a path of the machine
-CLAUDE = ".claude"  # of whatever box: what its users most often have
 # directories of a home that hold the state of many programs
 HOLDERS = (
     (".config",), (".local",), (".local", "share"), ("Library",), ("Library", "Application Support"),
@@ -38,7 +38,7 @@ HOLDERS = (
 def is_state(source: str, state: str) -> bool:
     """Return whether a path is a home of the host, or in one what is called ``state`` or holds such.
 
-    What a variable names in a home may be it.
+    So is what another CLI of an agent has there, and what a variable names may be.
     """
     inner = source.removeprefix(OF_DESKTOPS)
     source = inner if HOMES.match(inner) else source
@@ -51,7 +51,9 @@ def is_state(source: str, state: str) -> bool:
     parts = [each for each in re.split(r"[\\/]+", below) if each][1 if OF_USERS.search(home[0]) else 0 :]
     if not parts or "$" in parts[0] or tuple(parts) in HOLDERS:
         return True
-    return any(each.startswith((state or CLAUDE, CLAUDE)) for each in parts)
+    told, plain_name = "/".join(parts), "" if state.startswith(".") else r"\.(?:config|local/share)/"
+    own = re.search(rf"(?:^|/){plain_name}{re.escape(state)}", told)
+    return own is not None or STATE.match(f"/home/{told}") is not None
 
 
 def in_options(options: Sequence[str], state: str) -> list[str]:

@@ -12,6 +12,8 @@ from boxproof.subject.model import Subject
 from suites.agent_starts import plain
 from suites.auth.host_homes import HOME, in_mount, in_options, is_state
 
+BELOW = (".config", "share")  # the state has a plain name there
+SHARED = frozenset({".", ".config", ".local", ".cache", ".data", ".state", ".home"})
 QUOTES = str.maketrans("", "", "\"'")
 TO_NODES = re.compile(
     r"\s*(?:-\s+)?(?:\{\s*)?hostPath:\s*(?P<place>[^\s,}#]+(?:\}[^\s,}#]*)*)"
@@ -20,8 +22,17 @@ ASSIGNED = r"^\s*(?:(?:export|local|readonly|declare)\s+)?(?P<name>\w+)\s*[:?]?=
 
 
 def called(subject: Subject) -> str:
-    """Return what the directory of the state is called in a home, such as ".claude"."""
-    return PurePosixPath(subject.config_dir).name
+    """Return what the directory of the state is called in a home of the host, such as ".claude".
+
+    A home as a whole, or a directory of another place, has a name that says nothing of that: a CLI has a
+    hidden one.
+    """
+    place = PurePosixPath(subject.config_dir)
+    name = place.name if place != PurePosixPath(subject.home) else ""
+    if name and place.parent.name in BELOW:
+        return name
+    hidden = f".{name.removeprefix('.').removesuffix('-config')}"
+    return hidden if hidden not in SHARED else ".claude"
 
 
 def in_texts(texts: Mapping[str, str], state: str) -> list[str]:

@@ -29,7 +29,6 @@ MOUNTED: tuple[dict[str, Any], ...] = (
 
 
 @claim("no-cross-platform-credential-share")
-@needs("box")
 @scope("image")
 def test_no_script_collects_a_mount_of_the_state(subject: Subject) -> None:
     """Whatever the engine is called there, and wherever its options come from."""
@@ -42,8 +41,7 @@ def test_no_script_collects_a_mount_of_the_state(subject: Subject) -> None:
         for each in COLLECTED:
             OF_NO_TEXT.fails(mounted(each, {"doctored.sh": each.replace("STATE", state)}))
     texts = shipped.commands(subject)
-    assert texts, "no document tells of a command"
-    OF_NO_TEXT(mounted("documents and scripts", texts))
+    OF_NO_TEXT(mounted(f"{len(texts)} documents and scripts", texts))
 
 
 @claim("no-cross-platform-credential-share")

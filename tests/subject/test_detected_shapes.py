@@ -233,3 +233,19 @@ def test_where_claude_code_keeps_its_state_is_told_where_nothing_names_it(
     told = [each for each in found.remarks if each.startswith("config_dir:")]
     assert bool(told) is is_told
     assert not told or '"/home/dev/.claude"' in told[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('ARGS+=("-v" "$CONF:/home/node/.codex:ro")', True),
+        ('docker run -v "$HOME/.claude":"/home/dev/.claude" a', True),
+        ("podman run --mount type=volume,source=x,target=/root/.gemini,z a", True),
+        ("docker run -v x:/work -v y:/home/dev/.npm a", False),
+        ('docker run -v "$CONF:/home/$USER/.claude" a', False),
+        ("cp a /home/dev/.claude", False),
+    ],
+)
+def test_a_script_that_mounts_the_state_is_told(tmp_path: Path, line: str, told: bool) -> None:
+    found = signs.detect(write(tmp_path, Dockerfile="FROM a:1\n", **{"run.sh": f"#!/bin/sh\n{line}\n"}))
+    assert any(each.startswith("config_dir: run.sh") for each in found.remarks) == told

@@ -14,6 +14,7 @@ from boxproof.subject.manifests import compose_file
 from boxproof.subject.manifests.pod_specs import is_filled_in
 
 NAMED_VOLUME = re.compile(r"\w[\w.-]*")  # what is a path begins with . or / or ~
+BASE = re.compile(r"(^|[-_])(base|builder)$")
 VOLUME = re.compile(r"(.*?):(/[^:]*)(?::[^:/]*)?")  # its source may have a variable's default in it
 
 
@@ -60,8 +61,12 @@ def _is_of_another(path: Path, service: compose_file.Service, recipes: list[Path
 
 
 def _agents_service(services: dict[str, compose_file.Service]) -> str:
-    """Return the first service that is built and no helper, else the first that is none, else the first."""
+    """Return the first service that is built and no helper, else the first that is none, else the first.
+
+    What only makes the base of others comes behind them.
+    """
     agents = [name for name in services if not HELPERS.search(name)] or list(services)
+    agents.sort(key=lambda name: BASE.search(name) is not None)
     return next((name for name in agents if services[name].get("build")), agents[0])
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from boxproof.subject.detection import mcp_servers
+from boxproof.subject.detection import mcp_servers, own_bases
 from boxproof.subject.detection.directory import CLAUDE, Directory
 from boxproof.subject.detection.findings import EXAMPLES, HELPERS, STATE_VARIABLE, Detected
 from boxproof.subject.image.dockerfile import Recipe, is_for_windows, is_one
@@ -115,7 +115,7 @@ def _there(here: Directory, place: Path, copied: list[str]) -> int:
 
 
 def _user(here: Directory, found: Detected, path: Path, recipe: Recipe) -> None:
-    steps = [step for stage in recipe.line for step in stage.steps]
+    steps = own_bases.steps(here, found, path, recipe)
     base = recipe.line[0].base
     said = {step.word: step.rest.strip() for step in steps}
     named = said.get("USER", "").partition(":")[0]
@@ -123,23 +123,27 @@ def _user(here: Directory, found: Detected, path: Path, recipe: Recipe) -> None:
     made = next((each for each in ACCOUNT.findall(text) if named and _is_of(each, named)), "")
     uid, home = UID.search(made), HOME.search(made)
     number = named if named.isdigit() else uid[1] if uid else "" if made else _brought(named, base)
-    line = here.line_of(path, "USER")
-    found.add(
-        "uid", int(number) if number else None, f"{path}:{line}" if named else f"{path}, which sets no USER"
-    )
+    where = _where(here, path, recipe, "USER")
+    found.add("uid", int(number) if number else None, where if named else f"{path}, which sets no USER")
     if not number:
-        why = f"{path}:{line} says USER {named}" if named else f"{path} sets no USER: {base} decides"
+        why = f"{where} says USER {named}" if named else f"{path} sets no USER: {base} decides"
         found.remarks.append(f"uid: {why}, and not which number that is")
     env = dict(re.findall(r"\b([A-Z_]+)=(\S+)", " ".join(each.rest for each in steps if each.word == "ENV")))
     called = named if not named.isdigit() else _named(made)[-1] if made else ""
     guessed = "/root" if number == "0" else f"/home/{called}" if made or called in AT_HOME else ""
     place = str(env.get("HOME") or (home[1] if home else guessed)).strip("\"'")
     found.add("home", "" if "$" in place else place, f"{path}, its user")
-    found.add("workdir", said.get("WORKDIR", ""), f"{path}:{here.line_of(path, 'WORKDIR')}")
+    found.add("workdir", said.get("WORKDIR", ""), _where(here, path, recipe, "WORKDIR"))
     variable = next(filter(STATE_VARIABLE.fullmatch, env), "")
     if variable:  # a volume of another name may be of something else
         found.drop("config_dir")
     found.add("config_dir", env.get(variable, "").strip("\"'"), f"{path}, ENV {variable}")
+
+
+def _where(here: Directory, path: Path, recipe: Recipe, word: str) -> str:
+    """Return where an instruction stands: in the recipe itself, or in one that makes its base."""
+    own = any(step.word == word for stage in recipe.line for step in stage.steps)
+    return f"{path}:{here.line_of(path, word)}" if own else f"{path}, the recipe of its base"
 
 
 def _brought(user: str, base: str) -> str:

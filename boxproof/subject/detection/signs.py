@@ -7,7 +7,14 @@ from pathlib import Path
 
 from boxproof.subject.detection import bake, compose, devcontainer, manifests, nix, recipe
 from boxproof.subject.detection.directory import CLAUDE, Directory
-from boxproof.subject.detection.findings import Detected
+from boxproof.subject.detection.findings import STATE, Detected
+from boxproof.subject.manifests import shipped
+
+# SOURCE:TARGET, or target=TARGET, of the option of an engine
+MOUNTED = re.compile(
+    r"""(?:[^\s"':]["']?:["']?|\b(?:target|dst|destination)=["']?)(?P<target>/[\w./-]+)(?=[:,"'\s)]|$)""",
+    re.MULTILINE,
+)
 
 
 def detect(root: Path) -> Detected:
@@ -22,7 +29,20 @@ def detect(root: Path) -> Detected:
     manifests.manifests(here, found)
     nix.nix(here, found)
     _profiles(here, found)
+    _state(here, found)
     return found
+
+
+def _state(here: Directory, found: Detected) -> None:
+    """Tell of a script that mounts something where a CLI keeps its state: what it is, a person knows."""
+    scripts = [each for each in here.files if any(map(each.match, shipped.SCRIPTS))]
+    for path in scripts if found.get("config_dir") is None else ():
+        targets = [each["target"] for each in MOUNTED.finditer(here.text(path))]
+        place = next(filter(STATE.fullmatch, targets), "")
+        if place:
+            told = f'{path} mounts something there (config_dir = "{place}")'
+            found.remarks.append(f"config_dir: {told}")
+            return
 
 
 def _profiles(here: Directory, found: Detected) -> None:

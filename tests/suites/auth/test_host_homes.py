@@ -93,9 +93,9 @@ def test_volumes_of_a_cluster(kind: str, spec: dict[str, Any], found: list[str])
     "source",
     [
         "~", "$HOME", "${HOME}", "$(HOME)/", "/root", "/home/me", "/Users/me/", "C:\\Users\\me",
-        "/c/Users/me", "/host_mnt/Users/me", "%USERPROFILE%", "~/.agent.json",
-        "${localEnv:HOME}${localEnv:USERPROFILE}",
-        "~/.claude", "${localEnv:HOME}/.agent/x", "~/.config", "/home/me/.local/share/", "~/$STATE",
+        "/c/Users/me", "/host_mnt/Users/me", "%USERPROFILE%", "${localEnv:HOME}${localEnv:USERPROFILE}",
+        "~/.agent.json", "~/.claude", "~/.codex/auth.json", "~/.config/opencode",
+        "${localEnv:HOME}/.agent/x", "~/.config", "/home/me/.local/share/", "~/$STATE",
         "C:\\Users\\me\\.agent", "/home/me/work/.agent",
     ],
 )  # fmt: skip
@@ -113,3 +113,8 @@ def test_a_home_is_its_state_and_so_is_what_is_called_so_in_it(source: str) -> N
 )  # fmt: skip
 def test_another_directory_of_a_home_is_no_state(source: str) -> None:
     assert not is_state(source, ".agent")
+
+
+def test_a_state_of_a_plain_name_is_below_the_settings_of_a_home() -> None:
+    assert is_state("~/.config/other", "other")
+    assert not is_state("~/other", "other")

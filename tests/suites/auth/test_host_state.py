@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from suites.auth.host_state import in_devcontainer, in_nodes, in_texts
+from boxproof.subject.model import Subject
+from suites.auth.host_state import called, in_devcontainer, in_nodes, in_texts
+
+
+@pytest.mark.parametrize(
+    ("config_dir", "name"),
+    [
+        ("/home/dev/.agent", ".agent"), ("/app/.claude", ".claude"), ("/codex", ".codex"),
+        ("/home/dev", ".claude"), ("/work/.agent-config", ".agent"),
+        ("/config", ".claude"), ("/home/dev/.config/opencode", "opencode"),
+    ],
+)  # fmt: skip
+def test_the_state_is_called_as_in_a_home(config_dir: str, name: str) -> None:
+    subject = Subject(directory=Path("/"), name="x", home="/home/dev", config_dir=config_dir)
+    assert called(subject) == name
 
 
 @pytest.mark.parametrize(
