@@ -29,11 +29,11 @@ def detect(root: Path) -> Detected:
     manifests.manifests(here, found)
     nix.nix(here, found)
     _profiles(here, found)
-    _state(here, found)
+    _mounted_by_scripts(here, found)
     return found
 
 
-def _state(here: Directory, found: Detected) -> None:
+def _mounted_by_scripts(here: Directory, found: Detected) -> None:
     """Tell of a script that mounts something where a CLI keeps its state: what it is, a person knows."""
     scripts = [each for each in here.files if any(map(each.match, shipped.SCRIPTS))]
     for path in scripts if found.get("config_dir") is None else ():
@@ -53,14 +53,14 @@ def _profiles(here: Directory, found: Detected) -> None:
     for path, match in shown:
         if match:
             found.add("profiles", ["claude-code"], f"{path}: {match[0]}")
-            _state(found)
+            _own_state(found)
             return
     found.remarks.append(
         'profiles: nothing shows Claude Code; its claims are not applicable (profiles = ["claude-code"])'
     )
 
 
-def _state(found: Detected) -> None:
+def _own_state(found: Detected) -> None:
     """Remark where Claude Code keeps its state by itself, where nothing here says where it does."""
     home = str(found.get("home") or "").rstrip("/")
     if home and found.get("config_dir") is None:
