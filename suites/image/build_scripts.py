@@ -34,9 +34,14 @@ def of(subject: Subject) -> Recipe:
 
 
 def on_own_bases(subject: Subject, recipe: Recipe) -> Recipe:
-    """Return a recipe with those before it that make its bases here, and what their scripts say."""
+    """Return a recipe with those before it that make its bases here, and what their scripts say.
+
+    A base that a registry may have as well is fetched there: what is written here is not what it holds.
+    """
     here = Directory(subject.directory)
     for each in own_bases.below(here, Path(subject.image.dockerfile), recipe):
+        if not own_bases.is_local(each.reference):
+            break
         texts = found(here.text(each.path), [here.root / each.path.parent])
         recipe = own_bases.laid_under(recipe, replace(each, recipe=spelled_out(each.recipe, texts)))
     return recipe

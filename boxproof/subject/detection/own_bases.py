@@ -58,6 +58,11 @@ def below(here: Directory, path: Path, recipe: Recipe) -> list[OwnBase]:
     return found
 
 
+def is_local(reference: str) -> bool:
+    """Return whether an image has a name as builds give it on a machine, with neither registry nor owner."""
+    return "/" not in reference.removeprefix("localhost/")
+
+
 def laid_under(recipe: Recipe, base: OwnBase) -> Recipe:
     """Return a recipe with the stages of its base before its own, as if one Dockerfile had them all."""
     names = {each.name: f"{base.path}:{each.name}".lower() for each in base.recipe.stages}
