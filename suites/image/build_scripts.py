@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from boxproof.subject.detection import own_bases
+from boxproof.subject.detection.directory import Directory
 from boxproof.subject.image import build_contexts, dockerfile, here_documents, shell_commands
 from boxproof.subject.image.dockerfile import Recipe, Step
 from boxproof.subject.model import Subject
@@ -29,6 +31,20 @@ Scripts = Mapping[str, str]  # by their paths
 def of(subject: Subject) -> Recipe:
     """Return a subject's recipe in which each RUN is followed by what the scripts say that it carries out."""
     return spelled_out(dockerfile.of(subject), texts_of(subject))
+
+
+def on_own_bases(subject: Subject, recipe: Recipe) -> Recipe:
+    """Return a recipe with those before it that make its bases here, and what their scripts say.
+
+    A base that a registry may have as well is fetched there: what is written here is not what it holds.
+    """
+    here = Directory(subject.directory)
+    for each in own_bases.below(here, Path(subject.image.dockerfile), recipe):
+        if not own_bases.is_local(each.reference):
+            break
+        texts = found(here.text(each.path), [here.root / each.path.parent])
+        recipe = own_bases.laid_under(recipe, replace(each, recipe=spelled_out(each.recipe, texts)))
+    return recipe
 
 
 def texts_of(subject: Subject) -> dict[str, str]:

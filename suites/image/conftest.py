@@ -21,9 +21,9 @@ def written(subject: Subject) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def carried_out(written: Recipe, read_by_it: Texts) -> Recipe:
-    """The subject's recipe with what the scripts say that its RUNs carry out."""
-    return build_scripts.spelled_out(written, read_by_it)
+def carried_out(subject: Subject, written: Recipe, read_by_it: Texts) -> Recipe:
+    """The subject's recipe with what scripts say that its RUNs carry out, on its bases that are made here."""
+    return build_scripts.on_own_bases(subject, build_scripts.spelled_out(written, read_by_it))
 
 
 @pytest.fixture(scope="session")

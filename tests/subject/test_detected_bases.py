@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.subject.detection import signs
+from boxproof.subject.detection import own_bases, signs
+from boxproof.subject.detection.directory import Directory
 from tests.subject.test_detection import write
 
 BASE = "FROM debian:12\nRUN useradd --uid 501 --create-home dev\nWORKDIR /work\nUSER dev\n"
@@ -58,3 +59,37 @@ def test_a_recipe_that_is_its_own_base_ends(tmp_path: Path) -> None:
     text = "FROM acme:1\nUSER 7\n"
     root = write(tmp_path, Dockerfile=text, **{"build.sh": "docker build -t acme:1 .\n"})
     assert signs.detect(root).get("uid") == 7
+
+
+def test_a_recipe_stands_on_the_stages_of_its_base(tmp_path: Path) -> None:
+    base = (
+        "FROM golang:1.24 AS built\nRUN go install a@v1\nFROM debian:12\nRUN apt-get install -y jq\n"
+        "COPY --from=built /a /a\nCOPY --from=0 /b /b\nUSER dev\n"
+    )
+    files = {**FILES, "images/base/Dockerfile": base, "build.sh": "docker build -t acme-base:1 images/base\n"}
+    here = Directory(write(tmp_path, **files))
+    path = Path("images/agents/claude/Dockerfile")
+    recipe = here.recipe(path)
+    assert recipe is not None
+    for each in own_bases.below(here, path, recipe):
+        recipe = own_bases.laid_under(recipe, each)
+    assert sorted(recipe.bases.values()) == ["debian:12", "golang:1.24"]
+    words = [step.word for stage in recipe.line for step in stage.steps]
+    assert words == ["RUN", "COPY", "COPY", "USER", "USER", "RUN", "USER", "ENV"]
+    assert recipe.final.steps[-1].rest == "CLAUDE_CONFIG_DIR=/x"
+
+
+def test_bases_upon_bases_are_all_of_the_recipe(tmp_path: Path) -> None:
+    files = {
+        "Dockerfile": "FROM acme-tools:1\nUSER 7\n",
+        "tools/Dockerfile": "FROM acme-system:1\nRUN apt-get install -y git\n",
+        "system/Dockerfile": "FROM debian:12\nRUN apt-get update\n",
+        "Makefile": "all:\n\tdocker build -t acme-system:1 system\n\tdocker build -t acme-tools:1 tools\n",
+    }
+    here = Directory(write(tmp_path, **files))
+    recipe = here.recipe(Path("Dockerfile"))
+    assert recipe is not None
+    for each in own_bases.below(here, Path("Dockerfile"), recipe):
+        recipe = own_bases.laid_under(recipe, each)
+    assert list(recipe.bases.values()) == ["debian:12"]
+    assert len(recipe.line) == 3

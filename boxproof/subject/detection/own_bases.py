@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boxproof.subject.detection.directory import Directory
@@ -19,24 +20,78 @@ BUILDS = re.compile(r"\b(?:docker|podman|nerdctl|buildah)\b[^\n;&|]*?\b(?:build|
 TAGS, FILES = ("-t", "--tag"), ("-f", "--file")
 BEFORE = re.compile(r"^(?:\$[({]?\w+[)}]?|\$\([^)]*\))/*")  # the directory that a script begins at
 FILLED_IN = re.compile(r":\$.*$")  # a tag that a variable has
+FROM = re.compile(r"(?<=\bfrom=)[^,\s]+")
 FARTHEST = 4  # bases upon bases
+
+
+@dataclass(frozen=True)
+class OwnBase:
+    """A base that is made here: what the recipe calls it, and the Dockerfile that makes it."""
+
+    reference: str
+    path: Path
+    recipe: Recipe
 
 
 def steps(here: Directory, found: Detected, path: Path, recipe: Recipe) -> list[Step]:
     """Return the steps of a recipe behind those of its bases that are made here; each of them is told."""
     line = [recipe]
-    known = {path}
-    for _ in range(FARTHEST):
-        base = line[0].line[0].base
-        made = next(_makers(here, base), None) if base else None
-        below = here.recipe(made) if made and made not in known else None
-        if made is None or below is None:
-            break
-        known.add(made)
-        line.insert(0, below)
-        alone = f"which has to be built first; claims about recipes are of {path} alone"
-        found.remarks.append(f"base: {made} makes {base}, {alone}")
+    for each in below(here, path, recipe):
+        line.insert(0, each.recipe)
+        found.remarks.append(f"base: {each.path} makes {each.reference}, which has to be built first")
     return [step for each in line for stage in each.line for step in stage.steps]
+
+
+def below(here: Directory, path: Path, recipe: Recipe) -> list[OwnBase]:
+    """Return the bases of a recipe that are made here, the nearest first."""
+    found: list[OwnBase] = []
+    for _ in range(FARTHEST):
+        base = recipe.line[0].base
+        known = {path, *(each.path for each in found)}
+        makers = (each for each in _makers(here, base) if each not in known) if base else iter(())
+        made = next(makers, None)
+        read = here.recipe(made) if made else None
+        if made is None or read is None:
+            break
+        found.append(OwnBase(base, made, read))
+        recipe = read
+    return found
+
+
+def is_local(reference: str) -> bool:
+    """Return whether an image has a name as builds give it on a machine, with neither registry nor owner."""
+    return "/" not in reference.removeprefix("localhost/")
+
+
+def laid_under(recipe: Recipe, base: OwnBase) -> Recipe:
+    """Return a recipe with the stages of its base before its own, as if one Dockerfile had them all."""
+    names = {each.name: f"{base.path}:{each.name}".lower() for each in base.recipe.stages}
+    names |= {str(at): names[each.name] for at, each in enumerate(base.recipe.stages)}
+    names[base.recipe.final.name] = base.reference
+    under = tuple(
+        replace(
+            each,
+            name=names[each.name],
+            base=each.base if each.external else names.get(each.base, each.base),
+            steps=tuple(_renamed(step, names) for step in each.steps),
+        )
+        for each in base.recipe.stages
+    )
+    own = tuple(
+        replace(each, external=False) if each.external and each.base == base.reference else each
+        for each in recipe.stages
+    )
+    return replace(recipe, stages=(*under, *own))
+
+
+def _renamed(step: Step, names: Mapping[str, str]) -> Step:
+    """Return a step that takes files of stages with the names that these have now."""
+
+    def other(found: re.Match[str]) -> str:
+        return names.get(found[0].lower(), found[0])
+
+    flags = [FROM.sub(other, each) for each in step.flags]
+    return replace(step, value=" ".join((*flags, step.rest))) if flags else step
 
 
 def _makers(here: Directory, reference: str) -> Iterator[Path]:

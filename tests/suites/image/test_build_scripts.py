@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.subject.image import dockerfile
 from boxproof.subject.image.dockerfile import parse
+from boxproof.subject.model import ImagePart, Subject
 from boxproof.subject.supply_chain import package_lock
 from suites.image import build_scripts
 
@@ -62,3 +64,28 @@ def test_steps_keep_their_order_and_what_they_are_told() -> None:
     assert [each.word for each in made.final.steps] == ["RUN", "RUN", "USER"]
     assert made.final.steps[1].commands == (("pip", "install", "a==1"),)
     assert made.final.steps[1].mounts == made.final.steps[0].mounts
+
+
+@pytest.mark.parametrize(
+    ("reference", "bases"),
+    [
+        ("acme-base:1", ["debian:12"]),
+        ("localhost/acme-base", ["debian:12"]),
+        ("acme/base:1", ["acme/base:1"]),
+    ],
+)
+def test_a_base_that_is_made_here_is_of_the_recipe(tmp_path: Path, reference: str, bases: list[str]) -> None:
+    files = {
+        "Dockerfile": f"FROM {reference}\nUSER 7\n",
+        "base/Dockerfile": "FROM debian:12\nCOPY more.sh /\nRUN sh /more.sh\n",
+        "base/more.sh": "#!/bin/sh\napt-get install -y jq\n",
+        "build.sh": f"docker build -t {reference} base\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    subject = Subject(directory=tmp_path, name="box", image=ImagePart(context=".", dockerfile="Dockerfile"))
+    found = build_scripts.on_own_bases(subject, dockerfile.of(subject))
+    assert list(found.bases.values()) == bases
+    installs = [each.packages for stage in found.line for step in stage.steps for each in step.installs]
+    assert installs == ([("jq",)] if bases == ["debian:12"] else [])
