@@ -110,7 +110,7 @@ def test_who_never_ends_is_late_on_a_slow_machine_too(local: Any, kernel: Kernel
 
 def test_a_time_that_no_claim_states_is_stretched(local: Any, kernel: Kernel) -> None:
     kernel.slowed(10)
-    assert stop(local(LATE), timeout=0.3).in_time
+    assert stop(local(LATE), timeout=0.5).in_time
 
 
 def test_a_fresh_subject_is_looked_at_where_there_was_no_judgement_and_no_other() -> None:
