@@ -72,6 +72,10 @@ def test_a_user_is_found_whatever_quotes_and_redirections_are_around_it(
         ("{type: tmpfs, target: /root/.claude}", None),
         ('"repo:/srv/repo", "modules:/app/node_modules"', None),
         ('"work:/workspace", "data:/data"', "/data"),
+        ('"sock:/run/engine", "scratch:/tmp", "images:/var/lib/docker"', None),
+        ('"sock:/var/run", "data:/data"', "/data"),
+        ('"state:/tmp/home/.claude"', "/tmp/home/.claude"),
+        ('"state:/runner"', "/runner"),
     ],
 )
 def test_a_service_keeps_its_state_where_a_cli_does_and_never_where_the_work_is(
@@ -79,6 +83,16 @@ def test_a_service_keeps_its_state_where_a_cli_does_and_never_where_the_work_is(
 ) -> None:
     text = f"services: {{agent: {{image: 'a:1', volumes: [{volumes}]}}}}\n"
     assert signs.detect(write(tmp_path, **{"compose.yaml": text})).get("config_dir") == kept
+
+
+@pytest.mark.parametrize(
+    ("place", "kept"), [("/run/engine", None), ("/tmp/cache", None), ("/run/a/.claude", "/run/a/.claude")]
+)
+def test_what_ends_with_the_start_is_no_state_of_a_workload(
+    tmp_path: Path, place: str, kept: str | None
+) -> None:
+    chart(tmp_path, TEMPLATE.replace("mountPath: /var/lib/agent", f"mountPath: {place}"))
+    assert signs.detect(tmp_path).get("config_dir") == kept
 
 
 @pytest.mark.parametrize("variable", ["CODEX_HOME", "OPENCODE_CONFIG_DIR"])

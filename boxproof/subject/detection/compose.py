@@ -9,7 +9,7 @@ from pathlib import Path
 
 from boxproof.subject.detection import build_facts, devcontainer
 from boxproof.subject.detection.directory import Directory
-from boxproof.subject.detection.findings import HELPERS, STATE, WORK, Detected
+from boxproof.subject.detection.findings import HELPERS, RUNTIME, STATE, WORK, Detected
 from boxproof.subject.manifests import compose_file
 from boxproof.subject.manifests.pod_specs import is_filled_in
 
@@ -78,10 +78,11 @@ def _build(here: Directory, found: Detected, path: Path, build: object, where: s
 def _kept(service: compose_file.Service) -> str:
     """Return where a service keeps its state: the first place of a CLI's, or hidden; else a volume of a name.
 
-    What holds the work, or comes from a place of the host and is no CLI's, is none.
+    What holds the work, what ends with the start, or comes from a place of the host and is no CLI's, is none.
     """
     places = [(NAMED_VOLUME.fullmatch(name), place) for name, place in _mounted(service)]
-    named = [place for is_named, place in places if is_named and not WORK.fullmatch(place)]
+    no_state = [place for _, place in places if WORK.fullmatch(place) or RUNTIME.fullmatch(place)]
+    named = [place for is_named, place in places if is_named and place not in no_state]
     known = [place for _, place in places if STATE.fullmatch(place)]
     return next(iter([*known, *(each for each in named if "/." in each), *named]), "")
 
