@@ -125,6 +125,31 @@ def test_the_compose_file_of_a_part_says_nothing_of_the_box(
     assert bool(left) is (composed is None)
 
 
+OTHERS = "services: {agent: {image: 'other:1', volumes: ['state:/root/.goose', '~/.ssh:/root/.ssh:ro']}}\n"
+OWN_USER = "FROM debian:12\nRUN useradd -m -u 1000 dev\nUSER dev\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "recipe", "composed"),
+    [
+        ("docs/compose.yaml", OTHERS, OWN_USER, False),
+        ("docs/compose.yaml", OTHERS.replace("/root/", "/home/other/"), OWN_USER, False),
+        ("docs/compose.yaml", OTHERS.replace("/root/", "/home/dev/"), OWN_USER, True),
+        ("docs/compose.yaml", OTHERS, "FROM debian:12\n", True),
+        ("docs/compose.yaml", OTHERS.replace("image:", "user: root, image:"), OWN_USER, True),
+        ("docs/compose.yaml", OTHERS.replace("image:", "environment: [HOME=/root], image:"), OWN_USER, True),
+        ("docs/compose.yaml", OTHERS.replace("image: 'other:1'", "build: .."), OWN_USER, True),
+        ("compose.yaml", OTHERS, OWN_USER, True),
+    ],
+)
+def test_a_compose_file_with_the_home_of_another_user_is_of_another_image(
+    tmp_path: Path, path: str, text: str, recipe: str, composed: bool
+) -> None:
+    found = signs.detect(write(tmp_path, Dockerfile=recipe, **{path: text}))
+    assert (found.get("compose.file") == path, bool(found.get("config_dir"))) == (composed, composed)
+    assert any("left out" in each for each in found.remarks) is not composed
+
+
 def test_a_compose_file_of_another_name_is_one_that_builds_a_service(tmp_path: Path) -> None:
     files = {
         "stacks/01-net.yaml": "services:\n  proxy: {image: 'traefik:3'}\n",

@@ -13,6 +13,8 @@ from boxproof.subject.detection.findings import HELPERS, RUNTIME, STATE, WORK, D
 from boxproof.subject.manifests import compose_file
 from boxproof.subject.manifests.pod_specs import is_filled_in
 
+HOME = re.compile(r"/root(?=/|$)|/home/[^/]+")
+OWN_HOME = re.compile(r"\bHOME\b")
 NAMED_VOLUME = re.compile(r"\w[\w.-]*")  # what is a path begins with . or / or ~
 VOLUME = re.compile(r"(.*?):(/[^:]*)(?::[^:/]*)?")  # its source may have a variable's default in it
 
@@ -57,6 +59,25 @@ def _is_of_another(path: Path, service: compose_file.Service, recipes: list[Path
     context = path.parent / str(told.get("context") or ".")
     recipe = Path(os.path.normpath(context / str(told.get("dockerfile") or build_facts.RECIPE)))
     return path.parent in recipe.parents and recipe in recipes
+
+
+def of_another_user(here: Directory, found: Detected) -> None:
+    """Leave out a Compose file below the top whose service mounts things into another home than the box's.
+
+    It builds nothing and says nothing of the user: the image that it names is made of another recipe.
+    """
+    path, home = str(found.get("compose.file") or ""), found.get("home")
+    if not path or not Path(path).parent.parts or not home or not found.get("image.dockerfile"):
+        return
+    service = compose_file.services(here.root / path).get(str(found.get("compose.service"))) or {}
+    homes = {match[0] for _, place in _mounted(service) if (match := HOME.match(place))}
+    if not homes or home in homes or {"build", "user"} & set(service):
+        return
+    if OWN_HOME.search(str(service.get("environment") or "")):
+        return
+    found.facts = [each for each in found.facts if each.table != "compose" and path not in each.source]
+    told = f"{path} runs {service.get('image')} with {', '.join(sorted(homes))} as home, the box has {home}"
+    found.remarks.append(f"compose.file: {told}: left out")
 
 
 def _agents_service(services: dict[str, compose_file.Service]) -> str:
