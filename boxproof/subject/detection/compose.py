@@ -42,6 +42,10 @@ def _note(here: Directory, found: Detected, path: Path, name: str, service: comp
     found.add("compose.file", str(path), str(path))
     found.add("compose.service", name, f"{path}, services")
     found.add("config_dir", _kept(service), f"{where}.volumes")
+    socket = compose_file.engine_socket(service)
+    if socket:
+        told = f"{where} has {socket} unasked, by which whoever is in it is root of the machine"
+        found.remarks.append(f"compose.socket: {told}: put it into a file that is named on request")
     if service.get("build"):
         _build(here, found, path, service["build"], f"{where}.build")
     elif is_filled_in(str(service.get("image", ""))):
