@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from boxproof.subject.image import dockerfile
-from boxproof.subject.manifests import sources
+from boxproof.subject.manifests import compose_file, sources
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.manifests.starting import repository
 from boxproof.subject.model import Subject
@@ -97,7 +97,7 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
     yield "plain-start", "box" not in subject.profiles, "how it starts is proven mode by mode (profiles)"
     named = {
         "compose": (subject.compose.file, "it has no Compose file (compose.file)"),
-        "compose-socket": (subject.compose.socket, "it offers no engine's socket (compose.socket)"),
+        "compose-socket": (subject.compose.socket, _no_socket(subject)),
         "sandbox": (subject.sandbox.command, "it has no sandbox (sandbox.command)"),
         "mcp": (subject.mcp.config, "it names no MCP servers (mcp.config)"),
         "skill": (subject.mcp.skill, "it names no skill of its tools (mcp.skill)"),
@@ -112,6 +112,16 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
     }  # fmt: skip
     for name, (value, why) in named.items():
         yield name, bool(value), why
+
+
+def _no_socket(subject: Subject) -> str:
+    """Return why no file offers the engine's socket on request: a service that has it unasked offers none."""
+    path = subject.path(subject.compose.file)
+    services = compose_file.services(path) if path is not None else {}
+    given = compose_file.engine_socket(services.get(subject.compose.service) or {})
+    if given:
+        return f"its service has the engine's socket unasked ({given}), and no file adds it (compose.socket)"
+    return "it offers no engine's socket (compose.socket)"
 
 
 def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:

@@ -72,6 +72,10 @@ def test_a_user_is_found_whatever_quotes_and_redirections_are_around_it(
         ("{type: tmpfs, target: /root/.claude}", None),
         ('"repo:/srv/repo", "modules:/app/node_modules"', None),
         ('"work:/workspace", "data:/data"', "/data"),
+        ('"sock:/run/engine", "scratch:/tmp", "images:/var/lib/docker"', None),
+        ('"sock:/var/run", "data:/data"', "/data"),
+        ('"state:/tmp/home/.claude"', "/tmp/home/.claude"),
+        ('"state:/runner"', "/runner"),
     ],
 )
 def test_a_service_keeps_its_state_where_a_cli_does_and_never_where_the_work_is(
@@ -79,6 +83,16 @@ def test_a_service_keeps_its_state_where_a_cli_does_and_never_where_the_work_is(
 ) -> None:
     text = f"services: {{agent: {{image: 'a:1', volumes: [{volumes}]}}}}\n"
     assert signs.detect(write(tmp_path, **{"compose.yaml": text})).get("config_dir") == kept
+
+
+@pytest.mark.parametrize(
+    ("place", "kept"), [("/run/engine", None), ("/tmp/cache", None), ("/run/a/.claude", "/run/a/.claude")]
+)
+def test_what_ends_with_the_start_is_no_state_of_a_workload(
+    tmp_path: Path, place: str, kept: str | None
+) -> None:
+    chart(tmp_path, TEMPLATE.replace("mountPath: /var/lib/agent", f"mountPath: {place}"))
+    assert signs.detect(tmp_path).get("config_dir") == kept
 
 
 @pytest.mark.parametrize("variable", ["CODEX_HOME", "OPENCODE_CONFIG_DIR"])
@@ -109,6 +123,31 @@ def test_the_compose_file_of_a_part_says_nothing_of_the_box(
     assert (found.get("image.dockerfile"), found.get("compose.file")) == (recipe, composed)
     left = [each for each in found.remarks if "left out" in each]
     assert bool(left) is (composed is None)
+
+
+OTHERS = "services: {agent: {image: 'other:1', volumes: ['state:/root/.goose', '~/.ssh:/root/.ssh:ro']}}\n"
+OWN_USER = "FROM debian:12\nRUN useradd -m -u 1000 dev\nUSER dev\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "recipe", "composed"),
+    [
+        ("docs/compose.yaml", OTHERS, OWN_USER, False),
+        ("docs/compose.yaml", OTHERS.replace("/root/", "/home/other/"), OWN_USER, False),
+        ("docs/compose.yaml", OTHERS.replace("/root/", "/home/dev/"), OWN_USER, True),
+        ("docs/compose.yaml", OTHERS, "FROM debian:12\n", True),
+        ("docs/compose.yaml", OTHERS.replace("image:", "user: root, image:"), OWN_USER, True),
+        ("docs/compose.yaml", OTHERS.replace("image:", "environment: [HOME=/root], image:"), OWN_USER, True),
+        ("docs/compose.yaml", OTHERS.replace("image: 'other:1'", "build: .."), OWN_USER, True),
+        ("compose.yaml", OTHERS, OWN_USER, True),
+    ],
+)
+def test_a_compose_file_with_the_home_of_another_user_is_of_another_image(
+    tmp_path: Path, path: str, text: str, recipe: str, composed: bool
+) -> None:
+    found = signs.detect(write(tmp_path, Dockerfile=recipe, **{path: text}))
+    assert (found.get("compose.file") == path, bool(found.get("config_dir"))) == (composed, composed)
+    assert any("left out" in each for each in found.remarks) is not composed
 
 
 def test_a_compose_file_of_another_name_is_one_that_builds_a_service(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
 from boxproof.deployment.cluster_requirements import PARTS
 from boxproof.subject import model, parts
+from boxproof.subject.detection import signs
 
 
 def write(directory: Path, text: str, **files: str) -> model.Subject:
@@ -152,6 +153,27 @@ def test_a_compose_file_is_deployed_as_a_workload_is(tmp_path: Path) -> None:
         write(tmp_path, '[compose]\nfile = "compose.yaml"\nservice = "a"\n')
     )
     assert "deployed" in parts.absent(write(tmp_path, ""))
+
+
+@pytest.mark.parametrize(
+    ("service", "given"),
+    [
+        ("{image: x, volumes: ['/var/run/docker.sock:/var/run/docker.sock']}", "/var/run/docker.sock"),
+        ("{image: x, volumes: ['${SOCK:-/run/podman/podman.sock}:/s.sock:ro']}", "/run/podman/podman.sock"),
+        ("{image: x, volumes: [{type: bind, source: /run/docker.sock, target: /s}]}", "/run/docker.sock"),
+        ("{image: x, use_api_socket: true}", "use_api_socket"),
+        ("{image: x, volumes: ['state:/data', './docker.sock.d:/x']}", ""),
+    ],
+)
+def test_a_service_with_the_engines_socket_unasked_is_told_as_such(
+    tmp_path: Path, service: str, given: str
+) -> None:
+    (tmp_path / "compose.yaml").write_text(f"services: {{a: {service}}}\n")
+    asked = [each for each in signs.detect(tmp_path).remarks if each.startswith("compose.socket")]
+    why = parts.absent(write(tmp_path, '[compose]\nfile = "compose.yaml"\nservice = "a"\n'))["compose-socket"]
+    assert [given in each for each in asked] == ([True] if given else [])
+    assert (f"unasked ({given})" in why) is bool(given)
+    assert ("offers no engine's socket" in why) is not bool(given)
 
 
 def test_an_image_of_windows_is_none_that_can_be_proven_here(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from boxproof.subject.detection import build_facts, devcontainer
 from boxproof.subject.detection.directory import Directory
-from boxproof.subject.detection.findings import HELPERS, STATE, WORK, Detected
+from boxproof.subject.detection.findings import HELPERS, RUNTIME, STATE, WORK, Detected
 from boxproof.subject.manifests import compose_file
 from boxproof.subject.manifests.pod_specs import is_filled_in
 
+HOME = re.compile(r"/root(?=/|$)|/home/[^/]+")
+OWN_HOME = re.compile(r"\bHOME\b")
 NAMED_VOLUME = re.compile(r"\w[\w.-]*")  # what is a path begins with . or / or ~
 BASE = re.compile(r"(^|[-_])(base|builder)$")
 VOLUME = re.compile(r"(.*?):(/[^:]*)(?::[^:/]*)?")  # its source may have a variable's default in it
@@ -41,6 +43,10 @@ def _note(here: Directory, found: Detected, path: Path, name: str, service: comp
     found.add("compose.file", str(path), str(path))
     found.add("compose.service", name, f"{path}, services")
     found.add("config_dir", _kept(service), f"{where}.volumes")
+    socket = compose_file.engine_socket(service)
+    if socket:
+        told = f"{where} has {socket} unasked, by which whoever is in it is root of the machine"
+        found.remarks.append(f"compose.socket: {told}: put it into a file that is named on request")
     if service.get("build"):
         _build(here, found, path, service["build"], f"{where}.build")
     elif is_filled_in(str(service.get("image", ""))):
@@ -58,6 +64,25 @@ def _is_of_another(path: Path, service: compose_file.Service, recipes: list[Path
     context = path.parent / str(told.get("context") or ".")
     recipe = Path(os.path.normpath(context / str(told.get("dockerfile") or build_facts.RECIPE)))
     return path.parent in recipe.parents and recipe in recipes
+
+
+def of_another_user(here: Directory, found: Detected) -> None:
+    """Leave out a Compose file below the top whose service mounts things into another home than the box's.
+
+    It builds nothing and says nothing of the user: the image that it names is made of another recipe.
+    """
+    path, home = str(found.get("compose.file") or ""), found.get("home")
+    if not path or not Path(path).parent.parts or not home or not found.get("image.dockerfile"):
+        return
+    service = compose_file.services(here.root / path).get(str(found.get("compose.service"))) or {}
+    homes = {match[0] for _, place in _mounted(service) if (match := HOME.match(place))}
+    if not homes or home in homes or {"build", "user"} & set(service):
+        return
+    if OWN_HOME.search(str(service.get("environment") or "")):
+        return
+    found.facts = [each for each in found.facts if each.table != "compose" and path not in each.source]
+    told = f"{path} runs {service.get('image')} with {', '.join(sorted(homes))} as home, the box has {home}"
+    found.remarks.append(f"compose.file: {told}: left out")
 
 
 def _agents_service(services: dict[str, compose_file.Service]) -> str:
@@ -83,10 +108,11 @@ def _build(here: Directory, found: Detected, path: Path, build: object, where: s
 def _kept(service: compose_file.Service) -> str:
     """Return where a service keeps its state: the first place of a CLI's, or hidden; else a volume of a name.
 
-    What holds the work, or comes from a place of the host and is no CLI's, is none.
+    What holds the work, what ends with the start, or comes from a place of the host and is no CLI's, is none.
     """
     places = [(NAMED_VOLUME.fullmatch(name), place) for name, place in _mounted(service)]
-    named = [place for is_named, place in places if is_named and not WORK.fullmatch(place)]
+    no_state = [place for _, place in places if WORK.fullmatch(place) or RUNTIME.fullmatch(place)]
+    named = [place for is_named, place in places if is_named and place not in no_state]
     known = [place for _, place in places if STATE.fullmatch(place)]
     return next(iter([*known, *(each for each in named if "/." in each), *named]), "")
 

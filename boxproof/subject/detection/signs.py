@@ -26,6 +26,7 @@ def detect(root: Path) -> Detected:
     bake.bake(here, found)
     devcontainer.devcontainer(here, found, recipes)
     recipe.recipe(here, found, recipes)
+    compose.of_another_user(here, found)
     manifests.manifests(here, found)
     nix.nix(here, found)
     _profiles(here, found)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from boxproof.subject.detection.directory import Placed
-from boxproof.subject.detection.findings import HELPERS, STATE, Detected
+from boxproof.subject.detection.findings import HELPERS, RUNTIME, STATE, Detected
 from boxproof.subject.detection.kustomize import Way
 from boxproof.subject.manifests.pod_specs import is_filled_in, labels, pod_spec
 from boxproof.subject.model import LABEL
@@ -106,6 +106,7 @@ def config_dir(
     lasting |= {(each.get("metadata") or {}).get("name") for each in templates}
     mounted = [each for each in container.get("volumeMounts") or () if each.get("name") in lasting]
     mounts = [str(each["mountPath"]) for each in mounted if each.get("mountPath")]
+    mounts = [each for each in mounts if STATE.fullmatch(each) or not RUNTIME.fullmatch(each)]
     hidden = [each for each in mounts if "/." in each] or mounts
     if found.get("config_dir") is None and hidden:
         every = [str(each.get("mountPath")).rstrip("/") for each in container.get("volumeMounts") or ()]

@@ -25,6 +25,9 @@ SAID = re.compile(
     re.MULTILINE,
 )
 
+ENGINES = re.compile(r"(docker|podman|containerd|crio)\.sock$")
+OWN_KEY = "use_api_socket"  # of a service: Compose mounts the engine's socket by itself
+
 
 class Tolerant(sources.LOADER):  # type: ignore[misc,valid-type]
     """Reads others' tags too: Compose's `!override` is what it stands before, its `!reset` nothing."""
@@ -81,6 +84,15 @@ def _included(path: Path, depth: int) -> dict[str, Service]:
 def variables(directory: Path) -> dict[str, str]:
     """Return what the file of variables of a directory says, {} where it has none, and of no secret."""
     return variables_of(directory / ENV)
+
+
+def engine_socket(service: Mapping[str, Any]) -> str:
+    """Return how a service has the socket of a container engine by itself, "" where it has none."""
+    for each in service.get("volumes") or ():
+        source = str(each.get("source", "")) if isinstance(each, Mapping) else str(each).partition(":")[0]
+        if ENGINES.search(source):
+            return source
+    return OWN_KEY if service.get(OWN_KEY) else ""
 
 
 def variable_files(service: Mapping[str, Any]) -> list[str]:
