@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from boxproof.subject.manifests import compose_file, pod_specs, shipped, starting
+from boxproof.subject.manifests import compose_file, page_code, pod_specs, shipped, starting
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
 
@@ -102,10 +101,7 @@ def _name(reference: str) -> str:
 
 def _words(text: str) -> list[str]:
     """Return the words of a command up to its end; what is no shell is parted at its spaces."""
-    try:
-        words = shlex.split(text, comments=True)
-    except ValueError:
-        words = text.split()
+    words = page_code.words(text)
     end = next((at for at, word in enumerate(words) if word in ENDS), len(words))
     return words[:end]
 

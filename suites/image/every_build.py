@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from boxproof.subject.detection import bake, build_facts, devcontainer
 from boxproof.subject.detection.directory import Directory
 from boxproof.subject.image import dockerfile
 from boxproof.subject.image.dockerfile import Recipe
-from boxproof.subject.manifests import compose_file, shipped
+from boxproof.subject.manifests import compose_file, page_code, shipped
 from boxproof.subject.manifests.plain_yaml import mapping
 from boxproof.subject.model import Subject
 
@@ -129,8 +128,8 @@ def _over(subject: Subject) -> Iterator[tuple[str, dict[str, str]]]:
     for path, text in _texts(subject).items():
         plain = _filled(documented_commands.CONTINUED.sub(" ", text))
         for number, found in enumerate(OVER.finditer(plain), 1):
-            compose = documented_commands.values(_words(found["compose"] or ""), "--build-arg")
-            bake = documented_commands.values(_words(found["bake"] or ""), "--set")
+            compose = documented_commands.values(page_code.words(found["compose"] or ""), "--build-arg")
+            bake = documented_commands.values(page_code.words(found["bake"] or ""), "--set")
             args = build_facts.pairs([*compose, *(each[1] for each in map(SET.fullmatch, bake) if each)])
             if args:
                 yield f"{path}: build {number} of what a file says", args
@@ -162,7 +161,7 @@ def _filled(text: str) -> str:
 
 def _of_command(rest: str) -> dict[str, object]:
     """Return what a command tells its builder, {} for a context that is elsewhere."""
-    words = _words(rest)
+    words = page_code.words(rest)
     context = next(iter(documented_commands.values(words, "--context")), _named(words))
     if ELSEWHERE.match(context):
         return {}
@@ -174,13 +173,6 @@ def _of_command(rest: str) -> dict[str, object]:
         target=next(iter(documented_commands.values(words, "--target")), ""),
         contexts=documented_commands.values(words, "--build-context"),
     )
-
-
-def _words(text: str) -> list[str]:
-    try:
-        return shlex.split(text, comments=True)
-    except ValueError:  # half of a quoted text
-        return text.split()
 
 
 def _named(words: Sequence[str]) -> str:

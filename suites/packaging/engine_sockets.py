@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from boxproof.subject.manifests.compose_file import OWN_KEY
 from boxproof.subject.manifests.pod_specs import pod_spec
 
 SOCKETS = tuple(
@@ -20,7 +21,6 @@ SOCKETS = tuple(
 NAMED = re.compile(r"(?:-v|--volume|--mount)[= ](?:type=bind,)?(?:(?:source|src)=)?([^:,\s]+)")
 # of a Compose file beside the services: a file of the machine that is mounted into those that name it
 FILES = ("secrets", "configs")
-OWN_KEY = "use_api_socket"  # of a service, by which Compose mounts the socket and the user's credentials
 MOUNT = re.compile(r"(?:source=|\"source\"\s*:\s*\"|(?:-v|--volume)(?:[= ]|\"\s*,\s*\"))([^,:\"\s]+)")
 OUTSIDE = re.compile(r"\bdocker-(?:outside-of-docker|from-docker)[\w:./-]*")  # a feature that mounts it
 ELSEWHERE = re.compile(r"\bDOCKER_HOST=(?:tcp|ssh|http|https)://(?:[^@\s/]*@)?(?P<host>[\w.-]+)\S*")

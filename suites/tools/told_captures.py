@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from boxproof.subject import documented_commands
+from boxproof.subject.manifests import page_code
 
 CAPTURES = re.compile(
     r"\b(?:kubectl|oc)\b[^\n|;&]*\sdebug\s(?!node/)(?![^\n|;&]*\snode/)[^\n]*"
@@ -28,15 +28,8 @@ def lacking(command: str, carried_out: Sequence[str]) -> list[str]:
 
     It names a profile of its own or the same, and the same file of settings wherever that lies.
     """
-    words = _words(command)
+    words = page_code.words(command)
     found = [] if documented_commands.values(words, PROFILE) else [PROFILE]
     wanted = {PurePosixPath(each).name for each in documented_commands.values(carried_out, FILE)}
     named = {PurePosixPath(each).name for each in documented_commands.values(words, FILE)}
     return found if wanted <= named else [*found, FILE]
-
-
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command, comments=True)
-    except ValueError:  # a quotation that goes on
-        return command.split()

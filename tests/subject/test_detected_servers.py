@@ -16,7 +16,7 @@ SERVERS = '{"mcpServers": {"kubernetes": {"command": "npx", "args": ["-y", "a"]}
     ("line", "place"),
     [
         ("COPY --chown=1 .mcp.json /app/.mcp.json", "/app/.mcp.json"),
-        ("WORKDIR /work\nCOPY .mcp.json .", "/work/.mcp.json"),
+        ("WORKDIR /srv\nCOPY .mcp.json .", "/srv/.mcp.json"),
         ('COPY ["./.mcp.json", "/etc/agent/"]', "/etc/agent/.mcp.json"),
         ("COPY .mcp.json other.json /etc/", "/etc/.mcp.json"),
         ("COPY --from=a:1 .mcp.json /etc/", ""),

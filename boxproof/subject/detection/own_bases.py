@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from boxproof.subject.detection.directory import Directory
 from boxproof.subject.detection.findings import Detected
 from boxproof.subject.documented_commands import CONTINUED, values
 from boxproof.subject.image.dockerfile import Recipe, Step, is_one
-from boxproof.subject.manifests import compose_file, shipped
+from boxproof.subject.manifests import compose_file, page_code, shipped
 from boxproof.subject.manifests.starting import repository
 
 BUILDS = re.compile(r"\b(?:docker|podman|nerdctl|buildah)\b[^\n;&|]*?\b(?:build|bud)\s+(?P<rest>[^\n;&|]*)")
@@ -112,19 +111,12 @@ def _makers(here: Directory, reference: str) -> Iterator[Path]:
 def _of_script(here: Directory, path: Path, wanted: str) -> Iterator[Path]:
     for line in CONTINUED.sub(" ", here.text(path)).splitlines():
         build = None if line.lstrip().startswith("#") else BUILDS.search(line)
-        words = _words(build["rest"]) if build else []
+        words = page_code.words(build["rest"]) if build else []
         if wanted in {repository(FILLED_IN.sub("", each)) for each in values(words, *TAGS)}:
             context = BEFORE.sub("", words[-1]) or "."
             recipe = next((BEFORE.sub("", each) for each in values(words, *FILES)), f"{context}/Dockerfile")
             for place in (path.parent, Path()):  # a script's own directory, or the top
                 yield from _here(here, place / recipe)
-
-
-def _words(text: str) -> list[str]:
-    try:
-        return shlex.split(text, comments=True)
-    except ValueError:
-        return text.split()
 
 
 def _here(here: Directory, path: Path) -> Iterator[Path]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+from boxproof.subject.manifests import page_code
 
 HELM = re.compile(r"\bhelm\b[^\n]*?\s--set")
 TEXTS = ("--set", "--set-string", "--set-literal")  # KEY=VALUE, several with commas between them
@@ -24,14 +25,7 @@ def given(text: str) -> Iterator[Values]:
     """
     for line in re.sub(r"\\\n", " ", text).splitlines():
         if HELM.search(line):
-            yield from _of_words(_words(line))
-
-
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:
-        return line.split()
+            yield from _of_words(page_code.words(line))
 
 
 def _of_words(words: Sequence[str]) -> Iterator[Values]:

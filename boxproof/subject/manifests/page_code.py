@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 # in the step of a list it is indented
@@ -60,3 +61,11 @@ def _indented(text: str) -> Iterator[str]:
         listed = before.startswith((" ", "\t")) or any(map(ITEM.match, before.splitlines()))
         if each[0].strip() and not listed:
             yield each[0].lstrip("\n")
+
+
+def words(command: str) -> list[str]:
+    """Return the words of a command without its remark; what is no shell is parted at its spaces."""
+    try:
+        return shlex.split(command, comments=True)
+    except ValueError:  # a quotation that goes on
+        return command.split()

@@ -15,7 +15,7 @@ from suites.auth.host_state import called, in_devcontainer, in_nodes, in_texts
     ("config_dir", "name"),
     [
         ("/home/dev/.agent", ".agent"), ("/app/.claude", ".claude"), ("/codex", ".codex"),
-        ("/home/dev", ".claude"), ("/work/.agent-config", ".agent"),
+        ("/home/dev", ".claude"), ("/srv/.agent-config", ".agent"),
         ("/config", ".claude"), ("/home/dev/.config/opencode", "opencode"),
     ],
 )  # fmt: skip
