@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from boxproof.subject.image import dockerfile
-from boxproof.subject.manifests import compose_file, sources
+from boxproof.subject.manifests import compose_file, shipped, sources
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.manifests.starting import repository
 from boxproof.subject.model import Subject
@@ -95,6 +95,7 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
     for name in TIERS:
         yield f"tier:{name}", bool(subject.tiers.get(name)), f"it has no tier {name} (tiers)"
     yield "plain-start", "box" not in subject.profiles, "how it starts is proven mode by mode (profiles)"
+    yield from _of_a_machine(subject)
     named = {
         "compose": (subject.compose.file, "it has no Compose file (compose.file)"),
         "compose-socket": (subject.compose.socket, _no_socket(subject)),
@@ -112,6 +113,13 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
     }  # fmt: skip
     for name, (value, why) in named.items():
         yield name, bool(value), why
+
+
+def _of_a_machine(subject: Subject) -> Iterator[tuple[str, bool, str]]:
+    """Give whether it says a way to start it where there is no cluster."""
+    found = subject.compose.file or subject.commands.run or shipped.development(subject)
+    lacks = "it says no way to start it without a cluster (compose.file, commands.run, devcontainer.json)"
+    yield "without-cluster", bool(found), lacks
 
 
 def _no_socket(subject: Subject) -> str:

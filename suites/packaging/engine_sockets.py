@@ -9,6 +9,7 @@ from typing import Any
 
 from boxproof.subject.manifests.compose_file import OWN_KEY
 from boxproof.subject.manifests.pod_specs import pod_spec
+from suites.packaging import compose_overlays
 
 SOCKETS = tuple(
     PurePosixPath(each)
@@ -74,6 +75,37 @@ def _of_files(content: Mapping[str, Any]) -> Iterator[str]:
         for name, each in (content.get(key) or {}).items():
             if holds(_path(str((each or {}).get("file", "none")))):
                 yield str(name)
+
+
+def unasked(files: Mapping[str, Mapping[str, Any]], first: str, asked: str) -> dict[str, Mapping[str, Any]]:
+    """Return the Compose files that are taken without a word about the socket; ``asked`` is named for it.
+
+    What is laid over the ``first`` file has to be named as well, but for what Compose takes by itself.
+    """
+
+    def counts(name: str, services: Mapping[str, Any]) -> bool:
+        alone = any((each or {}).get(key) for each in services.values() for key in ("image", "build"))
+        return name == first or alone or bool(compose_overlays.BY_ITSELF.match(PurePosixPath(name).name))
+
+    return {
+        name: content
+        for name, content in files.items()
+        if name != asked and counts(name, content.get("services") or {})
+    }
+
+
+def of_the_box(content: Mapping[str, Any], service: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Compose file with only the services that are the box, and those it takes for its engine.
+
+    What another image beside it mounts, a reverse proxy's for instance, is not the agent's. ``own`` is the
+    box's ``service`` in the first file.
+    """
+    services = content.get("services") or {}
+    kept = dict(compose_overlays.of_the_box(services, service, own))
+    told = "\n".join(_variables(each.get("environment")) for each in kept.values())
+    engines = {each["host"] for each in ELSEWHERE.finditer(told)}
+    beside = {name: each for name, each in services.items() if name in engines and name not in kept}
+    return {**content, "services": {**kept, **beside}}
 
 
 def _told(text: str, services: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,7 +16,7 @@ from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.process.processes import uids
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from suites.packaging import compose_overlays, engine_sockets
 from suites.packaging.compose_probes import (
     InNetwork,
@@ -42,8 +41,6 @@ NOT_SHIPPED = require("it mounts no engine's socket", lambda found: found == [])
 NOT_OPENED = require("no command lets everybody use an engine's socket", lambda found: found == [])
 WARNS = require("it says that whoever has the socket is root", lambda sentences: sentences != [])
 OTHER = "other"
-DEVELOPMENT = (".devcontainer.json", ".devcontainer/devcontainer.json", ".devcontainer/*/devcontainer.json")
-MADE_OF = re.compile(r"\"(?:dockerfile|dockerComposeFile)\"\s*:\s*\[?\s*\"([^\"]+)\"", re.IGNORECASE)
 AS_THE_FIRST = require(
     "no file makes the service root's, brings up another unasked, or takes the login off its volume",
     lambda amiss: amiss == [],
@@ -93,6 +90,7 @@ def test_services_find_each_other_by_name(
 
 
 @claim("docker-socket-opt-in")
+@needs("compose-socket")
 @scope("image")
 def test_the_socket_is_mounted_on_request_alone(
     composed: Composed, engine: EngineInfo, docker: Any, session: Session, subject: Subject,
@@ -115,45 +113,49 @@ def test_the_socket_is_mounted_on_request_alone(
 
 
 @claim("docker-socket-opt-in")
+@needs("components")
 @scope("image")
-def test_nothing_else_that_is_shipped_mounts_a_socket(session: Session, subject: Subject) -> None:
+def test_no_tier_mounts_a_socket(session: Session, subject: Subject) -> None:
     pod = helper_pods.pod("p", "n", "i", [])
     pod["spec"]["volumes"] = [{"name": "run", "hostPath": {"path": "/var/run"}}]
-    with control("a pod with the directory of the socket, and a command that mounts it, are seen"):
+    with control("a pod with the directory of the socket is seen"):
         NOT_SHIPPED.fails(observe("sockets mounted", "a pod", engine_sockets.mounted([pod])))
-        command = "docker run -v /var/run/docker.sock:/var/run/docker.sock box"
-        NOT_SHIPPED.fails(observe("sockets mounted", command, engine_sockets.named(command)))
-        text = '{"mounts": ["source=/var/run/docker.sock,target=/var/run/docker.sock,type=bind"]}'
-        NOT_SHIPPED.fails(observe("sockets mounted", text, engine_sockets.development(text)))
     parent = subject.path(subject.manifests.components)
     names = sorted(each.name for each in parent.iterdir()) if parent else []
     for name in ("", *names):
         objects, _ = rendered(session, components=tuple(dict.fromkeys((*COMPONENTS, *filter(None, [name])))))
         NOT_SHIPPED(observe("sockets mounted", name or "the base", engine_sockets.mounted(objects)))
-    commands = " ".join(subject.commands.run)
-    NOT_SHIPPED(observe("sockets mounted", commands, engine_sockets.named(commands)))
-    for name, content in shipped.compose(subject).items():
-        if name != subject.compose.socket:
-            NOT_SHIPPED(observe("sockets mounted", name, engine_sockets.composed(content)))
-    for name, content in compose_overlays.chosen(subject).items():  # by a file of variables: unasked
-        NOT_SHIPPED(observe("sockets mounted", f"{name}, chosen", engine_sockets.composed(content)))
-    for name, text in development(subject).items():
-        NOT_SHIPPED(observe("sockets mounted", name, engine_sockets.development(text)))
-
-
-def development(subject: Subject) -> dict[str, str]:
-    """Return the descriptions by which editors make a container of the box for development."""
-    own = {subject.directory / each for each in (subject.image.dockerfile, subject.compose.file) if each}
-    found = {}
-    for path in sorted({each for one in DEVELOPMENT for each in subject.directory.glob(one)}):
-        text = path.read_text(errors="replace")
-        named = {(path.parent / each).resolve() for each in MADE_OF.findall(text)}
-        if named & {each.resolve() for each in own} or f"{subject.image.name}:" in text:
-            found[str(path.relative_to(subject.directory))] = text
-    return found
 
 
 @claim("docker-socket-opt-in")
+@needs("without-cluster")
+@scope("image")
+def test_it_is_started_without_a_socket_unless_asked(subject: Subject) -> None:
+    """By Compose, by the documented command, and in a container that an editor makes of it."""
+    with control("a service, a command and a description that mount it are seen"):
+        mounts = {"services": {"a": {"volumes": ["/var/run/docker.sock:/var/run/docker.sock"]}}}
+        NOT_SHIPPED.fails(observe("sockets mounted", "a service", engine_sockets.composed(mounts)))
+        command = "docker run -v /var/run/docker.sock:/var/run/docker.sock box"
+        NOT_SHIPPED.fails(observe("sockets mounted", command, engine_sockets.named(command)))
+        text = '{"mounts": ["source=/var/run/docker.sock,target=/var/run/docker.sock,type=bind"]}'
+        NOT_SHIPPED.fails(observe("sockets mounted", text, engine_sockets.development(text)))
+    commands = " ".join(subject.commands.run)
+    NOT_SHIPPED(observe("sockets mounted", commands, engine_sockets.named(commands)))
+    files = shipped.compose(subject)
+    unasked = engine_sockets.unasked(files, subject.compose.file, subject.compose.socket)
+    chosen = compose_overlays.chosen(subject)  # by a file of variables
+    unasked |= {f"{name}, chosen": content for name, content in chosen.items()}
+    service = subject.compose.service
+    own = ((files.get(subject.compose.file) or {}).get("services") or {}).get(service) or {}
+    for name, content in unasked.items():
+        kept = engine_sockets.of_the_box(content, service, own)
+        NOT_SHIPPED(observe("sockets mounted", name, engine_sockets.composed(kept)))
+    for name, text in shipped.development(subject).items():
+        NOT_SHIPPED(observe("sockets mounted", name, engine_sockets.development(text)))
+
+
+@claim("docker-socket-opt-in")
+@needs("compose-socket")
 @scope("image")
 def test_the_documents_say_what_the_socket_is_worth(subject: Subject) -> None:
     """Nor do they give it to all: a mode for everybody makes every user and agent of the machine root."""

@@ -176,6 +176,22 @@ def test_a_service_with_the_engines_socket_unasked_is_told_as_such(
     assert ("offers no engine's socket" in why) is not bool(given)
 
 
+@pytest.mark.parametrize(
+    ("text", "files", "there"),
+    [
+        ('[compose]\nfile = "compose.yaml"\n', {}, True),
+        ('[commands]\nrun = ["docker", "run", "x:TAG"]\n', {}, True),
+        ("[image]\nreference = 'x:1'\n", {"__devcontainer__json": '{"image": "x:1"}'}, True),
+        ("[image]\nreference = 'x:1'\n", {"__devcontainer__json": '{"image": "another:1"}'}, False),
+        ("", {}, False),
+    ],
+)
+def test_a_start_without_a_cluster_is_one_that_is_told(
+    tmp_path: Path, text: str, files: dict[str, str], there: bool
+) -> None:
+    assert ("without-cluster" not in parts.absent(write(tmp_path, text, **files))) is there
+
+
 def test_an_image_of_windows_is_none_that_can_be_proven_here(tmp_path: Path) -> None:
     recipe = "FROM mcr.microsoft.com/windows/servercore:ltsc2022\nRUN curl -O x\n"
     found = parts.absent(write(tmp_path, '[image]\ndockerfile = "Dockerfile"\n', Dockerfile=recipe))

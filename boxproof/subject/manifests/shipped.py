@@ -26,6 +26,8 @@ REMOVES = re.compile(
 )
 AN_IMAGE = "docker-image://"  # before the image that a build takes files of
 LATEST = re.compile(r"(?P<image>\b[a-z0-9][\w./-]*:latest\b)")
+DEVELOPMENT = (".devcontainer.json", ".devcontainer/devcontainer.json", ".devcontainer/*/devcontainer.json")
+MADE_OF = re.compile(r"\"(?:dockerfile|dockerComposeFile)\"\s*:\s*\[?\s*\"([^\"]+)\"", re.IGNORECASE)
 CHART = "Chart.yaml"  # beside the templates of a chart
 TEMPLATES = frozenset({".yaml", ".yml", ".tpl", ".txt"})
 # what a template says where the values say nothing, or after the name that they say
@@ -82,6 +84,19 @@ def compose(subject: Subject) -> dict[str, dict[str, Any]]:
         for path, content in read.items()
         if isinstance(content.get("services"), dict) or isinstance(content.get("include"), list)
     }
+
+
+def development(subject: Subject) -> dict[str, str]:
+    """Return the descriptions by which editors make a container of the box for development."""
+    own = {subject.directory / each for each in (subject.image.dockerfile, subject.compose.file) if each}
+    image = subject.image.reference or f"{subject.image.name}:"
+    found = {}
+    for path in sorted({each for one in DEVELOPMENT for each in subject.directory.glob(one)}):
+        text = path.read_text(errors="replace")
+        named = {(path.parent / each).resolve() for each in MADE_OF.findall(text)}
+        if named & {each.resolve() for each in own} or image in text:
+            found[str(path.relative_to(subject.directory))] = text
+    return found
 
 
 def commands(subject: Subject) -> dict[str, str]:

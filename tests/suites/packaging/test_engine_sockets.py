@@ -77,3 +77,51 @@ def test_a_socket_that_all_may_write_to_is_open(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["660", "g+w", "o-w", "u=rw,g=rw"])
 def test_one_that_its_group_may_write_to_is_not(mode: str) -> None:
     assert engine_sockets.opened(f"sudo chmod {mode} /var/run/docker.sock") == []
+
+
+SOCKET = "/var/run/docker.sock:/var/run/docker.sock"
+BOX = {"build": "."}
+
+
+@pytest.mark.parametrize(
+    ("services", "found"),
+    [
+        ({"claude": {**BOX, "volumes": [SOCKET]}}, ["/var/run/docker.sock"]),
+        ({"claude": BOX, "again": {**BOX, "volumes": [SOCKET]}}, ["/var/run/docker.sock"]),
+        (
+            {
+                "claude": {**BOX, "environment": {"DOCKER_HOST": "tcp://docker-proxy:2375"}},
+                "docker-proxy": {"image": "proxy:1", "volumes": [SOCKET]},
+            },
+            ["/var/run/docker.sock"],
+        ),
+        ({"claude": BOX, "traefik": {"image": "traefik:3", "volumes": [SOCKET]}}, []),
+        ({"monitor": {"image": "agent:7", "volumes": [SOCKET]}}, []),
+        (
+            {
+                "claude": {**BOX, "environment": ["DOCKER_HOST=tcp://dind:2376"]},
+                "dind": {"image": "docker:dind"},
+            },
+            [],
+        ),
+        ({}, []),
+    ],
+)
+def test_what_other_images_beside_it_mount_is_not_the_agents(
+    services: dict[str, object], found: list[str]
+) -> None:
+    kept = engine_sockets.of_the_box({"services": services}, "claude", BOX)
+    assert engine_sockets.composed(kept) == found
+
+
+def test_a_file_that_has_to_be_named_is_asked_for_unless_it_starts_the_box_alone() -> None:
+    laid_over: dict[str, object] = {"services": {"claude": {"volumes": [SOCKET]}}}
+    files: dict[str, dict[str, object]] = {
+        "compose.yaml": {"services": {"claude": BOX}},
+        "compose.docker.yaml": laid_over,
+        "compose.debug.yaml": laid_over,
+        "compose.override.yaml": laid_over,
+        "docker-compose.prod.yml": {"services": {"claude": {"image": "box:1", "volumes": [SOCKET]}}},
+    }
+    found = engine_sockets.unasked(files, "compose.yaml", "compose.docker.yaml")
+    assert set(found) == {"compose.yaml", "compose.override.yaml", "docker-compose.prod.yml"}
