@@ -12,7 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 FILE = "durations.json"
 STEP = "step: "
-OVERHEAD = "run: seconds of a worker for each second of a check"
+OVERHEAD = "run: seconds of a worker that each check costs beside its own"
 
 
 def slowest_first(each: Sequence[T], name: Callable[[T], str], seconds: Mapping[str, float]) -> list[T]:
@@ -87,14 +87,6 @@ def learn_steps(directory: Path, timings: Mapping[str, float]) -> None:
     learn(directory, {f"{STEP}{name}": seconds for name, seconds in timings.items()})
 
 
-def overhead(seconds: Mapping[str, float]) -> float:
-    """Return how many seconds of a worker a run spends for each second that its checks are known to take.
-
-    What checks share is set up and waited for outside them.
-    """
-    return max(seconds.get(OVERHEAD, 1.0), 1.0)
-
-
 def learn_overhead(run: Path, state: Path) -> None:
     """Keep in ``state`` what a run found its overhead to be, if it found one."""
     found = read(run)
@@ -102,15 +94,22 @@ def learn_overhead(run: Path, state: Path) -> None:
         learn(state, {OVERHEAD: found[OVERHEAD]})
 
 
-def left(names: Sequence[str], seconds: Mapping[str, float], hands: int) -> float | None:
-    """Return the seconds that ``names`` will take ``hands`` together; None where too few are known.
+def work(names: Sequence[str], seconds: Mapping[str, float]) -> float | None:
+    """Return the seconds of a worker that ``names`` cost a run; None where too few of them are known.
 
-    One that is not known is taken to be like those that are.
+    One that is not known is taken to be like those that are. What checks share is set up and waited for
+    outside them, and most checks are short: this is told for each check.
     """
     told = [seconds[each] for each in names if each in seconds]
-    if not names:
-        return 0.0
     if 2 * len(told) < len(names):
         return None
-    usual = sum(told) / len(told)
-    return max(*told, (sum(told) + usual * (len(names) - len(told))) / max(hands, 1))
+    usual = sum(told) / max(len(told), 1)
+    return sum(told) + usual * (len(names) - len(told)) + seconds.get(OVERHEAD, 0.0) * len(names)
+
+
+def left(names: Sequence[str], seconds: Mapping[str, float], hands: int) -> float | None:
+    """Return the seconds until ``hands`` workers are through with ``names``; None where too few are known."""
+    found = work(names, seconds)
+    if found is None:
+        return None
+    return max([found / max(hands, 1), *(seconds[each] for each in names if each in seconds)])

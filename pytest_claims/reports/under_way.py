@@ -19,7 +19,7 @@ STYLES = {Verdict.PROVEN: "green", Verdict.REFUTED: "red", Verdict.BLOCKED: "yel
 EVERY = 15.0  # seconds between two pages
 QUIET = 60.0  # seconds without a line: from then on the end of a check tells how far the run is
 SHARE = 0.03  # of the time that the pages may take
-ENOUGH = 120.0  # seconds of what has ended that weigh as much as what earlier runs tell of the overhead
+ENOUGH = 300.0  # seconds of a run that weigh as much as what earlier runs tell of its pace
 WIDTH = 140  # characters of a line
 
 
@@ -58,19 +58,20 @@ class Following:
         What this run has done so far says how much slower or faster than they it is.
         """
         known = scheduling.read(self.context.directory)
-        ended, ahead = ([one for one in checks if (one in self.found) is done] for done in (True, False))
-        told, done = (scheduling.left(each, known, self.hands) for each in (ahead, ended))
-        if told is None:
-            return None
-        usual, took = scheduling.overhead(known), time.monotonic() - self.begun
-        return told * (took + ENOUGH * usual) / (done + ENOUGH) if done is not None else told * usual
+        ahead = scheduling.left([each for each in checks if each not in self.found], known, self.hands)
+        done = scheduling.work([each for each in checks if each in self.found], known)
+        if ahead is None or done is None:
+            return ahead
+        took = time.monotonic() - self.begun
+        return ahead * (took + ENOUGH) / (done / self.hands + ENOUGH)
 
     def end(self) -> None:
-        """Keep what the overhead of the run was, if enough of it is known to tell."""
+        """Keep what each check cost beside its own time, if the run was long enough to tell."""
         known = scheduling.read(self.context.directory)
-        done = scheduling.left(list(self.found), known, self.hands)
-        if done is not None and done >= ENOUGH:
-            told = (time.monotonic() - self.begun) / done
+        done = scheduling.work(list(self.found), {**known, scheduling.OVERHEAD: 0.0})
+        took = (time.monotonic() - self.begun) * self.hands
+        if done is not None and done >= ENOUGH * self.hands:
+            told = max(took - done, 0.0) / len(self.found)
             with suppress(OSError):  # of a full disk the report tells, and this is an estimate
                 scheduling.learn(self.context.directory, {scheduling.OVERHEAD: round(told, 2)})
 

@@ -40,7 +40,7 @@ def test_a_claim_is_said_once_all_its_checks_have_ended(
     assert capsys.readouterr().err == ""
     following.ended("t.py::a", Verdict.REFUTED, "no volume")
     said = capsys.readouterr().err
-    assert "1/2 refuted  pvc-bound: no volume (45 s left)" in said
+    assert "1/2 refuted  pvc-bound: no volume (53 s left)" in said
     following.ended("t.py::c", Verdict.PROVEN, "")
     assert "2/2 proven   rbac-no-secrets\n" in capsys.readouterr().err
 
@@ -92,33 +92,51 @@ def test_the_page_of_a_run_under_way_waits_for_what_has_not_ended(context: RunCo
     following.ended("t.py::a", Verdict.PROVEN, "")
     following.write_page(records.collected(context.directory))
     text = (context.directory / "index.html").read_text()
-    assert "1 of 3 checks done, about 55 s left" in text
+    assert "1 of 3 checks done, about 59 s left" in text
     assert 'data-verdict="waiting"' in text and "What is not proven" in text
     assert (context.directory / results.FILE).read_text() == before, "until the end it says blocked"
 
 
-@pytest.mark.parametrize(("overhead", "left"), [(None, 120.0), (2.0, 120.0), (4.0, 144.0)])
+@pytest.mark.parametrize(
+    ("beside", "first", "took", "left"),
+    [
+        (0.0, 540.0, 480.0, 60.0),
+        (0.0, 540.0, 1260.0, 120.0),
+        (120.0, 780.0, 600.0, 180.0),
+        (120.0, 780.0, 1500.0, 360.0),
+    ],
+)
 def test_the_time_left_follows_how_slow_this_run_is(
-    context: RunContext, monkeypatch: pytest.MonkeyPatch, overhead: float | None, left: float
+    context: RunContext,
+    monkeypatch: pytest.MonkeyPatch,
+    beside: float,
+    first: float,
+    took: float,
+    left: float,
 ) -> None:
-    """Of two checks, one of which took 480 s earlier and takes 960 s now."""
-    usual = {} if overhead is None else {scheduling.OVERHEAD: overhead}
-    scheduling.write(context.directory, {"t.py::a": 480.0, "t.py::c": 60.0} | usual)
+    """Of two checks that took 480 s and 60 s earlier, and ``beside`` that what each costs a worker."""
+    scheduling.write(context.directory, {"t.py::a": 480.0, "t.py::c": 60.0, scheduling.OVERHEAD: beside})
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
     following = Following(context, [], datetime.now(UTC))
-    assert following.left({"t.py::a": (), "t.py::c": ()}) == 540.0 * (overhead or 1.0)
-    monkeypatch.setattr(time, "monotonic", lambda: 960.0 if overhead else 1080.0)
+    assert following.left({"t.py::a": (), "t.py::c": ()}) == first
+    monkeypatch.setattr(time, "monotonic", lambda: took)
     following.found["t.py::a"] = Verdict.PROVEN, ""
     assert following.left({"t.py::a": (), "t.py::c": ()}) == left
+
+
+def test_of_many_short_checks_the_time_left_is_what_they_cost_beside_their_own() -> None:
+    """The long ones come first: by their pace the rest would seem to be done at once."""
+    seconds = {f"t.py::{each}": 1.0 for each in range(100)}
+    assert scheduling.left(list(seconds), {**seconds, scheduling.OVERHEAD: 4.0}, 2) == 250.0
 
 
 def test_what_a_run_spends_beside_its_checks_is_kept_for_the_next(
     context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scheduling.write(context.directory, {"t.py::a": 480.0, "t.py::c": 60.0})
+    scheduling.write(context.directory, {"t.py::a": 480.0, "t.py::c": 120.0})
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
     following = Following(context, [], datetime.now(UTC), hands=2)
-    monkeypatch.setattr(time, "monotonic", lambda: 960.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 600.0)
     following.found["t.py::c"] = Verdict.PROVEN, ""
     following.end()
     scheduling.learn_overhead(context.directory, tmp_path)
@@ -126,7 +144,7 @@ def test_what_a_run_spends_beside_its_checks_is_kept_for_the_next(
     following.found["t.py::a"] = Verdict.PROVEN, ""
     following.end()
     scheduling.learn_overhead(context.directory, tmp_path)
-    assert scheduling.read(tmp_path) == {scheduling.OVERHEAD: 2.0}
+    assert scheduling.read(tmp_path) == {scheduling.OVERHEAD: 300.0}
 
 
 def test_the_time_left_is_not_guessed_from_few() -> None:
