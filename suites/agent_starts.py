@@ -15,7 +15,7 @@ from typing import Any
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import rendered
 from boxproof.kube.client import Object
-from boxproof.probes.process.cgroup import quantity
+from boxproof.probes.cgroup import quantity
 from boxproof.subject import documented_commands, variables
 from boxproof.subject.documented_commands import Run, values
 from boxproof.subject.manifests import compose_file, plain_yaml, shipped

@@ -26,7 +26,7 @@ DIGEST = "sha256:" + "a" * 64
     ],
 )  # fmt: skip
 def test_an_address_of_shared_programs_is_taken_as_it_is(value: str) -> None:
-    assert typed_values.shared(SETTING, value) == value
+    assert typed_values.shared_programs(SETTING, value) == value
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def a_pipe(path: Path) -> None:
 def test_what_is_no_directory_is_told(tmp_path: Path, scheme: str, put: Callable[[Path], None]) -> None:
     put(tmp_path / "x")
     with pytest.raises(UsageError, match=r"is no directory|has no wheel in it"):
-        typed_values.shared(SETTING, f"{scheme}{tmp_path / 'x'}")
+        typed_values.shared_programs(SETTING, f"{scheme}{tmp_path / 'x'}")
 
 
 def test_a_directory_with_a_wheel_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a-1-py3-none-any.whl").touch()
     monkeypatch.chdir(tmp_path)
-    assert typed_values.shared(SETTING, "wheel:.") == f"wheel:{tmp_path}"
+    assert typed_values.shared_programs(SETTING, "wheel:.") == f"wheel:{tmp_path}"
 
 
 @pytest.mark.parametrize(

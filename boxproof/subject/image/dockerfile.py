@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dockerfile_parse import DockerfileParser
 
-from boxproof.subject.image import build_contexts, here_documents, shell_commands
+from boxproof.subject.image import build_contexts, shell_commands
 from boxproof.subject.image.build_values import Values
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
@@ -250,7 +250,7 @@ def parse(
     """
     text = text.removeprefix(BOM)
     told = directives(text)
-    text = here_documents.unfolded(_with_backslashes(text) if told.get("escape") == "`" else text)
+    text = shell_commands.with_here_documents(_with_backslashes(text) if told.get("escape") == "`" else text)
     parser = DockerfileParser(fileobj=io.BytesIO(text.encode()))
     given = {name.lower(): each for name, each in (contexts or {}).items()}
     values = Values(dict(args or {}))
