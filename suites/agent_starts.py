@@ -250,7 +250,7 @@ def plain(text: str) -> str:
     """Return a text with its variables filled in, or without words in their braces, where a colon may be."""
 
     def bare(found: re.Match[str]) -> str:
-        return f"${{{variables.name(found)}}}" if found["sign"] else found[0]
+        return f"${{{variables.name_of(found)}}}" if found["sign"] else found[0]
 
     return variables.VARIABLE.sub(bare, variables.filled(text))
 
