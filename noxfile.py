@@ -160,7 +160,7 @@ def fuzz(session: nox.Session) -> None:
 def workflows(session: nox.Session) -> None:
     """Check the CI workflows with actionlint."""
     install(session)
-    own_program(session, "boxproof.cli.lint_workflows")
+    own_program(session, "tests.lint_workflows")
 
 
 @nox.session

@@ -15,7 +15,7 @@ from typing import Any
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import rendered
 from boxproof.kube.client import Object
-from boxproof.probes.process.cgroup import quantity
+from boxproof.probes.cgroup import quantity
 from boxproof.subject import documented_commands, variables
 from boxproof.subject.documented_commands import Run, values
 from boxproof.subject.manifests import compose_file, plain_yaml, shipped
@@ -250,7 +250,7 @@ def plain(text: str) -> str:
     """Return a text with its variables filled in, or without words in their braces, where a colon may be."""
 
     def bare(found: re.Match[str]) -> str:
-        return f"${{{variables.name(found)}}}" if found["sign"] else found[0]
+        return f"${{{variables.name_of(found)}}}" if found["sign"] else found[0]
 
     return variables.VARIABLE.sub(bare, variables.filled(text))
 

@@ -17,8 +17,7 @@ from invoke.collection import Collection
 import tasks
 from boxproof import nox_words
 from boxproof.cli.main import SHOWN
-from boxproof.cli.options import COMMANDS, parser
-from boxproof.core import combinations
+from boxproof.cli.options import COMMANDS, demand_heard, parser
 from boxproof.core.own_project import OURS
 from boxproof.core.process import run
 from boxproof.tasks import reference_pages
@@ -267,7 +266,7 @@ def _taken_by(command: str, words: list[str]) -> str:
         return ""
     made = parser(command, "")
     try:
-        combinations.demand(command, made, vars(made.parse_args(words)))
+        demand_heard(command, made, vars(made.parse_args(words)))
     except UsageError as error:
         return str(error)
     except SystemExit:  # of --help

@@ -18,7 +18,7 @@ from boxproof.cli import e2e, shards
 from boxproof.cluster import cells, command_tools
 from boxproof.cluster.cells import Combination, catalogue, impossible
 from boxproof.cluster.kind import decoy_cluster, kind_clusters
-from boxproof.core import outer_files, own_project
+from boxproof.core import own_project, run_keys
 from boxproof.core.own_project import of
 from boxproof.core.process import run as command
 from boxproof.core.session import Session
@@ -27,7 +27,7 @@ from boxproof.host.engine import engine_choice, engine_client
 from boxproof.host.fetch.apt import digest
 from boxproof.reports import matrix_results
 from boxproof.reports.matrix_results import Outcome
-from boxproof.runs import circumstances, ownership, run_life
+from boxproof.runs import ownership, run_life
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, ExitCode, UsageError
 from pytest_claims.recording import records
@@ -213,11 +213,11 @@ def symptom(cell: Combination, directory: Path) -> str | None:
 
 def content(settings: Settings, chosen: Sequence[Combination]) -> str:
     """Return the key of a matrix: the subject and the harness by content, the cells and the claims."""
-    trees = sorted({outer_files.key(settings.subject), own_project.tree_hash(ROOT)})
+    trees = sorted({run_keys.of_subject(settings.subject), own_project.tree_hash(ROOT)})
     return digest(
         "matrix",
         trees,
-        circumstances.digest_of(settings),
+        run_keys.of_circumstances(settings),
         [each.id for each in chosen],
         sorted(of(settings.subject).select(settings.claims)),
     )

@@ -11,8 +11,8 @@ from functools import partial
 
 from boxproof.core.session import ROLE_LABEL, RUN_LABEL
 from boxproof.kube.client import Kube, Object
-from boxproof.probes.network.reach import DENIED, Listener, Reach, listen, lookup, reach
 from boxproof.probes.pods.probe_pods import Twin, manifest, settled, start
+from boxproof.probes.reach import DENIED, Listener, Reach, listen, lookup, reach
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import NotYet, until
 

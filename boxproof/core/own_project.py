@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from boxproof.core import foreign_subject, outer_files
+from boxproof.core import foreign_subject, run_keys
 from boxproof.core.process import run
 from boxproof.core.session import Session
 from boxproof.core.settings import OWNER, ROOT
@@ -190,7 +190,7 @@ def contents(subject: Path) -> dict[str, str]:
     """Return the contents of subject and harness as they are now, as ``key`` looks for them."""
     harness = (path for name in HARNESS if (path := ROOT / name).exists())
     return {
-        "key_subject": outer_files.key(subject),
+        "key_subject": run_keys.of_subject(subject),
         "key_harness": content_keys.several(harness, ROOT),
     }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import platformdirs
 
-from boxproof.core import addresses, typed_paths
+from boxproof.core import typed_values
 from boxproof.core.parents import PARENT
 from pytest_claims import pace
 from pytest_claims.faults import UsageError, nearest
@@ -38,9 +38,9 @@ UNSET = frozenset(
 )
 FORMS = {
     "stage": (re.compile("static|image|cluster"), "static, image, cluster"),
-    "publish": (addresses.REGISTRY, addresses.REGISTRY_FORM),
+    "publish": (typed_values.REGISTRY, typed_values.REGISTRY_FORM),
     "cluster": (CLUSTER, "at most 40 lower-case letters, digits, dots, dashes"),
-    "registry": (addresses.REGISTRY, addresses.REGISTRY_FORM),
+    "registry": (typed_values.REGISTRY, typed_values.REGISTRY_FORM),
     "kind": (VERSION, "a version, for example 0.33.0"),
     "containerd": (VERSION, "a version, for example 2.1"),
     "kubernetes": (VERSION, "a version, for example 1.34.2"),
@@ -168,7 +168,7 @@ def starter() -> str:
 def kubeconfig_files(given: str = "") -> list[Path]:
     """Return the kubeconfigs in force: the ``given`` one, else KUBECONFIG's, else that of the home."""
     paths = [given] if given else os.environ.get("KUBECONFIG", "").split(os.pathsep)
-    return [typed_paths.at_home(each) for each in paths if each] or [typed_paths.at_home("~/.kube/config")]
+    return [typed_values.at_home(each) for each in paths if each] or [typed_values.at_home("~/.kube/config")]
 
 
 def credential_variables() -> dict[str, str]:
@@ -183,7 +183,7 @@ def every_variable() -> dict[str, str]:
 
 def docker_config() -> Path:
     """Return the file in which the user's docker client keeps its logins."""
-    return typed_paths.at_home(os.environ.get("DOCKER_CONFIG") or "~/.docker") / "config.json"
+    return typed_values.at_home(os.environ.get("DOCKER_CONFIG") or "~/.docker") / "config.json"
 
 
 def docker_host() -> str:
@@ -322,11 +322,11 @@ def _may_be(snapshot: str) -> bool:
 
 
 PATHS: Mapping[str, Callable[[str, str], object]] = {
-    "subject": typed_paths.resolved,
-    "reports": typed_paths.resolved,
-    "cache": partial(typed_paths.cache, kept=ROOT),
-    "state": partial(typed_paths.emptied, kept=ROOT),
-    "vulnerability_db": partial(typed_paths.existing, hint="give the archive that `grype db import` takes"),
-    "kubeconfig": partial(typed_paths.existing, hint="give a kubeconfig, a file as kubectl takes it"),
-    "binary_cache": addresses.shared,
+    "subject": typed_values.resolved,
+    "reports": typed_values.resolved,
+    "cache": partial(typed_values.cache, kept=ROOT),
+    "state": partial(typed_values.emptied, kept=ROOT),
+    "vulnerability_db": partial(typed_values.existing, hint="give the archive that `grype db import` takes"),
+    "kubeconfig": partial(typed_values.existing, hint="give a kubeconfig, a file as kubectl takes it"),
+    "binary_cache": typed_values.shared_programs,
 }

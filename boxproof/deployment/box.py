@@ -16,7 +16,7 @@ from boxproof.kube import pod_status
 from boxproof.kube.client import Invalid, Kube, NotFound, Object
 from boxproof.kube.exec import exec_in
 from boxproof.probes.pods import probe_pods
-from boxproof.probes.process.processes import Capabilities, Process, capabilities, processes
+from boxproof.probes.processes import Capabilities, Process, capabilities, processes
 from boxproof.subject import model
 from boxproof.subject.manifests import pod_specs
 from boxproof.subject.model import Subject

@@ -1,6 +1,7 @@
 """Instances of the box: what is kept of one to find it again, and what it looked like when a check failed.
 
-In a cluster that is not ours: how they differ from the files, and what is looked at before.
+In a cluster that is not ours: how they differ from the files, what it does not serve of them, and what is
+looked at before.
 """
 
 from __future__ import annotations
@@ -17,15 +18,20 @@ from typing import Any
 from boxproof.core.session import RUN_LABEL, ClusterInfo, Session, StubInfo
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import block_of
+from boxproof.subject import model
+from boxproof.subject.manifests import pod_specs, starting
 from boxproof.subject.manifests.pod_specs import pod_spec
+from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, Unprovable
 from pytest_claims.recording.check import Evidence
+from pytest_claims.waiting import until
 
 Objects = list[dict[str, Any]]
 EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 SPACE = "kubernetes.io/metadata.name"
 APP = "app.kubernetes.io/name"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+DEFINED = 30.0  # seconds until a kind that was defined is served
 PUSHED = "pushed"  # in Session.extra: the digest of the box's manifest in the registry
 
 
@@ -249,3 +255,30 @@ def _gather(kube: Kube, namespace: str, evidence: Evidence) -> None:
 def _short(pod: dict[str, Any]) -> dict[str, Any]:
     meta = {key: value for key, value in pod["metadata"].items() if key not in WRITERS}
     return pod | {"metadata": meta}
+
+
+def define(kube: Kube, definitions: Objects) -> None:
+    """Apply definitions of kinds and wait until the API server serves them; raises DeadlineExceeded."""
+    kinds = {(each["spec"]["group"], each["spec"]["names"]["kind"]) for each in kube.apply(definitions)}
+    if kinds:
+        until(
+            lambda: kinds <= {(each.group, each.kind) for each in kube.resources(fresh=True)},
+            timeout=DEFINED,
+            what=f"the API server serves {', '.join(sorted(kind for _, kind in kinds))}",
+        )
+
+
+def served(kube: Kube, session: Session, objects: Objects) -> Objects:
+    """Return the objects without those of API groups that the cluster does not have; of others' boxes only.
+
+    The agent's own stays: without what serves it there is nothing to prove.
+    """
+    subject = model.load(Path(session.subject))
+    if "box" in subject.profiles:
+        return objects
+    agent, groups = pod_specs.agent(objects, subject), {each.group for each in kube.resources()}
+    left = [each for each in starting.foreign(objects, groups) if each != agent]
+    if left:
+        named = ", ".join(f"{each['kind']}/{each['metadata']['name']}" for each in left)
+        progress.say(f"not applied, as the cluster serves no such kind: {named}", style="yellow")
+    return [each for each in objects if each not in left]

@@ -16,7 +16,7 @@ from boxproof.core import admission
 from boxproof.core.own_project import PUT_IN, of
 from boxproof.core.session import RUN_LABEL, ClusterInfo, Session, StubInfo
 from boxproof.core.settings import Settings
-from boxproof.deployment import box_instances, sabotage_ways, served_kinds
+from boxproof.deployment import box_instances, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.box_instances import Record, instances_of, private, record_path, remember
 from boxproof.deployment.sabotage_ways import ManifestSabotage
@@ -236,7 +236,7 @@ def deploy(
     for each in objects:
         each["metadata"].setdefault("labels", {})[RUN_LABEL] = session.run
     box_instances.demand(kube, session, objects)
-    objects = served_kinds.served(kube, session, objects)
+    objects = box_instances.served(kube, session, objects)
     record = remember(
         session, namespace=namespace, suffix=suffix, components=components, objects=objects, token=token,
         sabotaged=sabotaged,
@@ -262,7 +262,7 @@ def _apply(kube: Kube, namespace: str, objects: Objects) -> None:
     if live and live["status"].get("phase") == "Terminating":
         pod_status.gone(kube, "Namespace", namespace)
     try:
-        served_kinds.define(kube, [each for each in objects if each["kind"] == "CustomResourceDefinition"])
+        box_instances.define(kube, [each for each in objects if each["kind"] == "CustomResourceDefinition"])
         kube.apply(objects)
     except Invalid as error:
         raise SubjectFault(f"the API server refuses the manifests: {error.message}") from error

@@ -19,7 +19,7 @@ from boxproof.core.session import ROLE_LABEL, Session, StubInfo
 from boxproof.host.engine import docker_cli, engine_client
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.pod_status import is_ready
-from boxproof.probes.network import reach
+from boxproof.probes import reach
 from boxproof.stubs import anthropic
 from pytest_claims import pace
 from pytest_claims.faults import BoxproofError, DeadlineExceeded, EnvironmentFault

@@ -21,7 +21,7 @@ from boxproof.core.settings import ROOT, Settings
 from boxproof.host import machine
 from boxproof.host.engine import embedded, engine_choice, engine_programs
 from boxproof.host.engine.engine_client import is_podman, server_info, server_version
-from boxproof.host.fetch import golang, pypi, reachability
+from boxproof.host.fetch import golang, pypi, registries
 from pytest_claims.faults import BoxproofError
 
 LEAST_MEMORY, LEAST_DISK = 6.0, 20.0  # GiB: three nodes and the images; node image, caches and engine data
@@ -291,7 +291,7 @@ def image_registry(settings: Settings) -> str:
     """Return "" when the image registry answers that the engine in use asks, else why not."""
     layout = embedded.Layout(settings.state)
     running = layout.host if layout.pid() else engine_choice.user_host()
-    return reachability.registry(settings, running)
+    return registries.registry(settings, running)
 
 
 def _registry(settings: Settings) -> Need:
@@ -301,7 +301,7 @@ def _registry(settings: Settings) -> Need:
 
 
 def _packages() -> Need:
-    why = reachability.debian_mirror()
+    why = registries.debian_mirror()
     return Need(name="Debian packages", found=why or "mirror answers", missing=why, required=False)
 
 
@@ -320,7 +320,7 @@ def _newest_go() -> str:
 
 
 def _go_proxy() -> Need:
-    why = reachability.go_proxy(bool(shutil.which("go")))
+    why = registries.go_proxy(bool(shutil.which("go")))
     mend = "set GOPROXY, or BOXPROOF_BINARY_CACHE to ready programs" if why else ""
     return Need(name="Go modules", found=why or "proxy answers", missing=why, mend=mend, required=False)
 

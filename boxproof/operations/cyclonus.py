@@ -19,8 +19,8 @@ from boxproof.host.fetch import golang
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.exec import exec_in
 from boxproof.kube.network_policies import Direction
-from boxproof.probes.network.enforcement import BY_THEN, POLICY
-from boxproof.probes.network.reach import DENIED, Reach
+from boxproof.probes.connectivity import BY_THEN, POLICY
+from boxproof.probes.reach import DENIED, Reach
 from pytest_claims import pace
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, UsageError, nearest
 from pytest_claims.waiting import until

@@ -15,7 +15,7 @@ import yaml
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo, ImageInfo
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import reachability
+from boxproof.host.fetch import registries
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import scan
 from pytest_claims.faults import EnvironmentFault
@@ -39,7 +39,7 @@ def answers(registry: str) -> None:
     """Raise EnvironmentFault unless something answers as a registry there."""
     host = registry.partition("/")[0]
     scheme = "http" if plain(registry) else "https"
-    why = reachability.answers(f"{scheme}://{host}/v2/", method="GET", fine=(401,))
+    why = registries.answers(f"{scheme}://{host}/v2/", method="GET", fine=(401,))
     if why:
         raise EnvironmentFault(f"no registry at {host}: {why}", hint="nothing was built or published")
 

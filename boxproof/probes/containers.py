@@ -17,10 +17,10 @@ from docker.models.containers import Container
 
 from boxproof.core.process import Result
 from boxproof.core.session import RUN_LABEL
+from boxproof.probes import signals
 from boxproof.probes.pods.probe_pods import PROGRAM
-from boxproof.probes.probe_protocol import Taken
-from boxproof.probes.process import signals
-from boxproof.probes.process.processes import Process, bits
+from boxproof.probes.probe_program import Taken
+from boxproof.probes.processes import Process, bits
 from boxproof.subject.image.bad_images import archive
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
 from pytest_claims.pace import Deadline

@@ -15,7 +15,7 @@ from docker.errors import DockerException
 from boxproof.core.settings import Settings
 from boxproof.host.fetch.apt import Apt
 from boxproof.probes import containers
-from boxproof.probes.network.reach import standing
+from boxproof.probes.reach import standing
 from pytest_claims import pace
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording.observations import record

@@ -1,7 +1,7 @@
 """Claims that a run of the very same inputs has proven: shown with that run's evidence, not proven again.
 
 The same are, by content, the subject, the harness (claims, suites, sabotages, library) and the cell; also
-the circumstances (``circumstances``), on this machine, and not longer ago than ``OLDEST``.
+the circumstances (``run_keys``), on this machine, and not longer ago than ``OLDEST``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from boxproof.cluster import cells
-from boxproof.core import own_project
+from boxproof.core import own_project, run_keys
 from boxproof.core.own_project import contents, of
 from boxproof.core.session import Session
 from boxproof.core.settings import Settings, session_file
-from boxproof.runs import circumstances
 from boxproof.runs.run_life import CIRCUMSTANCES, Run
 from boxproof.subject.image import dockerfile
 from boxproof.subject.model import Subject
@@ -134,7 +133,7 @@ def _holds(settings: Settings, home: Path, found: Results, session: Session) -> 
     return (
         found.key is not None
         and (found.key.subject, found.key.harness) == (here["key_subject"], here["key_harness"])
-        and session.extra.get(CIRCUMSTANCES) == circumstances.digest_of(settings)
+        and session.extra.get(CIRCUMSTANCES) == run_keys.of_circumstances(settings)
         and any(each.run == home.name for each in history.read(settings.state / history.LINES))
     )
 

@@ -14,12 +14,12 @@ from boxproof.core.settings import Settings
 from boxproof.host import survey as doctor
 from boxproof.host.engine import embedded, engine_choice, engine_programs
 from boxproof.host.engine.engine_client import server_version
-from boxproof.host.fetch import golang, npm, pypi, reachability, served_inputs
+from boxproof.host.fetch import golang, npm, pypi, registries
 from boxproof.host.fetch.apt import Apt, Silent
-from boxproof.host.fetch.served_inputs import Lack, Unserved
+from boxproof.host.fetch.registries import Lack, Unserved
 from boxproof.host.survey import Need
 from boxproof.kube import discovery
-from boxproof.probes import local_registry, probe_image
+from boxproof.probes import local_registry, probe_program
 from boxproof.runs import run_steps
 from boxproof.subject.image import tools
 from boxproof.subject.model import Subject
@@ -65,12 +65,10 @@ def check(settings: Settings, subject: Subject) -> None:
             progress.say(f"{told}; what is done is kept, also where the run is interrupted")
         foresee(settings, subject, found)
         lacks = [
-            each
-            for answer in served_inputs.side_by_side(questions(settings, found)).values()
-            for each in answer
+            each for answer in registries.side_by_side(questions(settings, found)).values() for each in answer
         ]
     if lacks:
-        raise served_inputs.fault_of(lacks)
+        raise registries.fault_of(lacks)
 
 
 def minutes(found: Wanted) -> float:
@@ -100,9 +98,9 @@ def fetch(settings: Settings, subject: Subject) -> None:
         golang.fetch(golang.lacking(recipes(settings, subject), settings), settings)
 
 
-def questions(settings: Settings, found: Wanted) -> dict[str, served_inputs.Question]:
+def questions(settings: Settings, found: Wanted) -> dict[str, registries.Question]:
     """Return a question to each registry that has something to serve, by kind."""
-    asked: dict[str, served_inputs.Question] = {}
+    asked: dict[str, registries.Question] = {}
     if found.builds:
         asked["go"] = partial(golang.served, found.builds, settings)
     for each in found.npm:
@@ -122,7 +120,7 @@ def survey(settings: Settings, subject: Subject) -> dict[str, doctor.Question]:
         return _need(MODULES, len(found.builds), "programs", golang.looked(found.builds, settings))
 
     def packages() -> Need:
-        whys = {suite: reachability.debian_mirror(suite) for suite in found.packages}
+        whys = {suite: registries.debian_mirror(suite) for suite in found.packages}
         lacks = [Lack(suite, why, MIRROR) for suite, why in whys.items() if why]
         return _need(PACKAGES, sum(map(len, found.packages.values())), "packages", lacks)
 
@@ -163,7 +161,7 @@ def _need(name: str, count: int, what: str, lacks: list[Lack]) -> Need:
         return Need(name=name, found="all in the cache")
     if not lacks:
         return Need(name=name, found=f"served, for {count} {what}")
-    shown = "; ".join(map(str, lacks[: served_inputs.SHOWN]))
+    shown = "; ".join(map(str, lacks[: registries.SHOWN]))
     return Need(
         name=name, found=f"wanted for {count} {what}", missing=shown, mend=lacks[0].mend, required=False
     )
@@ -212,9 +210,9 @@ def _suites(settings: Settings) -> Iterable[tuple[str, set[str]]]:
     """Yield the packages by suite that no root in the cache has; the box has a lock of its own."""
     apt = Apt(settings.cache)
     more = ("git", local_registry.PACKAGE)
-    probe = apt.root(probe_image.PACKAGES, suite=probe_image.SUITE, name="probe")
+    probe = apt.root(probe_program.PACKAGES, suite=probe_program.SUITE, name="probe")
     roots: list[tuple[Path, str, Iterable[str]]] = [
-        (probe, probe_image.SUITE, (*probe_image.PACKAGES, *more))
+        (probe, probe_program.SUITE, (*probe_program.PACKAGES, *more))
     ]
     if _node_is_built(settings):
         node = apt.root(components.PACKAGES, suite=components.SUITE, name="node")

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from boxproof.core import own_project, secret_values
+from boxproof.core import own_project, run_keys, secret_values
 from boxproof.core.process import MAKE_ROOM, OWN_TEMPORARY, guarded, temporary, temporary_root
 from boxproof.core.session import Session
 from boxproof.core.settings import STAGES, Settings, session_file
 from boxproof.reports import matrix_results
-from boxproof.runs import circumstances, ownership
+from boxproof.runs import ownership
 from pytest_claims import progress, selection
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError
 from pytest_claims.own_process import CutShort
@@ -71,7 +71,7 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     directory = new_directory(settings.reports, started, shared=bool(session_file() or settings.context))
     name = directory.name
     extra = {"subject_name": subject_name, "source": described} | own_project.contents(settings.subject)
-    extra |= {CIRCUMSTANCES: circumstances.digest_of(settings)}
+    extra |= {CIRCUMSTANCES: run_keys.of_circumstances(settings)}
     extra |= {"registry": settings.registry} if settings.registry else {}
     session = Session(
         run=name,

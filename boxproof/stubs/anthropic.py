@@ -19,7 +19,7 @@ from boxproof.host.engine import engine_client
 from boxproof.kube import pod_status
 from boxproof.kube.client import Kube, Object
 from boxproof.probes.pods import probe_pods
-from boxproof.probes.probe_image import ensure as ensure_probe_image
+from boxproof.probes.probe_program import ensure as ensure_probe_image
 from boxproof.stubs import certificates
 from boxproof.stubs.certificates import DIRECTORY, Authority
 from pytest_claims import pace, progress
@@ -159,7 +159,7 @@ def start(
 
 
 def _start(client: docker.DockerClient, run: str, network: str, image: str, authority: Authority) -> StubInfo:
-    from boxproof.probes.probe_image import newest
+    from boxproof.probes.probe_program import newest
 
     if not client.networks.list(names=[network]):
         client.networks.create(network, driver="bridge", labels={RUN_LABEL: run})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from boxproof.core.process import Result, run
 from boxproof.core.session import LockInfo
-from boxproof.host.fetch.served_inputs import SAID
+from boxproof.host.fetch.registries import SAID
 from boxproof.subject import model
 from boxproof.subject.image import build_contexts, image_build
 from boxproof.subject.model import Subject

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from boxproof.cli import fresh
-from boxproof.core import foreign_subject, typed_paths
+from boxproof.core import foreign_subject, typed_values
 from boxproof.core.process import run
 from boxproof.core.session import ImageInfo, LockInfo
 from boxproof.core.settings import CHECKOUT, ROOT, Settings
@@ -128,7 +128,7 @@ def binaries(push: str, wheel: str) -> list[str]:
         hint = "its content decides the digest: give the tag alone"
         raise UsageError(f"--push={short(push)!r} has a digest", hint=hint)
     hint = "give a directory that you may write to"
-    directory = typed_paths.directory("--wheel", wheel, os.W_OK, hint) if wheel else Path()
+    directory = typed_values.directory("--wheel", wheel, os.W_OK, hint) if wheel else Path()
     found = built(settings)
     if artifact is not None:
         with progress.step(f"{len(found)} programs to {artifact}") as report:

@@ -18,7 +18,7 @@ from invoke.util import helpline
 
 from boxproof.cli.main import interrupt_once, unforeseen
 from boxproof.core.settings import every_variable, variable
-from boxproof.core.typed_paths import at_home
+from boxproof.core.typed_values import at_home
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, ExitCode, nearest, one_line
 from pytest_claims.selection import is_file, short, there

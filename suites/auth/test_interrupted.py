@@ -7,7 +7,7 @@ import json
 from boxproof.agent.login import credentials
 from boxproof.fixtures.agent_modes import Headless, Modes, started
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.process.signals import stop
+from boxproof.probes.signals import stop
 from boxproof.stubs import claude_cli
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.image import image_files

@@ -18,7 +18,7 @@ LEVEL = re.compile(
 def modes(texts: Iterable[str]) -> list[str]:
     """Return the modes that stand in texts for one that the user leaves out."""
     every = (found for text in texts for found in variables.VARIABLE.finditer(text))
-    told = (variables.value(found, {}) for found in every if variables.name(found) == MODE)
+    told = (variables.value_of(found, {}) for found in every if variables.name_of(found) == MODE)
     return sorted({each for each in told if each})
 
 

@@ -12,8 +12,8 @@ from boxproof.fixtures.agent_modes import handles_term
 from boxproof.fixtures.factories import Containers, Twins
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import judged
-from boxproof.probes.process.processes import orphans
-from boxproof.probes.process.signals import Stop, stop
+from boxproof.probes.processes import orphans
+from boxproof.probes.signals import Stop, stop
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import Unprovable

@@ -10,8 +10,8 @@ from boxproof.core.session import ImageInfo, Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods import helper_pods
-from boxproof.probes.process.processes import Process, descended, kill, processes
-from boxproof.probes.process.signals import stop
+from boxproof.probes.processes import Process, descended, kill, processes
+from boxproof.probes.signals import stop
 from boxproof.subject.image.entrypoint import INITS, Form, form, is_shell, scripts
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject

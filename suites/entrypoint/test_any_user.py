@@ -8,8 +8,8 @@ from boxproof.agent.login import DONE, Saves, saves
 from boxproof.core.session import ImageInfo, Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.probe_protocol import ask
-from boxproof.probes.process.processes import processes, uids
+from boxproof.probes.probe_program import ask
+from boxproof.probes.processes import processes, uids
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

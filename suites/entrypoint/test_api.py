@@ -9,7 +9,7 @@ from boxproof.agent.api_session import ask, words
 from boxproof.fixtures.agent_modes import Headless, of_program
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import eventually
-from boxproof.probes.process.processes import processes
+from boxproof.probes.processes import processes
 from boxproof.stubs.anthropic import Stub
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault

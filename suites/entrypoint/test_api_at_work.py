@@ -12,8 +12,8 @@ from boxproof.fixtures.agent_modes import Headless, Modes, calls, started
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import demand_speed, eventually, judged
-from boxproof.probes.process.processes import processes
-from boxproof.probes.process.signals import Stop, stop
+from boxproof.probes.processes import processes
+from boxproof.probes.signals import Stop, stop
 from boxproof.stubs import claude_cli
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, pace, require, scope

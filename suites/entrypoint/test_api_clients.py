@@ -12,7 +12,7 @@ from boxproof.agent.api_session import ask, words
 from boxproof.fixtures.agent_modes import Headless
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import eventually
-from boxproof.probes.process.processes import processes
+from boxproof.probes.processes import processes
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until
 from suites.entrypoint.test_api_survives import API, RESULT, SAYS

@@ -10,7 +10,7 @@ from boxproof.fixtures.agent_modes import Modes, started
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import eventually
-from boxproof.probes.process.processes import processes
+from boxproof.probes.processes import processes
 from boxproof.stubs import claude_cli
 from pytest_claims import claim, control, observe, require, scope
 from suites.entrypoint.test_api_survives import RESULT

@@ -13,7 +13,7 @@ from boxproof.core.session import ImageInfo, Session
 from boxproof.fixtures.agent_modes import Modes, calls, of_program, started
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.process.processes import descended, processes
+from boxproof.probes.processes import descended, processes
 from boxproof.stubs import claude_cli
 from boxproof.subject.image.bad_images import config_of, configured
 from boxproof.subject.image.entrypoint import Form, form, is_shell

@@ -13,10 +13,10 @@ from boxproof.agent.api_session import words
 from boxproof.deployment.box import Box
 from boxproof.fixtures.agent_modes import Modes, of_program, started
 from boxproof.fixtures.factories import Containers
+from boxproof.probes import cgroup
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods.node_view import Inside
-from boxproof.probes.process import cgroup
-from boxproof.probes.process.processes import processes
+from boxproof.probes.processes import processes
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from suites.shipped_box import Shipped

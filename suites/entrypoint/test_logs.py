@@ -19,9 +19,9 @@ from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import Kube
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods import helper_pods
-from boxproof.probes.probe_protocol import Prober
-from boxproof.probes.process.processes import processes
-from boxproof.probes.process.signals import stop
+from boxproof.probes.probe_program import Prober
+from boxproof.probes.processes import processes
+from boxproof.probes.signals import stop
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

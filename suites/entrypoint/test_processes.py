@@ -21,7 +21,7 @@ from boxproof.fixtures.agent_modes import (
 from boxproof.fixtures.factories import Containers, Twins
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import eventually
-from boxproof.probes.process.processes import kill, orphans, processes
+from boxproof.probes.processes import kill, orphans, processes
 from boxproof.stubs import claude_cli
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope

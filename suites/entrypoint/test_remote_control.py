@@ -7,7 +7,7 @@ import pytest
 from boxproof.agent.login import credentials
 from boxproof.fixtures.agent_modes import Headless, calls, started
 from boxproof.probes.pressure import demand_speed, eventually, judged
-from boxproof.probes.process.signals import stop
+from boxproof.probes.signals import stop
 from boxproof.stubs import claude_cli
 from pytest_claims import claim, control, observe, require, scope
 

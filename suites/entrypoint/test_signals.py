@@ -19,7 +19,7 @@ from boxproof.kube.client import Kube
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods.probe_pods import PROGRAM
 from boxproof.probes.pressure import demand_speed, doubt, explained, judged
-from boxproof.probes.process.signals import Stop, stop
+from boxproof.probes.signals import Stop, stop
 from boxproof.stubs import claude_cli
 from boxproof.subject.image.entrypoint import SOUND, Trap, fate, scripts
 from boxproof.subject.image.image_files import reader

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from boxproof.probes import signals
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.probe_protocol import ask
-from boxproof.probes.process import signals
+from boxproof.probes.probe_program import ask
 from boxproof.subject.image import image_files
 from boxproof.subject.image.entrypoint import Trap
 from pytest_claims.faults import EnvironmentFault

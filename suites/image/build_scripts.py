@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from boxproof.subject.detection import own_bases
 from boxproof.subject.detection.directory import Directory
-from boxproof.subject.image import build_contexts, dockerfile, here_documents, shell_commands
+from boxproof.subject.image import build_contexts, dockerfile, shell_commands
 from boxproof.subject.image.dockerfile import Recipe, Step
 from boxproof.subject.model import Subject
 
@@ -63,7 +63,7 @@ def found(text: str, places: Sequence[Path]) -> dict[str, str]:
         for path in sorted(place.rglob("*"))
         if _may_be_one(path, place)
     }
-    return texts | here_documents.files(text)
+    return texts | shell_commands.here_document_files(text)
 
 
 def _may_be_one(path: Path, place: Path) -> bool:
@@ -94,7 +94,7 @@ def _said(words: Sequence[str], scripts: Scripts) -> str:
     """Return what a command carries out of a script, "" where it carries out none that fetches something."""
     name = PurePosixPath(words[0]).name or words[0]
     by_shell = name in SHELLS
-    by_other = here_documents.INTERPRETERS.fullmatch(name) is not None
+    by_other = shell_commands.INTERPRETERS.fullmatch(name) is not None
     options = [each for each in words[1:] if each.startswith(("-", "+"))]
     rest = [each for each in words[1:] if not each.startswith(("-", "+"))]
     if (by_shell and shell_commands.script(tuple(words))) or (by_other and {"-c", "-m", "-e"} & set(options)):
@@ -102,7 +102,7 @@ def _said(words: Sequence[str], scripts: Scripts) -> str:
     started = rest[:1] if by_shell or by_other else [words[0]]
     text = _text(started[0], scripts) if started else ""
     if (by_shell and not OTHER.match(text)) or (not by_other and BY_A_SHELL.match(text)):
-        strict = any(STRICT.fullmatch(each) for each in options) or here_documents.STRICT.match(text)
+        strict = any(STRICT.fullmatch(each) for each in options) or shell_commands.STRICT.match(text)
         return ("set -e\n" if strict else "") + _commands(text) if text else ""
     fetches = (by_other or OTHER.match(text)) and FETCHES.search(text) and not COMPARES.search(text)
     return f"python3 -c {shlex.quote(_commands(text))}" if fetches else ""

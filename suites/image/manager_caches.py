@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from boxproof.subject.image.build_values import Values
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.image.layers import Layer
 from boxproof.subject.image.shell_commands import program
+from boxproof.subject.variables import BuildValues
 
 APT = r"/var/cache(/apt(/archives)?)?"
 DNF = r"/var/cache(/(libdnf5?|dnf|yum))?"
@@ -81,7 +81,7 @@ def unkept(recipe: Recipe) -> list[str]:
 
 def variables(recipe: Recipe, stage: Stage, step: Step) -> dict[str, str]:
     """Return the variables that a RUN has, by ENV and ARG or by its own words."""
-    values = Values({})
+    values = BuildValues({})
     for each in (one for before in recipe.line_of(stage)[:-1] for one in before.steps):
         if each.word == "ENV":
             values.vary(each.value)

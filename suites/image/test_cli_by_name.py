@@ -11,7 +11,7 @@ import pytest
 from boxproof.agent import api_session
 from boxproof.fixtures.agent_modes import Modes, started
 from boxproof.probes.containers import Files, LocalContainer
-from boxproof.probes.process.processes import processes
+from boxproof.probes.processes import processes
 from boxproof.stubs import claude_cli
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

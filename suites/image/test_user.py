@@ -15,7 +15,7 @@ from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.helper_pods import start_of
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pods.probe_pods import CONTAINER, INSIDE
-from boxproof.probes.process.processes import confinement, uids
+from boxproof.probes.processes import confinement, uids
 from boxproof.subject.image.bad_images import config_of, configured
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.manifests.pod_specs import asks_for_root, pod_spec

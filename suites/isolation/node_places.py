@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from boxproof.probes.process.cgroup import quantity
+from boxproof.probes.cgroup import quantity
 from boxproof.subject.manifests.pod_specs import GROUPS, containers, pod_spec
 from suites.isolation.open_places import open_places
 

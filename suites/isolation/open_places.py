@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from boxproof.probes.process.cgroup import quantity
+from boxproof.probes.cgroup import quantity
 
 MOST_DISK = 20 * 10**9  # bytes on a node's disk by one container
 

@@ -15,7 +15,7 @@ from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Forbidden, Kube, Object
 from boxproof.probes.pods import helper_pods, probe_pods
 from boxproof.probes.pods.node_view import Inside
-from boxproof.probes.process.processes import Confinement, confinement
+from boxproof.probes.processes import Confinement, confinement
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require

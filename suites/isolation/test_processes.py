@@ -10,7 +10,7 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.agent_modes import Modes, of_program, started
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.process.processes import descended, processes
+from boxproof.probes.processes import descended, processes
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault

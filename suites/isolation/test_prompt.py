@@ -11,7 +11,7 @@ from boxproof.agent.api_session import ask, words
 from boxproof.fixtures.agent_modes import Headless, Modes, calls, started
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.process.processes import processes
+from boxproof.probes.processes import processes
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from pytest_claims import claim, control, observe, require, scope
 

@@ -16,7 +16,7 @@ from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pods.probe_pods import INSIDE
 from boxproof.probes.pods.volume_reader import roots_volume
-from boxproof.probes.process.processes import processes
+from boxproof.probes.processes import processes
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require

@@ -13,9 +13,9 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.subject_steps import Steps
 from boxproof.kube.client import Kube
-from boxproof.probes.network.reach import lookup, resolved
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
+from boxproof.probes.reach import lookup, resolved
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from boxproof.probes.process.processes import Process
+from boxproof.probes.processes import Process
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 

@@ -17,7 +17,7 @@ from boxproof.kube.rules import authority, kubeconfig, token
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pressure import eventually
-from boxproof.probes.process.processes import Process, kill, processes
+from boxproof.probes.processes import Process, kill, processes
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require

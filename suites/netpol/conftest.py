@@ -14,9 +14,9 @@ from boxproof.deployment import deploy
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
-from boxproof.probes.network.enforcement import CANARY, Barrier, allow_all, becomes, deny_all
-from boxproof.probes.network.reach import DENIED, Listener, Outside, Reach, listen, reached
+from boxproof.probes.connectivity import CANARY, Barrier, allow_all, becomes, deny_all
 from boxproof.probes.pods.probe_pods import Twin
+from boxproof.probes.reach import DENIED, Listener, Outside, Reach, listen, reached
 from pytest_claims.faults import EnvironmentFault
 from suites.netpol import public_addresses
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from boxproof.probes.network.reach import Reach
-from boxproof.probes.probe_protocol import ANSWER, Prober, ask
+from boxproof.probes.probe_program import ANSWER, Prober, ask
+from boxproof.probes.reach import Reach
 from pytest_claims import pace
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.recording.observations import record

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 
 from boxproof.core.session import ClusterInfo, EngineInfo
 from boxproof.kube.owed import in_node
-from boxproof.probes.network.reach import Outside
+from boxproof.probes.reach import Outside
 
 RESERVED = tuple(map(ipaddress.IPv4Network, ("198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15")))
 ANYWHERE = ipaddress.IPv4Network("0.0.0.0/0")

@@ -12,9 +12,9 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import of_pod
-from boxproof.probes.network.enforcement import opens
-from boxproof.probes.network.reach import DENIED, Listener, Reach, lookup, reach, reached, resolved
+from boxproof.probes.connectivity import opens
 from boxproof.probes.pods.probe_pods import Twin
+from boxproof.probes.reach import DENIED, Listener, Reach, lookup, reach, reached, resolved
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require
 from pytest_claims.faults import EnvironmentFault

@@ -7,9 +7,9 @@ import pytest
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube
-from boxproof.probes.network.enforcement import becomes, deny_all, selecting, stays_denied
-from boxproof.probes.network.reach import DENIED, Outside, Reach, reach, reached
+from boxproof.probes.connectivity import becomes, deny_all, selecting, stays_denied
 from boxproof.probes.pods.helper_pods import workers
+from boxproof.probes.reach import DENIED, Outside, Reach, reach, reached
 from pytest_claims import claim, control, observe, require
 
 ROUTES = 60.0  # seconds for new pods to be routed to across nodes

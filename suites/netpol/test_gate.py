@@ -13,9 +13,9 @@ from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import of_pod
 from boxproof.kube.pod_status import first, gate_ended, secrets_of, started
-from boxproof.probes.network.enforcement import becomes
-from boxproof.probes.network.reach import Listener, Outside, Reach, reach
+from boxproof.probes.connectivity import becomes
 from boxproof.probes.pods.probe_pods import CONFINED, PROGRAM
+from boxproof.probes.reach import Listener, Outside, Reach, reach
 from boxproof.subject.manifests.pod_specs import labels, pod_spec, workload
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require

@@ -13,11 +13,11 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.owed import in_node
-from boxproof.probes.network.enforcement import beside
-from boxproof.probes.network.reach import DENIED, Listener, Outside, reach, reached
+from boxproof.probes.connectivity import beside
 from boxproof.probes.pods.helper_pods import unique
 from boxproof.probes.pods.probe_pods import Twin
-from boxproof.probes.probe_protocol import Prober
+from boxproof.probes.probe_program import Prober
+from boxproof.probes.reach import DENIED, Listener, Outside, reach, reached
 from boxproof.stubs import certificates
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.subject.model import Subject

@@ -8,10 +8,10 @@ import pytest
 
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Listeners, Twins
-from boxproof.probes.network.enforcement import beside
-from boxproof.probes.network.reach import DENIED, Listener, lookup, reach, reached
+from boxproof.probes.connectivity import beside
 from boxproof.probes.pods.probe_pods import Twin
-from boxproof.probes.probe_protocol import Prober
+from boxproof.probes.probe_program import Prober
+from boxproof.probes.reach import DENIED, Listener, lookup, reach, reached
 from pytest_claims import claim, control, observe, require
 from suites.netpol.conftest import LOW_PORTS
 from suites.netpol.meant import RESOLVER

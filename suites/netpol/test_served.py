@@ -13,10 +13,10 @@ from boxproof.deployment.box import Box
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Listeners, Twins
 from boxproof.kube.client import Object
-from boxproof.probes.network.enforcement import becomes
-from boxproof.probes.network.reach import DENIED, Listener, Reach, reach, reached
+from boxproof.probes.connectivity import becomes
 from boxproof.probes.pods.probe_pods import Twin
-from boxproof.probes.probe_protocol import Prober
+from boxproof.probes.probe_program import Prober
+from boxproof.probes.reach import DENIED, Listener, Reach, reach, reached
 from boxproof.stubs.anthropic import MESSAGES, Stub
 from boxproof.stubs.server.shapes import TEXT
 from boxproof.subject.model import Subject

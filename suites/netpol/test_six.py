@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Listeners, Twins
-from boxproof.probes.network.reach import NOWHERE, Listener, Outside, reach
 from boxproof.probes.pods.probe_pods import Twin
+from boxproof.probes.reach import NOWHERE, Listener, Outside, reach
 from pytest_claims import claim, control, observe, require
 
 LOOPBACK = "::1"

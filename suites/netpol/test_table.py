@@ -19,12 +19,12 @@ from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import Place
-from boxproof.probes.network import connectivity
-from boxproof.probes.network.connectivity import Spot
-from boxproof.probes.network.reach import Outside, Reach
+from boxproof.probes import connectivity
+from boxproof.probes.connectivity import Spot
 from boxproof.probes.pods.helper_pods import workers
 from boxproof.probes.pods.probe_pods import Twin, settled
-from boxproof.probes.probe_protocol import Prober
+from boxproof.probes.probe_program import Prober
+from boxproof.probes.reach import Outside, Reach
 from boxproof.subject.manifests.pod_specs import labels, pod_spec, without_pods
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require

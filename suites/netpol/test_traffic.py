@@ -19,9 +19,9 @@ from boxproof.fixtures.factories import Containers, Listeners, Twins
 from boxproof.kube.client import Kube, Object
 from boxproof.kube.network_policies import of_pod
 from boxproof.kube.pod_status import is_ready
-from boxproof.probes.network.enforcement import becomes, beside, opens
-from boxproof.probes.network.reach import DENIED, Listener, Outside, Reach, lookup, reach, reached, resolved
+from boxproof.probes.connectivity import becomes, beside, opens
 from boxproof.probes.pods.probe_pods import Twin
+from boxproof.probes.reach import DENIED, Listener, Outside, Reach, lookup, reach, reached, resolved
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import holds, until

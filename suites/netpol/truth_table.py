@@ -13,10 +13,9 @@ from typing import Any
 import filelock
 
 from boxproof.kube.client import Kube, Object
-from boxproof.probes.network import connectivity
-from boxproof.probes.network.connectivity import Row, Spot
-from boxproof.probes.network.enforcement import canaries, in_force
-from boxproof.probes.network.reach import Reach
+from boxproof.probes import connectivity
+from boxproof.probes.connectivity import Row, Spot, canaries, in_force
+from boxproof.probes.reach import Reach
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import until
 

@@ -12,7 +12,7 @@ import pytest
 from boxproof.core.session import Session
 from boxproof.fixtures.helm_release import Charts, Release
 from boxproof.kube.client import Kube
-from boxproof.probes.network.reach import Outside
+from boxproof.probes.reach import Outside
 from suites.packaging.applied_objects import Applied, Conformity
 
 

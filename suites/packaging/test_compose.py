@@ -10,10 +10,10 @@ from boxproof.core.session import EngineInfo, Session
 from boxproof.deployment.deploy import COMPONENTS, rendered
 from boxproof.fixtures.compose_project import Composed, socket_of
 from boxproof.fixtures.factories import Containers
-from boxproof.probes.network.reach import Outside, lookup, resolved
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.helper_pods import unique
-from boxproof.probes.process.processes import uids
+from boxproof.probes.processes import uids
+from boxproof.probes.reach import Outside, lookup, resolved
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

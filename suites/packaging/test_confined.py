@@ -10,7 +10,7 @@ from typing import Any
 from boxproof.core.session import EngineInfo, Session
 from boxproof.fixtures.compose_project import Composed, Documented, socket_of
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.process.processes import capabilities
+from boxproof.probes.processes import capabilities
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

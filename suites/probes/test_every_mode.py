@@ -15,7 +15,7 @@ from boxproof.fixtures.agent_modes import LIVE, READY, Hanging, Modes, probed, s
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer, idle_program
 from boxproof.probes.pressure import awaited, eventually
-from boxproof.probes.process.processes import Process, descended, processes
+from boxproof.probes.processes import Process, descended, processes
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.waiting import until

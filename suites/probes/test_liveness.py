@@ -29,7 +29,7 @@ from boxproof.fixtures.compose_project import Composed, Documented, socket_of
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import eventually
-from boxproof.probes.process.processes import processes
+from boxproof.probes.processes import processes
 from boxproof.stubs.anthropic import Stub
 from boxproof.subject.image.bad_images import config_of, configured
 from boxproof.subject.manifests.pod_specs import pod_spec, workload

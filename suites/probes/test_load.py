@@ -9,9 +9,9 @@ from typing import Any
 from boxproof.deployment.box import Box
 from boxproof.fixtures.factories import Twins
 from boxproof.kube.client import Kube
+from boxproof.probes.cgroup import quantity
 from boxproof.probes.pods.probe_pods import PROGRAM
 from boxproof.probes.pressure import demand_speed, judged
-from boxproof.probes.process.cgroup import quantity
 from pytest_claims import claim, control, observe, require
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until

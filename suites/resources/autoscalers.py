@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from boxproof.probes.process.cgroup import quantity
+from boxproof.probes.cgroup import quantity
 
 KIND = "VerticalPodAutoscaler"
 OFF = "Off"  # of a mode: it only recommends

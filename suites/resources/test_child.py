@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from boxproof.fixtures.agent_modes import Modes, started
+from boxproof.probes import cgroup
 from boxproof.probes.pressure import eventually
-from boxproof.probes.process import cgroup
 from pytest_claims import claim, control, observe, scope
 from suites.resources.test_memory import COUNTED, HUNGRY, Seen
 

@@ -13,9 +13,9 @@ from boxproof.deployment.deploy import COMPONENTS, rendered
 from boxproof.fixtures.factories import Twins
 from boxproof.fixtures.helm_release import Charts
 from boxproof.kube.client import Kube
+from boxproof.probes import cgroup
 from boxproof.probes.pods.node_view import Inside
 from boxproof.probes.pods.probe_pods import PROGRAM
-from boxproof.probes.process import cgroup
 from boxproof.subject.manifests.pod_specs import missing_resources, pod_spec, workload
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope

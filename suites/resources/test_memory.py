@@ -10,8 +10,8 @@ from boxproof.fixtures.agent_modes import LIVE
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
 from boxproof.kube.client import NotFound
+from boxproof.probes import cgroup
 from boxproof.probes.pressure import eventually
-from boxproof.probes.process import cgroup
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import DeadlineExceeded
 from pytest_claims.waiting import NotYet, until

@@ -7,8 +7,8 @@ from typing import Any
 
 from boxproof.fixtures.box_fixtures import MakeBox
 from boxproof.fixtures.factories import Containers
+from boxproof.probes import cgroup
 from boxproof.probes.pods.node_view import Inside
-from boxproof.probes.process import cgroup
 from pytest_claims import claim, control, observe, require
 from suites.resources import memory_soak
 

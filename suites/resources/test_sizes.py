@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from boxproof.deployment.deploy import Rendered
-from boxproof.probes.process.cgroup import quantity
+from boxproof.probes.cgroup import quantity
 from boxproof.subject.manifests.pod_specs import agent_container
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require

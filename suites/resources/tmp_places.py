@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from boxproof.probes.process.cgroup import quantity
+from boxproof.probes.cgroup import quantity
 from boxproof.subject.manifests.pod_specs import GROUPS
 
 TMP = "/tmp"

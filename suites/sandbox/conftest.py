@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.settings import Settings
-from boxproof.probes.network.reach import standing
+from boxproof.probes.reach import standing
 from boxproof.subject.image import tools as programs
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault

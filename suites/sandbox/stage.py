@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from boxproof.core.process import Result, Started, run, started
-from boxproof.probes.probe_image import HERE
+from boxproof.probes.probe_program import HERE
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 from pytest_claims.waiting import NotYet, until

@@ -6,7 +6,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from boxproof.probes.network.reach import Listener, Reach, reach
+from boxproof.probes.reach import Listener, Reach, reach
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
 from suites.sandbox.sandboxed import Inside, Sandbox

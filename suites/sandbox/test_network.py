@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from boxproof.probes.network.reach import Listener, Reach, reach
+from boxproof.probes.reach import Listener, Reach, reach
 from pytest_claims import claim, control, observe, require, scope
 from suites.sandbox.sandboxed import Sandbox
 from suites.sandbox.stage import (

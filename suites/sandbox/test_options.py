@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from boxproof.core.process import Result
-from boxproof.probes.network.reach import Listener, Reach, reach
+from boxproof.probes.reach import Listener, Reach, reach
 from pytest_claims import claim, control, observe, require, scope
 from suites.sandbox.sandboxed import Sandbox
 from suites.sandbox.stage import LOOPBACK_PORT, Stage

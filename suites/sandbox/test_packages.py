@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.settings import Settings
-from boxproof.probes.network.reach import Reach, reach
+from boxproof.probes.reach import Reach, reach
 from pytest_claims import claim, control, observe, require, scope
 from suites.sandbox.nix_store import Nix
 from suites.sandbox.sandboxed import Sandbox

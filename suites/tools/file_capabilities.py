@@ -11,7 +11,7 @@ from docker.errors import DockerException
 
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods.probe_pods import Sidecar
-from boxproof.probes.process.processes import named
+from boxproof.probes.processes import named
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 

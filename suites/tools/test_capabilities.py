@@ -14,7 +14,7 @@ from boxproof.fixtures.box_fixtures import MakeBox, Tier
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pods import helper_pods
-from boxproof.probes.process.processes import capabilities_of, descended
+from boxproof.probes.processes import capabilities_of, descended
 from boxproof.subject.manifests.pod_specs import added_capabilities, containers
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope

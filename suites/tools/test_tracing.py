@@ -15,8 +15,8 @@ from boxproof.deployment.box import Box
 from boxproof.deployment.deploy import COMPONENTS, rendered
 from boxproof.fixtures.box_fixtures import Tier
 from boxproof.probes.pods import helper_pods
-from boxproof.probes.probe_protocol import ask
-from boxproof.probes.process.processes import descended
+from boxproof.probes.probe_program import ask
+from boxproof.probes.processes import descended
 from boxproof.subject import documented_commands
 from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.pod_specs import added_capabilities, containers, pod_spec

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from boxproof.core.session import RUN_LABEL, ClusterInfo, EngineInfo, Session
-from boxproof.deployment import deploy, sabotage_ways, served_kinds
+from boxproof.deployment import box_instances, deploy, sabotage_ways
 from boxproof.deployment.box import Box, workload_of
 from boxproof.deployment.liveness import liveness
 from boxproof.deployment.sabotage_ways import ManifestSabotage
@@ -285,5 +285,5 @@ def test_what_an_operator_elsewhere_would_take_care_of_is_not_applied_of_others_
     plain: Object = copy.deepcopy(SET) | {"apiVersion": "v1"}
     fake: Any = Serving(looks=0)
     objects = [SPACE, plain, monitor]
-    found = served_kinds.served(fake, replace(session, subject=str(tmp_path)), objects)
+    found = box_instances.served(fake, replace(session, subject=str(tmp_path)), objects)
     assert found == objects[: len(objects) - left]

@@ -117,7 +117,7 @@ LISTENER = '''
 import sys
 from boxproof.core.process import run, Result
 from boxproof.fixtures.factories import Listeners
-from boxproof.probes.network.reach import DENIED, reach, standing
+from boxproof.probes.reach import DENIED, reach, standing
 START = "from boxproof.probes.program_files.probe import main; import sys; sys.exit(main())"
 class Here:
     """The probe program on this machine."""
@@ -135,7 +135,7 @@ def listener():
         made.close()
 '''
 SHUT = """
-from boxproof.probes.network.reach import DENIED, Reach, reach
+from boxproof.probes.reach import DENIED, Reach, reach
 from boxproof.probes.program_files.dns import STATE
 SHUT = require("the connection is denied", lambda answer: answer in DENIED)
 OPEN = require("the connection gets through", lambda answer: answer is Reach.OPEN)

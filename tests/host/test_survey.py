@@ -13,7 +13,7 @@ from rich.console import Console
 
 from boxproof.core.settings import Settings
 from boxproof.host import machine, survey
-from boxproof.host.fetch import reachability
+from boxproof.host.fetch import registries
 from boxproof.host.survey import Need, Survey
 from pytest_claims.faults import EnvironmentFault
 
@@ -21,7 +21,7 @@ from pytest_claims.faults import EnvironmentFault
 def test_a_survey_is_given_two_seconds_and_creates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reachability, "answers", lambda *_, **__: "not asked in a unit test")
+    monkeypatch.setattr(registries, "answers", lambda *_, **__: "not asked in a unit test")
     settings = Settings(cache=tmp_path / "cache", state=tmp_path / "state")
     found = survey.survey(settings)
     assert survey.SURVEY_DEADLINE <= 2
@@ -49,7 +49,7 @@ def test_an_answer_that_does_not_come_is_noted_as_such() -> None:
 
 
 def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reachability, "answers", lambda *_, **__: "not asked in a unit test")
+    monkeypatch.setattr(registries, "answers", lambda *_, **__: "not asked in a unit test")
     (tmp_path / "file").write_text("")
     found = survey.survey(Settings(cache=tmp_path / "file/cache", state=tmp_path / "state"))
     disk = next(each for each in found.needs if each.name == "disk")
@@ -60,7 +60,7 @@ def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root leaves files in the home of another")
 def test_a_home_of_somebody_else_is_said_to_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reachability, "answers", lambda *_, **__: "not asked in a unit test")
+    monkeypatch.setattr(registries, "answers", lambda *_, **__: "not asked in a unit test")
     os.chown(tmp_path, 54321, 54321)
     found = survey.survey(Settings(cache=tmp_path / "cache", state=tmp_path / "state"))
     disk = next(each for each in found.needs if each.name == "disk")
@@ -88,15 +88,15 @@ def test_the_survey_is_cut_between_words_only(width: int) -> None:
 
 def test_the_registry_asked_for_is_the_one_asked() -> None:
     assert (
-        reachability.registry_url(Settings(registry="reg.example:5000/mirror"), "")
+        registries.registry_url(Settings(registry="reg.example:5000/mirror"), "")
         == "https://reg.example:5000/v2/"
     )
-    assert reachability.registry_url(Settings(), "") == ""
+    assert registries.registry_url(Settings(), "") == ""
 
 
 def test_no_answer_is_said_in_a_line() -> None:
-    assert "\n" not in reachability.answers("http://127.0.0.1:1/")
-    assert reachability.answers("http://127.0.0.1:1/")
+    assert "\n" not in registries.answers("http://127.0.0.1:1/")
+    assert registries.answers("http://127.0.0.1:1/")
 
 
 @pytest.mark.parametrize(

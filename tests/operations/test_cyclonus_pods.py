@@ -11,7 +11,7 @@ from boxproof.core.process import Result
 from boxproof.kube.client import Kube, Object
 from boxproof.operations import cyclonus
 from boxproof.operations.cyclonus import Peer, connect, in_force
-from boxproof.probes.network.reach import Reach
+from boxproof.probes.reach import Reach
 from pytest_claims.faults import EnvironmentFault
 
 PODS = [Peer("x", "a", "10.0.0.1"), Peer("x", "b", "10.0.0.2"), Peer("y", "a", "10.0.0.3")]

@@ -13,8 +13,8 @@ import pytest
 from docker.errors import DockerException
 
 from boxproof.agent import api_session
+from boxproof.probes import signals
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.process import signals
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
 
 DEAF = "print(flush=True); import time; time.sleep(60)"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.core.settings import Settings
-from boxproof.probes import probe_image
+from boxproof.probes import probe_program
 from pytest_claims.faults import EnvironmentFault, ExitCode
 from tests.support import engines
 
@@ -19,5 +19,5 @@ def test_a_published_base_that_vanished_blocks(tmp_path: Path, monkeypatch: pyte
         engines.without_images() as engine,
         pytest.raises(EnvironmentFault, match=r"cannot make the probe image: .*manifest unknown") as raised,
     ):
-        probe_image.ensure(Settings(cache=tmp_path), engine)
+        probe_program.ensure(Settings(cache=tmp_path), engine)
     assert raised.value.exit_code is ExitCode.BLOCKED

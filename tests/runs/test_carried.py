@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from boxproof.cli import e2e
-from boxproof.core import own_project
+from boxproof.core import own_project, run_keys
 from boxproof.core.session import ImageInfo
 from boxproof.core.settings import Settings
-from boxproof.runs import carried, circumstances, run_life, suite_runner
+from boxproof.runs import carried, run_life, suite_runner
 from boxproof.subject.model import Subject
 from pytest_claims.recording import records
 from pytest_claims.reports import history, results
@@ -221,7 +221,7 @@ def test_a_database_counts_by_its_content(settings: Settings, tmp_path: Path) ->
     seen = set()
     for content in ("x", "y"):
         file.write_text(content)
-        seen.add(circumstances.digest_of(replace(settings, vulnerability_db=str(file))))
+        seen.add(run_keys.of_circumstances(replace(settings, vulnerability_db=str(file))))
     assert len(seen) == 2
 
 

@@ -16,7 +16,7 @@ from boxproof.cluster.kind import components
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host.engine import engine_choice, engine_programs
 from boxproof.host.fetch import apt, go_proxy, golang, npm
-from boxproof.probes import probe_image
+from boxproof.probes import probe_program
 from boxproof.runs import bringup, inputs
 from boxproof.subject import model
 from boxproof.subject.image import tools
@@ -37,7 +37,7 @@ NPM = {
 }  # fmt: skip
 PINNED = registries.integrity(registries.TARBALLS[registries.SERVED])
 NAMES = (
-    *probe_image.PACKAGES,
+    *probe_program.PACKAGES,
     "git",
     "docker-registry",
     *components.PACKAGES,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.host.fetch.apt import Silent
-from boxproof.host.fetch.served_inputs import Lack, Unanswered, fault_of
+from boxproof.host.fetch.registries import Lack, Unanswered, fault_of
 from boxproof.subject.copies import carry_out
 from pytest_claims.faults import EnvironmentFault, ExitCode
 

@@ -10,7 +10,7 @@ import pytest
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import ROOT
 from boxproof.host.engine import engine_choice
-from boxproof.host.fetch import reachability
+from boxproof.host.fetch import registries
 from boxproof.subject.image import base_image
 from boxproof.subject.image.base_image import Base
 from boxproof.tasks import image_tasks
@@ -57,7 +57,7 @@ def test_where_the_base_cannot_be_pulled_a_bootstrapped_root_takes_its_place(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = Base("boxproof-base:x", "sha256:2", sources="deb http://mirror.invalid x main\n", substituted=True)
-    monkeypatch.setattr(reachability, "registry", lambda *_: "no answer")
+    monkeypatch.setattr(registries, "registry", lambda *_: "no answer")
     monkeypatch.setattr(base_image, "bootstrapped", lambda *_: root)
 
     image_tasks.build_harness()

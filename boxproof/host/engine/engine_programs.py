@@ -11,7 +11,7 @@ from typing import Any
 from boxproof.core.process import run
 from boxproof.core.settings import Settings, search_path
 from boxproof.host.fetch.apt import Apt, digest, publish, versions
-from boxproof.host.fetch.served_inputs import lack
+from boxproof.host.fetch.registries import lack
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
 

@@ -24,7 +24,7 @@ from urllib.parse import unquote, urljoin
 
 import httpx
 
-from boxproof.core import addresses
+from boxproof.core import typed_values
 from boxproof.host.fetch import oci_registry
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, UsageError
@@ -33,7 +33,7 @@ from pytest_claims.own_process import PROCESS
 T = TypeVar("T")
 TIMEOUT = httpx.Timeout(30, connect=5)  # of one read
 ASK = httpx.Timeout(5)
-SCHEME = addresses.WHEEL
+SCHEME = typed_values.WHEEL
 TIMES = (1980, 1, 1, 0, 0, 0)  # of every file: equal programs, equal wheels
 INDEX_TIMEOUT = httpx.Timeout(60, connect=5)  # of one read
 WHEEL_KEY = re.compile(r"(?P<program>[a-z0-9][a-z0-9.-]*)-(?P<recipe>[0-9a-f]{16})")
@@ -53,7 +53,7 @@ def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
     """
     if not cache:
         return False
-    remote = addresses.remote(cache)
+    remote = typed_values.remote(cache)
     if cache.rstrip("/") in PROCESS.get(Silent):
         return False
     if _scheme(cache):
@@ -75,7 +75,7 @@ def fetch(cache: str, name: str, target: Path, *, quiet: bool = False) -> bool:
 
 def holds(cache: str, name: str) -> bool:
     """Return whether ``cache`` has ``name``; nothing is fetched."""
-    remote, address = addresses.remote(cache), cache.rstrip("/")
+    remote, address = typed_values.remote(cache), cache.rstrip("/")
     if address in PROCESS.get(Silent):
         return False
     if _scheme(cache):
@@ -119,7 +119,7 @@ def _may_have_more(directory: Path) -> bool:
 
 
 def _scheme(cache: str) -> str:
-    return next((each for each in (addresses.OCI, SCHEME) if cache.startswith(each)), "")
+    return next((each for each in (typed_values.OCI, SCHEME) if cache.startswith(each)), "")
 
 
 def _from(cache: str, name: str, target: Path) -> str:

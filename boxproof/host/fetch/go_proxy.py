@@ -16,7 +16,7 @@ import httpx
 
 from boxproof.core.process import run
 from boxproof.core.settings import ROOT
-from boxproof.host.fetch.served_inputs import PAUSE, TEMPORARY, TRIES, Unanswered, Unserved, spread
+from boxproof.host.fetch.registries import PAUSE, TEMPORARY, TRIES, Unanswered, Unserved, spread
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import again
 

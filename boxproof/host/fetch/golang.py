@@ -15,7 +15,7 @@ from boxproof.core.process import CommandFailed, CommandTimedOut, Result, run
 from boxproof.core.settings import Settings, search_path
 from boxproof.host.fetch import binary_cache, go_proxy, pypi
 from boxproof.host.fetch.apt import digest, publish
-from boxproof.host.fetch.served_inputs import SHOWN, Lack, Unanswered, Unserved, spread
+from boxproof.host.fetch.registries import SHOWN, Lack, Unanswered, Unserved, spread
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import again

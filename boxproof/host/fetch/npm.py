@@ -13,7 +13,7 @@ from boxproof.core.process import run
 from boxproof.core.settings import Settings, search_path
 from boxproof.host.fetch import pypi
 from boxproof.host.fetch.apt import digest, publish
-from boxproof.host.fetch.served_inputs import TEMPORARY, Unanswered, Unserved
+from boxproof.host.fetch.registries import TEMPORARY, Unanswered, Unserved
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from boxproof.core import addresses, settings
+from boxproof.core import settings, typed_values
 from pytest_claims.faults import EnvironmentFault, UsageError
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -51,9 +51,9 @@ class Artifact:
 
 def parse(reference: str) -> Artifact:
     """Return the artifact of a reference; raises UsageError."""
-    found = addresses.ARTIFACT.fullmatch(reference)
+    found = typed_values.ARTIFACT.fullmatch(reference)
     if not found:
-        hint = f"give {addresses.ARTIFACT_FORM}"
+        hint = f"give {typed_values.ARTIFACT_FORM}"
         raise UsageError(f"{reference} is no reference of an artifact", hint=hint)
     return Artifact(found["host"], found["name"], found["tag"] or TAG, found["digest"] or "")
 

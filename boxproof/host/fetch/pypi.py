@@ -12,7 +12,7 @@ from pathlib import Path
 from boxproof.core.process import run
 from boxproof.core.settings import Settings
 from boxproof.host.fetch.apt import digest, publish
-from boxproof.host.fetch.served_inputs import Unanswered, Unserved
+from boxproof.host.fetch.registries import Unanswered, Unserved
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.own_process import PROCESS

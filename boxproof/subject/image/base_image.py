@@ -15,7 +15,7 @@ from boxproof.core.process import CommandTimedOut, Result, run
 from boxproof.core.session import EngineInfo, labels_here
 from boxproof.core.settings import Settings
 from boxproof.host.engine import engine_client
-from boxproof.host.fetch import reachability
+from boxproof.host.fetch import registries
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Apt, digest
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault
@@ -93,7 +93,7 @@ def referenced(settings: Settings, engine: EngineInfo, reference: str, name: str
     Raises EnvironmentFault where no registry answers, SubjectFault where one has no such image.
     """
     if not inspect(engine, reference):
-        away = reachability.registry(settings, engine.host)
+        away = registries.registry(settings, engine.host)
         try:
             with progress.step(f"pulling {reference}") as report:
                 done = run(
@@ -119,7 +119,7 @@ def demand(settings: Settings, engine: EngineInfo, bases: Sequence[str]) -> None
     """
     hubs = [each for each in dict.fromkeys(bases) if _of_hub(each) and not is_system(each)]
     lacking = [each for each in hubs if not inspect(engine, each)]
-    if lacking and (why := reachability.registry(settings, engine.host)):
+    if lacking and (why := registries.registry(settings, engine.host)):
         hint = "docker load it into the engine, or build on debian or ubuntu: these have a substitute"
         raise EnvironmentFault(f"{lacking[0]} cannot be pulled: {why}", hint=hint)
 
@@ -138,7 +138,7 @@ def substitutes(settings: Settings, engine: EngineInfo, bases: Sequence[str], bu
     has the machine's package mirror, for this build alone.
     """
     wanted = [each for each in dict.fromkeys(bases) if is_system(each) and not inspect(engine, each)]
-    if not wanted or not reachability.registry(settings, engine.host):
+    if not wanted or not registries.registry(settings, engine.host):
         return []
     reference = _lent(engine, bootstrapped(settings, engine), build)
     for each in wanted if engine.way == "embedded" else ():  # ours alone: what else starts there finds it too
@@ -229,7 +229,7 @@ def pulled(settings: Settings, engine: EngineInfo, dockerfile: str) -> str:
     pinned = pinned_system(dockerfile)
     if not pinned:
         return ""
-    there = inspect(engine, pinned[1]) or not reachability.registry(settings, engine.host)
+    there = inspect(engine, pinned[1]) or not registries.registry(settings, engine.host)
     return pinned[1] if there else ""
 
 
@@ -244,7 +244,7 @@ def choose(settings: Settings, engine: EngineInfo, dockerfile: str, kept: str = 
         return None
     if inspect(engine, pinned[1]):
         return Base(pinned[1], inspect(engine, pinned[1]))
-    if not reachability.registry(settings, engine.host):
+    if not registries.registry(settings, engine.host):
         why = _pull(engine, pinned[1])
         if not why:
             return Base(pinned[1], inspect(engine, pinned[1]))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from dockerfile_parse import DockerfileParser
 
-from boxproof.subject.image import build_contexts, here_documents, shell_commands
-from boxproof.subject.image.build_values import Values
+from boxproof.subject.image import build_contexts, shell_commands
 from boxproof.subject.model import Subject
+from boxproof.subject.variables import BuildValues
 from pytest_claims.faults import SubjectFault
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
@@ -250,10 +250,10 @@ def parse(
     """
     text = text.removeprefix(BOM)
     told = directives(text)
-    text = here_documents.unfolded(_with_backslashes(text) if told.get("escape") == "`" else text)
+    text = shell_commands.with_here_documents(_with_backslashes(text) if told.get("escape") == "`" else text)
     parser = DockerfileParser(fileobj=io.BytesIO(text.encode()))
     given = {name.lower(): each for name, each in (contexts or {}).items()}
-    values = Values(dict(args or {}))
+    values = BuildValues(dict(args or {}))
     stages: list[Stage] = []
     known: dict[str, dict[str, str]] = {}  # the variables that each stage leaves
     for each in parser.structure:

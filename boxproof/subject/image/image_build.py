@@ -21,7 +21,7 @@ import filelock
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import reachability
+from boxproof.host.fetch import registries
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
 from boxproof.subject.image import base_image, build_contexts, dockerfile, layers, tools
 from boxproof.subject.image.base_image import Base, choose, inspect, present
@@ -153,7 +153,7 @@ def _stands(settings: Settings, engine: EngineInfo, base: Base | None, reference
         return False
     if not instead_of or base_image.replaced(engine, instead_of.split(AND), ()):
         return True
-    return bool(reachability.registry(settings, engine.host))
+    return bool(registries.registry(settings, engine.host))
 
 
 def _referenced(settings: Settings, engine: EngineInfo, subject: Subject, nonce: str | None) -> ImageInfo:

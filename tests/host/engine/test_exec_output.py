@@ -15,7 +15,7 @@ from typing import Any
 import docker
 
 from boxproof.host.engine import engine_client
-from boxproof.host.engine.exec_output import HEADER
+from boxproof.host.engine.engine_client import HEADER
 
 OUT, ERR = 1, 2
 Frames = Sequence[tuple[int, bytes]]

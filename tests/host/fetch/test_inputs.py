@@ -14,7 +14,7 @@ import pytest
 from boxproof.core.process import run
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import go_proxy, golang, npm, pypi
-from boxproof.host.fetch.served_inputs import TRIES, Lack, Unanswered, Unserved, side_by_side, spread
+from boxproof.host.fetch.registries import TRIES, Lack, Unanswered, Unserved, side_by_side, spread
 from pytest_claims.faults import EnvironmentFault, ExitCode, SubjectFault
 from tests.support import registries as standin
 from tests.support.registries import Registries

@@ -9,7 +9,7 @@ import pytest
 
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import reachability
+from boxproof.host.fetch import registries
 from boxproof.subject.image import base_image
 
 DOCKERFILE = f"ARG BASE_IMAGE=ubuntu:24.04@sha256:{'0' * 64}\nFROM ${{BASE_IMAGE}}\n"
@@ -54,7 +54,7 @@ def test_a_base_that_cannot_be_pulled_is_replaced_and_that_is_said(
     monkeypatch.setattr(base_image, "sources", lambda *_: "")
     if "sleep" in pull:
         monkeypatch.setattr(base_image, "PULL_TIMEOUT", 0.5)
-    monkeypatch.setattr(reachability, "registry", lambda *_: "")
+    monkeypatch.setattr(registries, "registry", lambda *_: "")
     found = base_image.choose(Settings(cache=tmp_path), engine(tmp_path, pull), DOCKERFILE)
     assert found
     assert found.substituted

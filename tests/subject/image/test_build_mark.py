@@ -9,7 +9,7 @@ import pytest
 
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import reachability
+from boxproof.host.fetch import registries
 from boxproof.subject.image import base_image
 from pytest_claims.faults import EnvironmentFault
 
@@ -67,7 +67,7 @@ def test_a_base_that_nobody_gives_blocks_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, base: str, there: bool, registry: str, blocks: bool
 ) -> None:
     monkeypatch.setattr(base_image, "inspect", lambda *_: "sha256:aa" if there else "")
-    monkeypatch.setattr(reachability, "registry", lambda *_: registry)
+    monkeypatch.setattr(registries, "registry", lambda *_: registry)
     engine = EngineInfo(host="unix:///nowhere", client="docker", way="embedded", version="1")
     if not blocks:
         base_image.demand(Settings(), engine, [base])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.subject.image import build_values, dockerfile, shell_commands
+from boxproof.subject import variables
+from boxproof.subject.image import dockerfile, shell_commands
 from boxproof.subject.model import ImagePart, Subject
 from pytest_claims.faults import SubjectFault
 
@@ -291,7 +292,7 @@ def test_braces_of_a_variable_group_no_commands() -> None:
 def test_the_platform_of_a_build_is_known_to_each_from_and_to_a_stage_that_names_it() -> None:
     lines = "FROM a:1 AS for-amd64\nFROM b:1 AS for-arm64\nFROM for-${TARGETARCH} AS last\n"
     found = dockerfile.parse(f"{lines}RUN x $TARGETOS\nARG TARGETOS\nRUN x $TARGETOS\n")
-    assert found.final.base == f"for-{build_values.ARCHITECTURE}"
+    assert found.final.base == f"for-{variables.ARCHITECTURE}"
     assert not found.final.external
     assert [each.value for each in found.final.steps if each.word == "RUN"] == ["x $TARGETOS", "x linux"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from boxproof.core.session import EngineInfo, ImageInfo
 from boxproof.core.settings import Settings
-from boxproof.host.fetch import reachability
+from boxproof.host.fetch import registries
 from boxproof.subject.image import base_image, image_build
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
@@ -52,7 +52,7 @@ def build(
     """``build(why)``: the image, where a registry does not answer for that reason, "" where it does."""
 
     def made(why: str) -> ImageInfo:
-        monkeypatch.setattr(reachability, "registry", lambda *_: why)
+        monkeypatch.setattr(registries, "registry", lambda *_: why)
         monkeypatch.setattr(image_build, "lock_of", lambda *_: None)
         monkeypatch.setattr(base_image, "put", lambda build, _, tag, __: build([f"--tag={tag}", "."]))
         root = base_image.Base("boxproof-base:bookworm-1", DIGEST, substituted=True)

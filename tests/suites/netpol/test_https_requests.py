@@ -15,9 +15,9 @@ import trustme
 
 from boxproof.core.process import Result, run
 from boxproof.kube.network_policies import Place
-from boxproof.probes.network import connectivity
-from boxproof.probes.network.reach import Reach
-from boxproof.probes.probe_protocol import ask
+from boxproof.probes import connectivity
+from boxproof.probes.probe_program import ask
+from boxproof.probes.reach import Reach
 from suites.netpol.https_requests import Https, https
 
 START = "from boxproof.probes.program_files.probe import main; import sys; sys.exit(main())"

@@ -16,16 +16,15 @@ import pytest
 from boxproof.core.process import Result
 from boxproof.kube.client import Kube
 from boxproof.kube.network_policies import Place
-from boxproof.probes.network import connectivity
-from boxproof.probes.network.connectivity import Spot
-from boxproof.probes.network.enforcement import canaries, in_force
-from boxproof.probes.network.reach import Outside, Reach
-from boxproof.probes.probe_protocol import ask
+from boxproof.probes import connectivity
+from boxproof.probes.connectivity import Spot, canaries, in_force
+from boxproof.probes.probe_program import ask
 from boxproof.probes.program_files.table import attempt
+from boxproof.probes.reach import Outside, Reach
 from pytest_claims.faults import EnvironmentFault
 from suites.netpol import truth_table
 from suites.netpol.truth_table import Line, Taken, counted, shared
-from tests.probes.test_probe_protocol import Here
+from tests.probes.test_probe_program import Here
 
 CLOSED = 1
 

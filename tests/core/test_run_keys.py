@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.core import outer_files
+from boxproof.core import run_keys
 from pytest_claims.recording import content_keys
 
 
@@ -34,7 +34,7 @@ def subject(tmp_path: Path) -> Path:
 def test_it_is_found_by_links_by_its_own_file_and_by_those_of_kustomize(
     subject: Path, tmp_path: Path
 ) -> None:
-    found = [str(each.relative_to(tmp_path)) for each in outer_files.outer(subject)]
+    found = [str(each.relative_to(tmp_path)) for each in run_keys.outer(subject)]
     assert found == ["elsewhere/a", "repository/base", "repository/chart", "repository/common/a.yaml"]
 
 
@@ -50,17 +50,17 @@ def test_it_is_found_by_links_by_its_own_file_and_by_those_of_kustomize(
     ],
 )
 def test_a_change_of_it_changes_the_key(subject: Path, tmp_path: Path, name: str, counts: bool) -> None:
-    before = outer_files.key(subject)
+    before = run_keys.of_subject(subject)
     (tmp_path / name).write_text("y: 2")
-    assert (outer_files.key(subject) != before) is counts
+    assert (run_keys.of_subject(subject) != before) is counts
 
 
 def test_a_subject_that_refers_to_nothing_else_has_the_key_of_its_directory(tmp_path: Path) -> None:
     (tmp_path / "subject.toml").write_text('name = "box"\n')
     (tmp_path / "a.yaml").write_text("from: ../../../etc/passwd\nor: ../no-such-file\n")
     (tmp_path / "up").symlink_to("..")
-    assert outer_files.outer(tmp_path) == []
-    assert outer_files.key(tmp_path) == content_keys.tree(tmp_path)
+    assert run_keys.outer(tmp_path) == []
+    assert run_keys.of_subject(tmp_path) == content_keys.tree(tmp_path)
 
 
 def test_what_holds_the_subject_counts_without_it(tmp_path: Path) -> None:
@@ -68,10 +68,10 @@ def test_what_holds_the_subject_counts_without_it(tmp_path: Path) -> None:
     subject.mkdir(parents=True)
     (subject / "subject.toml").write_text('name = "box"\n[image]\ncontext = ".."\n')
     (tmp_path / "all" / "Dockerfile").write_text("FROM a\n")
-    assert outer_files.outer(subject) == [tmp_path / "all"]
-    before = outer_files.key(subject)
+    assert run_keys.outer(subject) == [tmp_path / "all"]
+    before = run_keys.of_subject(subject)
     (subject / "reports").mkdir()
     (subject / "reports" / "x").write_text("a run")
-    assert outer_files.key(subject) == before
+    assert run_keys.of_subject(subject) == before
     (tmp_path / "all" / "Dockerfile").write_text("FROM b\n")
-    assert outer_files.key(subject) != before
+    assert run_keys.of_subject(subject) != before

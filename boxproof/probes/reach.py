@@ -16,7 +16,7 @@ from docker.models.containers import Container
 from boxproof.core.process import Result
 from boxproof.core.session import RUN_LABEL
 from boxproof.probes.pods.probe_pods import PROGRAM
-from boxproof.probes.probe_protocol import ANSWER, Prober, ask
+from boxproof.probes.probe_program import ANSWER, Prober, ask
 from pytest_claims import pace
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
 from pytest_claims.own_process import PROCESS

@@ -21,14 +21,14 @@ from requests.exceptions import ReadTimeout
 from boxproof.core.process import Result
 from boxproof.kube.access_reviews import Answer, Question, review
 from boxproof.kube.client import ApiError, Kube, Late
-from boxproof.probes.network.reach import Listener, Reach, listen, reach, reached, resolved
 from boxproof.probes.pressure import Unjudged, awaited, demand_speed, eventually, judged
-from boxproof.probes.process.signals import KILLED, stop
+from boxproof.probes.reach import Listener, Reach, listen, reach, reached, resolved
+from boxproof.probes.signals import KILLED, stop
 from pytest_claims import pace
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFault
 from pytest_claims.own_process import PROCESS
 from tests.kernel import Kernel
-from tests.probes.test_probe_protocol import Here
+from tests.probes.test_probe_program import Here
 
 GOOD = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))"
 LATE = f"import time; {GOOD.replace('sys.exit(0)', '(time.sleep(0.6), sys.exit(0))')}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boxproof.probes.pods.node_view import Inside
-from boxproof.probes.probe_protocol import ANSWER, Prober, Taken, ask
+from boxproof.probes.probe_program import ANSWER, Prober, Taken, ask
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording.observations import record
 

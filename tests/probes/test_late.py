@@ -14,9 +14,9 @@ from requests.exceptions import ReadTimeout
 from boxproof.core.process import Result
 from boxproof.kube.exec import Unanswered
 from boxproof.probes.containers import LocalContainer
-from boxproof.probes.network.reach import Reach, lookup, reach
-from boxproof.probes.probe_protocol import ask
-from boxproof.probes.process.signals import stop
+from boxproof.probes.probe_program import ask
+from boxproof.probes.reach import Reach, lookup, reach
+from boxproof.probes.signals import stop
 from pytest_claims.faults import DeadlineExceeded, EnvironmentFault
 from pytest_claims.waiting import until
 from suites.netpol.https_requests import https
@@ -69,7 +69,7 @@ def test_what_is_not_a_mere_question_is_not_repeated() -> None:
 
 def test_a_stream_that_never_comes_blocks(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
     kernel.calm()
-    monkeypatch.setattr("boxproof.probes.probe_protocol.ANSWERS", 0.3)
+    monkeypatch.setattr("boxproof.probes.probe_program.ANSWERS", 0.3)
     with pytest.raises(
         DeadlineExceeded, match=r"the answer of the probe in a pod to connect.*Handshake status 500"
     ):

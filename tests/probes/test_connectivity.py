@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from boxproof.core.process import Result
-from boxproof.probes.network.enforcement import LOOKS, beside
+from boxproof.probes.connectivity import LOOKS, beside
 
 
 @dataclass

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.core import addresses, typed_paths
+from boxproof.core import typed_values
 from boxproof.core.settings import ROOT, Settings
 from boxproof.host.fetch import binary_cache
 from pytest_claims.faults import UsageError
@@ -26,7 +26,7 @@ DIGEST = "sha256:" + "a" * 64
     ],
 )  # fmt: skip
 def test_an_address_of_shared_programs_is_taken_as_it_is(value: str) -> None:
-    assert addresses.shared(SETTING, value) == value
+    assert typed_values.shared_programs(SETTING, value) == value
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def a_pipe(path: Path) -> None:
 def test_what_is_no_directory_is_told(tmp_path: Path, scheme: str, put: Callable[[Path], None]) -> None:
     put(tmp_path / "x")
     with pytest.raises(UsageError, match=r"is no directory|has no wheel in it"):
-        addresses.shared(SETTING, f"{scheme}{tmp_path / 'x'}")
+        typed_values.shared_programs(SETTING, f"{scheme}{tmp_path / 'x'}")
 
 
 def test_a_directory_with_a_wheel_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a-1-py3-none-any.whl").touch()
     monkeypatch.chdir(tmp_path)
-    assert addresses.shared(SETTING, "wheel:.") == f"wheel:{tmp_path}"
+    assert typed_values.shared_programs(SETTING, "wheel:.") == f"wheel:{tmp_path}"
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_a_directory_with_a_wheel_is_taken(tmp_path: Path, monkeypatch: pytest.M
     ],
 )
 def test_what_is_no_registry_is_told(value: str) -> None:
-    assert not addresses.REGISTRY.fullmatch(value)
+    assert not typed_values.REGISTRY.fullmatch(value)
 
 
 @pytest.mark.parametrize(
     "value", ["h", "localhost:5000", "h.example:65535/a/b_c", "10.0.0.1:1/x", "a-b/c--d"]
 )
 def test_a_registry_is_taken(value: str) -> None:
-    assert addresses.REGISTRY.fullmatch(value)
+    assert typed_values.REGISTRY.fullmatch(value)
 
 
 @pytest.mark.parametrize("name", ["CACHE", "STATE"])
@@ -144,7 +144,7 @@ def test_what_others_keep_things_in_is_nobodys_cache(
     with pytest.raises(UsageError, match=rf"BOXPROOF_{name}=.* is in it \(give a directory of its own"):
         Settings.load()
     monkeypatch.setenv(f"BOXPROOF_{name}", str(home / "own"))
-    assert typed_paths.emptied("x", str(home / "own"), ROOT) == home / "own"
+    assert typed_values.emptied("x", str(home / "own"), ROOT) == home / "own"
     Settings.load()
 
 

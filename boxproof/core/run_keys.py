@@ -1,14 +1,19 @@
-"""What a subject refers to beyond its own directory: what decides about it all the same."""
+"""Keys of what decides beside harness and cell: a subject with all it refers to, and the circumstances."""
 
 from __future__ import annotations
 
 import glob
+import hashlib
+import json
 import os
+import platform
 import re
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
-from boxproof.core.settings import OWNER
+from boxproof.core import settings as environment
+from boxproof.core.settings import OWNER, Settings
 from pytest_claims.recording import content_keys, source_forms
 from pytest_claims.selection import exists
 
@@ -18,7 +23,7 @@ NAMES = (OWNER, "Kustomization")
 LARGEST = 1 << 20  # bytes of a file that is looked into
 
 
-def key(subject: Path) -> str:
+def of_subject(subject: Path) -> str:
     """Return a digest of a subject's directory and of all that its files refer to beyond it."""
     own, home = content_keys.tree(subject), Path(os.path.realpath(subject))
     told = [f"{os.path.relpath(each, home)} {content_keys.tree(each, home)}" for each in outer(subject)]
@@ -71,3 +76,31 @@ def _upwards(path: Path) -> set[str]:
     if path.stat().st_size > LARGEST:
         return set()
     return set(UPWARDS.findall(path.read_text(encoding="utf-8", errors="replace")))
+
+
+DECIDE = (
+    "registry",
+    "snapshot",
+    "binary_cache",
+    "engine",
+)  # settings: where what a run is made of comes from
+
+
+def of_circumstances(settings: Settings) -> str:
+    """Return a digest of settings, engine, machine: two runs with different ones are not about the same."""
+    told = {
+        "settings": {name: getattr(settings, name) for name in DECIDE},
+        "vulnerabilities": _content(settings.vulnerability_db),
+        "engine": [environment.docker_host(), environment.docker_context()],
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "packages": sorted({f"{each.name} {each.version}" for each in metadata.distributions()}),
+    }
+    return source_forms.digest(json.dumps(told, sort_keys=True))
+
+
+def _content(path: str) -> str:
+    if not path or not Path(path).is_file():
+        return path
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

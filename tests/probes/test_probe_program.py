@@ -18,17 +18,9 @@ from typing import Any
 import pytest
 
 from boxproof.core.process import Result, run
-from boxproof.probes.network.reach import DENIED, TIMEOUT, UNREACHABLE, Listener, Reach, listen, lookup, reach
-from boxproof.probes.probe_protocol import ask
-from boxproof.probes.process.processes import (
-    bits,
-    capabilities,
-    capabilities_of,
-    descended,
-    named,
-    parse,
-    processes,
-)
+from boxproof.probes.probe_program import ask
+from boxproof.probes.processes import bits, capabilities, capabilities_of, descended, named, parse, processes
+from boxproof.probes.reach import DENIED, TIMEOUT, UNREACHABLE, Listener, Reach, listen, lookup, reach
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.recording import observations
 

@@ -1,1 +1,0 @@
-"""What gets through: connections, names, and the table of all of them."""

@@ -1,1 +1,0 @@
-"""Processes of the agent: signals, capabilities, control groups, orphans."""
