@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from boxproof.subject.detection.directory import Directory
 from boxproof.subject.detection.findings import Detected
+from boxproof.subject.image import copied_files
 from boxproof.subject.image.dockerfile import Recipe
 from pytest_claims.selection import LARGEST
 
@@ -36,17 +37,9 @@ def copied(context: Path, recipe: Recipe) -> Iterator[tuple[str, str, dict[str, 
 
 def _copied(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Give each file of JSON that a COPY or ADD names of the context, and its path in the image."""
-    workdir = PurePosixPath("/")
-    for step in (one for stage in recipe.line for one in stage.steps):
-        words = [each.strip("\"',[]") for each in step.rest.split()]
-        if step.word == "WORKDIR" and words:
-            workdir /= words[0]
-        if step.word not in ("COPY", "ADD") or step.option("from"):
-            continue
-        for source in (each for each in words[:-1] if each.endswith(".json") and "$" not in each):
-            into = words[-1].endswith(("/", ".")) or len(words) > 2
-            place = workdir / words[-1] / PurePosixPath(source).name if into else workdir / words[-1]
-            yield source.removeprefix("./").lstrip("/"), str(place)
+    for each in copied_files.of(recipe):
+        if each.source.endswith(".json"):
+            yield each.source, each.place
 
 
 def _servers(path: Path) -> dict[str, Any]:
