@@ -336,3 +336,10 @@ def state_of_the_cli_copied(directory: Path) -> None:
     replace_in(directory / "image/.dockerignore", "**/.claude.json\n", "")
     last = "\nCOPY rootfs/ /\n"
     replace_in(directory / "image/Dockerfile", last, f"\nCOPY .claude.json /home/claude/{last}")
+
+
+@subject_sabotage("secret-not-in-logs-or-argv", "a script without an ending tells the engine the token")
+def token_told_by_a_launcher(directory: Path) -> None:
+    """Whoever lists the processes of that machine reads it."""
+    runs = 'exec docker run --rm -e "CLAUDE_CODE_OAUTH_TOKEN=$(cat token)" claude-in-a-box:1.0.0\n'
+    (directory / "start-box").write_text(f"#!/usr/bin/env bash\n{runs}")

@@ -10,6 +10,7 @@ from typing import Any
 from boxproof.subject.detection import mcp_servers
 from boxproof.subject.image import dockerfile
 from boxproof.subject.image.dockerfile import Recipe
+from boxproof.subject.manifests.shipped import BY_A_SHELL
 from boxproof.subject.model import Subject
 from suites.image import build_scripts
 
@@ -45,7 +46,7 @@ def _at_start(recipe: Recipe, texts: build_scripts.Scripts) -> Iterator[tuple[st
     """Give the scripts that the image starts with, and those that these name."""
     steps = [each for stage in recipe.line for each in stage.steps]
     named = [each.rest for each in steps if each.word in ("ENTRYPOINT", "CMD")]
-    scripts = {path: text for path, text in texts.items() if build_scripts.BY_A_SHELL.match(text)}
+    scripts = {path: text for path, text in texts.items() if BY_A_SHELL.match(text)}
     for _ in range(build_scripts.DEEPEST):
         said = set(WORD.findall("\n".join(named)))
         started = [path for path in scripts if PurePosixPath(path).name in said]

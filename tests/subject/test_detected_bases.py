@@ -24,6 +24,7 @@ MADE = "base: images/base/Dockerfile makes acme-base:local"
     ("name", "text"),
     [
         ("images/build.sh", '#!/bin/sh\ndocker build \\\n  -t acme-base:$TAG \\\n  "$HERE/base"\n'),
+        ("bin/make-images", "#!/usr/bin/env bash\ndocker build -t acme-base:1 images/base\n"),
         ("images/base/build.sh", 'docker build --tag acme-base:1 "$HERE"\n'),
         ("build.sh", "docker buildx build --tag=acme-base:1 -f images/base/Dockerfile .\n"),
         ("Makefile", "base:\n\t$(ENGINE) x; podman build -t acme-base images/base && echo done\n"),

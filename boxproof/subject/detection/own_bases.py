@@ -12,7 +12,7 @@ from boxproof.subject.detection.directory import Directory
 from boxproof.subject.detection.findings import Detected
 from boxproof.subject.documented_commands import CONTINUED, values
 from boxproof.subject.image.dockerfile import Recipe, Step, is_one
-from boxproof.subject.manifests import compose_file, page_code, shipped
+from boxproof.subject.manifests import compose_file, page_code
 from boxproof.subject.manifests.starting import repository
 
 BUILDS = re.compile(r"\b(?:docker|podman|nerdctl|buildah)\b[^\n;&|]*?\b(?:build|bud)\s+(?P<rest>[^\n;&|]*)")
@@ -103,9 +103,8 @@ def _makers(here: Directory, reference: str) -> Iterator[Path]:
                 told = build if isinstance(build, dict) else {"context": build}
                 context = path.parent / str(told.get("context") or ".")
                 yield from _here(here, context / str(told.get("dockerfile") or "Dockerfile"))
-    for path in here.files:
-        if any(path.match(each) for each in shipped.SCRIPTS):
-            yield from _of_script(here, path, wanted)
+    for path in here.scripts:
+        yield from _of_script(here, path, wanted)
 
 
 def _of_script(here: Directory, path: Path, wanted: str) -> Iterator[Path]:
