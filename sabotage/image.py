@@ -211,6 +211,14 @@ def deployed_server_by_npx(directory: Path) -> None:
     replace_in(path, '"args": ["--read-only"]', '"args": ["-y", "kubernetes-mcp-server@latest"]')
 
 
+@subject_sabotage(
+    "image-self-sufficient-offline", "a step of the recipe adds a server that is fetched at each start"
+)
+def server_added_by_a_step(directory: Path) -> None:
+    added = "RUN claude mcp add --scope user cluster -- npx -y kubernetes-mcp-server@0.0.50 --read-only\n"
+    replace_in(directory / "image/Dockerfile", "\nWORKDIR /workspace\n", f"\n{added}WORKDIR /workspace\n")
+
+
 @subject_sabotage("image-self-sufficient-offline", "a component's init container installs what it needs")
 def installed_by_a_component(directory: Path) -> None:
     path = directory / "manifests" / "components" / "config-clone" / "kustomization.yaml"

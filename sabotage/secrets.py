@@ -328,3 +328,18 @@ def probe_with_the_token(objects: Objects) -> None:
     ask = 'exec curl -fsS -H "Authorization: Bearer $BOX_API_TOKEN" http://127.0.0.1:8080/readyz'
     for each in find(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"]:
         each["readinessProbe"]["exec"]["command"] = ["sh", "-c", ask]
+
+
+@subject_sabotage("no-secret-in-any-layer", "the recipe copies what its user's CLI keeps of a login")
+def state_of_the_cli_copied(directory: Path) -> None:
+    """Whoever builds has it in the context: the ignore file no longer leaves it out."""
+    replace_in(directory / "image/.dockerignore", "**/.claude.json\n", "")
+    last = "\nCOPY rootfs/ /\n"
+    replace_in(directory / "image/Dockerfile", last, f"\nCOPY .claude.json /home/claude/{last}")
+
+
+@subject_sabotage("secret-not-in-logs-or-argv", "a script without an ending tells the engine the token")
+def token_told_by_a_launcher(directory: Path) -> None:
+    """Whoever lists the processes of that machine reads it."""
+    runs = 'exec docker run --rm -e "CLAUDE_CODE_OAUTH_TOKEN=$(cat token)" claude-in-a-box:1.0.0\n'
+    (directory / "start-box").write_text(f"#!/usr/bin/env bash\n{runs}")

@@ -231,6 +231,7 @@ def _of_pod(subject: Subject, *, is_known: bool, templated: bool) -> Iterator[tu
             f"an operator makes the pods of its {subject.kind}: nothing says which these are (pod_selector)"
         )
     yield "workload", is_known, lacks
+    yield "pod", is_known or templated, lacks
     deployed = bool(subject.compose.file) or templated or is_known
     yield "deployed", deployed, "it has neither manifests of a workload nor a Compose file"
     yield "no-workload", not is_known, "its manifests say as whom it runs: that is proven in its pod"

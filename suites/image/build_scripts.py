@@ -12,13 +12,12 @@ from boxproof.subject.detection import own_bases
 from boxproof.subject.detection.directory import Directory
 from boxproof.subject.image import build_contexts, dockerfile, shell_commands
 from boxproof.subject.image.dockerfile import Recipe, Step
+from boxproof.subject.manifests.shipped import BY_A_SHELL, LARGEST
 from boxproof.subject.model import Subject
 
-LARGEST = 256 << 10  # bytes: what is larger is no script that somebody wrote
 DEEPEST = 4  # scripts that one after another starts
 LEFT_OUT = frozenset({"node_modules", ".git", "__pycache__", ".venv"})
 SHELLS = shell_commands.SHELLS | {".", "source"}
-BY_A_SHELL = re.compile(r"#!\s*\S*?(?:/env\s+(?:-S\s+)?)?(?:\S*/)?(?:ba|da|z|k|a)?sh\b")
 OTHER = re.compile(r"#![^\n]*\b(python|node|deno|bun|perl|ruby|php)")
 FETCHES = re.compile(
     r"\burlopen\b|\burlretrieve\b|\brequests\.\w|\bhttpx\.|\bfetch\(|\bhttps?\.get\(|Net::HTTP|\bLWP\b"

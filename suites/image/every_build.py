@@ -148,7 +148,7 @@ def _every(subject: Subject) -> Iterator[tuple[str, Path, Build]]:
 
 
 def _texts(subject: Subject) -> dict[Path, str]:
-    every = [*shipped.files(subject, *shipped.SCRIPTS)]
+    every = shipped.scripts(subject)
     every += [path for each in PIPELINES for path in sorted(subject.directory.glob(each)) if path.is_file()]
     return {path.relative_to(subject.directory): path.read_text(errors="replace") for path in every}
 

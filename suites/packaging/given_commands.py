@@ -22,7 +22,11 @@ FREES = re.compile(r"--(?:cap-add|privileged)\b(?:[= ]+[A-Z_]+)?")
 def texts(subject: Subject) -> dict[str, str]:
     """Return what users of the box read: documents, scripts, the programs in the image; by path."""
     context = subject.directory / subject.image.context
-    found = [*shipped.files(subject, "*.md", *shipped.SCRIPTS), *sorted(context.rglob("rootfs/**/*"))]
+    found = [
+        *shipped.files(subject, "*.md"),
+        *shipped.scripts(subject),
+        *sorted(context.rglob("rootfs/**/*")),
+    ]
     return {
         str(each.relative_to(subject.directory)): each.read_text(errors="replace")
         for each in found

@@ -13,12 +13,14 @@ from boxproof.core.secret_values import forms, holds_secret
 from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.pods.helper_pods import unique
-from boxproof.subject.image import secret_build
+from boxproof.subject.image import dockerfile, secret_build
 from boxproof.subject.image.bad_images import layered
+from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.secret_build import Built
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
-from suites.secrets import password_server
+from suites.image import trial_build
+from suites.secrets import copied_secrets, password_server
 
 pytestmark = scope("image")
 
@@ -122,3 +124,27 @@ def test_the_secret_stays_nowhere(
         built = secret_build.build(engine, command, tag, cwd=subject.directory)
         assert built.ok, built.said[-800:]
         NOWHERE(everywhere(engine, docker, tag, built, canary))
+
+
+NOT_COPIED = require(
+    "no step copies a file into a layer that is there for secrets", lambda found: found == []
+)
+COPIES = (
+    "COPY .env /app/", "COPY package.json .npmrc ./", 'ADD [".claude.json", "/root/"]',
+    "COPY settings/login.json /home/node/.claude/.credentials.json", "COPY .env* /app/",
+)  # fmt: skip
+
+
+@claim("no-secret-in-any-layer")
+@needs("dockerfile")
+def test_no_file_of_secrets_is_copied_into_a_layer(subject: Subject, tmp_path: Path) -> None:
+    """Whether it is there or not: it is its user's own, and not excluded from what the builder is sent."""
+
+    def copied(asked: str, recipe: Recipe, context: Path, ignored: str = "") -> list[str]:
+        return observe("files of secrets copied", asked, copied_secrets.found(recipe, context, ignored))
+
+    with control("variables, settings of npm, a login by its place, and one by a pattern are seen"):
+        for each in COPIES:
+            NOT_COPIED.fails(copied(each, dockerfile.parse(f"FROM a:1\n{each}\n"), tmp_path))
+    context = subject.directory / subject.image.context
+    NOT_COPIED(copied("the Dockerfile", dockerfile.of(subject), context, trial_build.ignored(subject)))

@@ -24,6 +24,7 @@ MADE = "base: images/base/Dockerfile makes acme-base:local"
     ("name", "text"),
     [
         ("images/build.sh", '#!/bin/sh\ndocker build \\\n  -t acme-base:$TAG \\\n  "$HERE/base"\n'),
+        ("bin/make-images", "#!/usr/bin/env bash\ndocker build -t acme-base:1 images/base\n"),
         ("images/base/build.sh", 'docker build --tag acme-base:1 "$HERE"\n'),
         ("build.sh", "docker buildx build --tag=acme-base:1 -f images/base/Dockerfile .\n"),
         ("Makefile", "base:\n\t$(ENGINE) x; podman build -t acme-base images/base && echo done\n"),
@@ -93,3 +94,61 @@ def test_bases_upon_bases_are_all_of_the_recipe(tmp_path: Path) -> None:
         recipe = own_bases.laid_under(recipe, each)
     assert list(recipe.bases.values()) == ["debian:12"]
     assert len(recipe.line) == 3
+
+
+BAKE = """variable "REGISTRY" { default = "ghcr.io" }
+target "agent" {
+  dockerfile = "Dockerfile"
+}
+target "base" {
+  context = "images/base"
+  tags = ["${REGISTRY}/acme/base:1"]
+}
+"""
+ACTION = "      - uses: docker/build-push-action@v6\n        with: {%s}\n"
+WORKFLOW = "on: push\njobs:\n  build:\n    steps:\n"
+META = "      - {id: meta, uses: docker/metadata-action@v5, with: {images: ghcr.io/acme/base}}\n"
+TAGGED = "context: images/base, tags: 'ghcr.io/${{ github.repository_owner }}/base:${{ github.sha }}'"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("build.sh", "docker build -t ghcr.io/acme/base:$TAG images/base\n"),
+        ("build.sh", 'docker build -t "${REGISTRY:-ghcr.io}/acme/base:1" -f images/base/Dockerfile .\n'),
+        ("Makefile", "base:\n\tdocker build -t $(REGISTRY)/base:1 images/base\n"),
+        ("compose.yaml", "services: {base: {image: $X/base, build: images/base}, a: {build: .}}\n"),
+        ("docker-bake.hcl", BAKE),
+        (".github/workflows/image.yml", WORKFLOW + ACTION % TAGGED),
+        (
+            ".github/workflows/image.yml",
+            WORKFLOW + META + ACTION % "file: images/base/Dockerfile, tags: '${{ steps.meta.outputs.tags }}'",
+        ),
+        (
+            ".github/workflows/image.yml",
+            f"{WORKFLOW}      - run: docker build -t ghcr.io/acme/base:${{{{ github.sha }}}} images/base\n",
+        ),
+    ],
+)
+def test_a_base_of_a_registry_that_is_made_here_says_so_too(tmp_path: Path, name: str, text: str) -> None:
+    agent = AGENT.replace("acme-base:local", "ghcr.io/acme/base:1.2")
+    files = {"images/base/Dockerfile": BASE, "Dockerfile": agent, name: text}
+    found = signs.detect(write(tmp_path, **files))
+    assert {each: found.get(each) for each in ("uid", "home")} == {"uid": 501, "home": "/home/dev"}
+    assert [each for each in found.remarks if "images/base/Dockerfile makes ghcr.io/acme/base:1.2" in each]
+
+
+@pytest.mark.parametrize(
+    ("base", "tag"),
+    [
+        ("ghcr.io/acme/base:1", "ghcr.io/acme/$NAME:1"),
+        ("ghcr.io/acme/base:1", "ghcr.io/${{ github.repository }}:1"),
+        ("ghcr.io/acme/base:1", "$REGISTRY/acme/other-base:1"),
+        ("ghcr.io/acme/base:1", "docker.io/$OWNER/base:1"),
+        ("debian:12", "$REGISTRY/debian:12"),
+    ],
+)
+def test_an_image_of_another_name_is_no_base_of_it(tmp_path: Path, base: str, tag: str) -> None:
+    files = {"images/base/Dockerfile": BASE, "Dockerfile": f"FROM {base}\nRUN true\n"}
+    found = signs.detect(write(tmp_path, **files, **{"build.sh": f"docker build -t '{tag}' images/base\n"}))
+    assert not [each for each in found.remarks if each.startswith("base:")]

@@ -37,3 +37,9 @@ def test_a_file_of_servers_that_is_copied_is_told_with_its_place(
     assert bool(told) is bool(place)
     assert not told or f".mcp.json is {place} in the image and lists files, kubernetes" in told[0]
     assert found.get("mcp.config") is None
+
+
+def test_servers_that_a_step_adds_are_told(tmp_path: Path) -> None:
+    run = "RUN claude mcp add --scope user files -- npx -y a && \\\n    claude mcp add -t http b https://b.example.org"
+    found = signs.detect(write(tmp_path, Dockerfile=f"FROM debian:12\n{run}\n"))
+    assert [each for each in found.remarks if "a RUN adds files to what" in each]

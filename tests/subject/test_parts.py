@@ -229,10 +229,10 @@ def test_a_custom_resource_that_holds_its_pods_template_is_read_whoever_makes_th
     tmp_path: Path,
 ) -> None:
     found = operated(tmp_path, f"{HELD}, {CLAIMED}")
-    assert {"template", "deployed", "default-tier", "volume"}.isdisjoint(found)
+    assert {"template", "pod", "deployed", "default-tier", "volume"}.isdisjoint(found)
     assert "nothing says which these are (pod_selector)" in found["workload"]
     known = operated(tmp_path, HELD, selector="app=s")
-    assert {"template", "workload", "started"}.isdisjoint(known)
+    assert {"template", "workload", "pod", "started"}.isdisjoint(known)
     assert "volume" in known
 
 

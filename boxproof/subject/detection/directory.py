@@ -14,7 +14,7 @@ import yaml
 
 from boxproof.subject.image import dockerfile
 from boxproof.subject.image.dockerfile import Recipe
-from boxproof.subject.manifests import compose_file, plain_yaml, sources
+from boxproof.subject.manifests import compose_file, plain_yaml, shipped, sources
 from boxproof.subject.manifests.sources import BUILDERS, KUSTOMIZATION, LOADER, flat, named
 from pytest_claims.selection import LARGEST
 
@@ -52,6 +52,11 @@ class Directory:
             every = (Path(top, name) for name in files)
             found += [path.relative_to(self.root) for path in every if _may_say(path)]
         return sorted(found, key=lambda path: (_is_hidden(path), len(path.parts), str(path)))
+
+    @cached_property
+    def scripts(self) -> list[Path]:
+        """The scripts and task files, those without an ending by their first line."""
+        return [path for path in self.files if shipped.is_script(self.root / path)]
 
     @cached_property
     def charts(self) -> list[Path]:

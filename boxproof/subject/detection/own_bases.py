@@ -1,4 +1,4 @@
-"""The bases of a box that its own directory makes: by which Dockerfile, as scripts and Compose files say."""
+"""The bases of a box that its own directory makes: as scripts, Compose files, Bake and workflows say."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from boxproof.subject.detection import bake
 from boxproof.subject.detection.directory import Directory
 from boxproof.subject.detection.findings import Detected
 from boxproof.subject.documented_commands import CONTINUED, values
 from boxproof.subject.image.dockerfile import Recipe, Step, is_one
-from boxproof.subject.manifests import compose_file, page_code, shipped
+from boxproof.subject.manifests import compose_file, page_code
+from boxproof.subject.manifests.plain_yaml import mapping
 from boxproof.subject.manifests.starting import repository
+from boxproof.subject.parts import WORKFLOWS
 
 BUILDS = re.compile(r"\b(?:docker|podman|nerdctl|buildah)\b[^\n;&|]*?\b(?:build|bud)\s+(?P<rest>[^\n;&|]*)")
 TAGS, FILES = ("-t", "--tag"), ("-f", "--file")
 BEFORE = re.compile(r"^(?:\$[({]?\w+[)}]?|\$\([^)]*\))/*")  # the directory that a script begins at
 FILLED_IN = re.compile(r":\$.*$")  # a tag that a variable has
+EXPRESSION = re.compile(r"\$\{\{[^}]*\}\}")  # of a workflow
+OUTPUT = re.compile(r"\$\{\{\s*steps\.([\w-]+)\.outputs\.tags\s*\}\}")
+VARIABLE = re.compile(r"\$[({]?\w+(?::?-[^)}]*)?[)}]?")
 FROM = re.compile(r"(?<=\bfrom=)[^,\s]+")
 FARTHEST = 4  # bases upon bases
 
@@ -94,29 +100,65 @@ def _renamed(step: Step, names: Mapping[str, str]) -> Step:
 
 
 def _makers(here: Directory, reference: str) -> Iterator[Path]:
-    """Give the Dockerfiles whose image a Compose file or a script calls so, whatever the tag."""
+    """Give the Dockerfiles whose image the directory's own files call so, whatever the tag."""
     wanted = repository(reference)
     for path in here.composes:
         for service in compose_file.services(here.root / path).values():
             build = service.get("build")
-            if build and repository(FILLED_IN.sub("", str(service.get("image", "")))) == wanted:
+            if build and _is_called(str(service.get("image", "")), wanted):
                 told = build if isinstance(build, dict) else {"context": build}
-                context = path.parent / str(told.get("context") or ".")
-                yield from _here(here, context / str(told.get("dockerfile") or "Dockerfile"))
-    for path in here.files:
-        if any(path.match(each) for each in shipped.SCRIPTS):
-            yield from _of_script(here, path, wanted)
+                yield from _told(here, path.parent, told)
+    for path in here.scripts:
+        yield from _of_script(here, path, wanted)
+    for path in (each for each in here.files if bake.NAMES.fullmatch(each.name)):
+        for _, target in bake.targets(path.suffix, here.text(path)):
+            if any(_is_called(str(each), wanted) for each in target.get("tags") or ()):
+                for place in dict.fromkeys((path.parent, Path())):
+                    yield from _told(here, place, target)
+    for path in sorted(each for one in WORKFLOWS for each in (here.root / one).glob("*.y*ml")):
+        yield from _of_script(here, path.relative_to(here.root), wanted)
+        yield from _of_workflow(here, path, wanted)
+
+
+def _is_called(tag: str, wanted: str) -> bool:
+    """Return whether a tag is of an image; a registry or an owner may be a variable, its own name may not."""
+    name = repository(FILLED_IN.sub("", EXPRESSION.sub("$X", tag)))
+    if "$" not in name or "/" not in wanted or name.rpartition("/")[2] != wanted.rpartition("/")[2]:
+        return name == wanted
+    pattern = r"[\w./:-]+".join(re.escape(each) for each in VARIABLE.split(name))
+    return re.fullmatch(pattern, wanted) is not None
+
+
+def _told(here: Directory, place: Path, told: Mapping[str, object]) -> Iterator[Path]:
+    """Give the Dockerfile of a build that is told as Compose and Bake do it, as seen from a directory."""
+    context = place / str(told.get("context") or ".")
+    yield from _here(here, context / str(told.get("dockerfile") or "Dockerfile"))
 
 
 def _of_script(here: Directory, path: Path, wanted: str) -> Iterator[Path]:
     for line in CONTINUED.sub(" ", here.text(path)).splitlines():
-        build = None if line.lstrip().startswith("#") else BUILDS.search(line)
+        build = None if line.lstrip().startswith("#") else BUILDS.search(EXPRESSION.sub("$X", line))
         words = page_code.words(build["rest"]) if build else []
-        if wanted in {repository(FILLED_IN.sub("", each)) for each in values(words, *TAGS)}:
+        if any(_is_called(each, wanted) for each in values(words, *TAGS)):
             context = BEFORE.sub("", words[-1]) or "."
             recipe = next((BEFORE.sub("", each) for each in values(words, *FILES)), f"{context}/Dockerfile")
             for place in (path.parent, Path()):  # a script's own directory, or the top
                 yield from _here(here, place / recipe)
+
+
+def _of_workflow(here: Directory, path: Path, wanted: str) -> Iterator[Path]:
+    """Give the Dockerfiles that actions of a workflow build under a name, which may be another step's."""
+    jobs = [each for one in compose_file.documents(path) for each in mapping(one.get("jobs")).values()]
+    for job in map(mapping, jobs):
+        listed = job.get("steps")
+        steps = [mapping(each) for each in listed] if isinstance(listed, list) else []
+        images = {str(each.get("id")): str(mapping(each.get("with")).get("images", "")) for each in steps}
+        for told in (mapping(each.get("with")) for each in steps):
+            tags = str(told.get("tags", ""))
+            tags = "\n".join([tags, *(images.get(each, "") for each in OUTPUT.findall(tags))])
+            if any(_is_called(each.strip(), wanted) for each in re.split(r"[\n,]", tags)):
+                context = str(told.get("context") or ".")
+                yield from _here(here, Path(str(told.get("file") or f"{context}/Dockerfile")))
 
 
 def _here(here: Directory, path: Path) -> Iterator[Path]:

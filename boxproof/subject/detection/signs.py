@@ -8,7 +8,6 @@ from pathlib import Path
 from boxproof.subject.detection import bake, compose, devcontainer, manifests, nix, recipe
 from boxproof.subject.detection.directory import CLAUDE, Directory
 from boxproof.subject.detection.findings import STATE, Detected
-from boxproof.subject.manifests import shipped
 
 # SOURCE:TARGET, or target=TARGET, of the option of an engine
 MOUNTED = re.compile(
@@ -36,8 +35,7 @@ def detect(root: Path) -> Detected:
 
 def _mounted_by_scripts(here: Directory, found: Detected) -> None:
     """Tell of a script that mounts something where a CLI keeps its state: what it is, a person knows."""
-    scripts = [each for each in here.files if any(map(each.match, shipped.SCRIPTS))]
-    for path in scripts if found.get("config_dir") is None else ():
+    for path in here.scripts if found.get("config_dir") is None else ():
         targets = [each["target"] for each in MOUNTED.finditer(here.text(path))]
         place = next(filter(STATE.fullmatch, targets), "")
         if place:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from boxproof.subject.variables import filled
 
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "templates"})  # tests hold mistakes on purpose
 SCRIPTS = ("*.sh", "Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "*.mk")
+BY_A_SHELL = re.compile(r"#!\s*\S*?(?:/env\s+(?:-S\s+)?)?(?:\S*/)?(?:ba|da|z|k|a)?sh\b")
+LARGEST = 256 << 10  # bytes: what is larger is no script that somebody wrote
 PAGES = ("*.[mM][dD]", "*.mdx", "*.markdown", "*.rst", "*.adoc", "*.asciidoc")
 REFERENCE = r"(?P<image>[a-z0-9][\w.-]*(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?)"
 WHOLE = re.compile(REFERENCE)
@@ -39,13 +42,40 @@ Object = Mapping[str, Any]
 
 def files(subject: Subject, *patterns: str) -> list[Path]:
     """Return the subject's files of these names; hidden directories, tests and example boxes are left out."""
-    found = {path for each in patterns for path in subject.directory.rglob(each) if path.is_file()}
+    return _own(
+        subject, (path for each in patterns for path in subject.directory.rglob(each) if path.is_file())
+    )
+
+
+def _own(subject: Subject, found: Iterable[Path]) -> list[Path]:
+    """Return of files those that are none of an example box, nor left out."""
     examples = {path.parent for path in subject.directory.rglob(DEFECTS)}
     return sorted(
         each
-        for each in found
+        for each in set(found)
         if not _left_out(each.relative_to(subject.directory)) and examples.isdisjoint(each.parents)
     )
+
+
+def scripts(subject: Subject) -> list[Path]:
+    """Return the subject's scripts and task files, those without an ending by their first line."""
+    plain = []
+    for top, names, found in os.walk(subject.directory):
+        inside = Path(top).relative_to(subject.directory)
+        names[:] = [each for each in names if not _left_out(inside / each)]
+        plain += [Path(top, each) for each in found if "." not in each]
+    shells = [each for each in plain if each.is_file() and is_script(each)]
+    return sorted({*files(subject, *SCRIPTS), *_own(subject, shells)})
+
+
+def is_script(path: Path) -> bool:
+    """Return whether a file is a script or a task file: by its name, without an ending by its first line."""
+    if any(map(path.match, SCRIPTS)):
+        return True
+    if path.suffix or path.stat().st_size > LARGEST:
+        return False
+    with path.open("rb") as content:
+        return BY_A_SHELL.match(content.read(64).decode(errors="replace")) is not None
 
 
 def applied_by_hand(subject: Subject) -> list[Path]:
@@ -101,7 +131,7 @@ def development(subject: Subject) -> dict[str, str]:
 
 def commands(subject: Subject) -> dict[str, str]:
     """Return what the subject tells its users to run: its scripts, and the code in its documents, by path."""
-    found = {_shown(subject, path): path.read_text(errors="replace") for path in files(subject, *SCRIPTS)}
+    found = {_shown(subject, path): path.read_text(errors="replace") for path in scripts(subject)}
     for path in files(subject, *PAGES):
         blocks = page_code.code(path.read_text(errors="replace"), path.suffix)
         if blocks:

@@ -229,3 +229,36 @@ def test_code_is_found_in_the_steps_of_a_list_and_whatever_the_ending(tmp_path: 
     assert {name: text.strip() for name, text in found.items()} == {
         "README.MD": "docker run a", "more.markdown": "make",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "is_one"),
+    [
+        ("bin/agent-box", "#!/usr/bin/env bash", True),
+        ("run", "#! /bin/sh -eu", True),
+        ("up.sh", "# whatever it begins with", True),
+        ("Makefile", "all:", True),
+        ("bin/tool", "#!/usr/bin/env python3", False),
+        ("bin/plain", "echo of a shell, as it says nowhere", False),
+        ("LICENSE", "", False),
+        ("run.js", "#!/bin/sh", False),
+        ("tests/run", "#!/bin/sh", False),
+        (".hidden/run", "#!/bin/sh", False),
+    ],
+)
+def test_a_script_is_told_by_its_ending_or_its_first_line(
+    tmp_path: Path, name: str, first: str, is_one: bool
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{first}\ndocker run --rm x/y:latest\n")
+    subject = Subject(directory=tmp_path, name="x")
+    assert shipped.scripts(subject) == ([path] if is_one else [])
+    assert (name in shipped.commands(subject)) is is_one
+
+
+def test_what_is_large_or_no_text_is_no_script_without_an_ending(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"#!/bin/sh\n" + b"x" * shipped.LARGEST)
+    (tmp_path / "program").write_bytes(b"\x7fELF\xff\xfe")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
+    assert shipped.scripts(Subject(directory=tmp_path, name="x")) == []

@@ -8,6 +8,7 @@ import pytest
 
 from boxproof.subject.image import dockerfile
 from boxproof.subject.image.dockerfile import parse
+from boxproof.subject.manifests import shipped
 from boxproof.subject.model import ImagePart, Subject
 from boxproof.subject.supply_chain import package_lock
 from suites.image import build_scripts
@@ -54,7 +55,7 @@ def test_the_files_of_a_context_are_scripts_by_their_paths_there(tmp_path: Path)
     for name in ("src/get", "node_modules/a/get", "large"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("true")
-    (tmp_path / "large").write_bytes(bytes(build_scripts.LARGEST + 1))
+    (tmp_path / "large").write_bytes(bytes(shipped.LARGEST + 1))
     assert build_scripts.found("FROM a:1\n", [tmp_path, tmp_path / "none"]) == {"/src/get": "true"}
 
 
