@@ -26,7 +26,8 @@ settings.load_profile("boxproof")
 
 
 def pytest_collection_finish() -> None:
-    """Have garbage searched for as usual where tests make some."""
+    """Have garbage searched for as usual where tests make some, and not in what was collected: that stays."""
+    gc.freeze()
     gc.set_threshold(*SEARCHES)
 
 
