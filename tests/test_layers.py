@@ -207,6 +207,7 @@ WRITERS = ("write_text", "write_bytes")
 WRITES_ELSEWHERE = {  # files that are no part of a report, and what they are
     "pytest_claims.recording.writing": "the writer itself",
     "pytest_claims.recording.red_lock": "the lock beside the sabotages",
+    "pytest_claims.recording.compiled_templates": "bytecode, where Python has it",
     "pytest_claims.reports.history": "a line a run, of results that were written before",
     "boxproof.cli.fresh": "files in a root that is tried",
     "boxproof.cli.init": "the subject.toml of somebody's box",

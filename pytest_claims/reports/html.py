@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from pytest_claims.claims import Claim
 from pytest_claims.project import Project, Source
-from pytest_claims.recording import records, writing
+from pytest_claims.recording import compiled_templates, records, writing
 from pytest_claims.recording.records import Record
 from pytest_claims.reports import drawings, history, kill_table, results
 from pytest_claims.reports.history import Past, Since
@@ -278,6 +278,7 @@ def template(name: str, *directories: Path) -> jinja2.Template:
     """Return a template of this directory, with the filters of the pages."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*directories, Path(__file__).parent]),
+        bytecode_cache=compiled_templates.Kept(Path(__file__)),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
