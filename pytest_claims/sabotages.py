@@ -146,7 +146,7 @@ def replace_in(path: Path, old: str, new: str) -> None:
 
 def load(directory: Path, known: Iterable[str]) -> dict[str, Sabotage]:
     """Return every sabotage of ``directory``/*.py by id; raises UsageError for one of an unknown claim."""
-    ids, found = list(known), _loaded(directory)
+    ids, found = dict.fromkeys(known), _loaded(directory)
     for each in found.values():
         if each.claim not in ids:
             raise selection.unknown(each.claim, ids, f"sabotage {each.id}")

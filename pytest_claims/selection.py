@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import fnmatch
 import os
 import re
 import stat
 import tomllib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ def read_toml(path: Path, shown: str = "") -> dict[str, Any]:
     """Return the content of a TOML file; raises UsageError, beginning with ``shown`` or its name."""
     name = shown or path.name
     try:
-        return tomllib.loads(_content(path, name).decode("utf-8-sig"))
+        return copy.deepcopy(_parsed(_content(path, name).decode("utf-8-sig")))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{name}: {error}") from error
     except UnicodeDecodeError as error:
@@ -30,6 +32,12 @@ def read_toml(path: Path, shown: str = "") -> dict[str, Any]:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from error
     except (RecursionError, ValueError) as error:  # of a number with thousands of digits
         raise UsageError(f"{name}: a value is nested too deep, or too large") from error
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> dict[str, Any]:
+    """Return what a TOML text says; each reader gets a copy of its own."""
+    return tomllib.loads(text)
 
 
 def there(path: Path) -> bool:

@@ -16,7 +16,7 @@ from pytest_claims import pace
 from pytest_claims.own_process import PROCESS, Told
 from pytest_claims.progress import Progress
 from tests.kernel import Kernel
-from tests.support import bytecode, stubs
+from tests.support import bytecode, clocks, stubs
 
 bytecode.keep()
 SEARCHES = gc.get_threshold()
@@ -26,7 +26,8 @@ settings.load_profile("boxproof")
 
 
 def pytest_collection_finish() -> None:
-    """Have garbage searched for as usual where tests make some."""
+    """Have garbage searched for as usual where tests make some, and not in what was collected: that stays."""
+    gc.freeze()
     gc.set_threshold(*SEARCHES)
 
 
@@ -43,6 +44,15 @@ def kernel(tmp_path: Path) -> Iterator[Kernel]:
     made = Kernel(tmp_path / "kernel")
     with PROCESS.having(pace.Meter(made.machine)):
         yield made
+
+
+@pytest.fixture
+def clock(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> clocks.Clock:
+    """Time that passes while somebody waits in this process, and not else; on an idle machine."""
+    made = clocks.Clock()
+    for each in clocks.READERS:
+        monkeypatch.setattr(each, "time", made)
+    return made
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.sources import nodes, parsed, suites
+
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,14 +68,8 @@ def modules() -> dict[str, ast.Module]:
             name = str(path.relative_to(ROOT))
             if not name.startswith(SHIPPED):
                 plain = name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-                made[plain] = ast.parse(path.read_text())
+                made[plain] = parsed(path)
     return made
-
-
-@cache
-def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
-    """Return all of a module's syntax tree."""
-    return tuple(ast.walk(tree))
 
 
 @cache
@@ -165,8 +161,8 @@ def _changing(tree: ast.Module) -> Iterator[str]:
 
 
 def test_suites_use_public_names_of_the_proof_and_the_probes_only() -> None:
-    for path in sorted((ROOT / "suites").rglob("*.py")):
-        for name in imported(ast.parse(path.read_text())):
+    for path, tree in suites().items():
+        for name in imported(tree):
             parts = name.split(".")
             assert not name.startswith(CLOSED) or name.startswith(OPEN), (path, name)
             assert not any(each.startswith("_") and each != "__future__" for each in parts), (path, name)

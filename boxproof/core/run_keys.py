@@ -9,6 +9,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -94,9 +95,15 @@ def of_circumstances(settings: Settings) -> str:
         "engine": [environment.docker_host(), environment.docker_context()],
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "packages": sorted({f"{each.name} {each.version}" for each in metadata.distributions()}),
+        "packages": _packages(),
     }
     return source_forms.digest(json.dumps(told, sort_keys=True))
+
+
+@cache
+def _packages() -> list[str]:
+    """Return what is installed with versions: what this process has imported stays as it was."""
+    return sorted({f"{each.name} {each.version}" for each in metadata.distributions()})
 
 
 def _content(path: str) -> str:

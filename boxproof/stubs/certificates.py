@@ -7,8 +7,6 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import trustme
-
 NAME = "boxproof test authority"
 DIRECTORY = "etc/boxproof-stub"
 
@@ -24,6 +22,8 @@ class Authority:
 
 def issue(names: Sequence[str]) -> Authority:
     """Return a new authority and a server certificate for ``names``."""
+    import trustme  # it brings cryptography, which only a process that starts a stub needs
+
     ca = trustme.CA(organization_name=NAME)
     server = ca.issue_cert(*names)
     chain = b"".join(each.bytes() for each in server.cert_chain_pems)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_claims.recording import red_lock
@@ -28,29 +29,48 @@ def several(paths: Iterable[Path], root: Path) -> str:
 
 
 def _digest(paths: Iterable[Path], root: Path, but: Path | None = None) -> str:
-    total = hashlib.sha256()
+    total, start = hashlib.sha256(), len(os.path.join(root, ""))  # noqa: PTH118
     for path in paths:
-        for each in _files(path, root, but):
-            total.update(f"{each.relative_to(root)}\0{each.lstat().st_mode:o}\0".encode())
-            content = os.fsencode(each.readlink()) if each.is_symlink() else each.read_bytes()
+        for each in _names(path, root, but):
+            mode = os.lstat(each).st_mode
+            total.update(f"{each[start:] or '.'}\0{mode:o}\0".encode())
+            content = os.fsencode(os.readlink(each)) if stat.S_ISLNK(mode) else _content(each)  # noqa: PTH115
             total.update(hashlib.sha256(content).digest())
     return total.hexdigest()[:DIGITS]
 
 
+def _content(name: str) -> bytes:
+    with open(name, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.read()
+
+
 def files(directory: Path, but: Path | None = None) -> list[Path]:
     """Return every file and link that ``tree`` looks at; ``but`` another directory than this is left out."""
-    return _files(directory, directory, None if but == directory else but)
+    return [Path(each) for each in _names(directory, directory, None if but == directory else but)]
 
 
-def _files(path: Path, root: Path, but: Path | None) -> list[Path]:
+def _names(path: Path, root: Path, but: Path | None) -> list[str]:
+    """Return the files and links below ``path`` as strings: to make thousands of paths takes much longer."""
     if path.is_symlink() or path.is_file():
-        return [path]
-    found = []
-    for below, directories, names in os.walk(path):
-        here = Path(below)
-        left_out = LEFT_OUT | ({REPORTS} if here == root else set())
-        directories[:] = sorted(each for each in set(directories) - left_out if here / each != but)
-        links = [each for each in directories if (here / each).is_symlink()]
-        every = sorted(name for name in (*names, *links) if name != red_lock.FILE)
-        found += [here / name for name in every if (here / name).is_symlink() or (here / name).is_file()]
-    return found
+        return [str(path)]
+    return list(_below(str(path), str(root), str(but)))
+
+
+def _below(directory: str, root: str, but: str) -> Iterator[str]:
+    """Yield files and links of a directory by name, then those of each directory in it."""
+    left_out = LEFT_OUT | {REPORTS} if directory == root else LEFT_OUT
+    try:
+        with os.scandir(directory) as found:
+            entries = sorted(found, key=lambda each: each.name)
+    except OSError:  # what nobody may read is passed over
+        return
+    inner = [each for each in entries if each.is_dir()]
+    inner = [each for each in inner if each.name not in left_out and each.path != but]
+    links = {each.name for each in inner if each.is_symlink()}
+    for each in entries:
+        file = each.name != red_lock.FILE and not each.is_dir() and (each.is_symlink() or each.is_file())
+        if file or each.name in links:
+            yield each.path
+    for each in inner:
+        if not each.is_symlink():
+            yield from _below(each.path, root, but)

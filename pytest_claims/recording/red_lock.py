@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -88,10 +89,16 @@ def read(directory: Path) -> RedLock:
     if not path.is_file():
         raise UsageError(f"{path} is no file", hint=hint)
     try:
-        found = _File.model_validate_json(path.read_text())
+        found = _checked(path.read_text())
     except (OSError, ValueError) as error:  # pydantic's among them
         raise UsageError(f"{path}: {unread(error)}", hint=hint) from error
-    return RedLock(found.checks, found.sabotages)
+    return RedLock(dict(found.checks), dict(found.sabotages))
+
+
+@lru_cache(maxsize=8)
+def _checked(text: str) -> _File:
+    """Return what a lock says, which whoever reads it copies: a run reads a long one several times."""
+    return _File.model_validate_json(text)
 
 
 def write(directory: Path, lock: RedLock) -> Path:

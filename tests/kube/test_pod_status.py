@@ -13,6 +13,8 @@ from pytest_claims.faults import DeadlineExceeded, EnvironmentFault, SubjectFaul
 from tests.kernel import Kernel
 from tests.support.pod_servers import Fake, pod, waiting
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 
 def wait(fake: Fake, timeout: float = 0.3) -> dict[str, Any]:
     """Wait for the fake's pod."""
@@ -24,7 +26,7 @@ def reference(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Reference pods come up; gives the nodes they were asked for on."""
     nodes: list[str] = []
     monkeypatch.setattr(probe_pods, "reference", lambda _kube, _image, node, **_: nodes.append(node))
-    monkeypatch.setattr(pod_status, "LOOK", 0.001)
+    monkeypatch.setattr(pod_status, "LOOK", 0.01)
     return nodes
 
 
@@ -83,11 +85,11 @@ class Later(Fake):
         ('0/3 nodes are available: persistentvolumeclaim "home" not found.', pod_status.UNBOUND_LOOKS),
     ],
 )
-@pytest.mark.usefixtures("reference", "kernel")
+@pytest.mark.usefixtures("reference")
 def test_a_scheduler_is_believed_after_a_while_and_of_volumes_later(
     message: str, looks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pod_status, "LOOK", 0.001)
+    monkeypatch.setattr(pod_status, "LOOK", 0.01)
     assert pod_status.is_ready(wait(Later(message, looks), timeout=30))
     with pytest.raises(SubjectFault, match="Unschedulable: 0/3 nodes"):
         wait(Later(message, looks + 1), timeout=30)
@@ -96,7 +98,7 @@ def test_a_scheduler_is_believed_after_a_while_and_of_volumes_later(
 @pytest.mark.usefixtures("reference")
 def test_on_a_slow_machine_a_scheduler_gets_longer(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
     kernel.slowed(3)
-    monkeypatch.setattr(pod_status, "LOOK", 0.001)
+    monkeypatch.setattr(pod_status, "LOOK", 0.01)
     looks = 3 * pod_status.UNSCHEDULABLE_LOOKS
     assert pod_status.is_ready(wait(Later("3 didn't match Pod's node selector.", looks), timeout=30))
 
@@ -105,7 +107,7 @@ def test_a_terminal_state_blocks_when_a_reference_pod_fails_too(monkeypatch: pyt
     def fails(*_: object, **__: object) -> None:
         raise EnvironmentFault("no such node")
 
-    monkeypatch.setattr(pod_status, "LOOK", 0.001)
+    monkeypatch.setattr(pod_status, "LOOK", 0.01)
     monkeypatch.setattr(probe_pods, "reference", fails)
     with pytest.raises(EnvironmentFault, match="a reference pod on w fails too: no such node"):
         wait(Fake(pod(waiting("ErrImagePull"))))
@@ -185,7 +187,7 @@ class Slow(Fake):
         return self.live if self.left < 0 else pod(waiting("ErrImagePull"))
 
 
-@pytest.mark.usefixtures("reference", "kernel")
+@pytest.mark.usefixtures("reference")
 def test_an_image_that_comes_at_a_later_look_is_no_fault() -> None:
     assert pod_status.is_ready(wait(Slow(pod_status.IMAGE_LOOKS), timeout=30))
     with pytest.raises(SubjectFault, match="ErrImagePull"):
@@ -211,11 +213,10 @@ class Full(Later):
         return [{"status": {"allocatable": {"cpu": "2"}}}]
 
 
-@pytest.mark.usefixtures("kernel")
 def test_room_in_a_full_cluster_is_waited_for_and_never_the_pods_fault(
     monkeypatch: pytest.MonkeyPatch, reference: list[str]
 ) -> None:
-    monkeypatch.setattr(pod_status, "LOOK", 0.001)
+    monkeypatch.setattr(pod_status, "LOOK", 0.01)
     with pytest.raises(DeadlineExceeded, match=r"the cluster is full: .*Insufficient cpu"):
         wait(Full("500m"), timeout=0.5)
     room = Full("500m")
@@ -224,9 +225,7 @@ def test_room_in_a_full_cluster_is_waited_for_and_never_the_pods_fault(
     assert reference == []
 
 
-def test_a_reference_pod_asks_for_what_the_pod_asks_for(
-    monkeypatch: pytest.MonkeyPatch, kernel: Kernel
-) -> None:
+def test_a_reference_pod_asks_for_what_the_pod_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
     def fails(_kube: object, _image: str, node: str, *, requests: object, pulled: bool) -> None:
@@ -234,7 +233,7 @@ def test_a_reference_pod_asks_for_what_the_pod_asks_for(
         raise EnvironmentFault("no node")
 
     monkeypatch.setattr(probe_pods, "reference", fails)
-    monkeypatch.setattr(pod_status, "LOOK", 0.001)
+    monkeypatch.setattr(pod_status, "LOOK", 0.01)
     unfit = Full("500m")
     unfit.message = "0/3 nodes are available: 3 didn't match Pod's node selector."
     with pytest.raises(EnvironmentFault, match="on any node fails too: no node"):
@@ -242,7 +241,7 @@ def test_a_reference_pod_asks_for_what_the_pod_asks_for(
     assert asked == [("", [{"cpu": "500m"}], False)]
 
 
-@pytest.mark.usefixtures("reference", "kernel")
+@pytest.mark.usefixtures("reference")
 def test_a_pod_that_asks_for_more_than_any_node_has_is_at_fault_itself() -> None:
     with pytest.raises(SubjectFault, match="no node has what it asks for: cpu 64"):
         wait(Full("64"), timeout=30)

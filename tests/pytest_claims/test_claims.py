@@ -8,7 +8,7 @@ import pytest
 
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT
-from pytest_claims import claims, waivers
+from pytest_claims import claims, selection, waivers
 from pytest_claims.faults import UsageError
 
 FLAGS = {"derived", "live"}
@@ -84,3 +84,13 @@ def test_claims_of_the_sandbox_need_neither_engine_nor_cluster() -> None:
     assert OURS.of_host(["sbx-*"])
     assert not OURS.of_host(["sbx-*", "netpol-*"])
     assert not OURS.of_host([])
+
+
+def test_who_changes_what_was_read_changes_nothing_for_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("[a]\nb = [1]\n")
+    first = selection.read_toml(path)
+    first["a"]["b"].append(2)
+    assert selection.read_toml(path) == {"a": {"b": [1]}}
+    path.write_text("[a]\nb = [3]\n")
+    assert selection.read_toml(path) == {"a": {"b": [3]}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pytest_claims.own_process import PROCESS
 from pytest_claims.pace import Deadline, Machine
 from pytest_claims.waiting import until
 from tests.kernel import PROCESSORS, QUICK, Kernel
+from tests.support.clocks import Clock
 
 
 def test_an_idle_machine_is_not_slow(kernel: Kernel) -> None:
@@ -131,23 +131,23 @@ def test_a_deadline_on_a_quiet_machine_is_its_seconds(kernel: Kernel) -> None:
     assert str(deadline) == "60 s"
 
 
-def test_a_wait_on_a_slow_machine_is_stretched_and_says_so(kernel: Kernel) -> None:
+def test_a_wait_on_a_slow_machine_is_stretched_and_says_so(kernel: Kernel, clock: Clock) -> None:
     kernel.slowed(5)
     looks: list[float] = []
-    started = time.monotonic()
+    started = clock.moment
 
     with pytest.raises(
         DeadlineExceeded, match=r"not within 1 s \(stretched to \d+ s: the machine is \S+ times slow"
     ):
-        until(lambda: looks.append(time.monotonic()), timeout=1, every=0.05, what="a state")
+        until(lambda: looks.append(clock.moment), timeout=1, every=0.05, what="a state")
 
     assert looks[-1] - started > 4.5
 
 
-def test_what_comes_late_on_a_slow_machine_is_waited_for(kernel: Kernel) -> None:
+def test_what_comes_late_on_a_slow_machine_is_waited_for(kernel: Kernel, clock: Clock) -> None:
     kernel.slowed(12)
-    ready = time.monotonic() + 1.5
-    assert until(lambda: time.monotonic() > ready, timeout=0.3, every=0.05, what="a late answer")
+    ready = clock.moment + 1.5
+    assert until(lambda: clock.moment > ready, timeout=0.3, every=0.05, what="a late answer")
 
 
 def test_a_wait_grows_while_it_lasts(kernel: Kernel) -> None:
@@ -194,7 +194,7 @@ def test_a_watch_writes_what_it_saw(kernel: Kernel, tmp_path: Path) -> None:
     assert pace.read(tmp_path / "elsewhere") == {}
 
 
-def test_the_slowest_moment_since_a_mark_is_remembered(kernel: Kernel) -> None:
+def test_the_slowest_moment_since_a_mark_is_remembered(kernel: Kernel, clock: Clock) -> None:
     pace.mark()
     kernel.slowed(4)
     assert until(lambda: pace.slowest() == 4, timeout=10, what="a new measurement")

@@ -5,21 +5,13 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
-from boxproof.core.settings import ROOT
-
-
-@cache
-def suites() -> dict[Path, ast.Module]:
-    """Return every module of the suites, parsed."""
-    return {path: ast.parse(path.read_text()) for path in sorted((ROOT / "suites").rglob("*.py"))}
+from tests.support.sources import nodes, suites
 
 
 def calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
     """Yield the calls of a plain name."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
             yield node
 

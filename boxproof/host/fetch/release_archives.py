@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import ssl
 import tarfile
 import tempfile
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,10 +62,16 @@ def served(url: str, sha256: str, *, name: str, member: str = "", settings: Sett
     if urlsplit(url).netloc in PROCESS.get(SilentHosts):
         return False
     try:
-        return httpx.head(url, timeout=ASK, follow_redirects=True).is_success
+        return httpx.head(url, timeout=ASK, follow_redirects=True, verify=_trust()).is_success
     except httpx.HTTPError:
         PROCESS.get(SilentHosts).add(urlsplit(url).netloc)
         return False
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return the authorities of httpx, read once: it reads them anew for each question."""
+    return httpx.create_ssl_context()
 
 
 def _download(url: str, target: Path) -> bool:
@@ -73,7 +81,7 @@ def _download(url: str, target: Path) -> bool:
     try:
         with (
             progress.step(f"downloading {url.rpartition('/')[2]}"),
-            httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client,
+            httpx.Client(timeout=TIMEOUT, follow_redirects=True, verify=_trust()) as client,
             client.stream("GET", url) as answer,
             target.open("wb") as sink,
         ):

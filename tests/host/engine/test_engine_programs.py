@@ -102,7 +102,7 @@ def test_programs_of_a_newer_abi_are_noticed_and_an_older_suite_is_used(
 def test_a_program_that_hangs_is_noticed(
     archive: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_programs, "START_TIMEOUT", 3.0)
+    monkeypatch.setattr(engine_programs, "START_TIMEOUT", 1.0)
     archives.write(archive, "sid", "3.0-1", {"docker.io": ENGINE["docker.io"]}, archives.HANGS)
     assert said(assemble(archive, settings), "dockerd") == "dockerd 2.0-1"
 

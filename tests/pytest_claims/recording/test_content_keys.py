@@ -58,3 +58,13 @@ def test_a_part_can_be_left_out(tmp_path: Path) -> None:
     assert content_keys.tree(tmp_path, tmp_path / "a") == before
     assert [each.name for each in content_keys.files(tmp_path, tmp_path / "a")] == ["b"]
     assert content_keys.tree(tmp_path / "b") == content_keys.tree(tmp_path / "b")
+
+
+def test_links_count_by_where_they_lead_and_are_not_gone_into(tmp_path: Path) -> None:
+    (tmp_path / "a" / "in").mkdir(parents=True)
+    (tmp_path / "a" / "in" / "x").write_text("1")
+    (tmp_path / "to-a").symlink_to("a")
+    (tmp_path / "to-x").symlink_to("a/in/x")
+    (tmp_path / "nowhere").symlink_to("gone")
+    listed = [str(each.relative_to(tmp_path)) for each in content_keys.files(tmp_path)]
+    assert listed == ["nowhere", "to-a", "to-x", "a/in/x"]

@@ -62,3 +62,12 @@ def test_what_is_no_more_is_forgotten() -> None:
     )
     lock.prune({"b"}, {"x/one"})
     assert (lock.checks, lock.sabotages) == ({}, {"x/one": A})
+
+
+def test_who_changes_a_lock_that_was_read_changes_nothing_for_the_next(tmp_path: Path) -> None:
+    red_lock.write(tmp_path, RedLock({"t.py::a": Seen(form="0" * 16, sabotage="c/s")}, {"c/s": "1" * 16}))
+    first = red_lock.read(tmp_path)
+    first.checks.clear()
+    first.sabotages.clear()
+    assert red_lock.read(tmp_path).sabotages == {"c/s": "1" * 16}
+    assert list(red_lock.read(tmp_path).checks) == ["t.py::a"]
