@@ -17,7 +17,7 @@ from boxproof.probes.reach import Outside, lookup, resolved
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
-from suites.packaging import compose_overlays, engine_sockets
+from suites.packaging import compose_overlays, engine_sockets, task_commands
 from suites.packaging.compose_probes import (
     InNetwork,
     group_of,
@@ -39,6 +39,10 @@ ABSENT = require(
 USABLE = require("the engine's socket is of use", lambda found: found.mounted and found.usable)
 NOT_SHIPPED = require("it mounts no engine's socket", lambda found: found == [])
 NOT_OPENED = require("no command lets everybody use an engine's socket", lambda found: found == [])
+NO_TASK = require("no task mounts an engine's socket into the box unasked", lambda found: found == {})
+MAKEFILE = (
+    "IMAGE := box:1.0\nrun: build\n\tdocker run -v /var/run/docker.sock:/var/run/docker.sock $(IMAGE)\n"
+)
 WARNS = require("it says that whoever has the socket is root", lambda sentences: sentences != [])
 OTHER = "other"
 AS_THE_FIRST = require(
@@ -217,3 +221,17 @@ def test_nothing_else_comes_up_by_a_file_of_variables(subject: Subject) -> None:
         ALONE_TOO.fails(amiss("a directory in its place", {"compose.debug.yaml": own}))
     found = compose_overlays.chosen(subject)
     ALONE_TOO(amiss(f"{len(found)} files that are taken", found))
+
+
+@claim("docker-socket-opt-in")
+@needs("without-cluster")
+@scope("image")
+def test_no_task_mounts_it_unasked(subject: Subject) -> None:
+    """A task that is called after the socket is the request; one that starts the box as usual is none."""
+
+    def found(asked: str, told: Mapping[str, str], image: str) -> dict[str, list[str]]:
+        return observe("sockets that tasks mount", asked, task_commands.sockets(told, image))
+
+    with control("a task that starts the box with it is seen"):
+        NO_TASK.fails(found("a doctored Makefile", {"Makefile": MAKEFILE}, "box"))
+    NO_TASK(found("scripts and task runners", task_commands.tasks(subject), subject.image.name))

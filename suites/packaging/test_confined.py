@@ -14,7 +14,7 @@ from boxproof.probes.processes import capabilities
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
-from suites.packaging import compose_overlays, given_commands
+from suites.packaging import compose_overlays, given_commands, task_commands
 from suites.packaging.compose_probes import group_of
 
 pytestmark = scope("image")
@@ -42,6 +42,14 @@ TOLD = require(
     "a page has the command, and whatever gives one gives just its options",
     lambda found: found["given"] and found["others"] == [],
 )
+
+
+NOT_FREED = require("no task and no pipeline gives the box what confines it", lambda found: found == {})
+FREED = {
+    "Makefile": "IMAGE := box:ci\nrun:\n\tdocker run --rm --privileged $(IMAGE)\n",
+    "tasks.py": 'ctx.run(["docker", "run", "--cap-add", "ALL", "box:ci"])\n',
+    "ci.yml": "env:\n  BOX: box:ci\njobs:\n  a:\n    steps:\n    - run: docker run --pid=host $BOX\n",
+}
 
 
 @dataclass(frozen=True)
@@ -167,3 +175,19 @@ def given_back(service: Mapping[str, Any]) -> Iterator[str]:
     if str(service.get("memswap_limit", "")) == ENDLESS[1]:
         yield "swap without end"
     yield from (str(each) for each in service.get("security_opt") or () if UNCONFINED.match(str(each)))
+
+
+@claim("iso-held-without-a-cluster")
+def test_no_task_and_no_pipeline_takes_it_back(subject: Subject) -> None:
+    """What runs it with the image in a variable, or in a list of words, runs it as well."""
+
+    def found(asked: str, told: Mapping[str, str], image: str, *, trials: bool = False) -> dict[str, Any]:
+        back = task_commands.freed(told, image, trials=trials)
+        return observe("given by tasks", asked, back)
+
+    with control("privileges by a variable, a capability by a list, the machine's processes are seen"):
+        for path, text in FREED.items():
+            NOT_FREED.fails(found(path, {path: text}, "box"))
+    image = subject.image.name
+    NOT_FREED(found("scripts and task runners", task_commands.tasks(subject), image))
+    NOT_FREED(found("pipelines", task_commands.pipelines(subject), image, trials=True))
