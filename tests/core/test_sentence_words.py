@@ -15,8 +15,8 @@ from pytest_claims import claims
 
 OF_OURS = re.compile(r"[Cc]laude|CLAUDE|\b1000\b|/home/|Ubuntu|{|}|\[|\]")
 OF_ANY_BOX = {
-    "image", "dockerfile", "apt", "stages", "entrypoints", "workload", "pod", "template", "policy", "configmap",
-    "rights", "statefulset", "volume", "account", "namespace", "config-dir", "token", "compose",
+    "image", "dockerfile", "apt", "stages", "entrypoints", "workload", "pod", "template", "policy",
+    "configmap", "rights", "statefulset", "volume", "account", "namespace", "config-dir", "token", "compose",
     "compose-socket", "chart", "chart-beside", "default-tier",
 }  # fmt: skip
 
