@@ -77,8 +77,9 @@ def suite(
         pytester.makepyfile(test_suite=HEADER + code)
         pytester.makeconftest(HEADER + conftest)
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
-        off = ("allure_pytest", "hypothesispytest")  # slow, and not needed
-        words = [word for name in off for word in ("-p", f"no:{name}")]
+        # what else is installed here is slow to load, and not needed
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        words = ["-p", "no:allure_pytest", "-p", "xdist.plugin"]
         words += ["-p", PLUGIN, "-p", OWN, "-o", f"claims_dir={OURS.claims_dir}", *options]
         result = (pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess)(*words)
         text = "\n".join([*result.outlines, *result.errlines])
