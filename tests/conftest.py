@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.support import bytecode, clocks, stubs
 bytecode.keep()
 SEARCHES = gc.get_threshold()
 gc.set_threshold(100_000, 10, 10)  # what is imported and collected stays: to search it for garbage finds none
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup's would be that of the programs that tests hang up on
 settings.register_profile("boxproof", deadline=None)
 settings.load_profile("boxproof")
 
