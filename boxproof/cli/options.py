@@ -13,6 +13,11 @@ from boxproof.core.settings import Settings
 from pytest_claims import selection
 from pytest_claims.faults import UsageError
 
+OF_A_CLUSTER = frozenset(
+    {"kind", "containerd", "kubernetes", "cluster", "keep", "registry", "context", "kubeconfig"}
+)
+JOINS, LISTS = "it joins what was run, and runs nothing", "it lists cells, and runs nothing"
+
 
 class Parser(argparse.ArgumentParser):
     """Argument errors as UsageError, with the nearest option for a misspelt one."""
@@ -270,12 +275,6 @@ def asked(words: Sequence[str], command: str, about: str) -> tuple[Settings, dic
     if command not in ("doctor", "e2e", "report"):
         settings.own_cluster()
     return settings, own
-
-
-OF_A_CLUSTER = frozenset(
-    {"kind", "containerd", "kubernetes", "cluster", "keep", "registry", "context", "kubeconfig"}
-)
-JOINS, LISTS = "it joins what was run, and runs nothing", "it lists cells, and runs nothing"
 
 
 @dataclass(frozen=True)

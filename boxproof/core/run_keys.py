@@ -22,6 +22,8 @@ UPWARDS = re.compile(r"(?<![\w./-])(?:\./)*(?:[\w.@+-]+/)*\.\.(?:/[\w.@+*-]+)*")
 SUFFIXES = (".yaml", ".yml")
 NAMES = (OWNER, "Kustomization")
 LARGEST = 1 << 20  # bytes of a file that is looked into
+# settings: where what a run is made of comes from
+DECIDE = ("registry", "snapshot", "binary_cache", "engine")
 
 
 def of_subject(subject: Path) -> str:
@@ -77,14 +79,6 @@ def _upwards(path: Path) -> set[str]:
     if path.stat().st_size > LARGEST:
         return set()
     return set(UPWARDS.findall(path.read_text(encoding="utf-8", errors="replace")))
-
-
-DECIDE = (
-    "registry",
-    "snapshot",
-    "binary_cache",
-    "engine",
-)  # settings: where what a run is made of comes from
 
 
 def of_circumstances(settings: Settings) -> str:

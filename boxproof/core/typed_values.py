@@ -10,6 +10,22 @@ from urllib.parse import urlsplit
 from pytest_claims.faults import UsageError
 from pytest_claims.selection import is_directory, is_file, short, there
 
+LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+HOST = rf"{LABEL}(\.{LABEL})*(:{PORT})?"
+PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"  # of a repository's name
+REGISTRY = re.compile(f"{HOST}(/{PART})*")
+REGISTRY_FORM = "HOST[:PORT][/PATH], in lower case, without https://"
+ARTIFACT = re.compile(
+    rf"oci://(?P<host>{HOST})/(?P<name>{PART}(/{PART})*)"
+    r"(:(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+ARTIFACT_FORM = "oci://HOST[:PORT]/NAME[:TAG][@sha256:…], in lower case"
+OCI, WHEEL = "oci://", "wheel:"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+SHARED_FORM = "a directory, https://…, oci://HOST/NAME[:TAG], or wheel: before a directory or https://…"
+
 
 def at_home(value: str) -> Path:
     """Return a path with the home in the place of ~; for a user who has none ~ stays: Path raises there."""
@@ -78,23 +94,6 @@ def directory(shown: str, value: str, mode: int, hint: str) -> Path:
     if not is_directory(above) or not os.access(above, os.W_OK | os.X_OK):
         raise UsageError(f"{told} cannot be made in {above}", hint=hint)
     return path
-
-
-LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
-HOST = rf"{LABEL}(\.{LABEL})*(:{PORT})?"
-PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"  # of a repository's name
-REGISTRY = re.compile(f"{HOST}(/{PART})*")
-REGISTRY_FORM = "HOST[:PORT][/PATH], in lower case, without https://"
-ARTIFACT = re.compile(
-    rf"oci://(?P<host>{HOST})/(?P<name>{PART}(/{PART})*)"
-    r"(:(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
-ARTIFACT_FORM = "oci://HOST[:PORT]/NAME[:TAG][@sha256:…], in lower case"
-OCI, WHEEL = "oci://", "wheel:"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-SHARED_FORM = "a directory, https://…, oci://HOST/NAME[:TAG], or wheel: before a directory or https://…"
 
 
 def remote(value: str) -> bool:

@@ -33,6 +33,8 @@ APP = "app.kubernetes.io/name"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 DEFINED = 30.0  # seconds until a kind that was defined is served
 PUSHED = "pushed"  # in Session.extra: the digest of the box's manifest in the registry
+WRITERS = ("managedFields",)
+AT_MOST = 4  # instances, the youngest first
 
 
 def aliases(stub: StubInfo | None) -> list[dict[str, Any]]:
@@ -206,10 +208,6 @@ def home_of(state: Path, run: str) -> Path:
 def record_path(session: Session, suffix: str) -> Path:
     """Return where the instance ``suffix`` is written down."""
     return instances_of(session) / f"{suffix or 'first'}.json"
-
-
-WRITERS = ("managedFields",)
-AT_MOST = 4  # instances, the youngest first
 
 
 def collector(session: Session) -> Callable[[Evidence], None]:

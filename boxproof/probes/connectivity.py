@@ -29,6 +29,14 @@ WITHIN = 3.0  # seconds a connection may take; one that is denied without an ans
 SWEEP = 120.0  # seconds the probe gets for all connections of one source
 MESSAGE = 500  # characters of a fault; the words of a probe name a hundred places
 PROTOCOLS = ("TCP", "UDP")
+T = TypeVar("T")
+TAKES_HOLD = 20.0  # seconds an engine gets; kube-router was seen to need up to a few
+IN_FORCE = 120.0  # seconds; under kube-router on a busy machine a new pod was seen to be free for 75
+HELD = 3.0  # seconds for which a denial is watched where a sentence is about its lasting
+LOOKS = 3  # times another one gets through while the box does not, until that is the answer
+POLICY = "networking.k8s.io/v1"
+CANARY = "boxproof.dev/in-force"
+BY_THEN = 120.0  # seconds; under kube-router on a busy machine a new pod was seen to be free for 75
 
 
 @dataclass(frozen=True)
@@ -138,15 +146,6 @@ def mismatches(wanted: dict[str, bool], seen: dict[str, Reach]) -> list[str]:
         for text, may in wanted.items()
         if (seen[text] is Reach.OPEN) is not may
     )
-
-
-T = TypeVar("T")
-TAKES_HOLD = 20.0  # seconds an engine gets; kube-router was seen to need up to a few
-IN_FORCE = 120.0  # seconds; under kube-router on a busy machine a new pod was seen to be free for 75
-HELD = 3.0  # seconds for which a denial is watched where a sentence is about its lasting
-LOOKS = 3  # times another one gets through while the box does not, until that is the answer
-POLICY = "networking.k8s.io/v1"
-CANARY = "boxproof.dev/in-force"
 
 
 def becomes(
@@ -273,9 +272,6 @@ def selecting(kube: Kube, namespace: str, labels: Mapping[str, str]) -> dict[str
     """Return the policies of ``namespace`` that select a pod with ``labels``: name -> directions."""
     found = of_pod(kube.list("NetworkPolicy", namespace), labels)
     return {each["metadata"]["name"]: sorted(each["spec"].get("policyTypes", ["Ingress"])) for each in found}
-
-
-BY_THEN = 120.0  # seconds; under kube-router on a busy machine a new pod was seen to be free for 75
 
 
 @dataclass(frozen=True)

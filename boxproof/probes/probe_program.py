@@ -51,6 +51,9 @@ CHANGES = (
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1",
     'LABEL boxproof.dev/role="probe"',
 )
+READINGS = frozenset({"connect", "resolve", "https", "seen", "processes", "capabilities"})
+ANSWERS = 30.0  # seconds until a late answer is given up on
+ANSWER = 60.0  # seconds for the probe program to start and to answer, beside what it is told to wait
 
 
 def reference() -> str:
@@ -127,11 +130,6 @@ def _build_on_published(client: Any, name: str) -> None:
             shutil.copyfile(source, Path(below) / source.name)
         (Path(below) / "Dockerfile").write_text("\n".join(lines) + "\n")
         client.images.build(path=below, tag=name, rm=True, forcerm=True)
-
-
-READINGS = frozenset({"connect", "resolve", "https", "seen", "processes", "capabilities"})
-ANSWERS = 30.0  # seconds until a late answer is given up on
-ANSWER = 60.0  # seconds for the probe program to start and to answer, beside what it is told to wait
 
 
 class Taken(EnvironmentFault):

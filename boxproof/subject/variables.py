@@ -12,6 +12,15 @@ from dataclasses import dataclass, field
 VARIABLE = re.compile(
     r"(?<![$\\])\$(?:\{(?P<braced>\w+)(?:(?P<sign>:?[-?+])(?P<word>(?:[^{}]|\{[^{}]*\})*))?\}|(?P<bare>\w+))"
 )
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "amd64"
+# what a builder tells of the machine that a build is for: to each FROM, and to a stage that names it
+PLATFORM = {
+    **dict.fromkeys(("BUILDPLATFORM", "TARGETPLATFORM"), f"linux/{ARCHITECTURE}"),
+    **dict.fromkeys(("BUILDOS", "TARGETOS"), "linux"),
+    **dict.fromkeys(("BUILDARCH", "TARGETARCH"), ARCHITECTURE),
+    **dict.fromkeys(("BUILDVARIANT", "TARGETVARIANT"), ""),
+}
+SET_IN_SHELL = re.compile(r"(?:(?:^|[\s;&|({])(\w+)\+?=|\bfor\s+(\w+)\s+in\b|\bread\s+(?:-\S+\s+)*(\w+))")
 
 
 def name_of(found: re.Match[str]) -> str:
@@ -38,17 +47,6 @@ def filled(text: str, known: Mapping[str, str] | None = None) -> str:
         return found[0] if stands is None else stands
 
     return VARIABLE.sub(told, text)
-
-
-ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "amd64"
-# what a builder tells of the machine that a build is for: to each FROM, and to a stage that names it
-PLATFORM = {
-    **dict.fromkeys(("BUILDPLATFORM", "TARGETPLATFORM"), f"linux/{ARCHITECTURE}"),
-    **dict.fromkeys(("BUILDOS", "TARGETOS"), "linux"),
-    **dict.fromkeys(("BUILDARCH", "TARGETARCH"), ARCHITECTURE),
-    **dict.fromkeys(("BUILDVARIANT", "TARGETVARIANT"), ""),
-}
-SET_IN_SHELL = re.compile(r"(?:(?:^|[\s;&|({])(\w+)\+?=|\bfor\s+(\w+)\s+in\b|\bread\s+(?:-\S+\s+)*(\w+))")
 
 
 @dataclass

@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
+from boxproof.subject.image import copied_files
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.image.shell_commands import program
 from suites.image import fixed_versions, version_lists
@@ -110,7 +111,7 @@ def sources(recipe: Recipe, stage: Stage, step: Step) -> Sources:
 
 def _named(step: Step) -> list[str]:
     """Return what a COPY or ADD brings, in either form."""
-    return [each.strip("\"',[]") for each in step.rest.split()[:-1]]
+    return copied_files.words(step.rest)[:-1]
 
 
 class Files:
@@ -155,7 +156,7 @@ class Files:
 
 def _renamed(step: Step) -> Iterator[tuple[str, str]]:
     """Give the name that a COPY or ADD of the context puts a file under, and its path, where these differ."""
-    words = [each.strip("\"',[]") for each in step.rest.split()]
+    words = copied_files.words(step.rest)
     if step.word in ("COPY", "ADD") and not step.option("from") and len(words) == 2:
         source, name = words[0].lstrip("/"), PurePosixPath(words[1]).name
         if not words[1].endswith(("/", ".")) and name != PurePosixPath(source).name:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from boxproof.subject import documented_commands
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
+from boxproof.subject.parts import WORKFLOWS
 from suites import development
 from suites.ci import other_pipelines
 from suites.packaging import engine_sockets
@@ -16,7 +18,8 @@ RUNNERS = (
     *shipped.SCRIPTS, "GNUmakefile", "makefile.*", "*.just", ".justfile", "Taskfile.yaml", "tasks.py",
     "noxfile.py", "dodo.py", "fabfile.py", "Rakefile", "package.json", "mise.toml", "*.ps1", "*.bat", "*.cmd",
 )  # fmt: skip
-WORKFLOWS = (".github/**/*.y*ml", ".forgejo/**/*.y*ml", ".gitea/**/*.y*ml", "action.y*ml")
+# an action of its own lies beside the workflows, or at the top
+PIPELINES = (*(f"{PurePosixPath(each).parent}/**/*.y*ml" for each in WORKFLOWS), "action.y*ml")
 IN_LISTS = (".py", ".json", ".rb")
 # a variable as make, just, Task, a shell, Python or a workflow has it
 FILLED = re.compile(
@@ -52,7 +55,7 @@ def tasks(subject: Subject) -> dict[str, str]:
 
 def pipelines(subject: Subject) -> dict[str, str]:
     """Return the workflows and the files of other pipelines of a subject, by path."""
-    own = {path for each in WORKFLOWS for path in subject.directory.glob(each) if path.is_file()}
+    own = {path for each in PIPELINES for path in subject.directory.glob(each) if path.is_file()}
     paths = sorted({*own, *other_pipelines.files(subject.directory)})
     return {str(each.relative_to(subject.directory)): each.read_text(errors="replace") for each in paths}
 

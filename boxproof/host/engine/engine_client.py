@@ -25,6 +25,11 @@ from pytest_claims import pace
 
 HEADER = struct.Struct(">BxxxL")  # which stream, and how many bytes follow: Docker Engine API, "Attach"
 STDERR = 2
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+FILES = ("ca.pem", "cert.pem", "key.pem")
+ANSWER_TIMEOUT = 5.0
+ANY_VERSION = "1.44"  # no request is made to choose one; /version and /info are asked without it
+UNIX = "unix://"
 
 
 class Api(docker.APIClient):  # type: ignore[misc]  # the SDK has no types
@@ -76,10 +81,6 @@ def _frames(raw: Any) -> Iterator[tuple[int, bytes]]:
     while len(header := raw.read(HEADER.size)) == HEADER.size:
         number, size = HEADER.unpack(header)
         yield number, raw.read(size)
-
-
-DEFAULT_HOST = "unix:///var/run/docker.sock"
-FILES = ("ca.pem", "cert.pem", "key.pem")
 
 
 @dataclass(frozen=True)
@@ -146,11 +147,6 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-ANSWER_TIMEOUT = 5.0
-ANY_VERSION = "1.44"  # no request is made to choose one; /version and /info are asked without it
-UNIX = "unix://"
 
 
 def server_version(host: str, *, timeout: float = ANSWER_TIMEOUT, certs: str = "") -> str:

@@ -22,6 +22,19 @@ from pytest_claims.faults import BoxproofError, EnvironmentFault
 
 PATIENCE = 1.2  # seconds
 PROBE_MODULE = ROOT / "cluster" / "modules" / "kind" / "go.mod"
+T = TypeVar("T")
+TRIES, PAUSE = 4, 0.5  # of one question to a registry; the pauses, in seconds, double
+SHOWN = 3
+TEMPORARY = re.compile(  # what clients say when a registry does not answer, or not now
+    r"\b5\d\d\b|\b429\b|timed? ?-?out|timeout|connection (re|fail|broken|abort)|could ?n.t connect|EOF\b"
+    r"|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|socket|no such host|resolv|dial tcp|TLS|certificate|unreachable"
+    r"|IncompleteRead|request failed|error sending request",
+    re.IGNORECASE,
+)
+SAID = re.compile(  # by a command of ours that lacked an input
+    r"^boxproof: .*(does not answer, asked for|inputs? cannot be had|archive of \S+ does not answer).*",
+    re.MULTILINE,
+)
 
 
 def answers(url: str, *, method: str = "HEAD", fine: tuple[int, ...] = ()) -> str:
@@ -77,22 +90,6 @@ def debian_mirror(suite: str = "") -> str:
         return error.message
     main = next(source for source in sources if source.pocket == "")
     return answers(f"{main.uri.rstrip('/')}/dists/{suite or codename}/Release")
-
-
-T = TypeVar("T")
-TRIES, PAUSE = 4, 0.5  # of one question to a registry; the pauses, in seconds, double
-SHOWN = 3
-TEMPORARY = re.compile(  # what clients say when a registry does not answer, or not now
-    r"\b5\d\d\b|\b429\b|timed? ?-?out|timeout|connection (re|fail|broken|abort)|could ?n.t connect|EOF\b"
-    r"|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|socket|no such host|resolv|dial tcp|TLS|certificate|unreachable"
-    r"|IncompleteRead|request failed|error sending request",
-    re.IGNORECASE,
-)
-
-SAID = re.compile(  # by a command of ours that lacked an input
-    r"^boxproof: .*(does not answer, asked for|inputs? cannot be had|archive of \S+ does not answer).*",
-    re.MULTILINE,
-)
 
 
 class Unserved(EnvironmentFault):

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from boxproof.subject.image.dockerfile import Recipe, Step
 
-GIVEN = re.compile(
-    r"\$|://|^git@|^<<"
-)  # what a variable names, what lies elsewhere, what stands in the recipe
+# what a variable names, what lies elsewhere, what stands in the recipe
+GIVEN = re.compile(r"\$|://|^git@|^<<")
 
 
 @dataclass(frozen=True)

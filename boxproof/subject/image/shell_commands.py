@@ -31,6 +31,18 @@ SUBSTITUTED = re.compile(r"[$<>]\(")
 BACKTICKS = re.compile(r"(?<!\\)`([^`]+)`")
 QUOTED = re.compile(r"'[^']*'")
 PIP = re.compile(r"pip[\d.]+")
+HEREDOC = re.compile(
+    r"^(?P<head>[ \t]*(?P<word>RUN|COPY|ADD)\b[^\n]*?)<<-?[ \t]*(?P<quote>[\"']?)(?P<end>\w+)(?P=quote)"
+    r"(?P<tail>[^\n]*)\n(?P<body>.*?)^[ \t]*(?P=end)[ \t]*$",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
+OPENING = re.compile(r"<<-?[ \t]*[\"']?\w")
+INSTRUCTION = re.compile(r"^\s*(RUN|COPY|ADD)\b", re.IGNORECASE)
+RUN = re.compile(r"^\s*RUN\s+(--\S+\s+)*", re.IGNORECASE)
+INTERPRETERS = re.compile(r"(python|pypy|node|deno|bun|perl|ruby|php|lua)[\d.]*")
+STRICT = re.compile(r"\s*#!.*sh\s+-\w*e")  # how a script begins that ends at the first failure
+TEE = re.compile(r"\btee\s+(?:-\S+\s+)*([^\s;&|<>-][^\s;&|<>]*)")
+WRITTEN = re.compile(r">\s*([^\s;&|>]+)")
 
 
 def simple_commands(line: str) -> list[str]:
@@ -135,20 +147,6 @@ def _past(words: tuple[str, ...], valued: frozenset[str], before: int) -> tuple[
     while words and words[0].startswith("-"):
         words = words[2 if words[0] in valued else 1 :]
     return words[before:]
-
-
-HEREDOC = re.compile(
-    r"^(?P<head>[ \t]*(?P<word>RUN|COPY|ADD)\b[^\n]*?)<<-?[ \t]*(?P<quote>[\"']?)(?P<end>\w+)(?P=quote)"
-    r"(?P<tail>[^\n]*)\n(?P<body>.*?)^[ \t]*(?P=end)[ \t]*$",
-    re.MULTILINE | re.DOTALL | re.IGNORECASE,
-)
-OPENING = re.compile(r"<<-?[ \t]*[\"']?\w")
-INSTRUCTION = re.compile(r"^\s*(RUN|COPY|ADD)\b", re.IGNORECASE)
-RUN = re.compile(r"^\s*RUN\s+(--\S+\s+)*", re.IGNORECASE)
-INTERPRETERS = re.compile(r"(python|pypy|node|deno|bun|perl|ruby|php|lua)[\d.]*")
-STRICT = re.compile(r"\s*#!.*sh\s+-\w*e")  # how a script begins that ends at the first failure
-TEE = re.compile(r"\btee\s+(?:-\S+\s+)*([^\s;&|<>-][^\s;&|<>]*)")
-WRITTEN = re.compile(r">\s*([^\s;&|>]+)")
 
 
 def with_here_documents(text: str) -> str:
