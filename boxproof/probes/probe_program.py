@@ -51,7 +51,7 @@ CHANGES = (
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1",
     'LABEL boxproof.dev/role="probe"',
 )
-READINGS = frozenset({"connect", "resolve", "https", "seen", "processes", "capabilities"})
+READINGS = frozenset({"connect", "resolve", "https", "processes", "capabilities"})
 ANSWERS = 30.0  # seconds until a late answer is given up on
 ANSWER = 60.0  # seconds for the probe program to start and to answer, beside what it is told to wait
 

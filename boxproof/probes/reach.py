@@ -58,12 +58,6 @@ class Listener:
     udp: bool = False
     on: Prober | None = None
 
-    def seen(self) -> list[str]:
-        """Return the addresses that connected so far, oldest first."""
-        if self.on is None:
-            return []
-        return [str(each) for each in ask(self.on, "seen", "--token", self.token)["seen"]]
-
     def stop(self) -> None:
         """End it; raises EnvironmentFault if that fails, and Gone if it had ended before."""
         if self.on is not None and not ask(self.on, "stop", "--token", self.token)["stopped"]:

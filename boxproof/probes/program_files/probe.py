@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -56,12 +57,12 @@ def listen(asked: argparse.Namespace) -> Answer:
         server.listen(64)
     child = os.fork()
     if child == 0:
-        serve(server, asked.token, home / "seen", asked.udp)
+        serve(server, asked.token, asked.udp)
     (home / "pid").write_text(str(child))
     return {"port": server.getsockname()[1], "pid": child}
 
 
-def serve(server: socket.socket, token: str, seen: Path, udp: bool) -> None:
+def serve(server: socket.socket, token: str, udp: bool) -> None:
     """Answer every connection or datagram with the token; never returns."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -69,35 +70,27 @@ def serve(server: socket.socket, token: str, seen: Path, udp: bool) -> None:
         os.dup2(nothing, number)
     answer = f"{token}\n".encode()
     while True:
-        if udp:
-            peer = (answer_datagram(server, answer),)
-        else:
-            connection, peer = server.accept()
-            try:
-                connection.sendall(answer)
-                connection.close()
-            except OSError:
-                pass
-        with seen.open("a") as log:
-            log.write(f"{peer[0]}\n")
-
-
-def seen(asked: argparse.Namespace) -> Answer:
-    """Say who connected to a listener."""
-    path = STATE / asked.token / "seen"
-    return {"seen": path.read_text().split() if path.exists() else []}
+        with suppress(OSError):
+            if udp:
+                answer_datagram(server, answer)
+                continue
+            connection = server.accept()[0]
+            connection.sendall(answer)
+            connection.close()
 
 
 def stop(asked: argparse.Namespace) -> Answer:
     """End a listener; say whether it was there to be ended."""
-    path = STATE / asked.token / "pid"
+    home = STATE / asked.token
     try:
-        pid = int(path.read_text())
+        pid = int((home / "pid").read_text())
         there = not is_zombie(pid)
         os.kill(pid, signal.SIGKILL)
     except (FileNotFoundError, ProcessLookupError):
-        return {"stopped": False}
-    path.unlink()
+        there = False
+    shutil.rmtree(home, ignore_errors=True)
+    with suppress(OSError):  # another listener's is in it
+        STATE.rmdir()
     return {"stopped": there}
 
 
@@ -246,7 +239,6 @@ def parser() -> argparse.ArgumentParser:
     command(idle)
     command(stub)
     command(listen, ("port", {"type": int}), token, ("--udp", flag), ("--six", flag))
-    command(seen, token)
     command(stop, token)
     command(connect, ("host", {}), ("port", {"type": int}), within, ("--udp", flag), ("--identity", flag))
     command(

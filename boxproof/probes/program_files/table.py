@@ -64,8 +64,8 @@ def answer_all(waiting: selectors.BaseSelector, answer: bytes) -> None:
                 continue
 
 
-def answer_datagram(server: socket.socket, answer: bytes) -> str:
-    """Answer a datagram from the very address it came to, which may be one of many; returns who sent it."""
+def answer_datagram(server: socket.socket, answer: bytes) -> None:
+    """Answer a datagram from the very address it came to, which may be one of many."""
     _, ancillary, _, peer = server.recvmsg(2048, 256)
     back = [
         (level, kind, struct.pack("=I4s4s", 0, data[4:8], bytes(4)))
@@ -73,7 +73,6 @@ def answer_datagram(server: socket.socket, answer: bytes) -> str:
         if (level, kind) == (socket.IPPROTO_IP, PKTINFO)
     ]
     server.sendmsg([answer], back, 0, peer)
-    return str(peer[0])
 
 
 def sweep(asked: argparse.Namespace) -> Answer:
