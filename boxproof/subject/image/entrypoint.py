@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any
 
+from boxproof.subject.image.shell_commands import QUOTED, script, simple_commands
+
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
 INITS = frozenset({"tini", "tini-static", "dumb-init", "docker-init", "catatonit"})
 LAUNCHERS = frozenset({"env", "setpriv", "nice", "ionice", "stdbuf", "setsid", "exec", "nohup"})
+BLOCK_ENDS = frozenset({"fi", "esac", "done"})
+PLAIN = re.compile(r"(?!\w+=)[^<>|&;()\n]+")  # a command that nothing is redirected and no variable set for
+BESIDE = re.compile(
+    r"(?<!\|)\|(?!\|)|(?<![&>])&\s*$"
+)  # a shell runs what is in a pipe or before & in a child
 ABSOLUTE = re.compile(r"(?<![\w.])/[\w][\w./-]*")
 RUN = re.compile(r"(?:^|[;&|)]|\b(?:exec|source|then|do|else)\b)\s*(?=([A-Za-z_][\w.-]*))", re.MULTILINE)
 
@@ -37,6 +45,23 @@ def form(words: Sequence[str] | None, shell: Sequence[str] | None = None) -> For
         return Form.SHELL
     program = after_init(words)
     return Form.WRAPPED if program and is_shell(program[0]) and _takes_string(program[1:]) else Form.EXEC
+
+
+def leaves_shell(words: Any) -> bool:
+    """Return whether words, a list or a line, start a shell with a string that goes on beside its program.
+
+    It does not where it ends in ``exec``. bash becomes the only command of its string by itself, unless
+    something is redirected or set for it (its execute_cmd.c; tried).
+    """
+    plain = shlex.split(words) if isinstance(words, str) else [str(each) for each in words or ()]
+    if form(plain) not in (Form.SHELL, Form.WRAPPED):
+        return False
+    shell = after_init(plain)
+    text = script(tuple(shell))
+    every = [each for each in simple_commands(text) if each not in BLOCK_ENDS]
+    if PurePosixPath(shell[0]).name == "bash" and PLAIN.fullmatch(text.strip()) and len(every) == 1:
+        return False
+    return bool(BESIDE.search(QUOTED.sub("", text))) or not any(EXEC.search(each) for each in every[-1:])
 
 
 def _takes_string(words: Sequence[str]) -> bool:

@@ -49,7 +49,7 @@ def simple_commands(line: str) -> list[str]:
     """Return the commands of a shell line that it does not nest in quotes or ``$(…)``."""
     found = [""]
     quote, depth, braces = "", 0, 0  # those of a variable, which group no commands
-    for before, each in zip(f" {line}", line, strict=False):
+    for before, each, after in zip(f" {line}", line, f"{line[1:]} ", strict=False):
         opens = before == "$" and each == "{" and quote != "'"
         closes = each == "}" and braces > 0
         braces += opens - closes
@@ -58,7 +58,8 @@ def simple_commands(line: str) -> list[str]:
         elif each in "'\"":
             quote = each
         depth += {"(": 1, ")": -1}.get(each, 0)
-        if not quote and depth <= 0 and each in "&|;{}\n" and not (braces or closes):
+        redirects = each == "&" and (before in "<>" or after == ">")
+        if not quote and depth <= 0 and each in "&|;{}\n" and not (braces or closes or redirects):
             found.append("")
         else:
             found[-1] += each

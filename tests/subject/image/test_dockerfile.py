@@ -390,3 +390,8 @@ def test_what_a_stage_keeps_by_onbuild_is_carried_out_in_those_that_begin_with_i
     assert [each.word for each in second.steps] == ["RUN", "COPY", "USER"]
     assert [each.word for each in third.steps] == ["RUN"]
     assert dockerfile.parse(text).untagged() == {"two, COPY from": "b:latest"}
+
+
+def test_an_ampersand_of_a_redirection_ends_no_command() -> None:
+    line = "a 2>&1 & b &>log; c >&2 <&3"
+    assert shell_commands.simple_commands(line) == ["a 2>&1", "b &>log", "c >&2 <&3"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from boxproof.subject.image.entrypoint import Form, Trap, fate, form, is_script, scripts
+from boxproof.subject.image.entrypoint import Form, Trap, fate, form, is_script, leaves_shell, scripts
 from suites.image import image_user
 
 EXAMPLE = """#!/bin/bash
@@ -30,6 +30,31 @@ trap cleanup TERM INT
 )
 def test_form_looks_behind_the_bracket_and_the_init(words: list[str] | None, expected: Form) -> None:
     assert form(words) is expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), False),
+        (["tini", "--", "/start"], False),
+        (["sh", "-c", "exec app $*"], False),
+        (["bash", "-lc", "if ready; then\n  exec app\nfi"], False),
+        (["sh", "-c", "exec app; echo never"], True),
+        (["bash", "-lc", "app --serve $PORT"], False),
+        ("bash -lc 'app --serve'", False),
+        (["bash", "-lc", "app >log"], True),
+        (["bash", "-c", "HOME=/work app"], True),
+        (["bash", "-c", "app; clean"], True),
+        (["bash", "-c", "app & wait"], True),
+        (["sh", "-c", "app"], True),
+        (["sh", "-c", "exec app | exec tee log"], True),
+        (["sh", "-c", "exec app &"], True),
+        (["sh", "-c", "ready || prepare 'a|b'; exec app 2>&1"], False),
+        (["tini", "--", "sh", "-c", "app | tee log"], True),
+    ],
+)
+def test_a_shell_that_becomes_its_program_is_none_that_stays(words: list[str] | str, expected: bool) -> None:
+    assert leaves_shell(words) is expected
 
 
 @pytest.mark.parametrize(
