@@ -51,6 +51,11 @@ OVER = re.compile(
     r"|\bbake\b(?P<bake>[^\n;&|`]*)"
 )
 SET = re.compile(r"[\w*.-]+\.args\.(\w+=.*)")
+# an argument on a command line, whoever builds; what a pipeline fills in has spaces
+GIVEN = re.compile(
+    r"(?:--build-arg[= ][ \t]*|--set[= ][ \t]*[\"']?[\w*.-]+\.args\.)[\"']?"
+    r"(?P<given>\w+(?:=[\"']?(?:\$\{\{[^}]*\}\}|\$\([^()]*\)|[^\s\"'])*)?)"
+)
 ARGUMENTS = "build-args"  # of an action that builds
 
 Build = Mapping[str, object]
@@ -111,6 +116,26 @@ def _text(here: Directory, subject: Subject, where: str, place: Path, told: Buil
 
 def _contexts(told: Build) -> object:
     return told.get("additional_contexts") or told.get("contexts")
+
+
+def arguments(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Give each argument that commands, actions, Compose and Bake give a build, and where: by its name.
+
+    It is as it is written: ``NAME=value``, or ``NAME`` alone for what its user's environment says.
+    """
+    here = Directory(subject.directory)
+    for where, _, told in _told(here):
+        args = told.get("args")
+        pairs = mapping(args).items() if isinstance(args, Mapping) else ()
+        written = [f"{name}={value}" for name, value in pairs]
+        written += map(str, args) if isinstance(args, list) else ()
+        yield from ((where, each) for each in written)
+    for path, text in _texts(subject).items():
+        plain = documented_commands.CONTINUED.sub(" ", text)
+        yield from ((str(path), each["given"]) for each in GIVEN.finditer(plain))
+        if path.suffix in (".yml", ".yaml"):
+            for document in compose_file.documents(subject.directory / path):
+                yield from ((str(path), each) for options in _options(document) for each in _listed(options))
 
 
 def _by_commands(subject: Subject) -> Iterator[tuple[str, Path, Build]]:
@@ -196,11 +221,16 @@ def _of_actions(path: Path) -> Iterator[Build]:
     """Give what the steps of a pipeline tell an action that builds."""
     for document in compose_file.documents(path):
         for options in _options(document):
-            listed = [each.strip() for each in str(options[ARGUMENTS]).splitlines()]
-            args = [each for each in listed if "=" in each and not each.startswith("#")]
+            args = _listed(options)
             context, file = str(options.get("context") or "."), str(options.get("file") or "")
             if not ELSEWHERE.match(context):
                 yield _build(context, file, args=args, target=str(options.get("target") or ""))
+
+
+def _listed(options: Mapping[str, Any]) -> list[str]:
+    """Return the arguments that an action is told, one a line."""
+    lines = [each.strip() for each in str(options[ARGUMENTS]).splitlines()]
+    return [each for each in lines if "=" in each and not each.startswith("#")]
 
 
 def _options(value: Any) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -24,7 +25,7 @@ LOGINS = (
     "id_ed25519", "id_dsa", "application_default_credentials.json", ".aws/credentials", ".codex/auth.json",
     ".gemini/oauth_creds.json",
 )  # fmt: skip
-# hold settings too: where one is there, its content says what it is
+# hold settings too: one that is not there may hold a login
 SETTINGS = (
     ".env", ".env.local", ".env.production", ".claude.json", ".npmrc", ".pypirc", "credentials.json",
     "kubeconfig", ".kube/config", ".docker/config.json", ".config/gh/hosts.yml", ".cargo/credentials.toml",
@@ -42,11 +43,24 @@ def found(recipe: Recipe, context: Path, ignored: str = "") -> list[str]:
 
     ``ignored`` is the text of the ignore file: what it leaves out is not sent to the builder.
     """
+    kept = _sent(recipe, context, ignored)
+    return [f"{each.source} as {each.place}" for each in kept if _is_secret(each, context)]
+
+
+def held(recipe: Recipe, context: Path, ignored: str = "") -> list[str]:
+    """Return the files with secrets in them that any stage of a recipe gets: a cache keeps them too."""
+    stages = (recipe.stages[: at + 1] for at in range(len(recipe.stages)))
+    kept = (one for each in stages for one in _sent(replace(recipe, stages=each), context, ignored))
+    there = [each for each in dict.fromkeys(kept) if (context / each.source).is_file()]
+    return list(dict.fromkeys(each.source for each in there if _is_secret(each, context)))
+
+
+def _sent(recipe: Recipe, context: Path, ignored: str) -> list[Copied]:
+    """Return the files that the layers of an image get of a context, those that are sent to a builder."""
     lines = (each.strip() for each in ignored.splitlines())
     left_out = PatternMatcher([each for each in lines if each and not each.startswith("#")])
     every = (one for each in copied_files.of(recipe) for one in _brought(each, context))
-    kept = [each for each in every if not left_out.matches(each.source)]
-    return [f"{each.source} as {each.place}" for each in dict.fromkeys(kept) if _is_secret(each, context)]
+    return [each for each in dict.fromkeys(every) if not left_out.matches(each.source)]
 
 
 def _brought(copied: Copied, context: Path) -> Iterator[Copied]:
@@ -76,16 +90,16 @@ def _below(directory: Path, place: str, context: Path) -> Iterator[Copied]:
 
 
 def _is_secret(copied: Copied, context: Path) -> bool:
-    """Return whether a file is a login by its name, or may be one and does not show that it is none."""
+    """Return whether a file is a login by its name, has a secret in it, or is its user's own and may have."""
     if EXAMPLE.search(posixpath.basename(copied.source)):
         return False
     path = context / copied.source
     if _is_called(copied, LOGINS):
         return not path.is_file() or path.read_bytes().strip() not in (b"", b"{}")
-    if not _is_called(copied, SETTINGS):
-        return False
     if not path.is_file():
-        return True
+        return _is_called(copied, SETTINGS)
+    if path.stat().st_size > secret_scan.WHOLE:  # no file of settings; the image's layers are read whole
+        return False
     with path.open("rb") as content:
         return bool(secret_scan.in_file(content, copied.place))
 

@@ -49,8 +49,8 @@ ONE_WORD = "\N{NO-BREAK SPACE}"  # what is substituted is one word with what is 
 HERE = re.compile(r"<<<\s*(?:\"[^\"]*\"|'[^']*'|\S+)")  # standard input, and no word
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe", "postStart", "preStop")
 LOGINS = {  # options whose value is a login: of curl a name and a password, of wget the password
-    "curl": re.compile(r"(?:-[a-zA-Z]*[uU]|--(?:proxy-)?user)[= ]?[^\s:=]*:[^\s]"),
-    "wget": re.compile(r"--(?:http-|ftp-|proxy-)?password[= ]\S"),
+    "curl": re.compile(r"(?:-[a-zA-Z]*[uU]|--(?:proxy-)?user)[= ]?[^\s:=]*:(?P<value>\S+)"),
+    "wget": re.compile(r"--(?:http-|ftp-|proxy-)?password[= ](?P<value>\S+)"),
 }
 BUILT_IN = frozenset(
     {"printf", "echo", "export", "read", "test", "[", "[[", "unset", ":"}

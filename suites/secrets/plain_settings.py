@@ -124,11 +124,12 @@ def of_values(values: Any, at: str = "") -> list[str]:
 
 
 def _held(where: str, pairs: Iterable[tuple[Any, Any]]) -> list[str]:
-    called = ((name, value) for name, value in pairs if _is_called_so(str(name)))
+    called = ((name, value) for name, value in pairs if is_called_so(str(name)))
     return [f"{where}: {name}" for name, value in called if _is_said(value)]
 
 
-def _is_called_so(name: str) -> bool:
+def is_called_so(name: str) -> bool:
+    """Return whether a setting has the name of a secret."""
     return bool(NAMED.fullmatch(name) or VALUED.fullmatch(name))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,14 @@ from boxproof.core.secret_values import forms, holds_secret
 from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.pods.helper_pods import unique
-from boxproof.subject.image import dockerfile, secret_build
+from boxproof.subject.image import build_contexts, dockerfile, secret_build, shell_commands
 from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.secret_build import Built
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
-from suites.image import trial_build
-from suites.secrets import copied_secrets, password_server
+from suites.image import build_scripts, trial_build
+from suites.secrets import copied_secrets, password_server, written_credentials
 
 pytestmark = scope("image")
 
@@ -148,3 +149,44 @@ def test_no_file_of_secrets_is_copied_into_a_layer(subject: Subject, tmp_path: P
             NOT_COPIED.fails(copied(each, dockerfile.parse(f"FROM a:1\n{each}\n"), tmp_path))
     context = subject.directory / subject.image.context
     NOT_COPIED(copied("the Dockerfile", dockerfile.of(subject), context, trial_build.ignored(subject)))
+
+
+NOT_SAID = require(
+    "no step, and no file that one writes or gets, says a credential; none logs in by an argument",
+    lambda found: found == [],
+)
+LOGS_IN: dict[str, str] = {  # by what the canary is filled in for
+    "an option": "RUN curl -u robot:{} https://example.org/x",
+    "an address": "RUN git clone https://robot:{}@example.org/x",
+    "an argument's default": "ARG PIP_INDEX_URL=https://robot:{}@example.org/simple",
+    "an argument": "ARG LOGIN\nRUN curl --user robot:$LOGIN https://example.org/{}",
+    "a header in a script": "COPY get /\nRUN sh /get {}",
+}
+WRITES = "FROM a:1\nCOPY <<END /root/.netrc\nmachine example.org login robot password {}\nEND\n"
+KEEPS = "FROM a:1 AS first\nCOPY npmrc /root/.npmrc\nFROM b:1\nCOPY --from=first /x /x\n"
+
+
+@claim("no-secret-in-build-args")
+@needs("dockerfile")
+def test_no_step_of_a_build_says_a_credential(subject: Subject, tmp_path: Path, canary: str) -> None:
+    """What it says is in the provenance, and what a stage is given in the cache: a builder's stage too."""
+
+    def said(asked: str, text: str, context: Path, ignored: str = "", more: Sequence[Path] = ()) -> list[str]:
+        recipe, texts = dockerfile.parse(text), build_scripts.found(text, [context, *more])
+        steps = written_credentials.in_recipe(build_scripts.spelled_out(recipe, texts))
+        files = written_credentials.in_texts(shell_commands.here_document_files(text))
+        held = copied_secrets.held(recipe, context, ignored)
+        return observe("credentials in a build", asked, [*steps, *files, *held])
+
+    (tmp_path / "get").write_text(f"wget --header 'Authorization: Bearer {canary}' https://example.org/x\n")
+    with control("options, addresses, defaults, arguments, and scripts that a step carries out, are seen"):
+        for what, line in LOGS_IN.items():
+            NOT_SAID.fails(said(what, f"FROM a:1\n{line.format(canary)}\n", tmp_path))
+    with control("a file that a recipe writes, and one that its first stage gets, are seen"):
+        (tmp_path / "npmrc").write_text(f"//registry.example.org/:_authToken={canary}\n")
+        NOT_SAID.fails(said("a file in the recipe", WRITES.format(canary), tmp_path))
+        NOT_SAID.fails(said("a file of the context", KEEPS, tmp_path))
+    context, ignored = subject.directory / subject.image.context, trial_build.ignored(subject)
+    more = [path for _, path in build_contexts.directories(subject)]
+    for name in dict.fromkeys((subject.image.dockerfile, *dockerfile.of_all(subject))):
+        NOT_SAID(said(name, dockerfile.text_of(subject.directory / name), context, ignored, more))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from boxproof.core.session import Session
@@ -14,8 +16,9 @@ from boxproof.subject.image import dockerfile
 from boxproof.subject.manifests import compose_file, shipped
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
+from suites.image import every_build
 from suites.image.fixed_versions import secrets_in_words
-from suites.secrets import plain_settings
+from suites.secrets import plain_settings, written_credentials
 from suites.secrets.given_words import NAME
 from suites.secrets.written_tiers import tiers
 
@@ -124,3 +127,51 @@ def test_no_build_takes_a_secret_as_an_argument(subject: Subject) -> None:
         NO_ARGUMENT(named(name, list(arguments(content["services"]))))
     NO_ARGUMENT(named("files of Bake", list(baked(subject))))
     NO_ARGUMENT(commanded("documents and scripts", shipped.commands(subject)))
+
+
+NONE_GIVEN = require("no argument that a build is given is a secret", lambda found: found == [])
+GIVEN = (
+    "NPM_TOKEN", "NPM_TOKEN=${{ secrets.NPM_TOKEN }}", "LOGIN=${{ secrets.READ_TOKEN }}",
+    "INDEX=https://robot:a1{}@example.org/simple",
+)  # fmt: skip
+
+
+@claim("no-secret-in-build-args")
+@needs("dockerfile")
+@scope("image")
+def test_no_argument_that_a_build_is_given_is_a_secret(subject: Subject) -> None:
+    """By pipelines too, and by its value: whatever the argument is called."""
+
+    def given(asked: str, written: list[tuple[str, str]]) -> list[str]:
+        return observe("secrets as arguments", asked, written_credentials.in_arguments(written))
+
+    with control("a name, a pipeline's secret by another name, and an address with a password are seen"):
+        for each in GIVEN:
+            NONE_GIVEN.fails(given("an argument", [("doctored", each.replace("{}", token_hex(8)))]))
+    NONE_GIVEN(given("files, scripts and pipelines", list(every_build.arguments(subject))))
+
+
+NONE_HANDED_OVER = require(
+    "no file of variables that ships, and that the box is started with, says a secret",
+    lambda found: found == [],
+)
+
+
+@claim("pod-spec-holds-no-literal-token")
+@scope("image")
+def test_no_file_of_variables_that_ships_says_a_secret(subject: Subject, tmp_path: Path) -> None:
+    """A place for its user's own is none; a file that git leaves out is its user's own."""
+
+    def told(asked: str, files: Mapping[str, Path]) -> list[str]:
+        texts = {where: path.read_text(errors="replace") for where, path in files.items()}
+        every = {where: written_credentials.in_variables(text) for where, text in texts.items()}
+        found = [f"{where}: {name}" for where, names in every.items() for name in names]
+        return observe("secrets in files of variables", asked, found)
+
+    with control("those that a Compose file and a page name are seen"):
+        (tmp_path / "a.env").write_text(f"MODE=api\nANTHROPIC_API_KEY=a1{token_hex(8)}\n")
+        (tmp_path / "compose.yaml").write_text("services: {one: {env_file: a.env}}\n")
+        (tmp_path / "start.sh").write_text("docker run --env-file ./a.env box\n")
+        found = written_credentials.variable_files(Subject(directory=tmp_path, name="doctored"))
+        assert len(NONE_HANDED_OVER.fails(told("a box", found))) == 2
+    NONE_HANDED_OVER(told("Compose files, scripts, documents", written_credentials.variable_files(subject)))

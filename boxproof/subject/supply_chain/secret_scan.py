@@ -49,8 +49,8 @@ SHAPES = (
     ),
     _shape("token of a kubeconfig", b"token: eyJ", rb"token: eyJ[\w-]{16,}\.[\w-]{16,}"),
     _shape("login of the CLI", b'"accessToken"', rb'"accessToken"\s*:\s*"[^"\s]{12,}"'),
-    _shape("registry token", b"_authToken", rb"_authToken\s*=\s*[\w.-]{12,}"),
-    _shape(NETRC, b"machine ", rb"machine \S+\s+login \S+\s+password \S+"),
+    _shape("registry token", b"_authToken", rb"_authToken\s*=\s*" + NO_EXAMPLE + rb"[\w.-]{12,}"),
+    _shape(NETRC, b"machine ", rb"machine \S+\s+login \S+\s+password " + NO_EXAMPLE + rb"[^\s<$]\S*"),
     _shape("login at a registry", b'"auth"', rb'"auth"\s*:\s*"[A-Za-z0-9+/]{16,}={0,2}"'),
     _shape("GitHub token", b"github_pat_", rb"\bgithub_pat_\w{22}_\w{59}\b"),
     *(
@@ -128,7 +128,14 @@ IN_TEXT = (
         b"://",
         rb"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'<>{}$]*:"
         rb"(?!(?i:pass|pwd|secret|token|my|your|foo|bar|xxx|example|changeme))"
-        rb"(?=[^\s/@]*\d)(?=[^\s/@]*[A-Za-z])[^\s/:@\"'<>{}$*%\[\]()]{8,}@[\w-]",
+        rb"(?=[^\s/@]*\d)(?=[^\s/@]*[A-Za-z])[^\s/:@\"'<>{}$*%\[\]()]{8,}@(?!sha256:)[\w-]",
+    ),
+    _shape(
+        "registry token", b"npmAuthToken", rb"npmAuthToken[\"']?\s*:\s*" + NO_EXAMPLE + rb"[\"']?[\w.-]{12,}"
+    ),
+    *(
+        _shape("login of npm", each, each + rb"\s*=\s*" + NO_EXAMPLE + rb"[\"']?[A-Za-z0-9+/]{12,}={0,2}")
+        for each in (b":_auth", b":_password")
     ),
 )
 # In a file of variables a value behind such a name is a secret, whatever it looks like.

@@ -105,3 +105,18 @@ def test_a_command_gives_a_file_s_build_other_arguments(tmp_path: Path) -> None:
     assert {found["compose.yaml: b"], found["docker-bake.hcl: x"]} == {"b:2", "a:1"}
     assert "i:9" in found.values()
     assert "j:9" in found.values()
+
+
+def test_arguments_are_given_by_files_scripts_and_pipelines(tmp_path: Path) -> None:
+    steps = (
+        "      - with:\n          build-args: |\n            A=${{ secrets.A }}\n"
+        '      - run: docker build --build-arg "B=${{ secrets.B }}" .\n'
+    )
+    files = {
+        ".github/workflows/a.yml": f"jobs:\n  a:\n    steps:\n{steps}",
+        "compose.yaml": "services: {a: {build: {context: ., args: [C=c, D]}}}\n",
+        "Makefile": "a:\n\tdocker build --build-arg E \\\n\t  --build-arg F=$(F) .\n",
+        "build.sh": "docker buildx bake --set '*.args.G=g'\n",
+    }
+    found = [each for _, each in every_build.arguments(box(tmp_path, **files))]
+    assert sorted(found) == ["A=${{ secrets.A }}", "B=${{ secrets.B }}", "C=c", "D", "E", "F=$(F)", "G=g"]

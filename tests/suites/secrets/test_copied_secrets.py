@@ -74,3 +74,18 @@ def test_what_a_stage_before_has_or_the_ignore_file_leaves_out_is_in_no_layer(tm
     recipe = parse("FROM a:1 AS built\nCOPY .npmrc ./\nFROM b:1\nCOPY --from=built /app /app\n")
     assert copied_secrets.found(recipe, tmp_path) == []
     assert found(tmp_path, "COPY package.json .npmrc* ./", ignored=".npmrc\n") == []
+
+
+def test_one_of_any_name_is_seen_by_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/pip.conf").write_text(f"index-url = https://robot:a1{'b2' * 6}@example.org/simple\n")
+    (tmp_path / "etc/npmrc").write_text("//registry.example.org/:_authToken=your-token-goes-here\n")
+    (tmp_path / "etc/images").write_text("docker://debian:bookworm-20240101@sha256:abc\n")
+    assert found(tmp_path, "COPY etc/ /etc/") == ["etc/pip.conf as /etc/pip.conf"]
+
+
+def test_what_a_stage_before_gets_is_in_the_cache(tmp_path: Path) -> None:
+    recipe = parse("FROM a:1 AS built\nCOPY .npmrc .env ./\nFROM b:1\nCOPY --from=built /app /app\n")
+    (tmp_path / ".npmrc").write_text(f"//registry.example.org/:_authToken=a1{'b2' * 6}\n")
+    assert copied_secrets.held(recipe, tmp_path) == [".npmrc"]
+    assert copied_secrets.held(recipe, tmp_path, ".npmrc\n") == []
