@@ -43,6 +43,7 @@ SYSTEMS = ("alpine", "debian", "fedora", "ubuntu")  # images that are a distribu
 PLACE = re.compile(r"(?m)^\s*namespace:(?!.*\.Release\.Namespace)\s*\S")  # that one is the user's choice
 WORKFLOWS = (".github/workflows", ".forgejo/workflows", ".gitea/workflows")
 NOWHERE = Path("/nonexistent")
+NOT_DEPLOYED = "it has neither manifests of a workload nor a Compose file"
 VOLUMES = ("persistentVolumeClaim", "ephemeral")
 IMAGE = ("IMG", "ENT", "SIZE", "TOOL", "ISO")
 PROGRAMS = ("ENT", "AUTH", "PROBE", "ISO")
@@ -172,10 +173,12 @@ def _of_manifests(
     subject: Subject, kinds: frozenset[str], objects: Objects
 ) -> Iterator[tuple[str, bool, str]]:
     written = sources.literal(subject) if subject.source == "files" else []  # rendered ones were placed by us
-    workloads = bool(kinds & set(sources.WORKLOADS))
+    pods = bool(kinds & set(sources.WORKLOADS))
+    workloads = pods and not _is_custom(subject)  # beside a custom resource they are its operator's
     held = _holds_template(subject, objects or written)
     templated = held or (workloads and not subject.pod_selector)
     yield from _of_pod(subject, is_known=workloads or bool(subject.pod_selector), templated=templated)
+    yield "deployed", pods or templated or bool(subject.compose.file or subject.pod_selector), NOT_DEPLOYED
     told = objects or (written if templated else ())
     proxied = "box" in subject.profiles or "https_proxy" in json.dumps(told, default=str).lower()
     yield "proxy", proxied, "its agent is told of no proxy"
@@ -232,8 +235,6 @@ def _of_pod(subject: Subject, *, is_known: bool, templated: bool) -> Iterator[tu
         )
     yield "workload", is_known, lacks
     yield "pod", is_known or templated, lacks
-    deployed = bool(subject.compose.file) or templated or is_known
-    yield "deployed", deployed, "it has neither manifests of a workload nor a Compose file"
     yield "no-workload", not is_known, "its manifests say as whom it runs: that is proven in its pod"
     kept = bool(subject.uid) or is_known
     yield "file-modes", kept, "no mode keeps root from a file: it is tried (uid)"
