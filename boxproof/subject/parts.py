@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from boxproof.subject.image import dockerfile
+from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.manifests import compose_file, shipped, sources
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.manifests.starting import repository
@@ -35,7 +36,7 @@ COMMANDS = ("run", "load", "capture", "private", "test", "scan", "release", "up"
 TIERS = ("operator", "netraw", "multicluster", "netadmin", "served", "ptrace", "namespaced", "watch")
 APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\b")
 INSTALLS = re.compile(
-    r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget"
+    r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem|brew)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget"
     r"|(dnf5|tdnf|zypper|conda|mamba)(\s+-\S+)*\s+(install|in)|pacman(\s+-\S+)*\s+-S\w*"
     r"|(npm|yarn|pnpm|bun|pipx|uv)(\s+[\w-]+)*\s+(i|add|install)|git(\s+-\S+)*\s+clone|ADD(\s+--\S+)*\s+https?:)\b"
 )
@@ -145,14 +146,8 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     lacks = why if windows else "it has no image: neither Dockerfile nor reference"
     yield "image", bool(text or subject.image.reference), lacks
     yield "dockerfile", bool(text), f"{why} (image.dockerfile)"
-    yield "apt", bool(APT.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing with apt"
-    yield "installs", bool(INSTALLS.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing"
-    yield (
-        "system-base",
-        recipe is not None and _name(recipe.line[0].base) in SYSTEMS,
-        "its base is no distribution's own image",
-    )
-    yield "stages", len(re.findall(r"(?im)^\s*FROM\s", text)) > 1, "its Dockerfile has a single stage"
+    for name, there, lacks in _of_recipe(text, recipe):
+        yield name, there, lacks if text else f"{why} (image.dockerfile)"
     tools = subject.path(subject.image.tools) is not None
     yield "tools", tools, "it has no list of its tools (image.tools)"
     yield (
@@ -162,6 +157,16 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     )
     lock = (subject.directory / subject.image.context / "packages.lock").is_file()
     yield "lock", lock, "its packages are not locked (packages.lock in image.context)"
+
+
+def _of_recipe(text: str, recipe: Recipe | None) -> Iterator[tuple[str, bool, str]]:
+    """Give what a Dockerfile may have."""
+    lines = text.replace("\\\n", " ")
+    yield "apt", bool(APT.search(lines)), "its Dockerfile installs nothing with apt"
+    yield "installs", bool(INSTALLS.search(lines)), "its Dockerfile installs nothing"
+    own = recipe is not None and _name(recipe.line[0].base) in SYSTEMS
+    yield "system-base", own, "its base is no distribution's own image"
+    yield "stages", len(re.findall(r"(?im)^\s*FROM\s", text)) > 1, "its Dockerfile has a single stage"
 
 
 def _name(image: str) -> str:

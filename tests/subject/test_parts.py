@@ -262,6 +262,12 @@ def test_the_workload_of_an_operator_beside_a_custom_resource_is_not_the_agents(
     assert "deployed" not in found  # its images are shipped
 
 
+def test_without_a_recipe_nothing_is_said_of_what_it_does(tmp_path: Path) -> None:
+    found = parts.absent(write(tmp_path, '[image]\nreference = "a:1"\n'))
+    about = {found[each] for each in ("dockerfile", "apt", "installs", "stages", "system-base")}
+    assert about == {"its image is given by reference (image.dockerfile)"}
+
+
 def test_a_box_without_manifests_is_not_told_of_an_operator(tmp_path: Path) -> None:
     found = parts.absent(write(tmp_path, '[image]\ndockerfile = "Dockerfile"\n', Dockerfile="FROM a:1\n"))
     assert found["template"] == found["workload"] == "it has no manifests of a workload"
