@@ -35,7 +35,7 @@ class Claim(BaseModel):
 
     def lacks(self, absent: Mapping[str, str]) -> str:
         """Return why it is not applicable where ``absent`` parts are missing, "" if it is."""
-        return "; ".join(absent[each] for each in self.needs if each in absent)
+        return "; ".join(dict.fromkeys(absent[each] for each in self.needs if each in absent))
 
 
 class Area(BaseModel):

@@ -14,6 +14,7 @@ from boxproof.core.own_project import OURS
 from boxproof.core.settings import Settings
 from boxproof.subject import model, parts
 from boxproof.subject.detection import signs
+from boxproof.subject.detection.directory import Directory
 from boxproof.subject.detection.findings import Detected
 from pytest_claims import progress
 from pytest_claims.faults import ExitCode, UsageError, no_room, one_line
@@ -21,6 +22,11 @@ from pytest_claims.selection import is_directory, there
 
 HEAD = "# Written by `boxproof init`: each line says what shows it. Paths are relative to this file."
 SHOWN = 16  # reasons
+# what may start a container, by names of files
+UNREAD = {
+    "*.tf": "Terraform", "devfile.yaml": "a devfile", ".devfile.yaml": "a devfile", "Vagrantfile": "Vagrant",
+    "*.nomad": "a job of Nomad", "*.container": "a Quadlet",
+}  # fmt: skip
 ORDER = ("", "image", "manifests", "chart", "compose", "start")
 
 
@@ -39,6 +45,7 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
         hint = (
             "it looks for Dockerfiles, files of Compose and Bake, development containers, images of Nix,"
             " charts and objects in YAML; an image that something else makes is named by [image] reference"
+            f"{_unread(directory)}"
         )
         raise UsageError(f"{directory} shows no box", hint=hint)
     subject = _written(path, text(found))
@@ -47,6 +54,17 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
     for line in told(directory, found, Counter(lacks)):
         progress.say(line)
     return int(ExitCode.ACCEPTED)
+
+
+def _unread(directory: Path) -> str:
+    """Return which file may start a box in a language that is not read here, "" for none."""
+    told = (
+        f"; {path} is {UNREAD[pattern]}, which it does not read"
+        for path in Directory(directory).files
+        for pattern in UNREAD
+        if path.match(pattern)
+    )
+    return next(told, "")
 
 
 def _written(path: Path, content: str) -> model.Subject:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from boxproof.subject.image import dockerfile
+from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.manifests import compose_file, shipped, sources
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.manifests.starting import repository
@@ -35,7 +36,7 @@ COMMANDS = ("run", "load", "capture", "private", "test", "scan", "release", "up"
 TIERS = ("operator", "netraw", "multicluster", "netadmin", "served", "ptrace", "namespaced", "watch")
 APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\b")
 INSTALLS = re.compile(
-    r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget"
+    r"\b((apt(-get)?|dnf|microdnf|yum|npm|pip3?|go|cargo|gem|brew)(\s+-\S+)*\s+(install|ci)|apk(\s+-\S+)*\s+add|curl|wget"
     r"|(dnf5|tdnf|zypper|conda|mamba)(\s+-\S+)*\s+(install|in)|pacman(\s+-\S+)*\s+-S\w*"
     r"|(npm|yarn|pnpm|bun|pipx|uv)(\s+[\w-]+)*\s+(i|add|install)|git(\s+-\S+)*\s+clone|ADD(\s+--\S+)*\s+https?:)\b"
 )
@@ -43,6 +44,7 @@ SYSTEMS = ("alpine", "debian", "fedora", "ubuntu")  # images that are a distribu
 PLACE = re.compile(r"(?m)^\s*namespace:(?!.*\.Release\.Namespace)\s*\S")  # that one is the user's choice
 WORKFLOWS = (".github/workflows", ".forgejo/workflows", ".gitea/workflows")
 NOWHERE = Path("/nonexistent")
+NOT_DEPLOYED = "it has neither manifests of a workload nor a Compose file"
 VOLUMES = ("persistentVolumeClaim", "ephemeral")
 IMAGE = ("IMG", "ENT", "SIZE", "TOOL", "ISO")
 PROGRAMS = ("ENT", "AUTH", "PROBE", "ISO")
@@ -144,14 +146,8 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     lacks = why if windows else "it has no image: neither Dockerfile nor reference"
     yield "image", bool(text or subject.image.reference), lacks
     yield "dockerfile", bool(text), f"{why} (image.dockerfile)"
-    yield "apt", bool(APT.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing with apt"
-    yield "installs", bool(INSTALLS.search(text.replace("\\\n", " "))), "its Dockerfile installs nothing"
-    yield (
-        "system-base",
-        recipe is not None and _name(recipe.line[0].base) in SYSTEMS,
-        "its base is no distribution's own image",
-    )
-    yield "stages", len(re.findall(r"(?im)^\s*FROM\s", text)) > 1, "its Dockerfile has a single stage"
+    for name, there, lacks in _of_recipe(text, recipe):
+        yield name, there, lacks if text else f"{why} (image.dockerfile)"
     tools = subject.path(subject.image.tools) is not None
     yield "tools", tools, "it has no list of its tools (image.tools)"
     yield (
@@ -163,6 +159,16 @@ def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     yield "lock", lock, "its packages are not locked (packages.lock in image.context)"
 
 
+def _of_recipe(text: str, recipe: Recipe | None) -> Iterator[tuple[str, bool, str]]:
+    """Give what a Dockerfile may have."""
+    lines = text.replace("\\\n", " ")
+    yield "apt", bool(APT.search(lines)), "its Dockerfile installs nothing with apt"
+    yield "installs", bool(INSTALLS.search(lines)), "its Dockerfile installs nothing"
+    own = recipe is not None and _name(recipe.line[0].base) in SYSTEMS
+    yield "system-base", own, "its base is no distribution's own image"
+    yield "stages", len(re.findall(r"(?im)^\s*FROM\s", text)) > 1, "its Dockerfile has a single stage"
+
+
 def _name(image: str) -> str:
     """Return the name of an image without the registry that everybody means, tag and digest."""
     return repository(image).removeprefix("docker.io/").removeprefix("library/")
@@ -172,10 +178,12 @@ def _of_manifests(
     subject: Subject, kinds: frozenset[str], objects: Objects
 ) -> Iterator[tuple[str, bool, str]]:
     written = sources.literal(subject) if subject.source == "files" else []  # rendered ones were placed by us
-    workloads = bool(kinds & set(sources.WORKLOADS))
+    pods = bool(kinds & set(sources.WORKLOADS))
+    workloads = pods and not _is_custom(subject)  # beside a custom resource they are its operator's
     held = _holds_template(subject, objects or written)
     templated = held or (workloads and not subject.pod_selector)
     yield from _of_pod(subject, is_known=workloads or bool(subject.pod_selector), templated=templated)
+    yield "deployed", pods or templated or bool(subject.compose.file or subject.pod_selector), NOT_DEPLOYED
     told = objects or (written if templated else ())
     proxied = "box" in subject.profiles or "https_proxy" in json.dumps(told, default=str).lower()
     yield "proxy", proxied, "its agent is told of no proxy"
@@ -232,8 +240,6 @@ def _of_pod(subject: Subject, *, is_known: bool, templated: bool) -> Iterator[tu
         )
     yield "workload", is_known, lacks
     yield "pod", is_known or templated, lacks
-    deployed = bool(subject.compose.file) or templated or is_known
-    yield "deployed", deployed, "it has neither manifests of a workload nor a Compose file"
     yield "no-workload", not is_known, "its manifests say as whom it runs: that is proven in its pod"
     kept = bool(subject.uid) or is_known
     yield "file-modes", kept, "no mode keeps root from a file: it is tried (uid)"

@@ -75,7 +75,7 @@ def _demand_apart(config: pytest.Config, items: list[pytest.Item]) -> None:
 def _lack(item: pytest.Item) -> str:
     """Return why a check cannot be about this subject, "" where it can."""
     absent = item.config.stash[CONTEXT].absent
-    return "; ".join(absent[each] for each in needs(item) if each in absent)
+    return "; ".join(dict.fromkeys(absent[each] for each in needs(item) if each in absent))
 
 
 def needs(item: pytest.Item) -> tuple[str, ...]:

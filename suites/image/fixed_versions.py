@@ -27,6 +27,8 @@ TAKES_VALUE = frozenset(
     }
 )  # fmt: skip
 OWN = (".tgz", ".tar.gz", ".whl", ".deb", ".rpm", ".apk", ".gem")  # files that were copied, or checked before
+FETCHERS = ("curl", "wget")
+UNCHECKED = " (no checksum)"
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 VERSIONS = {"cargo": ("--version", "--vers", "--rev"), "gem": ("-v", "--version")}  # of all that it names
 MANAGERS = ("dnf", "dnf5", "microdnf", "tdnf", "yum")
@@ -41,7 +43,7 @@ VERBS = {
     **dict.fromkeys(("apt-get", "apt", "aptitude", "go", *MANAGERS), ("install",)),
     **dict.fromkeys(NODE, ("install", "i", "add")),
     **dict.fromkeys(PYTHON, ("install", "add")),
-    **dict.fromkeys(VERSIONS, ("install",)),
+    **dict.fromkeys((*VERSIONS, "brew"), ("install",)),
     "apk": ("add",),
     "zypper": ("install", "in"),
 }
@@ -65,11 +67,16 @@ def unfixed(recipe: Recipe, *, locked: bool, texts: Texts | None = None) -> list
         for at, step in enumerate(stage.steps):
             later = [each for each in stage.steps[at + 1 :] if each.word == "RUN"]
             if _adds(step) and not checksums.compares(_brought(step), later):
-                added.append(f"ADD {step.rest}")
+                added.append(f"ADD {step.rest}{UNCHECKED}")
             held = locked or bool(DATED.search(_before(recipe, stage, at)))
             floating = [words for words in step.commands if _floats(step, words, held, texts or {})]
-            carried_out += [" ".join(words) for words in floating if not _is_held(words, later)]
+            carried_out += [_told(words) for words in floating if not _is_held(words, later)]
     return [*dict.fromkeys(carried_out), *added]
+
+
+def _told(words: Sequence[str]) -> str:
+    """Return a command as a person reads it: an address may have a version, and hold nothing all the same."""
+    return f"{' '.join(words)}{UNCHECKED if program(words[0]) in FETCHERS else ''}"
 
 
 def _before(recipe: Recipe, stage: Stage, at: int) -> str:
@@ -84,7 +91,7 @@ def _before(recipe: Recipe, stage: Stage, at: int) -> str:
 
 def _is_held(words: Sequence[str], later: Sequence[Step]) -> bool:
     """Return whether a later RUN of the stage holds what a command brings: a download, or a repository."""
-    if program(words[0]) in ("curl", "wget"):
+    if program(words[0]) in FETCHERS:
         return checksums.compares(words, later)
     return program(words[0]) == "git" and any(RESET.search(each.rest) for each in later)
 
@@ -114,7 +121,7 @@ def _floats(step: Step, words: Sequence[str], locked: bool, texts: Texts) -> boo
     name, rest = program(words[0]), list(words[1:])
     if UPGRADES.get(name, frozenset()) & set(rest):
         return True
-    if name in ("curl", "wget"):
+    if name in FETCHERS:
         return any(checksums.ADDRESS.match(each) for each in rest) and not checksums.compares(words, [step])
     if name == "pacman":
         return not locked and any(map(SYNCS.fullmatch, rest))

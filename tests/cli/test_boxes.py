@@ -102,6 +102,13 @@ def test_a_directory_without_a_box_is_said_to_be_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_may_start_a_box_in_another_language_is_named(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('resource "kubernetes_pod" "main" {}\n')
+    with pytest.raises(UsageError, match="shows no box") as told:
+        init.main(Settings(), directory=tmp_path)
+    assert "main.tf is Terraform, which it does not read" in str(told.value.hint)
+
+
 NO_ENGINE = ("DOCKER_HOST", "unix:///nonexistent")
 # Both commands as ``python -m`` starts them, one after the other in one process: a start less for each box.
 COMMANDS = """

@@ -46,6 +46,7 @@ def test_a_claim_says_what_it_lacks() -> None:
     claim = claims.Claim(id="x", area="A", says="x.", needs=("a", "b"))
     assert claim.lacks({"b": "no b", "c": "no c"}) == "no b"
     assert claim.lacks({"c": "no c"}) == ""
+    assert claim.lacks({"a": "no x", "b": "no x"}) == "no x"
 
 
 def test_an_area_names_needs_of_all_its_claims(tmp_path: Path) -> None:

@@ -252,6 +252,22 @@ def test_one_that_holds_none_is_not(tmp_path: Path, spec: str) -> None:
     assert "workload" not in operated(tmp_path, spec, selector="app=s")
 
 
+def test_the_workload_of_an_operator_beside_a_custom_resource_is_not_the_agents(tmp_path: Path) -> None:
+    text = "apiVersion: x.io/v1\nkind: Sandbox\nmetadata: {name: s}\n"
+    operator = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: operator}\nspec: {}\n"
+    named = 'kind = "Sandbox"\nworkload = "s"\n'
+    found = parts.absent(write(tmp_path, named + OPERATED, a__yaml=text + operator))
+    assert {"workload", "pod", "template", "started"} <= set(found)
+    assert "nothing says which these are (pod_selector)" in found["workload"]
+    assert "deployed" not in found  # its images are shipped
+
+
+def test_without_a_recipe_nothing_is_said_of_what_it_does(tmp_path: Path) -> None:
+    found = parts.absent(write(tmp_path, '[image]\nreference = "a:1"\n'))
+    about = {found[each] for each in ("dockerfile", "apt", "installs", "stages", "system-base")}
+    assert about == {"its image is given by reference (image.dockerfile)"}
+
+
 def test_a_box_without_manifests_is_not_told_of_an_operator(tmp_path: Path) -> None:
     found = parts.absent(write(tmp_path, '[image]\ndockerfile = "Dockerfile"\n', Dockerfile="FROM a:1\n"))
     assert found["template"] == found["workload"] == "it has no manifests of a workload"

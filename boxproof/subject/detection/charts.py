@@ -162,4 +162,7 @@ def _of_template(found: Detected, item: dict[str, Any], where: str) -> None:
     said.add("service_account", spec.get("serviceAccountName", ""), where)
     workload.config_dir(said, item, spec, container, where)
     workload.needed(said, spec, container, set(), where)
-    found.facts += [each for each in said.facts[len(found.facts) :] if FILLED_IN not in str(each.value)]
+    for each in said.facts:
+        if each not in found.facts and FILLED_IN not in str(each.value):
+            found.drop(f"{each.table}.{each.key}".lstrip("."))
+            found.facts.append(each)

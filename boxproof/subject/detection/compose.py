@@ -42,6 +42,7 @@ def _note(here: Directory, found: Detected, path: Path, name: str, service: comp
     where = f"{path}, services.{name}"
     found.add("compose.file", str(path), str(path))
     found.add("compose.service", name, f"{path}, services")
+    found.keeps(build_facts.pairs(service.get("environment")), f"{where}.environment")
     found.add("config_dir", _kept(service), f"{where}.volumes")
     socket = compose_file.engine_socket(service)
     if socket:

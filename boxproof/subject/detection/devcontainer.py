@@ -11,7 +11,7 @@ from typing import Any
 
 from boxproof.subject.detection import build_facts
 from boxproof.subject.detection.directory import Directory
-from boxproof.subject.detection.findings import STATE_VARIABLE, Detected
+from boxproof.subject.detection.findings import Detected
 from boxproof.subject.manifests.plain_yaml import mapping
 from boxproof.subject.manifests.pod_specs import is_filled_in
 
@@ -100,8 +100,7 @@ def _image(found: Detected, path: Path, told: dict[str, Any]) -> bool:
 def _state(found: Detected, path: Path, told: dict[str, Any]) -> None:
     """Note where a development container keeps its state, and what is added when it starts."""
     given = {**mapping(told.get("remoteEnv")), **mapping(told.get("containerEnv"))}
-    variable = next(filter(STATE_VARIABLE.fullmatch, given), "")
-    found.add("config_dir", given.get(variable), f"{path}, containerEnv")
+    found.keeps(given, f"{path}, containerEnv")
     later = [key for key in LATER if told.get(key)]
     if later:
         told_of = f"{path} adds {', '.join(later)} to it when it starts: the proof looks at the image without"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # what stands beside an agent, by the names of workloads, containers and services
@@ -66,3 +67,17 @@ class Detected:
         """Return a fact's value, None where there is none."""
         table, _, key = name.rpartition(".")
         return next((each.value for each in self.facts if (each.table, each.key) == (table, key)), None)
+
+    def keeps(self, variables: Mapping[str, object], where: str, *, last: bool = False) -> None:
+        """Note where one of the variables says that a CLI keeps its state, whatever is mounted elsewhere.
+
+        A place that a variable said before stays, but for what is started with others at the ``last``.
+        """
+        known = next((each.source for each in self.facts if each.key == "config_dir"), "")
+        named = [each for each in sorted(variables) if STATE_VARIABLE.fullmatch(each)]
+        told = ((each, str(variables[each]).strip("\"'")) for each in named)
+        for name, place in told:
+            if place.startswith("/") and "$" not in place and (last or not STATE_VARIABLE.search(known)):
+                self.drop("config_dir")
+                self.add("config_dir", place.rstrip("/"), f"{where} {name}")
+                return

@@ -32,10 +32,11 @@ def manifests(here: Directory, found: Detected) -> None:
             found.remarks.append(f"kind, workload: there are objects ({kinds}), and no workload among them")
         charts.chart(here, found, alone=True)
         return
-    others = [each for each in pods if each is not chosen]
-    if others:
-        told = ", ".join(f"{each.item['kind']} {each.item['metadata']['name']}" for each in others[:5])
-        found.remarks.append(f"kind, workload: others are {told}")
+    others = [each for each in placed if each.item["kind"] == chosen.item["kind"] or each in pods]
+    names = dict.fromkeys(f"{each.item['kind']} {each.item['metadata']['name']}" for each in others)
+    names.pop(f"{chosen.item['kind']} {chosen.item['metadata']['name']}", None)
+    if names:
+        found.remarks.append(f"kind, workload: others are {', '.join([*names][:5])}")
     image = str(workload.agents_container(pod_spec(chosen.item) or {}).get("image", ""))
     way = kustomize.way(here, chosen, "" if chosen is custom else image)
     _sources(here, found, chosen, placed, way)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from pathlib import Path
 
 from boxproof.subject.detection import mcp_servers, own_bases
 from boxproof.subject.detection.directory import CLAUDE, Directory
-from boxproof.subject.detection.findings import EXAMPLES, HELPERS, STATE_VARIABLE, Detected
+from boxproof.subject.detection.findings import EXAMPLES, HELPERS, Detected
+from boxproof.subject.image import copied_files
 from boxproof.subject.image.dockerfile import Recipe, is_for_windows, is_one
+from boxproof.subject.manifests import shipped
 from boxproof.subject.manifests.plain_yaml import mapping
 from boxproof.subject.manifests.starting import repository
 
@@ -76,7 +79,25 @@ def recipe(here: Directory, found: Detected, every: list[Path]) -> None:
         found.remarks.append(f"image: {path} is for Windows, which nothing here can start")
     elif written is not None:
         _user(here, found, path, written)
+        found.add("image.entrypoints", _started(here, found, written), f"{path}, what it starts with")
         mcp_servers.remark(here, found, written)
+
+
+def _started(here: Directory, found: Detected, recipe: Recipe) -> list[str]:
+    """Return the scripts of the build context that an image starts with, by a path or by their name alone."""
+    said = {step.word: step.rest for stage in recipe.line for step in stage.steps}
+    words = [each for word in ("ENTRYPOINT", "CMD") for each in copied_files.words(said.get(word, ""))]
+    context = Path(str(found.get("image.context") or "."))
+    scripts = []
+    for word in words:
+        place = posixpath.normpath(posixpath.join(said.get("WORKDIR", "/"), word))
+        for each in copied_files.of(recipe):
+            whole = word in (posixpath.basename(each.place), each.place) or each.place == place
+            within = word if "/" not in word else posixpath.relpath(place, each.below or "/")
+            script = context / each.source / ("" if whole else within)
+            if (here.root / script).is_file() and shipped.is_script(here.root / script):
+                scripts.append(os.path.normpath(script))
+    return [*dict.fromkeys(scripts)]
 
 
 def image_name(name: str) -> str:
@@ -134,10 +155,7 @@ def _user(here: Directory, found: Detected, path: Path, recipe: Recipe) -> None:
     place = str(env.get("HOME") or (home[1] if home else guessed)).strip("\"'")
     found.add("home", "" if "$" in place else place, f"{path}, its user")
     found.add("workdir", said.get("WORKDIR", ""), _where(here, path, recipe, "WORKDIR"))
-    variable = next(filter(STATE_VARIABLE.fullmatch, env), "")
-    if variable:  # a volume of another name may be of something else
-        found.drop("config_dir")
-    found.add("config_dir", env.get(variable, "").strip("\"'"), f"{path}, ENV {variable}")
+    found.keeps(env, f"{path}, ENV")
 
 
 def _where(here: Directory, path: Path, recipe: Recipe, word: str) -> str:

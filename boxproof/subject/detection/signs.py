@@ -14,6 +14,8 @@ MOUNTED = re.compile(
     r"""(?:[^\s"':]["']?:["']?|\b(?:target|dst|destination)=["']?)(?P<target>/[\w./-]+)(?=[:,"'\s)]|$)""",
     re.MULTILINE,
 )
+# NAME=VALUE of the option of an engine
+GIVEN = re.compile(r"""(?<!\S)(?:-e|--env)[ =]["']?(\w+)=(/[\w./-]+)(?=["'\s]|$)""", re.MULTILINE)
 
 
 def detect(root: Path) -> Detected:
@@ -28,16 +30,23 @@ def detect(root: Path) -> Detected:
     compose.of_another_user(here, found)
     manifests.manifests(here, found)
     nix.nix(here, found)
+    _started_by_scripts(here, found)
     _profiles(here, found)
-    _mounted_by_scripts(here, found)
     return found
 
 
-def _mounted_by_scripts(here: Directory, found: Detected) -> None:
-    """Tell of a script that mounts something where a CLI keeps its state: what it is, a person knows."""
+def _started_by_scripts(here: Directory, found: Detected) -> None:
+    """Note the state of a box that scripts start: by a variable that they give it.
+
+    Of one that only mounts something where a CLI keeps it a person is told: what it is, a person knows.
+    """
     for path in here.scripts if found.get("config_dir") is None else ():
-        targets = [each["target"] for each in MOUNTED.finditer(here.text(path))]
+        text = here.text(path)
+        found.keeps(dict(GIVEN.findall(text)), f"{path}, -e")
+        targets = [each["target"] for each in MOUNTED.finditer(text)]
         place = next(filter(STATE.fullmatch, targets), "")
+        if found.get("config_dir") is not None:
+            return
         if place:
             told = f'{path} mounts something there (config_dir = "{place}")'
             found.remarks.append(f"config_dir: {told}")
@@ -62,6 +71,7 @@ def _profiles(here: Directory, found: Detected) -> None:
 def _own_state(found: Detected) -> None:
     """Remark where Claude Code keeps its state by itself, where nothing here says where it does."""
     home = str(found.get("home") or "").rstrip("/")
-    if home and found.get("config_dir") is None:
+    is_told = any(each.startswith("config_dir:") for each in found.remarks)
+    if home and found.get("config_dir") is None and not is_told:
         told = f'nothing names where its state is; Claude Code by itself takes "{home}/.claude"'
         found.remarks.append(f"config_dir: {told}: claims on it are not applicable without the line")

@@ -100,7 +100,12 @@ def agents_container(spec: dict[str, Any]) -> dict[str, Any]:
 def config_dir(
     found: Detected, item: dict[str, Any], spec: dict[str, Any], container: dict[str, Any], where: str
 ) -> None:
-    """Note the mount of the volume that lasts, where one is mounted and nothing named the directory yet."""
+    """Note where the container is told to keep its state, else the mount of the volume that lasts.
+
+    That mount counts where nothing named the directory yet.
+    """
+    given = {str(each.get("name")): each.get("value") or "" for each in container.get("env") or ()}
+    found.keeps(given, f"{where}, env", last=True)
     lasting = {each.get("name") for each in spec.get("volumes") or () if "persistentVolumeClaim" in each}
     templates = item["spec"].get("volumeClaimTemplates") or ()
     lasting |= {(each.get("metadata") or {}).get("name") for each in templates}
