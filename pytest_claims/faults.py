@@ -84,7 +84,9 @@ def _fields_at(model: Any, place: Iterable[Any]) -> list[str]:
 
 
 def _mistake(error: Mapping[str, Any], known: list[str]) -> str:
-    where, kind = one_line(".".join(map(str, error["loc"])), 80), str(error["type"])
+    *above, last = map(str, error["loc"])
+    place = above[:-1] if last == "[key]" else [*above, last]  # pydantic's word for the key of a table
+    where, kind = one_line(".".join(place), 80), str(error["type"])
     if kind == "extra_forbidden":
         return f"unknown {where!r}: {nearest(str(error['loc'][-1]), known)}"
     if kind == "missing":
@@ -92,9 +94,11 @@ def _mistake(error: Mapping[str, Any], known: list[str]) -> str:
     wanted = next((told for start, told in WANTED.items() if kind.startswith(start)), "")
     if not wanted:
         wanted = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must")
+    if kind == "string_too_short" and error["ctx"]["min_length"] > 1:
+        wanted = f"must have at least {error['ctx']['min_length']} characters"
     value = error.get("input")
     shown = f"={one_line(repr(value), 60)}" if isinstance(value, str | int | float | bool) else ""
-    return f"{where}{shown}: {wanted}"
+    return f"{where}: the key {shown[1:]}: {wanted}" if last == "[key]" else f"{where}{shown}: {wanted}"
 
 
 def one_line(error: BaseException | str, limit: int = 300) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
 
 from pytest_claims.faults import WANTED, UsageError, mistakes
 from pytest_claims.selection import read_toml, short, there, unknown
@@ -15,6 +15,16 @@ from pytest_claims.verdicts import Verdict
 
 FILE, PLANNED = "waivers.toml", "planned.toml"
 LONGEST = timedelta(days=180)
+
+
+def _written_as_a_date(value: object) -> object:
+    """Refuse a number, which pydantic takes for seconds since 1970."""
+    if isinstance(value, int | float):
+        raise ValueError(WANTED["date_"])
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_written_as_a_date)]
 
 
 class Waiver(BaseModel):
@@ -29,17 +39,9 @@ class Waiver(BaseModel):
     claim: str = Field(min_length=1)
     reason: str = Field(min_length=1)
     owner: str = Field(min_length=1)
-    expires: date
+    expires: Day
     covers_refuted: StrictBool = False
     expects: str = ""
-
-    @field_validator("expires", mode="before")
-    @classmethod
-    def _written_as_a_date(cls, value: object) -> object:
-        """Refuse a number, which pydantic takes for seconds since 1970."""
-        if isinstance(value, int | float):
-            raise ValueError(WANTED["date_"])
-        return value
 
     @property
     def broad(self) -> bool:
@@ -73,13 +75,9 @@ def load(directory: Path, known: Iterable[str], today: date | None = None) -> di
     Raises UsageError, naming the waiver, if one is malformed or longer than 180 days.
     """
     path = directory / FILE
-    listed = _read(path, {"waiver"}).get("waiver", [])
-    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-        raise UsageError(f"{path.name}: waiver is no list of tables", hint="write [[waiver]], one for each")
     ids, now = list(known), today or date.today()
     found: dict[str, Waiver] = {}
-    for number, raw in enumerate(listed, 1):
-        shown = f"{path.name}: waiver {number} ({short(str(raw.get('claim', 'no claim')))})"
+    for shown, raw in tables(path, "waiver", "claim"):
         try:
             waiver = Waiver.model_validate(raw)
         except ValidationError as error:
@@ -92,6 +90,18 @@ def load(directory: Path, known: Iterable[str], today: date | None = None) -> di
             raise UsageError(f"{shown}: expires more than {LONGEST.days} days ahead")
         found[waiver.claim] = waiver
     return found
+
+
+def tables(path: Path, kind: str, about: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each table of a file that is a list of one ``kind``, with how it is called: what it is ``about``.
+
+    Raises UsageError for a file of another form; one that is not there has none.
+    """
+    listed = _read(path, {kind}).get(kind, [])
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise UsageError(f"{path.name}: {kind} is no list of tables", hint=f"write [[{kind}]], one for each")
+    for number, raw in enumerate(listed, 1):
+        yield f"{path.name}: {kind} {number} ({short(str(raw.get(about, f'no {about}')))})", raw
 
 
 def planned(directory: Path, known: Iterable[str]) -> frozenset[str]:

@@ -18,7 +18,7 @@ from boxproof.core.settings import Settings, session_file
 from boxproof.runs import bringup, carried, run_life, run_steps, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.subject import model, parts
-from boxproof.subject.supply_chain import provenance
+from boxproof.subject.supply_chain import provenance, scan
 from pytest_claims import pace, progress, waivers
 from pytest_claims.concurrency import scheduling
 from pytest_claims.faults import BoxproofError, UsageError, one_line
@@ -149,6 +149,8 @@ def checked(settings: Settings) -> model.Subject:
     model.demand_parts(subject)
     with box_files.reading(subject.directory, "mend it, or what subject.toml says"):
         parts.absent(subject)
+        parts.demand_named(subject)
+    scan.suppressions(subject.directory / scan.SUPPRESSIONS)
     secret_values.demand_apart(_our_words(settings))
     return subject
 

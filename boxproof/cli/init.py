@@ -8,6 +8,9 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from boxproof.cli import box_files
 from boxproof.core.own_project import OURS
@@ -17,7 +20,7 @@ from boxproof.subject.detection import signs
 from boxproof.subject.detection.directory import Directory
 from boxproof.subject.detection.findings import Detected
 from pytest_claims import progress
-from pytest_claims.faults import ExitCode, UsageError, no_room, one_line
+from pytest_claims.faults import ExitCode, UsageError, mistakes, no_room, one_line
 from pytest_claims.selection import is_directory, there
 
 HEAD = "# Written by `boxproof init`: each line says what shows it. Paths are relative to this file."
@@ -48,6 +51,7 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
             f"{_unread(directory)}"
         )
         raise UsageError(f"{directory} shows no box", hint=hint)
+    _take_back(found, directory)
     subject = _written(path, text(found))
     absent = parts.absent(subject)
     lacks = [absent[need] for each in OURS.claims().values() for need in each.needs if need in absent]
@@ -65,6 +69,22 @@ def _unread(directory: Path) -> str:
         if path.match(pattern)
     )
     return next(told, "")
+
+
+def _take_back(found: Detected, directory: Path) -> None:
+    """Make a remark of each value that subject.toml does not take: a variable, a relative path."""
+    told: dict[str, Any] = {"directory": directory}
+    for fact in found.facts:
+        (told.setdefault(fact.table, {}) if fact.table else told)[fact.key] = fact.value
+    try:
+        model.Subject.model_validate(told)
+    except ValidationError as error:
+        for fact in list(found.facts):
+            place = (fact.table, fact.key) if fact.table else (fact.key,)
+            own = [each for each in error.errors() if each["loc"][: len(place)] == place]
+            if own and fact.key != "name":  # without one there is no file
+                found.drop(".".join(place))
+                found.remarks.append(f"{fact.source}: {mistakes(own, model.Subject)}")
 
 
 def _written(path: Path, content: str) -> model.Subject:

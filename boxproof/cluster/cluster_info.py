@@ -153,6 +153,7 @@ def check_external(settings: Settings) -> None:
     Raises UsageError for a context that does not exist, EnvironmentFault otherwise.
     """
     found = external_context(settings)
+    kubeconfigs.demand_whole(found)
     with tempfile.TemporaryDirectory(prefix="boxproof-kubeconfig-") as below:
         kube = Kube(str(kubeconfigs.write(found, Path(below) / "kubeconfig", "default")))
         try:

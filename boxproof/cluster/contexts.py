@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 
 from boxproof.core.settings import credential_variables
 from pytest_claims.faults import EnvironmentFault, UsageError, nearest
+from pytest_claims.selection import is_file, short
 
 Entry = dict[str, Any]
 ADDRESS = re.compile(r"https?://(\[[^\s\]]+\]|[^\s/\[\]:]+)(:[0-9]{1,5})?(/\S*)?")
@@ -81,7 +83,7 @@ def chosen(files: Sequence[Path], name: str) -> Context:
     contexts, clusters, users = (_named(found, each) for each in ("contexts", "clusters", "users"))
     if name not in contexts:
         hint = nearest(name, contexts) if contexts else "it has none"
-        raise UsageError(f"no context {name!r} in {shown}", hint=hint)
+        raise UsageError(f"no context {short(name)!r} in {shown}", hint=hint)
     told = contexts[name].get("context")
     told = told if isinstance(told, dict) else {}
     cluster, user = clusters.get(str(told.get("cluster"))), users.get(str(told.get("user")), {})
@@ -95,10 +97,25 @@ def chosen(files: Sequence[Path], name: str) -> Context:
     odd += [] if odd or _may_be_called(parts["user"].get("exec")) else ["credential plug-in"]
     if odd or not ADDRESS.fullmatch(str(parts["cluster"].get("server", ""))):
         told = f"its {odd[0]} is no table" if odd else "its cluster has no server, https://HOST[:PORT]"
-        raise UsageError(
-            f"the context {name!r} in {shown}: {told}", hint=f"kubectl config view --context {name}"
-        )
+        hint = f"kubectl config view --context {name}"
+        raise UsageError(f"the context {name!r} in {shown}: {told}", hint=hint)
     return Context(name, dict(parts["cluster"]), dict(parts["user"]))
+
+
+def demand_whole(context: Context) -> None:
+    """Raise UsageError for a file or a program that a context refers to, and this machine has not."""
+    told = ""
+    for entry in (context.cluster, context.user):
+        for key in PATHS:
+            if entry.get(key) and not entry.get(f"{key}-data") and not is_file(Path(str(entry[key]))):
+                told = told or f"{key}={short(str(entry[key]))!r} is no file"
+    plugin = context.user.get("exec") or {}
+    command = str(plugin.get("command", ""))
+    if plugin and not told and not shutil.which(command):
+        told = f"its credential plug-in {short(command)!r} is no program of this machine"
+    if told:
+        hint = f"kubectl config view --context {context.name}"
+        raise UsageError(f"the context {context.name!r}: {told}", hint=hint)
 
 
 def write(context: Context, target: Path, namespace: str) -> Path:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from pytest_claims.faults import UsageError, mistakes
-from pytest_claims.selection import exists, is_directory, read_toml, short, there
+from boxproof.core.typed_values import IMAGE, IMAGE_NAME
+from pytest_claims.faults import UsageError, mistakes, nearest
+from pytest_claims.selection import exists, is_directory, is_file, read_toml, short, there
 
 FILE = "subject.toml"
-PATHS = {  # what names a file or directory of the subject, by table
+FILES = {  # what names a file of the subject, or files, by table
     "": ("facts",),
-    "image": ("context", "dockerfile", "tools"),
-    "manifests": ("kustomize", "base", "components", "node_tools", "node_scripts"),
-    "chart": ("directory", "rules", "fleet", "applicationset"),
+    "image": ("dockerfile", "tools", "entrypoints"),
+    "manifests": ("node_tools",),
+    "chart": ("rules", "values", "fleet", "applicationset"),
     "compose": ("file", "socket"),
-    "roles": ("golden",),
     "storage": ("pod",),
+}
+DIRECTORIES = {  # and what names a directory
+    "image": ("context",),
+    "manifests": ("kustomize", "base", "components", "node_scripts"),
+    "chart": ("directory",),
+    "roles": ("golden",),
 }
 Whole = Annotated[int, Field(strict=True, ge=0)]
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -33,7 +40,50 @@ def _seen(text: str) -> str:
     return text
 
 
+def _command(words: tuple[str, ...]) -> tuple[str, ...]:
+    if words and (not words[0].strip() or any("\0" in each for each in words)):
+        raise ValueError("must be a list of words, a program the first of them")
+    return words
+
+
+def _like(form: str, told: str) -> AfterValidator:
+    """Return a validator that takes text of a form, and says of any other what it must be."""
+
+    def checked(text: str) -> str:
+        if not re.fullmatch(form, text):
+            raise ValueError(f"must be {told}")
+        return text
+
+    return AfterValidator(checked)
+
+
+SUBDOMAIN = r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+OBJECT = "the name of an object: lower-case letters, digits, dashes and dots"
+KEY = r"([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+VALUE = r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?"
+TERM = rf" *(!?{KEY}|{KEY} *(==?|!=) *{VALUE}|{KEY} +(in|notin) +\([^()]*\)) *"
+PRINTED = "[ -<>-~]"  # what a variable's name may have in it
 Shown = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_seen)]  # at the head of reports
+# What may be left out may be "" too.
+Kind = Annotated[str, _like("([A-Za-z][A-Za-z0-9]{0,62})?", "a kind of object, for example StatefulSet")]
+Name = Annotated[str, _like(f"({SUBDOMAIN})?", OBJECT)]
+ContainerName = Annotated[
+    str, _like(f"({LABEL.strip('^$')})?", "at most 63 lower-case letters, digits and dashes")
+]
+Labels = Annotated[str, _like(f"({TERM}(,{TERM})*)?", "labels as kubectl takes them, for example app=agent")]
+Place = Annotated[str, _like(r"(/|[A-Za-z]:[\\/])[^\0-\x1f]*", "an absolute path in the box")]
+SomePlace = Annotated[str, _like(r"((/|[A-Za-z]:[\\/])[^\0-\x1f]*)?", "an absolute path in the box")]
+BelowHome = Annotated[str, _like(r"(?!/)(?!(.*/)?\.\.(/|$))[^\0-\x1f]+", "a path below the home, without ..")]
+Variable = Annotated[str, _like(f"{PRINTED}+", "the name of a variable")]
+SomeVariable = Annotated[str, _like(f"{PRINTED}*", "the name of a variable")]
+SecretName = Annotated[str, _like(SUBDOMAIN, OBJECT)]
+SecretKey = Annotated[str, _like("[A-Za-z0-9._-]{1,253}", "letters, digits, dots, dashes and underscores")]
+BuildName = Annotated[str, _like(r"[^\s=]+", "a name without spaces and =")]
+Image = Annotated[str, _like(f"({IMAGE})?", "the name of an image, for example ghcr.io/example/agent:1.2")]
+ImageName = Annotated[str, _like(IMAGE_NAME, "the name of an image without a tag, in lower case")]
+Settled = Annotated[str, _like(r"(?s).*\S.*", "ready, running, or a text of the log")]
+Mode = Annotated[str, _like(r"\S+", "a word")]
+Command = Annotated[tuple[str, ...], AfterValidator(_command)]
 
 
 class Part(BaseModel):
@@ -50,17 +100,17 @@ class ImagePart(Part):
     images as "docker-image://NAME".
     """
 
-    name: str = "box"
-    reference: str = ""
+    name: ImageName = "box"
+    reference: Image = ""
     context: str = "image"
     dockerfile: str = "image/Dockerfile"
     tools: str = ""
-    cli: str = "/usr/local/bin/claude"
+    cli: SomePlace = "/usr/local/bin/claude"
     entrypoints: tuple[str, ...] = ()
-    args: dict[str, str] = Field(default_factory=dict)
-    contexts: dict[str, str] = Field(default_factory=dict)
+    args: dict[BuildName, str] = Field(default_factory=dict)
+    contexts: dict[BuildName, str] = Field(default_factory=dict)
     target: str = ""
-    base: str = ""
+    base: Image = ""
 
 
 class ManifestsPart(Part):
@@ -120,9 +170,9 @@ class Mcp(Part):
     ``skill`` is the file, in the box, of the skill made of the tool list.
     """
 
-    config: str = ""
+    config: SomePlace = ""
     server: str = "kubernetes"
-    skill: str = ""
+    skill: SomePlace = ""
 
 
 class ConfigClone(Part):
@@ -133,9 +183,9 @@ class ConfigClone(Part):
     """
 
     component: str = ""
-    container: str = ""
-    secret: str = ""
-    directory: str = ""
+    container: ContainerName = ""
+    secret: Name = ""
+    directory: SomePlace = ""
 
 
 class SandboxPart(Part):
@@ -147,7 +197,7 @@ class SandboxPart(Part):
     below the home.
     """
 
-    command: tuple[str, ...] = ()
+    command: Command = ()
     tiers: tuple[str, ...] = ("full", "internet", "offline")
     tier: tuple[str, ...] = ("--network", "{tier}")
     profile: tuple[str, ...] = ("--profile", "{name}")
@@ -159,7 +209,7 @@ class SandboxPart(Part):
     arguments: tuple[str, ...] = ("--",)
     repair: tuple[str, ...] = ("repair",)
     link: tuple[str, ...] = ("auth", "link")
-    state: str = ".claudebox"
+    state: BelowHome = ".claudebox"
 
 
 class Storage(Part):
@@ -203,24 +253,24 @@ class Commands(Part):
     something else than the build, ``mend`` mends it, ``rotate`` gives the agent the token in ``{file}``.
     """
 
-    tag: tuple[str, ...] = ()
-    run: tuple[str, ...] = ()
-    load: tuple[str, ...] = ()
-    recovery: tuple[tuple[str, ...], ...] = ()
-    capture: tuple[str, ...] = ()
-    private: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
-    scan: tuple[str, ...] = ()
-    prune: tuple[str, ...] = ()
-    release: tuple[str, ...] = ()
-    up: tuple[str, ...] = ()
-    preflight: tuple[str, ...] = ()
-    build: tuple[str, ...] = ()
-    deploy: tuple[str, ...] = ()
-    down: tuple[str, ...] = ()
-    stale: tuple[str, ...] = ()
-    mend: tuple[str, ...] = ()
-    rotate: tuple[str, ...] = ()
+    tag: Command = ()
+    run: Command = ()
+    load: Command = ()
+    recovery: tuple[Annotated[Command, Field(min_length=1)], ...] = ()
+    capture: Command = ()
+    private: Command = ()
+    test: Command = ()
+    scan: Command = ()
+    prune: Command = ()
+    release: Command = ()
+    up: Command = ()
+    preflight: Command = ()
+    build: Command = ()
+    deploy: Command = ()
+    down: Command = ()
+    stale: Command = ()
+    mend: Command = ()
+    rotate: Command = ()
 
 
 class ProofPart(Part):
@@ -241,11 +291,11 @@ class Start(Part):
     text that its log shows.
     """
 
-    env: dict[str, str] = Field(default_factory=dict)
-    secrets: dict[str, dict[str, str]] = Field(default_factory=dict)
-    token_env: str = ""
-    ca_env: str = ""
-    settled: str = "ready"
+    env: dict[Variable, str] = Field(default_factory=dict)
+    secrets: dict[SecretName, dict[SecretKey, str]] = Field(default_factory=dict)
+    token_env: SomeVariable = ""
+    ca_env: SomeVariable = ""
+    settled: Settled = "ready"
 
 
 class Subject(Part):
@@ -260,18 +310,18 @@ class Subject(Part):
     name: Shown
     profiles: tuple[Literal["claude-code", "box"], ...] = ()
     namespace: Label = "default"
-    kind: str = ""
-    workload: str = ""
-    pod_selector: str = ""
-    container: str = ""
-    service_account: str = "default"
+    kind: Kind = ""
+    workload: Name = ""
+    pod_selector: Labels = ""
+    container: ContainerName = ""
+    service_account: Name = "default"
     uid: Annotated[Whole, Field(le=HIGHEST_UID)] = 1000
-    home: str = "/root"
-    config_dir: str = ""
-    workdir: str = "/"
+    home: Place = "/root"
+    config_dir: SomePlace = ""
+    workdir: Place = "/"
     facts: str = ""
     default_mode: str = ""
-    modes: tuple[str, ...] = ()
+    modes: tuple[Mode, ...] = ()
     image: ImagePart = ImagePart()
     manifests: ManifestsPart = ManifestsPart()
     chart: ChartPart = ChartPart()
@@ -342,17 +392,41 @@ def _without_strange_components(subject: Subject) -> Subject:
 
 def demand_parts(subject: Subject) -> None:
     """Raise UsageError for what subject.toml names and is not there: a slip, unlike a part it leaves out."""
-    gone = [f"{where}={short(named)!r}" for where, named in _named(subject) if not subject.path(named)]
+    named = list(_named(subject))
+    gone = [f"{where}={short(path)!r}" for where, path, _ in named if not subject.path(path)]
     if gone:
         hint = f"paths are relative to {subject.directory}; leave out what the subject does not have"
         raise UsageError(f"{FILE}: there is no {', no '.join(gone)}", hint=hint)
+    for where, path, is_one in named:
+        if not is_one(subject.directory / path):
+            other = "file" if is_one is is_file else "directory"
+            raise UsageError(f"{FILE}: {where}={short(path)!r} is no {other}", hint="give one")
+    if subject.modes and subject.default_mode not in ("", *subject.modes):
+        told = f"{FILE}: default_mode={short(subject.default_mode)!r} is none of its modes"
+        raise UsageError(told, hint=nearest(subject.default_mode, subject.modes))
+    _demand_components(subject)
 
 
-def _named(subject: Subject) -> Iterator[tuple[str, str]]:
-    """Yield each path that the file names, with its place there."""
-    for table, names in PATHS.items():
-        part = getattr(subject, table) if table else subject
-        for name in names:
-            value = getattr(part, name)
-            if name in part.model_fields_set and value:
-                yield f"{table}.{name}".lstrip("."), value
+def _named(subject: Subject) -> Iterator[tuple[str, str, Callable[[Path], bool]]]:
+    """Yield each path that the file names, with its place there, and what tells whether it is of its kind."""
+    for tables, is_one in ((FILES, is_file), (DIRECTORIES, is_directory)):
+        for table, names in tables.items():
+            part = getattr(subject, table) if table else subject
+            for name in set(names) & part.model_fields_set:
+                value = getattr(part, name)
+                paths = value if isinstance(value, tuple) else [value] if value else []
+                yield from ((f"{table}.{name}".lstrip("."), each, is_one) for each in paths)
+
+
+def _demand_components(subject: Subject) -> None:
+    """Raise UsageError for a component that there is not, neither as a directory nor for the chart."""
+    directory = subject.path(subject.manifests.components)
+    own = [each.name for each in directory.iterdir() if each.is_dir()] if directory else []
+    known = {*own, *subject.chart.components}
+    asked = [(f"tiers.{name}", each) for name, tier in subject.tiers.items() for each in tier]
+    asked += [("storage.component", subject.storage.component)]
+    asked += [("config_clone.component", subject.config_clone.component)]
+    for where, name in asked:
+        if name and name not in known and (known or subject.source in ("base", "chart")):
+            hint = nearest(name, known) if known else "manifests.components, or chart.components, has them"
+            raise UsageError(f"{FILE}: {short(where)}: there is no component {short(name)!r}", hint=hint)

@@ -13,12 +13,15 @@ from typing import Any
 
 import yaml
 
-from boxproof.subject.image import dockerfile
+from boxproof.subject.image import build_contexts, dockerfile
 from boxproof.subject.image.dockerfile import Recipe
-from boxproof.subject.manifests import compose_file, shipped, sources
+from boxproof.subject.manifests import compose_file, pod_specs, shipped, sources
 from boxproof.subject.manifests.pod_specs import pod_spec
 from boxproof.subject.manifests.starting import repository
 from boxproof.subject.model import Subject
+from boxproof.subject.supply_chain import package_lock
+from pytest_claims.faults import SubjectFault
+from pytest_claims.selection import short
 
 Objects = Sequence[Mapping[str, Any]]
 PROFILES = {
@@ -132,6 +135,24 @@ def _no_socket(subject: Subject) -> str:
     if given:
         return f"its service has the engine's socket unasked ({given}), and no file adds it (compose.socket)"
     return "it offers no engine's socket (compose.socket)"
+
+
+def demand_named(subject: Subject) -> None:
+    """Raise SubjectFault for what subject.toml names and its files lack: an object, a stage, a service."""
+    build_contexts.demand(subject)
+    dockerfile.demand_stage(subject)
+    package_lock.demand_whole(subject.directory / subject.image.context)
+    compose_file.demand_service(subject)
+    if subject.source == "files":
+        pod_specs.demand_named(sources.literal(subject), subject)
+    for where, name, needed in (
+        ("manifests.kustomize", subject.manifests.kustomize, sources.KUSTOMIZATION),
+        ("chart.directory", subject.chart.directory, (shipped.CHART,)),
+    ):
+        if name and not any((subject.directory / name / each).is_file() for each in needed):
+            raise SubjectFault(
+                f"{where}={short(name)!r} has no {needed[0]}", hint="name the directory that has"
+            )
 
 
 def _of_image(subject: Subject) -> Iterator[tuple[str, bool, str]]:

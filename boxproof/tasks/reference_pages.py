@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -164,6 +164,8 @@ def _type(annotation: Any) -> str:
     if annotation in words:
         return words[annotation]
     inner, kind = get_args(annotation), get_origin(annotation)
+    if kind is Annotated:
+        return _type(inner[0])
     if kind is Literal:
         return " or ".join(f"`{each}`" for each in inner)
     if kind is tuple:

@@ -108,6 +108,134 @@ def test_a_wrong_file_of_a_subject_is_told_before_anything_is_made(
     assert (code, says in line) == (2, True), line
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("kind = 'a b'", "kind='a b': must be a kind of object"),
+        ("workload = 'A_B'", "workload='A_B': must be the name of an object"),
+        (f"workload = '{'a' * 254}'", "must be the name of an object"),
+        ("container = 'a.b'", "container='a.b': must be at most 63 lower-case letters"),
+        ("service_account = 'a b'", "service_account='a b': must be the name of an object"),
+        ("pod_selector = 'a=b=c'", "pod_selector='a=b=c': must be labels as kubectl takes them"),
+        ("pod_selector = 'app=a, b c'", "must be labels as kubectl takes them"),
+        ("home = 'claude'", "home='claude': must be an absolute path in the box"),
+        ("workdir = ''", "workdir='': must be an absolute path"),
+        ("config_dir = '~/.claude'", "config_dir='~/.claude': must be an absolute path"),
+        ("modes = ['']", "modes.0='': must be a word"),
+        ("modes = ['api', 'headless']\ndefault_mode = 'headles'", "did you mean 'headless'?"),
+        ("[image]\nreference = 'Agent:1'", "image.reference='Agent:1': must be the name of an image"),
+        ("[image]\nreference = 'a@sha256:abc'", "must be the name of an image"),
+        ("[image]\nbase = '${BASE}'", "image.base='${BASE}': must be the name of an image"),
+        ("[image]\nname = 'box:1'", "image.name='box:1': must be the name of an image without a tag"),
+        ("[image]\ncli = 'claude'", "image.cli='claude': must be an absolute path"),
+        ("[image]\nentrypoints = ['start.sh']", "there is no image.entrypoints='start.sh'"),
+        ("[image]\nargs = {'A=B' = '1'}", "image.args: the key 'A=B': must be a name without spaces and ="),
+        ("[image]\ncontexts = {src = 'no'}", "image.contexts.src='no' is no directory"),
+        ("[image]\ncontext = 'Dockerfile'", "image.context='Dockerfile' is no directory"),
+        ("[image]\ncontext = '.'\ndockerfile = '.'", "image.dockerfile='.' is no file"),
+        ("[image]\ndockerfile = 'Dockerfile'\ntarget = 'on'", "no stage 'on' (there are: one, two)"),
+        ("[image]\ndockerfile = 'Dockerfile'\ntarget = '2'", "the Dockerfile has no stage '2'"),
+        ("[chart]\nvalues = ['a.yaml', 'no.yaml']", "there is no chart.values='no.yaml'"),
+        ("[chart]\ndirectory = 'k'", "chart.directory='k' has no Chart.yaml"),
+        ("[manifests]\nkustomize = 'k'", "manifests.kustomize='k' has no kustomization.yaml"),
+        ("[manifests]\nkustomize = 'a.yaml'", "manifests.kustomize='a.yaml' is no directory"),
+        ("kind = 'Deploiment'\n[manifests]\nfiles = ['a.yaml']", "no Deploiment (there are: Deployment a)"),
+        ("workload = 'b'\n[manifests]\nfiles = ['a.yaml']", "the manifests hold no workload 'b'"),
+        ("container = 'agnt'\n[manifests]\nfiles = ['a.yaml']", "(did you mean 'agent'?)"),
+        ("[compose]\nfile = 'c.yaml'", "compose.file='c.yaml' is named without compose.service (allowed: a)"),
+        ("[compose]\nfile = 'c.yaml'\nservice = 'b'", "compose.file='c.yaml' has no service 'b'"),
+        ("[compose]\nfile = 'Dockerfile'\nservice = 'a'", "it has no services that can be read"),
+        ("[compose]\nservice = 'a'", "compose.service='a' without compose.file"),
+        ("[start]\nsettled = ' '", "start.settled=' ': must be ready, running, or a text of the log"),
+        ("[start]\nenv = {'' = 'x'}", "start.env: the key '': must be the name of a variable"),
+        ("[start]\ntoken_env = 'A=B'", "start.token_env='A=B': must be the name of a variable"),
+        ("[start]\nsecrets = {Foo_Bar = {a = 'x'}}", "start.secrets: the key 'Foo_Bar': must be the name"),
+        ("[start]\nsecrets = {a = {'b c' = 'x'}}", "start.secrets.a: the key 'b c': must be letters"),
+        ("[commands]\nup = ['']", "commands.up: must be a list of words, a program the first"),
+        ("[commands]\nup = ['make', \"\\u0000\"]", "commands.up: must be a list of words"),
+        ("[commands]\nrecovery = [[]]", "commands.recovery.0: must not be empty"),
+        ("[sandbox]\ncommand = [' ']", "sandbox.command: must be a list of words"),
+        ("[sandbox]\nstate = '../x'", "sandbox.state='../x': must be a path below the home"),
+        ("[mcp]\nconfig = 'mcp.json'", "mcp.config='mcp.json': must be an absolute path"),
+        ("[tiers]\nraw = ['neraw']\n[manifests]\nbase = 'm'\ncomponents = 'p'", "did you mean 'netraw'?"),
+        ("[storage]\ncomponent = 'x'\n[chart]\ndirectory = 'h'", "there is no component 'x'"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_is_told_before_anything_is_made(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, says: str
+) -> None:
+    files = {
+        "Dockerfile": "FROM debian:12 AS one\nFROM one AS two\n",
+        "a.yaml": "kind: Deployment\nmetadata: {name: a}\n"
+        "spec: {template: {spec: {containers: [{name: agent, image: x}]}}}\n",
+        "c.yaml": "services: {a: {image: x}}\n",
+        "k/a.txt": "",
+        "m/a.yaml": "kind: Pod\nmetadata: {name: a}\n",
+        "p/netraw/a.yaml": "",
+        "h/Chart.yaml": "name: a\n",
+    }
+    subject = box(tmp_path / "subject", {**files, "subject.toml": f"{NAMED}{text}\n"})
+    code, line = told(capsys, ["e2e", "--stage", "static", "--subject", str(subject)])
+    assert (code, says in line) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("suppressions.toml", "[suppression]\nvulnerability = 'CVE-1'", "write [[suppression]]"),
+        ("suppressions.toml", "[[suppressions]]", "unknown table 'suppressions'"),
+        ("suppressions.toml", "[[suppression]]\nvulnerability = 'CVE-1'", "suppression 1 (CVE-1): reason is"),
+        ("suppressions.toml", a_directory, "suppressions.toml"),
+        *(
+            (
+                "suppressions.toml",
+                "[[suppression]]\nvulnerability = 'CVE-1'\nowner = 'a'\n"
+                f"reason = {reason!r}\nexpires = {expires}",
+                says,
+            )
+            for reason, expires, says in (
+                ("short", "2026-01-01", "reason='short': must have at least 10 characters"),
+                ("a reason of its own", "1767139200", "expires=1767139200: must be a date"),
+                ("a reason of its own", "9999-01-01", "at most 180 days from now"),
+            )
+        ),
+        ("packages.lock", "debian-12 jq 1.6\n<<<<<<< HEAD\n", "line 2: '<<<<<<< HEAD' is no SYSTEM"),
+        ("packages.lock", "debian-12 jq 1.6 amd64\n", "line 1: 'debian-12 jq 1.6 amd64' is no SYSTEM"),
+        ("packages.lock", "debian-12 jq 1.6\n\ndebian-12 jq 1.7\n", "line 3: jq of debian-12 stands"),
+        ("packages.lock", b"\xff", "packages.lock is not UTF-8"),
+    ],
+)  # fmt: skip
+def test_a_list_beside_the_box_is_read_before_anything_is_made(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, file: str, content: Content, says: str
+) -> None:
+    about = f"{NAMED}[image]\ncontext = '.'\ndockerfile = 'Dockerfile'\n"
+    subject = box(tmp_path / "subject", {**BOX, "subject.toml": about, file: content})
+    code, line = told(capsys, ["e2e", "--stage", "static", "--subject", str(subject)])
+    assert (code, says in line) == (2, True), line
+
+
+def test_what_subject_toml_takes_is_taken(tmp_path: Path) -> None:
+    subject = model.load(
+        box(
+            tmp_path,
+            {
+                "subject.toml": f"""{NAMED}
+workload = "agent.v1"
+pod_selector = "app.kubernetes.io/name=a, tier in (x, y),!old"
+home = "C:\\\\Users\\\\agent"
+[image]
+name = "localhost:5000/team/box"
+reference = "HOST.example:5000/a/b_c:1.2@sha256:{"a" * 64}"
+[start]
+settled = "is ready\\nnow"
+env = {{"a.b-c d" = ""}}
+"""
+            },
+        )
+    )
+    assert (subject.workload, subject.start.settled) == ("agent.v1", "is ready\nnow")
+
+
 CONTENTS = (
     bytes(range(256)), b"\x7fELF\x02\x01\x01\0", b"a = '\0'", b"a = " + b"[" * 5000 + b"]" * 5000,
     b"a = " + b"9" * 5000, b"a = 1\na = 2", b"a = 1979-13-45", b"\xef\xbb\xbf[", b"\r", b"= 1", b"[[]]",
@@ -342,6 +470,18 @@ def test_what_is_no_file_that_people_write_says_nothing_of_a_box(
     assert main(["init", str(home)]) == 0
     assert f"--subject '{home}' --stage" in capsys.readouterr().err
     assert model.load(home).image.dockerfile == "Dockerfile"
+
+
+def test_what_subject_toml_does_not_take_is_left_to_a_person(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = "FROM alpine:3.20\nENV CLAUDE_CONFIG_DIR=$HOME/.claude\nWORKDIR /srv\nWORKDIR app\nUSER 1000\n"
+    home = box(tmp_path / "box", {"Dockerfile": recipe})
+    assert main(["init", str(home)]) == 0
+    assert "config_dir='$HOME/.claude': must be an absolute path" in capsys.readouterr().err
+    made = model.load(home)
+    assert (made.workdir, made.config_dir) == ("/srv/app", "")
+    assert "# - Dockerfile" in (home / "subject.toml").read_text()
 
 
 def test_a_full_disk_is_no_wrong_usage_and_leaves_the_file_there_was(

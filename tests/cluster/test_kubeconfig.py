@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,23 @@ def test_a_context_that_is_no_table_is_named(tmp_path: Path, context: object) ->
     (tmp_path / "config").write_text(yaml.safe_dump({"contexts": [{"name": "a", "context": context}]}))
     with pytest.raises(UsageError, match=r"'a' names the cluster None, which is not there"):
         contexts.chosen([tmp_path / "config"], "a")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "says"),
+    [
+        ({"certificate-authority": "/nonexistent"}, {}, "certificate-authority='/nonexistent' is no file"),
+        ({}, {"client-key": "/etc"}, "client-key='/etc' is no file"),
+        ({}, {"exec": {"command": "no-such-program"}}, "'no-such-program' is no program of this machine"),
+    ],
+)
+def test_what_a_context_refers_to_and_is_not_there_is_told(
+    cluster: dict[str, object], user: dict[str, object], says: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(says)):
+        contexts.demand_whole(contexts.Context("a", cluster, user))
+
+
+def test_what_a_context_has_in_itself_needs_no_file() -> None:
+    own = {"certificate-authority": "/nonexistent", "certificate-authority-data": "YQ=="}
+    contexts.demand_whole(contexts.Context("a", own, {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from boxproof.subject.detection import mcp_servers, own_bases
 from boxproof.subject.detection.directory import CLAUDE, Directory
@@ -154,7 +154,9 @@ def _user(here: Directory, found: Detected, path: Path, recipe: Recipe) -> None:
     guessed = "/root" if number == "0" else f"/home/{called}" if made or called in AT_HOME else ""
     place = str(env.get("HOME") or (home[1] if home else guessed)).strip("\"'")
     found.add("home", "" if "$" in place else place, f"{path}, its user")
-    found.add("workdir", said.get("WORKDIR", ""), _where(here, path, recipe, "WORKDIR"))
+    places = [step.rest.strip().strip("\"'") for step in steps if step.word == "WORKDIR"]
+    place = str(PurePosixPath("/", *places)) if places else ""  # a relative one is below the one before
+    found.add("workdir", place, _where(here, path, recipe, "WORKDIR"))
     found.keeps(env, f"{path}, ENV")
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from boxproof.subject.model import Subject
-from pytest_claims.faults import EnvironmentFault
+from pytest_claims.faults import EnvironmentFault, SubjectFault
+from pytest_claims.selection import is_directory, short
 
 IMAGE = "docker-image://"  # how one names an image
 MADE = re.compile(r"^(target|service):(.*)")  # what another target of Bake, or service of Compose, makes
@@ -39,6 +40,14 @@ def options(subject: Subject) -> list[str]:
         where = told if ADDRESS.match(told) else subject.directory / told
         words.append(f"--build-context={name}={where}")
     return words
+
+
+def demand(subject: Subject) -> None:
+    """Raise SubjectFault for a named context that is a directory by what is said, and not there."""
+    for name, told in subject.image.contexts.items():
+        if not (ADDRESS.match(told) or MADE.match(told) or is_directory(subject.directory / told)):
+            hint = f"give a directory, an address, or {IMAGE}NAME"
+            raise SubjectFault(f"image.contexts.{short(name)}={short(told)!r} is no directory", hint=hint)
 
 
 def directories(subject: Subject) -> Iterator[tuple[str, Path]]:

@@ -291,6 +291,16 @@ def read(
         return None
 
 
+def demand_stage(subject: Subject) -> None:
+    """Raise SubjectFault where the stage that subject.toml has built is none of the Dockerfile."""
+    about, path = subject.image, subject.path(subject.image.dockerfile)
+    if not about.target or about.reference or path is None:
+        return
+    text = text_of(path)
+    if read(text, about.args, contexts=about.contexts):
+        parse(text, about.args, about.target, about.contexts)
+
+
 def directives(text: str) -> dict[str, str]:
     """Return what the first lines of a Dockerfile's text tell the builder of how to read it."""
     found: dict[str, str] = {}

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -14,6 +14,11 @@ from boxproof.core.secret_values import SECRET_NAME
 from boxproof.subject.image.build_contexts import ADDRESS, MADE
 from boxproof.subject.manifests import plain_yaml, sources
 from boxproof.subject.variables import filled
+from pytest_claims.faults import SubjectFault, nearest
+from pytest_claims.selection import short
+
+if TYPE_CHECKING:
+    from boxproof.subject.model import Subject
 
 Service = dict[str, Any]
 DEEPEST = 8  # files and services that one after another extends
@@ -53,6 +58,21 @@ def documents(path: Path) -> Iterator[dict[str, Any]]:
         yield from (each for each in found if isinstance(each, dict))
     except (yaml.YAMLError, ValueError, RecursionError, OSError):
         return
+
+
+def demand_service(subject: Subject) -> None:
+    """Raise SubjectFault where the box's service is in no Compose file; who includes others may have it."""
+    part, path = subject.compose, subject.path(subject.compose.file)
+    if path is None and part.service:
+        raise SubjectFault(
+            f"compose.service={short(part.service)!r} without compose.file", hint="name it too"
+        )
+    known = services(path) if path else {}
+    if path is None or part.service in known or next(documents(path), {}).get("include"):
+        return
+    told = f"has no service {short(part.service)!r}" if part.service else "is named without compose.service"
+    hint = nearest(part.service, known) if known else "it has no services that can be read"
+    raise SubjectFault(f"compose.file={short(part.file)!r} {told}", hint=hint)
 
 
 def services(path: Path, depth: int = DEEPEST) -> dict[str, Service]:

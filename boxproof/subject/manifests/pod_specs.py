@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from boxproof.subject.manifests.derive import CLUSTER_SCOPED
 from boxproof.subject.variables import filled
-from pytest_claims.faults import SubjectFault
+from pytest_claims.faults import SubjectFault, nearest
 
 if TYPE_CHECKING:
     from boxproof.subject.model import Subject
@@ -147,6 +147,19 @@ def agent(manifests: Sequence[Mapping[str, Any]], subject: Subject | None = None
         if found:
             return min(found, key=partial(_unlike, container=subject.container if subject else ""))
     raise SubjectFault(f"the manifests hold no workload ({', '.join(KINDS)})")
+
+
+def demand_named(manifests: Iterable[Mapping[str, Any]], subject: Subject) -> None:
+    """Raise SubjectFault where no object is of the subject's ``kind`` and ``workload``."""
+    every, kind, name = list(manifests), subject.kind, subject.workload
+    named = [each for each in every if kind in ("", each["kind"]) and name in ("", each["metadata"]["name"])]
+    if not named:
+        told = " ".join([kind or "workload", *([repr(name)] if name else [])])
+        raise SubjectFault(f"the manifests hold no {told}", hint=_workloads(every))
+    containers = [one.get("name") for each in named for one in (pod_spec(each) or {}).get("containers") or ()]
+    if subject.container and containers and subject.container not in containers:
+        hint = nearest(subject.container, map(str, containers))
+        raise SubjectFault(f"the agent's pod has no container {subject.container!r}", hint=hint)
 
 
 def _unlike(item: Mapping[str, Any], container: str) -> tuple[bool, bool]:

@@ -27,6 +27,7 @@ from boxproof.subject.image.tools import Tool
 from boxproof.subject.supply_chain import checksums, stand_in_debs
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
+from pytest_claims.selection import short
 
 LOCK = "packages.lock"  # in the build context: "SYSTEM NAME VERSION" a line, as dpkg-query says them
 EXACT = re.compile(r"\d+(\.\d+)+([-+.~:]?[\w]+)*")
@@ -57,6 +58,7 @@ BY_A_WORD: Mapping[str, frozenset[str]] = {
     for name in names.split()
 }  # fmt: skip
 GIT = frozenset({"clone", "fetch", "pull", "submodule", "archive", "ls-remote"})
+RENEW = "mend it, or have inv lock write it anew"
 HARMLESS = frozenset({"version", "--version", "-v", "-V", "help", "--help", "env", "config", "cache"})
 ADDRESS = re.compile(r"\b(?:https?|ftps?|git|ssh|oci)://|\bgit@[\w.-]+:|/dev/tcp/")
 OUTPUT = re.compile(r"-[a-zA-Z]*[oO]|--output(=.*)?|--remote-name")  # of curl, for each file
@@ -91,6 +93,27 @@ def locked(context: Path, of: str) -> Lock:
     lines = path.read_text().splitlines() if path.is_file() else []
     fields = (line.split() for line in lines if not line.startswith("#"))
     return {each[1]: each[2] for each in fields if len(each) == 3 and each[0] == of}
+
+
+def demand_whole(context: Path) -> None:
+    """Raise SubjectFault for a lock with a line that is no package, or a package that stands there twice."""
+    path, seen = context / LOCK, set[tuple[str, ...]]()
+    try:
+        lines = path.read_text().splitlines() if path.is_file() else []
+    except UnicodeDecodeError as error:
+        raise SubjectFault(f"{path} is not UTF-8", hint=RENEW) from error
+    for number, line in enumerate(lines, 1):
+        words = tuple(line.split())
+        if not words or line.startswith("#"):
+            continue
+        if len(words) != len(("system", "name", "version")):
+            told = f"{path}, line {number}: {short(line)!r} is no SYSTEM NAME VERSION"
+            raise SubjectFault(told, hint=RENEW)
+        if words[:2] in seen:
+            raise SubjectFault(
+                f"{path}, line {number}: {words[1]} of {words[0]} stands there twice", hint=RENEW
+            )
+        seen.add(words[:2])
 
 
 def names(context: Path) -> list[str]:

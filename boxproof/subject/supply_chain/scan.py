@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof.core.process import CommandTimedOut, Result, run
 from boxproof.core.session import EngineInfo, ImageInfo
@@ -20,9 +20,9 @@ from boxproof.subject.image import tools
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance, vulnerability_db
 from pytest_claims import progress
-from pytest_claims.faults import EnvironmentFault, UsageError
+from pytest_claims.faults import EnvironmentFault, UsageError, mistakes
 from pytest_claims.recording import writing
-from pytest_claims.selection import read_toml, there
+from pytest_claims.waivers import Day, tables
 
 OUR_TOOLS = "image/tools.toml"  # a subject without a list of tools is examined with ours
 SUPPRESSIONS = "suppressions.toml"  # beside subject.toml
@@ -61,7 +61,7 @@ class Suppression(BaseModel):
     package: str = ""
     reason: str = Field(min_length=10)
     owner: str = Field(min_length=1)
-    expires: date
+    expires: Day
 
 
 @dataclass(frozen=True)
@@ -90,18 +90,17 @@ class Scan:
 
 def suppressions(path: Path, today: date | None = None) -> list[Suppression]:
     """Return the suppressions that count today; raises UsageError for one without a reason or an end."""
-    if not there(path):
-        return []
-    now = today or datetime.now(UTC).date()
-    try:
-        listed = read_toml(path, str(path)).get("suppression", [])
-        found = TypeAdapter(list[Suppression]).validate_python(listed)
-    except ValidationError as error:
-        raise UsageError(f"{path}: {error}", hint="see docs/supply-chain.md") from error
-    for each in found:
+    now, found = today or datetime.now(UTC).date(), []
+    for shown, raw in tables(path, "suppression", "vulnerability"):
+        try:
+            each = Suppression.model_validate(raw)
+        except ValidationError as error:
+            told = f"{shown}: {mistakes(error.errors(), Suppression)}"
+            raise UsageError(told, hint="see docs/supply-chain.md") from error
         if each.expires > now + LONGEST:
             hint = f"at most {LONGEST.days} days from now"
-            raise UsageError(f"{path}: {each.vulnerability} is suppressed until {each.expires}", hint=hint)
+            raise UsageError(f"{shown}: suppressed until {each.expires}", hint=hint)
+        found.append(each)
     return [each for each in found if each.expires >= now]
 
 
