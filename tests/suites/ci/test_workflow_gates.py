@@ -65,8 +65,8 @@ def test_our_own_workflow_releases_and_nothing_goes_around_it() -> None:
     [
         "docker buildx build -t a --output=type=registry .", "podman push a", "docker compose push",
         "skopeo sync --src docker a b", "docker buildx imagetools create -t a b", "nerdctl push a",
-        "ctr -n k8s.io images push b/a:1", "skopeo --debug copy a docker://b", "crane --insecure push a b",
-        "oras --debug push b/a:1", "crane index append -t b/a:1", "regctl -v info image copy a b", "img push b",
+        "img push b", "ctr -n k8s.io images push b", "skopeo --debug copy a docker://b", "crane --insecure push a b",
+        "oras --debug push b/a:1", "crane index append -t b/a:1", "regctl -v info image copy a b",
     ],
 )  # fmt: skip
 def test_every_program_that_pushes_is_known(run: str) -> None:
