@@ -65,7 +65,7 @@ def test_our_own_workflow_releases_and_nothing_goes_around_it() -> None:
     [
         "docker buildx build -t a --output=type=registry .", "podman push a", "docker compose push",
         "skopeo sync --src docker a b", "docker buildx imagetools create -t a b", "nerdctl push a",
-        "img push b", "ctr -n k8s.io images push b", "skopeo --debug copy a docker://b", "crane --insecure push a b",
+        "img push b", "ctr -n k8s.io images push b", "skopeo --debug copy a b", "crane --insecure push a b",
         "oras --debug push b/a:1", "crane index append -t b/a:1", "regctl -v info image copy a b",
     ],
 )  # fmt: skip
