@@ -284,3 +284,9 @@ def personal_token_for_all(directory: Path) -> None:
     jobs = "\njobs:\n"
     token = "\nenv:\n  GH_TOKEN: ${{ secrets.CR_PAT }}\n"
     replace_in(directory / ".github/workflows/e2e.yml", jobs, token + jobs)
+
+
+@subject_sabotage("ci-build-scan-test-block", "a step pushes the image by another program, with an option")
+def pushed_with_an_option(directory: Path) -> None:
+    run = "      - run: skopeo --debug copy docker-daemon:box:1 docker://ghcr.io/a/box:1\n"
+    replace_in(directory / RELEASES, RELEASE_STEP, run + RELEASE_STEP)

@@ -277,3 +277,12 @@ def cargo_without_its_lock(directory: Path) -> None:
 def branch_beside_versions(directory: Path) -> None:
     install = "pip install -c /tmp/versions.txt git+https://example.invalid/tool.git@main"
     _dockerfile(directory, r"^(COPY rootfs/ /)$", rf"RUN {install}\n\1")
+
+
+@subject_sabotage("ci-reproducible-build", "a download is compared with its checksum beside what goes on")
+def compared_in_the_background(directory: Path) -> None:
+    fetch = "curl -fsSLo /usr/local/bin/x https://example.invalid/1.2/x"
+    check = f"echo '{'0' * 64}  /usr/local/bin/x' | sha256sum -c -"
+    _dockerfile(
+        directory, r"^(COPY rootfs/ /)$", rf"RUN {fetch} && {check} & chmod 0755 /usr/local/bin/x\n\1"
+    )

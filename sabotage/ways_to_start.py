@@ -96,6 +96,14 @@ def installed_once(directory: Path) -> None:
     replace_in(path, "\nset -eu\n", f"\nset -eu\n[ -e {to} ] || install -m 600 {SKILL} {to} || :\n")
 
 
+@subject_sabotage("no-volume-shadowing", "the entrypoint unpacks the image's skills beside what is there")
+def unpacked_once(directory: Path) -> None:
+    """By an archive, of which it keeps what is there already."""
+    path = directory / "image/rootfs/usr/local/bin/entrypoint"
+    pipe = 'tar -C /etc/claude-code/.claude -cf - skills | tar -C "$CLAUDE_CONFIG_DIR" -xkf - || :'
+    replace_in(path, "\nset -eu\n", f"\nset -eu\n{pipe}\n")
+
+
 @subject_sabotage("home-and-workdir-writable", "Compose runs the box as a user that the image does not know")
 def another_user_by_compose(directory: Path) -> None:
     """It is that of the person who wrote it."""

@@ -24,8 +24,11 @@ PUSHES = re.compile(
     rf"\b((docker|podman|nerdctl|buildah|finch){OPTIONS}(\s+(image|manifest|compose){OPTIONS})?\s+push"
     rf"|docker-compose{OPTIONS} push"
     rf"|({BUILDERS}){OPTIONS}\s+(build|bake|b|f)\s[^\n]*(--push|type=registry|push=true)"
-    r"|imagetools create|helm push|g?crane (push|append|copy|cp|mutate|tag)|oras (push|cp|copy|tag)"
-    r"|skopeo (copy|sync)|regctl (image|index) (copy|import|create|mod|put)|ko (build|publish|resolve|apply)"
+    rf"|imagetools create|helm{OPTIONS} (cm-)?push|g?crane{OPTIONS} (index )?(push|append|copy|cp|mutate|tag)"
+    rf"|oras{OPTIONS} (manifest |blob )?(push|cp|copy|tag)|skopeo{OPTIONS} (copy|sync)|img{OPTIONS} push"
+    rf"|ctr{OPTIONS} (image|images|i){OPTIONS} push|cosign{OPTIONS} copy|docker{OPTIONS} trust sign"
+    rf"|regctl{OPTIONS} (image|index|artifact|blob){OPTIONS} (copy|import|create|mod|put)"
+    r"|ko (build|publish|resolve|apply)"
     r"|jib:build|gradlew? [^\n]*\bjib|kaniko/executor|pack build [^\n]*--publish|earthly [^\n]*--push"
     r"|gcloud builds submit|az acr (build|import)|apko publish|skaffold (build|run)|werf (build|converge))\b"
 )

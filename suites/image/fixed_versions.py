@@ -66,11 +66,11 @@ def unfixed(recipe: Recipe, *, locked: bool, texts: Texts | None = None) -> list
     for stage in recipe.stages:
         for at, step in enumerate(stage.steps):
             later = [each for each in stage.steps[at + 1 :] if each.word == "RUN"]
-            if _adds(step) and not checksums.compares(_brought(step), later):
+            if _adds(step) and not checksums.compares(_brought(step), later, recipe):
                 added.append(f"ADD {step.rest}{UNCHECKED}")
             held = locked or bool(DATED.search(_before(recipe, stage, at)))
-            floating = [words for words in step.commands if _floats(step, words, held, texts or {})]
-            carried_out += [_told(words) for words in floating if not _is_held(words, later)]
+            floating = [words for words in step.commands if _floats(step, words, held, texts or {}, recipe)]
+            carried_out += [_told(words) for words in floating if not _is_held(words, later, recipe)]
     return [*dict.fromkeys(carried_out), *added]
 
 
@@ -89,10 +89,10 @@ def _before(recipe: Recipe, stage: Stage, at: int) -> str:
     return "\n".join(each.rest for each in steps if each.word in ("RUN", "ENV"))
 
 
-def _is_held(words: Sequence[str], later: Sequence[Step]) -> bool:
+def _is_held(words: Sequence[str], later: Sequence[Step], recipe: Recipe) -> bool:
     """Return whether a later RUN of the stage holds what a command brings: a download, or a repository."""
     if program(words[0]) in FETCHERS:
-        return checksums.compares(words, later)
+        return checksums.compares(words, later, recipe)
     return program(words[0]) == "git" and any(RESET.search(each.rest) for each in later)
 
 
@@ -117,12 +117,13 @@ def _bare(word: str) -> str:
     return word.strip("\"',[]")
 
 
-def _floats(step: Step, words: Sequence[str], locked: bool, texts: Texts) -> bool:
+def _floats(step: Step, words: Sequence[str], locked: bool, texts: Texts, recipe: Recipe) -> bool:
     name, rest = program(words[0]), list(words[1:])
     if UPGRADES.get(name, frozenset()) & set(rest):
         return True
     if name in FETCHERS:
-        return any(checksums.ADDRESS.match(each) for each in rest) and not checksums.compares(words, [step])
+        fetches = any(checksums.ADDRESS.match(each) for each in rest)
+        return fetches and not checksums.compares(words, [step], recipe)
     if name == "pacman":
         return not locked and any(map(SYNCS.fullmatch, rest))
     if name == "git" and "clone" in rest:

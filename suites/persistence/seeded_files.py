@@ -17,15 +17,30 @@ ASSIGNED = re.compile(
 )
 STATEMENTS = re.compile(r"[;\n]|(?<!\S)(?:then|do)(?!\S)")
 COPY = re.compile(
-    r"(?:^|[&|({]|\belse|\bsudo)\s*(?:\S*/)?(?P<words>(?:cp|rsync|install|cat|sed|envsubst|jq)\s[^&|]*)"
+    r"(?:^|[&|({]|\belse|\bsudo|\s-exec(?:dir)?|\bxargs(?:\s+\S+)*?\s)\s*(?:\S*/)?"
+    r"(?P<words>(?:cp|mv|rsync|install|cat|sed|envsubst|jq|tar|bsdtar|unzip)\s[^&|]*)"
 )
 WRITES = frozenset({"cat", "sed", "envsubst", "jq"})  # to where their output is sent
 OUTPUT = re.compile(r"(?<![\d&])1?>{1,2}\s*(?P<path>[^\s>&]+)")
 OTHER_OUTPUT = re.compile(r"(?:\d|&)>{1,2}\s*\S+|(?<!\d)<(?!<)")
+NO_CLOBBER = re.compile(r"\s(?:-\w*n\w*|--no-clobber|--update=none(?:-fail)?)(?=\s)")
+KEEPS_OLD = re.compile(r"^\S+\s+\w*k\w*\s|\s-\w*k\w*\s|\s--(?:keep-(?:old|newer)|skip-old)-files\s")
 KEEPS = {
-    "cp": re.compile(r"\s(?:-\w*n\w*|--no-clobber|--update=none(?:-fail)?)(?=\s)"),
+    "cp": NO_CLOBBER,
+    "mv": NO_CLOBBER,
     "rsync": re.compile(r"\s--ignore-existing(?=\s)"),
+    "tar": KEEPS_OLD,
+    "bsdtar": KEEPS_OLD,
+    "unzip": re.compile(r"\s-\w*n\w*(?=\s)"),
 }
+UNPACKS = {
+    **dict.fromkeys(("tar", "bsdtar"), re.compile(r"^\S+\s+\w*x|\s-\w*x|\s--(?:extract|get)\b")),
+    "unzip": re.compile(""),
+}
+INTO = re.compile(r"\s(?:-\w*[Cd]|--directory)[= ]\s*(?P<path>[^\s-]\S*)")
+GONE_TO = re.compile(r"\bcd\s+(?P<path>/\S+)\s*&&")
+PIPED = re.compile(r"(?:[^|&]+\|)+\s*$")
+OF_AN_IMAGE = re.compile(r"(?<!\S)/[^\s*]+")
 TESTED = re.compile(r"(?P<not>!\s*(?:\[\[?|test)?\s*)?-[efdsrLh]\s+(?P<path>[^\s\]]+)")
 EMPTY = re.compile(r"-z\s+[\"']?\$\(\s*ls\b[^)]*?\s(?P<path>[^\s)-][^\s)]*)(?:\s+2>\S+)?\s*\)")
 GROUP = re.compile(r"(?P<sign>\|\||&&)\s*[{(]")
@@ -98,7 +113,7 @@ def _statements(text: str, variables: Mapping[str, str]) -> Iterator[str]:
 
 def _once(statement: str, copy: re.Match[str], inside: bool, places: Places) -> bool:
     """Return whether a copy is one from the image to the volume, and done only once."""
-    program, operands = _operands(copy["words"].rstrip(" })"))
+    program, operands = _operands(copy["words"].rstrip(" })\\+"), statement[: copy.start("words")])
     if len(operands) < 2 or not _below(operands[-1], places.volume):
         return False
     names = {PurePosixPath(each).name for each in operands}
@@ -106,18 +121,33 @@ def _once(statement: str, copy: re.Match[str], inside: bool, places: Places) -> 
     if not seeds or names & set(OF_THE_CLI) or all(_below(each, places.others) for each in seeds):
         return False
     keeps = program in KEEPS and KEEPS[program].search(f"{copy['words']} ")
-    return bool(keeps) or inside or _guarded(statement[: copy.start("words")], places)
+    return bool(keeps) or inside or _guarded(PIPED.sub("", statement[: copy.start("words")]), places)
 
 
-def _operands(words: str) -> tuple[str, list[str]]:
-    """Return the program of a copy and its operands, the last of which is where it copies to."""
+def _operands(words: str, before: str) -> tuple[str, list[str]]:
+    """Return the program of a copy and its operands, the last of which is where it copies to.
+
+    What comes of a pipe, or of what is found, is what is named ``before``.
+    """
     program = words.split(maxsplit=1)[0]
+    if program in UNPACKS:
+        return program, _unpacked(program, words, before)
     output = OUTPUT.search(words) if program in WRITES else None
     plain = OTHER_OUTPUT.sub(" ", OUTPUT.sub(" ", words))
     operands = [each for each in plain.split()[1:] if not each.startswith("-") and ">" not in each]
     if program in WRITES:
         return program, [*operands, output["path"]] if output else []
+    if "{}" in operands:
+        operands = [*OF_AN_IMAGE.findall(before)[:1], *(each for each in operands if each != "{}")]
     return program, operands
+
+
+def _unpacked(program: str, words: str, before: str) -> list[str]:
+    """Return what an archive is, or is made of, and last where it is unpacked to; [] for one that is made."""
+    into = INTO.search(words) or GONE_TO.search(before)
+    if not into or not UNPACKS[program].search(words):
+        return []
+    return [*(OF_AN_IMAGE.findall(INTO.sub(" ", words)) or OF_AN_IMAGE.findall(before)), into["path"]]
 
 
 def _guarded(before: str, places: Places) -> bool:

@@ -74,14 +74,25 @@ def is_written_out(value: str) -> bool:
 
 
 def in_recipe(recipe: Recipe) -> list[str]:
-    """Return the steps, of any stage, that say a credential, or have an argument in the place of one."""
+    """Return the steps, of any stage, that say a credential, or have an argument in the place of one.
+
+    What they say is left out.
+    """
     found: list[Step] = []
     for stage in recipe.stages:
         ahead = [step for each in recipe.line_of(stage)[:-1] for step in each.steps]
         for at, step in enumerate(stage.steps):
             if _says(step) or _argues(step, [*ahead, *stage.steps[:at]]):
                 found.append(step)
-    return [f"{each.word} {' '.join(each.rest.split())}" for each in dict.fromkeys(found)]
+    return [_shown(each) for each in dict.fromkeys(found)]
+
+
+def _shown(step: Step) -> str:
+    """Return a step on one line, without what it says: that gets into reports."""
+    text = f"{step.word} {' '.join(step.rest.split())}"
+    for each in _written_out(step):
+        text = text.replace(each.strip("\"'"), "\N{HORIZONTAL ELLIPSIS}")
+    return text
 
 
 def in_texts(texts: Mapping[str, str]) -> list[str]:
@@ -156,24 +167,31 @@ def _ignored(directory: Path, inside: str) -> list[str]:
 
 
 def _says(step: Step) -> bool:
-    """Return whether a step has a credential in its text, among its commands' words or their variables."""
     if step.word not in ("RUN", "ARG", "ENV", "LABEL", "ADD"):
         return False
+    return bool(_written_out(step)) or _tells(step.rest)
+
+
+def _written_out(step: Step) -> list[str]:
+    """Return the credentials in a step's text, among its commands' words and their variables."""
     assigned = (each["value"] for each in ASSIGNED.finditer(step.rest)) if step.word == "RUN" else ()
     mixed = (each for each in (*assigned, *_options(step)) if MIXED.fullmatch(each))
-    return _tells(step.rest) or any(map(is_written_out, (*mixed, *_logins(step))))
+    return [*_formed(step.rest), *(each for each in (*mixed, *_logins(step)) if is_written_out(each))]
 
 
 def _tells(text: str) -> bool:
-    """Return whether a text has a credential in a form of its own, or in one that says what it is.
+    """Return whether a text has a credential in a form of its own, or in one that says what it is."""
+    return bool(_formed(text)) or bool(secret_scan.in_bytes(text.encode(), SHAPES))
+
+
+def _formed(text: str) -> list[str]:
+    """Return the credentials that a text has in a form for one.
 
     A password that is the name before it again is that of a trial.
     """
     every = (each for form in FORMS for each in form.finditer(text))
-    written = any(
-        is_written_out(each["value"]) and each["value"] != each.groupdict().get("user") for each in every
-    )
-    return written or bool(secret_scan.in_bytes(text.encode(), SHAPES))
+    others = (each["value"] for each in every if each["value"] != each.groupdict().get("user"))
+    return [each for each in others if is_written_out(each)]
 
 
 def _logins(step: Step) -> Iterator[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,14 @@ SUFFIX, NAMESPACE = "{{ .suffix }}", "{{ .namespace }}"
 BRACES = re.compile(r"\{\{")
 DOCUMENTS = re.compile(r"^---\n", re.MULTILINE)
 NAME = re.compile(r"(?<=^metadata:\n  name: )(\S+)\n", re.MULTILINE)
+TEMPLATES = (".yaml", ".yml", ".tpl")
+HOOK = "helm.sh/hook"  # of what Helm makes anew each time
+AS_AN_UPGRADE = "--is-upgrade"
+# what a template asks of the cluster: whether it is an upgrade, which kinds are served, what is there
+UPGRADES = re.compile(r"\.Release\.Is(?:Upgrade|Install)\b")
+SERVED = re.compile(r"\.APIVersions\.Has\s+\(?\s*[\"`]([\w-]+(?:\.[\w-]+)+/[\w./-]+)[\"`]")
+LOOKED_UP = re.compile(r"\(\s*lookup\s[^()]*\)|\blookup(?:\s+(?:\"[^\"]*\"|[$.][\w.$]*)){4}")
+THERE = '(dict "metadata" (dict "name" "there") "data" dict "spec" dict)'
 ROLE = re.compile(r"(?<=^  kind: ClusterRole\n  name: )(\S+)$", re.MULTILINE)
 
 
@@ -54,12 +64,66 @@ def helm(program: Path, *words: str, kubeconfig: str = os.devnull, timeout: floa
         return run([program, *words], env=env, timeout=timeout, check=False)
 
 
-def rendered(program: Path, chart: Path, *words: str, release: str = RELEASE) -> Objects:
-    """Return the objects of ``helm template`` with ``words``; raises SubjectFault if Helm refuses."""
+def rendered(
+    program: Path, chart: Path, *words: str, release: str = RELEASE, here_alone: bool = False
+) -> Objects:
+    """Return the objects of ``helm template`` with ``words``; raises SubjectFault if Helm refuses.
+
+    Unless it is ``here_alone``, what the chart adds elsewhere is among them: in an upgrade, where other kinds
+    are served, where an object is there already.
+    """
+    objects = _templated(program, chart, *words, release=release)
+    texts = {} if here_alone else {each: each.read_text(errors="replace") for each in _templates(chart)}
+    served, asked = _asked("\n".join(texts.values()))
+    if not asked:
+        return objects
+    options = [AS_AN_UPGRADE, *(f"--api-versions={each}" for each in served)]
+    with tempfile.TemporaryDirectory(prefix="boxproof-chart-") as below:
+        full = Path(shutil.copytree(chart, Path(below) / chart.name))
+        for path in _templates(full):
+            path.write_text(LOOKED_UP.sub(THERE, path.read_text(errors="replace")))
+        for place in (chart, full):
+            with suppress(SubjectFault):  # of what is looked up it may need more than that it is there
+                more = _templated(program, place, *words, *options, release=release)
+                objects += _added(objects, more, [each.partition("/")[0] for each in served])
+    return objects
+
+
+def _templated(program: Path, chart: Path, *words: str, release: str) -> Objects:
     done = helm(program, "template", release, str(chart), *words)
     if not done.ok:
         raise SubjectFault(f"helm refuses the chart: {done.stderr.strip()[-600:]}")
     return [each for each in yaml.safe_load_all(done.stdout) if each]
+
+
+def _templates(chart: Path) -> list[Path]:
+    return [each for each in sorted(chart.rglob("templates/**/*")) if each.suffix in TEMPLATES]
+
+
+def _asked(text: str) -> tuple[list[str], bool]:
+    """Return the kinds that templates want to be served, and whether they ask the cluster for anything.
+
+    What they have for OpenShift is not for others.
+    """
+    served = [each for each in dict.fromkeys(SERVED.findall(text)) if "openshift" not in each]
+    return served, bool(served or UPGRADES.search(text) or LOOKED_UP.search(text))
+
+
+def _added(objects: Objects, more: Objects, groups: Sequence[str]) -> Objects:
+    """Return the objects that another render has more, but for hooks and for kinds that are asked for."""
+    known = {_called(each) for each in objects}
+    return [
+        each
+        for each in more
+        if _called(each) not in known
+        and str(each.get("apiVersion")).partition("/")[0] not in groups
+        and HOOK not in ((each.get("metadata") or {}).get("annotations") or {})
+    ]
+
+
+def _called(item: Mapping[str, Any]) -> tuple[str, ...]:
+    meta = item.get("metadata") or {}
+    return str(item.get("kind")), str(meta.get("namespace", "")), str(meta.get("name", ""))
 
 
 def instead_of(subject: Subject, components: Sequence[str], files: Path) -> list[str]:

@@ -91,7 +91,8 @@ def _of_chart(subject: Subject, helm: Path | None) -> Objects:
         raise EnvironmentFault("there is no helm to render the chart with")
     values = [f"--values={subject.directory / each}" for each in subject.chart.values]
     words = [*values, *subject.chart.options, f"--namespace={subject.namespace}"]
-    objects = sources.flat(helms.rendered(helm, helms.chart_of(subject), *words, release=RELEASE))
+    here = helms.rendered(helm, helms.chart_of(subject), *words, release=RELEASE, here_alone=True)
+    objects = sources.flat(here)
     made = [each for each in objects if _is_installed(each)]
     named = set(sources.WORKLOADS)
     if named & sources.kinds(subject) and not named & {each["kind"] for each in made}:

@@ -201,7 +201,7 @@ def _guarded(step: Step, recipe: Recipe) -> bool:
         named = [each for each in step.rest.split()[:-1] if ADDRESS.search(each) or each.endswith(".git")]
         committed = bool(named) and all(COMMIT.search(each.partition("#")[2]) for each in named)
         return committed or bool(re.fullmatch(r"sha256:[0-9a-f]{64}", step.option("checksum")))
-    if not all(checksums.compares(each, [step]) for each in step.commands if _is_named(each)):
+    if not all(checksums.compares(each, [step], recipe) for each in step.commands if _is_named(each)):
         return False
     checks = checksums.binding(step, recipe)
     git = all(each[0] != "git" for each in step.commands) or bool(COMMIT.search(step.rest))

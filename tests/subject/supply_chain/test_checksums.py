@@ -38,6 +38,8 @@ GUARDS = [
     f"ADD https://example.invalid/x.git#{'b' * 40} /x",
     f"RUN wget -qO /x https://example.invalid/x.apk && {CHECK} && apk add --allow-untrusted /x",
     f"RUN {GET} && {{ echo '{SUM}  /y'; echo '{SUM}  /x'; }} | sha256sum -c -",
+    f"RUN {GET} && {CHECK} & wait $!",
+    f"RUN until {GET} && {CHECK}; do sleep 1; done; chmod +x /x",
     "RUN echo 'deb [trusted=yes] file:/packages ./' > /etc/apt/sources.list && apt-get update",
 ]  # fmt: skip
 NO_GUARDS = [
@@ -53,6 +55,7 @@ NO_GUARDS = [
     f"RUN <<EOF\n{GET}\n{CHECK}\nchmod +x /x\nEOF",
     f"ARG SUM=\nRUN {GET}; if [ -n \"$SUM\" ]; then echo \"$SUM  /x\" | sha256sum -c; fi",
     f"ARG SUM\nRUN {GET} && {{ [ -z \"$SUM\" ] || echo \"$SUM  /x\" | sha256sum -c; }} && chmod +x /x",
+    f"RUN {GET} && {CHECK} & chmod +x /y",
     f"RUN {GET} && sha256sum -c <(curl -fsSL https://example.invalid/x.sha256)",
     f"RUN {GET} && echo \"`curl -fsSL https://example.invalid/x.sha256`  /x\" | sha256sum -c",
     'RUN curl -fsSLO "https://example.invalid/{x,x.sha256}" && sha256sum -c x.sha256',

@@ -41,6 +41,7 @@ def test_a_way_around_is_seen(step: dict[str, Any]) -> None:
         {"run": "nox -s tests || true"},
         {"uses": "docker/build-push-action@v6", "with": {"push": False}},
         {"run": "git push"},
+        {"run": "ctr -n k8s.io images pull a && skopeo inspect docker://a && crane --insecure digest a"},
     ],
 )
 def test_what_is_no_way_around_is_not(step: dict[str, Any]) -> None:
@@ -64,6 +65,8 @@ def test_our_own_workflow_releases_and_nothing_goes_around_it() -> None:
     [
         "docker buildx build -t a --output=type=registry .", "podman push a", "docker compose push",
         "skopeo sync --src docker a b", "docker buildx imagetools create -t a b", "nerdctl push a",
+        "img push b", "ctr -n k8s.io images push b", "skopeo --debug copy a b", "crane --insecure push a b",
+        "oras --debug push b/a:1", "crane index append -t b/a:1", "regctl -v info image copy a b",
     ],
 )  # fmt: skip
 def test_every_program_that_pushes_is_known(run: str) -> None:

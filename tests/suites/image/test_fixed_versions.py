@@ -7,6 +7,7 @@ import pytest
 from boxproof.subject.image.dockerfile import parse
 from suites.image.fixed_versions import secrets_in_words, uncached, unfixed
 
+LATEST = "curl -fsSLO https://example.com/latest"
 FLOATING = [
     "apk add --no-cache tini",
     "apk add --virtual .build gcc",
@@ -52,6 +53,12 @@ FLOATING = [
     "curl -fsSL https://example.com/tool | tar xz && echo 'abc  /etc/hosts' | sha256sum -c",
     "SUM=sha256sum; curl -fsSLO https://example.com/tool",
     "curl -fsSLO https://example.com/tool # sha256sum",
+    f"{LATEST}/tool && curl -fsSLO https://example.com/latest/SUMS && sha256sum -c SUMS",
+    f"{LATEST}/a -O https://example.com/latest/a.asc && gpg --verify a.asc a",
+    f'{LATEST}/tool && echo "$(cat SUM)  tool" | sha256sum -c || true',
+    "curl -fsSLO https://example.com/tool-1.2 && echo '0  tool-1.2' | sha256sum -c - || :",
+    "curl -fsSLO https://example.com/tool-1.2 && cosign verify-blob --key k tool-1.2 || echo bad",
+    "curl -fsSLO https://example.com/1.2/tool && sha256sum tool",
     "gem install tool",
     "git clone https://example.com/x /x",
     "git clone --depth 1 --branch v1 https://example.com/x /x",
@@ -110,6 +117,15 @@ FIXED = [
     "curl -fsSL https://example.com/key | gpg --import"
     " && curl -fsSLO https://example.com/t && gpg --verify t.asc t",
     "cargo install --path .",
+    "curl -fsSLO https://example.com/v1.2/a -O https://example.com/v1.2/SUMS && sha256sum -c SUMS",
+    "curl -fsSLO https://example.com/stable/tool-1.2.tgz && sha256sum -c --ignore-missing SUMS tool-1.2.tgz",
+    f"{LATEST}/tool && sha256sum -c /run/SUMS",
+    f"{LATEST}/tool && echo '{'a' * 64}  tool' | sha256sum -c -",
+    f'{LATEST}/tool && echo "$SUM  tool" | sha256sum -c -',
+    'curl -fsSLO https://example.com/1.2/tool && [ "$(sha256sum tool | cut -d\' \' -f1)" = "$SUM" ]',
+    "curl -fsSLO https://example.com/1.2/tool && sha256sum tool | grep -q ^0123",
+    "curl -fsSLO https://example.com/1.2/tool && sha256sum tool > found && cmp found wanted",
+    "curl -fsSLO https://example.com/1.2/tool && openssl dgst -sha256 -verify k.pem -signature s tool",
     "gem install tool -v 1.2",
     "gem install tool:1.2",
     "git clone https://example.com/x /x && git -C /x checkout " + "a" * 40,
