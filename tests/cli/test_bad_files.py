@@ -475,12 +475,11 @@ def test_what_is_no_file_that_people_write_says_nothing_of_a_box(
 def test_what_subject_toml_does_not_take_is_left_to_a_person(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    recipe = "FROM alpine:3.20\nENV CLAUDE_CONFIG_DIR=$HOME/.claude\nWORKDIR /srv\nWORKDIR app\nUSER 1000\n"
+    recipe = "FROM alpine:3.20\nENV HOME=work\nWORKDIR /srv\nWORKDIR app\nUSER 1000\n"
     home = box(tmp_path / "box", {"Dockerfile": recipe})
     assert main(["init", str(home)]) == 0
-    assert "config_dir='$HOME/.claude': must be an absolute path" in capsys.readouterr().err
-    made = model.load(home)
-    assert (made.workdir, made.config_dir) == ("/srv/app", "")
+    assert "home='work': must be an absolute path" in capsys.readouterr().err
+    assert model.load(home).workdir == "/srv/app"
     assert "# - Dockerfile" in (home / "subject.toml").read_text()
 
 
