@@ -195,7 +195,8 @@ def test_a_run_that_is_killed_leaves_a_report_that_says_blocked(settings: Settin
         " state=home / 'state'))\n"
     )
     home = settings.reports.parent
-    done = subprocess.run([sys.executable, "-c", program, str(home)], cwd=ROOT, check=False)
+    elsewhere = os.environ | {"TMPDIR": str(home)}  # nobody sweeps what it leaves: its state is the test's
+    done = subprocess.run([sys.executable, "-c", program, str(home)], cwd=ROOT, env=elsewhere, check=False)
 
     assert done.returncode == -signal.SIGKILL
     assert latest(settings).verdict == "blocked"
