@@ -110,6 +110,7 @@ def _written(subject: Subject, objects: Objects | None) -> Iterator[tuple[str, b
         "clone": (subject.config_clone.component, "nothing clones its configuration (config_clone)"),
         "storage": (subject.storage.component, "no volume outlives its claim (storage.component)"),
         "workflows": (any(map(subject.path, WORKFLOWS)), "it has no workflows (.github/workflows)"),
+        "package-lock": (_is_locked(subject), f"it has no {package_lock.LOCK}"),
         "recorded-size": (subject.budgets.recorded_bytes, "no size is recorded (budgets.recorded_bytes)"),
         "facts": (subject.facts, "it lists no facts its documents state (facts)"),
         "golden": (subject.roles.golden, "it keeps no reviewed list of rights (roles.golden)"),
@@ -125,6 +126,12 @@ def _of_a_machine(subject: Subject) -> Iterator[tuple[str, bool, str]]:
     found = subject.compose.file or subject.commands.run or shipped.development(subject)
     lacks = "it says no way to start it without a cluster (compose.file, commands.run, devcontainer.json)"
     yield "without-cluster", bool(found), lacks
+
+
+def _is_locked(subject: Subject) -> bool:
+    """Return whether a lock holds its packages; the harness's own box is held to have one."""
+    context = subject.path(subject.image.context)
+    return "box" in subject.profiles or (context is not None and (context / package_lock.LOCK).is_file())
 
 
 def _no_socket(subject: Subject) -> str:

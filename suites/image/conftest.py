@@ -6,7 +6,7 @@ import pytest
 
 from boxproof.core.session import EngineInfo, Session
 from boxproof.core.settings import Settings
-from boxproof.subject.image import dockerfile
+from boxproof.subject.image import dockerfile, image_build
 from boxproof.subject.image.base_image import Base, choose
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.model import Subject
@@ -37,4 +37,6 @@ def base(session: Session, engine: EngineInfo, subject: Subject, written: Recipe
     """What a build here starts from, and the mirror it is lent."""
     text = dockerfile.text_of(subject.directory / subject.image.dockerfile)
     kept = session.lock.kept if session.lock else ""
-    return choose(Settings.load(), engine, text, kept) or Base(written.line[0].base, "")
+    settings = Settings.load()
+    chosen = choose(settings, engine, text, kept)
+    return chosen or Base(image_build.standing_in(settings, engine, written.line[0].base), "")

@@ -68,7 +68,7 @@ def relock(subject: Subject, system: str, name: str, version: str) -> None:
 
 
 @claim("ci-reproducible-build")
-@needs("apt")
+@needs("apt", "package-lock")
 def test_another_day_brings_the_same_packages_on_the_same_base(
     session: Session, subject: Subject, docker: Any, engine: EngineInfo, written: Recipe, base: Base
 ) -> None:
@@ -99,7 +99,7 @@ def test_another_day_brings_the_same_packages_on_the_same_base(
 
 
 @claim("ci-reproducible-build")
-@needs("apt")
+@needs("apt", "package-lock")
 def test_the_image_has_the_packages_of_the_lock(
     session: Session, subject: Subject, docker: Any, image: ImageInfo
 ) -> None:

@@ -116,7 +116,7 @@ def test_no_compiler_reaches_the_image(
     context = subject.directory / subject.image.context
     with (
         control("the same question in a builder stage finds its compiler and headers"),
-        image_build.options(Settings.load(), subject, base, image.nonce) as options,
+        image_build.options(Settings.load(), engine, subject, base, image.nonce) as options,
     ):
         stage = builders[0] if builders else "boxproof-compiler"
         more = "" if builders else f"\nFROM {base.reference} AS {stage}\nRUN cp /bin/true /usr/bin/gcc\n"

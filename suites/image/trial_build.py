@@ -15,7 +15,8 @@ from typing import Any
 
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo
-from boxproof.subject.image import base_image
+from boxproof.core.settings import Settings
+from boxproof.subject.image import base_image, frontends
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
 
@@ -62,7 +63,7 @@ def build_once(
     """
     with tempfile.TemporaryDirectory(prefix="boxproof-trial-") as below:
         file = Path(below) / "Dockerfile"
-        file.write_text(dockerfile)
+        file.write_text(frontends.readable(Settings.load(), engine, dockerfile))
         if ignore:
             file.with_name("Dockerfile.dockerignore").write_text(ignore)
         words = [engine.client, "buildx", "build", "--builder=default", "--progress=rawjson"]

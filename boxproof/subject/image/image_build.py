@@ -23,7 +23,7 @@ from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import registries
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
-from boxproof.subject.image import base_image, build_contexts, dockerfile, layers, tools
+from boxproof.subject.image import base_image, build_contexts, dockerfile, frontends, layers, tools
 from boxproof.subject.image.base_image import Base, choose, inspect, present
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, package_lock, provenance
@@ -230,17 +230,22 @@ def _build(
         unheld.extend(UNHELD.findall(line))
         report(line)
 
-    recipe = _dockerfile(subject)
-    own = base_image.writes_it(dockerfile.text_of(recipe))
+    written = _dockerfile(subject)
+    own = base_image.writes_it(dockerfile.text_of(written))
     built = reference if own else f"{reference}-recipe"
-    with options(settings, subject, base, nonce, lock) as words, context_of(subject, lock) as context:
-        lent = [] if base else _substituted(settings, engine, subject)
-        instead_of = () if base else base_image.replaced(engine, _bases(subject), lent)
+    with ExitStack() as stack:
+        words = stack.enter_context(options(settings, engine, subject, base, nonce, lock))
+        context = stack.enter_context(context_of(subject, lock))
+        read = stack.enter_context(frontends.recipe(settings, engine, written))
+        instead_of = () if base else base_image.replaced(engine, _bases(subject), words)
         target = [f"--target={subject.image.target}"] if subject.image.target else []
-        named = [f"--tag={built}", f"--file={recipe}", *target]
-        metadata = _buildx(
-            engine, [*named, *words, *lent, str(context)], heard, base.reference if base else ""
-        )
+        named = [f"--tag={built}", f"--file={read}", *target]
+        try:
+            metadata = _buildx(engine, [*named, *words, str(context)], heard, base.reference if base else "")
+        except SubjectFault as fault:
+            if read != written and frontends.is_too_old(fault):
+                raise EnvironmentFault(fault.message, hint=frontends.HINT) from fault
+            raise base_image.excused(settings, fault, instead_of) from fault
     if not own:
         base_image.put(partial(_buildx, engine, report=None), built, reference, nonce)
     if unheld and lock is not None and lock.total:
@@ -250,10 +255,22 @@ def _build(
     provenance.keep(settings.cache, made, metadata, reference, AND.join(instead_of))
 
 
-def _substituted(settings: Settings, engine: EngineInfo, subject: Subject) -> list[str]:
+def substituted(settings: Settings, engine: EngineInfo, subject: Subject) -> list[str]:
+    """Return the build's options by which roots of ours take the place of a recipe's bases.
+
+    Raises EnvironmentFault for a base that nobody gives and nothing may stand for.
+    """
     bases = _bases(subject)
     base_image.demand(settings, engine, bases)
     return base_image.substitutes(settings, engine, bases, partial(_buildx, engine, report=None))
+
+
+def standing_in(settings: Settings, engine: EngineInfo, reference: str) -> str:
+    """Return the image that a build here starts from where its recipe says ``reference``."""
+    made = partial(_buildx, engine, report=None)
+    for each in base_image.substitutes(settings, engine, [reference], made):
+        return each.partition("=docker-image://")[2]
+    return reference
 
 
 def _bases(subject: Subject) -> list[str]:
@@ -301,7 +318,12 @@ def _plain(path: Path) -> int:
 
 @contextmanager
 def options(
-    settings: Settings, subject: Subject, base: Base | None, nonce: str, lock: LockInfo | None = None
+    settings: Settings,
+    engine: EngineInfo,
+    subject: Subject,
+    base: Base | None,
+    nonce: str,
+    lock: LockInfo | None = None,
 ) -> Iterator[list[str]]:
     """Give the options of ``buildx build`` for a subject's Dockerfile: arguments, tools, and what is lent.
 
@@ -317,6 +339,8 @@ def options(
         words += [f"--build-context=tools={tools.gather(settings, tools.load(listed), modules)}"]
     if base:
         words += [f"--build-arg=BASE_IMAGE={base.reference}"]
+    if not (base and base.digest):  # its recipe says what it starts from
+        words += substituted(settings, engine, subject)
     with ExitStack() as stack:
         if base and base.sources and lock is not None and lock.kept:
             base = replace(base, sources=stack.enter_context(package_lock.served(lock.kept)), dated=False)

@@ -13,6 +13,7 @@ from boxproof.host.fetch import registries
 from boxproof.subject.image import base_image, image_build
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
+from pytest_claims.faults import EnvironmentFault, SubjectFault
 
 DIGEST = "sha256:" + "a" * 64
 CLIENT = """#!/bin/sh
@@ -83,7 +84,7 @@ def test_a_name_that_was_given_to_a_root_of_ours_is_no_base(engine: EngineInfo, 
     assert base_image.replaced(engine, ["debian:12", "node:22"], ()) == ()
     (tmp_path / "tags").write_text('["debian:12","boxproof-base-lent:1"]\n')
     assert base_image.replaced(engine, ["debian:12", "node:22"], ()) == ("debian:12",)
-    lent = ["--build-context=ubuntu:24.04=docker-image://boxproof-base-lent:1"]
+    lent = [f"--build-context=ubuntu:24.04@{DIGEST}=docker-image://boxproof-base-lent:1"]
     (tmp_path / "tags").write_text("")
     assert base_image.replaced(engine, [f"ubuntu:24.04@{DIGEST}"], lent) == (f"ubuntu:24.04@{DIGEST}",)
 
@@ -97,3 +98,54 @@ def test_a_layer_of_ours_on_top_is_on_the_same_base(tmp_path: Path) -> None:
     assert provenance.replaced(tmp_path, above.config_digest) == "debian:12"
     provenance.keep(tmp_path, DIGEST, {}, "box:1")
     assert provenance.replaced(tmp_path, DIGEST) == ""
+
+
+def test_a_base_with_a_digest_has_a_stand_in_by_its_whole_name(
+    engine: EngineInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = f"debian:bookworm-slim@{DIGEST}"
+    monkeypatch.setattr(registries, "registry", lambda *_: "no answer")
+    root = base_image.Base("boxproof-base:bookworm-1", DIGEST, substituted=True)
+    monkeypatch.setattr(base_image, "bootstrapped", lambda *_: root)
+    settings = Settings(cache=tmp_path)
+    (option,) = base_image.substitutes(settings, engine, [pinned], lambda _: None)
+    assert option.startswith(f"--build-context={pinned}=docker-image://boxproof-base-lent:")
+    assert image_build.standing_in(settings, engine, pinned).startswith("boxproof-base-lent:")
+    assert image_build.standing_in(settings, engine, "node:22") == "node:22"
+
+
+@pytest.mark.parametrize(
+    ("reference", "same"),
+    [
+        ("debian:bookworm", True),
+        ("debian:bookworm-slim", True),
+        ("debian:12", True),
+        (f"docker.io/library/debian:12.5-slim@{DIGEST}", True),
+        ("debian:bookworm-20240110-slim", True),
+        ("debian:13", False),
+        ("debian:120", False),
+        ("debian:trixie-slim", False),
+        ("debian", False),
+        ("debian:latest", False),
+        (f"debian@{DIGEST}", False),
+        ("ubuntu:24.04", False),
+    ],
+)
+def test_a_recipe_that_fails_on_another_release_than_its_own_is_not_at_fault(
+    reference: str, same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Machine:
+        distribution = "debian"
+
+    monkeypatch.setattr(base_image, "packages", lambda *_: (Machine, "bookworm"))
+    fault = SubjectFault("E: Version '1' for 'tini' was not found")
+    found = base_image.excused(Settings(cache=tmp_path), fault, [reference])
+    assert (found is fault) is same
+    if not same:
+        assert isinstance(found, EnvironmentFault)
+        assert f"on debian bookworm in place of {reference}" in found.message
+
+
+def test_a_recipe_on_its_own_base_is_at_fault_itself(tmp_path: Path) -> None:
+    fault = SubjectFault("E: Version '1' for 'tini' was not found")
+    assert base_image.excused(Settings(cache=tmp_path), fault, []) is fault

@@ -107,7 +107,7 @@ def test_a_build_is_lent_them_and_needs_no_other_archive(
     archive.answer = 503
     lock = image_build.lock_of(settings, ENGINE, subject)
     under = Base("base:1", "sha256:1", sources="deb http://elsewhere.invalid bookworm main\n", dated=True)
-    with image_build.options(settings, subject, under, "n", lock) as words:
+    with image_build.options(settings, ENGINE, subject, under, "n", lock) as words:
         sources, conf = (Path(each.partition("src=")[2]).read_text() for each in words if "id=apt-" in each)
         assert "elsewhere" not in sources
         assert "Valid-Until" not in conf
