@@ -84,22 +84,13 @@ def prove(settings: Settings, *, latest: bool = True, carry: bool = False) -> Re
     return found
 
 
-def _brought_up(run: Run, subject: model.Subject) -> None:
-    """Bring up what the run's stage needs."""
-    if run.session.stage == "image":
-        bringup.image_alone(run, subject)
-    elif run.session.stage == "cluster":
-        begun = bringup.external_session if run.settings.context else bringup.session
-        begun(run, subject)
-
-
 def judge(run: Run, subject: model.Subject, earlier: carried.Earlier | None) -> None:
     """Bring up what the claims need that are not carried, and run their checks."""
     project, todo = of(run.settings.subject), carried.left(run.settings, earlier)
     if earlier and _is_settled(run, subject, todo):
         earlier.inform(run)
     elif not project.of_host(run.settings.claims):
-        _brought_up(run, subject)
+        bringup.of_stage(run, subject)
     if earlier is None or not earlier.is_about(run.session):
         with run_steps.checks(run.settings, all_of_them=not run.settings.claims):
             suite_runner.prove(run.settings, run.session)

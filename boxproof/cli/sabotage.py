@@ -60,7 +60,9 @@ def main(
             remember((), settings.state, prune=True)
         progress.say("every check was seen red in its present form; --all tries their sabotages again")
         return int(ExitCode.ACCEPTED)
-    run = run_life.begin(settings, subject.name, parts.absent(subject))
+    absent = parts.absent(subject)
+    run = run_life.begin(settings, subject.name, absent)
+    run.know(stage=run_life.reached(settings, absent))
     own_project.keep(run.session)
     rows: list[SabotageResult] = []
     home = run.directory
@@ -68,7 +70,7 @@ def main(
         with run_life.enduring(run):
             if not of(settings.subject).of_host(settings.claims):
                 run_steps.begin(settings, run.session.stage, instead=f"{len(chosen)} sabotages")
-                bringup.session(run, subject)
+                bringup.of_stage(run, subject)
             followed, home = baseline(run, {each.claim for each in chosen})
             seen = {name: each.verdict for name, each in records.load(home).items()}
             spared = try_all(run, chosen, followed, seen, rows, listed if ours else {})
@@ -242,7 +244,8 @@ def try_all(
             list(pool.map(one, beside))
         for each in alone:
             one(each)
-            bringup.canary_of(run.session)
+            if run.session.cluster is not None:
+                bringup.canary_of(run.session)
     return spared
 
 

@@ -50,8 +50,11 @@ def prepare(base: Session, sabotage: Sabotage, directory: Path) -> tuple[Session
 def inapplicable(base: Session, sabotage: Sabotage) -> str:
     """Return why a sabotage cannot be made on the subject, "" where it can: it may lack the file to edit.
 
-    Only what edits the subject's own files can tell without a build.
+    Of the sabotages of an image a build alone can tell.
     """
+    loaded = isinstance(sabotage, ImageSabotage) and sabotage.load == "stale"
+    if base.cluster is None and (loaded or isinstance(sabotage, ManifestSabotage | ClusterSabotage)):
+        return "no manifests of a workload, so no cluster either"
     if not isinstance(sabotage, SubjectSabotage):
         return ""
     subject = Path(base.subject)
@@ -86,12 +89,12 @@ def _diff_with(base: Session, sabotage: ManifestSabotage, components: tuple[str,
 
 def _variant(base: Session, sabotage: ImageSabotage, suffix: str) -> ImageInfo:
     """Build the box with one more layer; a stale one leaves the nodes with the old content under its tag."""
-    engine, cluster, image = base.engine, deploy.cluster_of(base), base.image
+    engine, image = base.engine, base.image
     assert engine is not None and image is not None
     made = image_build.variant(engine, image, sabotage.dockerfile, suffix)
     provenance.pass_on(Path(base.cache), image, made)
     if sabotage.load == "stale":
-        for node in cluster.nodes:
+        for node in deploy.cluster_of(base).nodes:
             load.tag_on_node(engine, node, image.reference, made.reference)
     return made
 
@@ -121,8 +124,10 @@ def seen_in_force(sabotage: Sabotage, base: Session, session: Session) -> bool:
 
 def remove(sabotage: Sabotage, session: Session) -> None:
     """Remove the instances of one sabotage, and its variant from nodes and engine."""
-    deploy.remove_instances(session)
+    if session.cluster is not None:
+        deploy.remove_instances(session)
     if isinstance(sabotage, ImageSabotage) and session.image is not None and session.engine is not None:
-        load.remove(session.engine, deploy.cluster_of(session), [session.image.reference])
+        if session.cluster is not None:
+            load.remove(session.engine, session.cluster, [session.image.reference])
         argv = [session.engine.client, "image", "rm", "--force", session.image.reference]
         run(argv, env=session.engine.env, timeout=120, check=False)

@@ -41,6 +41,15 @@ from pytest_claims.waiting import until
 BASELINE = {"pod-security.kubernetes.io/enforce": "baseline"}  # the stub binds port 443
 
 
+def of_stage(run: Run, subject: model.Subject) -> None:
+    """Bring up what the stage that a run goes to needs: nothing, the image, or all; errors as ``session``."""
+    if run.session.stage == "image":
+        image_alone(run, subject)
+    elif run.session.stage == "cluster":
+        begun = external_session if run.settings.context else session
+        begun(run, subject)
+
+
 def session(run: Run, subject: model.Subject) -> Session:
     """Bring everything up, step by step noting it on ``run``; raises EnvironmentFault, SubjectFault."""
     outer = Session.outer()

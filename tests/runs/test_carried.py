@@ -16,7 +16,7 @@ from boxproof.cli import e2e
 from boxproof.core import own_project, run_keys
 from boxproof.core.session import ImageInfo
 from boxproof.core.settings import Settings
-from boxproof.runs import carried, run_life, suite_runner
+from boxproof.runs import bringup, carried, run_life, suite_runner
 from boxproof.subject.model import Subject
 from pytest_claims.recording import records
 from pytest_claims.reports import history, results
@@ -269,7 +269,7 @@ def test_an_image_that_no_file_tells_is_brought_up_before_its_proofs_are_shown(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[str] = []
-    monkeypatch.setattr(e2e, "_brought_up", lambda run, _: looked.append(run.session.stage))
+    monkeypatch.setattr(bringup, "of_stage", lambda run, _: looked.append(run.session.stage))
     monkeypatch.setattr(suite_runner, "prove", lambda *_: looked.append("proven anew"))
     (settings.subject / "subject.toml").write_text('name = "till"\n[image]\nreference = "box"\n')
     subject = Subject.model_validate(
