@@ -29,6 +29,7 @@ JUDGED = {
     "numbered-manifests": 70,
     "custom-resource": 30,
     "bare-dockerfile": 35,
+    "sound-dockerfile": 35,
 }
 OURS = "a defect of the harness"  # how a fault of a check's own begins
 

@@ -75,11 +75,18 @@ def test_no_shell_waits_above_its_program(plain: Plain, container: Containers, s
     NONE_WAITS(waiting(plain()))
 
 
-def app_of(every: Sequence[Process]) -> Process:
-    """Return the program of a container: its first process, or what an init there has started."""
-    first, *others = descended(every)
-    below = [each for each in others if each.ppid == first.pid]
-    return below[0] if first.comm in INITS and below else first
+def app_of(box: LocalContainer) -> Process:
+    """Return a container's program: its first process, or what an init or a shell that waits keeps below it."""
+    before = {each.pid for each in processes(box)}
+    holds(lambda: True, seconds=STAYS, every=STAYS / 2)
+    every = descended(processes(box))
+    app = every[0]
+    while app.comm in INITS or (app.cmdline and is_shell(app.cmdline[0])):
+        below = [each for each in every if each.ppid == app.pid]
+        if not below or (app.comm not in INITS and [each.pid in before for each in below] != [True]):
+            break
+        app = below[0]
+    return app
 
 
 def without_app(box: LocalContainer, app: Process) -> LocalContainer:
@@ -99,7 +106,7 @@ def test_the_container_ends_with_its_program(plain: Plain, container: Containers
         (beside,) = until(looked, timeout=30, every=0.2, what="the program beside")
         ENDS_WITH_IT.fails(without_app(left, beside).ends(within=2))
     box = plain()
-    ENDS_WITH_IT(without_app(box, app_of(processes(box))).ends(within=60))
+    ENDS_WITH_IT(without_app(box, app_of(box)).ends(within=60))
 
 
 def handed(box: LocalContainer) -> list[tuple[str, ...]]:

@@ -53,6 +53,7 @@ WRITTEN: dict[str, dict[str, Any]] = {
         "config_dir": "/home/dev", "workload": "", "source": "chart",
     },
     "bare-dockerfile": {"uid": 0, "home": "/root", "source": ""},
+    "sound-dockerfile": {"uid": 1000, "home": "/home/agent", "workdir": "/home/agent", "source": ""},
     "custom-resource": {"kind": "Agent", "workload": "helper", "namespace": "agents", "uid": 65532,
                         "source": "files"},
     "numbered-manifests": {
