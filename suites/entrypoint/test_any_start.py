@@ -76,7 +76,7 @@ def test_no_shell_waits_above_its_program(plain: Plain, container: Containers, s
 
 
 def app_of(box: LocalContainer) -> Process:
-    """Return a container's program: its first process, or what an init or a shell that waits keeps below it."""
+    """Return a container's program: its first process, or what an init or a waiting shell keeps below it."""
     before = {each.pid for each in processes(box)}
     holds(lambda: True, seconds=STAYS, every=STAYS / 2)
     every = descended(processes(box))
