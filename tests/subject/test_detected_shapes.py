@@ -257,6 +257,25 @@ def test_an_image_of_nix_is_named_as_it_is_loaded(tmp_path: Path, text: str, ref
 
 
 @pytest.mark.parametrize(
+    ("files", "reference"),
+    [
+        ({"flake.nix": NIX.replace('"agent";', '"ghcr.io/acme/box-operator";', 1)}, None),
+        ({"operator/image.nix": NIX}, None),
+        ({"nix/operator.nix": NIX.replace('"agent";', '"manager";', 1)}, None),
+        ({"a.nix": NIX.replace('"agent";', '"egress-proxy";', 1), "b.nix": NIX}, "agent:v0.5"),
+        ({"flake.nix": NIX.replace('"agent";', '"issue-controller";', 1)}, "issue-controller:v0.5"),
+    ],
+)
+def test_an_operators_image_of_nix_is_not_the_agents(
+    tmp_path: Path, files: dict[str, str], reference: str | None
+) -> None:
+    found = signs.detect(write(tmp_path / "issue-controller", **files))
+    assert found.get("image.reference") == reference
+    others = [each for each in found.remarks if each.endswith("by its name one beside the agent: left out")]
+    assert len(others) == (reference != "issue-controller:v0.5")
+
+
+@pytest.mark.parametrize(
     ("more", "is_told"),
     [
         ("RUN useradd -m -u 1234 dev\nUSER dev\n", True),
