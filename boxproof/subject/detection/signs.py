@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from boxproof.subject.detection import bake, compose, devcontainer, manifests, nix, recipe
+from boxproof.subject.detection import bake, compose, devcontainer, nix, recipe
+from boxproof.subject.detection.deployed import manifests
 from boxproof.subject.detection.directory import CLAUDE, Directory
 from boxproof.subject.detection.findings import STATE, Detected
 
