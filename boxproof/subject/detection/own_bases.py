@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from boxproof.subject.detection import bake, build_facts
+from boxproof.subject.detection import bake, build_facts, task_files
 from boxproof.subject.detection.directory import Directory
 from boxproof.subject.detection.findings import Detected
 from boxproof.subject.documented_commands import CONTINUED, values
@@ -134,12 +134,14 @@ def _makers(here: Directory, reference: str) -> Iterator[Maker]:
         if _is_called(str(service.get("image", "")), wanted):
             yield from _told(here, (path.parent,), _build(service))
     for path in here.scripts:
-        yield from _of_script(here, path, wanted)
+        yield from _of_script(here, path, here.text(path), wanted)
+    for each in task_files.targets(here):
+        yield from _of_script(here, each.path, each.filled(each.recipe), wanted)
     for path, _, target in _targets(here):
         if any(_is_called(str(each), wanted) for each in target.get("tags") or ()):
             yield from _told(here, (path.parent, Path()), target)
     for path in sorted(each for one in WORKFLOWS for each in (here.root / one).glob("*.y*ml")):
-        yield from _of_script(here, path.relative_to(here.root), wanted)
+        yield from _of_script(here, path.relative_to(here.root), here.text(path), wanted)
         yield from _of_workflow(here, path, wanted)
 
 
@@ -189,8 +191,8 @@ def _told(here: Directory, places: Sequence[Path], told: Told) -> Iterator[Maker
         yield from _here(here, context / str(told.get("dockerfile") or build_facts.RECIPE), told, place)
 
 
-def _of_script(here: Directory, path: Path, wanted: str) -> Iterator[Maker]:
-    for line in CONTINUED.sub(" ", here.text(path)).splitlines():
+def _of_script(here: Directory, path: Path, text: str, wanted: str) -> Iterator[Maker]:
+    for line in CONTINUED.sub(" ", text).splitlines():
         build = None if line.lstrip().startswith("#") else BUILDS.search(EXPRESSION.sub("$X", line))
         words = page_code.words(build["rest"]) if build else []
         if any(_is_called(each, wanted) for each in values(words, *TAGS)):
