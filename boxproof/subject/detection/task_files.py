@@ -21,7 +21,6 @@ PACKAGE, INVOKE = "package.json", "tasks.py"
 LOCKS = {"pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn", "bun.lockb": "bun", "bun.lock": "bun"}
 CALLABLE = re.compile(r"\w[\w./:-]*")  # names that are a word of a command as they stand
 INCLUDED = re.compile(r"^(?:-|s)?(?:include|import)[ \t]+['\"]?([\w./ -]+)", re.MULTILINE)
-ASSIGNED = re.compile(r"^(?:export[ \t]+)?(\w+)[ \t]*(?:::|:|\?)?=[ \t]*(.*)$", re.MULTILINE)
 HEAD = re.compile(
     r"^@?(?P<names>\w[\w./-]*(?:[ \t]+\w[\w./-]*)*)(?P<params>(?:[ \t]+[*+$]?\w+(?:=\S*)?)*?)"
     r"[ \t]*:(?![:=])(?P<needs>[^\n]*)$"
@@ -30,10 +29,6 @@ PARAM = re.compile(r"[*+$]*(\w+)(=?)(\S*)")
 SCRIPT = re.compile(r"(?<![\w./-])(?:\./)?((?:[\w.-]+/)*[\w.-]+)")
 AGAIN = re.compile(
     r"(?:\$\{MAKE\}|\bmake|\bjust|\btask|\binv|\b(?:npm|pnpm|yarn|bun)(?:[ \t]+run)?)((?:[ \t]+[\w:./-]+)+)"
-)
-# a variable as make, just and Task have it; a shell's has the form already that all get here
-VARIABLES = re.compile(
-    r"\$\((?:shell[ \t]+)?(\w+)\)|\{\{-?\s*\.?(\w+)\s*-?\}\}|\$\$?\{(\w+)(?::?[-=?][^}]*)?\}|\$\$?(\w+)"
 )
 DEEPEST = 4  # targets that one after another calls
 LONGEST = 60_000  # letters of what a target runs that are read
@@ -70,7 +65,7 @@ class Target:
 
     def filled(self, text: str) -> str:
         """Return a text with the variables that its task file gives values itself."""
-        known = {name: plain(value).strip().strip("\"'") for name, value in self.told.items() if value}
+        known = {name: value for name, value in self.told.items() if value}
         known |= {name: default for name, default in self.params if default}
         for _ in range(DEEPEST):
             text = variables.filled(text, known)
@@ -117,18 +112,13 @@ def ran(here: Directory, target: Target, every: Sequence[Target], depth: int = D
     called = [beside[each] for each in dict.fromkeys([*target.needs, *calls]) if each in beside]
     texts = [ran(here, each, every, depth - 1) for each in called] if depth else []
     named = {Path(each) for each in SCRIPT.findall(target.recipe)} & set(here.scripts)
-    texts += [target.recipe, *(plain(here.text(each)) for each in sorted(named - {target.path}))]
+    texts += [target.recipe, *(variables.as_shell(here.text(each)) for each in sorted(named - {target.path}))]
     return "\n".join(texts)[:LONGEST]
-
-
-def plain(text: str) -> str:
-    """Return a text with every variable as ``${NAME}``."""
-    return VARIABLES.sub(lambda each: f"${{{next(filter(None, each.groups()))}}}", text)
 
 
 def _of_make(here: Directory, path: Path) -> Iterator[Target]:
     read = dict(_included(here, path))
-    told = {name: value for text in read.values() for name, value in ASSIGNED.findall(text)}
+    told = {name: value for text in read.values() for name, value in variables.assigned(text).items()}
     for each, text in read.items():
         for name, line, needs, recipe, _ in _blocks(text, "\t"):
             yield Target(name, each, line, ("make", name), recipe, needs, told)
@@ -136,7 +126,7 @@ def _of_make(here: Directory, path: Path) -> Iterator[Target]:
 
 def _of_just(here: Directory, path: Path) -> Iterator[Target]:
     read = dict(_included(here, path))
-    told = {name: value for text in read.values() for name, value in ASSIGNED.findall(text)}
+    told = {name: value for text in read.values() for name, value in variables.assigned(text).items()}
     for each, text in read.items():
         for name, line, needs, recipe, params in _blocks(text, " \t"):
             call = ("just", name)
@@ -169,7 +159,7 @@ def _blocks(text: str, indent: str) -> Iterator[Block]:
         recipe = CONTINUED.sub(" ", "\n".join([begun.strip() if indent == "\t" else "", *body]))
         for name in [names] if indent != "\t" else [names, *more]:
             needed = tuple(re.findall(r"\w[\w./-]*", needs))
-            yield name, at + 1, needed, plain(recipe), tuple(map(_param, params))
+            yield name, at + 1, needed, variables.as_shell(recipe), tuple(map(_param, params))
 
 
 def _body(lines: Sequence[str], indent: str) -> Iterator[str]:
@@ -189,14 +179,14 @@ def _param(word: str) -> tuple[str, str | None]:
 def _of_task(here: Directory, path: Path) -> Iterator[Target]:
     text = here.text(path)
     whole = mapping(parsed(text))
-    told = {str(name): str(value) for name, value in mapping(whole.get("vars")).items()}
+    told = {str(name): variables.as_shell(str(each)) for name, each in mapping(whole.get("vars")).items()}
     for name, task in mapping(whole.get("tasks")).items():
         about = task if isinstance(task, dict) else {"cmds": task if isinstance(task, list) else [task]}
         steps = about.get("cmds") or [about.get("cmd") or ""]
         listed = [each if isinstance(each, dict) else {"cmd": each} for each in steps]
         needs = [each if isinstance(each, dict) else {"task": each} for each in about.get("deps") or ()]
         needs += [each for each in listed if each.get("task")]
-        recipe = plain("\n".join(str(each.get("cmd") or "") for each in listed))
+        recipe = variables.as_shell("\n".join(str(each.get("cmd") or "") for each in listed))
         own = {str(key): str(value) for key, value in mapping(about.get("vars")).items()}
         known = {key: value for key, value in told.items() if key not in own}  # a task's own count before
         call = ("task", str(name))
@@ -215,7 +205,7 @@ def _of_npm(here: Directory, path: Path) -> Iterator[Target]:
     runner = next((each for name, each in LOCKS.items() if Path(name) in here.files), "npm")
     scripts = mapping(mapping(whole).get("scripts"))
     for name, command in scripts.items():
-        recipe = plain(str(command))
+        recipe = variables.as_shell(str(command))
         told = dict.fromkeys(re.findall(r"\$\{(\w+)\}", recipe), "")
         line = _line(text, rf"^\s*\"{re.escape(name)}\"\s*:")
         call = (runner, "run", name)
