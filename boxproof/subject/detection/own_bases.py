@@ -135,7 +135,7 @@ def _makers(here: Directory, reference: str) -> Iterator[Maker]:
             yield from _told(here, (path.parent,), _build(service))
     for path in here.scripts:
         yield from _of_script(here, path, here.text(path), wanted)
-    for each in task_files.targets(here):
+    for each in (one for one in task_files.targets(here) if "build" in one.recipe):
         yield from _of_script(here, each.path, each.filled(each.recipe), wanted)
     for path, _, target in _targets(here):
         if any(_is_called(str(each), wanted) for each in target.get("tags") or ()):

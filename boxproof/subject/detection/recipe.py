@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from functools import reduce
 from pathlib import Path, PurePosixPath
 
 from boxproof.subject.detection import mcp_servers, own_bases
@@ -91,7 +92,8 @@ def recipe(here: Directory, found: Detected, every: list[Path]) -> None:
         found.remarks.append(f"image: {path} is for Windows, which nothing here can start")
     elif written is not None:
         _user(here, found, path, written)
-        found.add("image.entrypoints", _started(here, found, written), f"{path}, what it starts with")
+        standing = reduce(own_bases.laid_under, own_bases.below(here, path, written), written)
+        found.add("image.entrypoints", _started(here, found, standing), f"{path}, what it starts with")
         mcp_servers.remark(here, found, written)
 
 

@@ -121,11 +121,12 @@ MOST = 12  # other targets that are told
 def commands(here: Directory, found: Detected) -> None:
     """Note each command that a target is, and remark those that are called so and do something else."""
     every = task_files.targets(here)
-    texts = {each: task_files.ran(here, each, every) for each in every}
+    named = [each for each in every if any(re.fullmatch(rule.names, each.name) for rule in RULES)]
+    texts = {each: task_files.ran(here, each, every) for each in named}
     apart = found.get("namespace") is not None  # else each caller says where its objects go
-    standing = {each: dict(_standing(each, texts[each], apart=apart)) for each in every}
+    standing = {each: dict(_standing(each, texts[each], apart=apart)) for each in named}
     taken = [_noted(found, rule, texts, standing) for rule in RULES]
-    taken.append(_run(found, texts))
+    taken.append(_run(found, every))
     files = ", ".join(map(str, dict.fromkeys(each.path for each in every)))
     keys = [each.key for each in RULES if found.get(f"commands.{each.key}") is None]
     keys += ["run"] if found.get("commands.run") is None else []
@@ -182,11 +183,11 @@ def _standing(target: Target, text: str, *, apart: bool) -> Iterator[tuple[str, 
                 yield name, place
 
 
-def _run(found: Detected, texts: Mapping[Target, str]) -> Target | None:
+def _run(found: Detected, every: Sequence[Target]) -> Target | None:
     """Note how the first target that runs the box's image does, without what is each user's own."""
-    images = {tag for target, text in texts.items() for tag in _tags(target, text)}
+    images = {tag for target in every for tag in _tags(target)}
     images |= {str(found.get(each) or "") for each in ("image.name", "image.reference")}
-    for target in (each for each in texts if re.fullmatch(STARTS, each.name)):
+    for target in (each for each in every if re.fullmatch(STARTS, each.name)):
         text = target.filled(target.recipe)
         run = next(iter(documented_commands.runs_in({"": text}, *filter(None, images))), None)
         if run is None:
@@ -203,9 +204,10 @@ def _run(found: Detected, texts: Mapping[Target, str]) -> Target | None:
     return None
 
 
-def _tags(target: Target, text: str) -> Iterator[str]:
+def _tags(target: Target) -> Iterator[str]:
     """Give what the images are called that a target builds."""
-    for line in target.filled(text).splitlines():
+    text = target.filled(target.recipe) if "build" in target.recipe else ""
+    for line in text.splitlines():
         if re.search(BUILDS, line):
             yield from documented_commands.values(line.split(), "-t", "--tag")
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from boxproof.subject import variables
@@ -30,7 +31,7 @@ SCRIPT = re.compile(r"(?<![\w./-])(?:\./)?((?:[\w.-]+/)*[\w.-]+)")
 AGAIN = re.compile(
     r"(?:\$\{MAKE\}|\bmake|\bjust|\btask|\binv|\b(?:npm|pnpm|yarn|bun)(?:[ \t]+run)?)((?:[ \t]+[\w:./-]+)+)"
 )
-DEEPEST = 4  # targets that one after another calls
+DEEPEST = 4  # variables that are said by others
 LONGEST = 60_000  # letters of what a target runs that are read
 
 
@@ -63,12 +64,21 @@ class Target:
         """The variables that a caller may set."""
         return frozenset({*self.told, *(name for name, _ in self.params)})
 
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        known = {name: value for name, value in self.told.items() if value}
+        return known | {name: default for name, default in self.params if default}
+
+    @cached_property
+    def calls(self) -> tuple[str, ...]:
+        """The names of what it needs before, and of what it may call."""
+        called = [word for each in AGAIN.findall(self.recipe) for word in each.split()]
+        return tuple(dict.fromkeys([*self.needs, *called]))
+
     def filled(self, text: str) -> str:
         """Return a text with the variables that its task file gives values itself."""
-        known = {name: value for name, value in self.told.items() if value}
-        known |= {name: default for name, default in self.params if default}
-        for _ in range(DEEPEST):
-            text = variables.filled(text, known)
+        for _ in range(DEEPEST if "$" in text else 0):
+            text = variables.filled(text, self._known)
         return text
 
     def calling(self, values: Mapping[str, str]) -> tuple[str, ...]:
@@ -104,15 +114,18 @@ def targets(here: Directory) -> list[Target]:
     return [each for each in found if CALLABLE.fullmatch(each.name)]
 
 
-def ran(here: Directory, target: Target, every: Sequence[Target], depth: int = DEEPEST) -> str:
+def ran(here: Directory, target: Target, every: Sequence[Target]) -> str:
     """Return all that a target runs: what it needs before, what it calls, and what scripts of theirs say."""
-    runner = [each for each in every if each.call[0] == target.call[0]]
-    beside = {each.name: each for each in runner if each.name != target.name}
-    calls = [word for each in AGAIN.findall(target.recipe) for word in each.split()]
-    called = [beside[each] for each in dict.fromkeys([*target.needs, *calls]) if each in beside]
-    texts = [ran(here, each, every, depth - 1) for each in called] if depth else []
-    named = {Path(each) for each in SCRIPT.findall(target.recipe)} & set(here.scripts)
-    texts += [target.recipe, *(variables.as_shell(here.text(each)) for each in sorted(named - {target.path}))]
+    beside = {each.name: each for each in every if each.call[0] == target.call[0]}
+    scripts, texts = set(here.scripts), [""]
+    waiting, reached = [target.name], {target.name}
+    while waiting and sum(map(len, texts)) < LONGEST:
+        each = beside[waiting.pop()]
+        own = sorted({Path(word) for word in SCRIPT.findall(each.recipe)} & scripts - {each.path})
+        texts += [each.recipe, *(variables.as_shell(here.text(path)) for path in own)]
+        called = [name for name in each.calls if name in beside and name not in reached]
+        reached |= {*called}
+        waiting += called
     return "\n".join(texts)[:LONGEST]
 
 
