@@ -30,7 +30,7 @@ UNREAD = {
     "*.tf": "Terraform", "devfile.yaml": "a devfile", ".devfile.yaml": "a devfile", "Vagrantfile": "Vagrant",
     "*.nomad": "a job of Nomad", "*.container": "a Quadlet",
 }  # fmt: skip
-ORDER = ("", "image", "manifests", "chart", "compose", "start")
+ORDER = ("", "image", "manifests", "chart", "compose", "start", "commands")
 
 
 def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
@@ -44,7 +44,7 @@ def main(_settings: Settings, *, directory: Path, force: bool = False) -> int:
         raise UsageError(f"{path} is no file", hint="move away what is in its place")
     with box_files.reading(directory, "mend it, or move it away"):
         found = signs.detect(directory)
-    if not any(each.table for each in found.facts):
+    if not any(each.table not in ("", "commands") for each in found.facts):
         hint = (
             "it looks for Dockerfiles, files of Compose and Bake, development containers, images of Nix,"
             " charts and objects in YAML; an image that something else makes is named by [image] reference"

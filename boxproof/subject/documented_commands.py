@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from boxproof.subject import variables
 from boxproof.subject.manifests import compose_file, page_code, pod_specs, shipped, starting
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
@@ -40,8 +41,14 @@ class Run:
 
 
 def runs(subject: Subject) -> list[Run]:
-    """Return each command of the subject's documents and scripts that runs its image, in order."""
-    return runs_in(shipped.commands(subject), subject.image.name, *_others(subject))
+    """Return each command of the subject's documents and scripts that runs its image, in order.
+
+    Of another box than ours whose files have none that can be read it is the one that subject.toml says.
+    """
+    found = runs_in(shipped.commands(subject), subject.image.name, *_others(subject))
+    if not found and subject.commands.run and "box" not in subject.profiles:
+        return [Run("subject.toml", subject.commands.run[2:])]
+    return found
 
 
 def runs_in(pages: Mapping[str, str], *images: str) -> list[Run]:
@@ -84,15 +91,25 @@ def _valued(word: str) -> str:
 
 
 def _of_page(page: str, text: str, images: Collection[str]) -> Iterator[Run]:
-    for line in CONTINUED.sub(" ", text).splitlines():
+    text, known = CONTINUED.sub(" ", text), {}
+    if any(map(PurePosixPath(page).match, shipped.TASKS)):
+        known = variables.assigned(text)
+        text = variables.filled(variables.as_shell(text), _of_no_image(known))
+    for line in text.splitlines():
         if line.lstrip().startswith("#"):
             continue
         for begun in BEGUN.finditer(line):
             words = _words(begun["rest"])
             options = words[: _length(words)]
             named, after = words[len(options) : len(options) + 1], words[len(options) + 1 :]
-            if named and (_name(named[0]) in images or FILLED_IN.match(named[0])):
+            called = {_name(variables.filled(each, known)) for each in named}
+            if called & set(images) or any(map(FILLED_IN.match, named)):
                 yield Run(page, tuple(options), tuple(after))
+
+
+def _of_no_image(known: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a task file but those that are the box by their name, whatever they say."""
+    return {name: value for name, value in known.items() if not FILLED_IN.match(f"${{{name}}}")}
 
 
 def _name(reference: str) -> str:

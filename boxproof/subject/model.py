@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from boxproof.core.typed_values import IMAGE, IMAGE_NAME
+from boxproof.subject import word_places
 from pytest_claims.faults import UsageError, mistakes, nearest
 from pytest_claims.selection import exists, is_directory, is_file, read_toml, short, there
 
@@ -391,7 +392,10 @@ def _without_strange_components(subject: Subject) -> Subject:
 
 
 def demand_parts(subject: Subject) -> None:
-    """Raise UsageError for what subject.toml names and is not there: a slip, unlike a part it leaves out."""
+    """Raise UsageError for what subject.toml names and is not there: a slip, unlike a part it leaves out.
+
+    That is a file, a directory, a component, or what a ``{place}`` of a command is to be filled in with.
+    """
     named = list(_named(subject))
     gone = [f"{where}={short(path)!r}" for where, path, _ in named if not subject.path(path)]
     if gone:
@@ -405,6 +409,7 @@ def demand_parts(subject: Subject) -> None:
         told = f"{FILE}: default_mode={short(subject.default_mode)!r} is none of its modes"
         raise UsageError(told, hint=nearest(subject.default_mode, subject.modes))
     _demand_components(subject)
+    word_places.demand(subject)
 
 
 def _named(subject: Subject) -> Iterator[tuple[str, str, Callable[[Path], bool]]]:

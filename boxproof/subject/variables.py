@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 VARIABLE = re.compile(
     r"(?<![$\\])\$(?:\{(?P<braced>\w+)(?:(?P<sign>:?[-?+])(?P<word>(?:[^{}]|\{[^{}]*\})*))?\}|(?P<bare>\w+))"
 )
+# as make, just and Task have it; a shell's has the form already that the others are brought into
+OF_RUNNERS = re.compile(
+    r"\$\((?:shell[ \t]+)?(\w+)\)|\{\{-?\s*\.?(\w+)\s*-?\}\}|\$\$?\{(\w+)(?::?[-=?][^}]*)?\}|\$\$?(\w+)"
+)
+ASSIGNED = re.compile(r"^(?:export[ \t]+)?(\w+)[ \t]*(?:::|:|\?)?=[ \t]*(.*)$", re.MULTILINE)
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "amd64"
 # what a builder tells of the machine that a build is for: to each FROM, and to a stage that names it
 PLATFORM = {
@@ -47,6 +52,17 @@ def filled(text: str, known: Mapping[str, str] | None = None) -> str:
         return found[0] if stands is None else stands
 
     return VARIABLE.sub(told, text)
+
+
+def as_shell(text: str) -> str:
+    """Return a text of a task file with every variable as ``${NAME}``, without its default."""
+    return OF_RUNNERS.sub(lambda each: f"${{{next(filter(None, each.groups()))}}}", text)
+
+
+def assigned(text: str) -> dict[str, str]:
+    """Return the variables to which a Makefile or a justfile gives a value, with these."""
+    told = {name: as_shell(value).strip() for name, value in ASSIGNED.findall(text)}
+    return {name: value.strip("\"'") for name, value in told.items()}
 
 
 @dataclass

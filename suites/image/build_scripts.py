@@ -32,18 +32,25 @@ def of(subject: Subject) -> Recipe:
     return spelled_out(dockerfile.of(subject), texts_of(subject))
 
 
-def on_own_bases(subject: Subject, recipe: Recipe) -> Recipe:
-    """Return a recipe with those before it that make its bases here, and what their scripts say.
+def on_own_bases(subject: Subject, recipe: Recipe, *, spelled: bool = True) -> Recipe:
+    """Return a recipe with those before it that make its bases here, ``spelled`` with what scripts say.
 
-    A base that a registry may have as well is fetched there: what is written here is not what it holds.
+    What a registry may have as well is fetched there: what is written here is not what it holds.
     """
-    here = Directory(subject.directory)
-    for each in own_bases.below(here, Path(subject.image.dockerfile), recipe):
-        if not own_bases.is_local(each.reference):
+    here, path = Directory(subject.directory), Path(subject.image.dockerfile)
+    for each in own_bases.below(here, path, recipe):
+        if not each.local:
             break
-        texts = found(here.text(each.path), [here.root / each.path.parent])
-        recipe = own_bases.laid_under(recipe, replace(each, recipe=spelled_out(each.recipe, texts)))
+        recipe = _laid_under(here, recipe, each, spelled=spelled)
+    for _ in range(own_bases.FARTHEST):
+        for each in (one for one in own_bases.beside(here, path, recipe) if one.local):
+            recipe = _laid_under(here, recipe, each, spelled=spelled)
     return recipe
+
+
+def _laid_under(here: Directory, recipe: Recipe, base: own_bases.OwnBase, *, spelled: bool) -> Recipe:
+    texts = found(here.text(base.path), [here.root / base.path.parent]) if spelled else {}
+    return own_bases.laid_under(recipe, replace(base, recipe=spelled_out(base.recipe, texts)))
 
 
 def texts_of(subject: Subject) -> dict[str, str]:

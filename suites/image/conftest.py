@@ -21,6 +21,12 @@ def written(subject: Subject) -> Recipe:
 
 
 @pytest.fixture(scope="session")
+def based(subject: Subject, written: Recipe) -> Recipe:
+    """The subject's recipe, on those that make its bases here."""
+    return build_scripts.on_own_bases(subject, written, spelled=False)
+
+
+@pytest.fixture(scope="session")
 def carried_out(subject: Subject, written: Recipe, read_by_it: Texts) -> Recipe:
     """The subject's recipe with what scripts say that its RUNs carry out, on its bases that are made here."""
     return build_scripts.on_own_bases(subject, build_scripts.spelled_out(written, read_by_it))

@@ -19,6 +19,7 @@ from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.manifests import compose_file, page_code, shipped
 from boxproof.subject.manifests.plain_yaml import mapping
 from boxproof.subject.model import Subject
+from suites.image import build_scripts
 
 PIPELINES = (
     ".github/workflows/*.y*ml", ".forgejo/workflows/*.y*ml", ".gitea/workflows/*.y*ml",
@@ -64,7 +65,8 @@ Build = Mapping[str, object]
 def of(subject: Subject) -> dict[str, Recipe]:
     """Return the subject's recipe as each Compose file, Bake file, script and pipeline has it built.
 
-    By where they do. Of what the user fills in, the recipe's own value is taken.
+    By where they do. Of what the user fills in, the recipe's own value is taken. A base that is made here
+    has its own recipe before it.
     """
     here = Directory(subject.directory)
     found: dict[str, Recipe] = {}
@@ -80,7 +82,7 @@ def of(subject: Subject) -> dict[str, Recipe]:
         contexts = {**subject.image.contexts, **build_facts.contexts(_contexts(told), place)}
         target = str(told.get("target") or "")
         recipe = dockerfile.read(text, args, target, contexts) if text else None
-        found |= {where: recipe} if recipe else {}
+        found |= {where: build_scripts.on_own_bases(subject, recipe, spelled=False)} if recipe else {}
     return found
 
 

@@ -64,51 +64,51 @@ def recommending(asked: str, recipe: Recipe) -> list[str]:
 
 
 @claim("base-tag-pinned")
-def test_what_it_takes_is_tagged(written: Recipe, subject: Subject) -> None:
+def test_what_it_takes_is_tagged(based: Recipe, subject: Subject) -> None:
     """Also where a Compose file, or another file that builds it, gives it other arguments."""
     with control("a base without a tag is seen, and one by an argument that a build is given"):
         TAGGED.fails(observe("bases without a tag", "FROM debian", parse(WRONG).untagged()))
         given = parse(BY_ARGUMENT, {"BASE": "debian:latest"})
         TAGGED.fails(observe("bases without a tag", "BASE=debian:latest", given.untagged()))
-    for where, recipe in {"the Dockerfile": written, **every_build.of(subject)}.items():
+    for where, recipe in {"the Dockerfile": based, **every_build.of(subject)}.items():
         TAGGED(observe("bases without a tag", where, recipe.untagged()))
 
 
 @claim("base-digest-pinned")
-def test_what_it_takes_is_fixed_by_digest(written: Recipe, subject: Subject) -> None:
+def test_what_it_takes_is_fixed_by_digest(based: Recipe, subject: Subject) -> None:
     """Also where a Compose file, or another file that builds it, gives it other arguments."""
     with control("a base without a digest is seen, and one by an argument that a build is given"):
         DIGESTED.fails(observe("bases without a digest", "FROM debian", parse(WRONG).undigested()))
         given = parse(BY_ARGUMENT, {"BASE": "debian:12"})
         DIGESTED.fails(observe("bases without a digest", "BASE=debian:12", given.undigested()))
-    for where, recipe in {"the Dockerfile": written, **every_build.of(subject)}.items():
+    for where, recipe in {"the Dockerfile": based, **every_build.of(subject)}.items():
         DIGESTED(observe("bases without a digest", where, recipe.undigested()))
 
 
 @claim("entrypoint-exec-form")
-def test_the_entrypoint_is_written_as_an_array(written: Recipe) -> None:
+def test_the_entrypoint_is_written_as_an_array(based: Recipe) -> None:
     with control("one in shell form is seen"):
         EXEC_FORM.fails(last("ENTRYPOINT /start", parse(WRONG), "ENTRYPOINT"))
-    EXEC_FORM(last("the Dockerfile", written, "ENTRYPOINT"))
+    EXEC_FORM(last("the Dockerfile", based, "ENTRYPOINT"))
 
 
 @claim("image-user-nonroot")
-def test_the_user_it_ends_with_is_not_root(written: Recipe, subject: Subject) -> None:
+def test_the_user_it_ends_with_is_not_root(based: Recipe, subject: Subject) -> None:
     """Also where a Compose file, or another file that builds it, gives it other arguments."""
     with control("a recipe that ends as root is seen, and one that does by an argument"):
         NOT_ROOT.fails(last("USER root", parse(WRONG), "USER"))
         NOT_ROOT.fails(last("UID=0", parse(BY_ARGUMENT, {"UID": "0"}), "USER"))
-    NOT_ROOT(last("the Dockerfile", written, "USER"))
+    NOT_ROOT(last("the Dockerfile", based, "USER"))
     for where, recipe in every_build.of(subject).items():
         if any(step.word == "USER" for stage in recipe.line for step in stage.steps):
             NOT_ROOT(last(where, recipe, "USER"))
 
 
 @claim("nonroot-user-numeric")
-def test_the_user_it_ends_with_is_a_number(written: Recipe) -> None:
+def test_the_user_it_ends_with_is_a_number(based: Recipe) -> None:
     with control("a user by name is seen"):
         NUMBER.fails(last("USER root", parse(WRONG), "USER"))
-    NUMBER(last("the Dockerfile", written, "USER"))
+    NUMBER(last("the Dockerfile", based, "USER"))
 
 
 @claim("apt-no-install-recommends")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from boxproof.subject.documented_commands import CONTINUED
+from pytest_claims.faults import Unprovable
 from suites.kind.kind_commands import TOLD_SO, defaulted
 
 CONFIGURATION = re.compile(r"^apiVersion:\s*['\"]?kind\.x-k8s\.io/", re.MULTILINE)
@@ -62,10 +63,12 @@ def named(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:
     """Return each name by where it stands; a command's may be a place that is filled in, "{cluster}".
 
     ``commands`` are words, or lists of words, by name. A configuration without a name says nothing. Where no
-    file has a name by itself, those count that variables have.
+    file has a name by itself, those count that variables have. Raises Unprovable where there is none at all.
     """
-    found = _written(directory, commands)
-    return found or _by_variables(directory)
+    found = _written(directory, commands) or _by_variables(directory)
+    if not found:
+        raise Unprovable("nothing here names a cluster: each user's context says which one it is")
+    return found
 
 
 def _written(directory: Path, commands: Mapping[str, Any]) -> dict[str, str]:

@@ -152,3 +152,13 @@ def test_an_image_of_another_name_is_no_base_of_it(tmp_path: Path, base: str, ta
     files = {"images/base/Dockerfile": BASE, "Dockerfile": f"FROM {base}\nRUN true\n"}
     found = signs.detect(write(tmp_path, **files, **{"build.sh": f"docker build -t '{tag}' images/base\n"}))
     assert not [each for each in found.remarks if each.startswith("base:")]
+
+
+def test_a_script_that_the_base_starts_is_the_boxs_where_its_own_recipe_copies_it(tmp_path: Path) -> None:
+    files = {
+        "Dockerfile": "FROM acme-base\nCOPY bin/start.sh /usr/local/bin/start\n",
+        "bin/start.sh": "#!/bin/sh\n",
+        "base/Dockerfile": 'FROM debian:12\nENTRYPOINT ["/usr/local/bin/start"]\n',
+        "build.sh": "docker build -t acme-base base\n",
+    }
+    assert signs.detect(write(tmp_path, **files)).get("image.entrypoints") == ["bin/start.sh"]

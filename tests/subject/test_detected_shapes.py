@@ -257,6 +257,25 @@ def test_an_image_of_nix_is_named_as_it_is_loaded(tmp_path: Path, text: str, ref
 
 
 @pytest.mark.parametrize(
+    ("files", "reference"),
+    [
+        ({"flake.nix": NIX.replace('"agent";', '"ghcr.io/acme/box-operator";', 1)}, None),
+        ({"operator/image.nix": NIX}, None),
+        ({"nix/operator.nix": NIX.replace('"agent";', '"manager";', 1)}, None),
+        ({"a.nix": NIX.replace('"agent";', '"egress-proxy";', 1), "b.nix": NIX}, "agent:v0.5"),
+        ({"flake.nix": NIX.replace('"agent";', '"issue-controller";', 1)}, "issue-controller:v0.5"),
+    ],
+)
+def test_an_operators_image_of_nix_is_not_the_agents(
+    tmp_path: Path, files: dict[str, str], reference: str | None
+) -> None:
+    found = signs.detect(write(tmp_path / "issue-controller", **files))
+    assert found.get("image.reference") == reference
+    others = [each for each in found.remarks if each.endswith("by its name one beside the agent: left out")]
+    assert len(others) == (reference != "issue-controller:v0.5")
+
+
+@pytest.mark.parametrize(
     ("more", "is_told"),
     [
         ("RUN useradd -m -u 1234 dev\nUSER dev\n", True),
@@ -288,3 +307,32 @@ def test_where_claude_code_keeps_its_state_is_told_where_nothing_names_it(
 def test_a_script_that_mounts_the_state_is_told(tmp_path: Path, line: str, told: bool) -> None:
     found = signs.detect(write(tmp_path, Dockerfile="FROM a:1\n", **{"run.sh": f"#!/bin/sh\n{line}\n"}))
     assert any(each.startswith("config_dir: run.sh") for each in found.remarks) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "told"),
+    [
+        ("compose.privileged.yaml", "privileged: true", "privileged: true"),
+        ("docker-compose.debug.yml", "cap_add: [SYS_PTRACE]", "cap_add: ['SYS_PTRACE']"),
+        ("compose.host.yaml", "{network_mode: host, pid: host}", "network_mode: host, pid: host"),
+        ("compose.dev.yaml", "security_opt: ['seccomp:unconfined']", "seccomp:unconfined"),
+        ("compose.docker.yaml", "volumes: ['/var/run/docker.sock:/s']", "socket (/var/run/docker.sock)"),
+        ("compose.more.yaml", "{privileged: false, security_opt: ['no-new-privileges:true']}", ""),
+        ("elsewhere/compose.yaml", "privileged: true", ""),
+    ],
+)
+def test_a_compose_file_beside_the_first_that_frees_a_service_is_told(
+    tmp_path: Path, name: str, service: str, told: str
+) -> None:
+    first = "services:\n  agent: {image: 'example/agent:1', cap_drop: [ALL]}\n"
+    service = service if service.startswith("{") else f"{{{service}}}"
+    found = signs.detect(write(tmp_path, **{"compose.yaml": first, name: f"services:\n  agent: {service}\n"}))
+    remarks = [each for each in found.remarks if each.startswith(f"compose.file: {name}, services.agent has")]
+    assert [told in each for each in remarks] == ([True] if told else [])
+
+
+def test_a_service_of_the_first_file_that_is_freed_is_told(tmp_path: Path) -> None:
+    text = "services:\n  agent: {image: 'a:1', privileged: true, volumes: ['/var/run/docker.sock:/s']}\n"
+    found = signs.detect(write(tmp_path, **{"compose.yaml": text}))
+    (told,) = [each for each in found.remarks if "services.agent has privileged" in each]
+    assert "socket" not in told

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from boxproof.subject.detection import signs
-from boxproof.subject.detection.workload import agents_container
+from boxproof.subject.detection.deployed.workload import agents_container
 
 TEMPLATE = """{{- if .Values.enabled }}
 apiVersion: apps/v1

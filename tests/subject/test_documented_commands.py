@@ -36,6 +36,23 @@ def test_a_command_is_parted(line: str, options: list[str], words: list[str]) ->
 
 
 @pytest.mark.parametrize(
+    ("page", "text", "options"),
+    [
+        ("justfile", 'ref := "h/box:1"\nshell:\n    docker run --rm {{ ref }} sh\n', ["--rm"]),
+        ("Makefile", "R ?= $(NAME):1\nNAME = box\nX = -m 4g --init\na:\n\tdocker run $(X) $(R)\n",
+         ["-m", "4g", "--init"]),
+        ("Makefile", "IMAGE = other:1\na:\n\t$(ENGINE) run -t $(IMAGE)\n", ["-t"]),
+        ("Taskfile.yml", "tasks: {a: {cmds: ['docker run --init {{.IMAGE}} sh']}}\n", ["--init"]),
+        ("a.md", "ref := box\ndocker run --rm {{ref}}\n", None),
+    ],
+)  # fmt: skip
+def test_variables_of_task_files_are_filled_in(page: str, text: str, options: list[str] | None) -> None:
+    assert [list(each.options) for each in runs_in({page: text}, "box")] == (
+        [] if options is None else [options]
+    )
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "docker run registry:2", "# docker run box", "docker running box", "docker exec box run box",
@@ -80,3 +97,12 @@ def test_the_image_is_known_by_whatever_the_box_calls_it(tmp_path: Path, table: 
     (tmp_path / "compose.yaml").write_text("services: {a: {image: 'coder:${TAG:-3}'}}\n")
     about = {"directory": tmp_path, "name": "x", **table}
     assert runs(Subject.model_validate(about)) == [Run("README.md", ("-it",))]
+
+
+def test_what_subject_toml_says_stands_for_pages_of_another_box_that_have_none(tmp_path: Path) -> None:
+    said = {"run": ("docker", "run", "--init")}
+    other = Subject(directory=tmp_path, name="x", commands=model.Commands.model_validate(said))
+    assert runs(other) == [Run("subject.toml", ("--init",))]
+    assert runs(other.model_copy(update={"profiles": ("box",)})) == []
+    (tmp_path / "README.md").write_text("```\ndocker run --rm box\n```\n")
+    assert runs(other) == [Run("README.md", ("--rm",))]

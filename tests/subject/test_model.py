@@ -66,3 +66,12 @@ def test_a_kustomize_tree_keeps_its_own_directory_of_components(tmp_path: Path) 
     (tmp_path / "manifests" / "base").mkdir()
     file.write_text('name = "x"\n')
     assert model.load(tmp_path).manifests.components == "manifests/components"
+
+
+def test_places_that_are_filled_in_are_taken_and_braces_of_others_stay(tmp_path: Path) -> None:
+    (tmp_path / "subject.toml").write_text(
+        'name = "x"\n[commands]\ndeploy = ["make", "S={suffix}", "T={timeout}s", "J={{}}"]\n'
+        'run = ["docker", "run", "--log-opt", "tag={{.Name}}"]\ntag = ["sh", "-c", "echo ${TAG}"]\n'
+        '[chart]\nagent = ["--set-json=agents.{name}={{}}"]\n'
+    )
+    model.demand_parts(model.load(tmp_path))

@@ -35,7 +35,23 @@ def compose(here: Directory, found: Detected, recipes: list[Path]) -> None:
             found.remarks.append(f"compose.file: {path} builds something else than {recipes[0]}: left out")
             continue
         _note(here, found, path, name, services[name])
+        _beside(here, found, path, name)
         return
+
+
+def _beside(here: Directory, found: Detected, main: Path, box: str) -> None:
+    """Remark what services of the file, and of those beside it, are given of the machine's rights.
+
+    Of the box's own socket in the first file there is a remark already.
+    """
+    for path in (each for each in here.composes if each.parent == main.parent):
+        for name, service in compose_file.services(here.root / path).items():
+            given = compose_file.privileges(service)
+            if (path, name) == (main, box):
+                given = [each for each in given if not each.startswith("the engine's socket")]
+            if given:
+                told = f"{path}, services.{name} has {', '.join(given)}"
+                found.remarks.append(f"compose.file: {told}: claims on what confines the box judge that too")
 
 
 def _note(here: Directory, found: Detected, path: Path, name: str, service: compose_file.Service) -> None:

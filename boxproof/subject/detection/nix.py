@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from boxproof.subject.detection.bake import enclosed
 from boxproof.subject.detection.directory import Directory
-from boxproof.subject.detection.findings import Detected
+from boxproof.subject.detection.findings import HELPERS, Detected
 
 MAKES = re.compile(r"\b(?:build(?:Layered)?Image|streamLayeredImage)\s*(?:rec\s*)?\{")  # of dockerTools
 SAID = r'(?m)^\s*{}\s*=\s*"([^"]*)"\s*;'
@@ -24,21 +25,30 @@ def nix(here: Directory, found: Detected) -> None:
         for each in MAKES.finditer(text):
             if found.get("image.dockerfile") or found.get("image.reference"):
                 return
-            _image(found, str(path), enclosed(text, each.end() - 1), dict(VALUE.findall(text)))
+            _image(found, path, enclosed(text, each.end() - 1), dict(VALUE.findall(text)))
 
 
-def _image(found: Detected, path: str, block: str, values: Mapping[str, str]) -> None:
+def _image(found: Detected, path: Path, block: str, values: Mapping[str, str]) -> None:
     block = FILLED.sub(lambda each: values.get(each[1], "$"), block)
     name, tag = (_said(each, _outside(block)) for each in (NAME, TAG))
     if not name or "$" in name + tag:
         return
     told = f"image.reference: {path} makes the image {name}"
+    if _is_helpers(path, name, str(found.get("name"))):
+        found.remarks.append(f"{told}, by its name one beside the agent: left out")
+        return
     if not tag:
         found.remarks.append(f"{told}, with a tag of its content: name it as the engine has it")
         return
     found.add("image.reference", f"{name}:{tag}", f"{path}, its image")
     found.add("workdir", _said(PLACE, block), f"{path}, WorkingDir")
     found.remarks.append(f"{told}:{tag}: build and load it before the stage image")
+
+
+def _is_helpers(path: Path, name: str, box: str) -> bool:
+    """Return whether an image is no agent's by its name or by where it is made: an operator's, say."""
+    own = name.rpartition("/")[2].lower()
+    return own != box.lower() and any(HELPERS.search(each.lower()) for each in (own, *path.parts))
 
 
 def _outside(block: str) -> str:

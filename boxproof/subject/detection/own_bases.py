@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from boxproof.subject.detection import bake
+from boxproof.subject.detection import bake, build_facts, task_files
 from boxproof.subject.detection.directory import Directory
 from boxproof.subject.detection.findings import Detected
 from boxproof.subject.documented_commands import CONTINUED, values
+from boxproof.subject.image.build_contexts import MADE
 from boxproof.subject.image.dockerfile import Recipe, Step, is_one
 from boxproof.subject.manifests import compose_file, page_code
 from boxproof.subject.manifests.plain_yaml import mapping
@@ -29,13 +30,21 @@ FROM = re.compile(r"(?<=\bfrom=)[^,\s]+")
 FARTHEST = 4  # bases upon bases
 
 
+Told = Mapping[str, object]  # of a build: its context, its Dockerfile, its arguments
+Maker = tuple[Path, Told, Path]  # a Dockerfile, what its build is told, and what the paths in that begin at
+
+
 @dataclass(frozen=True)
 class OwnBase:
-    """A base that is made here: what the recipe calls it, and the Dockerfile that makes it."""
+    """A base that is made here: what the recipe calls it, and the Dockerfile that makes it.
+
+    It is ``local`` where no registry can have it: by its name, or as a build context that a build here makes.
+    """
 
     reference: str
     path: Path
     recipe: Recipe
+    local: bool
 
 
 def steps(here: Directory, found: Detected, path: Path, recipe: Recipe) -> list[Step]:
@@ -52,18 +61,37 @@ def below(here: Directory, path: Path, recipe: Recipe) -> list[OwnBase]:
     found: list[OwnBase] = []
     for _ in range(FARTHEST):
         base = recipe.line[0].base
-        known = {path, *(each.path for each in found)}
-        makers = (each for each in _makers(here, base) if each not in known) if base else iter(())
-        made = next(makers, None)
-        read = here.recipe(made) if made else None
-        if made is None or read is None:
+        made = _made(here, recipe, base, {path, *(each.path for each in found)}) if base else None
+        if made is None:
             break
-        found.append(OwnBase(base, made, read))
-        recipe = read
+        found.append(made)
+        recipe = made.recipe
     return found
 
 
-def is_local(reference: str) -> bool:
+def beside(here: Directory, path: Path, recipe: Recipe) -> list[OwnBase]:
+    """Return the images made here that a recipe takes files of, or that stages of it start from."""
+    every = (_made(here, recipe, each, {path}) for each in dict.fromkeys(recipe.bases.values()))
+    return [each for each in every if each is not None]
+
+
+def _made(here: Directory, recipe: Recipe, base: str, known: set[Path]) -> OwnBase | None:
+    """Return an image that a recipe takes where it is made here, by none of the ``known`` Dockerfiles."""
+    given = MADE.match(recipe.contexts.get(base.lower(), ""))
+    makers = _called(here, given[1], given[2]) if given else _makers(here, base)
+    made = next((each for each in makers if each[0] not in known), None)
+    read = _read(here, *made) if made else None
+    return OwnBase(base, made[0], read, bool(given) or _is_local(base)) if made and read else None
+
+
+def _read(here: Directory, path: Path, told: Told, place: Path) -> Recipe | None:
+    """Return a base's recipe as its build is told, as it stands where there is no such stage in it."""
+    contexts = build_facts.contexts(told.get("contexts") or told.get("additional_contexts"), place)
+    args = build_facts.pairs(told.get("args"))
+    return here.recipe(path, args, str(told.get("target") or ""), contexts) or here.recipe(path)
+
+
+def _is_local(reference: str) -> bool:
     """Return whether an image has a name as builds give it on a machine, with neither registry nor owner."""
     return "/" not in reference.removeprefix("localhost/")
 
@@ -99,25 +127,52 @@ def _renamed(step: Step, names: Mapping[str, str]) -> Step:
     return replace(step, value=" ".join((*flags, step.rest))) if flags else step
 
 
-def _makers(here: Directory, reference: str) -> Iterator[Path]:
+def _makers(here: Directory, reference: str) -> Iterator[Maker]:
     """Give the Dockerfiles whose image the directory's own files call so, whatever the tag."""
     wanted = repository(reference)
+    for path, service in _services(here):
+        if _is_called(str(service.get("image", "")), wanted):
+            yield from _told(here, (path.parent,), _build(service))
+    for path in here.scripts:
+        yield from _of_script(here, path, here.text(path), wanted)
+    for each in (one for one in task_files.targets(here) if "build" in one.recipe):
+        yield from _of_script(here, each.path, each.filled(each.recipe), wanted)
+    for path, _, target in _targets(here):
+        if any(_is_called(str(each), wanted) for each in target.get("tags") or ()):
+            yield from _told(here, (path.parent, Path()), target)
+    for path in sorted(each for one in WORKFLOWS for each in (here.root / one).glob("*.y*ml")):
+        yield from _of_script(here, path.relative_to(here.root), here.text(path), wanted)
+        yield from _of_workflow(here, path, wanted)
+
+
+def _called(here: Directory, kind: str, name: str) -> Iterator[Maker]:
+    """Give the Dockerfile of the target of Bake, or of the service of Compose, of a name."""
+    for path, each, target in _targets(here):
+        if kind == "target" and each == name:
+            yield from _told(here, (path.parent, Path()), target)
+    for path in here.composes:
+        service = compose_file.services(here.root / path).get(name) or {}
+        if kind == "service" and service.get("build"):
+            yield from _told(here, (path.parent,), _build(service))
+
+
+def _services(here: Directory) -> Iterator[tuple[Path, compose_file.Service]]:
+    """Give the services of Compose that are built, with their files."""
     for path in here.composes:
         for service in compose_file.services(here.root / path).values():
-            build = service.get("build")
-            if build and _is_called(str(service.get("image", "")), wanted):
-                told = build if isinstance(build, dict) else {"context": build}
-                yield from _told(here, path.parent, told)
-    for path in here.scripts:
-        yield from _of_script(here, path, wanted)
+            if service.get("build"):
+                yield path, service
+
+
+def _build(service: compose_file.Service) -> Told:
+    build = service.get("build")
+    return build if isinstance(build, dict) else {"context": build}
+
+
+def _targets(here: Directory) -> Iterator[tuple[Path, str, bake.Target]]:
+    """Give the targets of Bake with their files and names."""
     for path in (each for each in here.files if bake.NAMES.fullmatch(each.name)):
-        for _, target in bake.targets(path.suffix, here.text(path)):
-            if any(_is_called(str(each), wanted) for each in target.get("tags") or ()):
-                for place in dict.fromkeys((path.parent, Path())):
-                    yield from _told(here, place, target)
-    for path in sorted(each for one in WORKFLOWS for each in (here.root / one).glob("*.y*ml")):
-        yield from _of_script(here, path.relative_to(here.root), wanted)
-        yield from _of_workflow(here, path, wanted)
+        yield from ((path, name, target) for name, target in bake.targets(path.suffix, here.text(path)))
 
 
 def _is_called(tag: str, wanted: str) -> bool:
@@ -129,24 +184,26 @@ def _is_called(tag: str, wanted: str) -> bool:
     return re.fullmatch(pattern, wanted) is not None
 
 
-def _told(here: Directory, place: Path, told: Mapping[str, object]) -> Iterator[Path]:
-    """Give the Dockerfile of a build that is told as Compose and Bake do it, as seen from a directory."""
-    context = place / str(told.get("context") or ".")
-    yield from _here(here, context / str(told.get("dockerfile") or "Dockerfile"))
+def _told(here: Directory, places: Sequence[Path], told: Told) -> Iterator[Maker]:
+    """Give the Dockerfile of a build that is told as Compose and Bake do it, as seen from directories."""
+    for place in dict.fromkeys(places):
+        context = place / str(told.get("context") or ".")
+        yield from _here(here, context / str(told.get("dockerfile") or build_facts.RECIPE), told, place)
 
 
-def _of_script(here: Directory, path: Path, wanted: str) -> Iterator[Path]:
-    for line in CONTINUED.sub(" ", here.text(path)).splitlines():
+def _of_script(here: Directory, path: Path, text: str, wanted: str) -> Iterator[Maker]:
+    for line in CONTINUED.sub(" ", text).splitlines():
         build = None if line.lstrip().startswith("#") else BUILDS.search(EXPRESSION.sub("$X", line))
         words = page_code.words(build["rest"]) if build else []
         if any(_is_called(each, wanted) for each in values(words, *TAGS)):
             context = BEFORE.sub("", words[-1]) or "."
             recipe = next((BEFORE.sub("", each) for each in values(words, *FILES)), f"{context}/Dockerfile")
+            told = {"args": values(words, "--build-arg"), "target": next(iter(values(words, "--target")), "")}
             for place in (path.parent, Path()):  # a script's own directory, or the top
-                yield from _here(here, place / recipe)
+                yield from _here(here, place / recipe, told, place)
 
 
-def _of_workflow(here: Directory, path: Path, wanted: str) -> Iterator[Path]:
+def _of_workflow(here: Directory, path: Path, wanted: str) -> Iterator[Maker]:
     """Give the Dockerfiles that actions of a workflow build under a name, which may be another step's."""
     jobs = [each for one in compose_file.documents(path) for each in mapping(one.get("jobs")).values()]
     for job in map(mapping, jobs):
@@ -157,11 +214,11 @@ def _of_workflow(here: Directory, path: Path, wanted: str) -> Iterator[Path]:
             tags = str(told.get("tags", ""))
             tags = "\n".join([tags, *(images.get(each, "") for each in OUTPUT.findall(tags))])
             if any(_is_called(each.strip(), wanted) for each in re.split(r"[\n,]", tags)):
-                context = str(told.get("context") or ".")
-                yield from _here(here, Path(str(told.get("file") or f"{context}/Dockerfile")))
+                file = told.get("file") or f"{told.get('context') or '.'}/{build_facts.RECIPE}"
+                yield from _here(here, Path(str(file)), {"target": told.get("target")}, Path())
 
 
-def _here(here: Directory, path: Path) -> Iterator[Path]:
-    place = Path(os.path.normpath(path))
-    if place in here.files and is_one(place):
-        yield place
+def _here(here: Directory, path: Path, told: Told, place: Path) -> Iterator[Maker]:
+    found = Path(os.path.normpath(path))
+    if found in here.files and is_one(found):
+        yield found, told, place

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from functools import reduce
 from pathlib import Path, PurePosixPath
 
 from boxproof.subject.detection import mcp_servers, own_bases
@@ -17,6 +18,7 @@ from boxproof.subject.manifests.plain_yaml import mapping
 from boxproof.subject.manifests.starting import repository
 
 OTHERS = re.compile(r"[._-](dev(el)?|tests?|ci|debug|build(er)?|base)$|^(dev|tests?|ci|base|builder)\.")
+OPERATOR = re.compile(r"manager|.*(operator|controller)(-manager)?")
 TEMPLATES = (".template", ".tmpl", ".tpl")
 FILLED_IN = re.compile(r"\{\{|\{%|<%|@@\w+@@|%%\w+%%")  # what a tool puts something in the place of
 ACCOUNT = re.compile(r"\b(?:useradd|adduser)\b([^&;|\n]*)")
@@ -43,12 +45,23 @@ def recipes(here: Directory) -> list[Path]:
         plain = path.name.lower() in ("dockerfile", "containerfile")
         others = bool(EXAMPLES.intersection(path.parts) or OTHERS.search(path.name.lower()))
         apart = others or (read is not None and is_for_windows(read))
-        helper = any(HELPERS.search(each.lower()) for each in path.parts)
+        helper = any(HELPERS.search(each.lower()) for each in path.parts) or _starts_operator(read)
         hidden = any(each.startswith(".") for each in path.parts)
         claude = CLAUDE.search(here.text(path)) is not None
         return read is None, is_open, apart, helper, hidden, not claude, len(path.parts), not plain
 
     return sorted(every, key=rank)
+
+
+def _starts_operator(read: Recipe | None) -> bool:
+    """Return whether an image starts with the program of an operator."""
+    words = copied_files.words(_said(read).get("ENTRYPOINT", "")) if read else []
+    return bool(words) and OPERATOR.fullmatch(posixpath.basename(words[0])) is not None
+
+
+def _said(recipe: Recipe) -> dict[str, str]:
+    """Return what each instruction on an image's line says last."""
+    return {step.word: step.rest for stage in recipe.line for step in stage.steps}
 
 
 def _is_whole_template(here: Directory, path: Path) -> bool:
@@ -79,13 +92,14 @@ def recipe(here: Directory, found: Detected, every: list[Path]) -> None:
         found.remarks.append(f"image: {path} is for Windows, which nothing here can start")
     elif written is not None:
         _user(here, found, path, written)
-        found.add("image.entrypoints", _started(here, found, written), f"{path}, what it starts with")
+        standing = reduce(own_bases.laid_under, own_bases.below(here, path, written), written)
+        found.add("image.entrypoints", _started(here, found, standing), f"{path}, what it starts with")
         mcp_servers.remark(here, found, written)
 
 
 def _started(here: Directory, found: Detected, recipe: Recipe) -> list[str]:
     """Return the scripts of the build context that an image starts with, by a path or by their name alone."""
-    said = {step.word: step.rest for stage in recipe.line for step in stage.steps}
+    said = _said(recipe)
     words = [each for word in ("ENTRYPOINT", "CMD") for each in copied_files.words(said.get(word, ""))]
     context = Path(str(found.get("image.context") or "."))
     scripts = []

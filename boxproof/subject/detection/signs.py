@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from boxproof.subject.detection import bake, compose, devcontainer, manifests, nix, recipe
+from boxproof.subject.detection import bake, compose, devcontainer, nix, recipe, target_commands
+from boxproof.subject.detection.deployed import manifests
 from boxproof.subject.detection.directory import CLAUDE, Directory
 from boxproof.subject.detection.findings import STATE, Detected
 
@@ -30,6 +31,7 @@ def detect(root: Path) -> Detected:
     compose.of_another_user(here, found)
     manifests.manifests(here, found)
     nix.nix(here, found)
+    target_commands.commands(here, found)
     _started_by_scripts(here, found)
     _profiles(here, found)
     return found

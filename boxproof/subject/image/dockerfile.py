@@ -16,6 +16,7 @@ from boxproof.subject.image import build_contexts, shell_commands
 from boxproof.subject.model import Subject
 from boxproof.subject.variables import BuildValues
 from pytest_claims.faults import SubjectFault
+from pytest_claims.selection import short
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 DIRECTIVE = re.compile(r"^#\s*(\w+)\s*=\s*(\S.*?)\s*$")  # of the parser, on the first lines
@@ -292,13 +293,21 @@ def read(
 
 
 def demand_stage(subject: Subject) -> None:
-    """Raise SubjectFault where the stage that subject.toml has built is none of the Dockerfile."""
+    """Raise SubjectFault for a Dockerfile without a FROM, or without the stage that is to be built."""
     about, path = subject.image, subject.path(subject.image.dockerfile)
-    if not about.target or about.reference or path is None:
+    if about.reference or path is None or not path.is_file():
         return
     text = text_of(path)
-    if read(text, about.args, contexts=about.contexts):
+    if not _begins(text):
+        told = f"image.dockerfile={short(about.dockerfile)!r} has no FROM"
+        raise SubjectFault(told, hint="a Dockerfile begins a stage by FROM IMAGE: name the file that does")
+    if about.target and read(text, about.args, contexts=about.contexts):
         parse(text, about.args, about.target, about.contexts)
+
+
+def _begins(text: str) -> bool:
+    """Return whether a text has a line that begins a stage."""
+    return re.search(r"^\s*FROM\s", text, re.MULTILINE | re.IGNORECASE) is not None
 
 
 def directives(text: str) -> dict[str, str]:
@@ -358,7 +367,7 @@ def of_all(subject: Subject) -> dict[str, Recipe]:
     return {
         name: parse(text, subject.image.args, contexts=subject.image.contexts)
         for name, text in texts.items()
-        if re.search(r"^\s*FROM\s", text, re.MULTILINE | re.IGNORECASE)
+        if _begins(text)
     }
 
 

@@ -31,6 +31,8 @@ SAID = re.compile(
 )
 
 ENGINES = re.compile(r"(docker|podman|containerd|crio)\.sock$")
+OF_THE_MACHINE = ("network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup")
+UNCONFINED = re.compile(r"(unconfined|disable)$|no-new-privileges[:=]false")
 OWN_KEY = "use_api_socket"  # of a service: Compose mounts the engine's socket by itself
 
 
@@ -113,6 +115,21 @@ def engine_socket(service: Mapping[str, Any]) -> str:
         if ENGINES.search(source):
             return source
     return OWN_KEY if service.get(OWN_KEY) else ""
+
+
+def privileges(service: Mapping[str, Any]) -> list[str]:
+    """Return what a service is given beyond what an engine gives by itself, in the words of its file."""
+    added = [f"{key}: {service[key]}" for key in ("cap_add", "devices") if service.get(key)]
+    shared = [f"{key}: host" for key in OF_THE_MACHINE if service.get(key) == "host"]
+    loose = [str(each) for each in service.get("security_opt") or () if UNCONFINED.search(str(each))]
+    socket = engine_socket(service)
+    return [
+        *(["privileged: true"] if str(service.get("privileged")).lower() == "true" else []),
+        *added,
+        *shared,
+        *loose,
+        *([f"the engine's socket ({socket})"] if socket else []),
+    ]
 
 
 def variable_files(service: Mapping[str, Any]) -> list[str]:

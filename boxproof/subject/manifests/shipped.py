@@ -13,7 +13,8 @@ from boxproof.subject.model import Subject
 from boxproof.subject.variables import filled
 
 LEFT_OUT = frozenset({"node_modules", "reports", "tests", "templates"})  # tests hold mistakes on purpose
-SCRIPTS = ("*.sh", "Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "*.mk")
+TASKS = ("Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "*.mk")
+SCRIPTS = ("*.sh", *TASKS)
 BY_A_SHELL = re.compile(r"#!\s*\S*?(?:/env\s+(?:-S\s+)?)?(?:\S*/)?(?:ba|da|z|k|a)?sh\b")
 LARGEST = 256 << 10  # bytes: what is larger is no script that somebody wrote
 PAGES = ("*.[mM][dD]", "*.mdx", "*.markdown", "*.rst", "*.adoc", "*.asciidoc")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from boxproof.core.settings import ROOT
 from boxproof.subject import model
+from pytest_claims.faults import Unprovable
 from suites.kind.cluster_names import named, told
 from suites.kind.kind_commands import nameless
 
@@ -93,4 +96,5 @@ def test_where_no_file_has_a_name_by_itself_those_of_variables_count(tmp_path: P
     assert set(named(tmp_path, {"deploy": ["make", "deploy"]}).values()) == {"agents"}
     assert set(named(tmp_path, {"load": ["kind", "load", "x", "--name", "other"]}).values()) == {"other"}
     makefile.write_text("up:\n\t@kind create cluster\n")
-    assert named(tmp_path, {}) == {}
+    with pytest.raises(Unprovable, match="nothing here names a cluster"):
+        named(tmp_path, {"deploy": ["make", "deploy"]})

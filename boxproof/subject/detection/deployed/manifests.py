@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from boxproof.subject.detection import charts, kustomize, workload
+import yaml
+
+from boxproof.subject.detection.deployed import charts, custom_kinds, kustomize, workload
 from boxproof.subject.detection.directory import Directory, Placed
 from boxproof.subject.detection.findings import EXAMPLES, HELPERS, Detected
 from boxproof.subject.manifests.pod_specs import KINDS, pod_spec
@@ -24,7 +27,8 @@ def manifests(here: Directory, found: Detected) -> None:
     every = [each for each in here.objects if each.item["kind"] not in BUILDERS]
     placed = [each for each in every if each.path not in laid_over]
     pods = [each for each in placed if pod_spec(each.item) and each.item["kind"] in KINDS]
-    custom = _custom(placed, alone=not pods)
+    defined = custom_kinds.defined(here)
+    custom = _custom(placed, {each.kind for each in defined}, alone=not pods)
     chosen = custom or _agent(pods, found)
     if chosen is None:
         if placed and not here.charts:
@@ -40,6 +44,11 @@ def manifests(here: Directory, found: Detected) -> None:
     image = str(workload.agents_container(pod_spec(chosen.item) or {}).get("image", ""))
     way = kustomize.way(here, chosen, "" if chosen is custom else image)
     _sources(here, found, chosen, placed, way)
+    operated = custom_kinds.ruled_by(placed, defined) if _operates(chosen, pods) else []
+    if operated and chosen is not custom:
+        custom_kinds.note(found, operated, f"{chosen.path}:{chosen.line}")
+        charts.chart(here, found, alone=False)
+        return
     workload.workload(found, chosen, placed, custom=chosen is custom, way=way)
     if chosen is not custom and found.get("image.dockerfile") and not _runs(chosen.item, found):
         what = (
@@ -49,13 +58,19 @@ def manifests(here: Directory, found: Detected) -> None:
     charts.chart(here, found, alone=False)
 
 
-def _custom(placed: list[Placed], *, alone: bool) -> Placed | None:
-    """Return the custom resource that is defined here; where it is ``alone``, one that holds containers."""
+def _operates(chosen: Placed, pods: list[Placed]) -> bool:
+    """Return whether a workload may be an operator's: it is alone, or called so and each other one is too."""
+    own = [each for each in pods if not _is_operators(each)]
+    return chosen in pods and (not own or len(pods) == 1)
+
+
+def _is_operators(each: Placed) -> bool:
+    return custom_kinds.is_operators(str(each.item["metadata"]["name"]), yaml.safe_dump(each.item))
+
+
+def _custom(placed: list[Placed], kinds: Collection[str], *, alone: bool) -> Placed | None:
+    """Return the custom resource of ``kinds``, those defined here; ``alone``, one that holds containers."""
     every = [each for each in placed if not BUILT_IN.match(str(each.item["apiVersion"]))]
-    definitions = [
-        each.item.get("spec") for each in placed if each.item["kind"] == "CustomResourceDefinition"
-    ]
-    kinds = {(each.get("names") or {}).get("kind") for each in definitions if isinstance(each, dict)}
     defined = [each for each in every if each.item["kind"] in kinds]
     holding = [each for each in every if alone and _holds_containers(each.item.get("spec"))]
     return next(iter([*defined, *holding]), None)

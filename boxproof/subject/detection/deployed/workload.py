@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from boxproof.subject.detection.deployed.kustomize import Way
 from boxproof.subject.detection.directory import Placed
 from boxproof.subject.detection.findings import HELPERS, RUNTIME, STATE, Detected
-from boxproof.subject.detection.kustomize import Way
 from boxproof.subject.manifests.pod_specs import is_filled_in, labels, pod_spec
 from boxproof.subject.model import LABEL
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from boxproof.subject.detection import workload
+from boxproof.subject.detection.deployed import custom_kinds, workload
+from boxproof.subject.detection.deployed.custom_kinds import CustomKind
 from boxproof.subject.detection.directory import CLAUDE, Directory, parsed
 from boxproof.subject.detection.findings import HELPERS, Detected
 from boxproof.subject.manifests import plain_yaml, sources
@@ -28,36 +29,75 @@ PLACES = frozenset(
 
 def chart(here: Directory, found: Detected, *, alone: bool) -> None:
     """Note the chart that is called as the box, else the first; what it says where there is nothing else."""
-    if not here.charts:
+    operated = {each: _operated(here, each) for each in here.charts}
+    own = [each for each in here.charts if not operated[each] and not _only_defines(here, each)]
+    every = own or [each for each in here.charts if operated[each]] or here.charts
+    if not every:
         return
-    chosen = min(here.charts, key=lambda each: _rank(here, each, str(found.get("name"))))
+    chosen = min(every, key=lambda each: _rank(here, each, str(found.get("name"))))
     others = [str(each) for each in here.charts if each != chosen]
     if others:
         found.remarks.append(f"chart.directory: other charts are {', '.join(others[:5])}")
+    if operated[chosen] and not alone:
+        found.remarks.append(f"chart.directory: {chosen} makes the operator, not what is deployed: left out")
+        return
     found.add("chart.directory", str(chosen), f"{chosen}/Chart.yaml")
     wanted = sources.not_fetched(here.root / chosen)
     if wanted:
         told = f"{chosen} takes templates of charts that are not here: {', '.join(wanted[:5])}"
         found.remarks.append(f"chart.directory: {told} (helm dependency build {chosen})")
-    if not alone:
-        return
-    templates = [
-        path
-        for path in here.files
-        if chosen in path.parents and "templates" in path.parts and path.parent.name != "tests"
-    ]
-    kinds = [(kind, path) for path in templates for kind in KIND.findall(here.text(path))]
-    every = [(kind, path) for kind, path in kinds if kind in KINDS[:3]]
-    workloads = [each for each in every if not _is_helper(each[1].relative_to(chosen))] or every
+    if operated[chosen]:
+        custom_kinds.note(found, operated[chosen], str(chosen))
+    elif alone:
+        _workload(here, found, chosen)
+        _user(here, found, chosen)
+        _image(here, found, chosen)
+
+
+def _workload(here: Directory, found: Detected, chart: Path) -> None:
+    """Note which workload of a chart is the agent, and what it says whatever its values are."""
+    every = [(kind, path) for kind, path in _kinds(here, chart) if kind in KINDS[:3]]
+    workloads = [each for each in every if not _is_helper(each[1].relative_to(chart))] or every
     if len({kind for kind, _ in workloads}) == 1:
-        names = {chosen.name, _said_name(here, chosen), str(found.get("name"))}
+        names = {chart.name, _said_name(here, chart), str(found.get("name"))}
         kind, path = min(workloads, key=lambda each: not names & _containers(here.text(each[1]), each[0]))
         found.add("kind", kind, str(path))
         template = _untemplated(here.text(path), kind)
         if template:
             _of_template(found, template, str(path))
-    _user(here, found, chosen)
-    _image(here, found, chosen)
+
+
+def _kinds(here: Directory, chart: Path) -> list[tuple[str, Path]]:
+    """Return the kinds that the templates of a chart make, with their files."""
+    templates = [
+        path
+        for path in here.files
+        if chart in path.parents and "templates" in path.parts and path.parent.name != "tests"
+    ]
+    return [(kind, path) for path in templates for kind in KIND.findall(here.text(path))]
+
+
+def _operated(here: Directory, chart: Path) -> list[CustomKind]:
+    """Return the kinds whose operator a chart makes and no other workload, what it makes of them first.
+
+    It has a role over their API group. A workload alone is the operator, however it is called.
+    """
+    made = _kinds(here, chart)
+    workloads = {path for kind, path in made if kind in KINDS[:3]}
+    operators = {
+        path for path in workloads if custom_kinds.is_operators(str(path.relative_to(chart)), here.text(path))
+    }
+    if not workloads or (workloads - operators and (operators or len(workloads) > 1)):
+        return []
+    ruled = custom_kinds.ruled_by_chart(here, chart)
+    return sorted(ruled, key=lambda each: each.kind not in {kind for kind, _ in made})
+
+
+def _only_defines(here: Directory, chart: Path) -> bool:
+    """Return whether a chart makes nothing but definitions of kinds."""
+    made = {kind for kind, _ in _kinds(here, chart)}
+    crds = any(chart in path.parents and "crds" in path.parts for path in here.files)
+    return made == {custom_kinds.DEFINITION} or (crds and not made)
 
 
 def _rank(here: Directory, chart: Path, name: str) -> tuple[bool, bool, bool]:
