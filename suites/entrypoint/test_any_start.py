@@ -106,7 +106,7 @@ def test_the_container_ends_with_its_program(plain: Plain, container: Containers
         (beside,) = until(looked, timeout=30, every=0.2, what="the program beside")
         ENDS_WITH_IT.fails(without_app(left, beside).ends(within=2))
     box = plain()
-    ENDS_WITH_IT(without_app(box, app_of(box)).ends(within=60))
+    ENDS_WITH_IT(without_app(box, app_of(box)).ends(within=20))
 
 
 def handed(box: LocalContainer) -> list[tuple[str, ...]]:
