@@ -10,7 +10,7 @@ from typing import Any
 from boxproof.kube.client import Object
 from boxproof.subject.manifests.pod_specs import workload
 from boxproof.subject.model import Subject
-from suites import agent_starts
+from suites import agent_starts, scaled_tasks
 from suites.agent_starts import Start
 
 OF_ALL = frozenset({"persistentVolumeClaim", "hostPath", "nfs", "volume", "bind"})  # the same for each
@@ -42,9 +42,10 @@ def surge(item: Object, asked: int) -> int:
 
 
 def in_one_tier(name: str, objects: Sequence[Object], subject: Subject) -> list[str]:
-    """Return a tier in which several pods of the agent mount one and the same state."""
+    """Return a tier in which several pods of the agent mount one and the same state, by it or a task."""
     start = agent_starts.of_objects(name, objects, subject)
-    return shared(start, number(workload(objects, subject.workload), objects), subject)
+    by_tasks = max(scaled_tasks.pods(subject).values(), default=0)
+    return shared(start, max(by_tasks, number(workload(objects, subject.workload), objects)), subject)
 
 
 def shared(start: Start, agents: int, subject: Subject) -> list[str]:
@@ -60,7 +61,8 @@ def of_service(service: Mapping[str, Any]) -> int:
 
 
 def scaled(texts: Mapping[str, str], subject: Subject) -> Iterator[int]:
-    """Give the numbers of containers that commands of texts have Compose make of the box's service."""
+    """Give the numbers of containers that texts, and tasks, have Compose make of the box's service."""
+    yield from scaled_tasks.containers(subject).values()
     for each in (one for text in texts.values() for one in SCALED.finditer(text)):
         if each["service"] == subject.compose.service:
             yield int(each["number"])

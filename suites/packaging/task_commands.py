@@ -20,6 +20,7 @@ RUNNERS = (
 )  # fmt: skip
 # an action of its own lies beside the workflows, or at the top
 PIPELINES = (*(f"{PurePosixPath(each).parent}/**/*.y*ml" for each in WORKFLOWS), "action.y*ml")
+PROGRAM = re.compile(r"(?<![\w./-])[\w./-]{1,200}\.(?:py|js|mjs|cjs|ts|rb)\b")
 IN_LISTS = (".py", ".json", ".rb")
 # a variable as make, just, Task, a shell, Python or a workflow has it
 FILLED = re.compile(
@@ -42,15 +43,25 @@ OF_A_TRIAL = ("--network", "--net", "device")
 ON_REQUEST = re.compile(r"sock|dind|dood|engine|sibling|nested|host|with[_-]?docker", re.IGNORECASE)
 HEADER = re.compile(
     r"^(?:def[ \t]+(?P<function>\w+)|[ \t]*\"(?P<script>[\w:.-]+)\"[ \t]*:"
-    r"|(?: {2})?@?(?P<target>[\w.-]+)(?:[ \t][^\n:]*)?:(?=\s|$))",
+    r"|(?: {2})?@?(?P<target>[\w.-]+)(?:[ \t][^\n:]*)?:(?=\s|$)|\[tasks\.[\"']?(?P<section>[\w:-]+)[\"']?\])",
     re.MULTILINE,
 )
 
 
 def tasks(subject: Subject) -> dict[str, str]:
-    """Return the scripts and the files of task runners of a subject, by path."""
-    paths = shipped.files(subject, *RUNNERS)
-    return {str(each.relative_to(subject.directory)): each.read_text(errors="replace") for each in paths}
+    """Return the scripts and the files of task runners of a subject, with what these call, by path."""
+    paths = sorted({*shipped.files(subject, *RUNNERS), *shipped.scripts(subject)})
+    told = {str(each.relative_to(subject.directory)): each.read_text(errors="replace") for each in paths}
+    return told | {each: text for name in list(told) for each, text in _called(subject, name, told[name])}
+
+
+def _called(subject: Subject, name: str, text: str) -> Iterator[tuple[str, str]]:
+    """Give the programs of the subject's own that a task calls, by paths from the top or from its place."""
+    for each in {found[0] for found in PROGRAM.finditer(text)}:
+        for top in (subject.directory, (subject.directory / name).parent):
+            path = (top / each).resolve()
+            if path.is_file() and path.is_relative_to(subject.directory.resolve()):
+                yield str(path.relative_to(subject.directory.resolve())), path.read_text(errors="replace")
 
 
 def pipelines(subject: Subject) -> dict[str, str]:
@@ -107,7 +118,7 @@ def sockets(texts: Mapping[str, str], *images: str) -> dict[str, list[str]]:
         told = assigned(text)
         every = [
             (task, engine_sockets.named(" ".join(each.options)))
-            for task, part in _parts(path, text)
+            for task, part in parts(path, text)
             for each in _runs(path, part, told, images)
         ]
         without = any(not given for _, given in every)
@@ -118,7 +129,7 @@ def sockets(texts: Mapping[str, str], *images: str) -> dict[str, list[str]]:
     return found
 
 
-def _parts(path: str, text: str) -> Iterator[tuple[str, str]]:
+def parts(path: str, text: str) -> Iterator[tuple[str, str]]:
     """Give each task of a file under the file's name and its own."""
     headers = list(HEADER.finditer(text))
     ends = [*(each.start() for each in headers), len(text)]
