@@ -59,6 +59,14 @@ image_sabotage(
     dockerfile="USER root",
 )  # fmt: skip
 
+image_sabotage(
+    "program_of_another_library", "shared-libraries-resolve", "a program needs a library that is not there",
+    dockerfile=(
+        "USER root\nRUN sed 's/libc[.]so[.]6/libq.so.9/' /usr/bin/env >/opt/env && chmod +x /opt/env"
+        " && ! cmp -s /usr/bin/env /opt/env\nUSER 1000:1000"
+    ),
+)  # fmt: skip
+
 
 def _written(directory: Path, *lines: str) -> None:
     """Add lines to the Dockerfile that subject.toml names."""
