@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,6 +67,27 @@ def test_by_number_but_never_the_last_accepted(settings: Settings) -> None:
 def test_by_age_but_never_the_latest(settings: Settings) -> None:
     run_life.prune_directories(settings, NOW + timedelta(days=100))
     assert names(settings) == ["01", "10", "bench", "latest"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "20269999T999999", "00000101T000000", "20260230T120000", "20260101T240000", "٢٠٢٦٠١٠١T٠٠٠٠٠٠",
+        "20260101T000000-abcdeg", "20260101T000000 ", "20260101", "notes.txt",
+    ],
+)  # fmt: skip
+def test_what_no_run_is_called_stays(settings: Settings, name: str) -> None:
+    (settings.reports / name).mkdir()
+    run_life.prune_directories(settings, NOW + timedelta(days=100))
+    assert (settings.reports / name).is_dir()
+    assert "02" not in names(settings)
+
+
+@pytest.mark.parametrize("put", [Path.touch, os.mkfifo, lambda path: path.symlink_to("bench")])
+def test_what_is_no_directory_stays(settings: Settings, put: Callable[[Path], None]) -> None:
+    put(settings.reports / "20260101T000000")
+    run_life.prune_directories(settings, NOW + timedelta(days=100))
+    assert os.path.lexists(settings.reports / "20260101T000000")
 
 
 def test_a_run_under_way_stays(settings: Settings) -> None:
