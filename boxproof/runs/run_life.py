@@ -68,7 +68,9 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     started = datetime.now(UTC)
     redaction.add(*secret_values.own())
     described = own_project.source_state(settings.subject)
-    directory = new_directory(settings.reports, started, shared=bool(session_file() or settings.context))
+    elsewhere = ownership.under_way(settings, started.strftime(STAMP))  # a run with reports of its own
+    shared = bool(session_file() or settings.context or elsewhere)
+    directory = new_directory(settings.reports, started, shared=shared)
     name = directory.name
     extra = {"subject_name": subject_name, "source": described} | own_project.contents(settings.subject)
     extra |= {CIRCUMSTANCES: run_keys.of_circumstances(settings)}
@@ -85,7 +87,7 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     try:
         record = ownership.claim_run(settings, name)
     except BoxproofError:
-        directory.rmdir()
+        discard_directory(directory)
         raise
     run = Run(settings, session, record, started)
     atexit.register(run.held.close)  # where nobody comes to tidy up

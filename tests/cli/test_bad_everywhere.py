@@ -143,7 +143,7 @@ def test_nox_tells_a_session_or_an_option_it_has_not(
     "words",
     [
         ["-s", "lint", "--", "--fix"], ["-s", "docs", "--", "--strict"], ["-s", "lint", "docs", "--", "x"],
-        ["--session=lint", "--", "--help"], ["-k", "docs", "--", "x"], ["-se", "lint", "--", ""],
+        ["--session=lint", "--", "--help"], ["-k", "docs", "--", "x"], ["-e", "lint", "--", ""],
     ],
     ids=" ".join,
 )  # fmt: skip

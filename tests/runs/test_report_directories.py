@@ -56,7 +56,7 @@ def test_a_state_that_cannot_be_written_leaves_no_report(tmp_path: Path, state: 
     made = Settings(reports=tmp_path / "reports", state=tmp_path / state)
     with pytest.raises(EnvironmentFault):
         run_life.begin(made, "x")
-    assert list(made.reports.iterdir()) == []
+    assert not made.reports.exists()
 
 
 def test_by_number_but_never_the_last_accepted(settings: Settings) -> None:
@@ -115,6 +115,15 @@ def test_two_reports_of_one_second_have_directories_of_their_own(tmp_path: Path)
 
 def test_a_report_that_shares_its_place_always_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert "-" in run_life.new_directory(tmp_path, NOW, shared=True).name
+
+
+def test_runs_of_one_second_that_share_their_state_alone_have_names_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ownership, "under_way", lambda _, run: 0 if "-" in run else 7)
+    run = run_life.begin(Settings(reports=tmp_path / "reports", state=tmp_path / "state"), "x")
+    run.held.close()
+    assert "-" in run.directory.name and run.directory.is_dir()
 
 
 def test_where_no_report_can_be_written_one_line_says_so(tmp_path: Path) -> None:
