@@ -249,6 +249,8 @@ def test_objects_with_a_namespace_of_their_own_are_applied_to_no_other(tmp_path:
         {"tasks.py": "def ("},
         {"Taskfile.yml": "tasks: [a]"},
         {"Taskfile.yml": "tasks: {a: , b: 1, c: {cmds: [1, {x: y}], deps: [{}]}}"},
+        {"Taskfile.yml": "tasks: {a: {cmds: 5, deps: 7, vars: 3}, 4: {cmds: x}}\nvars: [a]"},
+        {"package.json": '{"scripts": {"build": 5, "deploy": null, "load": ["x"]}}'},
         {"Makefile": "a: a\n\t$(MAKE) b\nb: a\n\tmake a\n%.o: %.c\n\tcc\nX: Y\n"},
         {"justfile": 'set shell := ["sh"]\nalias b := build\nbuild *args:\n    @x {{args}}\n'},
     ],

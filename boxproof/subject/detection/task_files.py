@@ -201,9 +201,9 @@ def _of_task(here: Directory, path: Path) -> Iterator[Target]:
     told = {str(name): variables.as_shell(str(each)) for name, each in mapping(whole.get("vars")).items()}
     for name, task in mapping(whole.get("tasks")).items():
         about = task if isinstance(task, dict) else {"cmds": task if isinstance(task, list) else [task]}
-        steps = about.get("cmds") or [about.get("cmd") or ""]
+        steps = _listed(about.get("cmds") or about.get("cmd"))
         listed = [each if isinstance(each, dict) else {"cmd": each} for each in steps]
-        needs = [each if isinstance(each, dict) else {"task": each} for each in about.get("deps") or ()]
+        needs = [each if isinstance(each, dict) else {"task": each} for each in _listed(about.get("deps"))]
         needs += [each for each in listed if each.get("task")]
         recipe = variables.as_shell("\n".join(str(each.get("cmd") or "") for each in listed))
         own = {str(key): str(value) for key, value in mapping(about.get("vars")).items()}
@@ -213,6 +213,10 @@ def _of_task(here: Directory, path: Path) -> Iterator[Target]:
             str(name), path, _line(text, rf"^ +[\"']?{re.escape(str(name))}[\"']?:"), call, recipe,
             tuple(str(each.get("task")) for each in needs), known,
         )  # fmt: skip
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def _of_npm(here: Directory, path: Path) -> Iterator[Target]:
