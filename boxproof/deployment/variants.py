@@ -1,0 +1,40 @@
+"""The variants of a subject: its tiers, and each component that no tier names."""
+
+from __future__ import annotations
+
+import shutil
+
+from boxproof.core.session import Session
+from boxproof.deployment.deploy import COMPONENTS, files_of, token_of
+from boxproof.subject.manifests import render, sources
+from boxproof.subject.model import Subject
+from pytest_claims.faults import SubjectFault
+
+
+def with_components(session: Session, subject: Subject) -> Subject:
+    """Return a subject in which each component that no tier names is a tier of its own: users may take it.
+
+    One that cannot be rendered alone is there for others, and comes with the tiers that name it.
+    """
+    named = {each for tier in subject.tiers.values() for each in tier} | set(COMPONENTS)
+    below = subject.path(subject.manifests.components) if subject.source == "base" else None
+    every = sorted(each for each in below.iterdir() if each.is_dir()) if below else []
+    built = [each.name for each in every if any((each / one).is_file() for one in sources.KUSTOMIZATION)]
+    alone = [each for each in built if each not in named and _is_rendered(session, subject, each)]
+    if not alone:
+        return subject
+    tiers = (subject.tiers or {"default": ()}) | {f"component {each}": (each,) for each in alone}
+    return subject.model_copy(update={"tiers": tiers})
+
+
+def _is_rendered(session: Session, subject: Subject, component: str) -> bool:
+    """Return whether kustomize takes a component alone; without kubectl whatever renders it says so."""
+    kubectl = session.cluster.kubectl if session.cluster else shutil.which("kubectl")
+    if not kubectl:
+        return True
+    files = files_of(session, token_of(session.suffix))
+    try:
+        render.untouched(subject, components=(component,), kubectl=kubectl, files=files)
+    except SubjectFault:
+        return False
+    return True
