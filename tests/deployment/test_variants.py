@@ -9,6 +9,7 @@ import pytest
 
 from boxproof.core.session import Session
 from boxproof.deployment import variants
+from boxproof.subject.manifests import render
 from boxproof.subject.model import Subject
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: 'a:1'}]}\n"
@@ -69,3 +70,49 @@ def test_a_subject_of_plain_files_has_no_components(session: Session, box: Path)
     (box / "pod.yaml").write_text(POD)
     told = {"directory": box, "name": "box", "manifests": {"files": ["pod.yaml"]}}
     assert variants.with_components(session, Subject.model_validate(told)).tiers == {}
+
+
+CHART = {
+    "chart/Chart.yaml": "apiVersion: v2\nname: box\nversion: 1.0.0\n",
+    "chart/values.yaml": "debug: {enabled: false}\nautoscaling: {enabled: false}\non: {enabled: true}\n"
+    "deep: {er: {enabled: false}}\nunused: {enabled: false}\n",
+    "chart/templates/pod.yaml": POD,
+    "chart/templates/debug.yaml": "{{ if .Values.debug.enabled }}\n"
+    + POD.replace("a}", "b}")
+    + "{{ end }}\n",
+    "chart/templates/deep.yaml": '{{ if .Values.deep.er.enabled }}{{ required "it" .Values.deep.a }}{{ end }}\n',
+    "chart/templates/more.yaml": '{{ if .Capabilities.APIVersions.Has "a.example/v1" }}\n'
+    + POD.replace("a}", "c}")
+    + "{{ end }}\n",
+}
+
+
+@pytest.fixture
+def charted(tmp_path: Path) -> Subject:
+    for name, text in CHART.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    told = {"directory": tmp_path, "name": "box", "chart": {"directory": "chart"}}
+    return Subject.model_validate(told)
+
+
+def test_the_switches_of_a_chart_are_what_its_values_have_off(charted: Subject) -> None:
+    assert render.switches(charted) == ["debug.enabled", "deep.er.enabled", "unused.enabled", "elsewhere"]
+
+
+@pytest.mark.skipif(shutil.which("helm") is None, reason="there is no helm")
+def test_what_a_chart_has_behind_a_switch_or_elsewhere_is_a_tier(session: Session, charted: Subject) -> None:
+    """A switch that changes nothing, or wants more than itself, is none."""
+    assert variants.with_components(session, charted).tiers == {
+        "default": (),
+        "with debug.enabled": ("debug.enabled",),
+        "with elsewhere": ("elsewhere",),
+    }
+
+
+def test_without_helm_a_chart_has_no_more_tiers(
+    session: Session, charted: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert variants.with_components(session, charted).tiers == {}
