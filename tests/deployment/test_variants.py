@@ -80,7 +80,7 @@ CHART = {
     "chart/templates/debug.yaml": "{{ if .Values.debug.enabled }}\n"
     + POD.replace("a}", "b}")
     + "{{ end }}\n",
-    "chart/templates/deep.yaml": '{{ if .Values.deep.er.enabled }}{{ required "it" .Values.deep.a }}{{ end }}\n',
+    "chart/templates/deep.yaml": '{{ if .Values.deep.er.enabled }}{{ required "it" .Values.a }}{{ end }}\n',
     "chart/templates/more.yaml": '{{ if .Capabilities.APIVersions.Has "a.example/v1" }}\n'
     + POD.replace("a}", "c}")
     + "{{ end }}\n",
