@@ -1,22 +1,32 @@
-"""The variants of a subject: its tiers, and each component that no tier names."""
+"""The variants of a subject: its tiers, and each component that no tier names and any cluster can run."""
 
 from __future__ import annotations
 
 import shutil
 from contextlib import suppress
+from typing import Any
 
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import COMPONENTS, files_of, helm_of, token_of
 from boxproof.subject.manifests import render, sources
+from boxproof.subject.manifests.pod_specs import pod_spec
+from boxproof.subject.manifests.render import Objects
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault, Unprovable
+
+GROUPS = frozenset(  # of the kinds that each API server has (Kubernetes API reference)
+    {"", "apps", "autoscaling", "batch", "policy", "admissionregistration.k8s.io", "coordination.k8s.io",
+     "networking.k8s.io", "rbac.authorization.k8s.io", "scheduling.k8s.io", "storage.k8s.io"}
+)  # fmt: skip
+OF_A_NODE = ("affinity", "nodeName", "nodeSelector", "resourceClaims", "runtimeClassName")
 
 
 def with_components(session: Session, subject: Subject) -> Subject:
     """Return a subject in which each component that no tier names is a tier of its own: users may take it.
 
     So is what a chart that is alone has where a value switches it on, or elsewhere. A component that cannot
-    be rendered alone is there for others, and comes with the tiers that name it.
+    be rendered alone is there for others, and comes with the tiers that name it; one that wants more than any
+    cluster has, other kinds or nodes of its own, is there for those who have that.
     """
     if subject.source == "chart":
         return _of_chart(session, subject)
@@ -42,10 +52,22 @@ def _is_rendered(session: Session, subject: Subject, component: str) -> bool:
         return True
     files = files_of(session, token_of(session.suffix))
     try:
-        render.untouched(subject, components=(component,), kubectl=kubectl, files=files)
+        found = render.untouched(subject, components=(component,), kubectl=kubectl, files=files)
+        plain = render.untouched(subject, kubectl=kubectl, files=files)
     except SubjectFault:
         return False
-    return True
+    return wanted(found) <= wanted(plain)
+
+
+def wanted(objects: Objects) -> set[str]:
+    """Return what objects want that not any cluster has: groups of kinds, and what pods say of nodes."""
+    groups = {str(each.get("apiVersion", "")).rpartition("/")[0] for each in objects} - GROUPS
+    own = {
+        str(each["spec"].get("group")) for each in objects if each.get("kind") == "CustomResourceDefinition"
+    }
+    specs: list[dict[str, Any]] = [spec for each in objects if (spec := pod_spec(each))]
+    nodes = {f"{name}: {spec[name]}" for spec in specs for name in OF_A_NODE if spec.get(name)}
+    return (groups - own - {"apiextensions.k8s.io"}) | nodes
 
 
 def _of_chart(session: Session, subject: Subject) -> Subject:
@@ -58,6 +80,7 @@ def _of_chart(session: Session, subject: Subject) -> Subject:
         return subject
     for each in render.switches(subject):
         with suppress(Unprovable):  # it wants more than the switch: a name, an address
-            if render.untouched(subject, components=(each,), helm=helm) != plain:
+            given = render.untouched(subject, components=(each,), helm=helm)
+            if given != plain and wanted(given) <= wanted(plain):
                 found[f"with {each}"] = (each,)
     return _with(subject, found) if found else subject

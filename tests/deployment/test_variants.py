@@ -116,3 +116,34 @@ def test_without_helm_a_chart_has_no_more_tiers(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert variants.with_components(session, charted).tiers == {}
+
+
+POD_OF = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": []}}
+WIDGET = {"apiVersion": "example.org/v1", "kind": "Widget"}
+DEFINED = {
+    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+    "spec": {"group": "example.org"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("objects", "wants"),
+    [
+        ([POD_OF, {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}], set()),
+        ([WIDGET], {"example.org"}),
+        ([WIDGET, DEFINED], set()),
+        ([{**POD_OF, "spec": {"runtimeClassName": "gvisor"}}], {"runtimeClassName: gvisor"}),
+        ([{**POD_OF, "spec": {"nodeSelector": {}}}], set()),
+    ],
+)
+def test_what_not_any_cluster_has_is_told(objects: list[dict[str, object]], wants: set[str]) -> None:
+    assert variants.wanted(objects) == wants
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl")
+def test_a_component_for_nodes_of_its_own_is_no_tier(session: Session, box: Path) -> None:
+    there = (
+        '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"runtimeClassName": "b"}}'
+    )
+    written(box, three=COMPONENT % there)
+    assert [*tiers(session, box, default=[])] == ["default", "component one", "component two"]
