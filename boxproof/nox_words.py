@@ -40,6 +40,8 @@ ONE_FOLLOWS = """
 TAKEN = dict.fromkeys(MANY_FOLLOW.split(), float("inf")) | dict.fromkeys(ONE_FOLLOWS.split(), 1.0)
 LONGER = frozenset({"-db", "-fb", "-ts"})  # of one dash, and one option each
 SESSIONS = frozenset({"-s", "-e", "--session", "--sessions"})
+WORDLESS = frozenset({"lint", "docs"})  # sessions that take no words after --
+KEYWORDS = frozenset({"-k", "--keywords"})
 LISTING = frozenset({"-l", "--list", "--list-sessions", "-h", "--help"})
 CHOICES: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     ("-db", "--default-venv-backend", "-fb", "--force-venv-backend"),
@@ -86,6 +88,7 @@ def check_words(words: Sequence[str], *, called: str = "./nox") -> None:
     found = given(own)
     for each in found:
         _check(each, known, called)
+    _demand_taken(words[len(own) + 1 :], found, known, called)
     asked = {each.option for each in found}
     _check_variables(asked)
     if not asked & SESSIONS:
@@ -168,6 +171,17 @@ def _check(each: Given, known: Sequence[str], called: str) -> None:
         _demand_session(word, known)
 
 
+def _demand_taken(rest: Sequence[str], found: Iterable[Given], known: Sequence[str], called: str) -> None:
+    """Raise UsageError for words after -- that none of the chosen sessions takes: they would be dropped."""
+    named = [each for one in found if one.option in SESSIONS for each in one.words]
+    for each in (one for one in found if one.option in KEYWORDS and not named):
+        named = _keyworded(each, known)
+    named = named or [each.strip() for each in process.given("NOXSESSION").split(",") if each.strip()]
+    if rest and named and WORDLESS.issuperset(named):
+        told = f"the session {named[0]} takes no words after --: {rest[0][:80]!r}"
+        raise UsageError(told, hint=f"leave them out: {called} -s {' '.join(named)}")
+
+
 def _demand_session(word: str, known: Sequence[str]) -> None:
     if word not in known:
         raise UsageError(f"no session {word!r}", hint=nearest(word, known))
@@ -181,18 +195,21 @@ def _demand_selected(each: Given, known: Sequence[str]) -> None:
     if each.option in PYTHONS:
         hint = f"-P {' '.join(each.words)} has them take another"
         raise UsageError(f"{shown}: sessions take the Python that nox runs with", hint=hint)
-    if each.option in ("-k", "--keywords"):
-        try:
-            tree = ast.parse(each.words[0], mode="eval").body
-            chosen = [name for name in known if _selects(tree, name)]
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            hint = "allowed: parts of names of sessions with and, or, not"
-            told = f"{each.option} {each.words[0][:80]!r} is no such expression"
-            raise UsageError(told, hint=hint) from error
-        if not chosen:
-            names = re.findall(r"\w+", each.words[0])
-            told = f"{each.option} {each.words[0]!r} selects no session"
-            raise UsageError(told, hint=nearest(names[-1] if names else "", known))
+    if each.option in KEYWORDS and not _keyworded(each, known):
+        names = re.findall(r"\w+", each.words[0])
+        told = f"{each.option} {each.words[0]!r} selects no session"
+        raise UsageError(told, hint=nearest(names[-1] if names else "", known))
+
+
+def _keyworded(each: Given, known: Sequence[str]) -> list[str]:
+    """Return the sessions that an expression of -k selects; raises UsageError for what is none."""
+    try:
+        tree = ast.parse(each.words[0], mode="eval").body
+        return [name for name in known if _selects(tree, name)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        hint = "allowed: parts of names of sessions with and, or, not"
+        told = f"{each.option} {each.words[0][:80]!r} is no such expression"
+        raise UsageError(told, hint=hint) from error
 
 
 def _selects(node: ast.expr, name: str) -> bool:

@@ -42,11 +42,16 @@ class UsageError(BoxproofError):
     exit_code = ExitCode.USAGE
 
 
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Return ", did you mean …?" for the nearest of ``allowed``, or the whole list."""
+def nearest(word: str, allowed: Iterable[str], begin: str = "") -> str:
+    """Return ", did you mean …?" for the nearest of ``allowed``, or the whole list.
+
+    ``begin`` stands before each of them: what all begin with makes no two alike.
+    """
     names = {each.lower(): each for each in sorted(allowed)}
     close = difflib.get_close_matches(word.strip().lower(), names, n=1, cutoff=0.5)
-    return f"did you mean {names[close[0]]!r}?" if close else f"allowed: {', '.join(names.values())}"
+    if close:
+        return f"did you mean {begin + names[close[0]]!r}?"
+    return f"allowed: {', '.join(begin + each for each in names.values())}"
 
 
 MOST_MISTAKES = 8  # of one file, in one line

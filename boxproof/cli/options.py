@@ -32,7 +32,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError; a misspelt option gets the nearest valid one as its hint."""
         if "unrecognized arguments:" in message:
-            word = message.split("unrecognized arguments:")[1].split(maxsplit=1)[0].split("=", maxsplit=1)[0]
+            said = message.split("unrecognized arguments:")[1].split()
+            if not said:
+                raise UsageError("an argument is ''", hint=f"leave it out, or see {helped(self.command)}")
+            word = said[0].split("=", maxsplit=1)[0]
             raise UsageError(f"unknown argument {selection.short(word)!r}", hint=self._instead_of(word))
         raise UsageError(selection.short(message, 300), hint=f"see {helped(self.command)}")
 
@@ -54,6 +57,10 @@ class Parser(argparse.ArgumentParser):
         return f"allowed: {', '.join(options)}"
 
 
+CLUSTERS = {  # what --cluster names, by command
+    "": "name of the KIND cluster (default: boxproof)",
+    "matrix": "the KIND clusters of its cells are called NAME-matrix (default: boxproof, so boxproof-matrix)",
+}
 NEAR = 0.72  # how like an option a misspelt one is: less is another word
 INSTEAD = {  # what users of other tools, or of another command, write
     "": {
@@ -108,7 +115,7 @@ def _proving(made: Parser) -> None:
     )
     told = "as root: run a subject all the same that is not your own checkout (another's, or open to anyone)"
     option("--trust-subject", action="store_const", const="true", help=told)
-    option("--cluster", metavar="NAME", help="name of the KIND cluster (default: boxproof)")
+    option("--cluster", metavar="NAME", help=CLUSTERS.get(made.command, CLUSTERS[""]))
     option(
         "--workers",
         metavar="N",

@@ -39,9 +39,7 @@ def main(settings: Settings, *, past: bool = False, opened: bool = False, as_jso
         other = "--history" if past else "--json"
         raise UsageError(f"{other} and --open exclude each other", hint="give one of them")
     if past:
-        lines = history.read(settings.state / history.LINES)
-        if not lines:
-            raise EnvironmentFault("there is no run yet", hint="nox -s e2e")
+        lines = history.demanded(settings.state / history.LINES)
         told = [each.model_dump(mode="json", by_alias=True) for each in lines]
         shown = json.dumps(told, indent=1) if as_json else "\n".join(history.told(lines))
         progress.answer(shown, as_json=as_json)

@@ -16,7 +16,7 @@ from boxproof.reports import matrix_results
 from boxproof.runs import run_life
 from pytest_claims import progress
 from pytest_claims.concurrency import scheduling
-from pytest_claims.faults import UsageError, unread
+from pytest_claims.faults import ExitCode, UsageError, unread
 from pytest_claims.recording import records
 from pytest_claims.reports import joining, kill_table, pages, results
 from pytest_claims.reports.schema import Results
@@ -105,6 +105,7 @@ JOINED: Mapping[str, Callable[[Path], object]] = {  # how each file is read that
 def merge(settings: Settings, directories: Sequence[Path], *, tables: bool = False) -> int:
     """Write one report of the shards of an e2e, or of a kill table, and return the exit code of its verdict.
 
+    Of an e2e with kill tables it is that of the tables only where its claims are accepted.
     Raises UsageError where a directory holds no report, or with ``tables`` no kill table, or the reports do
     not go together.
     """
@@ -122,10 +123,12 @@ def merge(settings: Settings, directories: Sequence[Path], *, tables: bool = Fal
         run_life.discard_directory(home)
         raise
     results.point_latest(home)
-    said = kill_table.summary(table) if table else joined.summary()
+    said, code = joined.summary(), joined.exit_code
+    if table and (tables or code is ExitCode.ACCEPTED):
+        said, code = kill_table.summary(table), kill_table.exit_code(table, interrupted=joined.interrupted)
     shown = "1 shard" if len(found) == 1 else f"{len(found)} shards"
     progress.say(f"{shown}: {said}; report: {home / 'index.html'}")
-    return int(kill_table.exit_code(table) if table else joined.exit_code)
+    return int(code)
 
 
 def _homes(directories: Iterable[Path]) -> list[Path]:

@@ -108,9 +108,9 @@ class Settings:
             if not name.startswith(PREFIX) or name in INTERNAL:
                 continue
             key = name.removeprefix(PREFIX).lower()
-            if key not in known:
-                hint = nearest(name, [PREFIX + each.upper() for each in known])
-                raise UsageError(f"unknown setting {name}", hint=hint)
+            if key not in known or name != PREFIX + key.upper():
+                hint = nearest(key, [each.upper() for each in known], PREFIX)
+                raise UsageError(f"unknown setting {short(name)}", hint=hint)
             if not value and key in UNSET:
                 continue
             chosen[key], shown[key] = _convert(name, key, value), name
@@ -316,7 +316,9 @@ def _may_be(snapshot: str) -> bool:
     if snapshot.startswith("file://"):
         return is_directory(Path(snapshot.removeprefix("file://")))
     try:
-        return "://" in snapshot or bool(datetime.strptime(snapshot, "%Y%m%dT%H%M%SZ"))
+        if "://" in snapshot:
+            return typed_values.is_of_the_web(snapshot)
+        return bool(datetime.strptime(snapshot, "%Y%m%dT%H%M%SZ"))
     except ValueError:
         return False
 

@@ -37,6 +37,10 @@ def at_home(value: str) -> Path:
 
 def resolved(shown: str, value: str) -> Path:
     """Return an absolute path, of a loop of links too; raises UsageError for one that cannot be told."""
+    home = value.partition("/")[0]
+    if home.startswith("~") and str(at_home(home)) == home:
+        hint = "give a whole path, or ./~… for a name that begins so"
+        raise UsageError(f"{shown}={short(value)!r}: there is no home {short(home)!r}", hint=hint)
     try:
         found = os.path.realpath(at_home(value))
         found.encode()  # it stands in files that are UTF-8
@@ -120,7 +124,7 @@ def shared_programs(shown: str, value: str) -> str:
         if not ARTIFACT.fullmatch(value):
             raise UsageError(f"{shown}={short(value)!r}", hint=f"allowed: {ARTIFACT_FORM}")
         return value
-    if _is_of_the_web(address):
+    if is_of_the_web(address):
         remote(value)
         return value
     if SCHEME.match(address) or not address.strip():
@@ -131,7 +135,7 @@ def shared_programs(shown: str, value: str) -> str:
     return f"{WHEEL}{_of_wheels(shown, value, address)}"
 
 
-def _is_of_the_web(address: str) -> bool:
+def is_of_the_web(address: str) -> bool:
     """Return whether it is an address of the web, whole and with a host."""
     if not address.startswith(("https://", "http://")) or not address.isprintable() or " " in address:
         return False

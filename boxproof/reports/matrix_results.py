@@ -250,7 +250,7 @@ def merge(directories: Iterable[Path], into: Path, required: Sequence[Combinatio
             about = f" ({run.key.subject}, harness {run.key.harness})" if run.key else ""
             sources.setdefault(f"{run.subject.name} at {run.subject.source}{about}", home)
         for row in rows.cells:
-            cells.setdefault(row.id, Combination(**row.model_dump(include=set(Combination.model_fields))))
+            cells.setdefault(row.id, _versions(row))
         for name, outcome in outcomes.items():
             known = chosen.get(name)
             if known is None or worst([known[1].verdict, outcome.verdict]) != known[1].verdict:
@@ -287,10 +287,20 @@ def _read(home: Path) -> tuple[Matrix, dict[str, Outcome], dict[str, Results]]:
         for each in (home / CELLS).rglob("*"):  # it would put a file of this machine into the report
             if each.is_symlink() and not each.resolve().is_relative_to(home.resolve()):
                 raise ValueError(f"{each.relative_to(home)} leads out of it")
-        outcomes = read_outcomes(home)
-        return read(home), outcomes, read_runs(home, outcomes)
+            if not each.is_dir() and not each.is_file():  # a pipe would be waited for
+                raise ValueError(f"{each.relative_to(home)} is no file")
+        outcomes, found = read_outcomes(home), read(home)
+        for row in found.cells:
+            if row.id != _versions(row).id:
+                raise ValueError(f"{FILE} calls the cell {_versions(row).id} {row.id[:80]!r}")
+        return found, outcomes, read_runs(home, outcomes)
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{home}: {unread(error)}", hint=HINT) from error
+
+
+def _versions(row: Row) -> Combination:
+    """Return the cell of a row."""
+    return Combination(**row.model_dump(include=set(Combination.model_fields)))
 
 
 @dataclass(frozen=True)
@@ -333,7 +343,7 @@ def _known(views: Iterable[CellView]) -> list[str]:
 
 
 def _view(row: Row, outcome: Outcome | None, run: Results | None) -> CellView:
-    versions = cells.Combination(**row.model_dump(include=set(cells.Combination.model_fields)))
+    versions = _versions(row)
     known = cells.differences(versions, run.cell.cgroup if run else "")
     why = cells.impossible(versions)
     return CellView(row, outcome, run, tuple(each.says for each in known), why.reason if why else "")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from boxproof.core.process import OWNER, owned_by, temporary_root
 from boxproof.core.session import EngineInfo
@@ -63,16 +63,21 @@ def claim_run(settings: Settings, run: str) -> RunRecord:
     """
     if not NAME.fullmatch(run):
         raise UsageError(f"run {run!r}", hint="letters, digits, dot, dash, underscore; at most 63")
-    path = _path(settings, run)
-    before = _read(path) if selection.exists(path) else None
-    if before and before.alive and before.pid != os.getpid():
-        raise EnvironmentFault(f"run {run} is under way (pid {before.pid})", hint="choose another name")
+    other = under_way(settings, run)
+    if other:
+        raise EnvironmentFault(f"run {run} is under way (pid {other})", hint="choose another name")
     pid = os.getpid()
     record = RunRecord(
         run=run, pid=pid, pid_start=process_table.start_time(pid), boot_id=process_table.boot_id()
     )
     owned_by(mark(settings, record))
     return _write(settings, record)
+
+
+def under_way(settings: Settings, run: str) -> int:
+    """Return the process that a run of this name is under way in, 0 where there is none but this one."""
+    before = _read(_path(settings, run))
+    return before.pid if before.alive and before.pid != os.getpid() else 0
 
 
 def mark(settings: Settings, record: RunRecord) -> str:
@@ -238,6 +243,7 @@ def _write(settings: Settings, record: RunRecord) -> RunRecord:
 
 def _read(path: Path) -> RunRecord:
     try:
-        return RunRecord.model_validate_json(path.read_text())
-    except (OSError, ValidationError):
+        plain = selection.is_file(path)  # a pipe would be waited for
+        return RunRecord.model_validate_json(path.read_text()) if plain else RunRecord(run=path.stem)
+    except (OSError, ValueError):
         return RunRecord(run=path.stem)

@@ -26,7 +26,7 @@ from pytest_claims.recording import redaction
 from pytest_claims.reports import history, results
 
 STAMP = "%Y%m%dT%H%M%S"
-NAME = re.compile(r"\d{8}T\d{6}(-[0-9a-f]{6})?")  # of a run's directory; nothing else is ever removed
+NAME = re.compile(r"([0-9]{8}T[0-9]{6})(-[0-9a-f]{6})?")  # of a run's directory
 CIRCUMSTANCES = "circumstances"  # in what a session has beside
 
 
@@ -68,7 +68,9 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     started = datetime.now(UTC)
     redaction.add(*secret_values.own())
     described = own_project.source_state(settings.subject)
-    directory = new_directory(settings.reports, started, shared=bool(session_file() or settings.context))
+    elsewhere = ownership.under_way(settings, started.strftime(STAMP))  # a run with reports of its own
+    shared = bool(session_file() or settings.context or elsewhere)
+    directory = new_directory(settings.reports, started, shared=shared)
     name = directory.name
     extra = {"subject_name": subject_name, "source": described} | own_project.contents(settings.subject)
     extra |= {CIRCUMSTANCES: run_keys.of_circumstances(settings)}
@@ -85,7 +87,7 @@ def begin(settings: Settings, subject_name: str, absent: Mapping[str, str] | Non
     try:
         record = ownership.claim_run(settings, name)
     except BoxproofError:
-        directory.rmdir()
+        discard_directory(directory)
         raise
     run = Run(settings, session, record, started)
     atexit.register(run.held.close)  # where nobody comes to tidy up
@@ -164,19 +166,29 @@ def discard_directory(home: Path) -> None:
 def prune_directories(settings: Settings, now: datetime | None = None) -> list[str]:
     """Remove what is beyond ``reports_kept`` or older than ``reports_days``; return the names of the runs."""
     moment = now or datetime.now(UTC)
-    found = sorted((each for each in settings.reports.iterdir() if NAME.fullmatch(each.name)), reverse=True)
+    begun = {each: begun_at(each.name) for each in settings.reports.iterdir()}
+    found = sorted((each for each in begun if begun[each]), reverse=True)  # nothing else is ever removed
     found = [each for each in found if each.is_dir() and not each.is_symlink()]
     kept = {each.name for each in spared_directories(settings, found)}
     oldest = moment - timedelta(days=settings.reports_days)
     removed = []
     for place, directory in enumerate(found):
-        old = datetime.strptime(directory.name[:15], STAMP).replace(tzinfo=UTC) < oldest
+        old = (begun[directory] or moment) < oldest
         if directory.name not in kept and (old or place >= settings.reports_kept):
             shutil.rmtree(directory)
             removed.append(directory.name)
     if removed:
         progress.say(f"{len(removed)} old reports removed (BOXPROOF_REPORTS_KEPT, BOXPROOF_REPORTS_DAYS)")
     return removed
+
+
+def begun_at(name: str) -> datetime | None:
+    """Return when the run began whose directory has this name, None for what is no run's."""
+    found = NAME.fullmatch(name)
+    try:
+        return datetime.strptime(found[1], STAMP).replace(tzinfo=UTC) if found else None
+    except ValueError:  # there is no such day
+        return None
 
 
 def spared_directories(settings: Settings, found: Iterable[Path]) -> list[Path]:

@@ -79,7 +79,7 @@ def sbom() -> tuple[str, scan.Scan]:
 RECIPE = Path(".ci/harness/Containerfile")
 NAME = "boxproof-harness:latest"
 TIMEOUT = 3600.0
-REFERENCE = re.compile(r"[a-z0-9][a-z0-9._/-]*(:[0-9]+/[a-z0-9._/-]+)?(:[\w][\w.-]{0,127})?")
+REFERENCE = re.compile(r"(?=.{1,255}$)[a-z0-9][a-z0-9._/-]*(:[0-9]+/[a-z0-9._/-]+)?(:[\w][\w.-]{0,127})?")
 
 
 def build_harness(name: str = "") -> str:
@@ -91,7 +91,7 @@ def build_harness(name: str = "") -> str:
         hint = "clone the repository: the image is made of it"
         raise UsageError("this is no checkout of boxproof", hint=hint)
     if name and not REFERENCE.fullmatch(name):
-        hint = "allowed: [HOST[:PORT]/]NAME[:TAG], in lower case but for the tag"
+        hint = "allowed: [HOST[:PORT]/]NAME[:TAG], in lower case but for the tag, 255 characters at most"
         raise UsageError(f"--name={short(name)!r}", hint=hint)
     settings, recipe = Settings.load(), ROOT / RECIPE
     engine = engine_choice.ensure(settings)

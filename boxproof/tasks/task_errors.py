@@ -21,12 +21,14 @@ from boxproof.core.settings import every_variable, variable
 from boxproof.core.typed_values import at_home
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, ExitCode, nearest, one_line
+from pytest_claims.recording import redaction
 from pytest_claims.selection import is_file, short, there
 
 FORMATS = ("flat", "json", "nested")
 FORMS_OF_SETTINGS, BASE = ("yaml", "yml", "json", "py"), ("~/.invoke", "/etc/invoke")
 SETTINGS = "give a table of invoke's settings, or none"
 TAKES_WORDS = {"exec"}
+NOT_HEARD = ("dry", "echo", "hide", "pty", "warn-only", "prompt-for-sudo-password", "command-timeout")
 GROUPS: dict[str, tuple[str, ...]] = {
     "look at the machine": ("doctor", "preflight"),
     "make the box": ("build", "lock", "chart", "sbom", "binaries", "harness"),
@@ -75,13 +77,14 @@ def _parsed(plain: Callable[[Program], None]) -> Callable[[Program], None]:
     """Return what parses the words of tasks as ``plain`` does, and tells what it would leave unsaid."""
 
     def parse(self: Program) -> None:
+        redaction.keep(*self.collection.task_names)  # the name of one ends as that of a secret
         try:
             plain(self)
         except ParseError as error:
             raise _wrong(_told(error, self)) from None
         except ValueError as error:  # of int, which invoke calls on its own option
             raise _wrong(f"--command-timeout: {error} (allowed: a whole number of seconds)") from None
-        nothing = next(_empty(self), "") or next(_twice(self), "") or _left_over(self)
+        nothing = next(_empty(self), "") or next(_twice(self), "") or _left_over(self) or _unheard(self)
         if nothing:
             raise _wrong(nothing)
 
@@ -210,7 +213,8 @@ def _configured(plain: Callable[[Program, bool], None]) -> Callable[[Program, bo
         except Exit:
             raise
         except Exception as error:  # of invoke, for a file of another form
-            raise _wrong(f"--config={short(str(file))!r} cannot be read: {_why(error)}") from None
+            told = f"--config={short(str(file))!r} cannot be read: {_why(error)}"
+            raise _wrong(f"{told} ({SETTINGS})") from None
 
     return configure
 
@@ -222,6 +226,13 @@ def _left_over(program: Program) -> str:
         return ""
     hint = f"inv {' '.join(names)} {words}" if words.startswith("-") else f"inv --help {names[-1]}"
     return f"inv {names[-1]} takes no words after --: {short(words)!r} ({hint})"
+
+
+def _unheard(program: Program) -> str:
+    """Return a line about an option of inv's own that no task hears, "" without one: --dry would do all."""
+    given = (each for each in NOT_HEARD if program.args[each].got_value)
+    name = next(given, "") if program.tasks else ""
+    return name and f"no task hears --{name} of inv (leave it out; inv --help TASK tells what a task takes)"
 
 
 def _empty(program: Program) -> Iterator[str]:

@@ -123,11 +123,35 @@ def line(found: Results) -> Line:
 
 def read(path: Path) -> list[Line]:
     """Return the runs, oldest first, each once; a line that nobody can read is said and left out."""
-    return _parted(path)[0]
+    return _said(path)[0]
 
 
-def _parted(path: Path) -> tuple[list[Line], list[str]]:
-    """Return the runs, and as they stand the lines that a later version wrote."""
+def demanded(path: Path) -> list[Line]:
+    """Return the runs as ``read`` does; raises EnvironmentFault where there is none, or none that is read."""
+    lines, _, left_out = _parted(path)
+    if not lines and left_out:
+        hint = "move it away: the next run begins a new one"
+        raise EnvironmentFault(f"{path}: {', '.join(left_out)}, and there is no other", hint=hint)
+    if not lines:
+        raise EnvironmentFault("there is no run yet", hint="nox -s e2e")
+    _say(path, left_out)
+    return lines
+
+
+def _said(path: Path) -> tuple[list[Line], list[str]]:
+    """Return the runs, and as they stand the lines of a later version; says what is left out."""
+    lines, later, left_out = _parted(path)
+    _say(path, left_out)
+    return lines, later
+
+
+def _say(path: Path, left_out: Iterable[str]) -> None:
+    for each in left_out:
+        progress.say(f"{path}: {each} and left out", style="dim")
+
+
+def _parted(path: Path) -> tuple[list[Line], list[str], list[str]]:
+    """Return the runs, as they stand the lines that a later version wrote, and what is said of the others."""
     try:
         lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
     except OSError as error:
@@ -137,6 +161,8 @@ def _parted(path: Path) -> tuple[list[Line], list[str]]:
     odd: list[int] = []
     later: dict[int, str] = {}
     for number, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
         try:
             data = documents_read.loads(text)
             if documents_read.is_later(data, 1):
@@ -149,12 +175,15 @@ def _parted(path: Path) -> tuple[list[Line], list[str]]:
             continue
         found.pop(made.run, None)
         found[made.run] = made
-    for told, numbers in (("no run", odd), ("of a later boxproof", list(later))):
-        if numbers:
-            many = len(numbers) > 1
-            which = f"{len(numbers)} lines, the first {numbers[0]}, are" if many else f"line {numbers[0]} is"
-            progress.say(f"{path}: {which} {told} and left out", style="dim")
-    return list(found.values()), list(later.values())
+    kinds = (("no run", odd), ("of a later boxproof", list(later)))
+    left_out = [_counted(numbers, told) for told, numbers in kinds if numbers]
+    return list(found.values()), list(later.values()), left_out
+
+
+def _counted(numbers: Sequence[int], told: str) -> str:
+    many = len(numbers) > 1
+    which = f"{len(numbers)} lines, the first {numbers[0]}, are" if many else f"line {numbers[0]} is"
+    return f"{which} {told}"
 
 
 def keep(path: Path, found: Results, run: Path) -> Past:
@@ -164,7 +193,7 @@ def keep(path: Path, found: Results, run: Path) -> Past:
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{path}.lock"):
         own = line(found)
-        lines, later = _parted(path)
+        lines, later = _said(path)
         before = [each for each in lines if each.run != own.run]
         past = compare(own, before)
         rows = [json.dumps(each.model_dump(mode="json", by_alias=True)) for each in [*before, own]]

@@ -72,7 +72,7 @@ def _kinds(rest: str) -> set[str]:
 def _have_claims(subject: Subject, told: str) -> bool:
     """Return whether files that are deleted have a claim, or the namespace of one."""
     path = subject.directory / told.strip("\"'")
-    paths = [path] if path.is_file() else list(path.rglob("*.y*ml")) if path.is_dir() else []
+    paths = [path] if path.is_file() else list(path.rglob("*.[yj]*")) if path.is_dir() else []
     return any(each.get("kind") in GONE for one in paths for each in compose_file.documents(one))
 
 

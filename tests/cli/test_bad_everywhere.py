@@ -15,6 +15,7 @@ from invoke.main import program
 from pydantic import BaseModel
 
 from boxproof import bootstrap, nox_words
+from boxproof.cli.main import main
 from boxproof.cli.options import COMMANDS, parser
 from boxproof.cluster import cells
 from boxproof.core.settings import PREFIX, ROOT, UNSET, Settings
@@ -23,6 +24,7 @@ from boxproof.tasks import task_errors
 from pytest_claims import claims
 from pytest_claims.faults import SubjectFault, UsageError
 from pytest_claims.selection import read_toml
+from tests.fuzz import __main__ as fuzzer
 from tests.support.bad_input import told
 
 pytestmark = pytest.mark.usefixtures("places")
@@ -135,6 +137,75 @@ def test_nox_tells_a_session_or_an_option_it_has_not(
     assert bootstrap.main(["-s", *words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("boxproof: ") and (words[-1] in line or words[1] in line)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-s", "lint", "--", "--fix"], ["-s", "docs", "--", "--strict"], ["-s", "lint", "docs", "--", "x"],
+        ["--session=lint", "--", "--help"], ["-k", "docs", "--", "x"], ["-e", "lint", "--", ""],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_words_that_no_chosen_session_takes_are_told(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert bootstrap.main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("boxproof: ") and "takes no words after --" in line and "leave them out" in line
+
+
+@pytest.mark.parametrize("words", ["-s lint tests -- -x", "-s tests -- -x", "-- -x", "-s lint --", "-s lint"])
+def test_words_that_one_of_the_chosen_sessions_takes_are_let_through(words: str) -> None:
+    nox_words.check_words(words.split())
+
+
+def test_the_variable_that_chooses_sessions_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOXSESSION", "lint")
+    with pytest.raises(UsageError, match="the session lint takes no words after --: 'x'"):
+        nox_words.check_words(["--", "x"])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--examples", "x"], "--examples='x' (allowed: a whole number from 1 to "),
+        (["--examples", "0"], "--examples='0'"),
+        (["--examples", "٣"], "--examples='٣'"),
+        (["--examples", "1_0"], "--examples='1_0'"),
+        (["--examples", ""], "--examples=''"),
+        (["--minutes", "nan"], "--minutes='nan' (allowed: a whole number from 1 to 6000)"),
+        (["--minutes", "inf"], "--minutes='inf'"),
+        (["--minutes", "-1"], "--minutes='-1'"),
+        (["--seed", "1.5"], "--seed='1.5'"),
+        (["--seed", "x"], "--seed='x'"),
+        (["--target", "hin"], "--target='hin' (did you mean 'hint'?)"),
+        (["--targets", "x"], "unknown argument '--targets' (did you mean '--target'?)"),
+        (["--examples", "5", "--examples", "6"], "--examples is given twice: 5 and 6"),
+        (["x"], "unknown argument 'x'"),
+        ([""], "an argument is ''"),
+    ],
+)
+def test_what_the_fuzzer_cannot_take_is_told(
+    capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    assert fuzzer.main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("boxproof: ") and says in line, line
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "fuzz"])
+def test_help_names_defaults_in_one_way(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    if command == "fuzz":
+        assert fuzzer.main(["--help"]) == 0
+    else:
+        assert main([command, "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert not re.search(r"\((?!default: )[\d.]+\)", said), said
+    if command == "matrix":
+        assert "(default: boxproof, so boxproof-matrix)" in said
+    elif "--cluster NAME" in said:
+        assert "(default: boxproof)" in said
 
 
 def keys(model: type[BaseModel]) -> list[str]:

@@ -196,6 +196,31 @@ def test_what_is_wrong_is_named_with_what_to_do(
         ("BINARY_CACHE", "https://h/\udcff", "BOXPROOF_BINARY_CACHE"),
         ("BINARY_CACHE", "/tmp/\udcff", "not UTF-8"),
         ("CLAIMS", "pvc-\udcff", "is not UTF-8"),
+        ("SNAPSHOT", "https://h:999999/", "BOXPROOF_SNAPSHOT='https://h:999999/' (allowed: a moment"),
+        ("SNAPSHOT", " 20260131T120000Z", "BOXPROOF_SNAPSHOT=' 20260131T120000Z'"),
+        ("STATE", "~nobody-of-this-name/x", "there is no home '~nobody-of-this-name' (give a whole path"),
+        ("CACHE", "~nobody-of-this-name", "there is no home '~nobody-of-this-name'"),
+        ("REPORTS", "~nobody-of-this-name/x", "there is no home '~nobody-of-this-name'"),
+        ("Workers", "1", "unknown setting BOXPROOF_Workers (did you mean 'BOXPROOF_WORKERS'?)"),
+        ("", "1", "unknown setting BOXPROOF_ (allowed: BOXPROOF_BINARY_CACHE, "),
+        ("XYZZY", "1", "unknown setting BOXPROOF_XYZZY (allowed: BOXPROOF_BINARY_CACHE, "),
+        ("X" * 300, "1", "unknown setting BOXPROOF_XXX"),
+        ("SNAP SHOT", "1", "did you mean 'BOXPROOF_SNAPSHOT'?"),
+        ("SUBJEKT", ".", "did you mean 'BOXPROOF_SUBJECT'?"),
+        ("CACHE_DIR", "/x", "did you mean 'BOXPROOF_CACHE'?"),
+        ("TOKEN", "a-value", "unknown setting BOXPROOF_TOKEN"),
+        ("STAGE", " static", "BOXPROOF_STAGE=' static' (allowed: static, image, cluster)"),
+        ("STAGE", "Static", "BOXPROOF_STAGE='Static'"),
+        ("KIND", "0.33.0 ", "BOXPROOF_KIND='0.33.0 '"),
+        ("KIND", "０.33.0", "BOXPROOF_KIND='０.33.0'"),
+        ("WORKERS", "0x2", "BOXPROOF_WORKERS='0x2'"),
+        ("REPORTS_KEPT", "100001", "allowed: a whole number from 1 to 100000"),
+        ("REPORTS_DAYS", "0", "allowed: a whole number from 1 to 36500"),
+        ("CLUSTER", "b" * 41, "at most 40 lower-case letters"),
+        ("CACHE", "/", "is in it (give a directory of its own"),
+        ("CACHE", "/dev/null", "is no directory"),
+        ("BINARY_CACHE", "wheel:", "allowed: a directory, https://"),
+        ("BINARY_CACHE", "https://h:99999/x", "allowed: a directory, https://"),
         ("SESSION", "x", "BOXPROOF_SESSION='x' is no session of a run (a run sets it"),
         ("SESSION", "  ", "BOXPROOF_SESSION='  '"),
         ("SESSION", "/etc/passwd", "BOXPROOF_SESSION"),
@@ -352,6 +377,22 @@ def test_a_home_that_is_not_utf_8_is_told(
     monkeypatch.setenv(name, f"{tmp_path}/\udcff")
     code, line = told(capsys, ["e2e"])
     assert (code, f"{name}='" in line, "not UTF-8: set BOXPROOF_" in line) == (2, True, True), line
+
+
+@pytest.mark.parametrize("place", ["loop", "x" * 300, "file", "file/below", "pipe"])
+def test_a_state_that_cannot_be_written_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.undo()
+    for name in ("REPORTS", "STATE", "CACHE"):
+        monkeypatch.setenv(f"BOXPROOF_{name}", str(tmp_path / name.lower()))
+    monkeypatch.setenv("BOXPROOF_STATE", str(tmp_path / place))
+    code, line = told(capsys, ["e2e", "--stage", "static", "--claims", "runtime-uid-nonroot"])
+    assert (code, "or set BOXPROOF_STATE)" in line) == (3, True), line
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "loop", "pipe"]
 
 
 @pytest.mark.parametrize("place", ["loop", "x" * 300, "file", "file/below"])

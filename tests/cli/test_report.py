@@ -89,6 +89,29 @@ def test_a_line_with_a_number_that_json_has_not_is_left_out(
     assert len(json.loads(said.out, parse_constant=pytest.fail)) == len(others)
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "there is no run yet (nox -s e2e)"),
+        (b"\n \n\r\n", "there is no run yet (nox -s e2e)"),
+        (b"{\n", "line 1 is no run, and there is no other (move it away: "),
+        (b"\xff\xfe\x00\n[]\n5\n", "3 lines, the first 1, are no run, and there is no other"),
+        (b'\n{"schema": 1, "run": "../x"}\n', "line 2 is no run, and there is no other"),
+        (b'{"schema": 9}\n{"schema": 8}\n', "2 lines, the first 1, are of a later boxproof, and there is no"),
+        (b'5\n{"schema": 9}\n', "line 1 is no run, line 2 is of a later boxproof, and there is no other"),
+    ],
+)
+@pytest.mark.parametrize("words", [["--history"], ["--history", "--json"]], ids=" ".join)
+def test_a_history_of_which_nothing_can_be_read_is_one_line(
+    run: Path, capsys: pytest.CaptureFixture[str], words: list[str], content: bytes, says: str
+) -> None:
+    (run.parent.parent / history.LINES).write_bytes(content)
+    assert main(["report", *words]) == ExitCode.BLOCKED
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert (line.startswith("boxproof: "), says in line, said.out) == (True, True, ""), line
+
+
 def test_what_others_wrote_into_a_report_tells_the_terminal_nothing(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from boxproof.cli import e2e, shards
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import Settings
 from pytest_claims.concurrency import scheduling
-from pytest_claims.faults import UsageError
+from pytest_claims.faults import ExitCode, UsageError
 from pytest_claims.reports import pages, results
 from pytest_claims.reports.schema import KeyPart
 from tests.support.report_samples import sample
@@ -72,6 +73,45 @@ def test_a_directory_without_a_report_is_named(settings: Settings, tmp_path: Pat
     with pytest.raises(UsageError, match="cannot be read"):
         e2e.main(settings, merge=[tmp_path])
     assert not settings.reports.exists()
+
+
+@pytest.fixture
+def tried(tmp_path: Path) -> Path:
+    """A run that came to an end, with a kill table."""
+    found, _ = sample(tmp_path / "sample", refuted=0, waived=0, number=12)
+    whole = results.read(found / results.FILE)
+    key = KeyPart(subject="1" * 16, harness="2" * 16, cell="3" * 16)
+    results.write(found / results.FILE, whole.model_copy(update={"key": key}))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changed", "of_e2e", "of_sabotage"),
+    [
+        ({}, ExitCode.ACCEPTED, ExitCode.ACCEPTED),
+        ({"interrupted": True}, ExitCode.INTERRUPTED, ExitCode.INTERRUPTED),
+        ({"verdict": "blocked", "fault": "no engine"}, ExitCode.BLOCKED, ExitCode.ACCEPTED),
+    ],
+    ids=["ended", "interrupted", "blocked"],
+)
+def test_what_kept_a_part_from_its_end_is_not_lost_where_it_has_a_kill_table(
+    settings: Settings, tried: Path, changed: dict[str, object], of_e2e: ExitCode, of_sabotage: ExitCode
+) -> None:
+    results.write(tried / results.FILE, results.read(tried / results.FILE).model_copy(update=changed))
+    assert e2e.main(settings, merge=[tried]) == of_e2e
+    assert shards.merge(settings, [tried], tables=True) == of_sabotage
+
+
+def test_the_same_part_twice_is_one_and_a_copy_of_it_is_refused(
+    settings: Settings, tried: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(tried)
+    assert e2e.main(settings, merge=[tried, tried, tmp_path / "link"]) == ExitCode.ACCEPTED
+    shutil.copytree(tried, tmp_path / "copy")
+    before = sorted(settings.reports.iterdir())
+    with pytest.raises(UsageError, match=r"claim [a-z0-9-]+ is in two of the reports"):
+        e2e.main(settings, merge=[tried, tmp_path / "copy"])
+    assert sorted(settings.reports.iterdir()) == before
 
 
 def test_the_copies_of_results_in_a_report_are_no_reports(settings: Settings, tmp_path: Path) -> None:

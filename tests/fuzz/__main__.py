@@ -18,11 +18,14 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
 from boxproof.cli.options import Parser
+from boxproof.core.settings import whole_number
 from pytest_claims import progress
-from pytest_claims.faults import UsageError
+from pytest_claims.faults import UsageError, nearest
+from pytest_claims.selection import short
 from tests.fuzz import api_target, inputs, pure_targets
 
-EXAMPLES, MINUTES = 110_000, 20.0
+EXAMPLES, MINUTES = 110_000, 20
+MOST = 1_000_000_000  # inputs
 BATCH = 500
 LIVE = {
     "http": (api_target.raw, inputs.HTTP),
@@ -113,35 +116,62 @@ def served(names: Sequence[str], counts: dict[str, int], start: int, end: float)
     return made
 
 
-def main(words: Sequence[str]) -> int:
-    """Run as a program: 0 if everything held, 1 if something broke, 2 for wrong usage."""
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for: which targets, how many inputs and minutes in all, by which seed."""
+
+    targets: Sequence[str]
+    examples: int
+    minutes: int
+    seed: int
+
+
+def asked(words: Sequence[str]) -> Asked:
+    """Return what ``words`` ask for; raises UsageError."""
     known = [*LIVE, *pure_targets.TARGETS]
     parser = Parser("fuzz", str(__doc__).splitlines()[0], prog="nox -s fuzz --")
-    parser.add_argument("--examples", type=int, default=EXAMPLES, help=f"inputs in all ({EXAMPLES})")
-    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"at most ({MINUTES:g})")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed tries the same inputs (0)")
-    parser.add_argument("--target", action="append", choices=known, help="one of them, repeatable; all")
+    option = parser.add_argument
+    told = f"how many inputs in all (default: {EXAMPLES})"
+    option("--examples", metavar="N", default=str(EXAMPLES), help=told)
+    told = f"try nothing further after so many minutes (default: {MINUTES})"
+    option("--minutes", metavar="M", default=str(MINUTES), help=told)
+    option("--seed", metavar="S", default="1", help="the same seed tries the same inputs (default: 1)")
+    told = f"only this one, repeatable (default: all): {', '.join(known)}"
+    option("--target", metavar="NAME", action="append", help=told)
+    given_ = parser.parse_args(words)
+    for each in given_.target or ():
+        if each not in known:
+            raise UsageError(f"--target={short(each)!r}", hint=nearest(each, known))
+    return Asked(
+        list(dict.fromkeys(given_.target or known)),
+        whole_number("--examples", given_.examples, MOST),
+        whole_number("--minutes", given_.minutes, 6000),
+        whole_number("--seed", given_.seed, 1 << 31),
+    )
+
+
+def main(words: Sequence[str]) -> int:
+    """Run as a program: 0 if everything held, 1 if something broke, 2 for wrong usage."""
     try:
-        given_ = parser.parse_args(words)
-        if given_.examples < 1 or not given_.minutes > 0:
-            parser.error("--examples and --minutes must be above 0")
+        chosen = asked(words)
     except UsageError as error:
         progress.fail(error.message, error.hint)
         return int(error.exit_code)
-    names = given_.target or known
-    counts, end = shares(names, given_.examples), time.monotonic() + given_.minutes * 60
+    except SystemExit:  # of argparse, once it has shown the help
+        return 0
+    counts, end = shares(chosen.targets, chosen.examples), time.monotonic() + chosen.minutes * 60
     found = []
-    if live := [each for each in names if each in LIVE]:
-        found += served(live, counts, given_.seed, end)
-    for name in names:
+    if live := [each for each in chosen.targets if each in LIVE]:
+        found += served(live, counts, chosen.seed, end)
+    for name in chosen.targets:
         if name not in LIVE:
             check, values = pure_targets.TARGETS[name]
-            found.append(fuzz(name, check, values, counts[name], given_.seed, end))
+            found.append(fuzz(name, check, values, counts[name], chosen.seed, end))
     shutil.rmtree(pure_targets.PLACE, ignore_errors=True)
     broken = [each.target for each in found if each.broken]
     total = sum(each.tried for each in found)
     progress.say(
-        f"{total} inputs, seed {given_.seed}: " + (f"broken: {', '.join(broken)}" if broken else "all held")
+        f"{total} inputs, seed {chosen.seed}: " + (f"broken: {', '.join(broken)}" if broken else "all held")
     )
     return 1 if broken else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -262,6 +263,26 @@ def test_a_link_out_of_a_matrix_is_not_merged(tmp_path: Path) -> None:
     home = made(tmp_path / "a", PLAIN)
     (home / matrix_results.CELLS / PLAIN.id / "run-1" / "more.txt").symlink_to("/etc/passwd")
     with pytest.raises(UsageError, match=r"more\.txt leads out of it"):
+        matrix_results.merge([home], tmp_path / "both")
+
+
+@pytest.mark.parametrize("place", ["outcome.json", "run-1/results.json", "run-1/more"])
+def test_a_pipe_in_a_matrix_is_told_and_not_waited_for(tmp_path: Path, place: str) -> None:
+    home = made(tmp_path / "a", PLAIN)
+    path = home / matrix_results.CELLS / PLAIN.id / place
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match=f"{place} is no file"):
+        matrix_results.merge([home], tmp_path / "both")
+
+
+@pytest.mark.parametrize("change", [{"id": "../x"}, {"id": ""}, {"kind": "0.1"}])
+def test_a_row_that_is_called_as_another_cell_is_not_merged(tmp_path: Path, change: dict[str, str]) -> None:
+    home = made(tmp_path / "a", PLAIN)
+    told = json.loads((home / "matrix.json").read_text())
+    told["cells"][0] |= change
+    (home / "matrix.json").write_text(json.dumps(told))
+    with pytest.raises(UsageError, match=r"matrix\.json calls the cell kind-"):
         matrix_results.merge([home], tmp_path / "both")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,25 @@ def test_kept_runs_are_not_dead_ones(settings: Settings) -> None:
     assert ownership.dead_runs(settings) == []
 
 
-def test_a_damaged_record_counts_as_dead(settings: Settings) -> None:
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda path: path.write_text('{"run": "r1", "pi'),
+        lambda path: path.write_bytes(b"\xff\xfe"),
+        lambda path: path.write_text("[" * 100_000),
+        lambda path: path.write_text("{}"),
+        lambda path: path.symlink_to(path.name),
+        lambda path: path.symlink_to("/dev/zero"),
+        os.mkfifo,
+        Path.mkdir,
+    ],
+    ids=["torn", "bytes", "deep", "empty", "loop", "device", "pipe", "directory"],
+)
+def test_a_damaged_record_counts_as_dead(settings: Settings, put: Callable[[Path], None]) -> None:
     path = settings.state / "runs" / "r1.json"
     path.parent.mkdir(parents=True)
-    path.write_text('{"run": "r1", "pi')
+    put(path)
+    assert ownership.under_way(settings, "r1") == 0
     assert [each.run for each in ownership.dead_runs(settings)] == ["r1"]
 
 

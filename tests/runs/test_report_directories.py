@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -54,7 +56,7 @@ def test_a_state_that_cannot_be_written_leaves_no_report(tmp_path: Path, state: 
     made = Settings(reports=tmp_path / "reports", state=tmp_path / state)
     with pytest.raises(EnvironmentFault):
         run_life.begin(made, "x")
-    assert list(made.reports.iterdir()) == []
+    assert not made.reports.exists()
 
 
 def test_by_number_but_never_the_last_accepted(settings: Settings) -> None:
@@ -65,6 +67,27 @@ def test_by_number_but_never_the_last_accepted(settings: Settings) -> None:
 def test_by_age_but_never_the_latest(settings: Settings) -> None:
     run_life.prune_directories(settings, NOW + timedelta(days=100))
     assert names(settings) == ["01", "10", "bench", "latest"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "20269999T999999", "00000101T000000", "20260230T120000", "20260101T240000", "٢٠٢٦٠١٠١T٠٠٠٠٠٠",
+        "20260101T000000-abcdeg", "20260101T000000 ", "20260101", "notes.txt",
+    ],
+)  # fmt: skip
+def test_what_no_run_is_called_stays(settings: Settings, name: str) -> None:
+    (settings.reports / name).mkdir()
+    run_life.prune_directories(settings, NOW + timedelta(days=100))
+    assert (settings.reports / name).is_dir()
+    assert "02" not in names(settings)
+
+
+@pytest.mark.parametrize("put", [Path.touch, os.mkfifo, lambda path: path.symlink_to("bench")])
+def test_what_is_no_directory_stays(settings: Settings, put: Callable[[Path], None]) -> None:
+    put(settings.reports / "20260101T000000")
+    run_life.prune_directories(settings, NOW + timedelta(days=100))
+    assert os.path.lexists(settings.reports / "20260101T000000")
 
 
 def test_a_run_under_way_stays(settings: Settings) -> None:
@@ -92,6 +115,15 @@ def test_two_reports_of_one_second_have_directories_of_their_own(tmp_path: Path)
 
 def test_a_report_that_shares_its_place_always_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert "-" in run_life.new_directory(tmp_path, NOW, shared=True).name
+
+
+def test_runs_of_one_second_that_share_their_state_alone_have_names_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ownership, "under_way", lambda _, run: 0 if "-" in run else 7)
+    run = run_life.begin(Settings(reports=tmp_path / "reports", state=tmp_path / "state"), "x")
+    run.held.close()
+    assert "-" in run.directory.name and run.directory.is_dir()
 
 
 def test_where_no_report_can_be_written_one_line_says_so(tmp_path: Path) -> None:

@@ -151,6 +151,26 @@ def test_a_target_is_the_command_that_its_name_and_its_recipe_say(
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("Makefile", "deploy: X := 1\ndeploy:\n\t@helm upgrade a c \\\n\t\t--namespace $(NS) --set=x=$$H\n",
+         {"deploy": ["make", "deploy", "NS={namespace}"]}),
+        ("Makefile", "create-kind-cluster:\n\tkind create cluster --name ${N}\n",
+         {"up": ["make", "create-kind-cluster", "N={cluster}"]}),
+        ("tasks.py", 'from invoke import task\nI = "acme/box"\n@task(name="build-image")\ndef made(c):\n'
+         '    cmd = f"docker build -t {I} ."\n    c.run(cmd)\n', {"build": ["inv", "build-image"]}),
+    ],
+)  # fmt: skip
+def test_variables_that_nothing_sets_and_names_of_their_own_count(
+    tmp_path: Path, name: str, text: str, wanted: dict[str, list[str]]
+) -> None:
+    found = signs.detect(write(tmp_path, **BOX, **{name: text}))
+    assert commands(found) == wanted
+    (source,) = [each.source for each in found.facts if each.table == "commands"]
+    assert source.startswith(f"{name}:")
+
+
+@pytest.mark.parametrize(
     ("recipe", "why"),
     [
         ("build:\n\tgo build ./...\n", "commands.build: Makefile:1, target build: it builds no image"),
@@ -165,7 +185,7 @@ def test_a_target_is_the_command_that_its_name_and_its_recipe_say(
             "target down: no variable that its caller sets is the cluster",
         ),
         (
-            "I := a\nload:\n\tkind load docker-image $(I):$(T) --name $(C)\n",
+            "I := a\nload:\n\tkind load docker-image $(I):$(T) --name dev\n",
             "target load: no variable that its caller sets is the image and the cluster",
         ),
     ],
@@ -229,6 +249,8 @@ def test_objects_with_a_namespace_of_their_own_are_applied_to_no_other(tmp_path:
         {"tasks.py": "def ("},
         {"Taskfile.yml": "tasks: [a]"},
         {"Taskfile.yml": "tasks: {a: , b: 1, c: {cmds: [1, {x: y}], deps: [{}]}}"},
+        {"Taskfile.yml": "tasks: {a: {cmds: 5, deps: 7, vars: 3}, 4: {cmds: x}}\nvars: [a]"},
+        {"package.json": '{"scripts": {"build": 5, "deploy": null, "load": ["x"]}}'},
         {"Makefile": "a: a\n\t$(MAKE) b\nb: a\n\tmake a\n%.o: %.c\n\tcc\nX: Y\n"},
         {"justfile": 'set shell := ["sh"]\nalias b := build\nbuild *args:\n    @x {{args}}\n'},
     ],

@@ -46,7 +46,7 @@ class Rule:
     lacks: str = ""  # what one of the name does not do, where it runs something else
 
 
-CLUSTERS = r"(?:cluster|kind)"
+CLUSTERS = r"(?:kind[-_:/]cluster|cluster|kind)"
 SOME = r"(?:k8s|kube|kubernetes|helm|cluster|kind)"
 NO_PROOF = "does not prove the box by boxproof"
 RULES = (

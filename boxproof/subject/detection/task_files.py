@@ -26,6 +26,11 @@ HEAD = re.compile(
     r"^@?(?P<names>\w[\w./-]*(?:[ \t]+\w[\w./-]*)*)(?P<params>(?:[ \t]+[*+$]?\w+(?:=\S*)?)*?)"
     r"[ \t]*:(?![:=])(?P<needs>[^\n]*)$"
 )
+OF_A_TARGET = re.compile(
+    r"[ \t]*(?:export[ \t]+)?\w+[ \t]*(?:::|:|\?|\+)?="
+)  # a variable that one target has
+OPEN = re.compile(r"(?<!\$)\$[({](\w+)[)}]")
+QUIET = re.compile(r"(?m)^[@+-]+")  # before a command, how it is carried out
 PARAM = re.compile(r"[*+$]*(\w+)(=?)(\S*)")
 SCRIPT = re.compile(r"(?<![\w./-])(?:\./)?((?:[\w.-]+/)*[\w.-]+)")
 AGAIN = re.compile(
@@ -131,7 +136,8 @@ def ran(here: Directory, target: Target, every: Sequence[Target]) -> str:
 
 def _of_make(here: Directory, path: Path) -> Iterator[Target]:
     read = dict(_included(here, path))
-    told = {name: value for text in read.values() for name, value in variables.assigned(text).items()}
+    told = {name: "" for text in read.values() for name in OPEN.findall(text)}  # a caller may set these too
+    told |= {name: value for text in read.values() for name, value in variables.assigned(text).items()}
     for each, text in read.items():
         for name, line, needs, recipe, _ in _blocks(text, "\t"):
             yield Target(name, each, line, ("make", name), recipe, needs, told)
@@ -163,7 +169,7 @@ def _blocks(text: str, indent: str) -> Iterator[Block]:
     lines = text.splitlines()
     for at, line in enumerate(lines):
         head = HEAD.match(line)
-        if head is None or line.startswith((" ", "\t")):
+        if head is None or line.startswith((" ", "\t")) or OF_A_TARGET.match(head["needs"]):
             continue
         names, *more = head["names"].split()
         params = [*more, *head["params"].split()] if indent != "\t" else []
@@ -172,14 +178,14 @@ def _blocks(text: str, indent: str) -> Iterator[Block]:
         recipe = CONTINUED.sub(" ", "\n".join([begun.strip() if indent == "\t" else "", *body]))
         for name in [names] if indent != "\t" else [names, *more]:
             needed = tuple(re.findall(r"\w[\w./-]*", needs))
-            yield name, at + 1, needed, variables.as_shell(recipe), tuple(map(_param, params))
+            yield name, at + 1, needed, variables.as_shell(QUIET.sub("", recipe)), tuple(map(_param, params))
 
 
 def _body(lines: Sequence[str], indent: str) -> Iterator[str]:
     for line in lines:
         if line.strip() and not line.startswith(tuple(indent)):
             return
-        yield line.strip().lstrip("@-")
+        yield line.strip()
 
 
 def _param(word: str) -> tuple[str, str | None]:
@@ -195,9 +201,9 @@ def _of_task(here: Directory, path: Path) -> Iterator[Target]:
     told = {str(name): variables.as_shell(str(each)) for name, each in mapping(whole.get("vars")).items()}
     for name, task in mapping(whole.get("tasks")).items():
         about = task if isinstance(task, dict) else {"cmds": task if isinstance(task, list) else [task]}
-        steps = about.get("cmds") or [about.get("cmd") or ""]
+        steps = _listed(about.get("cmds") or about.get("cmd"))
         listed = [each if isinstance(each, dict) else {"cmd": each} for each in steps]
-        needs = [each if isinstance(each, dict) else {"task": each} for each in about.get("deps") or ()]
+        needs = [each if isinstance(each, dict) else {"task": each} for each in _listed(about.get("deps"))]
         needs += [each for each in listed if each.get("task")]
         recipe = variables.as_shell("\n".join(str(each.get("cmd") or "") for each in listed))
         own = {str(key): str(value) for key, value in mapping(about.get("vars")).items()}
@@ -207,6 +213,10 @@ def _of_task(here: Directory, path: Path) -> Iterator[Target]:
             str(name), path, _line(text, rf"^ +[\"']?{re.escape(str(name))}[\"']?:"), call, recipe,
             tuple(str(each.get("task")) for each in needs), known,
         )  # fmt: skip
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def _of_npm(here: Directory, path: Path) -> Iterator[Target]:
@@ -230,22 +240,39 @@ def _of_invoke(here: Directory, path: Path) -> Iterator[Target]:
         module = ast.parse(here.text(path))
     except (SyntaxError, ValueError):
         return
+    known = _texts(module.body)
     for each in module.body:
         if isinstance(each, ast.FunctionDef) and (made := _task(each)) is not None:
-            name = each.name.replace("_", "-")
+            name, needs = made
             params = [one.arg for one in (*each.args.args[1:], *each.args.kwonlyargs)]
             told = dict.fromkeys(params, "")
+            texts = {key: value for key, value in (known | _texts(each.body)).items() if key not in told}
+            recipe = variables.filled(_spoken(each), texts)
             form = "--{name}={value}"
-            yield Target(name, path, each.lineno, ("inv", name), _spoken(each), made, told, form)
+            yield Target(name, path, each.lineno, ("inv", name), recipe, needs, told, form)
 
 
-def _task(function: ast.FunctionDef) -> tuple[str, ...] | None:
-    """Return the names of the tasks that one needs before, None for a function that is none."""
+def _texts(body: Sequence[ast.stmt]) -> dict[str, str]:
+    """Return the texts that statements give a name."""
+    return {
+        one.id: _said(each.value)
+        for each in body
+        if isinstance(each, ast.Assign)
+        for one in each.targets
+        if isinstance(one, ast.Name) and isinstance(each.value, ast.Constant | ast.JoinedStr)
+    }
+
+
+def _task(function: ast.FunctionDef) -> tuple[str, tuple[str, ...]] | None:
+    """Return a task's name and those of the tasks that it needs before, None for a function that is none."""
     for each in function.decorator_list:
         called = each.func if isinstance(each, ast.Call) else each
         if ast.unparse(called).rpartition(".")[2] == "task":
-            before = [one.id for one in ast.walk(each) if isinstance(one, ast.Name)]
-            return tuple(name.replace("_", "-") for name in before if name not in ("task", "invoke"))
+            options = each.keywords if isinstance(each, ast.Call) else []
+            named = [_said(one.value) for one in options if one.arg == "name"]
+            before = [one.id.replace("_", "-") for one in ast.walk(each) if isinstance(one, ast.Name)]
+            needs = tuple(name for name in before if name not in ("task", "invoke"))
+            return next(iter(named), function.name.replace("_", "-")), needs
     return None
 
 

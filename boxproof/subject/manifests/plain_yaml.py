@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,30 @@ def load_all(text: str, loader: Any, *, once: bool = True) -> Iterator[Any]:
             yield made.construct_document(node)
     finally:
         made.dispose()
+
+
+def of_json(text: str, *, once: bool = True) -> Iterator[Any]:
+    """Give the values of JSON that stand one after another, as kubectl takes them: YAML would have no tabs.
+
+    Raises ValueError for no JSON, with ``once`` for a key that stands twice too.
+    """
+    decoder, rest = (
+        json.JSONDecoder(object_pairs_hook=_of_pairs if once else None),
+        text.lstrip("\ufeff \t\r\n"),
+    )
+    while rest:
+        value, end = decoder.raw_decode(rest)
+        yield value
+        rest = rest[end:].lstrip()
+
+
+def _of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [key for key, _ in pairs]
+        twice = next(each for each in names if names.count(each) > 1)
+        raise ValueError(f"the key {twice[:80]!r} stands there twice")
+    return made
 
 
 def mapping(value: object) -> dict[str, Any]:

@@ -12,13 +12,14 @@ import yaml
 
 from boxproof.core.process import run
 from boxproof.kube.network_policies import block_of
-from boxproof.subject.manifests import sources, starting
+from boxproof.subject.manifests import compose_file, sources, starting
 from boxproof.subject.model import Subject
 from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, nearest
 
 Objects = list[dict[str, Any]]
 RELEASE = "agent"  # of a chart that is the source of the objects
 HOOK, INSTALLING = "helm.sh/hook", frozenset({"pre-install", "post-install", "crd-install"})
+ELSEWHERE = "elsewhere"  # an upgrade, and a cluster that serves other kinds or has an object already
 WANTS = {  # what may be missing
     "kustomize": "manifests.kustomize: a directory that needs neither Helm nor the net",
     "chart": "chart.values, chart.options, or helm dependency build",
@@ -65,18 +66,18 @@ def untouched(
     refuses a base; Unprovable where a chart, or a directory built in place, wants what is not here: values,
     other charts, other directories.
     """
+    if subject.source == "chart" and set(components) <= set(switches(subject)):
+        return _charted(subject, helm, components)
     if components and subject.source != "base":
         raise SubjectFault(f"no component {components[0]!r}", hint="only manifests.base has components")
     if subject.source == "files":
         return sources.literal(subject)
-    if subject.source in ("kustomize", "chart"):
+    if subject.source == "kustomize":
         place = subject.directory / subject.manifests.kustomize
         try:
-            if subject.source == "chart":
-                return _of_chart(subject, helm)
             return _kustomized(kubectl, place, "--load-restrictor=LoadRestrictionsNone")
         except SubjectFault as fault:
-            raise Unprovable(fault.message, hint=WANTS[subject.source]) from fault
+            raise Unprovable(fault.message, hint=WANTS["kustomize"]) from fault
     if subject.source != "base":
         raise SubjectFault(
             "the subject has no manifests", hint="manifests.files, manifests.kustomize or chart"
@@ -84,14 +85,41 @@ def untouched(
     return _of_base(subject, components, kubectl, files or {})
 
 
-def _of_chart(subject: Subject, helm: Path | None) -> Objects:
+def switches(subject: Subject) -> list[str]:
+    """Return what changes the objects of a chart that is their source: values, another cluster.
+
+    What scales by a number is left out: it is the user's.
+    """
+    path = subject.directory / subject.chart.directory / "values.yaml"
+    values = next(compose_file.documents(path), {}) if path.is_file() else {}
+    return [*(each for each in _off(values) if "scal" not in each.lower()), ELSEWHERE]
+
+
+def _off(values: Mapping[str, Any], at: str = "") -> Iterator[str]:
+    for key, each in values.items():
+        if key == "enabled" and each is False:
+            yield f"{at}{key}"
+        elif isinstance(each, Mapping):
+            yield from _off(each, f"{at}{key}.")
+
+
+def _charted(subject: Subject, helm: Path | None, components: Sequence[str]) -> Objects:
+    try:
+        return _of_chart(subject, helm, components)
+    except SubjectFault as fault:
+        raise Unprovable(fault.message, hint=WANTS["chart"]) from fault
+
+
+def _of_chart(subject: Subject, helm: Path | None, components: Sequence[str]) -> Objects:
     from boxproof.subject.manifests import helm as helms
 
     if helm is None:
         raise EnvironmentFault("there is no helm to render the chart with")
     values = [f"--values={subject.directory / each}" for each in subject.chart.values]
-    words = [*values, *subject.chart.options, f"--namespace={subject.namespace}"]
-    here = helms.rendered(helm, helms.chart_of(subject), *words, release=RELEASE, here_alone=True)
+    words: list[str] = [*values, *subject.chart.options, f"--namespace={subject.namespace}"]
+    words += [f"--set={each}=true" for each in components if each != ELSEWHERE]
+    here_alone = ELSEWHERE not in components
+    here = helms.rendered(helm, helms.chart_of(subject), *words, release=RELEASE, here_alone=here_alone)
     objects = sources.flat(here)
     made = [each for each in objects if _is_installed(each)]
     named = set(sources.WORKLOADS)

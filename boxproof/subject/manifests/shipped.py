@@ -8,7 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from boxproof.subject.manifests import compose_file, helm_values, page_code, pod_specs, sources, starting
+from boxproof.subject.manifests import (
+    compose_file,
+    helm_values,
+    page_code,
+    plain_yaml,
+    pod_specs,
+    sources,
+    starting,
+)
 from boxproof.subject.model import Subject
 from boxproof.subject.variables import filled
 
@@ -94,14 +102,27 @@ def applied_by_hand(subject: Subject) -> list[Path]:
 
 
 def objects(subject: Subject) -> dict[str, list[dict[str, Any]]]:
-    """Return the objects of every YAML file with some, as they stand there, by the file's path."""
+    """Return the objects of every file of YAML or JSON with some, as they stand there, by the file's path."""
     found = {}
-    for path in files(subject, "*.yaml", "*.yml"):
-        every = [each for each in compose_file.documents(path) if "apiVersion" in each and "kind" in each]
+    for path in files(subject, "*.yaml", "*.yml", "*.json"):
+        every = [each for each in _documents(path) if "apiVersion" in each and "kind" in each]
         made = [each for each in sources.flat(every) if sources.named(each)]
         if made:
             found[_shown(subject, path)] = made
     return found
+
+
+def _documents(path: Path) -> Iterator[dict[str, Any]]:
+    """Give the mappings in a file of YAML, or in one of JSON that may have objects."""
+    if path.suffix != ".json":
+        yield from compose_file.documents(path)
+        return
+    try:
+        text = path.read_text()
+        if '"apiVersion"' in text:
+            yield from (each for each in plain_yaml.of_json(text, once=False) if isinstance(each, dict))
+    except (ValueError, RecursionError, OSError):
+        return
 
 
 def compose(subject: Subject) -> dict[str, dict[str, Any]]:

@@ -47,7 +47,7 @@ def paths(subject: Subject) -> list[Path]:
     ways = {
         "files": lambda: _matched(subject.directory, subject.manifests.files),
         "kustomize": lambda: list(dict.fromkeys(followed(subject.directory / subject.manifests.kustomize))),
-        "base": lambda: _plain((subject.directory / subject.manifests.base).rglob("*.yaml")),
+        "base": lambda: _plain(_of_base(subject.directory / subject.manifests.base)),
     }
     return ways[subject.source]() if subject.source in ways else []
 
@@ -59,6 +59,13 @@ def _plain(paths: Iterable[Path]) -> list[Path]:
     if odd:
         raise SubjectFault(f"{odd} is no plain file", hint="put a file in its place, or take it away")
     return found
+
+
+def _of_base(directory: Path) -> Iterator[Path]:
+    """Give the files of a base, those of JSON that have objects among them."""
+    yield from directory.rglob("*.y*ml")
+    every = (each for each in directory.rglob("*.json") if each.is_file())
+    yield from (each for each in every if '"apiVersion"' in each.read_text(errors="replace"))
 
 
 def _matched(directory: Path, patterns: Iterable[str]) -> list[Path]:
@@ -115,11 +122,14 @@ def followed(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
 
 
 def read(path: Path) -> Objects:
-    """Return the objects of one file, those of a List one by one; raises SubjectFault for no YAML."""
+    """Return the objects of one file, those of a List one by one; raises SubjectFault for no YAML or JSON."""
     try:
-        documents = [each for each in plain_yaml.load_all(path.read_text(), LOADER) if each]
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise SubjectFault(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        text = path.read_text()
+        told = plain_yaml.of_json(text) if path.suffix == ".json" else plain_yaml.load_all(text, LOADER)
+        documents = [each for each in told if each]
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        form = "JSON" if path.suffix == ".json" else "YAML"
+        raise SubjectFault(f"{path} is no {form}: {' '.join(str(error).split())}") from error
     found = flat(each for each in documents if isinstance(each, dict) and each.get("kind"))
     nameless = next((each["kind"] for each in found if each["kind"] in WORKLOADS and not named(each)), "")
     if nameless:

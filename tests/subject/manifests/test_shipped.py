@@ -262,3 +262,26 @@ def test_what_is_large_or_no_text_is_no_script_without_an_ending(tmp_path: Path)
     (tmp_path / "program").write_bytes(b"\x7fELF\xff\xfe")
     (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
     assert shipped.scripts(Subject(directory=tmp_path, name="x")) == []
+
+
+POD_IN_JSON = (
+    '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},\n\t"spec": {"containers": [%s]}}'
+)
+CONTAINER = '{"name": "c", "image": "busybox:latest"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (POD_IN_JSON % CONTAINER, ["Pod/p/c"]),
+        ('{"apiVersion": "v1", "kind": "List", "items": [%s]}' % (POD_IN_JSON % CONTAINER), ["Pod/p/c"]),
+        (f"{POD_IN_JSON % CONTAINER}\n{POD_IN_JSON % CONTAINER}", ["Pod/p/c"]),
+        ('{"compilerOptions": {}}', []),
+        ('{"apiVersion": "v1", // no JSON', []),
+        ('[{"op": "add", "path": "/apiVersion", "value": "v1"}]', []),
+    ],
+)
+def test_objects_in_json_are_read_too(tmp_path: Path, text: str, where: list[str]) -> None:
+    (tmp_path / "pod.json").write_text(text)
+    found = shipped.floating(shipped.images(Subject(directory=tmp_path, name="x")))
+    assert [*found] == [f"pod.json: {each}" for each in where]

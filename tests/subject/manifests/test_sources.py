@@ -347,3 +347,24 @@ def test_a_file_is_named_as_it_is_called_before_it_is_a_pattern(tmp_path: Path) 
     (tmp_path / "k [x]/a.yaml").write_text("kind: Pod\nmetadata: {name: p}\n")
     about = subject(tmp_path, '[manifests]\nfiles = ["k [x]/a.yaml"]\n')
     assert [each["kind"] for each in sources.literal(about)] == ["Pod"]
+
+
+def test_json_is_read_with_tabs_and_no_key_twice(tmp_path: Path) -> None:
+    path = tmp_path / "pod.json"
+    path.write_text(
+        '{\n\t"kind": "Pod",\n\t"metadata": {"name": "p"}\n}\n{"kind": "A", "metadata": {"name": "a"}}\n'
+    )
+    assert [each["kind"] for each in sources.read(path)] == ["Pod", "A"]
+    path.write_text('{"kind": "Pod", "kind": "Pod", "metadata": {"name": "p"}}')
+    with pytest.raises(SubjectFault, match="is no JSON: the key 'kind' stands there twice"):
+        sources.read(path)
+
+
+def test_a_base_has_objects_in_json_and_settings_that_are_none(tmp_path: Path) -> None:
+    base = tmp_path / "manifests" / "base"
+    base.mkdir(parents=True)
+    (base / "tsconfig.json").write_text("{ // no JSON\n}")
+    (base / "pod.json").write_text('{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}')
+    (base / "more.yml").write_text("{apiVersion: v1, kind: Service, metadata: {name: s}}\n")
+    found = sources.literal(subject(tmp_path, '[manifests]\nbase = "manifests/base"\n'))
+    assert [each["kind"] for each in found] == ["Service", "Pod"]
