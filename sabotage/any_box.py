@@ -51,14 +51,16 @@ image_sabotage(
     dockerfile=f"USER root\nRUN chown root:root {HOME} && chmod 0755 {HOME}\nUSER 1000:1000",
 )  # fmt: skip
 image_sabotage(
-    "roots_group_by_the_image", "iso-no-identity-of-root", "the image's user is in root's group",
-    dockerfile="USER 1000:0",
+    "in_roots_group_by_its_list", "iso-no-identity-of-root", "the list of groups has the user in root's",
+    dockerfile=(
+        "USER root\nRUN sed -i \"s/^root:x:0:.*/root:x:0:$(getent passwd 1000 | cut -d: -f1)/\" /etc/group"
+        "\nUSER 1000"
+    ),
 )  # fmt: skip
 image_sabotage(
-    "root_by_the_image", "runtime-uid-nonroot", "the image starts as root",
-    dockerfile="USER root",
+    "init_with_set_user_id", "runtime-uid-nonroot", "the init makes root of whoever starts it",
+    dockerfile="USER root\nRUN chmod 4755 /usr/bin/tini\nUSER 1000:1000",
 )  # fmt: skip
-
 image_sabotage(
     "program_of_another_library", "shared-libraries-resolve", "a program needs a library that is not there",
     dockerfile=(

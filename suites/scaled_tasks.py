@@ -53,5 +53,6 @@ def _most(texts: Mapping[str, str], acts: Callable[[str], list[str]]) -> dict[st
 
 def _is_own(rest: str, subject: Subject) -> bool:
     """Return whether what is scaled is the agent's workload, by its name, a variable, or all there is."""
-    named = re.search(rf"{WORKLOAD}(?P<name>[^\s,]+)", rest)
-    return bool(named and (named["name"] == subject.workload or "$" in named["name"])) or " --all" in rest
+    named = re.search(rf"{WORKLOAD}(?P<name>[^\s,]*)", rest)
+    own = named and (not subject.workload or named["name"] == subject.workload or "$" in named["name"])
+    return bool(own) or " --all" in rest

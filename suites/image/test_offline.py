@@ -16,6 +16,7 @@ from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
 from boxproof.probes.pressure import demand_speed, judged
 from boxproof.subject.image import tools
+from boxproof.subject.image.entrypoint import scripts
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.model import Subject
 from pytest_claims import claim, control, needs, observe, require, scope
@@ -121,7 +122,12 @@ def greets(argv: list[str]) -> str:
 @needs("tools", "mcp")
 @scope("image")
 def test_nothing_is_fetched_at_run_time(
-    session: Session, docker: Any, subject: Subject, image: ImageInfo, container: Containers
+    session: Session,
+    docker: Any,
+    subject: Subject,
+    image: ImageInfo,
+    image_config: dict[str, Any],
+    container: Containers,
 ) -> None:
     listed = subject.path(subject.image.tools)
     if listed is None or not subject.mcp.config:
@@ -149,6 +155,7 @@ def test_nothing_is_fetched_at_run_time(
         )
     with reader(docker, image.reference, run=session.run) as read:
         servers = json.loads(read(subject.mcp.config) or "{}").get("mcpServers", {})
+        started = scripts(image_config, read)
     SERVES(observe("MCP servers", subject.mcp.config, sorted(servers)))
     commands = {
         each.name: each.works
@@ -171,6 +178,7 @@ def test_nothing_is_fetched_at_run_time(
 
     WORK(observe("silent", f"{len(commands)} programs without a network", judged(silent)))
     CARRIES(observe("scripts that fetch", "the image's own", fetching(own_scripts(subject))))
+    CARRIES(observe("scripts that fetch", "what the image starts", fetching(started)))
 
 
 @claim("image-self-sufficient-offline")

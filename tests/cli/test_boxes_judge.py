@@ -76,4 +76,4 @@ def test_every_box_has_a_bar_and_every_stage_what_the_earlier_ones_refute() -> N
     assert set(judge.JUDGED) == boxes
     for name in boxes:
         static, image, cluster = (judge.expected_of(name, stage) for stage in judge.STAGES)
-        assert static < image <= cluster
+        assert static < image <= cluster or not cluster  # one box is sound
