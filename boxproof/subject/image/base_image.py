@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,9 +77,12 @@ def writes_it(dockerfile: str) -> bool:
     return f"ARG {ARGUMENT}" in dockerfile
 
 
-def lines(reference: str, nonce: str) -> list[str]:
-    """Return the Dockerfile of the layer with the mark; ``nonce`` is a file beside it."""
-    owned = [f"LABEL {key}={value}" for key, value in labels_here().items()]
+def lines(reference: str, nonce: str, labels: Mapping[str, str] | None = None) -> list[str]:
+    """Return the Dockerfile of the layer with the mark; ``nonce`` is a file beside it.
+
+    With ``labels`` of a run its end removes the image; without them it stays for the next run.
+    """
+    owned = [f"LABEL {key}={value}" for key, value in (labels or {}).items()]
     return [f"FROM {reference}", f"COPY nonce {NONCE}", f"LABEL {LABEL}={nonce}", *owned]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import filelock
 
 from boxproof.core.process import run
-from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session
+from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session, labels_here
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import registries
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
@@ -175,7 +175,7 @@ def variant(engine: EngineInfo, image: ImageInfo, dockerfile_lines: str, tag_suf
     repository, _, known = image.reference.rpartition(":")
     reference = f"{repository}:{known}-{tag_suffix}"
     nonce = f"{known}-{tag_suffix}-{secrets.token_hex(8)}"
-    lines = [*base_image.lines(image.reference, nonce), dockerfile_lines]
+    lines = [*base_image.lines(image.reference, nonce, labels_here()), dockerfile_lines]
     with tempfile.TemporaryDirectory(prefix="boxproof-variant-") as below:
         context = Path(below)
         (context / "Dockerfile").write_text("\n".join(lines) + "\n")

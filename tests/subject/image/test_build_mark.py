@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from boxproof.core.session import EngineInfo
+from boxproof.core.session import RUN_LABEL, EngineInfo, labels_here
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import registries
 from boxproof.subject.image import base_image
@@ -42,6 +42,19 @@ def test_the_mark_is_one_layer_on_top_of_the_image() -> None:
     assert dockerfile.splitlines()[:2] == ["FROM their:1", f"COPY nonce {base_image.NONCE}"]
     assert f"LABEL {base_image.LABEL}=n-1" in dockerfile
     assert nonce == "n-1\n"
+
+
+def test_the_image_of_a_subject_is_no_runs_own_and_that_of_a_sabotage_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BOXPROOF_RUN", "/state/runs/r1.json")
+    own = f"LABEL {RUN_LABEL}=r1"
+    seen: list[str] = []
+    base_image.put(
+        lambda words: seen.append((Path(words[-1]) / "Dockerfile").read_text()), "their:1", "ours:2", "n-1"
+    )
+    assert own not in seen[0]
+    assert own in base_image.lines("ours:2", "n-2", labels_here())
 
 
 def test_a_dockerfile_that_takes_the_mark_writes_it_itself() -> None:
