@@ -208,7 +208,7 @@ def test_what_is_wrong_is_named_with_what_to_do(
         ("SNAP SHOT", "1", "did you mean 'BOXPROOF_SNAPSHOT'?"),
         ("SUBJEKT", ".", "did you mean 'BOXPROOF_SUBJECT'?"),
         ("CACHE_DIR", "/x", "did you mean 'BOXPROOF_CACHE'?"),
-        ("TOKEN", "a-value", "unknown setting BOXPROOF_TOKEN"),
+        ("TOKEN", "value", "unknown setting BOXPROOF_TOKEN"),
         ("STAGE", " static", "BOXPROOF_STAGE=' static' (allowed: static, image, cluster)"),
         ("STAGE", "Static", "BOXPROOF_STAGE='Static'"),
         ("KIND", "0.33.0 ", "BOXPROOF_KIND='0.33.0 '"),
