@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from pytest_claims.recording import redaction, writing
 from pytest_claims.verdicts import Verdict
@@ -31,7 +31,7 @@ class Seen(BaseModel):
     kind: str
     asked: str
     answer: Any
-    in_control: bool = False
+    in_control: StrictBool = False
     control: str = ""
 
 
@@ -54,7 +54,7 @@ class Asserted(BaseModel):
     kind: str
     asked: str
     answer: Any
-    held: bool
+    held: StrictBool
     shown: Shown | None = None
 
 
@@ -86,7 +86,7 @@ class Record(BaseModel):
     processors: float = 0.0
     processors_around: float = 0.0
     form: str = ""
-    by_requirements: bool = True
+    by_requirements: StrictBool = True
     red: str = ""
     carried: str = ""
 

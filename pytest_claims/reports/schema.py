@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    StrictBool,
     model_serializer,
 )
 
@@ -234,8 +235,8 @@ class Results(Part):
     started: AwareDatetime
     finished: AwareDatetime
     verdict: RunVerdict
-    narrowed: bool
-    interrupted: bool
+    narrowed: StrictBool
+    interrupted: StrictBool
     counts: Counts
     subject: SubjectPart
     cell: Cell
@@ -324,7 +325,7 @@ class CheckUnderSabotage(Part):
     nodeid: str
     before: Verdict
     verdict: Verdict
-    killed: bool
+    killed: StrictBool
     form: str = ""
     red: str = ""
 
@@ -342,7 +343,7 @@ class SabotageResult(Part):
     baseline: Verdict
     verdict: Verdict
     reason: str
-    killed: bool
+    killed: StrictBool
     also_refuted: tuple[str, ...] = ()
     seconds: float = 0.0
     form: str = ""

@@ -75,6 +75,18 @@ def test_without_a_report_it_says_what_to_do(
         assert "nox -s e2e" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("word", ["no", "false", 0, 1.0])
+@pytest.mark.parametrize("field", ["narrowed", "interrupted"])
+def test_a_word_is_no_yes_or_no(
+    run: Path, capsys: pytest.CaptureFixture[str], field: str, word: object
+) -> None:
+    path = run / "results.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: word}))
+    assert main(["report"]) == ExitCode.BLOCKED
+    (line,) = capsys.readouterr().err.splitlines()
+    assert field in line
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_line_with_a_number_that_json_has_not_is_left_out(
     run: Path, capsys: pytest.CaptureFixture[str], number: str
