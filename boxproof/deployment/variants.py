@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+
+import yaml
 
 from boxproof.core.session import Session
 from boxproof.deployment.deploy import COMPONENTS, files_of, helm_of, token_of
 from boxproof.subject.manifests import render, sources
-from boxproof.subject.manifests.pod_specs import pod_spec
-from boxproof.subject.manifests.render import Objects
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault, Unprovable
 
-GROUPS = frozenset(  # of the kinds that each API server has (Kubernetes API reference)
-    {"", "apps", "autoscaling", "batch", "policy", "admissionregistration.k8s.io", "coordination.k8s.io",
-     "networking.k8s.io", "rbac.authorization.k8s.io", "scheduling.k8s.io", "storage.k8s.io"}
+GROUPS = frozenset(  # that each API server has (Kubernetes API reference), and that of kustomize
+    {"apps", "autoscaling", "batch", "policy", "admissionregistration.k8s.io", "apiextensions.k8s.io",
+     "coordination.k8s.io", "kustomize.config.k8s.io", "networking.k8s.io", "rbac.authorization.k8s.io",
+     "scheduling.k8s.io", "storage.k8s.io"}
 )  # fmt: skip
-OF_A_NODE = ("affinity", "nodeName", "nodeSelector", "resourceClaims", "runtimeClassName")
+COMMENT = re.compile(r"(?<!\S)#.*$", re.MULTILINE)
+API = re.compile(r"\bapiVersion[\"']?:\s*[\"']?([\w.-]+)/")
+DEFINED = re.compile(r"^[ ]+group:\s*[\"']?([\w.-]+)", re.MULTILINE)  # by a CustomResourceDefinition
+OF_A_NODE = re.compile(r"\b(affinity|nodeName|nodeSelector|resourceClaims|runtimeClassName)\b")
 
 
 def with_components(session: Session, subject: Subject) -> Subject:
@@ -34,10 +40,13 @@ def with_components(session: Session, subject: Subject) -> Subject:
     below = subject.path(subject.manifests.components) if subject.source == "base" else None
     every = sorted(each for each in below.iterdir() if each.is_dir()) if below else []
     built = [each.name for each in every if any((each / one).is_file() for one in sources.KUSTOMIZATION)]
-    alone = [each for each in built if each not in named and _is_rendered(session, subject, each)]
-    if not alone:
+    free = [each for each in built if each not in named]
+    if below is None or not free:
         return subject
-    return _with(subject, {f"component {each}": (each,) for each in alone})
+    plain = wanted(_text(sources.paths(subject)))
+    anywhere = [each for each in free if wanted(_text(sources.of_directory(below / each))) <= plain]
+    alone = [each for each in anywhere if _is_rendered(session, subject, each)]
+    return _with(subject, {f"component {each}": (each,) for each in alone}) if alone else subject
 
 
 def _with(subject: Subject, more: dict[str, tuple[str, ...]]) -> Subject:
@@ -52,22 +61,20 @@ def _is_rendered(session: Session, subject: Subject, component: str) -> bool:
         return True
     files = files_of(session, token_of(session.suffix))
     try:
-        found = render.untouched(subject, components=(component,), kubectl=kubectl, files=files)
-        plain = render.untouched(subject, kubectl=kubectl, files=files)
+        render.untouched(subject, components=(component,), kubectl=kubectl, files=files)
     except SubjectFault:
         return False
-    return wanted(found) <= wanted(plain)
+    return True
 
 
-def wanted(objects: Objects) -> set[str]:
-    """Return what objects want that not any cluster has: groups of kinds, and what pods say of nodes."""
-    groups = {str(each.get("apiVersion", "")).rpartition("/")[0] for each in objects} - GROUPS
-    own = {
-        str(each["spec"].get("group")) for each in objects if each.get("kind") == "CustomResourceDefinition"
-    }
-    specs: list[dict[str, Any]] = [spec for each in objects if (spec := pod_spec(each))]
-    nodes = {f"{name}: {spec[name]}" for spec in specs for name in OF_A_NODE if spec.get(name)}
-    return (groups - own - {"apiextensions.k8s.io"}) | nodes
+def _text(paths: Iterable[Path]) -> str:
+    return "\n---\n".join(each.read_text(errors="replace") for each in paths)
+
+
+def wanted(text: str) -> set[str]:
+    """Return what objects in YAML want that not any cluster has: groups of kinds, and nodes of their own."""
+    told = COMMENT.sub("", text)
+    return (set(API.findall(told)) - GROUPS - set(DEFINED.findall(told))) | set(OF_A_NODE.findall(told))
 
 
 def _of_chart(session: Session, subject: Subject) -> Subject:
@@ -81,6 +88,6 @@ def _of_chart(session: Session, subject: Subject) -> Subject:
     for each in render.switches(subject):
         with suppress(Unprovable):  # it wants more than the switch: a name, an address
             given = render.untouched(subject, components=(each,), helm=helm)
-            if given != plain and wanted(given) <= wanted(plain):
+            if given != plain and wanted(yaml.safe_dump_all(given)) <= wanted(yaml.safe_dump_all(plain)):
                 found[f"with {each}"] = (each,)
     return _with(subject, found) if found else subject

@@ -118,26 +118,30 @@ def test_without_helm_a_chart_has_no_more_tiers(
     assert variants.with_components(session, charted).tiers == {}
 
 
-POD_OF = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": []}}
-WIDGET = {"apiVersion": "example.org/v1", "kind": "Widget"}
-DEFINED = {
-    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-    "spec": {"group": "example.org"},
-}  # fmt: skip
+DEFINED = """apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+spec:
+  group: example.org
+---
+apiVersion: example.org/v1
+kind: Widget
+"""
 
 
 @pytest.mark.parametrize(
-    ("objects", "wants"),
+    ("text", "wants"),
     [
-        ([POD_OF, {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}], set()),
-        ([WIDGET], {"example.org"}),
-        ([WIDGET, DEFINED], set()),
-        ([{**POD_OF, "spec": {"runtimeClassName": "gvisor"}}], {"runtimeClassName: gvisor"}),
-        ([{**POD_OF, "spec": {"nodeSelector": {}}}], set()),
+        ("apiVersion: v1\nkind: Pod\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n", set()),
+        ("apiVersion: example.org/v1\nkind: Widget\n", {"example.org"}),
+        ('{"apiVersion": "example.org/v1"}', {"example.org"}),
+        (DEFINED, set()),
+        ("spec:\n  runtimeClassName: gvisor\n", {"runtimeClassName"}),
+        ("- op: add\n  path: /spec/template/spec/nodeSelector\n", {"nodeSelector"}),
+        ("# nodeSelector is each user's own\nkind: Component\n", set()),
     ],
 )
-def test_what_not_any_cluster_has_is_told(objects: list[dict[str, object]], wants: set[str]) -> None:
-    assert variants.wanted(objects) == wants
+def test_what_not_any_cluster_has_is_told(text: str, wants: set[str]) -> None:
+    assert variants.wanted(text) == wants
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl")

@@ -139,35 +139,40 @@ def _of_hub(reference: str) -> bool:
     return not elsewhere and "$" not in reference
 
 
-def substitutes(settings: Settings, engine: EngineInfo, bases: Sequence[str], build: Build) -> list[str]:
-    """Return the build's options that put a root of this machine's distribution in the place of bases.
+def stand_ins(settings: Settings, engine: EngineInfo, bases: Sequence[str], build: Build) -> dict[str, str]:
+    """Return the root of this machine's distribution that takes the place of each base that needs one.
 
     Only where no registry answers, for a plain Debian or Ubuntu of any tag that the engine does not have; it
     has the machine's package mirror, for this build alone.
     """
     wanted = [each for each in dict.fromkeys(bases) if is_system(each) and not inspect(engine, each)]
     if not wanted or not registries.registry(settings, engine.host):
-        return []
+        return {}
     reference = _lent(engine, bootstrapped(settings, engine), build)
     for each in wanted if engine.way == "embedded" else ():  # ours alone: what else starts there finds it too
         if "@" not in each:
             run([engine.client, "tag", reference, each], env=engine.env, timeout=60)
     for each in wanted:
         progress.say(f"no registry answers: {reference} takes the place of {each}", style="yellow")
-    return [f"--build-context={each}=docker-image://{reference}" for each in wanted]
+    return dict.fromkeys(wanted, reference)
 
 
-def replaced(engine: EngineInfo, bases: Sequence[str], lent: Sequence[str]) -> tuple[str, ...]:
-    """Return the bases that a build with the options ``lent`` does not start from, but from a root of ours.
+def as_options(lent: Mapping[str, str]) -> list[str]:
+    """Return the build's options that have it start from these images in the place of its bases."""
+    return [f"--build-context={each}=docker-image://{reference}" for each, reference in lent.items()]
+
+
+def replaced(engine: EngineInfo, bases: Sequence[str], options: Sequence[str]) -> tuple[str, ...]:
+    """Return the bases that a build with these options does not start from, but from a root of ours.
 
     Also one whose name an earlier build of ours has given to it.
     """
     named = [each for each in dict.fromkeys(bases) if is_system(each)]
-    options = {each.partition("=docker-image://")[0] for each in lent}
+    told = {each.partition("=docker-image://")[0] for each in options}
     return tuple(
         each
         for each in named
-        if f"--build-context={each}" in options or f"{LENT}:" in inspect(engine, each, "{{json .RepoTags}}")
+        if f"--build-context={each}" in told or f"{LENT}:" in inspect(engine, each, "{{json .RepoTags}}")
     )
 
 
@@ -176,6 +181,8 @@ def excused(settings: Settings, fault: SubjectFault, instead_of: Sequence[str]) 
 
     What a recipe names of its distribution, packages and their versions, is not in the root of another one.
     """
+    if not instead_of:
+        return fault
     apt, suite = packages(settings)
     others = [each for each in instead_of if not is_of_release(each, apt.distribution, suite)]
     if not others:

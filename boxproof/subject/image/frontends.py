@@ -14,7 +14,7 @@ from boxproof.core.settings import Settings
 from boxproof.host.fetch import registries
 from boxproof.subject.image import dockerfile
 from pytest_claims import progress
-from pytest_claims.faults import SubjectFault
+from pytest_claims.faults import EnvironmentFault, SubjectFault
 
 # The builder of an engine has a frontend of this name in it; "labs" and other names are other languages.
 STABLE = re.compile(r"(docker\.io/)?docker/dockerfile(:[0-9][0-9.]*|:latest)?(@sha256:[0-9a-f]{64})?")
@@ -41,9 +41,10 @@ def syntax_of(text: str) -> str:
 def recipe(settings: Settings, engine: EngineInfo, path: Path) -> Iterator[Path]:
     """Give the Dockerfile to build from: the one at ``path``, or a copy of it as ``readable`` has it.
 
-    A copy has the recipe's own ignore file beside it.
+    A copy has the recipe's own ignore file beside it. Raises EnvironmentFault in the place of the fault of a
+    build for what the engine's own frontend is too old to know.
     """
-    text = path.read_text()
+    text = dockerfile.text_of(path)
     read = readable(settings, engine, text)
     if read == text:
         yield path
@@ -56,9 +57,9 @@ def recipe(settings: Settings, engine: EngineInfo, path: Path) -> Iterator[Path]
         ignored = path.with_name(f"{path.name}.dockerignore")
         if ignored.is_file():
             shutil.copy(ignored, copy.with_name(ignored.name))
-        yield copy
-
-
-def is_too_old(fault: SubjectFault) -> bool:
-    """Return whether the engine's own frontend failed a build as it does not know what a newer one does."""
-    return bool(NEWER.search(fault.message))
+        try:
+            yield copy
+        except SubjectFault as fault:
+            if NEWER.search(fault.message):
+                raise EnvironmentFault(fault.message, hint=HINT) from fault
+            raise

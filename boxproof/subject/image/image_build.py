@@ -238,13 +238,11 @@ def _build(
         context = stack.enter_context(context_of(subject, lock))
         read = stack.enter_context(frontends.recipe(settings, engine, written))
         instead_of = () if base else base_image.replaced(engine, _bases(subject), words)
-        target = [f"--target={subject.image.target}"] if subject.image.target else []
-        named = [f"--tag={built}", f"--file={read}", *target]
+        named = [f"--tag={built}", f"--file={read}"]
+        named += [f"--target={subject.image.target}"] if subject.image.target else []
         try:
             metadata = _buildx(engine, [*named, *words, str(context)], heard, base.reference if base else "")
         except SubjectFault as fault:
-            if read != written and frontends.is_too_old(fault):
-                raise EnvironmentFault(fault.message, hint=frontends.HINT) from fault
             raise base_image.excused(settings, fault, instead_of) from fault
     if not own:
         base_image.put(partial(_buildx, engine, report=None), built, reference, nonce)
@@ -255,22 +253,13 @@ def _build(
     provenance.keep(settings.cache, made, metadata, reference, AND.join(instead_of))
 
 
-def substituted(settings: Settings, engine: EngineInfo, subject: Subject) -> list[str]:
-    """Return the build's options by which roots of ours take the place of a recipe's bases.
-
-    Raises EnvironmentFault for a base that nobody gives and nothing may stand for.
-    """
-    bases = _bases(subject)
-    base_image.demand(settings, engine, bases)
-    return base_image.substitutes(settings, engine, bases, partial(_buildx, engine, report=None))
-
-
 def standing_in(settings: Settings, engine: EngineInfo, reference: str) -> str:
     """Return the image that a build here starts from where its recipe says ``reference``."""
-    made = partial(_buildx, engine, report=None)
-    for each in base_image.substitutes(settings, engine, [reference], made):
-        return each.partition("=docker-image://")[2]
-    return reference
+    return _stand_ins(settings, engine, [reference]).get(reference, reference)
+
+
+def _stand_ins(settings: Settings, engine: EngineInfo, bases: Sequence[str]) -> dict[str, str]:
+    return base_image.stand_ins(settings, engine, bases, partial(_buildx, engine, report=None))
 
 
 def _bases(subject: Subject) -> list[str]:
@@ -327,7 +316,8 @@ def options(
 ) -> Iterator[list[str]]:
     """Give the options of ``buildx build`` for a subject's Dockerfile: arguments, tools, and what is lent.
 
-    Of a ``lock`` whose packages are kept, those are lent. Raises EnvironmentFault if a tool cannot be had.
+    Of a ``lock`` whose packages are kept, those are lent. Raises EnvironmentFault if a tool or a base
+    cannot be had.
     """
     words = ["--network=host"]
     words += [f"--label={LABEL}={nonce}", f"--build-arg=BUILD_NONCE={nonce}"]
@@ -340,7 +330,9 @@ def options(
     if base:
         words += [f"--build-arg=BASE_IMAGE={base.reference}"]
     if not (base and base.digest):  # its recipe says what it starts from
-        words += substituted(settings, engine, subject)
+        bases = _bases(subject)
+        base_image.demand(settings, engine, bases)
+        words += base_image.as_options(_stand_ins(settings, engine, bases))
     with ExitStack() as stack:
         if base and base.sources and lock is not None and lock.kept:
             base = replace(base, sources=stack.enter_context(package_lock.served(lock.kept)), dated=False)

@@ -47,7 +47,7 @@ def paths(subject: Subject) -> list[Path]:
     ways = {
         "files": lambda: _matched(subject.directory, subject.manifests.files),
         "kustomize": lambda: list(dict.fromkeys(followed(subject.directory / subject.manifests.kustomize))),
-        "base": lambda: _plain(_of_base(subject.directory / subject.manifests.base)),
+        "base": lambda: of_directory(subject.directory / subject.manifests.base),
     }
     return ways[subject.source]() if subject.source in ways else []
 
@@ -61,8 +61,13 @@ def _plain(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def _of_base(directory: Path) -> Iterator[Path]:
-    """Give the files of a base, those of JSON that have objects among them."""
+def of_directory(directory: Path) -> list[Path]:
+    """Return the files of objects in a directory and below; errors as ``paths``."""
+    return _plain(_below(directory))
+
+
+def _below(directory: Path) -> Iterator[Path]:
+    """Give the files of YAML, and those of JSON that have objects in them."""
     yield from directory.rglob("*.y*ml")
     every = (each for each in directory.rglob("*.json") if each.is_file())
     yield from (each for each in every if '"apiVersion"' in each.read_text(errors="replace"))

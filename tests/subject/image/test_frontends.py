@@ -10,7 +10,7 @@ from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import registries
 from boxproof.subject.image import frontends
-from pytest_claims.faults import SubjectFault
+from pytest_claims.faults import EnvironmentFault, SubjectFault
 
 ENGINE = EngineInfo(way="user", host="unix:///none", version="1", client="docker")
 AWAY, THERE = "no answer", ""
@@ -69,12 +69,27 @@ def test_a_copy_keeps_its_own_ignore_file_and_is_gone_afterwards(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("said", "old"),
+    ("said", "kind"),
     [
-        ("dockerfile parse error on line 3: unknown flag: exclude", True),
-        ("unknown instruction: USES", True),
-        ("process /bin/sh -c make did not complete successfully: exit code: 2", False),
+        ("dockerfile parse error on line 3: unknown flag: exclude", EnvironmentFault),
+        ("unknown instruction: USES", EnvironmentFault),
+        ("process /bin/sh -c make did not complete successfully: exit code: 2", SubjectFault),
     ],
 )
-def test_what_only_a_newer_one_knows_is_told_from_what_a_recipe_does_wrong(said: str, old: bool) -> None:
-    assert frontends.is_too_old(SubjectFault(said)) is old
+@pytest.mark.parametrize("answering", [AWAY], indirect=True)
+@pytest.mark.usefixtures("answering")
+def test_what_only_a_newer_one_knows_is_told_from_what_a_recipe_does_wrong(
+    tmp_path: Path, said: str, kind: type[Exception]
+) -> None:
+    path = tmp_path / "Dockerfile"
+    path.write_text(f"# syntax=docker/dockerfile:1\n{REST}")
+    with pytest.raises(kind, match=said[:9]), frontends.recipe(Settings(), ENGINE, path):
+        raise SubjectFault(said)
+
+
+def test_a_fault_of_a_recipe_that_is_read_as_it_stands_is_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "Dockerfile"
+    path.write_bytes(b"FROM debian:12\nLABEL a=\xff\n")
+    with pytest.raises(SubjectFault), frontends.recipe(Settings(), ENGINE, path) as read:
+        assert read == path
+        raise SubjectFault("unknown instruction: USES")

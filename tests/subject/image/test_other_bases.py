@@ -108,7 +108,8 @@ def test_a_base_with_a_digest_has_a_stand_in_by_its_whole_name(
     root = base_image.Base("boxproof-base:bookworm-1", DIGEST, substituted=True)
     monkeypatch.setattr(base_image, "bootstrapped", lambda *_: root)
     settings = Settings(cache=tmp_path)
-    (option,) = base_image.substitutes(settings, engine, [pinned], lambda _: None)
+    lent = base_image.stand_ins(settings, engine, [pinned], lambda _: None)
+    (option,) = base_image.as_options(lent)
     assert option.startswith(f"--build-context={pinned}=docker-image://boxproof-base-lent:")
     assert image_build.standing_in(settings, engine, pinned).startswith("boxproof-base-lent:")
     assert image_build.standing_in(settings, engine, "node:22") == "node:22"
