@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from boxproof.cluster import contexts
 from boxproof.core.session import ClusterInfo
 from boxproof.deployment.box import Box
@@ -23,6 +21,7 @@ from boxproof.subject.model import Subject
 from pytest_claims import claim, control, observe, require, scope
 from pytest_claims.faults import EnvironmentFault
 from pytest_claims.waiting import until
+from suites.kind import readiness
 from suites.kind.cluster_names import named, pipelines, scripts, told
 from suites.kind.kind_commands import mistaken, nameless
 from suites.kind.passed_failures import unheeded
@@ -83,7 +82,7 @@ def test_one_command_brings_an_edit_into_a_ready_pod(
         READY.fails(observe("Ready", "before the deploy", ready(steps.box)))
         SUCCEEDS.fails(observe("exit code", "no engine", steps("deploy", env=NO_ENGINE).code))
     steps.edit(subject.image.entrypoints[0], mark)
-    with_readiness(steps.subject, LATE)  # whoever does not wait for it is seen to return too early
+    readiness.with_probe(steps.subject, LATE)  # whoever does not wait for it is seen to return too early
     SUCCEEDS(observe("exit code", "deploy", steps("deploy").code))
     READY(observe("Ready", steps.box.namespace, ready(steps.box)))
     MARKED(holds(docker, steps.box, script, mark))
@@ -99,28 +98,10 @@ def ready(box: Box) -> bool:
 def test_a_deploy_fails_where_readiness_never_comes(steps: Steps, subject: Subject) -> None:
     with control("as the subject stands it succeeds"):
         FAILS.fails(observe("exit code", "as it stands", steps("deploy").code))
-    with_readiness(steps.subject, NEVER)
+    readiness.with_probe(steps.subject, NEVER)
     result = steps("deploy", ready=SOON)
     runs_unready(steps.box)
     FAILS(observe("exit code", "an agent that is never Ready", result.code))
-
-
-def named_so(item: dict[str, Any]) -> str:
-    """Return the name of an object, "" for what is none (a kustomization)."""
-    return str((item.get("metadata") or {}).get("name", ""))
-
-
-def with_readiness(subject: Subject, probe: dict[str, Any]) -> None:
-    """Give the workload of a copy another readiness probe."""
-    base = subject.directory / subject.manifests.base
-    for path in sorted(base.rglob("*.yaml")):
-        objects = list(yaml.safe_load_all(path.read_text()))
-        mine = [each for each in objects if each and named_so(each) == subject.workload]
-        for each in (each for each in mine if "template" in each.get("spec", {})):
-            each["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] = dict(probe)
-            path.write_text(yaml.safe_dump_all(objects))
-            return
-    raise EnvironmentFault(f"no workload {subject.workload} in {subject.manifests.base}")
 
 
 def runs_unready(box: Box) -> None:
