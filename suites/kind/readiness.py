@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from boxproof.deployment.box import Box
 from boxproof.subject.manifests import pod_specs, sources
 from boxproof.subject.model import Subject
 from pytest_claims.faults import Unprovable
@@ -27,3 +28,10 @@ def with_probe(subject: Subject, probe: Mapping[str, Any]) -> None:
     path = next(path for path, found in files.items() if any(each is workload for each in found))
     listed = {"apiVersion": "v1", "kind": "List", "items": files[path]}
     path.write_text(json.dumps(listed) if path.suffix == ".json" else yaml.safe_dump_all(files[path]))
+
+
+def has_probe(box: Box, probe: Mapping[str, Any]) -> bool:
+    """Return whether a container of the agent's newest pod has this readiness probe."""
+    pod = box.kube.find("Pod", box.pod, box.namespace)
+    probes = [each.get("readinessProbe") or {} for _, each in pod_specs.containers([pod] if pod else [])]
+    return any(each.get("exec") == probe["exec"] for each in probes)

@@ -11,7 +11,7 @@ from boxproof.core.session import ClusterInfo
 from boxproof.deployment.box import Box
 from boxproof.fixtures.subject_steps import Steps
 from boxproof.kube.client import Kube
-from boxproof.kube.pod_status import is_ready, rolled_to
+from boxproof.kube.pod_status import is_ready
 from boxproof.probes.pods import helper_pods
 from boxproof.probes.pods.node_view import Inside
 from boxproof.subject.copies import carry_out
@@ -90,7 +90,8 @@ def test_one_command_brings_an_edit_into_a_ready_pod(
 
 def ready(box: Box) -> bool:
     """Return whether there is a pod and it is Ready."""
-    pod = box.kube.find("Pod", box.pod, box.namespace)
+    workload = box.kube.find(box.workload["kind"], box.name, box.namespace)
+    pod = box.kube.find("Pod", box.pod, box.namespace) if workload else None
     return pod is not None and is_ready(pod)
 
 
@@ -106,7 +107,7 @@ def test_a_deploy_fails_where_readiness_never_comes(steps: Steps, subject: Subje
 
 def runs_unready(box: Box) -> None:
     """Raise EnvironmentFault unless the agent of the changed workload runs and is not Ready."""
-    rolled_to(box.kube, box.workload["kind"], box.name, box.namespace, box.pod, timeout=60)
+    until(lambda: readiness.has_probe(box, NEVER), timeout=60, what="the newest pod is the changed one")
     until(lambda: "running" in box.status().get("state", {}), timeout=60, what="the agent runs")
     if is_ready(box.pod_object()):
         raise EnvironmentFault("the edit did not keep the agent from being Ready")
