@@ -13,6 +13,7 @@ from pytest_claims.controls import ControlFailed
 from pytest_claims.faults import EnvironmentFault, ExitCode, NotHeld, SubjectFault, Unprovable, one_line
 from pytest_claims.recording import redaction
 
+DEAD = "environment dead"  # what the reason of a check says that leaned on something that died meanwhile
 LIBRARIES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
 Liveness = Callable[[], str | None]
 
@@ -51,7 +52,8 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 def of_exception(info: pytest.ExceptionInfo[BaseException], alive: Liveness) -> tuple[Verdict, str]:
     """Return verdict and reason for what a check raised.
 
-    An assertion or SubjectFault refutes if the environment is alive afterwards; all else blocks.
+    An assertion or SubjectFault refutes if the environment is alive afterwards; all else blocks, and says so
+    where the environment is dead.
     """
     error = info.value
     if isinstance(error, pytest.skip.Exception):
@@ -61,7 +63,7 @@ def of_exception(info: pytest.ExceptionInfo[BaseException], alive: Liveness) -> 
     if isinstance(error, Unprovable):
         return Verdict.UNPROVEN, one_line(error)
     if isinstance(error, ControlFailed):
-        return Verdict.BLOCKED, one_line(error)
+        return blocked(one_line(error), alive)
     if isinstance(error, AssertionError | SubjectFault | pytest.fail.Exception):
         if isinstance(error, AssertionError) and not isinstance(error, NotHeld) and _raised_in_library(info):
             return Verdict.BLOCKED, f"assertion in a library: {one_line(error)}"
@@ -69,18 +71,27 @@ def of_exception(info: pytest.ExceptionInfo[BaseException], alive: Liveness) -> 
         shown = one_line(lines[0] if lines and isinstance(error, AssertionError) else error)
         return refuted_if_alive(shown, alive)
     if isinstance(error, EnvironmentFault):
-        return Verdict.BLOCKED, one_line(error)
+        return blocked(one_line(error), alive)
     if isinstance(error, LookupError | FileNotFoundError | AttributeError | TypeError):
         return Verdict.BLOCKED, one_line(f"a defect of the harness: {_described(info)}")
-    return Verdict.BLOCKED, one_line(f"{type(error).__name__}: {error}")
+    return blocked(one_line(f"{type(error).__name__}: {error}"), alive)
 
 
 def refuted_if_alive(shown: str, alive: Liveness) -> tuple[Verdict, str]:
     """Return refuted for what was ``shown``, or blocked where the environment is dead afterwards."""
+    verdict, reason = blocked(shown, alive)
+    return (verdict, reason) if tells_of_death(reason) else (Verdict.REFUTED, shown)
+
+
+def blocked(shown: str, alive: Liveness) -> tuple[Verdict, str]:
+    """Return blocked, by what was ``shown``, or by what of the environment is dead afterwards."""
     dead = _dead(alive)
-    if dead:
-        return Verdict.BLOCKED, f"environment dead: {dead}; seen before: {shown}"
-    return Verdict.REFUTED, shown
+    return Verdict.BLOCKED, f"{DEAD}: {dead}; seen before: {shown}" if dead else shown
+
+
+def tells_of_death(reason: str) -> bool:
+    """Return whether a check was kept from a verdict by something of the environment that had died."""
+    return f"{DEAD}: " in reason
 
 
 def _described(info: pytest.ExceptionInfo[BaseException]) -> str:

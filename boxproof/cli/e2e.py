@@ -15,7 +15,7 @@ from boxproof.core import foreign_subject, own_project, secret_values
 from boxproof.core.own_project import context, of
 from boxproof.core.process import undisturbed
 from boxproof.core.settings import Settings, session_file
-from boxproof.runs import bringup, carried, run_life, run_steps, suite_runner
+from boxproof.runs import bringup, carried, recovery, run_life, run_steps, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.subject import model, parts
 from boxproof.subject.supply_chain import provenance, scan
@@ -94,12 +94,14 @@ def judge(run: Run, subject: model.Subject, earlier: carried.Earlier | None) -> 
     if earlier is None or not earlier.is_about(run.session):
         with run_steps.checks(run.settings, all_of_them=not run.settings.claims):
             suite_runner.prove(run.settings, run.session)
+            recovery.prove_again(run.settings, run.session)
         return
     carried.say(earlier, todo)
     earlier.bring(run)
     if todo:
         with run_steps.checks(run.settings, all_of_them=False):
             suite_runner.prove(replace(run.settings, claims=todo), run.session)
+            recovery.prove_again(run.settings, run.session)
 
 
 def _is_settled(run: Run, subject: model.Subject, todo: Sequence[str]) -> bool:

@@ -17,7 +17,8 @@ from boxproof.core.own_project import OURS, key, of
 from boxproof.core.session import Session
 from boxproof.core.settings import ROOT, Settings
 from boxproof.deployment import sabotaged_box
-from boxproof.runs import bringup, run_life, run_steps, suite_runner
+from boxproof.deployment.liveness import liveness
+from boxproof.runs import bringup, recovery, run_life, run_steps, suite_runner
 from boxproof.runs.run_life import Run
 from boxproof.runs.suite_runner import Listed
 from boxproof.subject import parts
@@ -30,7 +31,7 @@ from pytest_claims.recording.red_lock import RedLock
 from pytest_claims.reports import kill_table, pages, results
 from pytest_claims.reports.schema import Results, SabotageResult
 from pytest_claims.sabotages import Sabotage
-from pytest_claims.verdicts import Verdict
+from pytest_claims.verdicts import Verdict, blocked, tells_of_death
 
 EXAMPLES = ROOT / "examples"
 Learn = Callable[[RedLock, Iterable[SabotageResult]], RedLock]
@@ -175,9 +176,10 @@ def baseline(run: Run, wanted: set[str]) -> tuple[Results, Path]:
         if _same(run, found, host_only=host_only) and wanted <= have:
             return found, latest.resolve()
     progress.say("no run of this very subject to follow: proving the claims first")
-    with pace.watched(run.directory):
-        suite_runner.prove(replace(run.settings, claims=tuple(sorted(wanted))), run.session)
     run.settings = replace(run.settings, claims=tuple(sorted(wanted)))
+    with pace.watched(run.directory):
+        suite_runner.prove(run.settings, run.session)
+        recovery.prove_again(run.settings, run.session)
     return e2e.report(run), run.directory
 
 
@@ -233,6 +235,7 @@ def try_all(
             spared.add(sabotage.id)
             return
         row = attempt(run, sabotage, verdicts.get(sabotage.claim, Verdict.UNPROVEN), checks, listed)
+        rows[:] = [each for each in rows if each.id != row.id]  # in its second turn
         mark = "killed" if row.killed else f"NOT KILLED ({row.verdict}: {row.reason})"
         progress.say(f"{sabotage.id}: {mark}, {row.seconds:.0f} s")
         rows.append(row)
@@ -246,7 +249,29 @@ def try_all(
             one(each)
             if run.session.cluster is not None:
                 bringup.canary_of(run.session)
+        for each in cut_short(run, chosen, rows):
+            if recovery.is_well(run.session):
+                progress.say(f"{each.id}: cut short, as the environment died: its second turn")
+                first = home_of(run, each)
+                first.rename(first.with_name(f"{first.name}--cut-short"))
+                one(each)
     return spared
+
+
+def cut_short(run: Run, chosen: Iterable[Sabotage], rows: Iterable[SabotageResult]) -> list[Sabotage]:
+    """Return the sabotages that were not killed while something of the environment had died."""
+    left = {row.id: row for row in rows if not row.killed}
+    mine = [each for each in chosen if each.id in left]
+    return [
+        each
+        for each in mine
+        if tells_of_death(left[each.id].reason) or recovery.cut_short(home_of(run, each))
+    ]
+
+
+def home_of(run: Run, sabotage: Sabotage) -> Path:
+    """Return where a run keeps what the checks of a sabotage left."""
+    return run.directory / "sabotage" / sabotage.id.replace("/", "--")
 
 
 def is_needless(run: Run, sabotage: Sabotage, listed: Mapping[str, Listed]) -> bool:
@@ -273,7 +298,7 @@ def attempt(
     some need not run (``prove``).
     """
     started = time.monotonic()
-    directory = run.directory / "sabotage" / sabotage.id.replace("/", "--")
+    directory = home_of(run, sabotage)
     directory.mkdir(parents=True)
     diff = ""
     try:
@@ -288,7 +313,8 @@ def attempt(
         if listed and is_noticed(reports, checks):
             reports = [each for each in reports if each.state != NOT_NEEDED]
     except Exception as fault:  # one that cannot be applied is a row of its own, not the end of the others
-        return kill_table.failed(sabotage, before, f"{type(fault).__name__}: {fault}", diff=diff)
+        told = blocked(f"{type(fault).__name__}: {fault}", lambda: liveness(run.session))[1]
+        return kill_table.failed(sabotage, before, told, diff=diff)
     seconds = time.monotonic() - started
     return kill_table.outcome(sabotage, diff, before, reports, seconds=seconds, checks=checks, in_force=shown)
 

@@ -38,6 +38,11 @@ def mentioning(text: str) -> dict[int, list[str]]:
     return {pid: words for pid, words in lines.items() if any(text in word for word in words)}
 
 
+def of_program(name: str) -> list[int]:
+    """Return the other live processes whose program is called ``name``."""
+    return [pid for pid, words in mentioning(name).items() if Path(words[0]).name == name]
+
+
 def with_variable(name: str, value: str) -> list[int]:
     """Return the other live processes that have ``name=value`` in their environment, as far as we may see."""
     wanted = f"{name}={value}".encode()

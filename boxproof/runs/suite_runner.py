@@ -95,16 +95,23 @@ def collected() -> dict[str, Listed]:
     }
 
 
-def prove(settings: Settings, session: Session, stop: Callable[[], bool] | None = None) -> int:
+def prove(
+    settings: Settings,
+    session: Session,
+    stop: Callable[[], bool] | None = None,
+    *,
+    checks: Sequence[str] = (),
+) -> int:
     """Run the selected checks side by side on our terminal; raises UsageError if pytest was misled.
 
-    CutShort is raised where ``stop`` (``run.foreground``) had them ended.
+    ``checks`` are node ids of some of them. CutShort is raised where ``stop`` (``run.foreground``) had them
+    ended.
     """
     directory = Path(session.directory)
     file = session.save(directory / "session.json")
     scheduling.write(directory, scheduling.known(Path(session.state), OURS.durations_dir))
     workers = 1 if session.stage == "static" else settings.workers  # it ends before workers have started
-    command = words(settings.claims, Path(session.subject), workers=workers)
+    command = words(settings.claims, Path(session.subject), workers=workers, checks=checks)
     # INT, not TERM: pytest runs its finalizers only for the former
     env = {"BOXPROOF_SESSION": str(file)}
     code = foreground(command, grace=ENDS, send=signal.SIGINT, cwd=ROOT, env=env, stop=stop)

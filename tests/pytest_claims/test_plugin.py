@@ -127,6 +127,14 @@ def test_an_assertion_in_a_dead_environment_blocks(suite: Suite) -> None:
     assert "API server does not answer" in ran.only.reason
 
 
+@pytest.mark.parametrize("body", ["raise EnvironmentFault('no answer')", "raise OSError('no route')"])
+def test_what_blocks_in_a_dead_environment_says_so(suite: Suite, body: str) -> None:
+    dead = "def pytest_claims_alive():\n    return 'API server does not answer'\n"
+    ran = suite(f"@claim('pvc-bound')\ndef test_it():\n    {body}\n", conftest=dead)
+    assert ran.only.verdict == "blocked"
+    assert ran.only.reason.startswith("environment dead: API server does not answer; seen before: ")
+
+
 def test_a_broken_liveness_probe_is_no_sign_of_life(suite: Suite) -> None:
     broken = "def pytest_claims_alive():\n    return 1 / 0\n"
     ran = suite("@claim('pvc-bound')\ndef test_it():\n    assert False\n", conftest=broken)

@@ -113,9 +113,7 @@ def restore(path: Path, *, proc: Path = PROC) -> list[str]:
         noted = json.loads(path.read_text())
     except (OSError, ValueError):
         return []
-    if others := [
-        pid for pid, words in process_table.mentioning(DAEMON).items() if Path(words[0]).name == DAEMON
-    ]:
+    if others := process_table.of_program(DAEMON):
         log.say(f"another engine runs (process {others[0]}): the machine's forwarding stays as it is")
         return []
     changed = _restored(noted.get("sysctls", {}), proc)

@@ -19,7 +19,7 @@ from boxproof.core.process import daemon, run
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings, path_after
 from boxproof.host import process_table
-from boxproof.host.engine import bridge, engine_client, engine_programs
+from boxproof.host.engine import bridge, engine_client, engine_programs, processor_share
 from boxproof.host.engine.engine_client import server_version
 from boxproof.host.fetch.apt import digest
 from pytest_claims import progress as log
@@ -112,6 +112,7 @@ def ensure(settings: Settings) -> EngineInfo:
                 version = _start(settings, layout, programs)
             engine_programs.note_worked(settings, programs)
         plug_in(layout.config, programs)
+        processor_share.widen()
         with suppress(PermissionError):  # a user namespace may not have that group
             os.chown(layout.socket, -1, SOCKET_GROUP)
     client = programs / "bin" / "docker"
@@ -143,6 +144,7 @@ def stop(settings: Settings) -> bool:
             run(["umount", "-l", point], timeout=20, check=False)
         for each in (*bridges, bridge.bridge_name(settings.state)):
             bridge.remove_bridge(each)
+        processor_share.narrow()
         if changed := bridge.restore(layout.root / TRACES):
             log.say(f"the machine's network is as before: {', '.join(changed)}")
     return bool(pid)
