@@ -56,7 +56,7 @@ from boxproof.runs import bringup, suite_runner as suites; from boxproof.cli imp
 
 whole = suites.words
 
-def words(claims, subject, *, workers):
+def words(claims, subject, *, workers, checks=()):
     asked = whole(claims, subject, workers=2)
     return [*(each for each in asked if not each.startswith("suites")), {place!r} + "/test_waits.py"]
 
