@@ -74,13 +74,14 @@ def holds(docker: Any, box: Box, file: str, mark: str) -> bool:
 
 @claim("make-deploy-end-to-end")
 def test_one_command_brings_an_edit_into_a_ready_pod(
-    steps: Steps, box: Box, docker: Any, subject: Subject, image_config: dict[str, Any]
+    steps: Steps, box: Box, docker: Any, subject: Subject, image_config: dict[str, Any], tmp_path: Path
 ) -> None:
     script, mark = after_init(image_config["Entrypoint"])[0], f"# {helper_pods.unique('mark')}"
     with control("the pod that was deployed before the edit has no mark"):
         MARKED.fails(holds(docker, box, script, mark))
         READY.fails(observe("Ready", "before the deploy", ready(steps.box)))
-        SUCCEEDS.fails(observe("exit code", "no engine", steps("deploy", env=NO_ENGINE).code))
+        nowhere = steps("deploy", env=NO_ENGINE, kubeconfig=str(tmp_path / "none"))
+        SUCCEEDS.fails(observe("exit code", "neither engine nor cluster", nowhere.code))
     steps.edit(subject.image.entrypoints[0], mark)
     readiness.with_probe(steps.subject, LATE)  # whoever does not wait for it is seen to return too early
     SUCCEEDS(observe("exit code", "deploy", steps("deploy").code))

@@ -151,3 +151,56 @@ def test_a_component_for_nodes_of_its_own_is_no_tier(session: Session, box: Path
     )
     written(box, three=COMPONENT % there)
     assert [*tiers(session, box, default=[])] == ["default", "component one", "component two"]
+
+
+PATCHED = "resources: [../../base]\npatches: [{patch: '%s'}]\n"
+kubectl_here = pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl")
+
+
+def lay(box: Path, text: str, *, at: str) -> None:
+    """Write the kustomization of an overlay."""
+    place = box / at
+    place.mkdir(parents=True)
+    (place / "kustomization.yaml").write_text(text)
+
+
+@kubectl_here
+@pytest.mark.parametrize("source", [{}, {"kustomize": "manifests/base"}])
+def test_an_overlay_beside_the_base_is_a_tier(session: Session, box: Path, source: dict[str, str]) -> None:
+    lay(box, PATCHED % (LABEL % "a"), at="manifests/overlays/prod")
+    lay(box, PATCHED % (LABEL % "of-another"), at="manifests/overlays/broken")
+    lay(box, "resources: [../prod]\n", at="manifests/overlays/inner")
+    lay(box, PATCHED % (LABEL % "a"), at="manifests/overlays/test")
+    lay(box, "resources: [pod.yaml]\n", at="manifests/overlays/alone")
+    lay(box, COMPONENT % (LABEL % "a"), at="manifests/overlays/component")
+    told = {"directory": box, "name": "box", "workload": "a", "manifests": source}
+    subject = variants.with_components(session, Subject.model_validate(told))
+    names = [f"overlay manifests/overlays/{each}" for each in ("inner", "prod")]
+    assert [each for each in subject.tiers if each.startswith("overlay")] == names
+    for name in names:
+        kubectl = shutil.which("kubectl") or ""
+        (pod,) = render.untouched(subject, components=subject.tiers[name], kubectl=kubectl)
+        assert pod["metadata"]["labels"] == {"b": "c"}
+
+
+@kubectl_here
+def test_an_overlay_that_renames_the_agent_or_wants_another_cluster_is_none(
+    session: Session, box: Path
+) -> None:
+    lay(box, "resources: [../../base]\nnamePrefix: prod-\n", at="manifests/overlays/renamed")
+    bound = LABEL.replace('"metadata"', '"spec": {"nodeName": "one"}, "metadata"')
+    lay(box, PATCHED % (bound % "a"), at="manifests/overlays/bound")
+    told = {"directory": box, "name": "box", "workload": "a"}
+    found = variants.with_components(session, Subject.model_validate(told))
+    assert not any(each.startswith("overlay") for each in found.tiers)
+
+
+@kubectl_here
+def test_an_overlay_and_the_components_of_a_check_are_rendered_together(box: Path) -> None:
+    lay(box, PATCHED % (LABEL % "a"), at="manifests/overlays/prod")
+    more = COMPONENT % '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": {"d": "e"}}}'
+    written(box, more=more)
+    subject = Subject.model_validate({"directory": box, "name": "box"})
+    asked = ("more", "overlay manifests/overlays/prod")
+    (pod,) = render.untouched(subject, components=asked, kubectl=shutil.which("kubectl") or "")
+    assert pod["metadata"]["labels"] == {"b": "c", "d": "e"}

@@ -26,8 +26,6 @@ STATE = re.compile(
 WORK = re.compile(r"(.*/)?(app|code|node_modules|projects?|repos?|repository|source|src|work|workspaces?)")
 # what a volume is mounted at that ends with the start: sockets, scratch files, an engine's own data
 RUNTIME = re.compile(r"/((var/)?(run|tmp)|dev|proc|sys|var/lib/(docker|containerd|containers))(/.*)?")
-# directories of what shows how a box is used, and is none
-EXAMPLES = frozenset({"samples", "sample", "examples", "example", "test", "tests", "testdata", "e2e"})
 
 
 @dataclass(frozen=True)

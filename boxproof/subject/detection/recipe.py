@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from boxproof.subject.detection import mcp_servers, own_bases
 from boxproof.subject.detection.directory import CLAUDE, Directory
-from boxproof.subject.detection.findings import EXAMPLES, HELPERS, Detected
+from boxproof.subject.detection.findings import HELPERS, Detected
 from boxproof.subject.image import copied_files
 from boxproof.subject.image.dockerfile import Recipe, is_for_windows, is_one
 from boxproof.subject.manifests import shipped
+from boxproof.subject.manifests.overlays import EXAMPLES
 from boxproof.subject.manifests.plain_yaml import mapping
 from boxproof.subject.manifests.starting import repository
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ import yaml
 
 from boxproof.core.process import run
 from boxproof.kube.network_policies import block_of
-from boxproof.subject.manifests import compose_file, sources, starting
+from boxproof.subject.manifests import compose_file, overlays, sources, starting
 from boxproof.subject.model import Subject
 from pytest_claims.faults import EnvironmentFault, SubjectFault, Unprovable, nearest
 
@@ -68,12 +69,14 @@ def untouched(
     """
     if subject.source == "chart" and set(components) <= set(switches(subject)):
         return _charted(subject, helm, components)
-    if components and subject.source != "base":
-        raise SubjectFault(f"no component {components[0]!r}", hint="only manifests.base has components")
+    laid_over = overlays.named(components)
+    others = [each for each in components if not each.startswith(overlays.MARK)]
+    if others and subject.source != "base":
+        raise SubjectFault(f"no component {others[0]!r}", hint="only manifests.base has components")
     if subject.source == "files":
         return sources.literal(subject)
     if subject.source == "kustomize":
-        place = subject.directory / subject.manifests.kustomize
+        place = subject.directory / (*laid_over, subject.manifests.kustomize)[0]
         try:
             return _kustomized(kubectl, place, "--load-restrictor=LoadRestrictionsNone")
         except SubjectFault as fault:
@@ -82,7 +85,8 @@ def untouched(
         raise SubjectFault(
             "the subject has no manifests", hint="manifests.files, manifests.kustomize or chart"
         )
-    return _of_base(subject, components, kubectl, files or {})
+    base = subject.directory / (*laid_over, subject.manifests.base)[0]
+    return _of_base(subject, base, others, kubectl, files or {})
 
 
 def switches(subject: Subject) -> list[str]:
@@ -136,17 +140,16 @@ def _is_installed(manifest: Mapping[str, Any]) -> bool:
 
 
 def _of_base(
-    subject: Subject, components: Sequence[str], kubectl: str, files: Mapping[str, bytes]
+    subject: Subject, base: Path, components: Sequence[str], kubectl: str, files: Mapping[str, bytes]
 ) -> Objects:
     with tempfile.TemporaryDirectory(prefix="boxproof-render-") as below:
-        root = Path(below)
-        shutil.copytree(subject.directory / subject.manifests.base, root / "base", symlinks=True)
+        root = Path(below).resolve()
         named = [each for each in components if not _is_beside(subject, each)]
         chosen = [_component(subject, each, root, files) for each in named]
         overlay = root / "overlay"
         overlay.mkdir()
         (overlay / "kustomization.yaml").write_text(
-            yaml.safe_dump({"resources": ["../base"], "components": chosen})
+            yaml.safe_dump({"resources": [os.path.relpath(base.resolve(), overlay)], "components": chosen})
         )
         return _kustomized(kubectl, overlay)
 

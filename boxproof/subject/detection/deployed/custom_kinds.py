@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boxproof.subject.detection.directory import Directory, Placed
-from boxproof.subject.detection.findings import EXAMPLES, HELPERS, Detected
+from boxproof.subject.detection.findings import HELPERS, Detected
+from boxproof.subject.manifests.overlays import EXAMPLES
 from boxproof.subject.manifests.plain_yaml import mapping
 
 DEFINITION = "CustomResourceDefinition"

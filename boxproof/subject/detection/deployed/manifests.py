@@ -11,7 +11,8 @@ import yaml
 
 from boxproof.subject.detection.deployed import charts, custom_kinds, kustomize, workload
 from boxproof.subject.detection.directory import Directory, Placed
-from boxproof.subject.detection.findings import EXAMPLES, HELPERS, Detected
+from boxproof.subject.detection.findings import HELPERS, Detected
+from boxproof.subject.manifests.overlays import EXAMPLES
 from boxproof.subject.manifests.pod_specs import KINDS, pod_spec
 from boxproof.subject.manifests.sources import BUILDERS
 from boxproof.subject.manifests.starting import repository
