@@ -16,7 +16,7 @@ from typing import Any
 from boxproof.core.process import run
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
-from boxproof.subject.image import base_image, frontends
+from boxproof.subject.image import build_faults, frontends
 from boxproof.subject.model import Subject
 from pytest_claims.faults import SubjectFault
 
@@ -71,8 +71,8 @@ def build_once(
         words += [f"--output={output or 'type=cacheonly'}", str(context)]
         result = run(words, env=engine.env, timeout=TIMEOUT, check=False)
     built = read(result.ok, result.stderr)
-    if not built.ok and base_image.OURS.search(built.said) and "--network=none" not in dockerfile:
-        raise base_image.blamed(engine, built.said)
+    if not built.ok and build_faults.is_ours(built.said) and "--network=none" not in dockerfile:
+        raise build_faults.blamed(engine, built.said)
     return built
 
 

@@ -16,7 +16,7 @@ from boxproof.cli import e2e
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import ROOT, Settings
 from boxproof.runs import bringup, run_life, suite_runner
-from boxproof.subject.image.base_image import SPOILT
+from boxproof.subject.image.build_faults import SPOILT
 from pytest_claims.faults import SubjectFault
 from pytest_claims.recording import records
 from pytest_claims.reports import html, pages, results
@@ -32,7 +32,7 @@ from boxproof.cli import e2e
 from boxproof.core.own_project import OURS
 from boxproof.core.settings import Settings
 from boxproof.runs import bringup, suite_runner
-from boxproof.subject.image.base_image import SPOILT
+from boxproof.subject.image.build_faults import SPOILT
 from pytest_claims.faults import SubjectFault
 from pytest_claims.recording import records
 from pytest_claims.recording.records import Record

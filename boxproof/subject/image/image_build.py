@@ -23,7 +23,15 @@ from boxproof.core.session import EngineInfo, ImageInfo, LockInfo, Session, labe
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import registries
 from boxproof.host.fetch.apt import NEVER_TOO_OLD, Silent, digest
-from boxproof.subject.image import base_image, build_contexts, dockerfile, frontends, layers, tools
+from boxproof.subject.image import (
+    base_image,
+    build_contexts,
+    build_faults,
+    dockerfile,
+    frontends,
+    layers,
+    tools,
+)
 from boxproof.subject.image.base_image import Base, choose, inspect, present
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import lock_check, package_lock, provenance
@@ -379,7 +387,7 @@ def _buildx(
         argv = [engine.client, *fixed, f"--metadata-file={metadata}", *words]
         result = run(argv, env=env, timeout=TIMEOUT, check=False, on_line=report)
         if not result.ok:
-            raise base_image.blamed(engine, result.stderr, base=base)
+            raise build_faults.blamed(engine, result.stderr, base=base)
         told: dict[str, Any] = json.loads(metadata.read_text())
     return told
 
