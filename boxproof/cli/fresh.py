@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import ssl
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,8 +20,9 @@ from pathlib import Path
 from boxproof.cli.options import Parser
 from boxproof.core.process import Result, environment, run
 from boxproof.core.settings import ROOT, Settings
-from boxproof.host.fetch import apt_sources
+from boxproof.host.fetch import apt_sources, pypi
 from boxproof.host.fetch.apt import Apt
+from boxproof.host.fetch.registries import authorities
 from pytest_claims import progress
 from pytest_claims.faults import BoxproofError, EnvironmentFault, UsageError, nearest
 from pytest_claims.recording import writing
@@ -32,7 +32,6 @@ PACKAGES = ("git", "python3")
 HOMES = {"user": "/home/user", "root": "/root"}
 CLONE = "boxproof"
 TIMEOUT = 3600.0
-TAKEN_OVER = frozenset({"index-url", "extra-index-url", "trusted-host", "proxy", "timeout"})
 AUTHORITIES = "/etc/registries.pem"  # not where a package of the root would write its own
 # $1 the root, $2 the user, $3 the home, $4 the command; all mounts go with the namespace
 ENTER = """
@@ -76,23 +75,20 @@ WHOLE = (Trial("the tests", "./nox -s lint tests", 0, "Session tests was success
 
 def registries() -> dict[str, str]:
     """Return the files, by their paths below /etc, that let pip and apt reach what they reach here."""
-    lines = ["[global]", f"cert = {AUTHORITIES}"]
-    settings = run([sys.executable, "-m", "pip", "config", "list"], timeout=60).stdout
-    for name, value in re.findall(r"^[\w:]+?\.([\w-]+)='(.*)'$", settings, re.MULTILINE):
-        lines += [f"{name} = {value}"] if name in TAKEN_OVER else []
     kept = re.compile(r"^Acquire::(https?::|Check-|Retries)")
     dump = run(["apt-config", "dump"], timeout=60).stdout.splitlines()
     return {
-        "pip.conf": "\n".join(dict.fromkeys(lines)) + "\n",
+        "pip.conf": pypi.configuration(AUTHORITIES),
         "apt/apt.conf.d/90registries": "\n".join(each for each in dump if kept.match(each)) + "\n",
     }
 
 
 def furnish(root: Path) -> None:
     """Give ``root`` what leads to the registries, a user, and clones of the last commit."""
-    authorities = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
-    for source, target in (("/etc/resolv.conf",) * 2, ("/etc/hosts",) * 2, (authorities, AUTHORITIES)):
-        shutil.copyfile(source, root / target.lstrip("/"))
+    trusted = authorities()
+    for source, target in (("/etc/resolv.conf",) * 2, ("/etc/hosts",) * 2, (trusted, AUTHORITIES)):
+        if source:
+            shutil.copyfile(source, root / target.lstrip("/"))
     for name, text in registries().items():
         (root / "etc" / name).write_text(text)
     run(["chroot", root, "useradd", "--create-home", "--uid", "1000", "user"], timeout=60)

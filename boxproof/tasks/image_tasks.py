@@ -16,12 +16,12 @@ from boxproof.core.process import run
 from boxproof.core.session import ImageInfo, LockInfo
 from boxproof.core.settings import CHECKOUT, ROOT, Settings
 from boxproof.host.engine import engine_choice, engine_client
-from boxproof.host.fetch import binary_cache, oci_registry
+from boxproof.host.fetch import binary_cache, oci_registry, pypi, registries
 from boxproof.runs import inputs
 from boxproof.subject import copies, model
-from boxproof.subject.image import base_image, image_build, image_files, packages, secret_build
+from boxproof.subject.image import base_image, image_build, image_files, secret_build
 from boxproof.subject.manifests import helm
-from boxproof.subject.supply_chain import lock_check, package_lock, scan
+from boxproof.subject.supply_chain import lock_check, package_lock, packages, scan
 from pytest_claims import progress
 from pytest_claims.faults import UsageError
 from pytest_claims.selection import short
@@ -110,8 +110,8 @@ def index() -> Iterator[list[str]]:
     """Give the options that lend a build the Python index of this machine, and its CA bundle."""
     with tempfile.TemporaryDirectory(prefix="boxproof-harness-") as below:
         conf = Path(below) / "pip.conf"
-        conf.write_text(fresh.registries()["pip.conf"])
-        bundle = next((each for each in base_image.CA_BUNDLES if Path(each).is_file()), "/dev/null")
+        conf.write_text(pypi.configuration(fresh.AUTHORITIES))
+        bundle = registries.authorities() or Path("/dev/null")
         yield [f"--secret=id=pip-conf,src={conf}", f"--secret=id=pip-ca,src={bundle}"]
 
 

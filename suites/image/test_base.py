@@ -14,8 +14,8 @@ from boxproof.core.settings import Settings
 from boxproof.probes import local_registry
 from boxproof.subject.image import dockerfile
 from boxproof.subject.image.bad_images import layered
-from boxproof.subject.image.base_image import LENT
 from boxproof.subject.image.image_files import reader
+from boxproof.subject.image.stand_ins import LENT
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
 from pytest_claims import claim, control, needs, observe, require, scope

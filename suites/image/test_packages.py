@@ -13,7 +13,7 @@ import pytest
 from boxproof.core.session import EngineInfo, ImageInfo, Session
 from boxproof.core.settings import Settings
 from boxproof.subject.copies import carry_out
-from boxproof.subject.image import dockerfile, image_build, layers, packages
+from boxproof.subject.image import dockerfile, image_build, layers
 from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.base_image import Base
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
@@ -21,7 +21,7 @@ from boxproof.subject.image.image_files import reader
 from boxproof.subject.image.layers import Layer
 from boxproof.subject.manifests import shipped
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import provenance
+from boxproof.subject.supply_chain import packages, provenance
 from pytest_claims import claim, control, needs, observe, require, scope
 from pytest_claims.faults import SubjectFault, Unprovable
 from suites.image import manager_caches, named_elsewhere, trial_build

@@ -17,14 +17,14 @@ from boxproof.core.session import ImageInfo, Session
 from boxproof.core.settings import Settings
 from boxproof.fixtures.factories import Containers
 from boxproof.probes.containers import LocalContainer
-from boxproof.subject.image import dockerfile, image_build, packages, tools
+from boxproof.subject.image import dockerfile, image_build, tools
 from boxproof.subject.image.bad_images import layered
 from boxproof.subject.image.dockerfile import Recipe
 from boxproof.subject.image.image_files import reader
 from boxproof.subject.image.layers import Layer, layers
 from boxproof.subject.image.tools import Tool
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import lock_check, package_lock
+from boxproof.subject.supply_chain import lock_check, package_lock, packages
 from pytest_claims import claim, control, note, observe, require, scope
 from pytest_claims.faults import SubjectFault
 from pytest_claims.pace import stretched

@@ -17,11 +17,11 @@ from boxproof.core.session import EngineInfo
 from boxproof.core.session import run_labels as labels
 from boxproof.probes.local_registry import Registry
 from boxproof.probes.pods import helper_pods
-from boxproof.subject.image import build_contexts, packages, secret_build
+from boxproof.subject.image import build_contexts, secret_build
 from boxproof.subject.image import dockerfile as recipe
 from boxproof.subject.image.dockerfile import Recipe, Stage, Step
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import stand_in_debs
+from boxproof.subject.supply_chain import packages, stand_in_debs
 from suites.image import trial_build
 
 ARCHIVE, PLACE = "boxproof-archive", "/boxproof-archive"  # the build context, and where a RUN has it

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from boxproof.core.process import run
+from boxproof.core.process import given, run
 from boxproof.core.settings import Settings, search_path
 from boxproof.host.fetch import pypi
 from boxproof.host.fetch.apt import digest, publish
@@ -106,6 +106,18 @@ def client(settings: Settings) -> list[str]:
         raise EnvironmentFault(f"no node with npm in {tree}", hint="remove the directory and try again")
     nodes[0].chmod(0o755)
     return [str(nodes[0]), str(scripts[0])]
+
+
+def configuration(authorities: str) -> str:
+    """Return an npmrc with which npm elsewhere reaches the registry that npm is set to here.
+
+    ``authorities`` is the path of the bundle of certificates there, "" for npm's own.
+    """
+    found = shutil.which("npm")
+    told = run([found, "config", "get", "registry"], timeout=60, check=False).stdout.strip() if found else ""
+    registry = told or given("npm_config_registry")
+    lines = [f"registry={registry}"] if registry.startswith(("http://", "https://")) else []
+    return "".join(f"{each}\n" for each in [*lines, *([f"cafile={authorities}"] if authorities else [])])
 
 
 def _environment(program: str, settings: Settings, directory: Path) -> dict[str, str]:

@@ -34,6 +34,7 @@ NONE_SUCH = re.compile(
     r"No matching distribution|no version of|was not found in the package registry|\b404\b"
 )
 INDEX = "PIP_INDEX_URL (uv: UV_INDEX_URL)"
+TAKEN_OVER = frozenset({"index-url", "extra-index-url", "trusted-host", "proxy", "timeout"})
 OTHER = re.compile(r"do not match the hashes|Hash mismatch", re.IGNORECASE)
 
 
@@ -104,6 +105,18 @@ def listed(name: str) -> str:
     if found.ok and pinned(name) in re.split(r"[\s,]+", found.stdout):
         return ""
     return "the index does not have it" if found.ok else "the index does not answer, or has none"
+
+
+def configuration(authorities: str) -> str:
+    """Return a pip.conf with which pip elsewhere reaches the index that it reaches here.
+
+    ``authorities`` is the path of the bundle of certificates there, "" for pip's own.
+    """
+    lines = ["[global]", *([f"cert = {authorities}"] if authorities else [])]
+    settings = run([sys.executable, "-m", "pip", "config", "list"], timeout=60, check=False).stdout
+    for name, value in re.findall(r"^[\w:]+?\.([\w-]+)='(.*)'$", settings, re.MULTILINE):
+        lines += [f"{name} = {value}"] if name in TAKEN_OVER else []
+    return "\n".join(dict.fromkeys(lines)) + "\n"
 
 
 def _installer() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from pytest_claims import pace
 from pytest_claims.faults import BoxproofError, EnvironmentFault
 
 PATIENCE = 1.2  # seconds
+BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")  # Debian, Fedora
 PROBE_MODULE = ROOT / "cluster" / "modules" / "kind" / "go.mod"
 T = TypeVar("T")
 TRIES, PAUSE = 4, 0.5  # of one question to a registry; the pauses, in seconds, double
@@ -35,6 +37,13 @@ SAID = re.compile(  # by a command of ours that lacked an input
     r"^boxproof: .*(does not answer, asked for|inputs? cannot be had|archive of \S+ does not answer).*",
     re.MULTILINE,
 )
+
+
+def authorities() -> Path | None:
+    """Return the file with the authorities that this machine trusts: SSL_CERT_FILE, or the system's."""
+    named = ssl.get_default_verify_paths().cafile
+    files = [Path(each) for each in (*((named,) if named else ()), *BUNDLES)]
+    return next((each for each in files if each.is_file()), None)
 
 
 def answers(url: str, *, method: str = "HEAD", fine: tuple[int, ...] = ()) -> str:

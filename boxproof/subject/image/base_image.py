@@ -14,35 +14,19 @@ from boxproof.core.process import CommandTimedOut, Result, run
 from boxproof.core.session import EngineInfo
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import registries
-from boxproof.host.fetch.apt import NEVER_TOO_OLD, Apt, digest
+from boxproof.host.fetch.apt import Apt
 from boxproof.subject.image import build_faults
 from pytest_claims import progress
-from pytest_claims.faults import BoxproofError, EnvironmentFault, SubjectFault
+from pytest_claims.faults import EnvironmentFault, SubjectFault
 
 NONCE = "/etc/boxproof-build"
 LABEL = "boxproof.dev/nonce"
 ARGUMENT = "BUILD_NONCE"  # a Dockerfile that takes it writes the mark itself
-LENT = "boxproof-base-lent"
-ARCHIVES = (
-    "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"
-)
-CLEAN = "/etc/apt/apt.conf.d/docker-clean"  # by its name: recipes that keep archives in a mount remove it
-EMPTIES = [  # as the images do that it takes the place of: no layer of theirs keeps archives
-    f'DPkg::Post-Invoke {{ "{ARCHIVES}"; }};',
-    f'APT::Update::Post-Invoke {{ "{ARCHIVES}"; }};',
-    'Dir::Cache::pkgcache "";',
-    'Dir::Cache::srcpkgcache "";',
-]
-CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 Build = Callable[[Sequence[str]], object]
 PINNED = re.compile(r"^ARG BASE_IMAGE=(\S+)", re.MULTILINE)
 SYSTEMS = frozenset({"debian", "ubuntu"})  # what a bootstrapped root may stand for
 PACKAGES = ("ca-certificates",)  # a mirror may want HTTPS before the first package comes
 SUITE = "bookworm"  # on Debian machines; elsewhere the machine's own
-RELEASES = {  # the numbers of releases, as tags have them
-    "bullseye": "11", "bookworm": "12", "trixie": "13", "forky": "14",
-    "focal": "20.04", "jammy": "22.04", "noble": "24.04", "resolute": "26.04",
-}  # fmt: skip
 HOOKS = (  # the machine's mirror is no part of the image; the documents of packages are never read in it
     'rm -rf "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/usr/share/doc "$1"/usr/share/info',
     'find "$1"/usr/share/locale -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +',
@@ -117,92 +101,6 @@ def _of_hub(reference: str) -> bool:
     host, slash, _ = reference.partition("/")
     elsewhere = bool(slash) and host != "docker.io" and ("." in host or ":" in host or host == "localhost")
     return not elsewhere and "$" not in reference
-
-
-def stand_ins(settings: Settings, engine: EngineInfo, bases: Sequence[str], build: Build) -> dict[str, str]:
-    """Return the root of this machine's distribution that takes the place of each base that needs one.
-
-    Only where no registry answers, for a plain Debian or Ubuntu of any tag that the engine does not have; it
-    has the machine's package mirror, for this build alone.
-    """
-    wanted = [each for each in dict.fromkeys(bases) if is_system(each) and not inspect(engine, each)]
-    if not wanted or not registries.registry(settings, engine.host):
-        return {}
-    reference = _lent(engine, bootstrapped(settings, engine), build)
-    for each in wanted if engine.way == "embedded" else ():  # ours alone: what else starts there finds it too
-        if "@" not in each:
-            run([engine.client, "tag", reference, each], env=engine.env, timeout=60)
-    for each in wanted:
-        progress.say(f"no registry answers: {reference} takes the place of {each}", style="yellow")
-    return dict.fromkeys(wanted, reference)
-
-
-def as_options(lent: Mapping[str, str]) -> list[str]:
-    """Return the build's options that have it start from these images in the place of its bases."""
-    return [f"--build-context={each}=docker-image://{reference}" for each, reference in lent.items()]
-
-
-def replaced(engine: EngineInfo, bases: Sequence[str], options: Sequence[str]) -> tuple[str, ...]:
-    """Return the bases that a build with these options does not start from, but from a root of ours.
-
-    Also one whose name an earlier build of ours has given to it.
-    """
-    named = [each for each in dict.fromkeys(bases) if is_system(each)]
-    told = {each.partition("=docker-image://")[0] for each in options}
-    return tuple(
-        each
-        for each in named
-        if f"--build-context={each}" in told or f"{LENT}:" in inspect(engine, each, "{{json .RepoTags}}")
-    )
-
-
-def excused(settings: Settings, fault: SubjectFault, instead_of: Sequence[str]) -> BoxproofError:
-    """Return the fault of a build where others took the place of bases: ours where one is of another release.
-
-    What a recipe names of its distribution, packages and their versions, is not in the root of another one.
-    """
-    if not instead_of:
-        return fault
-    apt, suite = packages(settings)
-    others = [each for each in instead_of if not is_of_release(each, apt.distribution, suite)]
-    if not others:
-        return fault
-    hint = f"docker load {others[0]} into the engine, or name a registry that is reachable"
-    return EnvironmentFault(
-        f"{fault.message}\non {apt.distribution} {suite} in place of {others[0]}", hint=hint
-    )
-
-
-def is_of_release(reference: str, distribution: str, suite: str) -> bool:
-    """Return whether a distribution's image is by its tag of a release: ``debian:12.5-slim`` of bookworm."""
-    name, _, tag = reference.partition("@")[0].rpartition("/")[2].partition(":")
-    release = tag.partition("-")[0]
-    number = RELEASES.get(suite, suite)
-    return name == distribution and (release in (suite, number) or release.startswith(f"{number}."))
-
-
-def _lent(engine: EngineInfo, base: Base, build: Build) -> str:
-    """Return the bootstrapped root with the machine's package mirror in it."""
-    bundle = next((each for each in CA_BUNDLES if Path(each).is_file()), "")
-    secure = bool(bundle) and "https:" in base.sources
-    settings = [f'{NEVER_TOO_OLD} "false";'] if base.dated else []
-    settings += ['Acquire::https::CAInfo "/etc/boxproof-ca.crt";'] if secure else []
-    text = [f"FROM {base.reference}", "COPY sources.list /etc/apt/sources.list"]
-    text += ["COPY conf /etc/apt/apt.conf.d/99boxproof", f"COPY clean {CLEAN}"]
-    text += ["COPY ca /etc/boxproof-ca.crt"] if secure else []
-    reference = f"{LENT}:{digest('lent', base.digest, base.sources, settings, EMPTIES, text)}"
-    with tempfile.TemporaryDirectory(prefix="boxproof-lent-") as below:
-        context = Path(below)
-        (context / "Dockerfile").write_text("\n".join(text) + "\n")
-        (context / "sources.list").write_text(base.sources)
-        (context / "conf").write_text("".join(f"{each}\n" for each in settings))
-        (context / "clean").write_text("".join(f"{each}\n" for each in EMPTIES))
-        if secure:
-            (context / "ca").write_bytes(Path(bundle).read_bytes())
-        with filelock.FileLock(f"{tempfile.gettempdir()}/{LENT}.lock"):
-            if not inspect(engine, reference):
-                build([f"--tag={reference}", str(context)])
-    return reference
 
 
 @dataclass(frozen=True)

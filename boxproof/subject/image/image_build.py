@@ -30,6 +30,7 @@ from boxproof.subject.image import (
     dockerfile,
     frontends,
     layers,
+    stand_ins,
     tools,
 )
 from boxproof.subject.image.base_image import Base, choose, inspect, present
@@ -159,7 +160,7 @@ def _stands(settings: Settings, engine: EngineInfo, base: Base | None, reference
     instead_of = "" if base else provenance.replaced(settings.cache, found)
     if instead_of is None:  # built before that was noted
         return False
-    if not instead_of or base_image.replaced(engine, instead_of.split(AND), ()):
+    if not instead_of or stand_ins.replaced(engine, instead_of.split(AND), ()):
         return True
     return bool(registries.registry(settings, engine.host))
 
@@ -245,13 +246,13 @@ def _build(
         words = stack.enter_context(options(settings, engine, subject, base, nonce, lock))
         context = stack.enter_context(context_of(subject, lock))
         read = stack.enter_context(frontends.recipe(settings, engine, written))
-        instead_of = () if base else base_image.replaced(engine, _bases(subject), words)
+        instead_of = () if base else stand_ins.replaced(engine, _bases(subject), words)
         named = [f"--tag={built}", f"--file={read}"]
         named += [f"--target={subject.image.target}"] if subject.image.target else []
         try:
             metadata = _buildx(engine, [*named, *words, str(context)], heard, base.reference if base else "")
         except SubjectFault as fault:
-            raise base_image.excused(settings, fault, instead_of) from fault
+            raise stand_ins.excused(settings, fault, instead_of) from fault
     if not own:
         base_image.put(partial(_buildx, engine, report=None), built, reference, nonce)
     if unheld and lock is not None and lock.total:
@@ -267,7 +268,7 @@ def standing_in(settings: Settings, engine: EngineInfo, reference: str) -> str:
 
 
 def _stand_ins(settings: Settings, engine: EngineInfo, bases: Sequence[str]) -> dict[str, str]:
-    return base_image.stand_ins(settings, engine, bases, partial(_buildx, engine, report=None))
+    return stand_ins.lend(settings, engine, bases, partial(_buildx, engine, report=None))
 
 
 def _bases(subject: Subject) -> list[str]:
@@ -340,7 +341,7 @@ def options(
     if not (base and base.digest):  # its recipe says what it starts from
         bases = _bases(subject)
         base_image.demand(settings, engine, bases)
-        words += base_image.as_options(_stand_ins(settings, engine, bases))
+        words += stand_ins.as_options(_stand_ins(settings, engine, bases))
     with ExitStack() as stack:
         if base and base.sources and lock is not None and lock.kept:
             base = replace(base, sources=stack.enter_context(package_lock.served(lock.kept)), dated=False)
@@ -364,7 +365,7 @@ def _secrets(base: Base, below: Path, apt: Sequence[str]) -> list[str]:
     settings = ['Dir::Etc::sourcelist "/run/secrets/apt-sources"', *apt]
     settings += [f'{NEVER_TOO_OLD} "false"'] if base.dated else []
     lent = {"apt-sources": base.sources, "apt-conf": "".join(f"{each};\n" for each in settings)}
-    bundle = next((each for each in base_image.CA_BUNDLES if Path(each).is_file()), "")
+    bundle = registries.authorities()
     words = []
     if bundle and "https:" in base.sources:
         lent["apt-conf"] += 'Acquire::https::CAInfo "/run/secrets/host-ca";\n'

@@ -12,10 +12,10 @@ from boxproof.core.session import EngineInfo, LockInfo, Move
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import apt_sources
 from boxproof.host.fetch.apt import Silent, versions_of
-from boxproof.subject.image import base_image, packages
+from boxproof.subject.image import base_image
 from boxproof.subject.image import dockerfile as recipe
 from boxproof.subject.model import Subject
-from boxproof.subject.supply_chain import package_lock
+from boxproof.subject.supply_chain import package_lock, packages
 from pytest_claims.faults import EnvironmentFault
 
 ARCHIVE, SNAPSHOT, KEPT, IMAGE, NOTHING = "archive", "snapshot", "kept", "image", "nothing"

@@ -21,10 +21,10 @@ from boxproof.core.settings import Settings
 from boxproof.host.fetch import binary_cache
 from boxproof.host.fetch.apt import digest, publish
 from boxproof.subject.image.dockerfile import Recipe, Step
-from boxproof.subject.image.packages import Package
 from boxproof.subject.image.shell_commands import program
 from boxproof.subject.image.tools import Tool
 from boxproof.subject.supply_chain import checksums, stand_in_debs
+from boxproof.subject.supply_chain.packages import Package
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault, SubjectFault, UsageError
 from pytest_claims.selection import short

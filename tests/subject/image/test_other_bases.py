@@ -10,7 +10,7 @@ import pytest
 from boxproof.core.session import EngineInfo, ImageInfo
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import registries
-from boxproof.subject.image import base_image, image_build
+from boxproof.subject.image import base_image, image_build, stand_ins
 from boxproof.subject.model import Subject
 from boxproof.subject.supply_chain import provenance
 from pytest_claims.faults import EnvironmentFault, SubjectFault
@@ -57,7 +57,7 @@ def build(
         monkeypatch.setattr(image_build, "lock_of", lambda *_: None)
         monkeypatch.setattr(base_image, "put", lambda build, _, tag, __: build([f"--tag={tag}", "."]))
         root = base_image.Base("boxproof-base:bookworm-1", DIGEST, substituted=True)
-        monkeypatch.setattr(base_image, "bootstrapped", lambda *_: root)
+        monkeypatch.setattr(stand_ins, "bootstrapped", lambda *_: root)
         return image_build.build(Settings(cache=tmp_path / "cache"), engine, subject)
 
     return made
@@ -81,12 +81,12 @@ def test_once_a_registry_answers_it_is_built_anew(build: Callable[[str], ImageIn
 
 def test_a_name_that_was_given_to_a_root_of_ours_is_no_base(engine: EngineInfo, tmp_path: Path) -> None:
     (tmp_path / "images").write_text("debian:12\n")
-    assert base_image.replaced(engine, ["debian:12", "node:22"], ()) == ()
+    assert stand_ins.replaced(engine, ["debian:12", "node:22"], ()) == ()
     (tmp_path / "tags").write_text('["debian:12","boxproof-base-lent:1"]\n')
-    assert base_image.replaced(engine, ["debian:12", "node:22"], ()) == ("debian:12",)
+    assert stand_ins.replaced(engine, ["debian:12", "node:22"], ()) == ("debian:12",)
     lent = [f"--build-context=ubuntu:24.04@{DIGEST}=docker-image://boxproof-base-lent:1"]
     (tmp_path / "tags").write_text("")
-    assert base_image.replaced(engine, [f"ubuntu:24.04@{DIGEST}"], lent) == (f"ubuntu:24.04@{DIGEST}",)
+    assert stand_ins.replaced(engine, [f"ubuntu:24.04@{DIGEST}"], lent) == (f"ubuntu:24.04@{DIGEST}",)
 
 
 def test_a_layer_of_ours_on_top_is_on_the_same_base(tmp_path: Path) -> None:
@@ -106,10 +106,10 @@ def test_a_base_with_a_digest_has_a_stand_in_by_its_whole_name(
     pinned = f"debian:bookworm-slim@{DIGEST}"
     monkeypatch.setattr(registries, "registry", lambda *_: "no answer")
     root = base_image.Base("boxproof-base:bookworm-1", DIGEST, substituted=True)
-    monkeypatch.setattr(base_image, "bootstrapped", lambda *_: root)
+    monkeypatch.setattr(stand_ins, "bootstrapped", lambda *_: root)
     settings = Settings(cache=tmp_path)
-    lent = base_image.stand_ins(settings, engine, [pinned], lambda _: None)
-    (option,) = base_image.as_options(lent)
+    lent = stand_ins.lend(settings, engine, [pinned], lambda _: None)
+    (option,) = stand_ins.as_options(lent)
     assert option.startswith(f"--build-context={pinned}=docker-image://boxproof-base-lent:")
     assert image_build.standing_in(settings, engine, pinned).startswith("boxproof-base-lent:")
     assert image_build.standing_in(settings, engine, "node:22") == "node:22"
@@ -138,9 +138,9 @@ def test_a_recipe_that_fails_on_another_release_than_its_own_is_not_at_fault(
     class Machine:
         distribution = "debian"
 
-    monkeypatch.setattr(base_image, "packages", lambda *_: (Machine, "bookworm"))
+    monkeypatch.setattr(stand_ins, "packages", lambda *_: (Machine, "bookworm"))
     fault = SubjectFault("E: Version '1' for 'tini' was not found")
-    found = base_image.excused(Settings(cache=tmp_path), fault, [reference])
+    found = stand_ins.excused(Settings(cache=tmp_path), fault, [reference])
     assert (found is fault) is same
     if not same:
         assert isinstance(found, EnvironmentFault)
@@ -149,4 +149,4 @@ def test_a_recipe_that_fails_on_another_release_than_its_own_is_not_at_fault(
 
 def test_a_recipe_on_its_own_base_is_at_fault_itself(tmp_path: Path) -> None:
     fault = SubjectFault("E: Version '1' for 'tini' was not found")
-    assert base_image.excused(Settings(cache=tmp_path), fault, []) is fault
+    assert stand_ins.excused(Settings(cache=tmp_path), fault, []) is fault

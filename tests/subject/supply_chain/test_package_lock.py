@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from boxproof.subject.image import dockerfile
-from boxproof.subject.image.packages import Package
 from boxproof.subject.image.tools import Obtain, Tool
 from boxproof.subject.supply_chain import package_lock
+from boxproof.subject.supply_chain.packages import Package
 from pytest_claims.faults import SubjectFault
 
 

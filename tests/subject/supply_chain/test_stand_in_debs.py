@@ -7,8 +7,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from boxproof.subject.image import packages
-from boxproof.subject.supply_chain import stand_in_debs
+from boxproof.subject.supply_chain import packages, stand_in_debs
 
 
 def members(package: bytes) -> dict[str, bytes]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from boxproof.subject.image import packages
 from boxproof.subject.image.layers import Layer
+from boxproof.subject.supply_chain import packages
 
 STATUS = """\
 Package: git
