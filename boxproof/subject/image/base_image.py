@@ -84,25 +84,6 @@ def referenced(settings: Settings, engine: EngineInfo, reference: str, name: str
     return local
 
 
-def demand(settings: Settings, engine: EngineInfo, bases: Sequence[str]) -> None:
-    """Raise EnvironmentFault for a base of Docker Hub's that the engine does not have and nobody gives.
-
-    A distribution's own image has a substitute; what another registry has, only that registry can say.
-    """
-    hubs = [each for each in dict.fromkeys(bases) if _of_hub(each) and not is_system(each)]
-    lacking = [each for each in hubs if not inspect(engine, each)]
-    if lacking and (why := registries.registry(settings, engine.host)):
-        hint = "docker load it into the engine, or build on debian or ubuntu: these have a substitute"
-        raise EnvironmentFault(f"{lacking[0]} cannot be pulled: {why}", hint=hint)
-
-
-def _of_hub(reference: str) -> bool:
-    """Return whether an image is Docker Hub's by its name, as the engine reads it."""
-    host, slash, _ = reference.partition("/")
-    elsewhere = bool(slash) and host != "docker.io" and ("." in host or ":" in host or host == "localhost")
-    return not elsewhere and "$" not in reference
-
-
 @dataclass(frozen=True)
 class Base:
     """``reference`` is for FROM, ``digest`` its id; ``sources`` are apt source lines for the build alone.
@@ -120,8 +101,14 @@ class Base:
 
 def is_system(reference: str) -> bool:
     """Return whether an image is a distribution as Docker Hub has it, and not what somebody made of one."""
+    return official(reference)[0] in SYSTEMS
+
+
+def official(reference: str) -> tuple[str, str]:
+    """Return the name and the tag of one of Docker Hub's own images, the name of any other is a path."""
     bare = reference.partition("@")[0].removeprefix("docker.io/").removeprefix("library/")
-    return bare.partition(":")[0] in SYSTEMS
+    name, _, tag = bare.partition(":")
+    return name, tag
 
 
 def pinned_system(dockerfile: str) -> re.Match[str] | None:

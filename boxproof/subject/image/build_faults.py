@@ -73,6 +73,11 @@ def is_ours(said: str) -> bool:
     return bool(OURS.search(_without_recipe(said)))
 
 
+def of_a_command(said: str) -> bool:
+    """Return whether it was a command of the recipe that failed, and not what the builder does itself."""
+    return any("did not complete successfully" in each for each in SOLVER.findall(said))
+
+
 def cause(said: str) -> str:
     """Return in one line why a build failed: what the command that failed said of it, and which one it was.
 

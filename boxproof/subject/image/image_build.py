@@ -340,7 +340,7 @@ def options(
         words += [f"--build-arg=BASE_IMAGE={base.reference}"]
     if not (base and base.digest):  # its recipe says what it starts from
         bases = _bases(subject)
-        base_image.demand(settings, engine, bases)
+        stand_ins.demand(settings, engine, bases)
         words += stand_ins.as_options(_stand_ins(settings, engine, bases))
     with ExitStack() as stack:
         if base and base.sources and lock is not None and lock.kept:

@@ -40,7 +40,7 @@ def test_a_pinned_toolchain_serves_every_module_of_ours(monkeypatch: pytest.Monk
     assert used == set(golang.PINS), "every module is served, and no toolchain is pinned for none"
 
 
-@pytest.mark.parametrize("name", [*golang.PINS, "node"])
+@pytest.mark.parametrize("name", [*golang.PINS, "node", "node-20", "node-22"])
 def test_toolchains_are_pinned_by_hash(name: str) -> None:
     words = (pypi.PINS / f"{name}.txt").read_text().split()
     assert words[0].count("==") == 1

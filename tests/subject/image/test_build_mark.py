@@ -10,7 +10,7 @@ import pytest
 from boxproof.core.session import RUN_LABEL, EngineInfo, labels_here
 from boxproof.core.settings import Settings
 from boxproof.host.fetch import registries
-from boxproof.subject.image import base_image
+from boxproof.subject.image import base_image, stand_ins
 from pytest_claims.faults import EnvironmentFault
 
 
@@ -66,7 +66,9 @@ def test_a_dockerfile_that_takes_the_mark_writes_it_itself() -> None:
     ("base", "there", "registry", "blocks"),
     [
         ("alpine", False, "no answer", True),
-        ("docker.io/library/node:22", False, "no answer", True),
+        ("docker.io/library/node:22-alpine", False, "no answer", True),
+        ("docker.io/library/node:22", False, "no answer", False),
+        ("team/node:22", False, "no answer", True),
         ("team/base:1", False, "no answer", True),
         ("alpine", True, "no answer", False),
         ("alpine", False, "", False),
@@ -79,12 +81,12 @@ def test_a_dockerfile_that_takes_the_mark_writes_it_itself() -> None:
 def test_a_base_that_nobody_gives_blocks_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, base: str, there: bool, registry: str, blocks: bool
 ) -> None:
-    monkeypatch.setattr(base_image, "inspect", lambda *_: "sha256:aa" if there else "")
+    monkeypatch.setattr(stand_ins, "inspect", lambda *_: "sha256:aa" if there else "")
     monkeypatch.setattr(registries, "registry", lambda *_: registry)
     engine = EngineInfo(host="unix:///nowhere", client="docker", way="embedded", version="1")
     if not blocks:
-        base_image.demand(Settings(), engine, [base])
+        stand_ins.demand(Settings(), engine, [base])
         return
     with pytest.raises(EnvironmentFault, match=f"{base} cannot be pulled: no answer") as fault:
-        base_image.demand(Settings(), engine, [base])
+        stand_ins.demand(Settings(), engine, [base])
     assert "docker load" in fault.value.hint

@@ -16,6 +16,7 @@ from boxproof.subject.supply_chain import provenance
 from pytest_claims.faults import EnvironmentFault, SubjectFault
 
 DIGEST = "sha256:" + "a" * 64
+FAILED = 'ERROR: failed to solve: process "/bin/sh -c x" did not complete successfully: exit code: 1'
 CLIENT = """#!/bin/sh
 case "$*" in
 *RepoTags*) cat {place}/tags ;;
@@ -81,9 +82,9 @@ def test_once_a_registry_answers_it_is_built_anew(build: Callable[[str], ImageIn
 
 def test_a_name_that_was_given_to_a_root_of_ours_is_no_base(engine: EngineInfo, tmp_path: Path) -> None:
     (tmp_path / "images").write_text("debian:12\n")
-    assert stand_ins.replaced(engine, ["debian:12", "node:22"], ()) == ()
+    assert stand_ins.replaced(engine, ["debian:12", "python:3.13"], ()) == ()
     (tmp_path / "tags").write_text('["debian:12","boxproof-base-lent:1"]\n')
-    assert stand_ins.replaced(engine, ["debian:12", "node:22"], ()) == ("debian:12",)
+    assert stand_ins.replaced(engine, ["debian:12", "python:3.13"], ()) == ("debian:12",)
     lent = [f"--build-context=ubuntu:24.04@{DIGEST}=docker-image://boxproof-base-lent:1"]
     (tmp_path / "tags").write_text("")
     assert stand_ins.replaced(engine, [f"ubuntu:24.04@{DIGEST}"], lent) == (f"ubuntu:24.04@{DIGEST}",)
@@ -112,7 +113,7 @@ def test_a_base_with_a_digest_has_a_stand_in_by_its_whole_name(
     (option,) = stand_ins.as_options(lent)
     assert option.startswith(f"--build-context={pinned}=docker-image://boxproof-base-lent:")
     assert image_build.standing_in(settings, engine, pinned).startswith("boxproof-base-lent:")
-    assert image_build.standing_in(settings, engine, "node:22") == "node:22"
+    assert image_build.standing_in(settings, engine, "python:3.13") == "python:3.13"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +131,7 @@ def test_a_base_with_a_digest_has_a_stand_in_by_its_whole_name(
         ("debian:latest", False),
         (f"debian@{DIGEST}", False),
         ("ubuntu:24.04", False),
+        ("node:22-bookworm-slim", False),
     ],
 )
 def test_a_recipe_that_fails_on_another_release_than_its_own_is_not_at_fault(
@@ -139,12 +141,17 @@ def test_a_recipe_that_fails_on_another_release_than_its_own_is_not_at_fault(
         distribution = "debian"
 
     monkeypatch.setattr(stand_ins, "packages", lambda *_: (Machine, "bookworm"))
-    fault = SubjectFault("E: Version '1' for 'tini' was not found")
+    fault = SubjectFault(f"E: Version '1' for 'tini' was not found\n{FAILED}")
     found = stand_ins.excused(Settings(cache=tmp_path), fault, [reference])
     assert (found is fault) is same
     if not same:
         assert isinstance(found, EnvironmentFault)
         assert f"on debian bookworm in place of {reference}" in found.message
+
+
+def test_no_base_excuses_what_the_builder_refuses_itself(tmp_path: Path) -> None:
+    fault = SubjectFault('ERROR: failed to build: failed to solve: "/no-such-file": not found')
+    assert stand_ins.excused(Settings(cache=tmp_path), fault, ["node:22"]) is fault
 
 
 def test_a_recipe_on_its_own_base_is_at_fault_itself(tmp_path: Path) -> None:

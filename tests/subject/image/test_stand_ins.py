@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from boxproof.core.process import run
 from boxproof.host.fetch import registries
 from boxproof.subject.image import stand_ins
 from boxproof.subject.image.base_image import Base
@@ -69,3 +70,44 @@ def test_no_credentials_come_into_a_layer(bundle: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PIP_INDEX_URL", "https://somebody:word@index.invalid/simple")
     monkeypatch.setenv("npm_config_registry", "https://somebody:word@packages.invalid/npm/")
     assert not any("somebody" in text for text in stand_ins.furniture(BASE).values())
+
+
+@pytest.mark.parametrize(
+    ("reference", "pin", "slim"),
+    [
+        ("node:22-slim", "node-22", True),
+        ("node:22", "node-22", False),
+        ("docker.io/library/node:20.18.1-bookworm-slim@sha256:aa", "node-20", True),
+        ("node:18-bookworm", "node-20", False),
+        ("node:lts", "node", False),
+        ("node:lts-slim", "node", True),
+        ("node:26-slim", "node", True),
+        ("node:slim", None, False),
+        ("node", "node", False),
+        ("node:22-alpine", None, False),
+        ("node:22-alpine3.21", None, False),
+        ("team/node:22", None, False),
+        ("ghcr.io/library/node:22", None, False),
+        ("nodejs:22", None, False),
+    ],
+)
+def test_node_has_a_stand_in_of_its_major_version(reference: str, pin: str | None, slim: bool) -> None:
+    found = stand_ins.node_of(reference)
+    assert (found and found.pin, bool(found and found.slim)) == (pin, slim)
+    assert stand_ins.has_one(reference) is (pin is not None)
+
+
+@pytest.mark.parametrize(
+    ("words", "started"),
+    [(["--version"], "node --version"), (["server.js"], "node server.js"), (["echo", "a b"], "a b")],
+)
+def test_its_entrypoint_starts_node_for_what_is_no_program(
+    tmp_path: Path, words: list[str], started: str
+) -> None:
+    starter, node = tmp_path / "starter", tmp_path / "node"
+    starter.write_text(stand_ins.STARTER)
+    node.write_text('#!/bin/sh\necho node "$@"\n')
+    for each in (starter, node):
+        each.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    assert run([starter, *words], env=path, timeout=10).stdout.strip() == started
