@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -98,9 +99,20 @@ def directory(shown: str, value: str, mode: int, hint: str) -> Path:
     if there(at_home(value)):
         raise UsageError(f"{told} is no directory", hint=hint)
     above = next(each for each in path.parents if there(each))
-    if not is_directory(above) or not os.access(above, os.W_OK | os.X_OK):
+    if not is_directory(above) or not _takes_more(above):
         raise UsageError(f"{told} cannot be made in {above}", hint=hint)
     return path
+
+
+def _takes_more(above: Path) -> bool:
+    """Return whether a directory can be made in one: for root the permissions of /proc do not say."""
+    if not os.access(above, os.W_OK | os.X_OK):
+        return False
+    try:
+        Path(tempfile.mkdtemp(prefix=".boxproof-", dir=above)).rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def remote(value: str) -> bool:

@@ -28,8 +28,9 @@ from pytest_claims.selection import short
 
 
 def preflight() -> str:
-    """Return the pair of kind and containerd that is let through; raises UsageError for any other."""
+    """Return the pair of kind and containerd that is let through; raises UsageError for any other, or no subject."""
     settings = Settings.load()
+    model.load(settings.subject)
     cell = cells.check(settings).combination
     asked = cell.model_copy(update={"kind": cells.installed_kind(settings)})
     cells.demand_shown(asked)

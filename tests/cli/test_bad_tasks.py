@@ -369,3 +369,11 @@ def test_a_directory_of_ours_that_cannot_be_is_no_defect(
     monkeypatch.setattr("boxproof.cli.report.main", fails)
     code, line = inv("report")
     assert (code, f"set BOXPROOF_{name} to a directory of yours" in line) == (3, True), line
+
+
+@pytest.mark.parametrize("value", ["nowhere", "/proc/sys"])
+def test_no_box_is_let_through_unread(inv: Inv, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("BOXPROOF_SUBJECT", value)
+    code, line = inv("preflight")
+    assert code == 2, line
+    assert value in line, line

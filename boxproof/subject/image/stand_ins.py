@@ -236,11 +236,11 @@ def _with_node(settings: Settings, engine: EngineInfo, root: str, node: Node | N
         f"FROM {root}",
         *([] if node.slim else [f"RUN {install} && rm -rf /var/lib/apt/lists/*"]),
         "RUN groupadd --gid 1000 node && useradd --uid 1000 --gid 1000 --shell /bin/bash --create-home node",
-        "COPY --from=node /bin/node /usr/local/bin/",
+        "COPY --from=node --chmod=755 /bin/node /usr/local/bin/",
         "COPY --from=node /lib/node_modules /usr/local/lib/node_modules",
         "COPY --from=node /include /usr/local/include",
         "COPY --chmod=755 docker-entrypoint.sh /usr/local/bin/",
-        "RUN chmod 755 /usr/local/bin/node && cd /usr/local/bin && ln -s node nodejs"
+        "RUN cd /usr/local/bin && ln -s node nodejs"
         " && for each in npm npx; do ln -s ../lib/node_modules/npm/bin/$each-cli.js $each; done"
         " && chmod 755 ../lib/node_modules/npm/bin/*-cli.js",
         f"ENV NODE_VERSION={pypi.pinned(node.pin)}",
