@@ -28,7 +28,7 @@ from pytest_claims.selection import short
 
 
 def preflight() -> str:
-    """Return the pair of kind and containerd that is let through; raises UsageError for any other, or no subject."""
+    """Return the pair of kind and containerd that is let through; raises UsageError for others, or no box."""
     settings = Settings.load()
     model.load(settings.subject)
     cell = cells.check(settings).combination

@@ -37,7 +37,8 @@ def test_an_address_of_shared_programs_is_taken_as_it_is(value: str) -> None:
         "http://127.0.0.1.example/x", "oci://", "oci://host", "oci://Host/x", "oci://host/", "oci://h/x:",
         "oci://h/x@sha256:12", "oci://h/../x", "oci://-/x", "oci://h:70000/x", "oci:host/x", "OCI://h/x",
         "wheel:", "wheel: ", "wheel:oci://h/x", "wheel:wheel:x", "wheel:ftp://h", "wheel:http://far.example/s",
-        "Wheel:x", "/etc/passwd", "/etc/passwd/below", "/dev/null", "/proc/x", "/sys/x/y", "wheel:/nonexistent",
+        "Wheel:x", "/etc/passwd", "/etc/passwd/below", "/dev/null", "/proc/x", "/sys/x/y",
+        "wheel:/nonexistent",
     ],
 )  # fmt: skip
 def test_what_is_no_place_of_shared_programs_is_told_at_once(

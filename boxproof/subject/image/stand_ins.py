@@ -105,7 +105,7 @@ def lend(settings: Settings, engine: EngineInfo, bases: Sequence[str], build: Bu
     Only where no registry answers, for a plain Debian, Ubuntu or Node.js of any tag that the engine does not
     have; it has the machine's mirrors and authorities, for this build alone.
     """
-    wanted = [each for each in dict.fromkeys(bases) if has_one(each) and not inspect(engine, each)]
+    wanted = [each for each in dict.fromkeys(bases) if has_one(each) and not _is_there(engine, each)]
     if not wanted or not registries.registry(settings, engine.host):
         return {}
     root = _furnished(engine, bootstrapped(settings, engine), build)
@@ -129,11 +129,16 @@ def replaced(engine: EngineInfo, bases: Sequence[str], options: Sequence[str]) -
     """
     named = [each for each in dict.fromkeys(bases) if has_one(each)]
     told = {each.partition("=docker-image://")[0] for each in options}
-    return tuple(
-        each
-        for each in named
-        if f"--build-context={each}" in told or f"{LENT}:" in inspect(engine, each, "{{json .RepoTags}}")
-    )
+    return tuple(each for each in named if f"--build-context={each}" in told or _is_lent(engine, each))
+
+
+def _is_there(engine: EngineInfo, reference: str) -> bool:
+    """Return whether the engine has an image itself; what an earlier build lent may be of other settings."""
+    return bool(inspect(engine, reference)) and not _is_lent(engine, reference)
+
+
+def _is_lent(engine: EngineInfo, reference: str) -> bool:
+    return f"{LENT}:" in inspect(engine, reference, "{{json .RepoTags}}")
 
 
 def excused(settings: Settings, fault: SubjectFault, instead_of: Sequence[str]) -> BoxproofError:
