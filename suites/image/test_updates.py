@@ -87,11 +87,13 @@ def test_an_update_does_not_replace_the_cli(
         return container(
             "infinity", entrypoint=["sleep"], network=session.network,
             extra_hosts={update_server.HOST: address},
-            files={CA: (authority.encode(), 0o644)}, environment={"NODE_EXTRA_CA_CERTS": CA, **environment},
+            files={CA: (authority.encode(), 0o644)},
+            environment={"NODE_EXTRA_CA_CERTS": CA, **update_server.settings_of_npm(CA), **environment},
         )  # fmt: skip
 
     with control("where a directory of the user comes first in PATH, the update takes the CLI's place"):
-        open_box = box(PATH=f"{subject.home}/.local/bin:{given['PATH']}", DISABLE_AUTOUPDATER="")
+        first = f"{subject.home}/.local"
+        open_box = box(PATH=f"{first}/bin:{given['PATH']}", DISABLE_AUTOUPDATER="", npm_config_prefix=first)
         STAYS.fails(after_an_update("a directory of the user first in PATH", open_box, name))
         OFF.fails(observe("variables", "an image without any", {}))
         HELD.fails(writable(open_box, "/tmp"))

@@ -121,14 +121,26 @@ def planted(subject: Subject, files: Mapping[str, bytes | int]) -> Iterator[tupl
         copy = Path(below) / "context"
         shutil.copytree(context, copy, symlinks=True)
         for name, content in files.items():
-            path = copy / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path = _free(copy, name)
             if isinstance(content, bytes):
                 path.write_bytes(content)
             else:
                 with path.open("wb") as file:
                     file.truncate(content)
         yield copy, ignored(subject)
+
+
+def _free(copy: Path, name: str) -> Path:
+    """Return where a file can be written by a name; what stands in its way in the copy is taken out of it."""
+    path = copy / name
+    for each in (*reversed(path.relative_to(copy).parents[:-1]), Path(name)):
+        place = copy / each
+        if place.is_symlink() or (place.is_file() and place != path):
+            place.unlink()
+        elif place.is_dir() and place == path:
+            shutil.rmtree(place)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def ignored(subject: Subject) -> str:

@@ -1,4 +1,7 @@
-"""A server of updates for the CLI that offers a version of its own, as the CLI asks for one."""
+"""A server of updates for the CLI that offers a version of its own, as the CLI asks for one.
+
+A program of its own asks for programs, one that npm has installed asks npm, which asks its registry.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ VERSION = "999.9.9"
 READY = "ready"
 COMMAND = ("-u", "/updates.py")
 PROGRAM = f'''\
-import hashlib, http.server, json, ssl
+import base64, hashlib, http.server, io, json, ssl, tarfile
 
 PROGRAM = b"#!/bin/sh\\necho '{VERSION} (Claude Code)'\\n"
 CHECKSUM = {{"binary": "claude", "checksum": hashlib.sha256(PROGRAM).hexdigest(), "size": len(PROGRAM)}}
@@ -22,6 +25,29 @@ FILES = {{
     "latest": b"{VERSION}", "stable": b"{VERSION}", "claude": PROGRAM,
     "manifest.json": json.dumps({{"version": "{VERSION}", "platforms": PLATFORMS}}).encode(),
 }}
+NPM = "@anthropic-ai/claude-code"
+PACKAGE = {{"name": NPM, "version": "{VERSION}", "bin": {{"claude": "claude"}}}}
+
+
+def packed():
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as archive:
+        for name, data in (("package.json", json.dumps(PACKAGE).encode()), ("claude", PROGRAM)):
+            one = tarfile.TarInfo("package/" + name)
+            one.size, one.mode = len(data), 0o755
+            archive.addfile(one, io.BytesIO(data))
+    return made.getvalue()
+
+
+ARCHIVE = packed()
+DIST = {{
+    "tarball": "https://{HOST}/claude.tgz", "shasum": hashlib.sha1(ARCHIVE).hexdigest(),
+    "integrity": "sha512-" + base64.b64encode(hashlib.sha512(ARCHIVE).digest()).decode(),
+}}
+VERSIONS = {{"{VERSION}": {{**PACKAGE, "dist": DIST}}}}
+TAGS = {{"latest": "{VERSION}", "stable": "{VERSION}"}}
+DOCUMENT = json.dumps({{"name": NPM, "dist-tags": TAGS, "versions": VERSIONS}}).encode()
+FILES |= {{"claude.tgz": ARCHIVE, "claude-code": DOCUMENT, "@anthropic-ai%2fclaude-code": DOCUMENT}}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -62,6 +88,11 @@ def files() -> tuple[Files, str]:
         "/updates.key": (authority.key, 0o600),
     }
     return made, authority.ca
+
+
+def settings_of_npm(authority: str) -> dict[str, str]:
+    """Return the variables with which npm asks this server; ``authority`` is a file in the container."""
+    return {"npm_config_registry": f"https://{HOST}/", "npm_config_cafile": authority}
 
 
 def identity(where: LocalContainer, name: str) -> Identity:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from boxproof.subject.model import ComposePart, Subject
-from pytest_claims import claim, control, observe, require, scope
+from pytest_claims import claim, control, needs, observe, require, scope
 from suites import box_tasks, scaled_tasks
 from suites.packaging import task_commands
 from suites.persistence import wiping_tasks
@@ -43,6 +43,7 @@ def test_no_task_deletes_the_claim(subject: Subject) -> None:
 
 
 @claim("auth-survives-restart-and-recreate")
+@needs("config-dir")
 @scope("image")
 def test_no_task_removes_the_volume(subject: Subject, tmp_path: Path) -> None:
     """A new container by a task has the login of the one before."""

@@ -24,6 +24,7 @@ from boxproof.core.settings import Settings
 from boxproof.host.engine import image_store
 from boxproof.subject.image.base_image import inspect
 from boxproof.subject.supply_chain import secret_scan
+from boxproof.subject.supply_chain.published_files import Published
 from pytest_claims import progress
 from pytest_claims.faults import EnvironmentFault
 
@@ -202,19 +203,22 @@ def measure(content: IO[bytes]) -> Layer | None:
         files: dict[str, int] = {}
         suspects: dict[str, list[str]] = {}
         hollow: list[str] = []
+        published = Published()
         with tarfile.open(fileobj=counted, mode="r|", bufsize=BLOCK) as tar:
             for entry in tar:
                 name = entry.name.removeprefix("./").rstrip("/")
                 files[name] = entry.size if entry.isreg() else 0
                 if not files[name] and not entry.isdir() and not _is_whiteout(name):
                     hollow.append(name)
-                inside = tar.extractfile(entry) if entry.isreg() else None
-                if inside is not None and (
-                    kinds := secret_scan.by_name(name) + secret_scan.in_file(inside, name)
-                ):
-                    suspects[name] = kinds
+                inside = tar.extractfile(entry) if files[name] else None
+                if inside is not None:
+                    kinds = secret_scan.by_name(name) + secret_scan.in_file(
+                        published.hear(name, inside), name
+                    )
+                    suspects |= {name: kinds} if kinds else {}
         while counted.read(BLOCK):
             pass
+        suspects = {name: kinds for name, kinds in suspects.items() if not published.has(name)}
         return Layer("", counted.finish(), counted.unpacked, files, suspects, hollow)
 
 

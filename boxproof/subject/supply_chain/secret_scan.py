@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any
 
-from boxproof.subject.supply_chain import compressed_files
+from boxproof.subject.supply_chain import compressed_files, published_files
 
 CHUNK = 4 << 20
 OVERLAP = 8192  # bytes; a sign is searched across the border of two chunks
@@ -202,12 +202,13 @@ KNOWN = (
     compressed_files.MOST,
     compressed_files.SIGNS,
     WIDE,
+    published_files.FORM,
 )
 VERSION = hashlib.sha256(repr(KNOWN).encode()).hexdigest()[:8]
 
 
 def by_name(path: str) -> list[str]:
-    """Return what a file in a layer is by its name: [] or one kind."""
+    """Return what a file in a layer that is not empty is by its name: [] or one kind."""
     name = PurePosixPath(path).name
     if name.startswith(WHITEOUT):
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import random
 import tarfile
@@ -71,6 +72,36 @@ def test_a_compressed_blob_counts_what_it_holds() -> None:
 
     assert found is not None
     assert found.unpacked_bytes == len(data)
+
+
+KEY = b"-----BEGIN PRIVATE KEY-----\n" + b"A" * 64 + b"\n-----END PRIVATE KEY-----\n"
+EXAMPLE = "usr/share/doc/libnet-ssleay-perl/examples/server_key.pem"
+
+
+def suspects(files: dict[str, bytes]) -> list[str]:
+    found = measure(io.BytesIO(archive(files)))
+    assert found is not None
+    return sorted(found.suspects)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_example_as_its_package_published_it_is_no_secret(first: bool) -> None:
+    def listed(data: bytes, path: str = EXAMPLE) -> dict[str, bytes]:
+        line = f"{hashlib.md5(data).hexdigest()}  {path}\n".encode()
+        sums = {"var/lib/dpkg/info/libnet-ssleay-perl:amd64.md5sums": b"0" * 32 + b"  usr/bin/x\n" + line}
+        return {**sums, path: KEY} if first else {path: KEY, **sums}
+
+    assert suspects(listed(KEY)) == []
+    assert suspects(listed(b"another")) == [EXAMPLE], "it was changed afterwards"
+    assert suspects({EXAMPLE: KEY}) == [EXAMPLE], "no package has published it"
+    own = "etc/ssl/private/server.pem"
+    assert suspects(listed(KEY, own)) == [own], "what a package of one's own brings is no example"
+
+
+def test_an_empty_file_is_no_secret_whatever_its_name() -> None:
+    npm = "usr/local/lib/node_modules/npm/.npmrc"
+    assert suspects({npm: b""}) == []
+    assert suspects({npm: b"x"}) == [npm]
 
 
 def test_what_is_no_layer_is_passed_over() -> None:

@@ -57,6 +57,23 @@ def test_the_ignore_file_beside_the_dockerfile_comes_first(tmp_path: Path) -> No
     assert not (tmp_path / "image/x").exists()
 
 
+def test_what_stands_in_the_way_of_a_planted_file_is_gone_in_the_copy_alone(tmp_path: Path) -> None:
+    (tmp_path / "subject.toml").write_text('name = "x"\n')
+    context, other = tmp_path / "image", tmp_path / "other"
+    (context / ".git/objects/pack").mkdir(parents=True)
+    (context / ".git/objects/pack/a.pack").write_text("a")
+    (context / ".venv").write_text("elsewhere")
+    other.mkdir()
+    (context / "docs").symlink_to(other)
+    subject = model.load(tmp_path)
+    names = (".git/objects/pack", ".venv/lib/site.py", "docs/manual.md")
+    with trial_build.planted(subject, dict.fromkeys(names, b"1")) as (copy, _):
+        assert [(copy / each).read_bytes() for each in names] == [b"1"] * 3
+    assert (context / ".git/objects/pack/a.pack").is_file()
+    assert (context / ".venv").is_file()
+    assert not list(other.iterdir())
+
+
 def test_sizes_as_docker_writes_them() -> None:
     assert [trial_build.in_bytes(each) for each in ("0B", "8.2kB", "1.5GB", "2GiB")] == [
         0,
