@@ -1,4 +1,4 @@
-"""Files of a layer that a distribution's packages have published: an example's key there is nobody's secret."""
+"""Documents that packages of a layer have published: a key among their examples is no secret."""
 
 from __future__ import annotations
 
